@@ -1,0 +1,1 @@
+"""Sweepstake: a job queue for hyperparameter sweeps."""

@@ -1,0 +1,59 @@
+"""Which names, ids and labels are allowed."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Final
+
+from sweepstake.errors import InvalidInputError
+
+__all__ = ["MAX_NAME", "MAX_NOTES", "MAX_TAGS", "check_name", "check_notes", "check_tags"]
+
+MAX_NAME: Final = 255
+MAX_NOTES: Final = 64 * 1024
+MAX_TAGS: Final = 64
+
+_FORBIDDEN: Final = {"Cc", "Cs"}  # control characters and lone surrogates
+
+
+def check_name(name: object, path: str) -> str:
+    """Return `name` if it may name an experiment, a job or a tag.
+
+    Any Unicode without control characters, 1 to 255 characters, not ``.`` or ``..``.
+    """
+    if not isinstance(name, str):
+        raise InvalidInputError.at(path, f"must be text, not {type(name).__name__}")
+    if not 1 <= len(name) <= MAX_NAME:
+        raise InvalidInputError.at(path, f"must have 1 to {MAX_NAME} characters, has {len(name):,}")
+    if name in (".", ".."):
+        raise InvalidInputError.at(path, "must not be '.' or '..', which URLs drop")
+    if not name.isprintable():  # fast path: printable text has no control characters
+        _refuse_control_characters(name, path, allowed="")
+    return str(name)
+
+
+def check_tags(tags: Iterable[object], path: str = "tags") -> tuple[str, ...]:
+    """Return the tags without repeats, in their order; each follows the rules of a name."""
+    if isinstance(tags, str) or not isinstance(tags, Iterable):
+        raise InvalidInputError.at(path, "must be a list of text")
+    checked = tuple(dict.fromkeys(check_name(tag, f"{path}[{i}]") for i, tag in enumerate(tags)))
+    if len(checked) > MAX_TAGS:
+        raise InvalidInputError.at(path, f"has {len(checked)} tags, at most {MAX_TAGS} are kept")
+    return checked
+
+
+def check_notes(notes: object, path: str = "notes") -> str:
+    """Return free text of at most 65,536 characters; line breaks and tabs are allowed, other controls are not."""
+    if not isinstance(notes, str):
+        raise InvalidInputError.at(path, f"must be text, not {type(notes).__name__}")
+    if len(notes) > MAX_NOTES:
+        raise InvalidInputError.at(path, f"must have at most {MAX_NOTES:,} characters, has {len(notes):,}")
+    _refuse_control_characters(notes, path, allowed="\n\r\t")
+    return notes
+
+
+def _refuse_control_characters(text: str, path: str, allowed: str) -> None:
+    for position, character in enumerate(text):
+        if unicodedata.category(character) in _FORBIDDEN and character not in allowed:
+            raise InvalidInputError.at(path, f"holds the character U+{ord(character):04X} at position {position}")

@@ -1,0 +1,134 @@
+"""Which jobs a listing asks for, and in what order."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from attrs import frozen
+
+from sweepstake.domain.records import JobRecord
+from sweepstake.domain.status import JobStatus
+from sweepstake.errors import InvalidInputError
+from sweepstake.values import parse_json
+
+__all__ = ["Condition", "JobQuery", "Order", "field_value"]
+
+_OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_CONDITION: Final = re.compile(r"\s*(?P<field>[^<>=!]+?)\s*(?P<operator><=|>=|!=|==|=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
+_OWN_FIELDS: Final = ("id", "status", "priority", "attempt", "worker", "created_at", "started_at", "ended_at")
+_MISSING: Final = object()
+
+
+@frozen
+class Condition:
+    """A comparison of one field with a value, such as `results.accuracy >= 0.9`."""
+
+    field: str
+    operator: str
+    value: Any
+
+    @classmethod
+    def parse(cls, text: str, path: str = "where") -> Condition:
+        """Read `FIELD OPERATOR VALUE`; the value is JSON, or bare text.
+
+        FIELD is `hyperparameters.NAME`, `results.NAME`, a field of the job itself (`status`, `priority`,
+        `attempt`, `worker`, `id`, `created_at`, `started_at`, `ended_at`), or a bare NAME looked for
+        among the results first and the hyperparameters then.
+        """
+        match = _CONDITION.fullmatch(text)
+        if match is None:
+            raise InvalidInputError.at(path, f"{text!r} is not FIELD OPERATOR VALUE, such as results.accuracy>=0.9")
+        try:
+            value = parse_json(match["value"])
+        except InvalidInputError:
+            value = match["value"]
+        return cls(match["field"], match["operator"].replace("==", "="), value)
+
+    def __str__(self) -> str:
+        return f"{self.field}{self.operator}{self.value!r}"
+
+    def holds(self, job: JobRecord) -> bool:
+        """Tell whether `job` has the field and it compares as asked; values of different kinds never compare."""
+        found = field_value(job, self.field, _MISSING)
+        if found is _MISSING:
+            return False
+        try:
+            return bool(_OPERATORS[self.operator](found, self.value))
+        except TypeError:
+            return False
+
+
+@frozen
+class Order:
+    """By which field a listing is sorted; jobs that lack it, or whose value is not a number or text, come last."""
+
+    field: str
+    descending: bool = False
+
+    @classmethod
+    def parse(cls, text: str, path: str = "order") -> Order:
+        """Read `FIELD`, or `-FIELD` for descending."""
+        name = text.removeprefix("-")
+        if not name:
+            raise InvalidInputError.at(path, "names no field; say for example -results.accuracy")
+        return cls(name, text.startswith("-"))
+
+    def key(self, job: JobRecord) -> tuple[int, float, str, int]:
+        """Return a sort key: numbers before text before everything else, ties by age."""
+        value = field_value(job, self.field, None)
+        if isinstance(value, (int, float)) and value == value:
+            number = _as_float(value)
+            return (0, -number if self.descending else number, "", job.seq)
+        if isinstance(value, str):
+            text = value if not self.descending else "".join(chr(0x10FFFF - ord(c)) for c in value) + "\U0010ffff"
+            return (1, 0.0, text, job.seq)
+        return (2, 0.0, "", job.seq)
+
+
+@frozen(kw_only=True)
+class JobQuery:
+    """What a listing of jobs keeps; every condition must hold."""
+
+    status: frozenset[JobStatus] = frozenset()
+    tag: str | None = None
+    where: tuple[Condition, ...] = ()
+    order: Order | None = None
+
+    def keeps(self, job: JobRecord) -> bool:
+        """Tell whether `job` belongs to the listing."""
+        return (
+            (not self.status or job.status in self.status)
+            and (self.tag is None or self.tag in job.tags)
+            and all(condition.holds(job) for condition in self.where)
+        )
+
+
+def field_value(job: JobRecord, name: str, default: Any) -> Any:
+    """Return the field `name` of a job as `Condition.parse` describes it, or `default`."""
+    if name in _OWN_FIELDS:
+        value = getattr(job, name)
+        return default if value is None else value
+    head, dot, rest = name.partition(".")
+    if dot and head == "results":
+        return job.results.decode().get(rest, default)
+    if dot and head == "hyperparameters":
+        return job.hyperparameters.decode().get(rest, default)
+    found = job.results.decode().get(name, _MISSING)
+    return job.hyperparameters.decode().get(name, default) if found is _MISSING else found
+
+
+def _as_float(value: int | float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")

@@ -1,0 +1,261 @@
+"""What is known of experiments, jobs and attempts: frozen records."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, Generic, TypeVar
+
+from attrs import frozen
+
+from sweepstake.domain.settings import Settings
+from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
+from sweepstake.values import EMPTY, JsonObject
+
+__all__ = [
+    "ABSENT",
+    "PRESENT",
+    "UNGUARDED",
+    "AttemptRecord",
+    "Beat",
+    "Claim",
+    "Document",
+    "ExperimentRecord",
+    "Finish",
+    "Finished",
+    "Guard",
+    "GuardKind",
+    "JobDraft",
+    "JobRecord",
+    "NoJob",
+    "Page",
+    "SearchDefinition",
+]
+
+T = TypeVar("T")
+
+
+class GuardKind(Enum):
+    """What must hold of the stored document before a write."""
+
+    NONE = "none"
+    MATCH = "match"
+    ABSENT = "absent"
+    PRESENT = "present"
+
+
+@frozen
+class Guard:
+    """The condition of a write: `If-Match` and `If-None-Match` as data."""
+
+    kind: GuardKind
+    etags: tuple[str, ...] = ()
+
+    @classmethod
+    def match(cls, *etags: str) -> Guard:
+        """Require that the document has one of these etags."""
+        return cls(GuardKind.MATCH, etags)
+
+
+#: Require nothing.
+UNGUARDED: Final = Guard(GuardKind.NONE)
+#: Require that the document does not exist.
+ABSENT: Final = Guard(GuardKind.ABSENT)
+#: Require that the document exists.
+PRESENT: Final = Guard(GuardKind.PRESENT)
+
+
+@frozen
+class SearchDefinition:
+    """A search as it is stored: its word on the wire and the JSON text of its parameters.
+
+    Attributes:
+        kind: `Manual`, `RandomSearch`, `PBT` or `Grid`.
+        params: canonical JSON text; `null` for a manual search.
+    """
+
+    kind: str
+    params: str = "null"
+
+
+@frozen(kw_only=True)
+class ExperimentRecord:
+    """One experiment.
+
+    Attributes:
+        etag: version of the definition (status, search, settings).
+        proposals: how many jobs the search has proposed so far; changes without touching the etag.
+        created: how many jobs were ever created in it.
+        created_at: Unix time in seconds.
+    """
+
+    name: str
+    status: ExperimentStatus
+    search: SearchDefinition
+    settings: Settings
+    etag: str
+    proposals: int = 0
+    created: int = 0
+    created_at: float = 0.0
+
+
+@frozen(kw_only=True)
+class Document:
+    """The part of a job that its etag covers and a PUT replaces."""
+
+    status: JobStatus = JobStatus.QUEUED
+    hyperparameters: JsonObject = EMPTY
+    results: JsonObject = EMPTY
+
+
+@frozen(kw_only=True)
+class JobDraft:
+    """A job to be created.
+
+    Attributes:
+        priority: higher is claimed first; -2**31 to 2**31 - 1.
+        not_before: Unix time in seconds before which it is not claimed.
+        origin: how a search came to propose it (generation, parent ...).
+    """
+
+    id: str
+    document: Document
+    priority: int = 0
+    not_before: float | None = None
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+    origin: JsonObject | None = None
+
+
+@frozen(kw_only=True)
+class JobRecord:
+    """One job: its document, and the queueing that is read beside it.
+
+    Attributes:
+        etag: version of the document; the op key of its last write.
+        seq: order of creation within the store; never used twice.
+        waiting: how many jobs it depends on that are not DONE yet.
+        attempt: how many attempts were begun.
+        worker: who runs it, or ran it last.
+        leased: whether the open attempt has a lease (false for one begun by a plain PUT).
+        created_at, started_at, ended_at: Unix times in seconds; started and ended of the last attempt.
+    """
+
+    experiment: str
+    id: str
+    status: JobStatus
+    hyperparameters: JsonObject
+    results: JsonObject
+    etag: str
+    seq: int
+    priority: int = 0
+    not_before: float | None = None
+    waiting: int = 0
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+    origin: JsonObject | None = None
+    attempt: int = 0
+    worker: str | None = None
+    leased: bool = False
+    created_at: float = 0.0
+    started_at: float | None = None
+    ended_at: float | None = None
+
+
+@frozen(kw_only=True)
+class AttemptRecord:
+    """One running of a job.
+
+    Attributes:
+        number: counted from 1.
+        key: op key of the claim that began it; the name of its lease.
+        lease: seconds, or None when it was begun by a plain PUT and has no lease.
+        outcome: how it ended, or None while it is open.
+        reason: traceback, exit code, or whatever says why.
+        late_results: what it reported after it was over.
+    """
+
+    number: int
+    key: str
+    worker: str
+    lease: float | None
+    started_at: float
+    ended_at: float | None = None
+    outcome: Outcome | None = None
+    reason: str = ""
+    late_results: JsonObject | None = None
+
+
+@frozen(kw_only=True)
+class Claim:
+    """A job that now belongs to the claimer.
+
+    Attributes:
+        key: op key of the claim: it names the attempt and its lease in every later call.
+        lease: seconds without a heartbeat after which others may claim it.
+        timeout: seconds the attempt may run, if the experiment limits it.
+    """
+
+    job: JobRecord
+    key: str
+    lease: float
+    timeout: float | None = None
+
+
+@frozen
+class NoJob:
+    """Nothing could be claimed, and why."""
+
+    reason: NoJobReason
+
+
+@frozen(kw_only=True)
+class Finish:
+    """What the holder of an attempt reports at its end.
+
+    Attributes:
+        attempt: op key of the claim.
+        outcome: DONE, CRASHED or PRUNED record results; RELEASED and PREEMPTED give the job back.
+        results: the job's final values.
+        hyperparameters: replaces the job's when given.
+        reason: traceback or exit code.
+    """
+
+    attempt: str
+    outcome: Outcome
+    results: JsonObject = EMPTY
+    hyperparameters: JsonObject | None = None
+    reason: str = ""
+
+
+@frozen(kw_only=True)
+class Finished:
+    """The true outcome of a finish.
+
+    Attributes:
+        job: the job as it is now.
+        recorded: whether the report became the job's document. False: the attempt was over,
+            and the results were kept on it as late results.
+        ended: how the attempt ended.
+        next: what a claim made in the same call brought; None when none was asked for.
+    """
+
+    job: JobRecord
+    recorded: bool
+    ended: Outcome
+    next: Claim | NoJob | None = None
+
+
+@frozen
+class Beat:
+    """The answer to a heartbeat for one attempt."""
+
+    attempt: str
+    signal: Signal
+
+
+@frozen
+class Page(Generic[T]):
+    """Part of a listing, and the token with which the next part begins (None at the end)."""
+
+    items: tuple[T, ...]
+    next: str | None = None

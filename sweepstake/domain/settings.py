@@ -1,0 +1,121 @@
+"""The settings of an experiment: stored with it, the same whatever its search."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from sweepstake.domain.names import check_notes, check_tags
+from sweepstake.errors import InvalidInputError
+
+__all__ = ["DEFAULT_LEASE", "Direction", "Settings"]
+
+#: Seconds a claim is valid without a heartbeat.
+DEFAULT_LEASE: Final = 60.0
+_MAX_COUNT: Final = 2**53
+
+
+class Direction(StrEnum):
+    """Which way the objective is better."""
+
+    MINIMIZE = "min"
+    MAXIMIZE = "max"
+
+
+def _seconds(low: float, *, optional: bool = True) -> Any:
+    def check(_instance: object, attribute: Any, value: object) -> None:
+        if value is None and optional:
+            return
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise InvalidInputError.at(attribute.name, "must be a finite number of seconds")
+        if not low <= value <= 10**9:
+            raise InvalidInputError.at(attribute.name, f"must be {low:g} to 1,000,000,000 seconds, is {value!r}")
+
+    return check
+
+
+def _count(low: int, *, optional: bool = True) -> Any:
+    def check(_instance: object, attribute: Any, value: object) -> None:
+        if value is None and optional:
+            return
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise InvalidInputError.at(attribute.name, "must be a whole number")
+        if not low <= value <= _MAX_COUNT:
+            raise InvalidInputError.at(attribute.name, f"must be {low} to {_MAX_COUNT:,}, is {value}")
+
+    return check
+
+
+def _is_direction(_instance: object, attribute: Any, value: object) -> None:
+    if not isinstance(value, Direction):
+        raise InvalidInputError.at(attribute.name, "must be 'min' or 'max'")
+
+
+def _direction(value: object) -> object:
+    return Direction(value) if value in ("min", "max") else value
+
+
+def _is_text(_instance: object, attribute: Any, value: object) -> None:
+    if value is not None and (not isinstance(value, str) or not 1 <= len(value) <= 255):
+        raise InvalidInputError.at(attribute.name, "must be the name of a result, 1 to 255 characters")
+    if isinstance(value, str):
+        check_notes(value, attribute.name)
+
+
+def _is_seed(_instance: object, attribute: Any, value: object) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or not -(2**53) <= value <= 2**53:
+        raise InvalidInputError.at(attribute.name, "must be a whole number of at most 53 bits")
+
+
+def _exception_names_or_codes(value: Iterable[object]) -> tuple[str | int, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InvalidInputError.at("no_retry_on", "must be a list of exception names and exit codes")
+    items = []
+    for i, item in enumerate(value):
+        if isinstance(item, bool) or not isinstance(item, (str, int)) or item == "":
+            raise InvalidInputError.at(f"no_retry_on[{i}]", "must be an exception's name or an exit code")
+        items.append(check_notes(item, f"no_retry_on[{i}]") if isinstance(item, str) else item)
+    return tuple(items)
+
+
+@frozen(kw_only=True)
+class Settings:
+    """What an experiment asks of the queue.
+
+    Attributes:
+        lease: seconds a claim stays valid without a heartbeat.
+        timeout: seconds one attempt may run, or None for as long as it takes.
+        max_attempts: failures after which a job stays CRASHED.
+        max_lost: lost leases after which a job becomes CRASHED.
+        max_preemptions: preemptions after which a job becomes CRASHED; None for no end.
+        retry_delay: seconds before a failed job is ready again, doubled with each failure.
+        no_retry_on: exception names and exit codes that no retry can mend.
+        max_running: how many jobs may be RUNNING at once; None for no limit.
+        max_jobs: how many jobs may ever be created; None for no limit.
+        objective: the name of the result that says how good a job is.
+        direction: whether a small or a large objective is good.
+        seed: where the search's randomness starts; None lets the store choose one when the experiment is made.
+        tags: labels of the experiment.
+        notes: free text.
+    """
+
+    lease: float = field(default=DEFAULT_LEASE, validator=_seconds(0.1, optional=False))
+    timeout: float | None = field(default=None, validator=_seconds(0.001))
+    max_attempts: int = field(default=1, validator=_count(1, optional=False))
+    max_lost: int = field(default=3, validator=_count(0, optional=False))
+    max_preemptions: int | None = field(default=None, validator=_count(0))
+    retry_delay: float = field(default=0.0, validator=_seconds(0.0, optional=False))
+    no_retry_on: tuple[str | int, ...] = field(default=(), converter=_exception_names_or_codes)
+    max_running: int | None = field(default=None, validator=_count(0))
+    max_jobs: int | None = field(default=None, validator=_count(0))
+    objective: str | None = field(default=None, validator=_is_text)
+    direction: Direction = field(default=Direction.MAXIMIZE, converter=_direction, validator=_is_direction)
+    seed: int | None = field(default=None, validator=_is_seed)
+    tags: tuple[str, ...] = field(default=(), converter=check_tags)
+    notes: str = field(default="", converter=check_notes)

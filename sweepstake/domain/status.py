@@ -1,0 +1,105 @@
+"""The states of jobs and experiments, and the queue's own transitions between them, as data."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from attrs import frozen
+
+__all__ = [
+    "TRANSITIONS",
+    "ExperimentStatus",
+    "JobStatus",
+    "NoJobReason",
+    "Outcome",
+    "Signal",
+    "Transition",
+    "Verb",
+]
+
+
+class JobStatus(StrEnum):
+    """Status of a job: exactly Schedy's five."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    CRASHED = "CRASHED"
+    PRUNED = "PRUNED"
+    DONE = "DONE"
+
+
+class ExperimentStatus(StrEnum):
+    """Status of an experiment. DONE means completed or paused: nothing is claimed from it."""
+
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    DONE = "done"
+    CRASHED = "crashed"
+    PRUNED = "pruned"
+    RELEASED = "released"
+    PREEMPTED = "preempted"
+    LEASE_LOST = "lease_lost"
+    #: Somebody else wrote the running job's document with a plain PUT, or deleted it.
+    SUPERSEDED = "superseded"
+
+
+class Signal(StrEnum):
+    """What a heartbeat's answer tells the holder of a lease."""
+
+    CONTINUE = "continue"
+    PRUNE = "prune"
+    LOST = "lost"
+
+
+class NoJobReason(StrEnum):
+    """Why there is nothing to claim."""
+
+    EMPTY = "empty"
+    FINISHED = "finished"
+    BLOCKED = "blocked"
+    DELAYED = "delayed"
+    AT_LIMIT = "at_limit"
+    WAITING = "waiting"
+    EXHAUSTED = "exhausted"
+
+
+class Verb(StrEnum):
+    """What a write does: the word kept in the ledger of events."""
+
+    PUT_EXPERIMENT = "put_experiment"
+    DELETE_EXPERIMENT = "delete_experiment"
+    ADD_JOBS = "add_jobs"
+    PUT_JOB = "put_job"
+    DELETE_JOB = "delete_job"
+    PRUNE = "prune"
+
+
+@frozen
+class Transition:
+    """One arrow of the state diagram."""
+
+    verb: str
+    before: JobStatus
+    after: JobStatus
+    outcome: Outcome | None = None
+
+
+#: Every transition that the queue's own verbs make. A PUT states a fact and may go from any status to any.
+TRANSITIONS: Final = (
+    Transition("claim", JobStatus.QUEUED, JobStatus.RUNNING),
+    Transition("finish", JobStatus.RUNNING, JobStatus.DONE, Outcome.DONE),
+    Transition("finish", JobStatus.RUNNING, JobStatus.CRASHED, Outcome.CRASHED),
+    Transition("finish", JobStatus.RUNNING, JobStatus.PRUNED, Outcome.PRUNED),
+    Transition("release", JobStatus.RUNNING, JobStatus.QUEUED, Outcome.RELEASED),
+    Transition("preempt", JobStatus.RUNNING, JobStatus.QUEUED, Outcome.PREEMPTED),
+    Transition("settle", JobStatus.RUNNING, JobStatus.QUEUED, Outcome.LEASE_LOST),
+    Transition("settle", JobStatus.RUNNING, JobStatus.CRASHED, Outcome.LEASE_LOST),
+    Transition("prune", JobStatus.QUEUED, JobStatus.PRUNED),
+    Transition("prune", JobStatus.RUNNING, JobStatus.PRUNED, Outcome.PRUNED),
+)

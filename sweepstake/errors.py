@@ -1,0 +1,198 @@
+"""Every error that Sweepstake raises, under one root.
+
+::
+
+    SweepstakeError
+    ├── ClientRequestError            what was asked for cannot be done as it stands
+    │   ├── InvalidInputError         (also ValueError) a field is wrong; names it by path
+    │   ├── NotFoundError             (also LookupError) no such experiment or job
+    │   ├── ResourceExistsError       a create found the name or id taken
+    │   ├── UnsafeUpdateError         a guard failed: somebody else wrote first
+    │   │   └── LeaseLostError        the attempt is over; its results were kept as late
+    │   ├── NoJobError                nothing to claim; says why
+    │   ├── LimitReachedError         max_jobs or max_running allows no more
+    │   ├── LiveLeasesError           workers still hold jobs of what should be deleted
+    │   ├── KeyReusedError            an op key came back on another call
+    │   ├── AuthenticationError       the credentials are wrong, or may not do this
+    │   └── ReauthenticateError       the credentials have expired
+    ├── ServerError                   the server or store failed at a call
+    │   └── StoreUnavailableError     (also ConnectionError) away for now: worth trying again
+    ├── UnhandledResponseError        an answer that this version does not understand
+    ├── StoreRefusedError             the store must not be used as it is (schema, file system)
+    ├── ConfigurationError            (also ValueError) a setting, URL or file is wrong
+    ├── MissingExtraError             (also ImportError) an optional package is not installed
+    └── PruneJob                      raised by *user* code in a block: stop, mark PRUNED
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+__all__ = [
+    "AuthenticationError",
+    "ClientRequestError",
+    "ConfigurationError",
+    "InvalidInputError",
+    "KeyReusedError",
+    "LeaseLostError",
+    "LimitReachedError",
+    "LiveLeasesError",
+    "MissingExtraError",
+    "NoJobError",
+    "NotFoundError",
+    "PruneJob",
+    "ReauthenticateError",
+    "ResourceExistsError",
+    "ServerError",
+    "StoreRefusedError",
+    "StoreUnavailableError",
+    "SweepstakeError",
+    "UnhandledResponseError",
+    "UnsafeUpdateError",
+]
+
+
+class SweepstakeError(Exception):
+    """Root of all errors raised by Sweepstake."""
+
+
+class ClientRequestError(SweepstakeError):
+    """What was asked for cannot be done as it stands; trying again will not help."""
+
+    #: The word for this error on the wire: the last part of a problem's `type`.
+    slug: ClassVar[str] = "request"
+
+
+class InvalidInputError(ClientRequestError, ValueError):
+    """One or more fields of the input are wrong; nothing was sent or changed.
+
+    Attributes:
+        problems: pairs of the field's path (such as ``hyperparameters.layers[2]``)
+            and what is wrong with it.
+    """
+
+    slug = "invalid-input"
+
+    def __init__(self, problems: Iterable[tuple[str, str]]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(f"{path}: {problem}" if path else problem for path, problem in self.problems))
+
+    @classmethod
+    def at(cls, path: str, problem: str) -> InvalidInputError:
+        """Make the error for a single field."""
+        return cls([(path, problem)])
+
+    def under(self, prefix: str) -> InvalidInputError:
+        """Return the same error with every path moved below `prefix`."""
+        return InvalidInputError((_join(prefix, path), problem) for path, problem in self.problems)
+
+
+def _join(prefix: str, path: str) -> str:
+    if not path or path.startswith("["):
+        return prefix + path
+    return f"{prefix}.{path}"
+
+
+class NotFoundError(ClientRequestError, LookupError):
+    """There is no experiment or job of that name or id."""
+
+    slug = "not-found"
+
+
+class ResourceExistsError(ClientRequestError):
+    """An experiment or job of that name or id exists already."""
+
+    slug = "exists"
+
+
+class UnsafeUpdateError(ClientRequestError):
+    """Somebody else changed the document since it was read, so nothing was written."""
+
+    slug = "unsafe-update"
+
+
+class LeaseLostError(UnsafeUpdateError):
+    """The attempt was over when its holder reported; the results were kept as late results."""
+
+    slug = "lease-lost"
+
+
+class NoJobError(ClientRequestError):
+    """There is no job to claim now.
+
+    Attributes:
+        reason: one of `sweepstake.domain.NoJobReason`: why there is none.
+    """
+
+    slug = "no-job"
+
+    def __init__(self, message: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class LimitReachedError(ClientRequestError):
+    """A limit of the experiment (`max_jobs`, `max_running`) allows no more."""
+
+    slug = "limit-reached"
+
+
+class LiveLeasesError(ClientRequestError):
+    """Workers still hold jobs of the experiment; deleting it needs `force=True`."""
+
+    slug = "live-leases"
+
+
+class KeyReusedError(ClientRequestError):
+    """An op key was used before for another verb or resource."""
+
+    slug = "key-reused"
+
+
+class AuthenticationError(ClientRequestError):
+    """The credentials are wrong, or they do not allow this."""
+
+    slug = "authentication"
+
+
+class ReauthenticateError(ClientRequestError):
+    """The credentials have expired; authenticate again."""
+
+    slug = "reauthenticate"
+
+
+class ServerError(SweepstakeError):
+    """The server or the store failed at a call that was in order."""
+
+
+class StoreUnavailableError(ServerError, ConnectionError):
+    """The store or the server is away for now; the call may be tried again.
+
+    Attributes:
+        retry_after: seconds the other side asked to wait, if it did.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class UnhandledResponseError(SweepstakeError):
+    """The server answered something that this version does not understand."""
+
+
+class StoreRefusedError(SweepstakeError):
+    """The store must not be used as it is: a newer schema, or a file on a network file system."""
+
+
+class ConfigurationError(SweepstakeError, ValueError):
+    """A setting, a store URL or a configuration file is wrong."""
+
+
+class MissingExtraError(SweepstakeError, ImportError):
+    """An optional package is missing; the message holds the command that installs it."""
+
+
+class PruneJob(SweepstakeError):  # noqa: N818 -- a request of the user's code, not a failure
+    """Raise inside a job's block to stop working on it: the job becomes PRUNED."""

@@ -1,0 +1,203 @@
+"""Canonical JSON values: what hyperparameters and results are made of.
+
+The canonical text is ASCII JSON. Ints stay ints and floats round-trip to the bit.
+JSON has no non-finite numbers, so they are objects of one key,
+``{"$number": "NaN"}``; a real key that begins with ``$`` gains one more ``$``,
+so that no value of a user's can be mistaken for one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+from attrs import frozen
+
+from sweepstake.errors import InvalidInputError
+
+__all__ = ["MAX_DEPTH", "MAX_INT_DIGITS", "MAX_TEXT", "JsonObject", "JsonValue", "parse_json", "plain"]
+
+JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+
+#: How deep values may nest.
+MAX_DEPTH: Final = 64
+#: The largest canonical text of one object, in characters (which are bytes: it is ASCII).
+MAX_TEXT: Final = 8 * 1024 * 1024
+#: The most decimal digits of an int.
+MAX_INT_DIGITS: Final = 4300
+
+_INT_LIMIT: Final = 10**MAX_INT_DIGITS
+_NUMBER_KEY: Final = "$number"
+_NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"), check_circular=False).encode
+
+
+@frozen
+class JsonObject:
+    """An immutable JSON object, held as its canonical text."""
+
+    text: str
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any], path: str = "") -> JsonObject:
+        """Take a user's mapping; numpy scalars and arrays are accepted.
+
+        Raises:
+            InvalidInputError: something in it is not a JSON value; the error names the
+                place, with `path` in front of it.
+        """
+        return cls._from(value, path, escaped=False)
+
+    @classmethod
+    def from_wire(cls, value: Mapping[str, Any], path: str = "") -> JsonObject:
+        """Take a mapping parsed from JSON in which ``$number`` objects and ``$$`` keys are already encoded."""
+        return cls._from(value, path, escaped=True)
+
+    @classmethod
+    def _from(cls, value: object, path: str, *, escaped: bool) -> JsonObject:
+        if not isinstance(value, Mapping):
+            raise InvalidInputError.at(path, f"must be an object (a dict), not {_name(value)}")
+        if not value:
+            return EMPTY
+        text = _encode(_normal_mapping(value, path, 1, escaped))
+        if len(text) > MAX_TEXT:
+            raise InvalidInputError.at(path, f"is too large: {len(text):,} characters of JSON, at most {MAX_TEXT:,}")
+        return cls(text)
+
+    def decode(self) -> dict[str, Any]:
+        """Return a new dict of plain Python values."""
+        tree: dict[str, Any] = json.loads(self.text)
+        return _revive(tree) if '"$' in self.text else tree
+
+    def wire(self) -> dict[str, Any]:
+        """Return a new dict in which non-finite numbers and ``$`` keys stay encoded."""
+        tree: dict[str, Any] = json.loads(self.text)
+        return tree
+
+    def canonical(self) -> str:
+        """Return the text with sorted keys: equal for equal values in any key order (1, 1.0 and true differ)."""
+        return json.dumps(json.loads(self.text), sort_keys=True, separators=(",", ":"))
+
+
+EMPTY: Final = JsonObject("{}")
+
+
+def plain(value: object, path: str = "") -> JsonValue:
+    """Return one value of a user's as plain, encoded JSON data, or raise InvalidInputError naming the place."""
+    return _normal(value, path, 1, escaped=False)
+
+
+def parse_json(text: str | bytes, path: str = "") -> Any:
+    """Parse JSON text; bare ``NaN`` and ``Infinity`` tokens are read as numbers.
+
+    Raises:
+        InvalidInputError: not JSON, not UTF-8, nested too deep, or a number of too many digits.
+    """
+    try:
+        return json.loads(text)
+    except UnicodeDecodeError as error:
+        raise InvalidInputError.at(path, f"is not valid UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise InvalidInputError.at(path, f"is not valid JSON: {error.msg} at position {error.pos}") from None
+    except RecursionError:
+        raise InvalidInputError.at(path, f"nests deeper than {MAX_DEPTH} levels") from None
+    except ValueError:
+        raise InvalidInputError.at(path, f"holds an integer of more than {MAX_INT_DIGITS} digits") from None
+
+
+def _normal(value: Any, path: str, depth: int, escaped: bool) -> Any:
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() else _text(value, path)
+    if kind is float:
+        return value if math.isfinite(value) else {_NUMBER_KEY: _non_finite_name(value)}
+    if kind is bool or value is None:
+        return value
+    if kind is int:
+        return _int(value, path)
+    if kind is dict:
+        return _normal_mapping(value, path, depth + 1, escaped)
+    if kind is list or kind is tuple:
+        _check_depth(depth + 1, path)
+        return [_normal(item, f"{path}[{i}]", depth + 1, escaped) for i, item in enumerate(value)]
+    return _unusual(value, path, depth, escaped)
+
+
+def _unusual(value: Any, path: str, depth: int, escaped: bool) -> Any:
+    """Take subclasses of the plain types, other mappings, and what numpy makes."""
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        converted = value.tolist()
+        if type(converted) is not type(value):
+            return _normal(converted, path, depth, escaped)
+    for base in (str, bool, int, float):
+        if isinstance(value, base):
+            return _normal(base(value) if base is not str else str.__str__(value), path, depth, escaped)
+    if isinstance(value, Mapping):
+        return _normal_mapping(value, path, depth + 1, escaped)
+    if isinstance(value, (list, tuple)):
+        return _normal(list(value), path, depth, escaped)
+    raise InvalidInputError.at(path, f"is a {_name(value)}, which JSON cannot hold; convert it to numbers, text or lists")
+
+
+def _normal_mapping(value: Mapping[Any, Any], path: str, depth: int, escaped: bool) -> dict[str, Any]:
+    _check_depth(depth, path)
+    if escaped and depth > 1 and len(value) == 1:
+        name = value.get(_NUMBER_KEY)
+        if isinstance(name, str) and name in _NON_FINITE:
+            return {_NUMBER_KEY: name}
+    result = {}
+    for key, item in value.items():
+        if not isinstance(key, str):
+            raise InvalidInputError.at(path, f"has the key {key!r}, a {_name(key)}; keys must be text")
+        where = f"{path}.{key}" if path else key
+        if not key.isascii():
+            key = _text(key, where)
+        if key.startswith("$") and not (escaped and key.startswith("$$")):
+            key = "$" + key
+        result[str(key)] = _normal(item, where, depth, escaped)
+    return result
+
+
+def _check_depth(depth: int, path: str) -> None:
+    if depth > MAX_DEPTH:
+        raise InvalidInputError.at(path[:200], f"nests deeper than {MAX_DEPTH} levels")
+
+
+def _text(value: str, path: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInputError.at(
+            path.encode("ascii", "backslashreplace").decode(),
+            f"holds a lone surrogate at position {error.start}, which is not text",
+        ) from None
+    return value
+
+
+def _int(value: int, path: str) -> int:
+    if -_INT_LIMIT < value < _INT_LIMIT:
+        return value
+    raise InvalidInputError.at(path, f"is an integer of more than {MAX_INT_DIGITS} digits")
+
+
+def _non_finite_name(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def _revive(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_revive(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1 and _NUMBER_KEY in value:
+        return _NON_FINITE[value[_NUMBER_KEY]]
+    return {(key[1:] if key.startswith("$") else key): _revive(item) for key, item in value.items()}
+
+
+def _name(value: object) -> str:
+    return type(value).__name__
