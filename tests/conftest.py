@@ -1,0 +1,78 @@
+"""What every test may ask for: an environment without personal settings, and an empty PostgreSQL database."""
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+from tests import postgres
+
+#: The folder that this test session's processes share.
+_SHARED = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Agree on one folder for all processes of the session."""
+    handed_down = getattr(config, "workerinput", {}).get("shared")
+    config.stash[_SHARED] = Path(handed_down or tempfile.mkdtemp(prefix="sweepstake-tests-"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: pytest.Item) -> None:
+    """Tell a worker process of pytest-xdist the folder."""
+    node.workerinput["shared"] = str(node.config.stash[_SHARED])  # type: ignore[attr-defined]  # xdist is untyped
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the PostgreSQL that any process of the session started."""
+    if hasattr(config, "workerinput"):
+        return
+    shared = config.stash[_SHARED]
+    started = shared / "postgres.json"
+    if started.exists():
+        postgres.stop(postgres.PostgresServer(**json.loads(started.read_text())))
+    shutil.rmtree(shared, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _impersonal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Give the test, and the processes it starts, a home of its own and no settings of the person who runs it."""
+    for name in os.environ:
+        if name.startswith(("SWEEPSTAKE_", "XDG_")) and name != postgres.ENVIRONMENT:
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+
+
+@pytest.fixture(scope="session")
+def postgres_server(pytestconfig: pytest.Config) -> postgres.PostgresServer:
+    """The session's one PostgreSQL server; without any, skip on a laptop and fail in CI."""
+    shared = pytestconfig.stash[_SHARED]
+    started = shared / "postgres.json"
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if started.exists():
+            return postgres.PostgresServer(**json.loads(started.read_text()))
+        try:
+            server = postgres.start()
+        except postgres.NoPostgresError as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(error))
+        started.write_text(json.dumps(attrs.asdict(server)))
+        return server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.PostgresServer) -> Iterator[str]:
+    """The URL of an empty database, dropped after the test."""
+    url = postgres_server.new_database()
+    yield url
+    postgres_server.drop_database(url)
