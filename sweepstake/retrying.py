@@ -1,0 +1,204 @@
+"""`RetryingQueue`: gives each write its op key, and repeats calls while the store is away."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+
+from sweepstake.domain.keys import uuid7
+from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.records import (
+    AttemptRecord,
+    Beat,
+    Claim,
+    Document,
+    ExperimentRecord,
+    Finish,
+    Finished,
+    Guard,
+    JobDraft,
+    JobRecord,
+    NoJob,
+    Page,
+)
+from sweepstake.errors import LeaseLostError, StoreUnavailableError
+from sweepstake.ports import MAX_PAGE, Clock, Counts, ExperimentDraft, PutAnswer, Queue
+
+__all__ = ["FINAL_PATIENCE", "PATIENCE", "TERM_PATIENCE", "Patience", "RetryingQueue"]
+
+T = TypeVar("T")
+
+#: Seconds a call keeps trying while the store is away.
+PATIENCE: Final = 120.0
+#: The same for the report at a job's end: hours of training hang on it.
+FINAL_PATIENCE: Final = 3600.0
+#: The same once the process was told to end (SIGTERM).
+TERM_PATIENCE: Final = 10.0
+
+#: Returns the seconds to keep trying, counted from the first try; asked again after each failure.
+Patience = Callable[[], float]
+
+_logger = logging.getLogger(__name__)
+_backoff = wait_exponential_jitter(initial=0.1, max=10.0, jitter=0.5)
+
+
+class RetryingQueue:
+    """What a client holds: a queue that makes its own op keys and outlasts a store that is away.
+
+    A call is repeated with the same key, so that it has the effect of one. Between tries it waits 0.1 s, doubled up to
+    10 s, plus up to 0.5 s of jitter, and never less than the other side asked for (`Retry-After`).
+
+    Args:
+        queue: the queue behind it, which raises StoreUnavailableError when it is away.
+        clock: for the time in op keys and the length of a wait.
+        entropy: returns that many random bytes.
+        sleep: waits that many seconds.
+    """
+
+    def __init__(
+        self, queue: Queue, clock: Clock, entropy: Callable[[int], bytes], sleep: Callable[[float], None]
+    ) -> None:
+        self._queue = queue
+        self._clock = clock
+        self._entropy = entropy
+        self._sleep = sleep
+
+    def new_id(self) -> str:
+        """Make an id for a job, or a key for a call: a UUIDv7, in order of time."""
+        return uuid7(int(self._clock.wall() * 1000), self._entropy(10))
+
+    def put_experiment(self, name: str, draft: ExperimentDraft, guard: Guard) -> ExperimentRecord:
+        """See `Queue.put_experiment`."""
+        key = self.new_id()
+        return self._call(lambda _: self._queue.put_experiment(name, draft, guard=guard, key=key))
+
+    def get_experiment(self, name: str) -> ExperimentRecord:
+        """See `Queue.get_experiment`."""
+        return self._call(lambda _: self._queue.get_experiment(name))
+
+    def list_experiments(self, start: str | None = None) -> Page[ExperimentRecord]:
+        """See `Queue.list_experiments`."""
+        return self._call(lambda _: self._queue.list_experiments(start))
+
+    def delete_experiment(self, name: str, guard: Guard, *, force: bool = False) -> None:
+        """See `Queue.delete_experiment`."""
+        key = self.new_id()
+        self._call(lambda _: self._queue.delete_experiment(name, guard=guard, key=key, force=force))
+
+    def count_jobs(self, name: str) -> Counts:
+        """See `Queue.count_jobs`."""
+        return self._call(lambda _: self._queue.count_jobs(name))
+
+    def add_jobs(self, name: str, drafts: Sequence[JobDraft]) -> str:
+        """See `Queue.add_jobs`; returns the op key of the call, from which the etags follow."""
+        key = self.new_id()
+        self._call(lambda _: self._queue.add_jobs(name, drafts, key=key))
+        return key
+
+    def put_job(
+        self, name: str, job_id: str, document: Document, guard: Guard, attempt: str | None = None
+    ) -> PutAnswer:
+        """See `Queue.put_job`."""
+        key = self.new_id()
+        return self._call(lambda _: self._queue.put_job(name, job_id, document, guard=guard, key=key, attempt=attempt))
+
+    def get_job(self, name: str, job_id: str) -> JobRecord:
+        """See `Queue.get_job`."""
+        return self._call(lambda _: self._queue.get_job(name, job_id))
+
+    def list_jobs(
+        self, name: str, query: JobQuery, start: str | None = None, limit: int = MAX_PAGE
+    ) -> Page[JobRecord]:
+        """See `Queue.list_jobs`."""
+        return self._call(lambda _: self._queue.list_jobs(name, query, start, limit))
+
+    def list_attempts(self, name: str, job_id: str) -> tuple[AttemptRecord, ...]:
+        """See `Queue.list_attempts`."""
+        return self._call(lambda _: self._queue.list_attempts(name, job_id))
+
+    def delete_job(self, name: str, job_id: str, guard: Guard) -> None:
+        """See `Queue.delete_job`."""
+        key = self.new_id()
+        self._call(lambda _: self._queue.delete_job(name, job_id, guard=guard, key=key))
+
+    def claim(self, name: str, worker: str) -> Claim | NoJob:
+        """See `Queue.claim`; a job that was claimed and lost while the answer was, is left to others and another claimed."""
+        while True:
+            key = self.new_id()
+            try:
+                return self._call(lambda repeat: self._queue.claim(name, worker=worker, key=key, repeat=repeat))  # noqa: B023 -- called at once
+            except LeaseLostError:
+                _logger.warning("A job of %r was claimed, but the answer came after its lease; claiming another.", name)
+
+    def finish(
+        self, name: str, job_id: str, finish: Finish, *, claim: bool = False, worker: str = "", patience: Patience
+    ) -> Finished:
+        """See `Queue.finish`; `claim` asks for the next job in the same call."""
+        key = self.new_id()
+        next_key = self.new_id() if claim else None
+        return self._call(
+            lambda repeat: self._queue.finish(
+                name, job_id, finish, key=key, claim=next_key, worker=worker, repeat=repeat
+            ),
+            patience,
+        )
+
+    def heartbeat(self, attempts: Sequence[str]) -> tuple[Beat, ...]:
+        """See `Queue.heartbeat`; tried once, because the next beat is the repeat."""
+        return self._queue.heartbeat(attempts)
+
+    def prune(self, name: str, job_id: str) -> JobRecord:
+        """See `Queue.prune`."""
+        key = self.new_id()
+        return self._call(lambda _: self._queue.prune(name, job_id, key=key))
+
+    def ping(self) -> None:
+        """See `Queue.ping`."""
+        self._queue.ping()
+
+    def close(self) -> None:
+        """See `Queue.close`."""
+        self._queue.close()
+
+    def _call(self, call: Callable[[bool], T], patience: Patience = lambda: PATIENCE) -> T:
+        """Call, and on StoreUnavailableError again until `patience` has run out; repeats are told that they are."""
+        try:
+            return call(False)  # noqa: FBT003 -- the parameter has one meaning: this is a repeat
+        except StoreUnavailableError as error:
+            return self._repeat(call, error, patience)
+
+    def _repeat(self, call: Callable[[bool], T], first: StoreUnavailableError, patience: Patience) -> T:
+        failed = [first]
+        started = self._clock.monotonic()
+
+        def again() -> T:
+            if failed:  # the first try was made outside tenacity, which costs more than the call on a file
+                raise failed.pop()
+            return call(True)  # noqa: FBT003 -- as above
+
+        def enough(state: RetryCallState) -> bool:
+            return self._clock.monotonic() - started + state.upcoming_sleep > patience()
+
+        retrying = Retrying(
+            retry=retry_if_exception_type(StoreUnavailableError),
+            wait=_wait,
+            stop=enough,
+            sleep=self._sleep,
+            before_sleep=_log_wait,
+            reraise=True,
+        )
+        return retrying(again)
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, StoreUnavailableError) else None
+    return max(_backoff(state), asked or 0.0)
+
+
+def _log_wait(state: RetryCallState) -> Any:
+    error = state.outcome.exception() if state.outcome else None
+    _logger.warning("The store is away (%s); trying again in %.1f s.", error, state.upcoming_sleep)

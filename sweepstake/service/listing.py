@@ -1,0 +1,71 @@
+"""Pages of jobs, filtered and ordered the same way over every store."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from typing import Final
+
+from sweepstake.domain.queries import JobQuery, Order
+from sweepstake.domain.records import JobRecord, Page
+from sweepstake.errors import InvalidInputError
+from sweepstake.ports import MAX_PAGE, Store
+
+__all__ = ["check_limit", "page_of_jobs"]
+
+#: The first read of a page, in jobs; later ones double, so that huge documents never fill the memory.
+_FIRST_READ: Final = 64
+#: A page ends early when its documents reach this many characters.
+_PAGE_TEXT: Final = 8 * 1024 * 1024
+#: A page also ends, perhaps empty, after looking at this many jobs that a filter drops.
+_MOST_READ: Final = 50_000
+
+
+def page_of_jobs(store: Store, name: str, query: JobQuery, start: str | None, limit: int) -> Page[JobRecord]:
+    """Return a page as `ports.Queue.list_jobs` describes it."""
+    check_limit(limit)
+    after = _parse_start(start)
+    if query.order is not None:
+        return Page(_first_in_order(store, name, query, query.order, limit))
+    items: list[JobRecord] = []
+    text = 0
+    read = 0
+    for job in _scan(store, name, query, after, limit):
+        read += 1
+        if query.keeps(job):
+            items.append(job)
+            text += len(job.hyperparameters.text) + len(job.results.text)
+        if len(items) >= limit or text >= _PAGE_TEXT or read >= _MOST_READ:
+            return Page(tuple(items), str(job.seq))
+    return Page(tuple(items))
+
+
+def check_limit(limit: int) -> None:
+    """Raise InvalidInputError unless a page may have this many items."""
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidInputError.at("limit", f"must be 1 to {MAX_PAGE}, is {limit}")
+
+
+def _parse_start(start: str | None) -> int:
+    if start is None:
+        return 0
+    if not (start.isascii() and start.isdigit() and len(start) <= 18):
+        raise InvalidInputError.at("start", "is not the `next` of a page")
+    return int(start)
+
+
+def _scan(store: Store, name: str, query: JobQuery, after: int, limit: int) -> Iterator[JobRecord]:
+    size = min(limit, _FIRST_READ)
+    while True:
+        jobs = store.scan_jobs(name, query, after, size)
+        yield from jobs
+        if len(jobs) < size:
+            return
+        after = jobs[-1].seq
+        text = sum(len(job.hyperparameters.text) + len(job.results.text) for job in jobs)
+        size = min(size * 4, MAX_PAGE) if text < _PAGE_TEXT // 8 else _FIRST_READ
+
+
+def _first_in_order(store: Store, name: str, query: JobQuery, order: Order, limit: int) -> tuple[JobRecord, ...]:
+    kept = (job for job in _scan(store, name, query, 0, MAX_PAGE) if query.keeps(job))
+    return tuple(heapq.nsmallest(limit, kept, key=order.key))

@@ -1,0 +1,71 @@
+"""Jobs that a search proposes when nothing is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from sweepstake.domain.records import Document, ExperimentRecord, JobDraft, NoJob
+from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason
+from sweepstake.errors import LimitReachedError, StoreUnavailableError
+from sweepstake.ports import Store
+from sweepstake.search import NoProposal, Proposal, policy_for
+
+__all__ = ["propose"]
+
+T = TypeVar("T")
+
+#: How often a proposal may find that another was stored first; each time somebody else got one.
+_MOST_TRIES: Final = 1000
+
+
+def propose(store: Store, name: str, key: str, keep: Callable[[JobDraft, int], T | None]) -> T | NoJob:
+    """Let the experiment's search propose a job and store it.
+
+    The search reads and thinks outside any lock. `keep(draft, proposals)` stores the draft only if `proposals`
+    is still the number made; otherwise the search thinks again about what is there now.
+
+    Args:
+        key: op key of the call; it becomes the id of the new job, so a repeat can find it.
+        keep: stores the draft; None when another proposal came first.
+    """
+    for _ in range(_MOST_TRIES):
+        experiment = store.get_experiment(name)
+        if experiment.status is ExperimentStatus.DONE:
+            return NoJob(NoJobReason.FINISHED)
+        proposal = _think(store, experiment)
+        if isinstance(proposal, NoProposal):
+            return _none(store, experiment, proposal, key)
+        document = Document(
+            status=JobStatus.QUEUED, hyperparameters=proposal.hyperparameters, results=proposal.results
+        )
+        try:
+            kept = keep(JobDraft(id=key, document=document, origin=proposal.origin), experiment.proposals)
+        except LimitReachedError:
+            return NoJob(NoJobReason.AT_LIMIT)
+        if kept is not None:
+            return kept
+    raise StoreUnavailableError(f"too many workers ask {name!r} for proposals at once; try again")
+
+
+def _think(store: Store, experiment: ExperimentRecord) -> Proposal | NoProposal:
+    policy = policy_for(experiment.search)
+    history = store.recent_jobs(experiment.name, policy.history) if policy.history else ()
+    return policy.propose(experiment.proposals, experiment.settings.seed or 0, history)
+
+
+def _none(store: Store, experiment: ExperimentRecord, proposal: NoProposal, key: str) -> NoJob:
+    if proposal is NoProposal.COMPLETE:
+        store.end_experiment(experiment.name, etag=experiment.etag, key=key)
+        return NoJob(NoJobReason.FINISHED)
+    if proposal is NoProposal.WAITING:
+        return NoJob(NoJobReason.WAITING)
+    counts = store.count_jobs(experiment.name)
+    limit = experiment.settings.max_running
+    if counts.ready and limit is not None and counts.running >= limit:
+        return NoJob(NoJobReason.AT_LIMIT)
+    if counts.delayed:
+        return NoJob(NoJobReason.DELAYED)
+    if counts.blocked:
+        return NoJob(NoJobReason.BLOCKED)
+    return NoJob(NoJobReason.EXHAUSTED if proposal is NoProposal.EXHAUSTED else NoJobReason.EMPTY)

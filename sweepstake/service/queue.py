@@ -1,0 +1,172 @@
+"""`QueueService`: the queue over any store."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from attrs import evolve
+
+from sweepstake.domain.keys import check_key
+from sweepstake.domain.names import check_name
+from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.records import (
+    AttemptRecord,
+    Beat,
+    Claim,
+    Document,
+    ExperimentRecord,
+    Finish,
+    Finished,
+    Guard,
+    JobDraft,
+    JobRecord,
+    NoJob,
+    Page,
+)
+from sweepstake.errors import InvalidInputError, ResourceExistsError
+from sweepstake.ports import MAX_BULK, MAX_PAGE, Clock, Counts, ExperimentDraft, PutAnswer, Store
+from sweepstake.search import policy_for
+from sweepstake.service.listing import check_limit, page_of_jobs
+from sweepstake.service.proposals import propose
+
+__all__ = ["QueueService"]
+
+
+class QueueService:
+    """`ports.Queue` over a store: searches propose here, and listings are filtered here.
+
+    Args:
+        store: what keeps everything; closed with the service.
+        clock: tells how long the service has been up.
+        serving: the service answers for others, who could not renew their leases before it started: it settles
+            no lease until one full lease after its own start.
+    """
+
+    def __init__(self, store: Store, clock: Clock, *, serving: bool = False) -> None:
+        self._store = store
+        self._clock = clock
+        self._started = clock.monotonic() if serving else -math.inf
+
+    def put_experiment(self, name: str, draft: ExperimentDraft, *, guard: Guard, key: str) -> ExperimentRecord:
+        """Create or replace a definition, after making sure that its search can propose."""
+        check_name(name, "name")
+        search = policy_for(draft.search).definition()
+        return self._store.put_experiment(name, evolve(draft, search=search), seed=_seed(key), guard=guard, key=key)
+
+    def get_experiment(self, name: str) -> ExperimentRecord:
+        """Return one experiment."""
+        return self._store.get_experiment(name)
+
+    def list_experiments(self, start: str | None = None, limit: int = MAX_PAGE) -> Page[ExperimentRecord]:
+        """Return a page of the experiments, oldest first."""
+        check_limit(limit)
+        return self._store.list_experiments(start, limit)
+
+    def delete_experiment(self, name: str, *, guard: Guard, key: str, force: bool = False) -> None:
+        """Delete an experiment with all that belongs to it."""
+        self._store.delete_experiment(name, guard=guard, key=key, force=force)
+
+    def count_jobs(self, name: str) -> Counts:
+        """Count the jobs by state."""
+        return self._store.count_jobs(name)
+
+    def add_jobs(self, name: str, drafts: Sequence[JobDraft], *, key: str) -> None:
+        """Create jobs, all or none."""
+        if len(drafts) > MAX_BULK:
+            raise InvalidInputError.at("items", f"holds {len(drafts):,} jobs, at most {MAX_BULK:,} are added at once")
+        for i, draft in enumerate(drafts):
+            check_name(draft.id, f"items[{i}].id")
+        if drafts:
+            self._store.add_jobs(name, drafts, key=key)
+
+    def put_job(
+        self, name: str, job_id: str, document: Document, *, guard: Guard, key: str, attempt: str | None = None
+    ) -> PutAnswer:
+        """Replace a job's document, or create the job."""
+        check_name(job_id, "id")
+        return self._store.put_job(name, job_id, document, guard=guard, key=key, attempt=attempt)
+
+    def get_job(self, name: str, job_id: str) -> JobRecord:
+        """Return one job."""
+        return self._store.get_job(name, job_id)
+
+    def list_jobs(
+        self, name: str, query: JobQuery, start: str | None = None, limit: int = MAX_PAGE
+    ) -> Page[JobRecord]:
+        """Return a page of jobs by age, or the first in the query's order."""
+        return page_of_jobs(self._store, name, query, start, limit)
+
+    def list_attempts(self, name: str, job_id: str) -> tuple[AttemptRecord, ...]:
+        """Return the attempts of a job, oldest first."""
+        return self._store.list_attempts(name, job_id)
+
+    def delete_job(self, name: str, job_id: str, *, guard: Guard, key: str) -> None:
+        """Delete a job and its attempts."""
+        self._store.delete_job(name, job_id, guard=guard, key=key)
+
+    def claim(self, name: str, *, worker: str, key: str, repeat: bool = False) -> Claim | NoJob:
+        """Take a ready job, or one that the search proposes now."""
+        claim = self._store.claim(name, worker=worker, key=key, repeat=repeat, uptime=self._uptime())
+        return self._claim_proposal(name, worker, key) if claim is None else claim
+
+    def finish(
+        self,
+        name: str,
+        job_id: str,
+        finish: Finish,
+        *,
+        key: str,
+        claim: str | None = None,
+        worker: str = "",
+        repeat: bool = False,
+    ) -> Finished:
+        """End an attempt, and claim the next job if asked to."""
+        finished = self._store.finish(
+            name, job_id, finish, key=key, claim=claim, worker=worker, repeat=repeat, uptime=self._uptime()
+        )
+        if claim is not None and finished.next is None:
+            return evolve(finished, next=self._claim_proposal(name, worker, claim))
+        return finished
+
+    def heartbeat(self, attempts: Sequence[str]) -> tuple[Beat, ...]:
+        """Renew leases."""
+        return self._store.heartbeat(attempts) if attempts else ()
+
+    def prune(self, name: str, job_id: str, *, key: str) -> JobRecord:
+        """Make a job PRUNED."""
+        return self._store.prune(name, job_id, key=key)
+
+    def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
+        """Return a ready job, still QUEUED, or store one that the search proposes."""
+        job = self._store.offer(name, uptime=self._uptime())
+        if job is not None:
+            return job
+        return propose(
+            self._store, name, key, lambda draft, n: self._store.queue_proposal(name, draft, proposals=n, key=key)
+        )
+
+    def ping(self) -> None:
+        """Return if the store answers."""
+        self._store.ping()
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
+    def _uptime(self) -> float:
+        return self._clock.monotonic() - self._started
+
+    def _claim_proposal(self, name: str, worker: str, key: str) -> Claim | NoJob:
+        def keep(draft: JobDraft, proposals: int) -> Claim | None:
+            try:
+                return self._store.claim_proposal(name, draft, proposals=proposals, worker=worker, key=key)
+            except ResourceExistsError:  # the same call is under way elsewhere and has stored it first
+                return self._store.claim(name, worker=worker, key=key, repeat=True, uptime=self._uptime())
+
+        return propose(self._store, name, key, keep)
+
+
+def _seed(key: str) -> int:
+    """Draw the seed of a new experiment from its key, so that a repeat of the call draws the same."""
+    return int(check_key(key)[18:26], 32)
