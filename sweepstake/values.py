@@ -17,9 +17,19 @@ from attrs import frozen
 
 from sweepstake.errors import InvalidInputError
 
-__all__ = ["MAX_DEPTH", "MAX_INT_DIGITS", "MAX_TEXT", "JsonObject", "JsonValue", "parse_json", "plain"]
+__all__ = [
+    "EMPTY",
+    "MAX_DEPTH",
+    "MAX_INT_DIGITS",
+    "MAX_TEXT",
+    "JsonItem",
+    "JsonObject",
+    "JsonValue",
+    "parse_json",
+    "plain",
+]
 
-JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
 #: How deep values may nest.
 MAX_DEPTH: Final = 64
@@ -82,12 +92,33 @@ class JsonObject:
         return json.dumps(json.loads(self.text), sort_keys=True, separators=(",", ":"))
 
 
+#: The object that holds nothing.
 EMPTY: Final = JsonObject("{}")
+
+
+@frozen
+class JsonItem:
+    """An immutable JSON value of any kind, held as its canonical text: one member of an object."""
+
+    text: str
+
+    @classmethod
+    def of(cls, value: object, path: str = "") -> JsonItem:
+        """Take a user's value, or raise InvalidInputError naming the place."""
+        text = _encode(_normal(value, path, 1, escaped=False))
+        if len(text) > MAX_TEXT:
+            raise InvalidInputError.at(path, f"is too large: {len(text):,} characters of JSON, at most {MAX_TEXT:,}")
+        return cls(text)
+
+    def decode(self) -> Any:
+        """Return a new plain Python value."""
+        return _revive(json.loads(self.text))
 
 
 def plain(value: object, path: str = "") -> JsonValue:
     """Return one value of a user's as plain, encoded JSON data, or raise InvalidInputError naming the place."""
-    return _normal(value, path, 1, escaped=False)
+    result: JsonValue = _normal(value, path, 1, escaped=False)
+    return result
 
 
 def parse_json(text: str | bytes, path: str = "") -> Any:
@@ -139,7 +170,7 @@ def _unusual(value: Any, path: str, depth: int, escaped: bool) -> Any:
         return _normal_mapping(value, path, depth + 1, escaped)
     if isinstance(value, (list, tuple)):
         return _normal(list(value), path, depth, escaped)
-    raise InvalidInputError.at(path, f"is a {_name(value)}, which JSON cannot hold; convert it to numbers, text or lists")
+    raise InvalidInputError.at(path, f"is a {_name(value)}, which JSON cannot hold; make it numbers, text or lists")
 
 
 def _normal_mapping(value: Mapping[Any, Any], path: str, depth: int, escaped: bool) -> dict[str, Any]:
@@ -153,11 +184,12 @@ def _normal_mapping(value: Mapping[Any, Any], path: str, depth: int, escaped: bo
         if not isinstance(key, str):
             raise InvalidInputError.at(path, f"has the key {key!r}, a {_name(key)}; keys must be text")
         where = f"{path}.{key}" if path else key
-        if not key.isascii():
-            key = _text(key, where)
-        if key.startswith("$") and not (escaped and key.startswith("$$")):
-            key = "$" + key
-        result[str(key)] = _normal(item, where, depth, escaped)
+        name = str.__str__(key)
+        if not name.isascii():
+            _text(name, where)
+        if name.startswith("$") and not (escaped and name.startswith("$$")):
+            name = "$" + name
+        result[name] = _normal(item, where, depth, escaped)
     return result
 
 
@@ -196,7 +228,7 @@ def _revive(value: Any) -> Any:
         return value
     if len(value) == 1 and _NUMBER_KEY in value:
         return _NON_FINITE[value[_NUMBER_KEY]]
-    return {(key[1:] if key.startswith("$") else key): _revive(item) for key, item in value.items()}
+    return {key.removeprefix("$"): _revive(item) for key, item in value.items()}
 
 
 def _name(value: object) -> str:
