@@ -1,0 +1,114 @@
+"""The wire form of searches and their distributions: Schedy's, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
+
+from sweepstake.domain.records import SearchDefinition
+from sweepstake.errors import InvalidInputError
+from sweepstake.search.distributions import Choice, Constant, Distribution, LogUniform, Normal, Uniform
+from sweepstake.values import JsonItem
+
+__all__ = [
+    "check_fields",
+    "check_object",
+    "define",
+    "one_of",
+    "read_distribution",
+    "read_each",
+    "write_distribution",
+]
+
+_FIELDS: Final[Mapping[str, tuple[Callable[..., Distribution], tuple[str, ...], tuple[str, ...]]]] = {
+    "loguniform": (LogUniform, ("low", "high"), ()),
+    "uniform": (Uniform, ("low", "high"), ()),
+    "choice": (Choice, ("values",), ("weights",)),
+    "normal": (Normal, ("mean", "std"), ()),
+}
+_CONSTANT: Final = "const"
+
+
+def read_distribution(data: object) -> Distribution:
+    """Make the distribution of its wire form, such as ``{"uniform": {"low": 0, "high": 1}}``.
+
+    Raises:
+        InvalidInputError: it is no distribution, or one that cannot be sampled; paths begin with its word.
+    """
+    word, args = one_of(data, "distribution", (*_FIELDS, _CONSTANT))
+    try:
+        if word == _CONSTANT:
+            return Constant(args)
+        make, required, optional = _FIELDS[word]
+        return make(**check_fields(args, required, optional))
+    except InvalidInputError as error:
+        raise error.under(word) from None
+
+
+def write_distribution(distribution: Distribution) -> dict[str, Any]:
+    """Return the wire form of a distribution."""
+    match distribution:
+        case LogUniform(low=low, high=high):
+            return {"loguniform": {"low": low, "high": high}}
+        case Uniform(low=low, high=high):
+            return {"uniform": {"low": low, "high": high}}
+        case Normal(mean=mean, std=std):
+            return {"normal": {"mean": mean, "std": std}}
+        case Choice(values=values, weights=None):
+            return {"choice": {"values": values}}
+        case Choice(values=values, weights=weights):
+            return {"choice": {"values": values, "weights": weights}}
+        case Constant(value=value):
+            return {_CONSTANT: value}
+    raise TypeError(f"{type(distribution).__name__} has no wire form")
+
+
+def read_each(data: object, read: Callable[[object], Any]) -> dict[str, Any]:
+    """Read every member of an object of named things, collecting what is wrong with all of them."""
+    problems: list[tuple[str, str]] = []
+    found = {}
+    for name, item in check_object(data).items():
+        try:
+            found[name] = read(item)
+        except InvalidInputError as error:
+            problems.extend(error.under(name).problems)
+    if problems:
+        raise InvalidInputError(problems)
+    return found
+
+
+def one_of(data: object, what: str, words: Collection[str]) -> tuple[str, Any]:
+    """Take ``{word: arguments}`` apart, if it has exactly one of these words."""
+    members = check_object(data)
+    choice = ", ".join(sorted(words))
+    if len(members) != 1:
+        raise InvalidInputError.at("", f"must name one {what} ({choice}), has {len(members)} names")
+    [(word, args)] = members.items()
+    if word not in words:
+        raise InvalidInputError.at(word, f"is no {what}; use one of {choice}")
+    return word, args
+
+
+def check_fields(data: object, required: Collection[str], optional: Collection[str] = ()) -> dict[str, Any]:
+    """Return an object's members, if it has all of the required fields and no unknown ones."""
+    members = check_object(data)
+    problems = [(name, "is missing") for name in required if name not in members]
+    known = ", ".join((*required, *optional))
+    problems += [
+        (name, f"is unknown here; the fields are {known}") for name in members if name not in (*required, *optional)
+    ]
+    if problems:
+        raise InvalidInputError(problems)
+    return dict(members)
+
+
+def check_object(data: object) -> Mapping[str, Any]:
+    """Return `data` if it is an object."""
+    if not isinstance(data, Mapping):
+        raise InvalidInputError.at("", f"must be an object, not {type(data).__name__}")
+    return data
+
+
+def define(kind: str, params: object) -> SearchDefinition:
+    """Return the stored form of a search with these parameters, which are plain data."""
+    return SearchDefinition(kind, JsonItem.of(params, f"scheduler.{kind}").text)

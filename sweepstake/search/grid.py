@@ -1,0 +1,94 @@
+"""Grid search: every combination of finitely many values, once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from attrs import field, frozen
+
+from sweepstake.domain.records import JobRecord, SearchDefinition
+from sweepstake.errors import InvalidInputError
+from sweepstake.search.codec import define, read_each
+from sweepstake.search.distributions import json_items
+from sweepstake.search.policy import NoProposal, Proposal
+from sweepstake.values import JsonItem, JsonObject
+
+__all__ = ["Grid", "GridPolicy"]
+
+
+def _axes(axes: object) -> tuple[tuple[str, tuple[JsonItem, ...]], ...]:
+    if not isinstance(axes, Mapping):
+        raise InvalidInputError.at("", f"must be a dict of lists of values, not {type(axes).__name__}")
+    for name in axes:
+        if not isinstance(name, str):
+            raise InvalidInputError.at("", f"has the key {name!r}; the names of hyperparameters are text")
+    return tuple((name, json_items(values, name)) for name, values in axes.items())
+
+
+@frozen(repr=False)
+class Grid:
+    """A finite space: the combinations of the values of each name, in a stable order.
+
+    The last name varies fastest, as in nested loops or `itertools.product`. No combination is made before
+    it is asked for.
+    """
+
+    _axes: tuple[tuple[str, tuple[JsonItem, ...]], ...] = field(alias="axes", converter=_axes)
+
+    def __repr__(self) -> str:
+        return f"Grid({self.axes!r})"
+
+    @property
+    def axes(self) -> dict[str, list[Any]]:
+        """The values of each name, as new plain data."""
+        return {name: [item.decode() for item in items] for name, items in self._axes}
+
+    @property
+    def size(self) -> int:
+        """How many points there are."""
+        return math.prod(len(items) for _, items in self._axes)
+
+    def point(self, index: int) -> dict[str, Any]:
+        """Return point `index`, counted from 0; the names stand in their order.
+
+        Raises:
+            IndexError: there are not that many points.
+        """
+        if not 0 <= index < self.size:
+            raise IndexError(f"the grid has {self.size:,} points; there is no point {index:,}")
+        point = {}
+        for name, items in reversed(self._axes):
+            index, digit = divmod(index, len(items))
+            point[name] = items[digit].decode()
+        return dict(reversed(point.items()))
+
+
+@frozen
+class GridPolicy:
+    """Propose every point of a grid once, in its order."""
+
+    kind: ClassVar[str] = "Grid"
+
+    grid: Grid
+
+    @classmethod
+    def of(cls, params: object) -> GridPolicy:
+        """Make the policy of its stored parameters: ``{name: [value, ...]}``."""
+        return cls(Grid(read_each(params, lambda values: json_items(values, ""))))
+
+    @property
+    def history(self) -> int:
+        """Nothing of the past matters."""
+        return 0
+
+    def definition(self) -> SearchDefinition:
+        """Return the search as it is stored."""
+        return define(self.kind, self.grid.axes)
+
+    def propose(self, index: int, seed: int, history: Sequence[JobRecord]) -> Proposal | NoProposal:  # noqa: ARG002 -- the protocol
+        """Propose point number `index`, or nothing when all were proposed."""
+        if index >= self.grid.size:
+            return NoProposal.EXHAUSTED
+        return Proposal(JsonObject.of(self.grid.point(index), "hyperparameters"))

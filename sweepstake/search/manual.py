@@ -1,0 +1,42 @@
+"""The search that proposes nothing: jobs are made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from attrs import frozen
+
+from sweepstake.domain.records import JobRecord, SearchDefinition
+from sweepstake.errors import InvalidInputError
+from sweepstake.search.codec import define
+from sweepstake.search.policy import NoProposal
+
+__all__ = ["ManualPolicy"]
+
+
+@frozen
+class ManualPolicy:
+    """Propose nothing; whoever uses the experiment adds its jobs."""
+
+    kind: ClassVar[str] = "Manual"
+
+    @classmethod
+    def of(cls, params: object) -> ManualPolicy:
+        """Make the policy of its stored parameters: none."""
+        if params is not None:
+            raise InvalidInputError.at("", "takes no parameters; send null")
+        return cls()
+
+    @property
+    def history(self) -> int:
+        """Nothing of the past matters."""
+        return 0
+
+    def definition(self) -> SearchDefinition:
+        """Return the search as it is stored."""
+        return define(self.kind, None)
+
+    def propose(self, index: int, seed: int, history: Sequence[JobRecord]) -> NoProposal:  # noqa: ARG002 -- the protocol
+        """Propose nothing."""
+        return NoProposal.NONE

@@ -1,0 +1,74 @@
+"""What a search is to the queue: a pure policy that proposes hyperparameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from random import Random
+from typing import ClassVar, Protocol
+
+from attrs import frozen
+
+from sweepstake.domain.records import JobRecord, SearchDefinition
+from sweepstake.values import EMPTY, JsonObject
+
+__all__ = ["NoProposal", "Proposal", "SearchPolicy", "generator"]
+
+
+@frozen
+class Proposal:
+    """A job that a search would like to see run.
+
+    Attributes:
+        results: what the job starts from, such as the path of its parent's checkpoint.
+        origin: how the search came to it; kept with the job and read back from the history.
+    """
+
+    hyperparameters: JsonObject
+    results: JsonObject = EMPTY
+    origin: JsonObject | None = None
+
+
+class NoProposal(Enum):
+    """Why a search proposes nothing now."""
+
+    #: This search never proposes: its jobs are made by hand.
+    NONE = "none"
+    #: It may propose again when a running job has ended or a job was added.
+    WAITING = "waiting"
+    #: Its finite space is used up.
+    EXHAUSTED = "exhausted"
+    #: The search is over; the experiment becomes DONE.
+    COMPLETE = "complete"
+
+
+class SearchPolicy(Protocol):
+    """A search: immutable, and pure in everything it is handed.
+
+    Attributes:
+        kind: its word on the wire, such as `RandomSearch`.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    def history(self) -> int:
+        """How many of the newest jobs `propose` wants to see; 0 when seed and index are enough."""
+
+    def definition(self) -> SearchDefinition:
+        """Return the search as it is stored; `sweepstake.search.policy_for` makes an equal policy of it."""
+
+    def propose(self, index: int, seed: int, history: Sequence[JobRecord]) -> Proposal | NoProposal:
+        """Propose one job, or say why not; the same arguments always give the same answer.
+
+        Args:
+            index: how many jobs this search has proposed before.
+            seed: of the experiment.
+            history: the newest `self.history` jobs of the experiment, oldest first. It holds every proposal
+                before this one that is not older than that.
+        """
+
+
+def generator(seed: int, index: int) -> Random:
+    """Return the source of randomness of proposal `index`; neighbours have nothing in common."""
+    return Random(f"sweepstake/{seed}/{index}")

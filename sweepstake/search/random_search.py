@@ -1,0 +1,79 @@
+"""Random search: every proposal is drawn afresh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any, ClassVar
+
+from attrs import field, frozen
+
+from sweepstake.domain.records import JobRecord, SearchDefinition
+from sweepstake.errors import InvalidInputError
+from sweepstake.search.codec import define, read_distribution, read_each, write_distribution
+from sweepstake.search.distributions import Distribution
+from sweepstake.search.policy import Proposal, generator
+from sweepstake.values import JsonObject
+
+__all__ = ["RandomPolicy", "draw", "named_distributions"]
+
+
+def named_distributions(value: object, name: str) -> tuple[tuple[str, Distribution], ...]:
+    """Return a dict of distributions in immutable form, or raise InvalidInputError below the path `name`."""
+    pairs = value if isinstance(value, tuple) else value.items() if isinstance(value, Mapping) else None
+    if pairs is None:
+        raise InvalidInputError.at(name, f"must be a dict of distributions, not {type(value).__name__}")
+    for key, distribution in pairs:
+        if not isinstance(key, str):
+            raise InvalidInputError.at(name, f"has the key {key!r}; the names of hyperparameters are text")
+        if not callable(getattr(distribution, "sample", None)):
+            raise InvalidInputError.at(
+                f"{name}.{key}", f"must be a distribution such as Uniform(0, 1), not {type(distribution).__name__}"
+            )
+    return tuple(pairs)
+
+
+def draw(distributions: Sequence[tuple[str, Distribution]], random: Random) -> JsonObject:
+    """Draw a value for every name; the order in which the names stand changes nothing but the order of the answer."""
+    drawn = {name: distribution.sample(random) for name, distribution in sorted(distributions, key=_name)}
+    return JsonObject.of({name: drawn[name] for name, _ in distributions}, "hyperparameters")
+
+
+def _name(pair: tuple[str, Distribution]) -> str:
+    return pair[0]
+
+
+def _distributions(value: object) -> tuple[tuple[str, Distribution], ...]:
+    return named_distributions(value, "distributions")
+
+
+@frozen
+class RandomPolicy:
+    """Draw each hyperparameter from its own distribution, for ever.
+
+    Attributes:
+        distributions: pairs of a hyperparameter's name and its distribution; given as a mapping.
+    """
+
+    kind: ClassVar[str] = "RandomSearch"
+
+    distributions: tuple[tuple[str, Distribution], ...] = field(converter=_distributions)
+
+    @classmethod
+    def of(cls, params: object) -> RandomPolicy:
+        """Make the policy of its stored parameters: ``{name: {distribution: arguments}}``."""
+        return cls(read_each(params, read_distribution))
+
+    @property
+    def history(self) -> int:
+        """Nothing of the past matters."""
+        return 0
+
+    def definition(self) -> SearchDefinition:
+        """Return the search as it is stored."""
+        params: dict[str, Any] = {name: write_distribution(item) for name, item in self.distributions}
+        return define(self.kind, params)
+
+    def propose(self, index: int, seed: int, history: Sequence[JobRecord]) -> Proposal:  # noqa: ARG002 -- the protocol
+        """Draw sample number `index`."""
+        return Proposal(draw(self.distributions, generator(seed, index)))
