@@ -1,0 +1,168 @@
+"""Experiments and jobs as rows and columns, as Schedy's command line has them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from attrs import frozen
+
+from sweepstake.domain.records import ExperimentRecord, JobRecord
+from sweepstake.errors import InvalidInputError
+
+__all__ = ["HYPERPARAMETER", "OWN", "QUEUEING", "RESULT", "Column", "Table", "experiment_table", "job_table"]
+
+#: The categories of columns: what the thing itself is, its inputs, its results, and what the queue knows of it.
+OWN: Final = "sweepstake"
+HYPERPARAMETER: Final = "hyperparameter"
+RESULT: Final = "result"
+QUEUEING: Final = "queueing"
+_SCHEDY: Final = "schedy."
+
+
+@frozen
+class Column:
+    """A named column; the category tells columns of one name apart."""
+
+    category: str
+    name: str
+
+    @property
+    def full_name(self) -> str:
+        """The name that no other column has, such as `result.accuracy`."""
+        return f"{self.category}.{self.name}"
+
+
+@frozen
+class Table:
+    """Rows of values under columns; a value that a row lacks is None."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[Column, Any]]) -> Table:
+        """Make a table whose columns stand in the order of their first appearance."""
+        kept = list(rows)
+        columns = tuple(dict.fromkeys(column for row in kept for column in row))
+        return cls(columns, tuple(tuple(row.get(column) for column in columns) for row in kept))
+
+    def labels(self) -> tuple[str, ...]:
+        """Return what to write above each column: its name, with the category where the name is ambiguous."""
+        taken: dict[str, int] = {}
+        for column in self.columns:
+            for name in {column.name, column.full_name}:
+                taken[name] = taken.get(name, 0) + 1
+        return tuple(column.name if taken[column.name] == 1 else column.full_name for column in self.columns)
+
+    def sorted_by(self, fields: Sequence[str], *, decreasing: bool = False) -> Table:
+        """Return the table sorted by the first field, then the next; rows that lack a field come last either way.
+
+        Raises:
+            InvalidInputError: a field is not there, or ambiguous.
+        """
+        indices = [self._index(field) for field in fields]
+        rows = list(self.rows)
+        for index in reversed(indices):
+            present = [row for row in rows if not _missing(row[index])]
+            absent = [row for row in rows if _missing(row[index])]
+            present.sort(key=lambda row: _sort_key(row[index]), reverse=decreasing)
+            rows = present + absent
+        return Table(self.columns, tuple(rows))
+
+    def only(self, fields: Sequence[str]) -> Table:
+        """Return the columns of these fields, in their order.
+
+        Raises:
+            InvalidInputError: a field is not there, or ambiguous.
+        """
+        return self._take([self._index(field) for field in fields])
+
+    def of_categories(self, *categories: str) -> Table:
+        """Return the columns of these categories."""
+        return self._take([i for i, column in enumerate(self.columns) if column.category in categories])
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return each row as a dict by label."""
+        labels = self.labels()
+        return [dict(zip(labels, row, strict=True)) for row in self.rows]
+
+    def _take(self, indices: Sequence[int]) -> Table:
+        columns = tuple(self.columns[i] for i in indices)
+        return Table(columns, tuple(tuple(row[i] for i in indices) for row in self.rows))
+
+    def _index(self, field: str) -> int:
+        name = f"{OWN}.{field.removeprefix(_SCHEDY)}" if field.startswith(_SCHEDY) else field
+        for i, column in enumerate(self.columns):
+            if column.full_name == name:
+                return i
+        found = [i for i, column in enumerate(self.columns) if column.name == name]
+        found = [i for i in found if self.columns[i].category != QUEUEING] or found
+        if len(found) == 1:
+            return found[0]
+        if found:
+            choices = " or ".join(self.columns[i].full_name for i in found)
+            raise InvalidInputError.at("field", f"{field!r} is ambiguous; say {choices}")
+        choices = ", ".join(self.labels()) or "none: there are no rows"
+        raise InvalidInputError.at("field", f"there is no {field!r}; the fields are {choices}")
+
+
+def experiment_table(experiments: Iterable[ExperimentRecord]) -> Table:
+    """Make a row of each experiment: name, status, search, and what the search draws each hyperparameter from."""
+    return Table.of(_experiment_row(record) for record in experiments)
+
+
+def job_table(jobs: Iterable[JobRecord]) -> Table:
+    """Make a row of each job: id, status, hyperparameters, results, and what the queue knows (category QUEUEING)."""
+    return Table.of(_job_row(record) for record in jobs)
+
+
+def _experiment_row(record: ExperimentRecord) -> dict[Column, Any]:
+    row: dict[Column, Any] = {
+        Column(OWN, "name"): record.name,
+        Column(OWN, "status"): record.status.value,
+        Column(OWN, "scheduler"): record.search.kind,
+    }
+    params = json.loads(record.search.params)
+    if record.search.kind == "RandomSearch":
+        for name, distribution in params.items():
+            for kind, arguments in distribution.items():
+                row[Column(HYPERPARAMETER, name)] = f"{kind} ({json.dumps(arguments)})"
+    elif record.search.kind == "Grid":
+        for name, values in params.items():
+            row[Column(HYPERPARAMETER, name)] = f"grid ({json.dumps(values)})"
+    return row
+
+
+def _job_row(record: JobRecord) -> dict[Column, Any]:
+    row: dict[Column, Any] = {Column(OWN, "id"): record.id, Column(OWN, "status"): record.status.value}
+    row.update({Column(HYPERPARAMETER, name): value for name, value in record.hyperparameters.decode().items()})
+    row.update({Column(RESULT, name): value for name, value in record.results.decode().items()})
+    queueing = {
+        "priority": record.priority,
+        "tags": ", ".join(record.tags) or None,
+        "notes": record.notes or None,
+        "attempt": record.attempt,
+        "worker": record.worker,
+        "not_before": record.not_before,
+        "created_at": record.created_at,
+        "started_at": record.started_at,
+        "ended_at": record.ended_at,
+    }
+    row.update({Column(QUEUEING, name): value for name, value in queueing.items()})
+    return row
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _sort_key(value: Any) -> tuple[int, Any]:
+    """Order values of every kind: numbers, then text, then lists and objects by their JSON."""
+    if isinstance(value, (int, float)):
+        return (0, value)
+    if isinstance(value, str):
+        return (1, value)
+    return (2, json.dumps(value, sort_keys=True))

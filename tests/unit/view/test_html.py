@@ -1,0 +1,59 @@
+"""Experiments and jobs as HTML."""
+
+from html.parser import HTMLParser
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweepstake.view.html import MAX_ROWS, experiment_html, job_html, jobs_html
+from tests.unit.view.records import experiment, job
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        assert not attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def _read(html: str) -> _Reader:
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    return reader
+
+
+def test_an_experiment_shows_its_definition_and_jobs() -> None:
+    """Name, status and search stand above the jobs."""
+    text = _read(experiment_html(experiment("mnist"), [job("a"), job("b")])).text
+    assert text[text.index("scheduler") + 1] == "Manual"
+    assert {"a", "b"} <= set(text)
+
+
+def test_a_job_shows_hyperparameters_and_results() -> None:
+    """Inputs and results stand beside their names."""
+    text = _read(job_html(job("a", {"lr": 0.5}, {"accuracy": 0.9}))).text
+    assert text[text.index("lr") + 1] == "0.5"
+    assert text[text.index("accuracy") + 1] == "0.9"
+
+
+@given(st.text(), st.text(min_size=1))
+def test_no_text_becomes_markup(value: str, name: str) -> None:
+    """Hostile names and values stay text: only the tags of a table appear."""
+    hostile = job(f"<img src=x onerror=alert(1)>{value}", {name: value, "<b>": "</td><script>"})
+    for html in (job_html(hostile), jobs_html([hostile])):
+        assert _read(html).tags <= {"table", "caption", "thead", "tbody", "tr", "th", "td"}
+
+
+def test_very_long_tables_are_cut_and_counted() -> None:
+    """A notebook is spared more than a thousand rows, and the reader is told."""
+    html = jobs_html(job(str(i)) for i in range(MAX_ROWS + 5))
+    assert html.count("<td>DONE</td>") == MAX_ROWS
+    assert "and 5 more" in html

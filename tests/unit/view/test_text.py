@@ -1,0 +1,74 @@
+"""Tables as text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from sweepstake.view.table import job_table
+from sweepstake.view.text import boxed, cell, paragraphs, plain, printable
+from tests.unit.view.records import job
+
+
+def test_a_boxed_table_has_a_frame_and_aligned_numbers() -> None:
+    """Text stands left, numbers at their decimal point, as Schedy's tables do."""
+    table = job_table([job("a", {"x": 0.25}), job("bb", {"x": 10.5})]).only(["id", "x"])
+    assert boxed(table).splitlines() == [
+        "+------+-------+",
+        "| id   |     x |",
+        "|------+-------|",
+        "| a    |  0.25 |",
+        "| bb   | 10.5  |",
+        "+------+-------+",
+    ]
+
+
+def test_a_plain_table_is_its_cells() -> None:
+    """Without headers only the values are left, two spaces apart, so that `cut` and `awk` can read them."""
+    assert plain(job_table([job("a"), job("long")]).only(["id", "status"])) == "a     DONE\nlong  DONE"
+
+
+def test_a_table_without_rows_is_empty_text() -> None:
+    """Listing nothing prints nothing that a script could take for a row."""
+    assert plain(job_table([])) == ""
+    assert paragraphs(job_table([])) == ""
+    assert "DONE" not in boxed(job_table([]))
+
+
+def test_paragraphs_leave_out_what_is_missing() -> None:
+    """Each row is a block of lines; a value that is None has no line."""
+    table = job_table([job("a", {"x": 1}), job("b")]).only(["id", "x"])
+    assert paragraphs(table) == "id: a\nx: 1\n\nid: b"
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [(None, ""), (0.1234567, "0.123457"), (10**20, str(10**20)), (True, "True"), ([1, "é"], '[1, "é"]'), ("x", "x")],
+)
+def test_a_cell_is_short_text(value: object, text: str) -> None:
+    """Floats have six digits; everything else is written out."""
+    assert cell(value) == text
+
+
+def test_text_cannot_drive_the_terminal() -> None:
+    """Escape sequences, line breaks and right-to-left overrides in values are written out."""
+    table = job_table([job("a", {"x\x1b[2J": "one\ntwo\u202e"})])
+    for text in (boxed(table), plain(table), paragraphs(table)):
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert "one\\ntwo" in text
+
+
+@given(st.text())
+def test_printable_text_holds_no_control_character(text: str) -> None:
+    """Whatever goes in, one safe line comes out; text that was safe is unchanged."""
+    shown = printable(text)
+    assert len(shown.splitlines()) <= 1
+    assert printable(shown) == shown
+
+
+@given(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5) | st.floats() | st.none()), min_size=1, max_size=5))
+def test_a_box_is_straight(cells: list[tuple[str, str | float | None]]) -> None:
+    """All lines are equally wide, also with wide characters."""
+    table = job_table([job("a", {name: value}) for name, value in cells])
+    assert len({cell_len(line) for line in boxed(table).splitlines()}) == 1
