@@ -1,0 +1,67 @@
+"""The generated parts of the reference: made from the code at each build, so they cannot fall behind it."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+import _transitions
+import sweepstake
+from sweepstake import errors
+from sweepstake.domain.settings import Settings
+
+__all__ = ["write"]
+
+
+def write(folder: Path) -> None:
+    """Write every generated part into the folder."""
+    folder.mkdir(exist_ok=True)
+    pages = {
+        "transitions.svg": _transitions.svg(),
+        "api.md": api(),
+        "errors.md": error_list(),
+        "experiment-settings.md": settings_table(),
+    }
+    for name, text in pages.items():
+        path = folder / name
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+
+def api() -> str:
+    """Describe each public name; errors have a page of their own."""
+    return "\n".join(_autodoc(name) for name in sweepstake.__all__ if not _is_error(getattr(sweepstake, name)))
+
+
+def error_list() -> str:
+    """Describe each error under the tree of all of them."""
+    tree = inspect.cleandoc(errors.__doc__ or "").partition("::\n")[2]
+    drawn = f"```text\n{inspect.cleandoc(tree)}\n```\n"
+    return "\n".join([drawn, *(_autodoc(name, inherited=False) for name in errors.__all__)])
+
+
+def settings_table() -> str:
+    """Describe each setting of an experiment, with its default."""
+    meanings = dict(attribute_lines(Settings))
+    rows = [f"| `{field.name}` | `{field.default!r}` | {meanings[field.name]} |" for field in attrs.fields(Settings)]
+    return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def attribute_lines(documented: type) -> Iterator[tuple[str, str]]:
+    """Yield the names and texts below `Attributes:` of a class docstring."""
+    section = inspect.cleandoc(documented.__doc__ or "").partition("Attributes:\n")[2].partition("\n\n")[0]
+    for match in re.finditer(r"^    (\w+): (.*(?:\n        .*)*)", section, re.MULTILINE):
+        yield match[1], " ".join(match[2].split())
+
+
+def _is_error(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, errors.SweepstakeError)
+
+
+def _autodoc(name: str, *, inherited: bool = True) -> str:
+    kind = "autoclass" if inspect.isclass(getattr(sweepstake, name, None) or getattr(errors, name, None)) else "autofunction"
+    options = "   :members:\n" + ("   :inherited-members:\n" if inherited else "") if kind == "autoclass" else ""
+    module = "sweepstake" if name in sweepstake.__all__ else "sweepstake.errors"
+    return f"```{{eval-rst}}\n.. {kind}:: {module}.{name}\n{options}```\n"
