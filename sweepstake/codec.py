@@ -1,0 +1,202 @@
+"""Records as JSON trees, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from types import GenericAlias
+from typing import Any, Final, TypeVar, get_args, get_origin
+
+import attrs
+import cattrs
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from sweepstake.domain.records import ExperimentRecord, SearchDefinition
+from sweepstake.domain.settings import Direction
+from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
+from sweepstake.errors import InvalidInputError
+from sweepstake.values import JsonItem, JsonObject
+
+__all__ = ["from_answer", "from_tree", "to_tree"]
+
+T = TypeVar("T")
+
+
+def to_tree(record: object) -> Any:
+    """Return a record as plain data for JSON; non-finite numbers and ``$`` keys stay encoded."""
+    return _strict.unstructure(record)
+
+
+def from_tree(tree: object, kind: type[T], path: str = "") -> T:
+    """Make a record of data from outside; unknown fields are refused.
+
+    Raises:
+        InvalidInputError: names every field that is wrong, with `path` in front.
+    """
+    return _structure(_strict, tree, kind, path)
+
+
+def from_answer(tree: object, kind: type[T]) -> T:
+    """Make a record of a server's answer; fields that only a newer server knows are passed over.
+
+    Raises:
+        InvalidInputError: names every field that is wrong.
+    """
+    return _structure(_lenient, tree, kind, "")
+
+
+def _structure(converter: cattrs.Converter, tree: object, kind: type[T], path: str) -> T:
+    try:
+        return converter.structure(tree, kind)
+    except (InvalidInputError, cattrs.BaseValidationError) as error:
+        raise InvalidInputError(_problems(error, path)) from None
+
+
+def _problems(error: BaseException, path: str) -> Iterator[tuple[str, str]]:
+    """Walk a tree of cattrs' faults and yield each with its path."""
+    if isinstance(error, cattrs.ClassValidationError):
+        attributes, others = error.group_exceptions()
+        for fault, attribute in attributes:
+            yield from _problems(fault, _join(path, attribute.name))
+    elif isinstance(error, cattrs.IterableValidationError):
+        items, others = error.group_exceptions()
+        for fault, item in items:
+            yield from _problems(fault, f"{path}[{item.index}]")
+    else:
+        yield from _problem(error, path)
+        return
+    for fault in others:
+        yield from _problems(fault, path)
+
+
+def _problem(error: BaseException, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(error, InvalidInputError):
+        yield from (error.under(path) if path else error).problems
+    elif isinstance(error, cattrs.ForbiddenExtraKeysError):
+        yield from ((_join(path, str(name)), "is unknown here") for name in sorted(error.extra_fields, key=str))
+    elif isinstance(error, KeyError):
+        yield path, "is missing"
+    else:
+        yield path, "has the wrong type"
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _make_converter(*, forbid_extra_keys: bool) -> cattrs.Converter:
+    """Make a converter whose primitives are exact: nothing is turned into what it is not."""
+    converter = cattrs.Converter(forbid_extra_keys=forbid_extra_keys, prefer_attrib_converters=True)
+    converter.register_structure_hook_factory(
+        attrs.has, lambda kind: _object(converter.gen_structure_attrs_fromdict(kind))
+    )
+    converter.register_structure_hook_factory(_is_tuple, lambda kind: _list(converter, kind))
+    for kind, hook in (*_EXACT.items(), *((kind, _enum) for kind in _ENUMS)):
+        converter.register_structure_hook(kind, hook)
+    converter.register_structure_hook(JsonObject, lambda value, _: JsonObject.from_wire(value))
+    converter.register_unstructure_hook(JsonObject, JsonObject.wire)
+    converter.register_unstructure_hook(JsonItem, lambda item: json.loads(item.text))
+    converter.register_structure_hook(SearchDefinition, lambda value, _: _search(value))
+    converter.register_unstructure_hook(SearchDefinition, lambda search: {search.kind: json.loads(search.params)})
+    scheduler = override(rename="scheduler")  # Schedy's word
+    converter.register_structure_hook(
+        ExperimentRecord, _object(make_dict_structure_fn(ExperimentRecord, converter, search=scheduler))
+    )
+    converter.register_unstructure_hook(
+        ExperimentRecord, make_dict_unstructure_fn(ExperimentRecord, converter, search=scheduler)
+    )
+    return converter
+
+
+def _object(structure: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def check(value: Any, kind: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise _wrong("an object", value)
+        return structure(value, kind)
+
+    return check
+
+
+def _is_tuple(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _list(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:
+    """Read a `tuple[T, ...]` from a JSON array."""
+    items: Any = GenericAlias(list, get_args(kind)[:1])
+
+    def check(value: Any, _: Any) -> Any:
+        if not isinstance(value, (list, tuple)):
+            raise _wrong("a list", value)
+        return tuple(converter.structure(value, items))
+
+    return check
+
+
+def _enum(value: Any, kind: type[Enum]) -> Enum:
+    for member in kind:
+        if member.value == value:
+            return member
+    raise InvalidInputError.at("", f"must be one of {', '.join(str(member.value) for member in kind)}")
+
+
+def _text(value: Any, _: Any) -> str:
+    if not isinstance(value, str):
+        raise _wrong("text", value)
+    return value
+
+
+def _truth(value: Any, _: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong("true or false", value)
+    return value
+
+
+def _whole(value: Any, _: Any) -> int:
+    if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, float) and value.is_integer())):
+        raise _wrong("a whole number", value)
+    return int(value)
+
+
+def _number(value: Any, _: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _wrong("a number", value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise InvalidInputError.at("", "must be a number that fits a 64-bit float") from None
+
+
+#: Named one by one, because cattrs would take a StrEnum for any `str`.
+_ENUMS: Final[tuple[type[Enum], ...]] = (Direction, ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal)
+_EXACT: Final[Mapping[type, Callable[[Any, Any], Any]]] = {str: _text, bool: _truth, int: _whole, float: _number}
+
+
+def _search(value: Any) -> SearchDefinition:
+    """Read ``{kind: params}``, which a search itself makes sense of later."""
+    if not isinstance(value, Mapping):
+        raise _wrong("an object", value)
+    if len(value) != 1:
+        raise InvalidInputError.at("", f'must name one search, such as {{"Manual": null}}; has {len(value)} names')
+    [(kind, params)] = value.items()
+    tree = JsonObject.from_wire({"params": params}).wire()["params"]
+    return SearchDefinition(kind, json.dumps(tree, separators=(",", ":")))
+
+
+def _wrong(wanted: str, value: object) -> InvalidInputError:
+    return InvalidInputError.at("", f"must be {wanted}, not {_JSON_NAMES.get(type(value), type(value).__name__)}")
+
+
+_JSON_NAMES: Final = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    bool: "true or false",
+    type(None): "null",
+    float: "a fraction",
+    int: "a number",
+}
+
+_strict: Final = _make_converter(forbid_extra_keys=True)
+_lenient: Final = _make_converter(forbid_extra_keys=False)
