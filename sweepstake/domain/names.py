@@ -37,10 +37,10 @@ def check_tags(tags: Iterable[object], path: str = "tags") -> tuple[str, ...]:
     """Return the tags without repeats, in their order; each follows the rules of a name."""
     if isinstance(tags, str) or not isinstance(tags, Iterable):
         raise InvalidInputError.at(path, "must be a list of text")
-    checked = tuple(dict.fromkeys(check_name(tag, f"{path}[{i}]") for i, tag in enumerate(tags)))
-    if len(checked) > MAX_TAGS:
-        raise InvalidInputError.at(path, f"has {len(checked)} tags, at most {MAX_TAGS} are kept")
-    return checked
+    given = tuple(tags)
+    if len(given) > MAX_TAGS:
+        raise InvalidInputError.at(path, f"has {len(given):,} tags, at most {MAX_TAGS} are kept")
+    return tuple(dict.fromkeys(check_name(tag, f"{path}[{i}]") for i, tag in enumerate(given)))
 
 
 def check_notes(notes: object, path: str = "notes") -> str:
