@@ -1,1 +1,87 @@
-"""Sweepstake: a job queue for hyperparameter sweeps."""
+"""Sweepstake: a job queue for hyperparameter sweeps.
+
+::
+
+    import sweepstake
+
+    exp = sweepstake.connect().get_experiment("mnist")
+    with exp.next_job() as job:
+        job.results["accuracy"] = train(**job.hyperparameters)
+"""
+
+from sweepstake import errors
+from sweepstake.client import (
+    Database,
+    Experiment,
+    GridSearch,
+    Job,
+    ManualSearch,
+    PopulationBasedTraining,
+    RandomSearch,
+)
+from sweepstake.connection import connect
+from sweepstake.domain.settings import Settings
+from sweepstake.errors import (
+    AuthenticationError,
+    ClientRequestError,
+    ConfigurationError,
+    InvalidInputError,
+    KeyReusedError,
+    LeaseLostError,
+    LimitReachedError,
+    LiveLeasesError,
+    MissingExtraError,
+    NoJobError,
+    NotFoundError,
+    PruneJob,
+    ReauthenticateError,
+    ResourceExistsError,
+    ServerError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    SweepstakeError,
+    UnhandledResponseError,
+    UnsafeUpdateError,
+)
+from sweepstake.search import Choice, Constant, Grid, LogUniform, Normal, Perturb, Truncate, Uniform
+
+__all__ = [
+    "AuthenticationError",
+    "Choice",
+    "ClientRequestError",
+    "ConfigurationError",
+    "Constant",
+    "Database",
+    "Experiment",
+    "Grid",
+    "GridSearch",
+    "InvalidInputError",
+    "Job",
+    "KeyReusedError",
+    "LeaseLostError",
+    "LimitReachedError",
+    "LiveLeasesError",
+    "LogUniform",
+    "ManualSearch",
+    "MissingExtraError",
+    "NoJobError",
+    "Normal",
+    "NotFoundError",
+    "Perturb",
+    "PopulationBasedTraining",
+    "PruneJob",
+    "RandomSearch",
+    "ReauthenticateError",
+    "ResourceExistsError",
+    "ServerError",
+    "Settings",
+    "StoreRefusedError",
+    "StoreUnavailableError",
+    "SweepstakeError",
+    "Truncate",
+    "UnhandledResponseError",
+    "Uniform",
+    "UnsafeUpdateError",
+    "connect",
+    "errors",
+]

@@ -12,8 +12,8 @@ from sweepstake.domain.records import (
     AttemptRecord,
     Beat,
     Claim,
-    ExperimentRecord,
     Document,
+    ExperimentRecord,
     Finish,
     Finished,
     Guard,
@@ -26,7 +26,18 @@ from sweepstake.domain.records import (
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus
 
-__all__ = ["Account", "Accounts", "Clock", "Counts", "ExperimentDraft", "PutAnswer", "Queue", "Store", "MAX_BULK", "MAX_PAGE"]
+__all__ = [
+    "MAX_BULK",
+    "MAX_PAGE",
+    "Account",
+    "Accounts",
+    "Clock",
+    "Counts",
+    "ExperimentDraft",
+    "PutAnswer",
+    "Queue",
+    "Store",
+]
 
 #: The most items of one page of a listing.
 MAX_PAGE = 1000
@@ -155,9 +166,7 @@ class Queue(Protocol):
     def get_job(self, name: str, job_id: str) -> JobRecord:
         """Return one job."""
 
-    def list_jobs(
-        self, name: str, query: JobQuery, start: str | None = None, limit: int = MAX_PAGE
-    ) -> Page[JobRecord]:
+    def list_jobs(self, name: str, query: JobQuery, start: str | None = None, limit: int = MAX_PAGE) -> Page[JobRecord]:
         """Return a page of jobs by age, or with `query.order` the first `limit` in that order and no next page.
 
         Each job that was committed before the listing began appears exactly once over its pages.
@@ -181,7 +190,15 @@ class Queue(Protocol):
         """
 
     def finish(
-        self, name: str, job_id: str, finish: Finish, *, key: str, claim: str | None = None, worker: str = "", repeat: bool = False
+        self,
+        name: str,
+        job_id: str,
+        finish: Finish,
+        *,
+        key: str,
+        claim: str | None = None,
+        worker: str = "",
+        repeat: bool = False,
     ) -> Finished:
         """End an attempt and record what it reports; with `claim` (an op key), claim the next job in the same call.
 
@@ -194,7 +211,10 @@ class Queue(Protocol):
         """
 
     def heartbeat(self, attempts: Sequence[str]) -> tuple[Beat, ...]:
-        """Renew the leases of these attempts, of any experiments, in one call; a lease that is overdue but not yet settled revives."""
+        """Renew the leases of these attempts, of any experiments, in one call.
+
+        A lease that is overdue but not yet settled revives.
+        """
 
     def prune(self, name: str, job_id: str, *, key: str) -> JobRecord:
         """Make a QUEUED or RUNNING job PRUNED; pruning a PRUNED job again changes nothing.
@@ -222,7 +242,9 @@ class Store(Protocol):
     A store judges leases by its own clock. It raises what `Queue` says, never an error of its database's library.
     """
 
-    def put_experiment(self, name: str, draft: ExperimentDraft, *, seed: int, guard: Guard, key: str) -> ExperimentRecord:
+    def put_experiment(
+        self, name: str, draft: ExperimentDraft, *, seed: int, guard: Guard, key: str
+    ) -> ExperimentRecord:
         """As `Queue.put_experiment`; `seed` is used when a new experiment's settings name none."""
 
     def get_experiment(self, name: str) -> ExperimentRecord:
@@ -277,10 +299,8 @@ class Store(Protocol):
                 client that holds the store itself.
         """
 
-    def claim_proposal(
-        self, name: str, draft: JobDraft, *, proposals: int, worker: str, key: str
-    ) -> Claim | None:
-        """Create the draft RUNNING with a lease, if exactly `proposals` were made before; else None, and nothing changed.
+    def claim_proposal(self, name: str, draft: JobDraft, *, proposals: int, worker: str, key: str) -> Claim | None:
+        """Create the draft RUNNING with a lease, if exactly `proposals` were made before; else change nothing.
 
         Raises:
             LimitReachedError: `max_jobs` or `max_running` allows no more.
@@ -290,7 +310,16 @@ class Store(Protocol):
         """Create the draft QUEUED, if exactly `proposals` were made before; else None, and nothing changed."""
 
     def finish(
-        self, name: str, job_id: str, finish: Finish, *, key: str, claim: str | None, worker: str, repeat: bool, uptime: float
+        self,
+        name: str,
+        job_id: str,
+        finish: Finish,
+        *,
+        key: str,
+        claim: str | None,
+        worker: str,
+        repeat: bool,
+        uptime: float,
     ) -> Finished:
         """As `Queue.finish`; `next` is None when a claim was asked for and nothing is ready."""
 
@@ -301,7 +330,7 @@ class Store(Protocol):
         """As `Queue.prune`."""
 
     def offer(self, name: str, *, uptime: float) -> JobRecord | None:
-        """Return the oldest ready job of highest priority that was not offered within the last second, else the first ready one."""
+        """Return the first ready job that was not offered within the last second, else the first ready one."""
 
     def ping(self) -> None:
         """As `Queue.ping`."""

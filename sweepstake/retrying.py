@@ -109,9 +109,7 @@ class RetryingQueue:
         """See `Queue.get_job`."""
         return self._call(lambda _: self._queue.get_job(name, job_id))
 
-    def list_jobs(
-        self, name: str, query: JobQuery, start: str | None = None, limit: int = MAX_PAGE
-    ) -> Page[JobRecord]:
+    def list_jobs(self, name: str, query: JobQuery, start: str | None = None, limit: int = MAX_PAGE) -> Page[JobRecord]:
         """See `Queue.list_jobs`."""
         return self._call(lambda _: self._queue.list_jobs(name, query, start, limit))
 
@@ -125,7 +123,7 @@ class RetryingQueue:
         self._call(lambda _: self._queue.delete_job(name, job_id, guard=guard, key=key))
 
     def claim(self, name: str, worker: str) -> Claim | NoJob:
-        """See `Queue.claim`; a job that was claimed and lost while the answer was, is left to others and another claimed."""
+        """See `Queue.claim`; when the claimed job was lost together with the answer, another is claimed."""
         while True:
             key = self.new_id()
             try:
@@ -166,7 +164,7 @@ class RetryingQueue:
     def _call(self, call: Callable[[bool], T], patience: Patience = lambda: PATIENCE) -> T:
         """Call, and on StoreUnavailableError again until `patience` has run out; repeats are told that they are."""
         try:
-            return call(False)  # noqa: FBT003 -- the parameter has one meaning: this is a repeat
+            return call(False)
         except StoreUnavailableError as error:
             return self._repeat(call, error, patience)
 
@@ -177,7 +175,7 @@ class RetryingQueue:
         def again() -> T:
             if failed:  # the first try was made outside tenacity, which costs more than the call on a file
                 raise failed.pop()
-            return call(True)  # noqa: FBT003 -- as above
+            return call(True)
 
         def enough(state: RetryCallState) -> bool:
             return self._clock.monotonic() - started + state.upcoming_sleep > patience()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable
@@ -24,7 +25,9 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_CONDITION: Final = re.compile(r"\s*(?P<field>[^<>=!]+?)\s*(?P<operator><=|>=|!=|==|=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
+_CONDITION: Final = re.compile(
+    r"\s*(?P<field>[^<>=!]+?)\s*(?P<operator><=|>=|!=|==|=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL
+)
 _OWN_FIELDS: Final = ("id", "status", "priority", "attempt", "worker", "created_at", "started_at", "ended_at")
 _MISSING: Final = object()
 
@@ -86,7 +89,7 @@ class Order:
     def key(self, job: JobRecord) -> tuple[int, float, str, int]:
         """Return a sort key: numbers before text before everything else, ties by age."""
         value = field_value(job, self.field, None)
-        if isinstance(value, (int, float)) and value == value:
+        if isinstance(value, (int, float)) and not math.isnan(value):
             number = _as_float(value)
             return (0, -number if self.descending else number, "", job.seq)
         if isinstance(value, str):
@@ -127,7 +130,7 @@ def field_value(job: JobRecord, name: str, default: Any) -> Any:
     return job.hyperparameters.decode().get(name, default) if found is _MISSING else found
 
 
-def _as_float(value: int | float) -> float:
+def _as_float(value: float) -> float:
     try:
         return float(value)
     except OverflowError:

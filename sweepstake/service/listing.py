@@ -29,9 +29,7 @@ def page_of_jobs(store: Store, name: str, query: JobQuery, start: str | None, li
         return Page(_first_in_order(store, name, query, query.order, limit))
     items: list[JobRecord] = []
     text = 0
-    read = 0
-    for job in _scan(store, name, query, after, limit):
-        read += 1
+    for read, job in enumerate(_scan(store, name, query, after, limit), 1):
         if query.keeps(job):
             items.append(job)
             text += len(job.hyperparameters.text) + len(job.results.text)

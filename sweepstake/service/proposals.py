@@ -36,9 +36,7 @@ def propose(store: Store, name: str, key: str, keep: Callable[[JobDraft, int], T
         proposal = _think(store, experiment)
         if isinstance(proposal, NoProposal):
             return _none(store, experiment, proposal, key)
-        document = Document(
-            status=JobStatus.QUEUED, hyperparameters=proposal.hyperparameters, results=proposal.results
-        )
+        document = Document(status=JobStatus.QUEUED, hyperparameters=proposal.hyperparameters, results=proposal.results)
         try:
             kept = keep(JobDraft(id=key, document=document, origin=proposal.origin), experiment.proposals)
         except LimitReachedError:

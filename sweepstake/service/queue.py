@@ -91,9 +91,7 @@ class QueueService:
         """Return one job."""
         return self._store.get_job(name, job_id)
 
-    def list_jobs(
-        self, name: str, query: JobQuery, start: str | None = None, limit: int = MAX_PAGE
-    ) -> Page[JobRecord]:
+    def list_jobs(self, name: str, query: JobQuery, start: str | None = None, limit: int = MAX_PAGE) -> Page[JobRecord]:
         """Return a page of jobs by age, or the first in the query's order."""
         return page_of_jobs(self._store, name, query, start, limit)
 

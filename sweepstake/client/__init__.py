@@ -1,0 +1,21 @@
+"""What a user holds: databases, experiments and jobs."""
+
+from sweepstake.client.database import Database
+from sweepstake.client.experiment import Experiment
+from sweepstake.client.heart import Heart
+from sweepstake.client.job import Job
+from sweepstake.client.searches import GridSearch, ManualSearch, PopulationBasedTraining, RandomSearch
+from sweepstake.client.session import Display, Session
+
+__all__ = [
+    "Database",
+    "Display",
+    "Experiment",
+    "GridSearch",
+    "Heart",
+    "Job",
+    "ManualSearch",
+    "PopulationBasedTraining",
+    "RandomSearch",
+    "Session",
+]

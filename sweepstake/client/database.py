@@ -1,0 +1,105 @@
+"""`Database`: a connection to a store, and the experiments in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self, TypeVar
+
+from sweepstake.client.experiment import Experiment
+from sweepstake.client.searches import experiment_of
+from sweepstake.client.session import Session
+from sweepstake.domain.names import check_name
+from sweepstake.domain.records import ABSENT
+from sweepstake.errors import ResourceExistsError
+
+__all__ = ["Database"]
+
+E = TypeVar("E", bound=Experiment)
+
+
+class Database:
+    """A connection to a store: a file, PostgreSQL, or a server. Made by `sweepstake.connect`.
+
+    Safe to use from several threads; a forked child gets connections of its own.
+    """
+
+    def __init__(self, session: Session, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    @property
+    def session(self) -> Session:
+        """The queue of this connection, and what goes with it."""
+        return self._session
+
+    def add_experiment(self, experiment: E, exist_ok: bool = False) -> E:
+        """Store a new experiment, and tie the object to it.
+
+        Args:
+            experiment: a `ManualSearch`, `RandomSearch`, `GridSearch` or `PopulationBasedTraining`.
+            exist_ok: if one of that name exists, take that one as it is stored, so that many workers can start the
+                same script.
+
+        Returns:
+            `experiment` itself.
+
+        Raises:
+            ResourceExistsError: the name is taken, and `exist_ok` is false or the one there searches differently.
+        """
+        queue = self._session.queue
+        try:
+            record = queue.put_experiment(experiment.name, experiment.draft(), ABSENT)
+        except ResourceExistsError:
+            if not exist_ok:
+                raise
+            record = queue.get_experiment(experiment.name)
+            if record.search != experiment.search():
+                raise ResourceExistsError(
+                    f"there is an experiment {experiment.name!r} already, with another search; "
+                    "choose another name, or get_experiment() the one there"
+                ) from None
+        experiment.attach(self._session, record)
+        return experiment
+
+    def get_experiment(self, name: str) -> Experiment:
+        """Return the experiment of that name.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        record = self._session.queue.get_experiment(check_name(name, "name"))
+        experiment = experiment_of(record)
+        experiment.attach(self._session, record)
+        return experiment
+
+    def get_experiments(self) -> Iterator[Experiment]:
+        """Iterate over all experiments, oldest first."""
+        start = None
+        while True:
+            page = self._session.queue.list_experiments(start)
+            for record in page.items:
+                experiment = experiment_of(record)
+                experiment.attach(self._session, record)
+                yield experiment
+            if page.next is None:
+                return
+            start = page.next
+
+    def close(self) -> None:
+        """Let go of connections; leases of jobs that still run here are no longer renewed."""
+        self._session.heart.close()
+        self._session.queue.close()
+
+    def __enter__(self) -> Self:
+        """Return the connection itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Database {self._url}>"

@@ -1,0 +1,350 @@
+"""`Experiment`: a named search with its jobs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, ClassVar
+
+from sweepstake.client.adding import add_in_chunks, draft_of
+from sweepstake.client.draining import drain
+from sweepstake.client.job import Job
+from sweepstake.client.listing import iterate, query_of
+from sweepstake.client.ranking import Ranking
+from sweepstake.client.session import Session
+from sweepstake.domain.names import check_name
+from sweepstake.domain.records import PRESENT, UNGUARDED, Claim, ExperimentRecord, Guard, NoJob, SearchDefinition
+from sweepstake.domain.settings import Settings
+from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason
+from sweepstake.errors import ConfigurationError, InvalidInputError, NoJobError
+from sweepstake.ports import Counts, ExperimentDraft
+
+__all__ = ["Experiment"]
+
+#: Seconds between looks for a job while `next_job` waits.
+_POLL = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+
+_WHY: dict[NoJobReason, str] = {
+    NoJobReason.EMPTY: "its queue is empty and its search proposes nothing; add jobs",
+    NoJobReason.FINISHED: "it is DONE (completed or paused); set its status to RUNNING to go on",
+    NoJobReason.BLOCKED: "its jobs wait for jobs they depend on",
+    NoJobReason.DELAYED: "its jobs are not due yet",
+    NoJobReason.AT_LIMIT: "a limit of the experiment (max_running or max_jobs) is reached",
+    NoJobReason.WAITING: "its search waits for running jobs to end",
+    NoJobReason.EXHAUSTED: "every point of its space has been proposed",
+}
+
+
+class Experiment:
+    """A named search with its jobs: the part that is the same for every search.
+
+    Make one of its subclasses (`ManualSearch`, `RandomSearch`, `GridSearch`, `PopulationBasedTraining`) and
+    `Database.add_experiment` it, or `Database.get_experiment` one. As a context manager it is the short form of
+    `next_job`: ``with experiment as job:``; blocks nest, and threads do not disturb each other.
+
+    Args:
+        name: unique in the store.
+        status: RUNNING, or DONE to keep jobs from being claimed.
+        settings: the fields of `Settings` as keyword arguments: `lease`, `max_attempts`, `objective` ...
+
+    Attributes:
+        name: unique in the store.
+        status: assign and `push_updates()` to pause or resume.
+        settings: a frozen `Settings`; assign another and `push_updates()`.
+        etag: version of the definition as this object knows it; None before it is stored.
+    """
+
+    RUNNING: ClassVar = ExperimentStatus.RUNNING
+    DONE: ClassVar = ExperimentStatus.DONE
+
+    name: str
+    status: ExperimentStatus | str
+    settings: Settings
+    etag: str | None
+
+    def __init__(self, name: str, status: ExperimentStatus | str = ExperimentStatus.RUNNING, **settings: Any) -> None:
+        self.name = check_name(name, "name")
+        self.status = _experiment_status(status)
+        self.settings = _settings(settings)
+        self.etag = None
+        self._session: Session | None = None
+        self._record: ExperimentRecord | None = None
+        self._local = threading.local()
+
+    def search(self) -> SearchDefinition:
+        """Return the search as it is stored. Subclasses say which."""
+        raise ConfigurationError("make a ManualSearch, RandomSearch, GridSearch or PopulationBasedTraining")
+
+    def draft(self) -> ExperimentDraft:
+        """Return the definition as it is sent to a store."""
+        return ExperimentDraft(search=self.search(), status=_experiment_status(self.status), settings=self.settings)
+
+    def attach(self, session: Session, record: ExperimentRecord) -> None:
+        """Tie this object to the stored experiment `record`."""
+        self._session = session
+        self._record = record
+        self.name = record.name
+        self.status = record.status
+        self.settings = record.settings
+        self.etag = record.etag
+
+    @property
+    def session(self) -> Session:
+        """The connection this experiment belongs to."""
+        if self._session is None:
+            raise ConfigurationError(f"experiment {self.name!r} is not in a store yet; call db.add_experiment(exp)")
+        return self._session
+
+    @property
+    def record(self) -> ExperimentRecord | None:
+        """The experiment as it was when last read or written; None before it is stored."""
+        return self._record
+
+    def add_job(
+        self,
+        hyperparameters: Mapping[str, Any],
+        status: JobStatus | str = JobStatus.QUEUED,
+        results: Mapping[str, Any] | None = None,
+        *,
+        job_id: str | None = None,
+        priority: int = 0,
+        not_before: float | None = None,
+        tags: Iterable[str] = (),
+        notes: str = "",
+    ) -> Job:
+        """Create a job.
+
+        Args:
+            hyperparameters: JSON values; numpy scalars and arrays are accepted.
+            status: what it begins as.
+            results: values it begins with.
+            job_id: an id of your own; by default one is made.
+            priority: higher is claimed first, then the oldest.
+            not_before: Unix time in seconds before which it is not claimed.
+            tags: labels to find it by.
+            notes: free text.
+
+        Raises:
+            InvalidInputError: a value is wrong; the error names its path.
+            ResourceExistsError: the id is taken.
+            LimitReachedError: `max_jobs` allows no more.
+        """
+        queue = self.session.queue
+        draft = draft_of(
+            job_id or queue.new_id(),
+            hyperparameters,
+            status=status,
+            results=results or {},
+            priority=priority,
+            not_before=not_before,
+            tags=tags,
+            notes=notes,
+        )
+        queue.add_jobs(self.name, [draft])
+        return self.get_job(draft.id)
+
+    def add_jobs(
+        self,
+        hyperparameters: Iterable[Mapping[str, Any]],
+        *,
+        priority: int = 0,
+        not_before: float | None = None,
+        tags: Iterable[str] = (),
+        notes: str = "",
+        progress: bool | None = None,
+    ) -> list[str]:
+        """Create a job for each mapping of hyperparameters, and return their ids.
+
+        The jobs are sent some thousands at a time, so the iterable may be endless for all the memory it takes.
+        Each chunk is stored as a whole; when one is refused, those before it stand.
+
+        Args:
+            hyperparameters: one mapping per job; errors name the place, such as ``[17].layers``.
+            priority: the same for all, as are the next three; see `add_job`.
+            not_before: see `add_job`.
+            tags: see `add_job`.
+            notes: see `add_job`.
+            progress: show a progress bar; by default when there are many and somebody watches.
+        """
+        common = {"priority": priority, "not_before": not_before, "tags": tuple(tags), "notes": notes}
+        return add_in_chunks(self.session, self.name, hyperparameters, common, progress=progress)
+
+    def get_job(self, job_id: str) -> Job:
+        """Return the job of that id."""
+        return Job(self.session, self, self.session.queue.get_job(self.name, job_id))
+
+    def all_jobs(
+        self,
+        status: JobStatus | str | Iterable[JobStatus | str] | None = None,
+        tag: str | None = None,
+        where: str | Iterable[str] | None = None,
+        order: str | None = None,
+    ) -> Iterator[Job]:
+        """Iterate over the jobs, oldest first.
+
+        Args:
+            status: only those of this status, or of these.
+            tag: only those with this tag.
+            where: only those for which all these hold, such as ``"results.accuracy >= 0.9"``;
+                see `sweepstake.domain.queries.Condition`.
+            order: sort by a field, such as ``"-results.accuracy"`` for the highest first; reads all of them first.
+        """
+        query = query_of(status, tag, where, order)
+        for record in iterate(self.session.queue, self.name, query):
+            yield Job(self.session, self, record)
+
+    def top(self, n: int = 10, by: str | None = None, direction: str | None = None) -> list[Job]:
+        """Return the best `n` DONE jobs, best first.
+
+        Args:
+            n: at most 1,000.
+            by: the result to compare; by default the experiment's objective.
+            direction: "min" or "max"; by default the experiment's direction.
+
+        Raises:
+            InvalidInputError: neither `by` nor the experiment says which result counts.
+        """
+        ranking = Ranking.of(self.settings, self.search(), by, direction)
+        records = ranking.best(self.session.queue, self.name, n)
+        return [Job(self.session, self, record) for record in records]
+
+    def best_job(self, by: str | None = None, direction: str | None = None) -> Job:
+        """Return the best DONE job; see `top`.
+
+        Raises:
+            NoJobError: no job is DONE with that result.
+        """
+        best = self.top(1, by, direction)
+        if not best:
+            raise NoJobError(f"no job of {self.name!r} is DONE with the result asked for", NoJobReason.EMPTY)
+        return best[0]
+
+    def to_frame(self, **filters: Any) -> Any:
+        """Return the jobs as a pandas DataFrame: a row each, a column per hyperparameter and result.
+
+        Args:
+            filters: as for `all_jobs`.
+        """
+        query = query_of(**filters) if filters else query_of()
+        return self.session.display.frame(iterate(self.session.queue, self.name, query))
+
+    def counts(self) -> Counts:
+        """Count the jobs by state."""
+        return self.session.queue.count_jobs(self.name)
+
+    def next_job(self, wait: float = 0.0) -> Job:
+        """Claim a job: it is RUNNING, leased to this process, and nobody else has it.
+
+        Args:
+            wait: seconds to wait for one.
+
+        Raises:
+            NoJobError: there is none; its `reason` says why.
+        """
+        session = self.session
+        until = time.monotonic() + wait
+        looks = 0
+        while True:
+            claim = session.queue.claim(self.name, session.worker())
+            if isinstance(claim, Claim):
+                return self.adopt(claim)
+            left = until - time.monotonic()
+            if left <= 0 or claim.reason is NoJobReason.FINISHED:
+                raise self.no_job(claim)
+            time.sleep(min(left, _POLL[min(looks, len(_POLL) - 1)]))
+            looks += 1
+
+    def adopt(self, claim: Claim) -> Job:
+        """Return the job of a claim that was made for this process; its lease is renewed from now on."""
+        return Job(self.session, self, claim.job, claim)
+
+    def no_job(self, answer: NoJob) -> NoJobError:
+        """Return the error that says why there is no job."""
+        return NoJobError(f"no job of {self.name!r} can be claimed: {_WHY[answer.reason]}", answer.reason)
+
+    def claim_jobs(self, wait: float = 0.0) -> Iterator[Job]:
+        """Claim job after job until there is none; use each in a `with` block.
+
+        ::
+
+            for job in experiment.claim_jobs():
+                with job:
+                    job.results["accuracy"] = train(**job.hyperparameters)
+
+        Leaving a block ends its job and claims the next in one call; the job claimed ahead is given back
+        if the loop ends early. A job whose lease was lost is logged, and the loop goes on.
+
+        Args:
+            wait: seconds to wait for another job before the loop ends.
+        """
+        return drain(self, wait)
+
+    def push_updates(self, safe: bool = True) -> None:
+        """Write this object's status, search and settings to the store.
+
+        Args:
+            safe: refuse to overwrite what somebody else wrote since this object was read.
+
+        Raises:
+            UnsafeUpdateError: somebody else wrote first.
+        """
+        session = self.session
+        guard = Guard.match(self.etag) if safe and self.etag else UNGUARDED
+        self.attach(session, session.queue.put_experiment(self.name, self.draft(), guard))
+
+    def delete(self, ensure: bool = True, force: bool = False) -> None:
+        """Delete the experiment with its jobs.
+
+        Args:
+            ensure: raise UnsafeUpdateError if it is gone already.
+            force: also while workers hold leases of its jobs.
+
+        Raises:
+            LiveLeasesError: workers hold jobs of it, and `force` is false.
+        """
+        self.session.queue.delete_experiment(self.name, PRESENT if ensure else UNGUARDED, force=force)
+
+    def __enter__(self) -> Job:
+        """Claim a job and enter its block."""
+        job = self.next_job()
+        entered = job.__enter__()
+        self._stack().append(job)
+        return entered
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Leave the block of the job that this thread entered last."""
+        return self._stack().pop().__exit__(kind, error, trace)
+
+    def _stack(self) -> list[Job]:
+        if not hasattr(self._local, "stack"):
+            self._local.stack = []
+        stack: list[Job] = self._local.stack
+        return stack
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}: {self.status}>"
+
+    def _repr_html_(self) -> str:
+        if self._record is None:
+            return ""
+        page = self.session.queue.list_jobs(self.name, query_of(), limit=20)
+        return self.session.display.experiment_html(self._record, page.items)
+
+
+def _experiment_status(status: str) -> ExperimentStatus:
+    try:
+        return ExperimentStatus(status)
+    except ValueError:
+        raise InvalidInputError.at("status", f"must be RUNNING or DONE, is {status!r}") from None
+
+
+def _settings(values: dict[str, Any]) -> Settings:
+    known = {name.name for name in Settings.__attrs_attrs__}
+    for name in values:
+        if name not in known:
+            raise InvalidInputError.at(name, f"is not a setting of an experiment; there are {', '.join(sorted(known))}")
+    return Settings(**values)

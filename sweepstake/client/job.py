@@ -1,0 +1,403 @@
+"""`Job`: one set of hyperparameters, and the block in which it runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self
+from urllib.parse import quote
+
+from sweepstake.client.leaving import Leaving, Terminated, TermWatch, leaving
+from sweepstake.client.session import Session
+from sweepstake.domain.records import (
+    ABSENT,
+    PRESENT,
+    UNGUARDED,
+    AttemptRecord,
+    Claim,
+    Document,
+    Finish,
+    Finished,
+    Guard,
+    JobRecord,
+    NoJob,
+)
+from sweepstake.domain.status import JobStatus, Outcome, Signal
+from sweepstake.errors import InvalidInputError, LeaseLostError, SweepstakeError
+from sweepstake.retrying import FINAL_PATIENCE, TERM_PATIENCE
+from sweepstake.values import EMPTY, JsonObject
+
+__all__ = ["Job"]
+
+_OUTCOMES = {JobStatus.CRASHED: Outcome.CRASHED, JobStatus.PRUNED: Outcome.PRUNED}
+
+_logger = logging.getLogger(__name__)
+
+
+class Job:
+    """One set of hyperparameters to evaluate, and its results.
+
+    Made by `Experiment.next_job`, `add_job`, `get_job` and `all_jobs`. Used in a `with` statement it is RUNNING inside
+    the block and, after it, DONE, or CRASHED if an exception left the block::
+
+        with experiment.next_job() as job:
+            job.results["accuracy"] = train(**job.hyperparameters)
+
+    Attributes:
+        status: a `JobStatus`; assign and `put()` to state another.
+        etag: version of the document as this object knows it; None for one that is not stored yet.
+    """
+
+    QUEUED: ClassVar = JobStatus.QUEUED
+    RUNNING: ClassVar = JobStatus.RUNNING
+    CRASHED: ClassVar = JobStatus.CRASHED
+    PRUNED: ClassVar = JobStatus.PRUNED
+    DONE: ClassVar = JobStatus.DONE
+
+    status: JobStatus | str
+    etag: str | None
+
+    def __init__(self, session: Session, experiment: Any, record: JobRecord, claim: Claim | None = None) -> None:
+        self._session = session
+        self._experiment = experiment
+        self._hyperparameters: dict[str, Any] | None = None
+        self._results: dict[str, Any] | None = None
+        self._take(record)
+        self._attempt_key: str | None = None
+        self._pid = os.getpid()
+        self._prune_asked = False
+        self._watch: TermWatch | None = None
+        self._claim_next: Callable[[Claim | NoJob | None], None] | None = None
+        self._loses_quietly = False
+        if claim is not None:
+            self._attempt_key = claim.key
+            session.heart.add(claim.key, claim.lease, self)
+
+    def _take(self, record: JobRecord) -> None:
+        self._record = record
+        self.status = record.status
+        self.etag = record.etag
+
+    @property
+    def job_id(self) -> str:
+        """Id of the job, unique in its experiment."""
+        return self._record.id
+
+    @property
+    def experiment(self) -> Any:
+        """The `Experiment` that the job belongs to."""
+        return self._experiment
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """The job's inputs; change them only before it runs."""
+        if self._hyperparameters is None:
+            self._hyperparameters = self._record.hyperparameters.decode()
+        return self._hyperparameters
+
+    @hyperparameters.setter
+    def hyperparameters(self, value: dict[str, Any]) -> None:
+        self._hyperparameters = value
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The job's final values; fill it inside the block."""
+        if self._results is None:
+            self._results = self._record.results.decode()
+        return self._results
+
+    @results.setter
+    def results(self, value: dict[str, Any]) -> None:
+        self._results = value
+
+    @property
+    def record(self) -> JobRecord:
+        """The job as it was when last read or written, with all that is known of its queueing."""
+        return self._record
+
+    @property
+    def priority(self) -> int:
+        """Higher is claimed first."""
+        return self._record.priority
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Labels of the job."""
+        return self._record.tags
+
+    @property
+    def notes(self) -> str:
+        """Free text about the job."""
+        return self._record.notes
+
+    @property
+    def attempt(self) -> int:
+        """How many attempts were begun."""
+        return self._record.attempt
+
+    @property
+    def attempt_key(self) -> str | None:
+        """The key of the attempt that this object holds, or None when it holds none."""
+        return self._attempt_key
+
+    @property
+    def worker(self) -> str | None:
+        """Who runs the job, or ran it last."""
+        return self._record.worker
+
+    @property
+    def prune_asked(self) -> bool:
+        """Whether somebody pruned the job while it runs here; raise `PruneJob` to stop."""
+        return self._prune_asked
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """A folder for the job's checkpoints: the same one in every attempt. It is made when asked for."""
+        path = self._session.checkpoints / quote(self._record.experiment, safe="") / quote(self.job_id, safe="")
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def put(self, safe: bool = True) -> None:
+        """Write the status, hyperparameters and results of this object to the store.
+
+        Args:
+            safe: refuse to overwrite what somebody else wrote since this object was read.
+
+        Raises:
+            UnsafeUpdateError: somebody else wrote first (`LeaseLostError` when they ended the attempt held here).
+            InvalidInputError: a value is not JSON; the error names its path.
+        """
+        document = self._document()
+        if not safe:
+            self._put_unguarded(document)
+        else:
+            guard = ABSENT if self.etag is None else Guard.match(self.etag)
+            self._put(document, guard, self._held())
+        if document.status is not JobStatus.RUNNING:
+            self._let_go()
+
+    def _put(self, document: Document, guard: Guard, attempt: str | None) -> None:
+        self._take(self._session.queue.put_job(self._record.experiment, self.job_id, document, guard, attempt).record)
+
+    def _put_unguarded(self, document: Document) -> None:
+        held = self._held()
+        if held is not None:
+            try:
+                return self._put(document, UNGUARDED, held)
+            except LeaseLostError:
+                self._let_go()
+        return self._put(document, UNGUARDED, None)
+
+    def _document(self) -> Document:
+        status = _job_status(self.status)
+        return Document(
+            status=status,
+            hyperparameters=self._encoded(self._hyperparameters, self._record.hyperparameters, "hyperparameters"),
+            results=self._encoded(self._results, self._record.results, "results"),
+        )
+
+    @staticmethod
+    def _encoded(value: dict[str, Any] | None, stored: JsonObject, path: str) -> JsonObject:
+        """Return the values in hand as JSON; those that nobody asked for are as they were read."""
+        return stored if value is None else JsonObject.of(value, path)
+
+    def try_run(self) -> None:
+        """Make the job RUNNING for this process, without a lease.
+
+        Raises:
+            UnsafeUpdateError: another worker did first.
+        """
+        before = self.status
+        self.status = JobStatus.RUNNING
+        try:
+            self.put()
+        except SweepstakeError:
+            self.status = before
+            raise
+        self._attempt_key = self.etag  # the key of the PUT that began the attempt
+
+    def prune(self) -> None:
+        """Make a QUEUED or RUNNING job PRUNED; the worker that runs it learns so with its next heartbeat.
+
+        Raises:
+            UnsafeUpdateError: the job is DONE or CRASHED.
+        """
+        self._take(self._session.queue.prune(self._record.experiment, self.job_id))
+        self._let_go()
+
+    def preempt(self) -> None:
+        """Give a job that runs here back to the queue, as preempted; its attempt is over."""
+        self._give_back(Outcome.PREEMPTED)
+
+    def release(self) -> None:
+        """Give a job that runs here back to the queue; its attempt is over."""
+        self._give_back(Outcome.RELEASED)
+
+    def _give_back(self, outcome: Outcome) -> None:
+        attempt = self._held()
+        if attempt is None:
+            raise LeaseLostError(f"job {self.job_id} is not held by this process, so it cannot give it back")
+        finished = self._session.queue.finish(
+            self._record.experiment, self.job_id, Finish(attempt=attempt, outcome=outcome), patience=self._patience
+        )
+        self._let_go()
+        self._take(finished.job)
+
+    def delete(self, ensure: bool = True) -> None:
+        """Delete the job.
+
+        Args:
+            ensure: raise UnsafeUpdateError if it is gone already.
+        """
+        self._session.queue.delete_job(self._record.experiment, self.job_id, PRESENT if ensure else UNGUARDED)
+        self._let_go()
+
+    def attempts(self) -> tuple[AttemptRecord, ...]:
+        """Return every attempt at this job: worker, times, outcome, reason."""
+        return self._session.queue.list_attempts(self._record.experiment, self.job_id)
+
+    def drain_into(self, claim_next: Callable[[Claim | NoJob | None], None]) -> None:
+        """Claim the next job with the end of this one, and hand it to `claim_next`; a lost lease is only logged."""
+        self._claim_next = claim_next
+        self._loses_quietly = True
+
+    def receive(self, signal: Signal) -> None:
+        """Take the answer of a heartbeat; called by the heartbeat's thread."""
+        if signal is Signal.PRUNE:
+            self._prune_asked = True
+
+    def __enter__(self) -> Self:
+        """Make the job RUNNING, if it is not yet, and watch for SIGTERM."""
+        if self.status != JobStatus.RUNNING:
+            self.try_run()
+        self._watch = TermWatch()
+        self._watch.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Record how the block ended. An exception of the user's always wins over one of ours.
+
+        A forked child that leaves its copy of the block records nothing: the job is its parent's.
+        """
+        if self._pid != os.getpid():
+            return False
+        left = leaving(error)
+        watch = self._watch or TermWatch()
+        watch.report()
+        try:
+            self._record_end(left)
+        except SweepstakeError as failure:
+            if error is None or left.swallow:
+                raise
+            error.add_note(f"Sweepstake could not record the end of job {self.job_id}: {failure}")
+        finally:
+            watch.stop(raising=isinstance(error, Terminated))
+        return left.swallow
+
+    def _record_end(self, left: Leaving) -> None:
+        outcome = left.outcome
+        if outcome is Outcome.DONE and self.status in _OUTCOMES:  # stated inside the block
+            outcome = _OUTCOMES[JobStatus(self.status)]
+        try:
+            results, hyperparameters = self._report()
+        except InvalidInputError as error:
+            self._finish(Outcome.CRASHED, self._salvage(), None, f"{left.reason}\n{error}".strip())
+            raise
+        self._finish(outcome, results, hyperparameters, left.reason)
+
+    def _report(self) -> tuple[JsonObject, JsonObject | None]:
+        results = self._encoded(self._results, self._record.results, "results")
+        hyperparameters = self._encoded(self._hyperparameters, self._record.hyperparameters, "hyperparameters")
+        return results, None if hyperparameters == self._record.hyperparameters else hyperparameters
+
+    def _salvage(self) -> JsonObject:
+        """Return those results that JSON can hold, when some cannot."""
+        kept = {}
+        for name, value in (self._results or {}).items():
+            try:
+                JsonObject.of({name: value})
+            except InvalidInputError:
+                continue
+            kept[name] = value
+        try:
+            return JsonObject.of(kept)
+        except InvalidInputError:  # each fits, all together do not
+            return EMPTY
+
+    def _finish(self, outcome: Outcome, results: JsonObject, hyperparameters: JsonObject | None, reason: str) -> None:
+        attempt = self._held()
+        if attempt is None:
+            self._finish_unheld(outcome, results, hyperparameters)
+            return
+        claim_next = self._claim_next if outcome in (Outcome.DONE, Outcome.PRUNED) else None
+        finished = self._session.queue.finish(
+            self._record.experiment,
+            self.job_id,
+            Finish(attempt=attempt, outcome=outcome, results=results, hyperparameters=hyperparameters, reason=reason),
+            claim=claim_next is not None,
+            worker=self._session.worker() if claim_next else "",
+            patience=self._patience,
+        )
+        self._let_go()
+        self._take(finished.job)
+        if claim_next is not None:
+            claim_next(finished.next)
+        if not finished.recorded and outcome is not Outcome.PRUNED:
+            self._tell_lost(finished)
+
+    def _finish_unheld(self, outcome: Outcome, results: JsonObject, hyperparameters: JsonObject | None) -> None:
+        """Report on a job that somebody else made RUNNING, as Schedy's `with` does: by a guarded put."""
+        status = JobStatus.QUEUED if outcome in (Outcome.RELEASED, Outcome.PREEMPTED) else JobStatus[outcome.name]
+        document = Document(
+            status=status, hyperparameters=hyperparameters or self._record.hyperparameters, results=results
+        )
+        self._put(document, Guard.match(self.etag) if self.etag else ABSENT, None)
+
+    def _tell_lost(self, finished: Finished) -> None:
+        if finished.ended is Outcome.PRUNED:
+            return
+        message = (
+            f"the attempt at job {self.job_id} ended as {finished.ended} before it reported; "
+            "its results were kept as late results"
+        )
+        if self._loses_quietly:
+            _logger.warning("%s; going on.", message)
+            return
+        raise LeaseLostError(message)
+
+    def _patience(self) -> float:
+        return TERM_PATIENCE if self._watch is not None and self._watch.asked else FINAL_PATIENCE
+
+    def _held(self) -> str | None:
+        """Return the key of the attempt held here; a forked child holds none."""
+        return self._attempt_key if self._pid == os.getpid() else None
+
+    def _let_go(self) -> None:
+        if self._attempt_key is not None:
+            self._session.heart.remove(self._attempt_key)
+            self._attempt_key = None
+
+    def __repr__(self) -> str:
+        name, shown = self._record.experiment, dict(list(self.hyperparameters.items())[:6])
+        values = f"hyperparameters={shown}, results={_short(self.results)}"
+        return f"<Job {self.job_id} of {name!r}: {self.status}, {values}>"
+
+    def _repr_html_(self) -> str:
+        return self._session.display.jobs_html([self._record])
+
+
+def _job_status(status: str) -> JobStatus:
+    try:
+        return JobStatus(status)
+    except ValueError:
+        raise InvalidInputError.at("status", f"must be one of {', '.join(JobStatus)}, is {status!r}") from None
+
+
+def _short(values: dict[str, Any]) -> str:
+    text = repr(values)
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -1,0 +1,167 @@
+"""The experiments a user makes: one class per search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from sweepstake.client.experiment import Experiment
+from sweepstake.domain.records import ExperimentRecord, SearchDefinition
+from sweepstake.domain.status import ExperimentStatus
+from sweepstake.errors import UnhandledResponseError
+from sweepstake.search import (
+    Distribution,
+    Grid,
+    GridPolicy,
+    ManualPolicy,
+    PbtPolicy,
+    Perturb,
+    RandomPolicy,
+    SearchPolicy,
+    Truncate,
+    policy_for,
+)
+
+__all__ = ["GridSearch", "ManualSearch", "PopulationBasedTraining", "RandomSearch", "experiment_of"]
+
+
+class _Searching(Experiment):
+    """An experiment around a search policy."""
+
+    policy: SearchPolicy
+
+    def search(self) -> SearchDefinition:
+        """Return the search as it is stored."""
+        return self.policy.definition()
+
+    @classmethod
+    def from_record(cls, record: ExperimentRecord) -> Self:
+        """Make the object for a stored experiment."""
+        made = cls.__new__(cls)
+        Experiment.__init__(made, record.name, record.status)
+        made.policy = policy_for(record.search)
+        return made
+
+
+class ManualSearch(_Searching):
+    """An experiment whose jobs are those that somebody adds."""
+
+    def __init__(self, name: str, status: ExperimentStatus | str = ExperimentStatus.RUNNING, **settings: Any) -> None:
+        super().__init__(name, status, **settings)
+        self.policy: ManualPolicy = ManualPolicy()
+
+
+class RandomSearch(_Searching):
+    """An experiment that draws each hyperparameter at random when no job is queued.
+
+    Args:
+        name: unique in the store.
+        distributions: `LogUniform`, `Uniform`, `Choice`, `Normal` or `Constant` for each hyperparameter.
+        status: RUNNING, or DONE to keep jobs from being claimed.
+        settings: the fields of `Settings`; set `max_jobs`, or the search never ends.
+    """
+
+    policy: RandomPolicy
+
+    def __init__(
+        self,
+        name: str,
+        distributions: Mapping[str, Distribution],
+        status: ExperimentStatus | str = ExperimentStatus.RUNNING,
+        **settings: Any,
+    ) -> None:
+        super().__init__(name, status, **settings)
+        self.policy = RandomPolicy(distributions)
+
+    @property
+    def distributions(self) -> Mapping[str, Distribution]:
+        """The distribution of each hyperparameter."""
+        return dict(self.policy.distributions)
+
+
+class GridSearch(_Searching):
+    """An experiment that tries every combination of finitely many values, in a stable order.
+
+    Args:
+        name: unique in the store.
+        grid: a `Grid`, or a dict of the values of each hyperparameter; those of the last one vary fastest.
+        status: RUNNING, or DONE to keep jobs from being claimed.
+        settings: the fields of `Settings`.
+    """
+
+    policy: GridPolicy
+
+    def __init__(
+        self,
+        name: str,
+        grid: Grid | Mapping[str, Iterable[Any]],
+        status: ExperimentStatus | str = ExperimentStatus.RUNNING,
+        **settings: Any,
+    ) -> None:
+        super().__init__(name, status, **settings)
+        self.policy = GridPolicy(grid if isinstance(grid, Grid) else Grid(grid))
+
+
+class PopulationBasedTraining(_Searching):
+    """An experiment that trains a population, and goes on from its best members with changed hyperparameters.
+
+    Jaderberg et al., "Population Based Training of Neural Networks", 2017 (arXiv:1711.09846). A child job starts with
+    a copy of its parent's results, so that for instance `results["weights_path"]` finds the parent's checkpoint.
+
+    Args:
+        name: unique in the store.
+        objective: "min" or "max": which way `result_name` is better.
+        result_name: the result that says how good a member is.
+        exploit: when a bad member is replaced by a good one.
+        explore: how hyperparameters change; those not named stay as they are.
+        initial_distributions: where the first `population_size` jobs come from.
+        population_size: how many members there are; the paper used 10 to 80.
+        status: RUNNING, or DONE to keep jobs from being claimed.
+        max_generations: how many jobs follow each other in a lineage; the experiment is DONE then.
+        settings: the fields of `Settings`.
+    """
+
+    policy: PbtPolicy
+
+    def __init__(
+        self,
+        name: str,
+        objective: str,
+        result_name: str,
+        exploit: Truncate,
+        explore: Mapping[str, Perturb] | None = None,
+        initial_distributions: Mapping[str, Distribution] | None = None,
+        population_size: int | None = None,
+        status: ExperimentStatus | str = ExperimentStatus.RUNNING,
+        max_generations: int | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(name, status, **settings)
+        self.policy = PbtPolicy(
+            objective=objective,
+            result_name=result_name,
+            exploit=exploit,
+            explore=explore or {},
+            initial_distributions=initial_distributions or {},
+            population_size=population_size,
+            max_generations=max_generations,
+        )
+
+
+_KINDS: Mapping[str, type[_Searching]] = {
+    "Manual": ManualSearch,
+    "RandomSearch": RandomSearch,
+    "Grid": GridSearch,
+    "PBT": PopulationBasedTraining,
+}
+
+
+def experiment_of(record: ExperimentRecord) -> Experiment:
+    """Return the object of the right class for a stored experiment."""
+    try:
+        kind = _KINDS[record.search.kind]
+    except KeyError:
+        raise UnhandledResponseError(
+            f"experiment {record.name!r} has the search {record.search.kind!r}, unknown to this version; upgrade"
+        ) from None
+    return kind.from_record(record)

@@ -1,0 +1,51 @@
+"""What every object of one connection shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from attrs import frozen
+
+from sweepstake.client.heart import Heart
+from sweepstake.domain.records import ExperimentRecord, JobRecord
+from sweepstake.retrying import RetryingQueue
+
+__all__ = ["Display", "Session"]
+
+
+class Display(Protocol):
+    """How records are shown to people; kept out of the client so that it needs neither pandas nor a terminal."""
+
+    def frame(self, jobs: Iterable[JobRecord]) -> Any:
+        """Return the jobs as a pandas DataFrame. Raises MissingExtraError without pandas."""
+
+    def jobs_html(self, jobs: Sequence[JobRecord]) -> str:
+        """Return a table of jobs as HTML."""
+
+    def experiment_html(self, experiment: ExperimentRecord, jobs: Sequence[JobRecord]) -> str:
+        """Return an experiment and its newest jobs as HTML."""
+
+    def progress(self, description: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+        """Show a progress bar inside the block; call what it gives with each number of things done."""
+
+
+@frozen
+class Session:
+    """The queue of a connection, and what goes with it.
+
+    Attributes:
+        queue: where everything is asked.
+        heart: renews the leases of this process.
+        worker: says who this process is: host and process id.
+        checkpoints: the folder of all checkpoint folders.
+        display: shows records to people.
+    """
+
+    queue: RetryingQueue
+    heart: Heart
+    worker: Callable[[], str]
+    checkpoints: Path
+    display: Display

@@ -1,0 +1,114 @@
+"""Settings of this machine and user: which store, whose token, where files go."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+from platformdirs import user_config_path, user_data_path, user_state_path
+
+from sweepstake.errors import ConfigurationError
+
+__all__ = ["SETTINGS", "Config", "read_config", "write_config"]
+
+_APP: Final = "sweepstake"
+
+#: Every environment variable that is read, and what it says.
+SETTINGS: Final[Mapping[str, str]] = {
+    "SWEEPSTAKE_URL": "the store: sqlite:///path, postgresql://..., or http(s)://... of a server",
+    "SWEEPSTAKE_TOKEN": "the API token for a server",
+    "SWEEPSTAKE_CONFIG": "the configuration file, instead of config.toml in the user's configuration folder",
+    "SWEEPSTAKE_STATE": "the state folder: captured output, and checkpoints unless said otherwise",
+    "SWEEPSTAKE_CHECKPOINTS": "the folder of all checkpoint folders; put it on a shared disk for several machines",
+}
+_KEYS: Final = {"url", "token", "checkpoints"}
+
+
+@frozen(kw_only=True)
+class Config:
+    """What connects this process to a store.
+
+    Attributes:
+        url: the store.
+        token: API token, for `http(s)` URLs.
+        state: folder for captured output.
+        checkpoints: folder below which each job has its own for checkpoints.
+    """
+
+    url: str
+    token: str | None
+    state: Path
+    checkpoints: Path
+
+    def __repr__(self) -> str:
+        return f"Config(url={self.url!r}, token={'set' if self.token else None})"
+
+
+def read_config(
+    url: str | None = None,
+    token: str | None = None,
+    config: str | os.PathLike[str] | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Config:
+    """Return the settings in force: arguments before environment before file before the local default.
+
+    Args:
+        url: a store's URL.
+        token: an API token.
+        config: the configuration file; without it, one that does not exist counts as empty.
+        environment: where SWEEPSTAKE_* variables are read.
+
+    Raises:
+        ConfigurationError: the file named cannot be read, is not TOML, or has unknown or ill-typed keys.
+    """
+    named = config or environment.get("SWEEPSTAKE_CONFIG")
+    file = _read_file(Path(named) if named else default_path(), required=bool(named))
+    state = Path(environment.get("SWEEPSTAKE_STATE") or user_state_path(_APP))
+    checkpoints = environment.get("SWEEPSTAKE_CHECKPOINTS") or file.get("checkpoints") or state / "checkpoints"
+    return Config(
+        url=url or environment.get("SWEEPSTAKE_URL") or file.get("url") or _default_url(),
+        token=token or environment.get("SWEEPSTAKE_TOKEN") or file.get("token"),
+        state=state,
+        checkpoints=Path(checkpoints),
+    )
+
+
+def default_path() -> Path:
+    """Return where the configuration file is looked for."""
+    return user_config_path(_APP) / "config.toml"
+
+
+def write_config(url: str, token: str, path: Path) -> None:
+    """Write a configuration file that only its owner can read."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)
+        # A JSON string is a TOML string as well.
+        file.write(f"url = {json.dumps(url)}\ntoken = {json.dumps(token)}\n")
+
+
+def _default_url() -> str:
+    return f"sqlite:///{user_data_path(_APP) / 'sweepstake.db'}"
+
+
+def _read_file(path: Path, *, required: bool) -> Mapping[str, str]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if required:
+            raise ConfigurationError(f"there is no configuration file {path}") from None
+        return {}
+    except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        raise ConfigurationError(f"the configuration file {path} cannot be read: {error}") from None
+    for key, value in content.items():
+        if key not in _KEYS:
+            raise ConfigurationError(f"{path}: {key}: is not a setting; there are {', '.join(sorted(_KEYS))}")
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{path}: {key}: must be text")
+    return content

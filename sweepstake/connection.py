@@ -1,0 +1,87 @@
+"""`connect`: from a URL to a database, putting the layers together."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sweepstake.client import Database, Heart, Session
+from sweepstake.clock import SystemClock
+from sweepstake.config import Config, read_config
+from sweepstake.domain.records import JobRecord
+from sweepstake.errors import ConfigurationError, MissingExtraError
+from sweepstake.ports import Queue
+from sweepstake.retrying import RetryingQueue
+from sweepstake.view.display import RichDisplay
+
+__all__ = ["connect", "open_queue", "worker_name"]
+
+
+def connect(
+    url: str | None = None, token: str | None = None, *, config: str | os.PathLike[str] | None = None
+) -> Database:
+    """Connect to a store.
+
+    Args:
+        url: ``sqlite:///path``, ``postgresql://...``, or ``http(s)://...`` of a server. By default that of
+            SWEEPSTAKE_URL, of the configuration file, or a file in the user's data folder.
+        token: API token for a server; by default that of SWEEPSTAKE_TOKEN or of the configuration file.
+        config: a configuration file of your own; by default SWEEPSTAKE_CONFIG, or the user's `config.toml`.
+
+    Raises:
+        ConfigurationError: the URL or the configuration file is wrong.
+        StoreRefusedError: the store must not be used as it is.
+        MissingExtraError: the store needs an optional package; the message says how to install it.
+    """
+    settings = read_config(url, token, config)
+    clock = SystemClock()
+    queue = RetryingQueue(open_queue(settings), clock, os.urandom, time.sleep)
+    session = Session(
+        queue=queue,
+        heart=Heart(queue, clock),
+        worker=worker_name(),
+        checkpoints=settings.checkpoints,
+        display=RichDisplay(_jobs_frame),
+    )
+    return Database(session, _without_password(settings.url))
+
+
+def open_queue(config: Config) -> Queue:
+    """Open the queue behind a URL: a server's, or a store of one's own. Only what it needs is imported."""
+    scheme = config.url.partition("://")[0]
+    if scheme in ("http", "https"):
+        from sweepstake.remote import RemoteQueue
+
+        return RemoteQueue(config.url, config.token)
+    if scheme in ("sqlite", "postgresql", "postgres"):
+        from sweepstake.service import QueueService
+        from sweepstake.stores import open_store
+
+        return QueueService(open_store(config.url), SystemClock())
+    raise ConfigurationError(
+        f"{_without_password(config.url)!r} is no store; use sqlite:///path, postgresql://... or http(s)://..."
+    )
+
+
+def worker_name() -> Callable[[], str]:
+    """Return a function that says who this process is, such as ``gpu7:4711``; a forked child says its own."""
+    host = socket.gethostname()
+    return lambda: f"{host}:{os.getpid()}"
+
+
+def _jobs_frame(jobs: Iterable[JobRecord]) -> Any:
+    try:
+        from sweepstake.view.frame import jobs_frame
+    except ImportError as error:
+        raise MissingExtraError(
+            f"to_frame() needs pandas ({error}); install it with: pip install 'sweepstake[frame]'"
+        ) from None
+    return jobs_frame(jobs)
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(://[^/@:]*):[^@/]*@", r"\1:***@", url)
