@@ -10,11 +10,14 @@ from sweepstake.errors import InvalidInputError
 from sweepstake.search.distributions import Choice, Constant, Distribution, LogUniform, Normal, Uniform
 from sweepstake.search.grid import Grid, GridPolicy
 from sweepstake.search.manual import ManualPolicy
+from sweepstake.search.pbt import MAXIMIZE, MINIMIZE, PbtPolicy, Perturb, Truncate
 from sweepstake.search.policy import NoProposal, Proposal, SearchPolicy
 from sweepstake.search.random_search import RandomPolicy
 from sweepstake.values import JsonObject, parse_json
 
 __all__ = [
+    "MAXIMIZE",
+    "MINIMIZE",
     "Choice",
     "Constant",
     "Distribution",
@@ -24,9 +27,12 @@ __all__ = [
     "ManualPolicy",
     "NoProposal",
     "Normal",
+    "PbtPolicy",
+    "Perturb",
     "Proposal",
     "RandomPolicy",
     "SearchPolicy",
+    "Truncate",
     "Uniform",
     "policy_for",
 ]
@@ -36,6 +42,7 @@ _READERS: Final[Mapping[str, Callable[[object], SearchPolicy]]] = {
     ManualPolicy.kind: ManualPolicy.of,
     RandomPolicy.kind: RandomPolicy.of,
     GridPolicy.kind: GridPolicy.of,
+    PbtPolicy.kind: PbtPolicy.of,
 }
 
 

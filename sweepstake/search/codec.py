@@ -1,13 +1,14 @@
-"""The wire form of searches and their distributions: Schedy's, as plain data."""
+"""The wire form of what searches are made of: Schedy's, as plain data."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sweepstake.domain.records import SearchDefinition
 from sweepstake.errors import InvalidInputError
 from sweepstake.search.distributions import Choice, Constant, Distribution, LogUniform, Normal, Uniform
+from sweepstake.search.strategies import Perturb, Truncate
 from sweepstake.values import JsonItem
 
 __all__ = [
@@ -15,10 +16,19 @@ __all__ = [
     "check_object",
     "define",
     "one_of",
+    "read_at",
     "read_distribution",
+    "read_distributions",
     "read_each",
+    "read_exploit",
+    "read_explore",
+    "renamed",
     "write_distribution",
+    "write_exploit",
+    "write_explore",
 ]
+
+T = TypeVar("T")
 
 _FIELDS: Final[Mapping[str, tuple[Callable[..., Distribution], tuple[str, ...], tuple[str, ...]]]] = {
     "loguniform": (LogUniform, ("low", "high"), ()),
@@ -45,6 +55,11 @@ def read_distribution(data: object) -> Distribution:
         raise error.under(word) from None
 
 
+def read_distributions(data: object) -> dict[str, Distribution]:
+    """Make the distributions of ``{name: distribution}``."""
+    return read_each(data, read_distribution)
+
+
 def write_distribution(distribution: Distribution) -> dict[str, Any]:
     """Return the wire form of a distribution."""
     match distribution:
@@ -63,7 +78,60 @@ def write_distribution(distribution: Distribution) -> dict[str, Any]:
     raise TypeError(f"{type(distribution).__name__} has no wire form")
 
 
-def read_each(data: object, read: Callable[[object], Any]) -> dict[str, Any]:
+def read_exploit(data: object) -> Truncate:
+    """Make the strategy of its wire form, such as ``{"truncate": 0.2}``."""
+    word, proportion = one_of(data, "exploit strategy", ("truncate",))
+    try:
+        return Truncate(proportion)
+    except InvalidInputError as error:
+        raise renamed(error, {"proportion": word}) from None
+
+
+def write_exploit(strategy: Truncate) -> dict[str, Any]:
+    """Return the wire form of a strategy."""
+    return {"truncate": strategy.proportion}
+
+
+def read_explore(data: object) -> dict[str, Perturb]:
+    """Make the strategies of ``{name: {"perturb": {"minFactor": 0.8, "maxFactor": 1.2}}}``."""
+    return read_each(data, _read_perturb)
+
+
+def _read_perturb(data: object) -> Perturb:
+    word, args = one_of(data, "explore strategy", ("perturb",))
+    try:
+        factors = check_fields(args, ("minFactor", "maxFactor"))
+        return Perturb(factors["minFactor"], factors["maxFactor"])
+    except InvalidInputError as error:
+        raise renamed(error, {"min_factor": "minFactor", "max_factor": "maxFactor"}).under(word) from None
+
+
+def write_explore(strategy: Perturb) -> dict[str, Any]:
+    """Return the wire form of a strategy."""
+    return {"perturb": {"minFactor": strategy.min_factor, "maxFactor": strategy.max_factor}}
+
+
+def read_at(path: str, read: Callable[[object], T], data: object) -> T:
+    """Read a member whose faults are to be named below `path`."""
+    try:
+        return read(data)
+    except InvalidInputError as error:
+        raise error.under(path) from None
+
+
+def renamed(error: InvalidInputError, names: Mapping[str, str]) -> InvalidInputError:
+    """Return the same error where paths begin with the wire's names for our own."""
+    return InvalidInputError((_renamed(path, names), problem) for path, problem in error.problems)
+
+
+def _renamed(path: str, names: Mapping[str, str]) -> str:
+    for ours, wire in names.items():
+        if path == ours or path.startswith((f"{ours}.", f"{ours}[")):
+            return wire + path.removeprefix(ours)
+    return path
+
+
+def read_each(data: object, read: Callable[[object], T]) -> dict[str, T]:
     """Read every member of an object of named things, collecting what is wrong with all of them."""
     problems: list[tuple[str, str]] = []
     found = {}

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from sweepstake.domain.records import JobRecord, SearchDefinition
 from sweepstake.errors import InvalidInputError
-from sweepstake.search.codec import define, read_distribution, read_each, write_distribution
+from sweepstake.search.codec import define, read_distributions, write_distribution
 from sweepstake.search.distributions import Distribution
 from sweepstake.search.policy import Proposal, generator
 from sweepstake.values import JsonObject
@@ -62,7 +62,7 @@ class RandomPolicy:
     @classmethod
     def of(cls, params: object) -> RandomPolicy:
         """Make the policy of its stored parameters: ``{name: {distribution: arguments}}``."""
-        return cls(read_each(params, read_distribution))
+        return cls(read_distributions(params))
 
     @property
     def history(self) -> int:
