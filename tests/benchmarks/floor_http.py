@@ -52,6 +52,10 @@ class HttpFloor:
             http.headers["Authorization"] = f"Bearer {self.token}"
             yield HttpFloorSession(http, self.url)
 
+    def read(self) -> int:
+        """Read the jobs of the server's file."""
+        return SqliteFloor(self.path).read()
+
 
 @attrs.frozen
 class HttpFloorSession:
@@ -77,11 +81,12 @@ class HttpFloorSession:
 
 
 @contextlib.contextmanager
-def floor_server(path: str) -> Iterator[HttpFloor]:
+def floor_server(path: str, *, ledger: bool = True) -> Iterator[HttpFloor]:
     """Run the floor's server over a file for the length of the block, in a process of its own."""
     SqliteFloor(path).fill(0)
     token = secrets.token_hex(16)
-    command = [sys.executable, "-m", "tests.benchmarks.floor_http", path, hashlib.sha256(token.encode()).hexdigest()]
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    command = [sys.executable, "-m", "tests.benchmarks.floor_http", path, digest, "ledger" if ledger else "bare"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
@@ -158,8 +163,8 @@ def _answer(body: dict[str, Any], etag: str) -> Response:
     return Response(json.dumps(body), headers={"ETag": etag, **_JSON})
 
 
-def _serve(path: str, digest: str) -> None:
-    handlers = _Handlers(SqliteFloor(path), frozenset([digest]))
+def _serve(path: str, digest: str, kind: str) -> None:
+    handlers = _Handlers(SqliteFloor(path, ledger=kind == "ledger"), frozenset([digest]))
     routes = [
         Route("/claim", handlers.claim, methods=["POST"]),
         Route("/jobs/{seq:int}", handlers.put, methods=["PUT"]),

@@ -141,9 +141,7 @@ class PostgresFloor:
     def read(self) -> int:
         """Read all jobs with their values, and return how many there are."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            jobs = [
-                (*row[:2], json.loads(row[2]), json.loads(row[3]), *row[4:]) for row in connection.execute(_READ)
-            ]
+            jobs = [(*row[:2], json.loads(row[2]), json.loads(row[3]), *row[4:]) for row in connection.execute(_READ)]
         return len(jobs)
 
 

@@ -52,7 +52,9 @@ create table attempts (
 );
 """
 
-_INSERT = "insert into jobs (experiment, id, status, hyperparameters, results, etag) values (1, ?, 'QUEUED', ?, '{}', ?)"
+_INSERT = (
+    "insert into jobs (experiment, id, status, hyperparameters, results, etag) values (1, ?, 'QUEUED', ?, '{}', ?)"
+)
 
 _CLAIM = """
 update jobs set status = 'RUNNING', etag = ?, attempt = attempt + 1, due = ?, worker = ?
@@ -118,14 +120,14 @@ class SqliteFloor:
     def session(self) -> Iterator[SqliteFloorSession]:
         """Connect as a worker does."""
         with contextlib.closing(_connect(self.path)) as connection, open(self.path + ".floor-lock", "wb") as lock:
-            yield SqliteFloorSession(connection, self.ledger, _queue_on(lock.fileno()) if self.locked else contextlib.nullcontext)
+            yield SqliteFloorSession(
+                connection, self.ledger, _queue_on(lock.fileno()) if self.locked else contextlib.nullcontext
+            )
 
     def read(self) -> int:
         """Read all jobs with their values, and return how many there are."""
         with contextlib.closing(_connect(self.path)) as connection:
-            jobs = [
-                (*row[:2], json.loads(row[2]), json.loads(row[3]), *row[4:]) for row in connection.execute(_READ)
-            ]
+            jobs = [(*row[:2], json.loads(row[2]), json.loads(row[3]), *row[4:]) for row in connection.execute(_READ)]
         return len(jobs)
 
 

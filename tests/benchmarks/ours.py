@@ -11,7 +11,7 @@ import sweepstake
 from sweepstake import Experiment, Job, ManualSearch, NoJobError
 from tests.benchmarks.work import results, sweep
 
-__all__ = ["DrainingSession", "Ours", "OurSession"]
+__all__ = ["DrainingSession", "OurSession", "Ours"]
 
 _EXPERIMENT = "benchmark"
 
@@ -37,12 +37,7 @@ class Ours:
     def session(self) -> Iterator[OurSession | DrainingSession]:
         """Connect as a worker does."""
         with self._experiment() as experiment:
-            if not self.draining:
-                yield OurSession(experiment)
-                return
-            jobs = experiment.claim_jobs()
-            with contextlib.closing(jobs):
-                yield DrainingSession(jobs)
+            yield DrainingSession(experiment.claim_jobs()) if self.draining else OurSession(experiment)
 
     def read(self) -> int:
         """Read all jobs with their values, and return how many there are."""

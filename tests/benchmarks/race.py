@@ -38,6 +38,9 @@ class Side(Protocol):
     def session(self) -> AbstractContextManager[Session]:
         """Connect as a worker does."""
 
+    def read(self) -> int:
+        """Read all jobs with their values, and return how many there are."""
+
 
 @frozen(kw_only=True)
 class Race:
