@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import quote
 
 from sweepstake.errors import InvalidInputError
 
-__all__ = ["MAX_NAME", "MAX_NOTES", "MAX_TAGS", "check_name", "check_notes", "check_tags"]
+__all__ = ["MAX_NAME", "MAX_NOTES", "MAX_TAGS", "check_name", "check_notes", "check_tags", "file_name"]
 
 MAX_NAME: Final = 255
 MAX_NOTES: Final = 64 * 1024
 MAX_TAGS: Final = 64
+
+#: File systems take 255 bytes; an ending such as `.log` needs room.
+_MAX_FILE_NAME: Final = 200
 
 _FORBIDDEN: Final = {"Cc", "Cs"}  # control characters and lone surrogates
 
@@ -51,6 +56,15 @@ def check_notes(notes: object, path: str = "notes") -> str:
         raise InvalidInputError.at(path, f"must have at most {MAX_NOTES:,} characters, has {len(notes):,}")
     _refuse_control_characters(notes, path, allowed="\n\r\t")
     return notes
+
+
+def file_name(name: str) -> str:
+    """Return a name for a file or folder that no other name has: percent-encoded; a long one is cut, with a digest."""
+    encoded = quote(name, safe="")
+    if len(encoded) <= _MAX_FILE_NAME:
+        return encoded
+    digest = hashlib.sha256(name.encode()).hexdigest()[:32]
+    return f"{encoded[: _MAX_FILE_NAME - 33]}.{digest}"
 
 
 def _refuse_control_characters(text: str, path: str, allowed: str) -> None:
