@@ -119,10 +119,9 @@ class SqliteFloor:
     @contextlib.contextmanager
     def session(self) -> Iterator[SqliteFloorSession]:
         """Connect as a worker does."""
-        with contextlib.closing(_connect(self.path)) as connection, open(self.path + ".floor-lock", "wb") as lock:
-            yield SqliteFloorSession(
-                connection, self.ledger, _queue_on(lock.fileno()) if self.locked else contextlib.nullcontext
-            )
+        with contextlib.closing(_connect(self.path)) as connection, Path(f"{self.path}.turn").open("wb") as lock:
+            turn = _queue_on(lock.fileno()) if self.locked else contextlib.nullcontext
+            yield SqliteFloorSession(connection, self.ledger, turn)
 
     def read(self) -> int:
         """Read all jobs with their values, and return how many there are."""
