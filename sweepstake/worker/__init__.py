@@ -1,0 +1,1 @@
+"""Running a command for each job of an experiment."""

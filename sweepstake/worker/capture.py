@@ -1,0 +1,91 @@
+"""The output of a command, kept in a file of limited size."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+__all__ = ["LIMIT", "Capture", "Trim"]
+
+#: The most bytes of one attempt's output that are kept.
+LIMIT: Final = 10 * 1024 * 1024
+_MARK: Final = "\n... {:,} bytes left out ...\n"
+_MARK_ROOM: Final = 64
+
+
+class Trim:
+    """Keeps the beginning and the end of a stream: no I/O, just which bytes to write.
+
+    Args:
+        limit: the most bytes that are kept, the line that marks the gap included; at least 128.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._head_room = limit // 2
+        self._tail_room = limit - self._head_room - _MARK_ROOM
+        self._room = limit - self._head_room
+        self._tail: deque[bytes] = deque()
+        self._held = 0
+        self._dropped = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes and return those to write now; the others may be wanted at the end."""
+        now, later = data[: self._head_room], data[self._head_room :]
+        self._head_room -= len(now)
+        if later:
+            self._tail.append(later)
+            self._held += len(later)
+            self._drop()
+        return now
+
+    def rest(self) -> bytes:
+        """Return what to write at the end: the tail, behind a line that counts what was left out between."""
+        tail = b"".join(self._tail)
+        self._tail.clear()
+        self._held = 0
+        return tail if not self._dropped else _MARK.format(self._dropped).encode() + tail
+
+    def _drop(self) -> None:
+        """Let go of the oldest bytes beyond the room; before the first gap the mark needs none."""
+        room = self._room if not self._dropped else self._tail_room
+        if self._held <= room:
+            return
+        excess = self._held - self._tail_room
+        self._dropped += excess
+        self._held -= excess
+        while excess:
+            first = self._tail.popleft()
+            if len(first) > excess:
+                self._tail.appendleft(first[excess:])
+                return
+            excess -= len(first)
+
+
+class Capture:
+    """A file that takes output as it comes and never grows beyond the limit.
+
+    The beginning is on disk at once; of longer output the end is written when the file is closed.
+    """
+
+    def __init__(self, path: Path, limit: int = LIMIT) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._file = path.open("wb", buffering=0)
+        self._trim = Trim(limit)
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes of output."""
+        now = self._trim.feed(data)
+        if now:
+            self._file.write(now)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write the end and close the file."""
+        with self._file:
+            self._file.write(self._trim.rest())

@@ -1,0 +1,123 @@
+"""The results that a command prints or writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from sweepstake.errors import InvalidInputError
+from sweepstake.values import MAX_TEXT, parse_json
+
+__all__ = ["BEGIN", "END", "BlockReader", "parse_block", "read_file"]
+
+#: The lines between which a command prints its results.
+BEGIN: Final = "--- RESULTS ---"
+END: Final = "--- END RESULTS ---"
+
+#: Characters that JSON may take before it is canonical: escapes and white space.
+_MAX_BYTES: Final = 2 * MAX_TEXT
+
+
+class BlockReader:
+    """Finds the results block in output that arrives piece by piece; of several blocks the last counts."""
+
+    def __init__(self) -> None:
+        self._line = bytearray()
+        self._block: bytearray | None = None
+        self._found: bytes | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of output, whole lines or not."""
+        lines = data.split(b"\n")
+        for line in lines[:-1]:
+            self._keep(line)
+            self._take(bytes(self._line))
+            self._line.clear()
+        self._keep(lines[-1])
+
+    def results(self) -> dict[str, Any] | None:
+        """Return what the last block says, once the output has ended; None if there was no block.
+
+        Raises:
+            InvalidInputError: the block is not in one of the two forms, or has no end.
+        """
+        if self._line:
+            self._take(bytes(self._line))
+            self._line.clear()
+        if self._block is not None:
+            raise InvalidInputError.at("results", f"the block has no line {END}")
+        return None if self._found is None else parse_block(self._found)
+
+    def _keep(self, part: bytes) -> None:
+        """Add to the line; outside a block only as much as it takes to know a marker."""
+        room = (_MAX_BYTES if self._block is not None else 4 * len(END)) + 1 - len(self._line)
+        self._line += part[: max(room, 0)]
+
+    def _take(self, line: bytes) -> None:
+        mark = line.strip()
+        if mark == BEGIN.encode():
+            self._block = bytearray()
+        elif self._block is not None and mark == END.encode():
+            self._found = bytes(self._block)
+            self._block = None
+        elif self._block is not None and len(self._block) <= _MAX_BYTES:
+            self._block += line + b"\n"
+
+
+def parse_block(block: bytes) -> dict[str, Any]:
+    """Read what stands between the markers: one JSON object, or lines of `name: value`.
+
+    A value is JSON; what is not JSON is taken as text.
+
+    Raises:
+        InvalidInputError: it is neither.
+    """
+    if len(block) > _MAX_BYTES:
+        raise InvalidInputError.at("results", f"the block is larger than {_MAX_BYTES:,} bytes")
+    try:
+        text = block.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInputError.at("results", f"the block is not valid UTF-8 at byte {error.start}") from None
+    if text.lstrip().startswith("{"):
+        return _object(text, "results")
+    results: dict[str, Any] = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            name, value = _pair(line, number)
+            results[name] = value
+    return results
+
+
+def read_file(path: Path) -> dict[str, Any] | None:
+    """Read the results file; None if the command wrote none.
+
+    Raises:
+        InvalidInputError: it is not a JSON object.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InvalidInputError.at("results file", f"cannot be read: {error.strerror}") from None
+    if len(content) > _MAX_BYTES:
+        raise InvalidInputError.at("results file", f"is larger than {_MAX_BYTES:,} bytes")
+    return _object(content, "results file") if content.strip() else None
+
+
+def _pair(line: str, number: int) -> tuple[str, Any]:
+    name, colon, text = line.partition(":")
+    if not colon or not name.strip():
+        raise InvalidInputError.at(f"results line {number}", "is not of the form `name: value`")
+    try:
+        return name.strip(), parse_json(text)
+    except InvalidInputError:
+        return name.strip(), text.strip()
+
+
+def _object(text: str | bytes, path: str) -> dict[str, Any]:
+    value = parse_json(text, path)
+    if not isinstance(value, dict):
+        raise InvalidInputError.at(path, 'must be a JSON object, such as {"accuracy": 0.9}')
+    return value
