@@ -1,0 +1,252 @@
+"""The end of an attempt: outcomes, the next claim in the same call, repeats, late results and budgets."""
+
+import pytest
+
+from sweepstake.domain.records import Claim, Finish, NoJob
+from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
+from sweepstake.errors import KeyReusedError, LeaseLostError, NotFoundError
+from sweepstake.ports import Queue
+from sweepstake.values import JsonObject
+from tests.lab import Lab, document, new_key
+
+RESULTS = JsonObject.of({"accuracy": 0.9})
+
+
+@pytest.mark.parametrize(
+    "outcome, status",
+    [(Outcome.DONE, JobStatus.DONE), (Outcome.CRASHED, JobStatus.CRASHED), (Outcome.PRUNED, JobStatus.PRUNED)],
+)
+def test_an_outcome_becomes_the_jobs_status(lab: Lab, outcome: Outcome, status: JobStatus) -> None:
+    """Results are recorded, the attempt is closed, and its worker has nothing more to say."""
+    lab.add_one(of=document(hyperparameters={"x": 1}, results={"old": True}))
+    claim, key = lab.claim(), new_key()
+    finished = lab.finish(claim, outcome, {"accuracy": 0.9}, key=key, reason="why\nso")
+    job = lab.job(claim.job.id)
+    assert (finished.recorded, finished.ended, finished.next) == (True, outcome, None)
+    assert finished.job == job
+    assert (job.status, job.results, job.etag, job.leased) == (status, RESULTS, key, False)
+    assert job.hyperparameters == claim.job.hyperparameters
+    assert job.ended_at is not None
+    (attempt,) = lab.attempts(job.id)
+    assert (attempt.outcome, attempt.reason, attempt.ended_at) == (outcome, "why\nso", job.ended_at)
+    assert lab.why_none() is NoJobReason.EMPTY
+
+
+def test_no_traceback_is_too_odd_to_be_recorded(lab: Lab) -> None:
+    """A reason with NULs, half characters and a megabyte of text does not cost the results."""
+    lab.add_one()
+    claim = lab.claim()
+    finished = lab.finish(
+        claim, Outcome.CRASHED, {"accuracy": 0.9}, reason="first\x00\udcff" + "é" * 1_000_000 + "last"
+    )
+    assert finished.job.results == RESULTS
+    (attempt,) = lab.attempts(claim.job.id)
+    assert attempt.reason.startswith("first")
+    assert attempt.reason.endswith("last")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.RELEASED, Outcome.PREEMPTED])
+def test_a_job_can_be_given_back(lab: Lab, outcome: Outcome) -> None:
+    """It is queued again with a new etag, and its next claim is its next attempt."""
+    lab.add_one()
+    claim = lab.claim()
+    finished = lab.finish(claim, outcome)
+    job = lab.job(claim.job.id)
+    assert (finished.recorded, finished.ended) == (True, outcome)
+    assert finished.job == job
+    assert (job.status, job.leased, job.attempt) == (JobStatus.QUEUED, False, 1)
+    assert job.etag != claim.job.etag
+    assert lab.beat(claim) == "lost"
+    assert lab.claim().job.attempt == 2
+    assert [attempt.outcome for attempt in lab.attempts(job.id)] == [outcome, None]
+
+
+def test_a_report_may_replace_hyperparameters(lab: Lab) -> None:
+    """They are replaced when given, and only then."""
+    lab.add_one(of=document(hyperparameters={"x": 1}))
+    claim = lab.claim()
+    lab.finish(claim, hyperparameters=JsonObject.of({"x": 2}))
+    assert lab.job(claim.job.id).hyperparameters.decode() == {"x": 2}
+
+
+def test_finishing_claims_the_next_job(lab: Lab) -> None:
+    """One call ends an attempt and begins another, under its own key."""
+    first, second = lab.add_many(2)
+    key = new_key()
+    finished = lab.finish(lab.claim(), next_key=key)
+    assert finished.job.id == first
+    assert isinstance(finished.next, Claim)
+    assert (finished.next.job.id, finished.next.key, finished.next.job.attempt) == (second, key, 1)
+    assert lab.job(second) == finished.next.job
+    assert lab.finish(finished.next, next_key=new_key()).next == NoJob(NoJobReason.EMPTY)
+
+
+def test_finishing_makes_room_for_the_next_claim(queue: Queue) -> None:
+    """At `max_running` 1 a draining loop goes on: its own job has ended when the next is claimed."""
+    lab = Lab.new(queue, max_running=1)
+    lab.add_many(2)
+    finished = lab.finish(lab.claim(), next_key=new_key())
+    assert isinstance(finished.next, Claim)
+    assert lab.why_none() is NoJobReason.AT_LIMIT
+
+
+def test_a_job_given_back_may_be_claimed_by_the_same_call(lab: Lab) -> None:
+    """Given back and alone in the queue, it is the next one."""
+    job_id = lab.add_one()
+    finished = lab.finish(lab.claim(), Outcome.RELEASED, next_key=new_key())
+    assert isinstance(finished.next, Claim)
+    assert (finished.next.job.id, finished.next.job.attempt) == (job_id, 2)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DONE, Outcome.CRASHED, Outcome.PRUNED, Outcome.RELEASED])
+@pytest.mark.parametrize("repeat", [True, False])
+def test_repeating_a_finish_answers_the_same(lab: Lab, outcome: Outcome, *, repeat: bool) -> None:
+    """A report whose answer was lost is recorded once, and said to be recorded."""
+    lab.add_one()
+    claim, key = lab.claim(), new_key()
+    first = lab.finish(claim, outcome, {"accuracy": 0.9}, key=key)
+    assert lab.finish(claim, outcome, {"accuracy": 0.9}, key=key, repeat=repeat) == first
+    (attempt,) = lab.attempts(claim.job.id)
+    assert (attempt.outcome, attempt.late_results) == (outcome, None)
+
+
+def test_repeating_a_finish_with_claim_answers_both_the_same(lab: Lab) -> None:
+    """Neither is the report recorded twice nor a second job claimed."""
+    lab.add_many(3)
+    claim, key, next_key = lab.claim(), new_key(), new_key()
+    first = lab.finish(claim, key=key, next_key=next_key)
+    for _ in range(2):
+        again = lab.finish(claim, key=key, next_key=next_key, repeat=True)
+        assert again == first
+    counts = lab.queue.count_jobs(lab.name)
+    assert (counts.done, counts.running, counts.ready) == (1, 1, 1)
+
+
+def test_a_repeat_after_the_next_job_was_lost_says_so(lab: Lab) -> None:
+    """The report stands; the claim made with it is over, so that the caller claims anew."""
+    lab.add_many(2)
+    claim, key, next_key = lab.claim(), new_key(), new_key()
+    finished = lab.finish(claim, key=key, next_key=next_key)
+    assert isinstance(finished.next, Claim)
+    lab.put(finished.next.job.id, document(JobStatus.PRUNED))
+    try:
+        again = lab.finish(claim, key=key, next_key=next_key, repeat=True)
+    except LeaseLostError:
+        pass
+    else:
+        assert again.recorded
+        assert isinstance(again.next, NoJob)
+    assert lab.job(claim.job.id).status is JobStatus.DONE
+    assert lab.queue.count_jobs(lab.name).running == 0
+
+
+def test_a_second_report_is_refused_and_the_first_stands(lab: Lab) -> None:
+    """An attempt is finished once: another key is another report."""
+    lab.add_one()
+    claim = lab.claim()
+    lab.finish(claim, results={"accuracy": 0.9})
+    with pytest.raises(KeyReusedError):
+        lab.finish(claim, Outcome.CRASHED, {"accuracy": 0.1})
+    assert lab.job(claim.job.id).status is JobStatus.DONE
+    assert lab.job(claim.job.id).results == RESULTS
+
+
+@pytest.mark.parametrize("how", ["pruned", "put"])
+def test_a_late_report_is_kept_on_its_attempt(lab: Lab, how: str) -> None:
+    """It changes nothing of the job, and is not thrown away."""
+    job_id = lab.add_one()
+    claim = lab.claim()
+    if how == "pruned":
+        lab.prune(job_id)
+    else:
+        lab.put(job_id, document(JobStatus.QUEUED))
+    before = lab.job(job_id)
+    finished = lab.finish(claim, results={"accuracy": 0.9})
+    assert not finished.recorded
+    assert finished.ended is (Outcome.PRUNED if how == "pruned" else Outcome.SUPERSEDED)
+    assert finished.job == lab.job(job_id) == before
+    assert lab.attempts(job_id)[0].late_results == RESULTS
+
+
+def test_a_late_report_does_not_touch_a_newer_attempt(lab: Lab) -> None:
+    """The job is another worker's by now, and stays so."""
+    job_id = lab.add_one()
+    old = lab.claim()
+    lab.put(job_id, document(JobStatus.QUEUED))
+    new = lab.claim()
+    assert not lab.finish(old, results={"accuracy": 0.1}).recorded
+    assert lab.job(job_id) == new.job
+    assert lab.beat(new) == "continue"
+    assert lab.finish(new, results={"accuracy": 0.9}).recorded
+    assert lab.job(job_id).results == RESULTS
+    first, second = lab.attempts(job_id)
+    assert (first.outcome, second.outcome) == (Outcome.SUPERSEDED, Outcome.DONE)
+    assert first.late_results == JsonObject.of({"accuracy": 0.1})
+    assert second.late_results is None
+
+
+def test_repeating_a_late_report_answers_the_same(lab: Lab) -> None:
+    """Late stays late, and is kept once."""
+    lab.add_one()
+    claim, key = lab.claim(), new_key()
+    lab.prune(claim.job.id)
+    first = lab.finish(claim, results={"accuracy": 0.9}, key=key)
+    assert lab.finish(claim, results={"accuracy": 0.9}, key=key, repeat=True) == first
+    assert lab.attempts(claim.job.id)[0].late_results == RESULTS
+
+
+def test_a_late_report_claims_the_next_all_the_same(lab: Lab) -> None:
+    """The loop of a worker whose job was taken away goes on."""
+    first, second = lab.add_many(2)
+    claim = lab.claim()
+    lab.prune(first)
+    finished = lab.finish(claim, next_key=new_key())
+    assert not finished.recorded
+    assert isinstance(finished.next, Claim)
+    assert finished.next.job.id == second
+
+
+def test_an_unknown_attempt_is_not_found(lab: Lab) -> None:
+    """A report needs an attempt of this very job."""
+    one, two = lab.add_many(2)
+    first, second = lab.claim(), lab.claim()
+    with pytest.raises(NotFoundError):
+        lab.queue.finish(lab.name, "missing", _told(first), key=new_key())
+    with pytest.raises(NotFoundError):
+        lab.queue.finish(lab.name, one, _told(second), key=new_key())
+    assert lab.job(one).leased
+    assert lab.job(two).leased
+
+
+def test_a_failure_is_tried_again_within_its_budget(queue: Queue) -> None:
+    """`max_attempts` counts failures: crashed once of two, the job is queued; crashed twice, it stays so."""
+    lab = Lab.new(queue, max_attempts=2)
+    job_id = lab.add_one()
+    first = lab.finish(lab.claim(), Outcome.CRASHED, reason="once")
+    assert (first.recorded, first.ended, first.job.status) == (True, Outcome.CRASHED, JobStatus.QUEUED)
+    lab.finish(lab.claim(), Outcome.RELEASED)
+    second = lab.finish(lab.claim(), Outcome.CRASHED, reason="twice")
+    assert second.job.status is JobStatus.CRASHED
+    assert [attempt.reason for attempt in lab.attempts(job_id)] == ["once", "", "twice"]
+
+
+def test_a_retry_waits_for_its_delay(queue: Queue) -> None:
+    """A failed job is not ready before `retry_delay`."""
+    lab = Lab.new(queue, max_attempts=3, retry_delay=1000.0)
+    lab.add_one()
+    lab.finish(lab.claim(), Outcome.CRASHED)
+    assert lab.why_none() is NoJobReason.DELAYED
+    assert lab.queue.count_jobs(lab.name).delayed == 1
+
+
+def test_preemptions_have_a_budget_of_their_own(queue: Queue) -> None:
+    """Preempted more often than allowed the job crashes; giving it back does not count."""
+    lab = Lab.new(queue, max_preemptions=1)
+    lab.add_one()
+    lab.finish(lab.claim(), Outcome.RELEASED)
+    assert lab.finish(lab.claim(), Outcome.PREEMPTED).job.status is JobStatus.QUEUED
+    assert lab.finish(lab.claim(), Outcome.PREEMPTED).job.status is JobStatus.CRASHED
+
+
+def _told(claim: Claim) -> Finish:
+    return Finish(attempt=claim.key, outcome=Outcome.DONE)
