@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import json
 import operator
 import re
 from collections.abc import Callable
@@ -58,13 +58,19 @@ class Condition:
         return cls(match["field"], match["operator"].replace("==", "="), value)
 
     def __str__(self) -> str:
-        return f"{self.field}{self.operator}{self.value!r}"
+        """Return the text that `parse` reads as this condition."""
+        return f"{self.field}{self.operator}{json.dumps(self.value)}"
 
     def holds(self, job: JobRecord) -> bool:
-        """Tell whether `job` has the field and it compares as asked; values of different kinds never compare."""
+        """Tell whether `job` has the field and it compares as asked.
+
+        Values of different kinds (true is no number) are unequal, and none of them is the smaller.
+        """
         found = field_value(job, self.field, _MISSING)
         if found is _MISSING:
             return False
+        if isinstance(found, bool) is not isinstance(self.value, bool):
+            return self.operator == "!="
         try:
             return bool(_OPERATORS[self.operator](found, self.value))
         except TypeError:
@@ -86,16 +92,15 @@ class Order:
             raise InvalidInputError.at(path, "names no field; say for example -results.accuracy")
         return cls(name, text.startswith("-"))
 
-    def key(self, job: JobRecord) -> tuple[int, float, str, int]:
+    def key(self, job: JobRecord) -> tuple[int, float, tuple[int, ...], int]:
         """Return a sort key: numbers before text before everything else, ties by age."""
         value = field_value(job, self.field, None)
-        if isinstance(value, (int, float)) and not math.isnan(value):
-            number = _as_float(value)
-            return (0, -number if self.descending else number, "", job.seq)
+        if isinstance(value, (int, float)) and value == value:  # noqa: PLR0124 -- NaN has no place, and ints may be huge
+            return (0, -value if self.descending else value, (), job.seq)
         if isinstance(value, str):
-            text = value if not self.descending else "".join(chr(0x10FFFF - ord(c)) for c in value) + "\U0010ffff"
-            return (1, 0.0, text, job.seq)
-        return (2, 0.0, "", job.seq)
+            characters = (*map(ord, value), -1)  # the end comes before every character
+            return (1, 0.0, tuple(-c for c in characters) if self.descending else characters, job.seq)
+        return (2, 0.0, (), job.seq)
 
 
 @frozen(kw_only=True)
@@ -128,10 +133,3 @@ def field_value(job: JobRecord, name: str, default: Any) -> Any:
         return job.hyperparameters.decode().get(rest, default)
     found = job.results.decode().get(name, _MISSING)
     return job.hyperparameters.decode().get(name, default) if found is _MISSING else found
-
-
-def _as_float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return float("inf") if value > 0 else float("-inf")
