@@ -1,0 +1,142 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweepstake.domain.queries import Condition, JobQuery, Order, field_value
+from sweepstake.domain.status import JobStatus
+from sweepstake.errors import InvalidInputError
+from sweepstake.values import JsonItem
+from tests.strategies import job, json_values
+
+_FIELDS = st.from_regex(r"(results\.|hyperparameters\.)?[a-z_. é]{1,10}", fullmatch=True).map(str.strip).filter(bool)
+_OPERATORS = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
+
+
+class TestCondition:
+    @given(field=_FIELDS, operator=_OPERATORS, value=json_values)
+    def test_reads_what_it_writes(self, field: str, operator: str, value: Any) -> None:
+        """The text of a condition parses as the same condition, values to the bit."""
+        condition = Condition(field, operator, value)
+        again = Condition.parse(str(condition))
+        assert (again.field, again.operator) == (field, operator)
+        assert JsonItem.of(again.value) == JsonItem.of(value)
+
+    @pytest.mark.parametrize(
+        "text,field,operator,value",
+        [
+            ("results.accuracy >= 0.9", "results.accuracy", ">=", 0.9),
+            ("status=DONE", "status", "=", "DONE"),
+            ('status == "DONE"', "status", "=", "DONE"),
+            ("x!=null", "x", "!=", None),
+            ("x<true", "x", "<", True),
+            ("x=a=b", "x", "=", "a=b"),
+            ("x=", "x", "=", ""),
+            ("x=[1, 2]", "x", "=", [1, 2]),
+        ],
+    )
+    def test_takes_json_or_bare_text(self, text: str, field: str, operator: str, value: Any) -> None:
+        """A value that is no JSON is text."""
+        assert Condition.parse(text) == Condition(field, operator, value)
+
+    @pytest.mark.parametrize("text", ["", "accuracy", ">= 3", "=", "  ", "a ! b"])
+    def test_says_what_a_condition_looks_like(self, text: str) -> None:
+        """What is no condition is refused with an example, under the caller's path."""
+        with pytest.raises(InvalidInputError, match=r"where\[1\]: .*results.accuracy>=0.9"):
+            Condition.parse(text, "where[1]")
+
+    @given(found=json_values, value=json_values)
+    def test_equal_and_unequal_are_opposites(self, found: Any, value: Any) -> None:
+        """Of a field that is there, exactly one of = and != holds."""
+        record = job(results={"x": found})
+        assert Condition("x", "=", value).holds(record) is not Condition("x", "!=", value).holds(record)
+
+    @given(found=st.integers() | st.floats(allow_nan=False), value=st.integers() | st.floats(allow_nan=False))
+    def test_numbers_compare_exactly(self, found: float, value: float) -> None:
+        """The order of numbers is that of Python, ints and floats mixed."""
+        record = job(results={"x": found})
+        assert Condition("x", "<", value).holds(record) is (found < value)
+        assert Condition("x", ">=", value).holds(record) is (found >= value)
+
+    @pytest.mark.parametrize("operator", ["=", "<", "<=", ">", ">="])
+    @pytest.mark.parametrize("found,value", [(1, True), (False, 0), ("1", 1), (None, 0), ([1], 1), ({}, 1)])
+    def test_different_kinds_never_compare(self, operator: str, found: Any, value: Any) -> None:
+        """Values of different kinds are neither equal nor ordered; true is no number."""
+        assert not Condition("x", operator, value).holds(job(results={"x": found}))
+
+    @pytest.mark.parametrize("operator", ["=", "!=", "<", ">="])
+    def test_a_missing_field_holds_nothing(self, operator: str) -> None:
+        """A job without the field is kept by no condition on it."""
+        assert not Condition("results.x", operator, 1).holds(job(hyperparameters={"x": 1}))
+        assert not Condition("worker", operator, "me").holds(job(worker=None))
+
+
+class TestFieldValue:
+    def test_looks_at_results_first(self) -> None:
+        """A bare name is looked for among the results, the hyperparameters then."""
+        record = job(hyperparameters={"x": 1, "y": 2}, results={"x": 3, "z": None})
+        found = [
+            field_value(record, name, "missing") for name in ("x", "y", "z", "w", "hyperparameters.x", "results.y")
+        ]
+        assert found == [3, 2, None, "missing", 1, "missing"]
+
+    def test_keeps_dots_in_names(self) -> None:
+        """Everything after the first dot is the name of the value."""
+        assert field_value(job(results={"top.5": 7}), "results.top.5", None) == 7
+
+
+class TestOrder:
+    @given(st.lists(json_values), st.booleans())
+    def test_numbers_then_text_then_the_rest(self, found: list[Any], descending: bool) -> None:
+        """Sorting never fails, keeps every job, and puts numbers before text before everything else."""
+        jobs = [job(seq, results={"x": value}) for seq, value in enumerate(found)]
+        keys = [Order("x", descending).key(record) for record in sorted(jobs, key=Order("x", descending).key)]
+        assert len(set(keys)) == len(jobs)
+        assert [key[0] for key in keys] == sorted(key[0] for key in keys)
+
+    @given(st.lists(st.integers() | st.floats(allow_nan=False)), st.booleans())
+    def test_sorts_numbers(self, found: list[float], descending: bool) -> None:
+        """Numbers stand in order, ints of any size compared exactly, equal ones by age."""
+        jobs = [job(seq, results={"x": value}) for seq, value in enumerate(found)]
+        ordered = sorted(jobs, key=Order("x", descending).key)
+        expected = sorted(enumerate(found), key=lambda pair: (-pair[1] if descending else pair[1], pair[0]))
+        assert [record.seq for record in ordered] == [seq for seq, _ in expected]
+
+    @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), unique=True))
+    def test_descending_text_is_ascending_text_reversed(self, found: list[str]) -> None:
+        """Text sorts by code point, either way."""
+        jobs = [job(seq, results={"x": value}) for seq, value in enumerate(found)]
+        assert sorted(jobs, key=Order("x", True).key) == sorted(jobs, key=Order("x").key)[::-1]
+        assert [field_value(record, "x", None) for record in sorted(jobs, key=Order("x").key)] == sorted(found)
+
+    def test_parses_a_sign(self) -> None:
+        """A leading minus means descending; no name is refused."""
+        assert Order.parse("-results.loss") == Order("results.loss", descending=True)
+        assert Order.parse("loss") == Order("loss")
+        with pytest.raises(InvalidInputError, match="names no field"):
+            Order.parse("-")
+
+
+class TestJobQuery:
+    def test_every_part_must_hold(self) -> None:
+        """A job is kept if its status, its tag and all the conditions are as asked."""
+        query = JobQuery(
+            status=frozenset({JobStatus.DONE}), tag="good", where=(Condition("x", ">", 1), Condition("x", "<", 3))
+        )
+        kept = job(results={"x": 2}, tags=("good", "old"))
+        assert query.keeps(kept)
+        assert not query.keeps(job(results={"x": 2}))
+        assert not query.keeps(job(results={"x": 3}, tags=("good",)))
+        assert not query.keeps(job(results={"x": 2}, tags=("good",), status=JobStatus.RUNNING))
+
+    def test_asks_for_everything_by_default(self) -> None:
+        """A query without parts keeps every job."""
+        assert all(JobQuery().keeps(job(status=status)) for status in JobStatus)
+
+
+def test_condition_text_is_ascii_json() -> None:
+    """The value stands in a condition's text as JSON, so that text and numbers stay apart."""
+    assert str(Condition("x", "=", "1")) == 'x="1"'
+    assert json.loads(str(Condition("x", "=", "é")).removeprefix("x=")) == "é"
