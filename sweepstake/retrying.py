@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
 from sweepstake.domain.keys import uuid7
 from sweepstake.domain.queries import JobQuery
@@ -42,7 +42,7 @@ TERM_PATIENCE: Final = 10.0
 Patience = Callable[[], float]
 
 _logger = logging.getLogger(__name__)
-_backoff = wait_exponential_jitter(initial=0.1, max=10.0, jitter=0.5)
+_backoff = wait_exponential(multiplier=0.1, max=10.0) + wait_random(0.0, 0.5)
 
 
 class RetryingQueue:

@@ -1,0 +1,95 @@
+"""`claim_jobs`: the loop that works a queue empty."""
+
+import pytest
+
+import sweepstake
+from sweepstake import Job
+from sweepstake.domain.status import Outcome
+
+
+def test_a_loop_works_the_queue_empty_in_order(exp: sweepstake.ManualSearch) -> None:
+    """Every job is run once, oldest first."""
+    exp.add_jobs({"i": i} for i in range(7))
+    seen = []
+    for job in exp.claim_jobs():
+        with job:
+            seen.append(job.hyperparameters["i"])
+    assert seen == list(range(7))
+    assert exp.counts().done == 7
+
+
+def test_a_job_claimed_ahead_is_given_back_when_the_loop_ends_early(exp: sweepstake.ManualSearch) -> None:
+    """`break` leaves no job RUNNING."""
+    exp.add_jobs({"i": i} for i in range(3))
+    for job in exp.claim_jobs():
+        with job:
+            break
+    counts = exp.counts()
+    assert (counts.done, counts.running, counts.ready) == (1, 0, 2)
+    released = [job for job in exp.all_jobs(status="QUEUED") if job.attempt]
+    assert [attempt.outcome for attempt in released[0].attempts()] == [Outcome.RELEASED]
+
+
+def test_a_crash_that_is_caught_lets_the_loop_go_on(exp: sweepstake.ManualSearch) -> None:
+    """An exception caught around the block costs its own job only."""
+    exp.add_jobs({"i": i} for i in range(4))
+    for job in exp.claim_jobs():
+        try:
+            with job:
+                if job.hyperparameters["i"] == 1:
+                    raise RuntimeError("bad luck")
+        except RuntimeError:
+            continue
+    counts = exp.counts()
+    assert (counts.done, counts.crashed, counts.running, counts.ready) == (3, 1, 0, 0)
+
+
+def test_a_crash_that_is_not_caught_leaves_nothing_running(exp: sweepstake.ManualSearch) -> None:
+    """The exception ends the loop, and no job was claimed ahead for it."""
+    exp.add_jobs([{}, {}])
+    with pytest.raises(RuntimeError):
+        for job in exp.claim_jobs():
+            with job:
+                raise RuntimeError("bad luck")
+    counts = exp.counts()
+    assert (counts.crashed, counts.running, counts.ready) == (1, 0, 1)
+
+
+def test_a_lost_lease_does_not_end_the_loop(exp: sweepstake.ManualSearch, caplog: pytest.LogCaptureFixture) -> None:
+    """In a loop a lost lease is logged, and the next job runs."""
+    exp.add_jobs({"i": i} for i in range(2))
+    seen = []
+    for job in exp.claim_jobs():
+        with job:
+            seen.append(job.job_id)
+            if len(seen) == 1:
+                rival = exp.get_job(job.job_id)
+                rival.status = Job.CRASHED
+                rival.put()
+    assert len(seen) == 2
+    assert "late results" in caplog.text
+
+
+def test_the_loop_runs_what_a_search_proposes(db: sweepstake.Database) -> None:
+    """A grid is drained without a job being queued first."""
+    exp = db.add_experiment(sweepstake.GridSearch("grid", {"a": [1, 2, 3], "b": ["x", "y"]}))
+    points = []
+    for job in exp.claim_jobs():
+        with job:
+            points.append((job.hyperparameters["a"], job.hyperparameters["b"]))
+    assert points == [(a, b) for a in (1, 2, 3) for b in ("x", "y")]
+    with pytest.raises(sweepstake.NoJobError) as caught:
+        exp.next_job()
+    assert caught.value.reason == "exhausted"
+
+
+def test_the_short_form_nests_and_keeps_its_jobs_apart(exp: sweepstake.ManualSearch) -> None:
+    """`with exp as job` inside itself is two jobs, left in the right order."""
+    exp.add_jobs({"i": i} for i in range(2))
+    with exp as outer:
+        with exp as inner:
+            inner.results["which"] = "inner"
+        assert exp.get_job(inner.job_id).status == Job.DONE
+        assert exp.get_job(outer.job_id).status == Job.RUNNING
+        outer.results["which"] = "outer"
+    assert exp.get_job(outer.job_id).results == {"which": "outer"}

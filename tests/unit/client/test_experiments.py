@@ -1,0 +1,150 @@
+"""Experiments and databases as a user holds them."""
+
+import attrs
+import pytest
+
+import sweepstake
+from sweepstake import Experiment, Job
+
+
+def test_every_search_comes_back_as_it_was(db: sweepstake.Database) -> None:
+    """An experiment read from the store has the class, search and settings it was made with."""
+    made: list[Experiment] = [
+        sweepstake.ManualSearch("manual", lease=30, tags=["a"], notes="two\nlines"),
+        sweepstake.RandomSearch(
+            "random",
+            {
+                "a": sweepstake.LogUniform(1e-4, 1),
+                "b": sweepstake.Uniform(0, 1),
+                "c": sweepstake.Choice(["x", {"y": [1]}], weights=[1, 2]),
+                "d": sweepstake.Normal(0, 2),
+                "e": sweepstake.Constant([1, "two"]),
+            },
+            max_jobs=10,
+        ),
+        sweepstake.GridSearch("grid", {"a": [1, 2]}, objective="loss", direction="min"),
+        sweepstake.PopulationBasedTraining(
+            "pbt",
+            "max",
+            "accuracy",
+            sweepstake.Truncate(0.3),
+            explore={"lr": sweepstake.Perturb(0.5, 2.0)},
+            initial_distributions={"lr": sweepstake.LogUniform(1e-4, 1)},
+            population_size=4,
+            max_generations=3,
+        ),
+    ]
+    for experiment in made:
+        db.add_experiment(experiment)
+    found = list(db.get_experiments())
+    assert [type(each) for each in found] == [type(each) for each in made]
+    assert [each.search() for each in found] == [each.search() for each in made]
+    assert [each.settings for each in found] == [each.settings for each in made]
+
+
+def test_many_workers_may_start_the_same_script(db: sweepstake.Database) -> None:
+    """`exist_ok` takes the experiment that is there, unless it is another search."""
+    first = db.add_experiment(sweepstake.ManualSearch("exp", lease=30))
+    second = db.add_experiment(sweepstake.ManualSearch("exp"), exist_ok=True)
+    assert second.settings == first.settings
+    with pytest.raises(sweepstake.ResourceExistsError):
+        db.add_experiment(sweepstake.ManualSearch("exp"))
+    with pytest.raises(sweepstake.ResourceExistsError, match="another search"):
+        db.add_experiment(sweepstake.GridSearch("exp", {"a": [1]}), exist_ok=True)
+
+
+def test_an_experiment_is_guarded_by_its_etag(db: sweepstake.Database, exp: sweepstake.ManualSearch) -> None:
+    """Two notebooks cannot overwrite each other's settings unnoticed."""
+    other = db.get_experiment("exp")
+    exp.settings = attrs.evolve(exp.settings, notes="mine")
+    exp.push_updates()
+    other.status = Experiment.DONE
+    with pytest.raises(sweepstake.UnsafeUpdateError):
+        other.push_updates()
+    other.push_updates(safe=False)
+    assert db.get_experiment("exp").status == Experiment.DONE
+
+
+def test_nothing_is_claimed_from_a_paused_experiment(exp: sweepstake.ManualSearch) -> None:
+    """DONE pauses; RUNNING goes on."""
+    exp.add_job({})
+    exp.status = Experiment.DONE
+    exp.push_updates()
+    with pytest.raises(sweepstake.NoJobError) as caught:
+        exp.next_job(wait=5)
+    assert caught.value.reason == "finished"
+    exp.status = Experiment.RUNNING
+    exp.push_updates()
+    with exp as job:
+        assert job.status == Job.RUNNING
+
+
+@pytest.mark.parametrize(
+    "settings, path",
+    [
+        ({"lease": 0}, "lease"),
+        ({"lease": float("nan")}, "lease"),
+        ({"max_attempts": 0}, "max_attempts"),
+        ({"max_running": -1}, "max_running"),
+        ({"direction": "up"}, "direction"),
+        ({"tags": "one"}, "tags"),
+        ({"no_retry_on": [True]}, "no_retry_on[0]"),
+        ({"colour": "red"}, "colour"),
+        ({"seed": 1.5}, "seed"),
+    ],
+)
+def test_a_wrong_setting_is_named(settings: dict[str, object], path: str) -> None:
+    """Bad input is refused before anything is sent, and the error says where."""
+    with pytest.raises(sweepstake.InvalidInputError) as caught:
+        sweepstake.ManualSearch("exp", **settings)
+    assert [where for where, _ in caught.value.problems] == [path]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a\nb", "x" * 256, "\ud800", 7])
+def test_a_wrong_name_is_refused(name: str) -> None:
+    """Names that a URL or a file system would bend are not taken."""
+    with pytest.raises(sweepstake.InvalidInputError, match="name"):
+        sweepstake.ManualSearch(name)
+
+
+def test_an_experiment_that_was_never_added_says_so() -> None:
+    """Its error tells what to do next."""
+    with pytest.raises(sweepstake.ConfigurationError, match="add_experiment"):
+        sweepstake.ManualSearch("exp").add_job({})
+
+
+def test_deleting_needs_force_while_workers_hold_jobs(db: sweepstake.Database, exp: sweepstake.ManualSearch) -> None:
+    """An experiment with live leases goes only by force, and then its block says so."""
+    exp.add_job({})
+    with pytest.raises(sweepstake.NotFoundError), exp.next_job():
+        with pytest.raises(sweepstake.LiveLeasesError):
+            exp.delete()
+        exp.delete(force=True)
+    with pytest.raises(sweepstake.NotFoundError):
+        db.get_experiment("exp")
+    with pytest.raises(sweepstake.UnsafeUpdateError):
+        exp.delete()
+    exp.delete(ensure=False)
+
+
+def test_pbt_runs_its_generations_and_ends(db: sweepstake.Database) -> None:
+    """Population based training of four members and three generations is twelve jobs, and then DONE."""
+    exp = db.add_experiment(
+        sweepstake.PopulationBasedTraining(
+            "pbt",
+            "max",
+            "score",
+            sweepstake.Truncate(0.25),
+            explore={"lr": sweepstake.Perturb()},
+            initial_distributions={"lr": sweepstake.Uniform(0.1, 1.0)},
+            population_size=4,
+            max_generations=3,
+        )
+    )
+    for job in exp.claim_jobs():
+        with job:
+            job.results["score"] = job.results.get("score", 0) + job.hyperparameters["lr"]
+            job.results["weights_path"] = f"/weights/{job.job_id}"
+    assert exp.counts().done == 12
+    assert db.get_experiment("pbt").status == Experiment.DONE
+    assert exp.best_job().results["score"] > 0

@@ -1,0 +1,65 @@
+"""Heartbeats: leases outlast their length while somebody holds the job."""
+
+import gc
+import threading
+
+import pytest
+
+import sweepstake
+from sweepstake import Job
+from sweepstake.domain.status import Outcome
+from tests.lab import eventually
+
+
+def test_a_job_of_five_leases_keeps_its_lease(db: sweepstake.Database) -> None:
+    """Nobody else gets a job while its block runs, however long."""
+    exp = db.add_experiment(sweepstake.ManualSearch("short", lease=0.4))
+    exp.add_job({})
+    with exp.next_job() as job:
+        with pytest.raises(sweepstake.NoJobError):
+            exp.next_job(wait=2.0)
+        job.results["x"] = 1
+    assert exp.get_job(job.job_id).status == Job.DONE
+    assert len(job.attempts()) == 1
+
+
+def test_a_job_that_nobody_refers_to_is_claimed_again(db: sweepstake.Database) -> None:
+    """The heart holds jobs weakly: a claim that was dropped runs out."""
+    exp = db.add_experiment(sweepstake.ManualSearch("short", lease=0.3))
+    exp.add_job({})
+    first = exp.next_job().job_id
+    gc.collect()
+    with exp.next_job(wait=10) as job:
+        assert job.job_id == first
+    assert [attempt.outcome for attempt in job.attempts()] == [Outcome.LEASE_LOST, Outcome.DONE]
+
+
+def test_a_running_job_learns_that_it_was_pruned(db: sweepstake.Database) -> None:
+    """The next heartbeat tells the worker; it may stop at once."""
+    exp = db.add_experiment(sweepstake.ManualSearch("short", lease=0.3))
+    exp.add_job({})
+    with exp.next_job() as job:
+        exp.get_job(job.job_id).prune()
+        eventually(lambda: job.prune_asked or None)
+    assert job.status == Job.PRUNED
+
+
+def test_threads_of_one_process_share_a_heart(db: sweepstake.Database) -> None:
+    """Jobs held by several threads all keep their leases."""
+    exp = db.add_experiment(sweepstake.ManualSearch("short", lease=0.4))
+    exp.add_jobs({"i": i} for i in range(4))
+    barrier = threading.Barrier(4)
+
+    def work() -> None:
+        with exp as job:
+            barrier.wait(20)
+            threading.Event().wait(1.2)
+            job.results["i"] = job.hyperparameters["i"]
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(job.results["i"] for job in exp.all_jobs(status="DONE")) == [0, 1, 2, 3]
+    assert all(job.attempt == 1 for job in exp.all_jobs())

@@ -1,0 +1,155 @@
+"""Jobs as a notebook adds, lists and ranks them."""
+
+import math
+
+import pytest
+
+import sweepstake
+from sweepstake import Job
+
+
+def test_a_job_comes_back_as_it_was_added(exp: sweepstake.ManualSearch) -> None:
+    """Every argument of add_job is kept."""
+    added = exp.add_job(
+        {"lr": 0.1, "layers": [1, 2], "big": 1e22, "odd": math.nan},
+        job_id="my id/ü",
+        priority=7,
+        tags=["a", "b"],
+        notes="note",
+        results={"x": -0.0},
+    )
+    job = exp.get_job("my id/ü")
+    assert repr(job.hyperparameters) == repr(added.hyperparameters)
+    assert repr(job.hyperparameters) == "{'lr': 0.1, 'layers': [1, 2], 'big': 1e+22, 'odd': nan}"
+    assert (job.priority, job.tags, job.notes, repr(job.results)) == (7, ("a", "b"), "note", "{'x': -0.0}")
+    assert (job.status, job.attempt, job.worker, job.etag) == (Job.QUEUED, 0, None, added.etag)
+
+
+def test_results_are_never_shared_between_jobs(exp: sweepstake.ManualSearch) -> None:
+    """Each job has a dict of its own."""
+    first, second = exp.add_job({}), exp.add_job({})
+    first.results["x"] = 1
+    assert second.results == {}
+
+
+def test_a_hundred_thousand_jobs_are_added_in_one_call(exp: sweepstake.ManualSearch) -> None:
+    """A generator is enough, and every job is there once, in its order."""
+    ids = exp.add_jobs(({"i": i} for i in range(100_000)), progress=True, tags=["bulk"])
+    assert len(set(ids)) == 100_000
+    assert exp.counts().ready == 100_000
+    assert exp.next_job().hyperparameters == {"i": 0}
+
+
+def test_a_bad_one_among_many_is_named_by_its_place(exp: sweepstake.ManualSearch) -> None:
+    """The error says which of the many, and which value."""
+    with pytest.raises(sweepstake.InvalidInputError, match=r"^\[2\]\.x: "):
+        exp.add_jobs([{"x": 1}, {"x": 2}, {"x": object()}])
+    assert exp.counts().ready == 0
+
+
+def test_listings_are_filtered_and_ordered(exp: sweepstake.ManualSearch) -> None:
+    """Status, tag, conditions and order all narrow or sort the same listing."""
+    for i in range(6):
+        exp.add_job({"i": i}, status="DONE", results={"loss": (i * 7) % 6}, tags=["even"] if i % 2 == 0 else ["odd"])
+    exp.add_job({"i": 6})
+
+    def listed(**query: object) -> list[int]:
+        return [job.hyperparameters["i"] for job in exp.all_jobs(**query)]  # type: ignore[arg-type]  # as written
+
+    assert listed() == [0, 1, 2, 3, 4, 5, 6]
+    assert listed(status="QUEUED") == [6]
+    assert listed(status=["QUEUED", "DONE"], tag="odd") == [1, 3, 5]
+    assert listed(where="results.loss >= 4") == [4, 5]
+    assert listed(where=["hyperparameters.i > 1", "i < 4"]) == [2, 3]
+    assert listed(order="-results.loss", status="DONE") == [5, 4, 3, 2, 1, 0]
+    with pytest.raises(sweepstake.InvalidInputError, match="where"):
+        listed(where="results.loss")
+    with pytest.raises(sweepstake.InvalidInputError, match="status"):
+        listed(status="SLEEPING")
+
+
+def test_the_best_jobs_are_found_by_the_objective(db: sweepstake.Database) -> None:
+    """The experiment's objective ranks; others can be asked for; jobs without a number are left out."""
+    exp = db.add_experiment(sweepstake.ManualSearch("ranked", objective="acc"))
+    for i, acc in enumerate([0.5, 0.9, math.nan, None, "high", 0.7]):
+        exp.add_job({"i": i}, status="DONE", results={"acc": acc, "loss": i})
+    exp.add_job({"i": 9}, status="CRASHED", results={"acc": 1.0})
+    assert [job.hyperparameters["i"] for job in exp.top(5)] == [1, 5, 0]
+    assert exp.best_job().hyperparameters == {"i": 1}
+    assert exp.best_job("loss", "min").hyperparameters == {"i": 0}
+    with pytest.raises(sweepstake.NoJobError):
+        exp.best_job("unheard of")
+
+
+def test_ranking_without_an_objective_says_what_to_do(exp: sweepstake.ManualSearch) -> None:
+    """The error shows the call that would work."""
+    with pytest.raises(sweepstake.InvalidInputError, match=r"top\(10, 'accuracy'\)"):
+        exp.top()
+
+
+def test_jobs_become_a_data_frame(exp: sweepstake.ManualSearch) -> None:
+    """A row for each job, a column for each hyperparameter and result."""
+    pytest.importorskip("pandas")
+    exp.add_jobs({"lr": 10.0**-i} for i in range(3))
+    with exp as job:
+        job.results["acc"] = 0.5
+    frame = exp.to_frame()
+    assert list(frame["lr"]) == [1.0, 0.1, 0.01]
+    assert frame["acc"].notna().tolist() == [True, False, False]
+    assert len(exp.to_frame(status="DONE")) == 1
+
+
+def test_reprs_are_short_and_html_is_escaped(exp: sweepstake.ManualSearch) -> None:
+    """People see what it is; texts of users never become markup."""
+    job = exp.add_job({"<b>": "<script>alert(1)</script>"})
+    assert repr(job).startswith(f"<Job {job.job_id} of 'exp': QUEUED")
+    assert repr(exp) == "<ManualSearch 'exp': RUNNING>"
+    for html in (job._repr_html_(), exp._repr_html_()):
+        assert "<script>" not in html
+        assert "&lt;script&gt;" in html
+
+
+def test_a_program_prunes_by_a_guarded_put(exp: sweepstake.ManualSearch) -> None:
+    """`for job in exp.all_jobs(status="RUNNING")` may prune each as it finds it."""
+    exp.add_jobs({"i": i} for i in range(2))
+    held = [exp.next_job(), exp.next_job()]
+    for job in exp.all_jobs(status="RUNNING"):
+        if job.hyperparameters["i"] == 1:
+            job.status = Job.PRUNED
+            job.put()
+    assert [exp.get_job(job.job_id).status for job in held] == [Job.RUNNING, Job.PRUNED]
+    with pytest.raises(sweepstake.LeaseLostError):
+        held[1].put()
+
+
+def test_a_job_given_back_is_ready_again(exp: sweepstake.ManualSearch) -> None:
+    """`release` and `preempt` end the attempt; giving back what is not held is refused."""
+    exp.add_job({})
+    job = exp.next_job()
+    job.release()
+    assert exp.get_job(job.job_id).status == Job.QUEUED
+    again = exp.next_job()
+    again.preempt()
+    assert [attempt.outcome for attempt in again.attempts()] == ["released", "preempted"]
+    with pytest.raises(sweepstake.LeaseLostError, match="not held"):
+        again.release()
+
+
+def test_the_checkpoint_folder_is_the_same_in_every_attempt(exp: sweepstake.ManualSearch) -> None:
+    """A later attempt finds what an earlier one saved."""
+    exp.add_job({})
+    job = exp.next_job()
+    (job.checkpoint_dir / "model.pt").write_text("weights")
+    job.release()
+    assert (exp.next_job().checkpoint_dir / "model.pt").read_text() == "weights"
+
+
+def test_deleting_a_job_twice_is_an_error_only_if_asked(exp: sweepstake.ManualSearch) -> None:
+    """`ensure` tells whether it matters."""
+    job = exp.add_job({})
+    job.delete()
+    with pytest.raises(sweepstake.UnsafeUpdateError):
+        job.delete()
+    job.delete(ensure=False)
+    with pytest.raises(sweepstake.NotFoundError):
+        exp.get_job(job.job_id)

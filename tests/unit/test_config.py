@@ -1,0 +1,61 @@
+"""Where settings come from, and which of them wins."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from sweepstake.config import SETTINGS, read_config, write_config
+from sweepstake.errors import ConfigurationError
+
+
+def test_arguments_win_over_environment_over_file_over_default(tmp_path: Path) -> None:
+    """Each source is used only where those above it say nothing."""
+    file = tmp_path / "config.toml"
+    file.write_text('url = "sqlite:///of-file"\ntoken = "of-file"\n')
+    environment = {"SWEEPSTAKE_URL": "sqlite:///of-environment", "SWEEPSTAKE_CONFIG": str(file)}
+    assert read_config("sqlite:///mine", environment=environment).url == "sqlite:///mine"
+    config = read_config(environment=environment)
+    assert (config.url, config.token) == ("sqlite:///of-environment", "of-file")
+    assert read_config(config=file, environment={}).url == "sqlite:///of-file"
+    assert read_config(environment={}).url.startswith("sqlite:////")
+
+
+def test_what_is_written_is_read_back_and_private(tmp_path: Path) -> None:
+    """A token is kept for its owner's eyes, even over a file that was open to others."""
+    file = tmp_path / "deep" / "config.toml"
+    write_config("http://h/", "old", file)
+    file.chmod(0o644)
+    write_config('http://h/"quoted"\\', "töken", file)
+    config = read_config(config=file, environment={})
+    assert (config.url, config.token) == ('http://h/"quoted"\\', "töken")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_token_is_never_shown(tmp_path: Path) -> None:
+    """The repr, which may end in a log, has no secret in it."""
+    assert "s3cret" not in repr(read_config("http://h/", "s3cret", environment={}))
+
+
+@pytest.mark.parametrize(
+    "content, complaint",
+    [("url = 7", "url: must be text"), ("colour = 'red'", "colour: is not a setting"), ("url =", "cannot be read")],
+)
+def test_a_wrong_file_is_refused_by_name(tmp_path: Path, content: str, complaint: str) -> None:
+    """The error names the file and the key."""
+    file = tmp_path / "config.toml"
+    file.write_text(content)
+    with pytest.raises(ConfigurationError, match=complaint) as caught:
+        read_config(config=file, environment={})
+    assert str(file) in str(caught.value)
+
+
+def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
+    """A typing mistake in a path does not end in the default store."""
+    with pytest.raises(ConfigurationError, match="there is no configuration file"):
+        read_config(environment={"SWEEPSTAKE_CONFIG": str(tmp_path / "nowhere.toml")})
+
+
+def test_every_setting_is_explained() -> None:
+    """The reference page is made of these sentences."""
+    assert all(name.startswith("SWEEPSTAKE_") and text for name, text in SETTINGS.items())

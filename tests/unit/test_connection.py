@@ -1,0 +1,42 @@
+"""`connect`: from a URL to a database, loading only what it needs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sweepstake
+
+
+def test_importing_loads_neither_a_driver_nor_the_server() -> None:
+    """Training images start fast: what only some stores need is loaded when it is asked for."""
+    heavy = {"psycopg", "starlette", "uvicorn", "pandas", "requests", "sqlite3", "sklearn", "argon2"}
+    code = f"import sys, sweepstake; print(sorted(set(sys.modules) & {heavy!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("url", ["mysql://host/db", "nonsense", "ftp://user:secret@host/"])
+def test_an_unknown_url_is_refused_without_its_password(url: str) -> None:
+    """The error says which URLs there are, and gives no secret away."""
+    with pytest.raises(sweepstake.ConfigurationError, match="sqlite:///path") as caught:
+        sweepstake.connect(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_the_default_store_is_a_file_of_the_users() -> None:
+    """Without any setting the first script works."""
+    with sweepstake.connect() as db:
+        exp = db.add_experiment(sweepstake.ManualSearch("first"))
+        exp.add_job({"x": 1})
+        with exp as job:
+            job.results["y"] = 2
+    assert list(Path.home().rglob("sweepstake.db"))

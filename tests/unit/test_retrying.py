@@ -1,0 +1,194 @@
+"""`RetryingQueue`: calls whose answers are lost have the effect of one."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from sweepstake.clock import SystemClock
+from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.records import ABSENT, UNGUARDED, Claim, Document, Finish, Finished, Guard, SearchDefinition
+from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.errors import InvalidInputError, StoreUnavailableError
+from sweepstake.ports import ExperimentDraft
+from sweepstake.retrying import PATIENCE, RetryingQueue
+from sweepstake.service import QueueService
+from sweepstake.stores import open_store
+from sweepstake.values import JsonObject
+from tests.lab import draft
+
+
+@attrs.define
+class LossyQueue:
+    """A real queue behind a bad line: it loses the call or the answer of the first tries of every method."""
+
+    queue: QueueService
+    lost_calls: int = 0
+    lost_answers: int = 0
+    retry_after: float | None = None
+    tries: int = 0
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self.queue, name)
+
+        def call(*args: object, **kwargs: object) -> object:
+            self.tries += 1
+            if self.lost_calls:
+                self.lost_calls -= 1
+                raise StoreUnavailableError("the call was lost", self.retry_after)
+            answer = method(*args, **kwargs)
+            if self.lost_answers:
+                self.lost_answers -= 1
+                raise StoreUnavailableError("the answer was lost", self.retry_after)
+            return answer
+
+        return call
+
+
+@attrs.define
+class StillClock:
+    """Time that passes only while somebody sleeps."""
+
+    now: float = 0.0
+    naps: list[float] = attrs.field(factory=list)
+
+    def wall(self) -> float:
+        """Return a time of this century."""
+        return 1.8e9 + self.now
+
+    def monotonic(self) -> float:
+        """Return the seconds slept so far."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.naps.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> StillClock:
+    """A clock of the test's own."""
+    return StillClock()
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[LossyQueue]:
+    """A queue in a file, behind a line that works until it is told otherwise."""
+    service = QueueService(open_store(f"sqlite:///{tmp_path}/store.db"), SystemClock())
+    yield LossyQueue(service)
+    service.close()
+
+
+@pytest.fixture
+def queue(line: LossyQueue, clock: StillClock) -> RetryingQueue:
+    """What a client holds, with an experiment `exp` behind it."""
+    retrying = RetryingQueue(line, clock, os.urandom, clock.sleep)  # type: ignore[arg-type]  # by __getattr__
+    retrying.put_experiment("exp", ExperimentDraft(search=SearchDefinition("Manual")), ABSENT)
+    line.tries = 0
+    return retrying
+
+
+def _report(claim: Claim) -> Finish:
+    return Finish(attempt=claim.key, outcome=Outcome.DONE, results=JsonObject.of({"x": 1}))
+
+
+def test_a_lost_answer_of_every_verb_is_asked_for_again(queue: RetryingQueue, line: LossyQueue) -> None:
+    """Each write whose answer was lost is made once, and reports what the first try did."""
+    line.lost_answers = 1
+    queue.add_jobs("exp", [draft("a"), draft("b")])
+    line.lost_answers = 1
+    claim = queue.claim("exp", "me")
+    assert isinstance(claim, Claim)
+    assert claim.job.id == "a"
+    line.lost_answers = 1
+    document = Document(status=JobStatus.RUNNING, results=JsonObject.of({"half": 1}))
+    put = queue.put_job("exp", "a", document, Guard.match(claim.job.etag), claim.key)
+    assert not put.superseded
+    line.lost_answers = 1
+    finished = queue.finish("exp", "a", _report(claim), claim=True, worker="me", patience=lambda: 60.0)
+    assert finished.recorded
+    assert isinstance(finished.next, Claim)
+    assert finished.next.job.id == "b"
+    line.lost_answers = 1
+    assert queue.prune("exp", "b").status is JobStatus.PRUNED
+    line.lost_answers = 1
+    queue.delete_job("exp", "b", Guard.match(queue.get_job("exp", "b").etag))
+    line.lost_answers = 1
+    queue.delete_experiment("exp", UNGUARDED)
+    assert line.lost_answers == 0
+
+
+def test_a_call_that_never_arrived_is_made_again(queue: RetryingQueue, line: LossyQueue, clock: StillClock) -> None:
+    """It waits longer each time, with jitter, at most ten seconds and a half."""
+    line.lost_calls = 9
+    queue.add_jobs("exp", [draft("a")])
+    assert line.tries == 10
+    assert len(clock.naps) == 9
+    assert clock.naps[0] <= 0.6
+    assert all(0.1 <= nap <= 10.5 for nap in clock.naps)
+    assert clock.naps[-1] >= 9.5
+
+
+def test_it_waits_as_long_as_it_is_asked_to(queue: RetryingQueue, line: LossyQueue, clock: StillClock) -> None:
+    """`Retry-After` is a lower bound."""
+    line.lost_calls, line.retry_after = 1, 17.0
+    queue.get_experiment("exp")
+    assert clock.naps == [17.0]
+
+
+def test_patience_has_an_end(queue: RetryingQueue, line: LossyQueue, clock: StillClock) -> None:
+    """After two minutes the caller hears that the store is away; nothing sleeps beyond that."""
+    line.lost_calls = 10**6
+    with pytest.raises(StoreUnavailableError, match="the call was lost"):
+        queue.claim("exp", "me")
+    assert PATIENCE / 2 < clock.now <= PATIENCE
+
+
+def test_the_final_report_is_as_patient_as_its_caller(
+    queue: RetryingQueue, line: LossyQueue, clock: StillClock
+) -> None:
+    """Patience is asked for after each failure, so that SIGTERM can shorten it."""
+    queue.add_jobs("exp", [draft("a")])
+    claim = queue.claim("exp", "me")
+    assert isinstance(claim, Claim)
+    line.lost_calls = 10**6
+    with pytest.raises(StoreUnavailableError):
+        queue.finish("exp", "a", _report(claim), patience=lambda: 3600.0 if clock.now < 600 else 10.0)
+    assert 600 <= clock.now < 620
+
+
+def test_a_refusal_is_not_tried_again(queue: RetryingQueue, line: LossyQueue) -> None:
+    """Only a store that is away is worth a second try."""
+    with pytest.raises(InvalidInputError):
+        queue.list_jobs("exp", JobQuery(), start="nonsense")
+    assert line.tries == 1
+
+
+def test_a_heartbeat_is_tried_once(queue: RetryingQueue, line: LossyQueue) -> None:
+    """The next beat is its repeat."""
+    line.lost_calls = 1
+    with pytest.raises(StoreUnavailableError):
+        queue.heartbeat(["0" * 26])
+    assert line.tries == 1
+
+
+def test_keys_are_in_order_of_time(queue: RetryingQueue, clock: StillClock) -> None:
+    """A later id sorts after an earlier one."""
+    first = queue.new_id()
+    clock.now += 1
+    assert first < queue.new_id()
+
+
+def test_a_finish_of_a_lost_attempt_says_so_however_often_it_is_asked(queue: RetryingQueue, line: LossyQueue) -> None:
+    """A late report is kept as late, also when its answer was lost."""
+    queue.add_jobs("exp", [draft("a")])
+    claim = queue.claim("exp", "me")
+    assert isinstance(claim, Claim)
+    queue.prune("exp", "a")
+    line.lost_answers = 1
+    finished: Finished = queue.finish("exp", "a", _report(claim), patience=lambda: 60.0)
+    assert (finished.recorded, finished.ended) == (False, Outcome.PRUNED)
