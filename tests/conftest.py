@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
+import hypothesis
 import pytest
 
 from tests import postgres
@@ -18,7 +19,9 @@ _SHARED = pytest.StashKey[Path]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Agree on one folder for all processes of the session."""
+    """Agree on one folder for all processes of the session; property tests may take their time on a busy machine."""
+    hypothesis.settings.register_profile("patient", deadline=None)
+    hypothesis.settings.load_profile("patient")
     handed_down = getattr(config, "workerinput", {}).get("shared")
     config.stash[_SHARED] = Path(handed_down or tempfile.mkdtemp(prefix="sweepstake-tests-"))
 
