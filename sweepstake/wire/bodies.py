@@ -1,0 +1,290 @@
+"""Bodies of requests and answers, as far as they are not records themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from attrs import field, frozen
+from attrs.validators import optional
+
+from sweepstake.domain.keys import check_key
+from sweepstake.domain.names import check_name, check_notes, check_tags
+from sweepstake.domain.records import (
+    AttemptRecord,
+    Beat,
+    Document,
+    Finish,
+    JobDraft,
+    SearchDefinition,
+)
+from sweepstake.domain.settings import Settings
+from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.errors import InvalidInputError
+from sweepstake.ports import MAX_BULK, ExperimentDraft
+from sweepstake.values import EMPTY, JsonObject
+
+__all__ = [
+    "MAX_BEATS",
+    "MAX_INSTANT",
+    "MAX_PRIORITY",
+    "MAX_SECRET",
+    "REPORTS",
+    "Attempts",
+    "Beats",
+    "ClaimRequest",
+    "ClientConfig",
+    "Credentials",
+    "FinishRequest",
+    "Health",
+    "HeartbeatRequest",
+    "NewJob",
+    "NewJobs",
+    "PutExperiment",
+    "PutJob",
+    "Token",
+]
+
+MAX_PRIORITY: Final = 2**31 - 1
+#: The last second of the year 9999.
+MAX_INSTANT: Final = 253_402_300_799
+#: The most attempts of one heartbeat.
+MAX_BEATS: Final = 1000
+#: The longest email, password or token, in characters.
+MAX_SECRET: Final = 4096
+#: How an attempt's holder may say that it ended.
+REPORTS: Final = (Outcome.DONE, Outcome.CRASHED, Outcome.PRUNED, Outcome.RELEASED, Outcome.PREEMPTED)
+_MAX_REASON: Final = 64 * 1024
+
+Check = Callable[[Any, Any, Any], None]
+
+
+def _within(low: float, high: float) -> Check:
+    def check(_: object, attribute: Any, value: float) -> None:
+        if not low <= value <= high:
+            raise InvalidInputError.at(attribute.name, f"must be {low:,} to {high:,}, is {value!r}")
+
+    return check
+
+
+def _at_most(count: int) -> Check:
+    def check(_: object, attribute: Any, value: tuple[object, ...] | str) -> None:
+        if len(value) > count:
+            raise InvalidInputError.at(attribute.name, f"has a length of {len(value):,}, at most {count:,} is allowed")
+
+    return check
+
+
+def _is_name(_: object, attribute: Any, value: str) -> None:
+    check_name(value, attribute.name)
+
+
+def _is_worker(_: object, attribute: Any, value: str) -> None:
+    if value:
+        check_name(value, attribute.name)
+
+
+def _is_key(_: object, attribute: Any, value: str) -> None:
+    check_key(value, attribute.name)
+
+
+def _are_keys(_: object, attribute: Any, value: tuple[str, ...]) -> None:
+    for i, key in enumerate(value):
+        check_key(key, f"{attribute.name}[{i}]")
+
+
+def _is_report(_: object, attribute: Any, value: Outcome) -> None:
+    if value not in REPORTS:
+        raise InvalidInputError.at(attribute.name, f"must be one of {', '.join(REPORTS)}")
+
+
+def _clean(text: object) -> str:
+    """Keep the end of a reason as text that every store can hold: results must not be lost for a traceback's bytes."""
+    if not isinstance(text, str):
+        raise InvalidInputError.at("reason", "must be text")
+    return text[-_MAX_REASON:].replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
+@frozen(kw_only=True)
+class PutExperiment:
+    """A definition; without `settings`, which Schedy's clients do not know, they stay as they are."""
+
+    scheduler: SearchDefinition
+    status: ExperimentStatus = ExperimentStatus.RUNNING
+    settings: Settings | None = None
+
+    @classmethod
+    def of(cls, draft: ExperimentDraft) -> PutExperiment:
+        """Make the body that asks for `draft`."""
+        return cls(scheduler=draft.search, status=draft.status, settings=draft.settings)
+
+    def draft(self) -> ExperimentDraft:
+        """Return what is asked for."""
+        return ExperimentDraft(search=self.scheduler, status=self.status, settings=self.settings)
+
+
+@frozen(kw_only=True)
+class NewJob:
+    """A job to be created; without `id` the server makes one."""
+
+    id: str | None = field(default=None, validator=optional(_is_name))
+    status: JobStatus = JobStatus.QUEUED
+    hyperparameters: JsonObject = EMPTY
+    results: JsonObject = EMPTY
+    priority: int = field(default=0, validator=_within(-MAX_PRIORITY - 1, MAX_PRIORITY))
+    not_before: float | None = field(default=None, validator=optional(_within(0, MAX_INSTANT)))
+    tags: tuple[str, ...] = field(default=(), converter=check_tags)
+    notes: str = field(default="", converter=check_notes)
+    origin: JsonObject | None = None
+
+    @classmethod
+    def of(cls, draft: JobDraft) -> NewJob:
+        """Make the body that asks for `draft`."""
+        return cls(
+            id=draft.id,
+            status=draft.document.status,
+            hyperparameters=draft.document.hyperparameters,
+            results=draft.document.results,
+            priority=draft.priority,
+            not_before=draft.not_before,
+            tags=draft.tags,
+            notes=draft.notes,
+            origin=draft.origin,
+        )
+
+    def draft(self, new_id: Callable[[], str]) -> JobDraft:
+        """Return what is asked for, with an id of `new_id` if none was chosen."""
+        document = Document(status=self.status, hyperparameters=self.hyperparameters, results=self.results)
+        return JobDraft(
+            id=new_id() if self.id is None else self.id,
+            document=document,
+            priority=self.priority,
+            not_before=self.not_before,
+            tags=self.tags,
+            notes=self.notes,
+            origin=self.origin,
+        )
+
+
+@frozen
+class NewJobs:
+    """Jobs to be created, all or none."""
+
+    jobs: tuple[NewJob, ...] = field(validator=_at_most(MAX_BULK))
+
+
+@frozen(kw_only=True)
+class PutJob:
+    """A job's document; what is absent is empty afterwards."""
+
+    status: JobStatus
+    hyperparameters: JsonObject = EMPTY
+    results: JsonObject = EMPTY
+
+    @classmethod
+    def of(cls, document: Document) -> PutJob:
+        """Make the body that asks for `document`."""
+        return cls(status=document.status, hyperparameters=document.hyperparameters, results=document.results)
+
+    def document(self) -> Document:
+        """Return what is asked for."""
+        return Document(status=self.status, hyperparameters=self.hyperparameters, results=self.results)
+
+
+@frozen(kw_only=True)
+class ClaimRequest:
+    """Who claims, and whether the call may have been made before with this key."""
+
+    worker: str = field(default="", validator=_is_worker)
+    repeat: bool = False
+
+
+@frozen(kw_only=True)
+class FinishRequest:
+    """A report on an attempt; with `claim`, an op key, the next job is claimed in the same call."""
+
+    attempt: str = field(validator=_is_key)
+    outcome: Outcome = field(validator=_is_report)
+    results: JsonObject = EMPTY
+    hyperparameters: JsonObject | None = None
+    reason: str = field(default="", converter=_clean)
+    claim: str | None = field(default=None, validator=optional(_is_key))
+    worker: str = field(default="", validator=_is_worker)
+    repeat: bool = False
+
+    @classmethod
+    def of(cls, finish: Finish, *, claim: str | None, worker: str, repeat: bool) -> FinishRequest:
+        """Make the body that reports `finish`."""
+        return cls(
+            attempt=finish.attempt,
+            outcome=finish.outcome,
+            results=finish.results,
+            hyperparameters=finish.hyperparameters,
+            reason=finish.reason,
+            claim=claim,
+            worker=worker,
+            repeat=repeat,
+        )
+
+    def finish(self) -> Finish:
+        """Return what is reported."""
+        return Finish(
+            attempt=self.attempt,
+            outcome=self.outcome,
+            results=self.results,
+            hyperparameters=self.hyperparameters,
+            reason=self.reason,
+        )
+
+
+@frozen
+class HeartbeatRequest:
+    """The attempts whose leases shall be renewed."""
+
+    attempts: tuple[str, ...] = field(validator=[_at_most(MAX_BEATS), _are_keys])
+
+
+@frozen
+class Beats:
+    """The answer to a heartbeat."""
+
+    beats: tuple[Beat, ...]
+
+
+@frozen
+class Attempts:
+    """The attempts of a job, oldest first."""
+
+    attempts: tuple[AttemptRecord, ...]
+
+
+@frozen
+class Credentials:
+    """An email, and the API token or password that belongs to it."""
+
+    email: str = field(validator=_at_most(MAX_SECRET))
+    token: str = field(validator=_at_most(MAX_SECRET), repr=False)
+
+
+@frozen
+class Token:
+    """A signed token, and the Unix time until which it should be used."""
+
+    token: str = field(repr=False)
+    expiresAt: float  # noqa: N815 -- Schedy's word
+
+
+@frozen
+class ClientConfig:
+    """What a client needs to talk to this server: Schedy's configuration file."""
+
+    root: str
+    email: str
+    token: str = field(repr=False)
+
+
+@frozen
+class Health:
+    """How the server is."""
+
+    status: str

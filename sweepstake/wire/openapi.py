@@ -1,0 +1,124 @@
+"""The OpenAPI 3.1 document, made from the table of operations."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any, Final
+
+from sweepstake.wire.headers import ETAG, SUPERSEDED
+from sweepstake.wire.operations import OPERATIONS, Operation, Parameter
+from sweepstake.wire.problems import PROBLEM_TYPE
+from sweepstake.wire.schemas import SCHEMAS, Schema, ref
+
+__all__ = ["openapi"]
+
+_MEANINGS: Final = {
+    400: "The request does not have the form that its schema asks for",
+    401: "No credentials came, or they have expired",
+    403: "The credentials are wrong",
+    404: "There is no such experiment, job or attempt",
+    409: "A limit of the experiment, or a live lease, does not allow it",
+    412: "A guard failed, or the attempt is over; nothing was changed",
+    413: "The body is too large",
+    422: "The request has the right form, but says something that cannot be, or its op key was used for another call",
+    500: "The server failed; its log says why",
+    503: "The store is away for now; try again",
+}
+
+
+def openapi(version: str, root_path: str = "") -> dict[str, Any]:
+    """Return the document of a server of this version that stands below `root_path`."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS.values():
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Sweepstake",
+            "version": version,
+            "description": "A hyperparameter-sweep job queue. A superset of what Schedy's clients speak.",
+        },
+        "servers": [{"url": root_path or "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": dict(SCHEMAS),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "An API token, or a token from `token/`"}
+            },
+        },
+    }
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "parameters": [*_path_parameters(operation.path), *map(_parameter, operation.parameters)],
+        "responses": _responses(operation),
+        "security": [{"bearer": []}] if operation.secured else [],
+    }
+    if operation.request is not None:
+        made["requestBody"] = {"required": True, "content": {"application/json": {"schema": ref(operation.request)}}}
+    return made
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    words = {"name": "The experiment, percent-encoded", "id": "The job, percent-encoded"}
+    return [
+        {"name": word, "in": "path", "required": True, "schema": ref("Name"), "description": text}
+        for word, text in words.items()
+        if f"{{{word}}}" in path
+    ]
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    schema: Schema = {"type": "array", "items": parameter.schema} if parameter.many else parameter.schema
+    return {
+        "name": parameter.name,
+        "in": "header" if parameter.header else "query",
+        "required": False,
+        "schema": schema,
+        "description": parameter.description,
+    }
+
+
+def _responses(operation: Operation) -> dict[str, Any]:
+    responses: dict[str, Any] = {}
+    for status, schema in operation.answers.items():
+        answer: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+        if schema is not None:
+            answer["content"] = {"application/json": {"schema": ref(schema)}}
+            answer |= _headers(operation)
+        if operation.links:
+            answer["links"] = {target: _link(target, sources) for target, sources in operation.links}
+        responses[str(status)] = answer
+    for status in operation.statuses:
+        responses[str(status)] = {
+            "description": _MEANINGS[status],
+            "content": {PROBLEM_TYPE: {"schema": ref("Problem")}},
+        }
+    return responses
+
+
+def _headers(operation: Operation) -> dict[str, Any]:
+    if not operation.etag:
+        return {}
+    etag: dict[str, Any] = {"required": True, "schema": {"type": "string", "pattern": '^"[!#-~]*"$'}}
+    headers = {ETAG: etag | {"description": "The version of the document"}}
+    if operation.name == "put_job":
+        headers[SUPERSEDED] = {
+            "description": "The write was made once, by an earlier call, and somebody else has written since",
+            "schema": {"const": "true"},
+        }
+    return {"headers": headers}
+
+
+def _link(target: str, sources: dict[str, str] | Any) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "operationId": target,
+        "parameters": {name: source for name, source in sources.items() if name != "body"},
+    }
+    if "body" in sources:
+        made["requestBody"] = json.loads(sources["body"])
+    return made

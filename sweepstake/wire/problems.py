@@ -1,0 +1,159 @@
+"""Errors as Problem Details (RFC 9457), and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeGuard
+
+from attrs import frozen
+
+from sweepstake.domain.status import NoJobReason
+from sweepstake.errors import (
+    AuthenticationError,
+    ClientRequestError,
+    InvalidInputError,
+    KeyReusedError,
+    LeaseLostError,
+    LimitReachedError,
+    LiveLeasesError,
+    NoJobError,
+    NotFoundError,
+    ReauthenticateError,
+    ResourceExistsError,
+    ServerError,
+    StoreUnavailableError,
+    SweepstakeError,
+    UnhandledResponseError,
+    UnsafeUpdateError,
+)
+
+__all__ = ["PROBLEM_TYPE", "STATUSES", "FieldProblem", "Problem", "error_of", "problem_of"]
+
+#: The media type of a problem.
+PROBLEM_TYPE: Final = "application/problem+json"
+_URN: Final = "urn:sweepstake:problem:"
+
+#: Every class of error that a client can meet, with its HTTP status.
+STATUSES: Final[Mapping[type[ClientRequestError], int]] = {
+    ClientRequestError: 400,
+    InvalidInputError: 422,
+    NotFoundError: 404,
+    ResourceExistsError: 412,
+    UnsafeUpdateError: 412,
+    LeaseLostError: 412,
+    NoJobError: 404,
+    LimitReachedError: 409,
+    LiveLeasesError: 409,
+    KeyReusedError: 422,
+    AuthenticationError: 403,
+    ReauthenticateError: 401,
+}
+_CLASSES: Final = {error.slug: error for error in STATUSES}
+_TITLES: Final = {
+    "request": "The request cannot be done as it stands",
+    "invalid-input": "A field is wrong",
+    "not-found": "There is no such thing",
+    "exists": "It exists already",
+    "unsafe-update": "Somebody else wrote first",
+    "lease-lost": "The attempt is over",
+    "no-job": "There is nothing to claim",
+    "limit-reached": "A limit allows no more",
+    "live-leases": "Workers still hold jobs",
+    "key-reused": "The key was used for another call",
+    "authentication": "The credentials are wrong",
+    "reauthenticate": "The credentials are missing or have expired",
+    "unavailable": "The store is away for now",
+    "internal": "The server failed",
+}
+
+
+@frozen
+class FieldProblem:
+    """What is wrong with one field."""
+
+    path: str
+    problem: str
+
+
+@frozen(kw_only=True)
+class Problem:
+    """The body of every answer that reports an error.
+
+    Attributes:
+        type: a URN; its last part is the word for the kind of error.
+        errors: the fields that are wrong.
+        reason: why there is no job.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: tuple[FieldProblem, ...] | None = None
+    reason: NoJobReason | None = None
+
+
+def problem_of(error: SweepstakeError, status: int | None = None) -> Problem:
+    """Return the problem that reports `error`, with `status` instead of the usual one.
+
+    What a server error was about stays in the server's log.
+    """
+    if not isinstance(error, ClientRequestError):
+        away = isinstance(error, StoreUnavailableError)
+        slug, usual, detail = (
+            ("unavailable", 503, "The store is away for now; try again.")
+            if away
+            else ("internal", 500, "The server failed; its log says why.")
+        )
+        return Problem(type=_URN + slug, title=_TITLES[slug], status=status or usual, detail=detail)
+    return Problem(
+        type=_URN + error.slug,
+        title=_TITLES[error.slug],
+        status=status or next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES),
+        detail=str(error),
+        errors=tuple(FieldProblem(*each) for each in error.problems) if isinstance(error, InvalidInputError) else None,
+        reason=NoJobReason(error.reason) if isinstance(error, NoJobError) else None,
+    )
+
+
+def error_of(status: int, tree: Any, retry_after: float | None = None) -> SweepstakeError:
+    """Return the error that an answer reports.
+
+    Args:
+        status: the HTTP status.
+        tree: the body parsed as JSON, or None when it is something else.
+        retry_after: seconds that the answer asks to wait.
+    """
+    problem = tree if isinstance(tree, dict) else {}
+    detail = str(problem.get("detail") or f"the server answered {status} without saying why")
+    if status in (429, 502, 503, 504):
+        return StoreUnavailableError(detail, retry_after)
+    if status >= 500:
+        return ServerError(detail)
+    if status < 400:
+        return UnhandledResponseError(f"the server answered {status}, which this version does not understand")
+    kind = _CLASSES.get(str(problem.get("type")).rpartition(":")[2]) or _BY_STATUS.get(status, ClientRequestError)
+    return _make(kind, detail, problem)
+
+
+#: What a status means when the body does not say (a proxy answered).
+_BY_STATUS: Final[Mapping[int, type[ClientRequestError]]] = {
+    401: ReauthenticateError,
+    403: AuthenticationError,
+    404: NotFoundError,
+    412: UnsafeUpdateError,
+}
+
+
+def _make(kind: type[ClientRequestError], detail: str, problem: Mapping[str, Any]) -> ClientRequestError:
+    if kind is InvalidInputError:
+        errors = problem.get("errors")
+        pairs = [(str(each.get("path")), str(each.get("problem"))) for each in errors] if _are_fields(errors) else []
+        return InvalidInputError(pairs or [("", detail)])
+    if kind is NoJobError:
+        return NoJobError(detail, str(problem.get("reason")))
+    return kind(detail)
+
+
+def _are_fields(errors: Any) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(errors, list) and all(isinstance(each, dict) for each in errors)
