@@ -189,6 +189,8 @@ def _normal_mapping(value: Mapping[Any, Any], path: str, depth: int, escaped: bo
             _text(name, where)
         if name.startswith("$") and not (escaped and name.startswith("$$")):
             name = "$" + name
+        if name in result:
+            raise InvalidInputError.at(path, f"holds the key {name!r} in two spellings; send one of them")
         result[name] = _normal(item, where, depth, escaped)
     return result
 
