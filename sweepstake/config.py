@@ -86,9 +86,9 @@ def default_path() -> Path:
 def write_config(url: str, token: str, path: Path) -> None:
     """Write a configuration file that only its owner can read."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    with path.open("w", encoding="utf-8") as file:
         # A JSON string is a TOML string as well.
         file.write(f"url = {json.dumps(url)}\ntoken = {json.dumps(token)}\n")
 
