@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 __all__ = ["EMAIL", "PASSWORD", "Served", "add_user", "run_sweepstake", "served", "start_server"]
 
@@ -41,16 +42,27 @@ class Served:
         """Process id of the server."""
         return self.process.pid
 
+    def with_token(self, token: str) -> Served:
+        """Return the same server with another token of its user."""
+        return evolve(self, token=token)
+
     def stop(self) -> None:
         """Ask it to end, and wait until it did."""
         self.process.send_signal(signal.SIGTERM)
         self.process.communicate(timeout=_SECONDS_TO_STOP)
 
 
-def run_sweepstake(*arguments: str, text: str = "") -> str:
+def run_sweepstake(*arguments: str, text: str = "", **environment: str) -> str:
     """Run a `sweepstake` command to its end with `text` on its input, and return its output."""
-    command = [*_SWEEPSTAKE, *arguments]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=_SECONDS_TO_RUN, check=False)
+    done = subprocess.run(
+        [*_SWEEPSTAKE, *arguments],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS_TO_RUN,
+        check=False,
+        env={**os.environ, **environment},
+    )
     if done.returncode != 0:
         raise RuntimeError(f"{arguments} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
