@@ -1,5 +1,6 @@
 """Real processes of the product for tests: a server over a store, and clients of either."""
 
+import contextlib
 import os
 import select
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,7 +17,10 @@ from sweepstake.config import Config
 from sweepstake.connection import open_queue as open_configured
 from sweepstake.ports import Queue
 
-__all__ = ["ServerProcess", "open_queue"]
+__all__ = ["KINDS", "ServerProcess", "open_queue", "reached", "store_of"]
+
+#: The four ways to reach a queue: each store, directly and through a server.
+KINDS = ("sqlite", "http-sqlite", "postgres", "http-postgres")
 
 START_SECONDS = 30.0
 _SERVE = "from sweepstake.cli import main; main()"
@@ -24,6 +29,22 @@ _SERVE = "from sweepstake.cli import main; main()"
 def open_queue(address: str) -> Queue:
     """Open the queue at the URL of a store or of a server without authentication, as a client process does."""
     return open_configured(Config(url=address, token=None, state=Path(), checkpoints=Path()))
+
+
+def store_of(kind: str, folder: Path, new_database: Callable[[], str]) -> str:
+    """Return the URL of a new, empty store for one of the kinds."""
+    return f"sqlite:///{folder}/store.db" if kind.endswith("sqlite") else new_database()
+
+
+@contextlib.contextmanager
+def reached(kind: str, folder: Path, new_database: Callable[[], str]) -> Iterator[str]:
+    """Make a new store, with a server over it if the kind says so, and give the URL for its clients."""
+    store = store_of(kind, folder, new_database)
+    if not kind.startswith("http"):
+        yield store
+        return
+    with ServerProcess(store, folder) as server:
+        yield server.url
 
 
 class ServerProcess:
