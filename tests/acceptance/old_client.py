@@ -97,16 +97,9 @@ def install(folder: Path) -> OldClient:
         NoOldClientError: pip could not install it.
     """
     venv.create(folder, with_pip=True, symlinks=True)
-    command: list[str | Path] = [
-        folder / "bin" / "python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]
+    pip: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
     done = subprocess.run(
-        [*command, *_REQUIREMENTS], capture_output=True, text=True, timeout=_SECONDS_TO_INSTALL, check=False
+        [*pip, "install", *_REQUIREMENTS], capture_output=True, text=True, timeout=_SECONDS_TO_INSTALL, check=False
     )
     if done.returncode != 0:
         raise NoOldClientError(f"cannot install the old client from the package index:\n{done.stderr[-2000:]}")
