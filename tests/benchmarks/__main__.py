@@ -3,7 +3,6 @@
 python -m tests.benchmarks                          # every row, at full size
 python -m tests.benchmarks --quick 'cycles-*'       # does it run?
 python -m tests.benchmarks --json speed.json
-python -m tests.benchmarks --page docs/explanation/speed.md --json speed.json 'no run'
 """
 
 from __future__ import annotations
