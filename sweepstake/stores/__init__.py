@@ -1,0 +1,39 @@
+"""Where experiments and jobs are kept: SQLite files and PostgreSQL databases."""
+
+from __future__ import annotations
+
+from sweepstake.errors import MissingExtraError
+from sweepstake.ports import Clock
+from sweepstake.stores.clocks import SystemClock
+from sweepstake.stores.store import SqlStore
+from sweepstake.stores.urls import SqliteUrl, parse_store_url
+
+__all__ = ["SqlStore", "open_store"]
+
+
+def open_store(url: str, clock: Clock | None = None) -> SqlStore:
+    """Open the store at a URL, both as `Store` and as `Accounts`; one that is new is set up.
+
+    Args:
+        url: `sqlite:///relative/path`, `sqlite:////absolute/path` or `postgresql://user@host/database`.
+        clock: judges the leases of a SQLite file; a PostgreSQL database has its own. The machine's if not given.
+
+    Raises:
+        ConfigurationError: the URL is no store's, or the file cannot be opened.
+        MissingExtraError: PostgreSQL's driver is not installed.
+        StoreRefusedError: the schema is newer than this version, or the file is on a network file system.
+        StoreUnavailableError: the database does not answer.
+    """
+    place = parse_store_url(url)
+    clock = clock or SystemClock()
+    if isinstance(place, SqliteUrl):
+        from sweepstake.stores.sqlite import SqliteEngine
+
+        return SqlStore(SqliteEngine(place.path, clock), clock)
+    try:
+        from sweepstake.stores.postgres import PostgresEngine
+    except ImportError as error:
+        raise MissingExtraError(
+            "A postgresql:// store needs PostgreSQL's driver. Install it: pip install 'sweepstake[postgres]'"
+        ) from error
+    return SqlStore(PostgresEngine(place), clock)

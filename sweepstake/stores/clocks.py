@@ -1,0 +1,40 @@
+"""The machine's clocks, and the name of its boot."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import time
+from pathlib import Path
+
+__all__ = ["SystemClock", "boot_id"]
+
+_LINUX_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+class SystemClock:
+    """The real clock of this machine."""
+
+    def wall(self) -> float:
+        """Return Unix time in seconds."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds since about the boot, the same in all processes; it stands still while the machine sleeps."""
+        return time.monotonic()
+
+
+def boot_id() -> str:
+    """Return what is different after every start of the machine: monotonic times of another boot mean nothing."""
+    if sys.platform == "darwin":
+        return _sysctl(b"kern.bootsessionuuid")
+    return _LINUX_BOOT.read_text("ascii").strip()
+
+
+def _sysctl(name: bytes) -> str:
+    libc = ctypes.CDLL(None, use_errno=True)
+    size = ctypes.c_size_t(256)
+    value = ctypes.create_string_buffer(size.value)
+    if libc.sysctlbyname(name, value, ctypes.byref(size), None, ctypes.c_size_t(0)) != 0:
+        raise OSError(ctypes.get_errno(), f"sysctl {name.decode()} failed")
+    return value.value.decode("ascii")

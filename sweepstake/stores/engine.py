@@ -1,0 +1,70 @@
+"""The seam between what a store does, written once, and the databases that it does it with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeAlias
+
+__all__ = ["DuplicateError", "Engine", "Params", "Row", "Transaction"]
+
+Row: TypeAlias = tuple[Any, ...]
+Params: TypeAlias = Mapping[str, Any]
+
+
+class DuplicateError(Exception):
+    """A statement would have stored a second row of a unique key; the transaction is void."""
+
+
+class Transaction(Protocol):
+    """Named statements that take effect together.
+
+    Every statement may use `:now`, Unix time, and `:tick`, the clock by which leases are judged.
+    """
+
+    def now(self) -> float:
+        """Return Unix time by the store's clock."""
+
+    def row(self, statement: str, /, **params: Any) -> Row | None:
+        """Run a statement and return the first row of its answer."""
+
+    def rows(self, statement: str, /, **params: Any) -> list[Row]:
+        """Run a statement and return all rows of its answer."""
+
+    def run(self, statement: str, /, **params: Any) -> int:
+        """Run a statement and return how many rows it changed."""
+
+    def add_jobs(self, jobs: Sequence[Row]) -> None:
+        """Insert many jobs; each row is what `rows.draft_row` returns."""
+
+    def claim(self, *, name: str, worker: str, key: str) -> Row | None:
+        """Claim a ready job, exact in its limits, and return the job's columns, the lease and the timeout."""
+
+
+class Engine(Protocol):
+    """A database, and the two calls that must be as fast on it as they can be.
+
+    All raise `StoreUnavailableError`, `StoreRefusedError` or `DuplicateError`, never an error of the database's library.
+    """
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """Begin to read; each statement may see a later state than the one before."""
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """Begin a transaction, which is kept when the block is left and undone when it raises."""
+
+    def claim(self, *, name: str, worker: str, key: str) -> Row | None:
+        """Claim a ready job in a transaction of its own and one round trip; answer as `Transaction.claim`."""
+
+    def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
+        """Finish the plain case and claim the next job in the same transaction, in one round trip.
+
+        The plain case is an attempt that is open, of a job for which no other waits.
+
+        Returns:
+            The finished job's columns and what `Transaction.claim` answers; None, with nothing changed, if it is
+            another case.
+        """
+
+    def close(self) -> None:
+        """Let go of connections and files; calls under way end first."""

@@ -1,0 +1,113 @@
+"""Putting a job's document: states a fact, and does to the open attempt what `sweepstake.domain.puts` plans."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sweepstake.domain.puts import PutPlan, plan_put
+from sweepstake.domain.records import Document, Guard, JobDraft, JobRecord
+from sweepstake.domain.status import JobStatus, Verb
+from sweepstake.errors import LeaseLostError
+from sweepstake.ports import PutAnswer
+from sweepstake.stores import rows
+from sweepstake.stores.engine import Transaction
+from sweepstake.stores.experiments import no_experiment
+from sweepstake.stores.guards import check_guard, is_first
+from sweepstake.stores.jobs import begin_unleased, check_running_limit, create_job, read_job
+
+__all__ = ["put_job"]
+
+#: What the ledger remembers of a put that created the job.
+_CREATED: Final = "created"
+
+
+def put_job(
+    transaction: Transaction,
+    name: str,
+    job_id: str,
+    document: Document,
+    *,
+    guard: Guard,
+    key: str,
+    attempt: str | None,
+) -> PutAnswer:
+    """Replace a job's document, or create the job; see `Queue.put_job`."""
+    first = is_first(transaction, Verb.PUT_JOB, name, job_id, key)
+    number, max_running = _experiment(transaction, name, lock=document.status is JobStatus.RUNNING)
+    row = transaction.row("lock_job", experiment_id=number, id=job_id)
+    locked = None if row is None else rows.LockedJob.of(row)
+    if not first:
+        return _first_answer(transaction, name, job_id, document, locked, key)
+    if attempt is not None and (locked is None or locked.open_key != attempt):
+        raise LeaseLostError(
+            f"The attempt on the job {job_id!r} is over, so nothing was written: somebody else has changed it, "
+            "or its lease ran out."
+        )
+    check_guard(guard, None if locked is None else locked.job.etag, f"job {job_id!r}")
+    if locked is None:
+        created = create_job(transaction, name, JobDraft(id=job_id, document=document), key=key)
+        transaction.run("note_event", key=key, detail=_CREATED)
+        return PutAnswer(record=rows.job(name, created), created=True)
+    before = JobStatus(locked.job.status)
+    if document.status is JobStatus.RUNNING and before is not JobStatus.RUNNING:
+        check_running_limit(transaction, name, number, max_running, 1)
+    plan = plan_put(before, document.status, holder=attempt is not None)
+    _replace(transaction, locked, document, plan, key)
+    return PutAnswer(record=rows.job(name, read_job(transaction, name, number, job_id)), created=False)
+
+
+def _experiment(transaction: Transaction, name: str, *, lock: bool) -> tuple[int, int | None]:
+    """Return the experiment's number and its limit of running jobs, locked if that limit may matter."""
+    limits = transaction.row("limits", name=name)
+    if limits is None:
+        raise no_experiment(name)
+    if not lock or limits[5] is None:
+        return limits[0], limits[5]
+    row = transaction.row("lock_experiment", name=name)
+    if row is None:
+        raise no_experiment(name)
+    return row[0], rows.experiment(row).settings.max_running
+
+
+def _first_answer(
+    transaction: Transaction, name: str, job_id: str, document: Document, locked: rows.LockedJob | None, key: str
+) -> PutAnswer:
+    """Answer a write that was made before, by the state in which it finds the job now."""
+    event = transaction.row("event", key=key)
+    created = event is not None and event[3] == _CREATED
+    if locked is not None and locked.job.etag == key:
+        return PutAnswer(record=rows.job(name, locked.job), created=created)
+    record = JobRecord(
+        experiment=name,
+        id=job_id,
+        status=document.status,
+        hyperparameters=document.hyperparameters,
+        results=document.results,
+        etag=key,
+        seq=0 if locked is None else locked.job.seq,
+    )
+    return PutAnswer(record=record, created=created, superseded=True)
+
+
+def _replace(transaction: Transaction, locked: rows.LockedJob, document: Document, plan: PutPlan, key: str) -> None:
+    job = locked.job
+    stays = job.status == JobStatus.RUNNING and plan.ends is None and not plan.begins
+    transaction.run(
+        "put_document",
+        seq=job.seq,
+        status=str(document.status),
+        hyperparameters=document.hyperparameters.text,
+        results=document.results.text,
+        etag=key,
+        keeps=int(stays),
+        ends=int(plan.ends is not None),
+    )
+    if plan.ends is not None:
+        transaction.run(
+            "end_attempt", seq=job.seq, number=job.attempt, outcome=str(plan.ends), reason="", finish_key=None
+        )
+    if plan.begins:
+        begin_unleased(transaction, job.seq, key)
+    was_done, is_done = job.status == JobStatus.DONE, document.status is JobStatus.DONE
+    if locked.dependants and was_done != is_done:
+        transaction.run("unblock" if is_done else "block", seq=job.seq)

@@ -1,0 +1,232 @@
+"""Rows of the tables as records, and records as parameters of statements."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NamedTuple
+
+import attrs
+
+from sweepstake.domain.records import AttemptRecord, Claim, ExperimentRecord, JobDraft, JobRecord, SearchDefinition
+from sweepstake.domain.settings import Settings
+from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.ports import Account
+from sweepstake.stores.engine import Row
+from sweepstake.values import EMPTY, JsonObject
+
+__all__ = [
+    "JOB_COLUMNS",
+    "HeldJob",
+    "JobRow",
+    "LockedJob",
+    "account",
+    "attempt",
+    "claimed",
+    "draft_row",
+    "experiment",
+    "experiment_params",
+    "job",
+    "storable",
+]
+
+#: How many columns of a job begin every row that holds one.
+JOB_COLUMNS: Final = 18
+
+_STATUS: Final = {str(status): status for status in JobStatus}
+
+
+class JobRow(NamedTuple):
+    """The columns of a job, in the order in which every statement returns them."""
+
+    seq: int
+    id: str
+    status: str
+    hyperparameters: str
+    results: str
+    etag: str
+    priority: int
+    not_before: float | None
+    waiting: int
+    tags: str
+    notes: str
+    origin: str | None
+    attempt: int
+    worker: str | None
+    due: float | None
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+
+
+class LockedJob(NamedTuple):
+    """What a write of a job needs to know of it.
+
+    Attributes:
+        open_key: op key of the open attempt, if there is one.
+    """
+
+    job: JobRow
+    dependants: int
+    open_key: str | None
+
+    @classmethod
+    def of(cls, row: Row) -> LockedJob:
+        """Read a row of `lock_job`."""
+        return cls(JobRow._make(row[:JOB_COLUMNS]), *row[JOB_COLUMNS:])
+
+
+class HeldJob(NamedTuple):
+    """What the end of an attempt needs to know of it, its job and the experiment's budgets."""
+
+    job: JobRow
+    experiment: str
+    dependants: int
+    failures: int
+    preemptions: int
+    max_attempts: int
+    retry_delay: float
+    max_preemptions: int | None
+    number: int
+    outcome: str | None
+    finish_key: str | None
+    late: int
+
+    @classmethod
+    def of(cls, row: Row) -> HeldJob:
+        """Read a row of `lock_held`."""
+        return cls(JobRow._make(row[:JOB_COLUMNS]), *row[JOB_COLUMNS:])
+
+
+def job(name: str, row: Row) -> JobRecord:
+    """Return the job in the first columns of a row; `name` is its experiment's."""
+    (
+        seq,
+        job_id,
+        status,
+        hyperparameters,
+        results,
+        etag,
+        priority,
+        not_before,
+        waiting,
+        tags,
+        notes,
+        origin,
+        number,
+        worker,
+        due,
+        created_at,
+        started_at,
+        ended_at,
+    ) = row[:JOB_COLUMNS]
+    return JobRecord(
+        experiment=name,
+        id=job_id,
+        status=_STATUS[status],
+        hyperparameters=JsonObject(hyperparameters),
+        results=JsonObject(results) if results != "{}" else EMPTY,
+        etag=etag,
+        seq=seq,
+        priority=priority,
+        not_before=not_before,
+        waiting=waiting,
+        tags=tuple(json.loads(tags)) if tags != "[]" else (),
+        notes=notes,
+        origin=None if origin is None else JsonObject(origin),
+        attempt=number,
+        worker=worker,
+        leased=status == "RUNNING" and due is not None,
+        created_at=created_at,
+        started_at=started_at,
+        ended_at=ended_at,
+    )
+
+
+def claimed(name: str, key: str, row: Row) -> Claim:
+    """Return the claim in a row of a job's columns, the lease and the timeout."""
+    return Claim(job=job(name, row), key=key, lease=row[JOB_COLUMNS], timeout=row[JOB_COLUMNS + 1])
+
+
+def attempt(row: Row) -> AttemptRecord:
+    """Return the attempt in a row of `attempts`."""
+    number, key, worker, lease, started_at, ended_at, outcome, reason, late_results = row
+    return AttemptRecord(
+        number=number,
+        key=key,
+        worker=worker,
+        lease=lease,
+        started_at=started_at,
+        ended_at=ended_at,
+        outcome=None if outcome is None else Outcome(outcome),
+        reason=reason,
+        late_results=None if late_results is None else JsonObject(late_results),
+    )
+
+
+def experiment(row: Row) -> ExperimentRecord:
+    """Return the experiment in a row of `experiment`."""
+    _, name, status, search_kind, search_params, settings, etag, proposals, created, created_at = row
+    return ExperimentRecord(
+        name=name,
+        status=ExperimentStatus(status),
+        search=SearchDefinition(search_kind, search_params),
+        settings=Settings(**json.loads(settings)),
+        etag=etag,
+        proposals=proposals,
+        created=created,
+        created_at=created_at,
+    )
+
+
+def experiment_params(record: ExperimentRecord) -> dict[str, Any]:
+    """Return the columns of an experiment's definition."""
+    settings = record.settings
+    return {
+        "name": record.name,
+        "status": str(record.status),
+        "search_kind": record.search.kind,
+        "search_params": record.search.params,
+        "settings": json.dumps(attrs.asdict(settings), separators=(",", ":")),
+        "lease": float(settings.lease),
+        "timeout": None if settings.timeout is None else float(settings.timeout),
+        "max_attempts": settings.max_attempts,
+        "max_lost": settings.max_lost,
+        "max_preemptions": settings.max_preemptions,
+        "retry_delay": float(settings.retry_delay),
+        "max_running": settings.max_running,
+        "max_jobs": settings.max_jobs,
+        "etag": record.etag,
+    }
+
+
+def draft_row(experiment_id: int, draft: JobDraft, etag: str, now: float) -> Row:
+    """Return the columns of a new job, in the order of the statement `add_job`."""
+    document = draft.document
+    delayed = draft.not_before is not None and document.status is JobStatus.QUEUED and draft.not_before > now
+    return (
+        experiment_id,
+        draft.id,
+        str(document.status),
+        etag,
+        draft.priority,
+        draft.not_before if delayed else None,
+        draft.not_before,
+        now,
+        json.dumps(draft.tags) if draft.tags else "[]",
+        draft.notes,
+        None if draft.origin is None else draft.origin.text,
+        document.hyperparameters.text,
+        document.results.text,
+    )
+
+
+def account(row: Row) -> Account:
+    """Return the user in a row of `account`."""
+    return Account(email=row[0], password_hash=row[1])
+
+
+def storable(text: str) -> str:
+    """Return free text as every database can hold it: lone surrogates and NUL are written out."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")

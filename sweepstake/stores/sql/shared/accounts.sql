@@ -1,0 +1,22 @@
+-- add_account: a user, unless the email is taken.
+insert into accounts (email, password_hash) values (:email, :password_hash) on conflict (email) do nothing;
+
+-- set_password: another password.
+update accounts set password_hash = :password_hash where email = :email;
+
+-- account: one user.
+select email, password_hash from accounts where email = :email;
+
+-- accounts: all users.
+select email, password_hash from accounts order by email;
+
+-- add_token: one more API token of a user who exists.
+insert into api_tokens (digest, email, created_at)
+select :digest, email, :now from accounts where email = :email
+on conflict (digest) do nothing;
+
+-- delete_tokens: no API token of this user's is valid any more.
+delete from api_tokens where email = :email;
+
+-- token_owner: whose API token it is.
+select email from api_tokens where digest = :digest;

@@ -1,0 +1,42 @@
+-- attempts: the attempts of a job, oldest first.
+select number, key, worker, lease, started_at, ended_at, outcome, reason, late_results
+from attempts where job_seq = :seq order by number;
+
+-- begin_attempt: a running of a job begins.
+insert into attempts (job_seq, number, key, worker, lease, started_at)
+values (:seq, :number, :key, :worker, :lease, :now);
+
+-- end_attempt: a running of a job is over.
+update attempts set ended_at = :now, outcome = :outcome, reason = :reason, finish_key = :finish_key
+where job_seq = :seq and number = :number;
+
+-- keep_late: results that came after the end of their attempt.
+update attempts set late_results = :results, finish_key = :finish_key where key = :key;
+
+-- claimed: the job that was claimed under an op key, and whether it is still held by it.
+select
+    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
+    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at,
+    e.name, e.timeout, a.lease, case when a.ended_at is null then 1 else 0 end
+from attempts a join jobs j on j.seq = a.job_seq join experiments e on e.id = j.experiment_id
+where a.key = :key;
+
+-- probe: whether the lease that ends first is overdue, and whether the first delay is over.
+select
+    coalesce((
+        select j.due from jobs j
+        where j.experiment_id = e.id and j.status = 'RUNNING' and j.due is not null order by j.due limit 1
+    ) <= :tick, false),
+    coalesce((
+        select j.due from jobs j
+        where j.experiment_id = e.id and j.status = 'QUEUED' and j.due is not null order by j.due limit 1
+    ) <= :now, false)
+from experiments e where e.name = :name;
+
+-- lease_job: the new job runs as its first attempt, with a lease.
+update jobs set
+    status = 'RUNNING', attempt = 1, due = :tick + cast(:lease as float8), worker = :worker, started_at = :now
+where experiment_id = :experiment_id and id = :id
+returning
+    seq, id, status, hyperparameters, results, etag, priority, not_before, waiting, tags, notes, origin, attempt, worker,
+    due, created_at, started_at, ended_at;

@@ -1,0 +1,65 @@
+-- experiment: one experiment by its name.
+select id, name, status, search_kind, search_params, settings, etag, proposals, created, created_at
+from experiments where name = :name;
+
+-- experiments_page: experiments made after one, oldest first.
+select id, name, status, search_kind, search_params, settings, etag, proposals, created, created_at
+from experiments where id > :after order by id limit :limit;
+
+-- insert_experiment: a new experiment, unless the name is taken.
+insert into experiments (
+    name, status, search_kind, search_params, settings, lease, timeout, max_attempts, max_lost, max_preemptions,
+    retry_delay, max_running, max_jobs, etag, created_at
+) values (
+    :name, :status, :search_kind, :search_params, :settings, :lease, :timeout, :max_attempts, :max_lost,
+    :max_preemptions, :retry_delay, :max_running, :max_jobs, :etag, :now
+) on conflict (name) do nothing;
+
+-- update_experiment: another definition; jobs, counts and proposals stay.
+update experiments set
+    status = :status, search_kind = :search_kind, search_params = :search_params, settings = :settings, lease = :lease,
+    timeout = :timeout, max_attempts = :max_attempts, max_lost = :max_lost, max_preemptions = :max_preemptions,
+    retry_delay = :retry_delay, max_running = :max_running, max_jobs = :max_jobs, etag = :etag
+where name = :name;
+
+-- end_experiment: an experiment is over, if its definition is still the one that was judged.
+update experiments set status = 'DONE', etag = :key where name = :name and etag = :etag;
+
+-- delete_experiment: the experiment itself; its jobs go before.
+delete from experiments where id = :experiment_id;
+
+-- delete_attempts: the attempts of all its jobs.
+delete from attempts where job_seq in (select seq from jobs where experiment_id = :experiment_id);
+
+-- delete_dependencies: what its jobs waited for.
+delete from dependencies where job_seq in (select seq from jobs where experiment_id = :experiment_id);
+
+-- delete_jobs: all its jobs.
+delete from jobs where experiment_id = :experiment_id;
+
+-- count_jobs: how many jobs are in which state.
+select
+    coalesce(sum(case when status = 'QUEUED' and waiting = 0 and (due is null or due <= :now) then 1 else 0 end), 0),
+    coalesce(sum(case when status = 'QUEUED' and waiting > 0 then 1 else 0 end), 0),
+    coalesce(sum(case when status = 'QUEUED' and waiting = 0 and due > :now then 1 else 0 end), 0),
+    coalesce(sum(case when status = 'RUNNING' then 1 else 0 end), 0),
+    coalesce(sum(case when status = 'DONE' then 1 else 0 end), 0),
+    coalesce(sum(case when status = 'CRASHED' then 1 else 0 end), 0),
+    coalesce(sum(case when status = 'PRUNED' then 1 else 0 end), 0)
+from jobs where experiment_id = :experiment_id;
+
+-- count_running: how many jobs run now.
+select count(*) from jobs where experiment_id = :experiment_id and status = 'RUNNING';
+
+-- reserve_jobs: room for more jobs under the experiment's limit of jobs ever created.
+update experiments set created = created + :count
+where name = :name and (max_jobs is null or created + :count <= max_jobs)
+returning id, max_running;
+
+-- reserve_proposal: the next proposal is ours, if exactly so many were made before.
+update experiments set proposals = proposals + 1, created = created + 1
+where name = :name and proposals = :proposals and status = 'RUNNING' and (max_jobs is null or created < max_jobs)
+returning id, max_running, lease, timeout;
+
+-- limits: what bounds an experiment.
+select id, proposals, status, max_jobs, created, max_running from experiments where name = :name;

@@ -1,0 +1,83 @@
+-- job: one job by its id.
+select
+    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
+    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+from jobs j where j.experiment_id = :experiment_id and j.id = :id;
+
+-- jobs_page: jobs made after one, by age.
+select
+    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
+    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+from jobs j where j.experiment_id = :experiment_id and j.seq > :after order by j.seq limit :limit;
+
+-- recent_jobs: the newest jobs, newest first.
+select
+    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
+    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+from jobs j where j.experiment_id = :experiment_id order by j.seq desc limit :limit;
+
+-- insert_job: a new job that is not RUNNING.
+insert into jobs (
+    experiment_id, id, status, etag, priority, due, not_before, created_at, tags, notes, origin, hyperparameters, results
+) values (
+    :experiment_id, :id, :status, :etag, :priority,
+    case when cast(:status as text) = 'QUEUED' and cast(:not_before as float8) > :now then cast(:not_before as float8) end,
+    :not_before, :now, :tags, :notes, :origin, :hyperparameters, :results
+) returning seq;
+
+-- put_document: state a fact; due is kept with the lease of a holder who goes on running.
+update jobs set
+    status = :status, hyperparameters = :hyperparameters, results = :results, etag = :etag,
+    due = case
+        when cast(:keeps as integer) = 1 then due
+        when cast(:status as text) = 'QUEUED' and not_before > :now then not_before
+    end,
+    ended_at = case when cast(:ends as integer) = 1 then :now else ended_at end
+where seq = :seq;
+
+-- run_job: the job runs as its next attempt, without a lease.
+update jobs set
+    status = 'RUNNING', attempt = attempt + 1, due = null, worker = null, started_at = :now, ended_at = null, etag = :etag
+where seq = :seq
+returning attempt;
+
+-- end_job: what an attempt reports; a failed job may be queued again for later.
+update jobs set
+    status = :status, hyperparameters = coalesce(:hyperparameters, hyperparameters), results = coalesce(:results, results),
+    etag = :etag, ended_at = :now,
+    failures = failures + cast(:failures as integer), losses = losses + cast(:losses as integer),
+    preemptions = preemptions + cast(:preemptions as integer),
+    not_before = case when cast(:delay as float8) > 0 then :now + cast(:delay as float8) else not_before end,
+    due = case
+        when cast(:status as text) <> 'QUEUED' then null
+        when cast(:delay as float8) > 0 then :now + cast(:delay as float8)
+        when not_before > :now then not_before
+    end
+where seq = :seq;
+
+-- prune_job: a queued job shall not run.
+update jobs set status = 'PRUNED', etag = :etag, due = null, ended_at = :now where seq = :seq;
+
+-- unblock: one dependency of these jobs is DONE, or gone.
+update jobs set waiting = waiting - 1 where seq in (select job_seq from dependencies where on_seq = :seq);
+
+-- block: one dependency of these jobs is not DONE any more.
+update jobs set waiting = waiting + 1 where seq in (select job_seq from dependencies where on_seq = :seq);
+
+-- release_dependencies: a job that goes away depends on nothing.
+update jobs set dependants = dependants - 1 where seq in (select on_seq from dependencies where job_seq = :seq);
+
+-- delete_job_dependencies: both what it waited for and what waited for it.
+delete from dependencies where job_seq = :seq or on_seq = :seq;
+
+-- delete_job_attempts: all attempts of a job.
+delete from attempts where job_seq = :seq;
+
+-- delete_job: the job itself.
+delete from jobs where seq = :seq;
+
+-- taken_id: one of an experiment's jobs whose id is among these.
+select seq from jobs where experiment_id = :experiment_id and id = :id;
+
+-- mark_offered: this job was shown to somebody who may claim it by a put.
+update jobs set offered_at = :now where seq = :seq;

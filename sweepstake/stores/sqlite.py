@@ -1,0 +1,284 @@
+"""The engine for a SQLite file."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sweepstake.errors import ConfigurationError, StoreRefusedError, StoreUnavailableError, SweepstakeError
+from sweepstake.ports import Clock
+from sweepstake.stores.clocks import boot_id
+from sweepstake.stores.engine import DuplicateError, Params, Row
+from sweepstake.stores.filelock import LockFiles
+from sweepstake.stores.forks import ForkWatch, abandon
+from sweepstake.stores.migrations import migrate
+from sweepstake.stores.statements import load_statements
+
+__all__ = ["SqliteEngine"]
+
+#: The first version that has RETURNING.
+_OLDEST: Final = (3, 35, 0)
+_BUSY_SECONDS: Final = 30.0
+
+_locks: Final = LockFiles()
+_forks: Final = ForkWatch()
+
+
+class SqliteTransaction:
+    """One connection, and what can be asked through it; at most one thread uses it at a time."""
+
+    def __init__(self, connection: sqlite3.Connection, statements: Mapping[str, str], clock: Clock) -> None:
+        self.connection = connection
+        self._statements = statements
+        self._wall = clock.wall
+        self._monotonic = clock.monotonic
+        self._execute = connection.execute
+
+    def now(self) -> float:
+        """Return Unix time."""
+        return self._wall()
+
+    def row(self, statement: str, /, **params: Any) -> Row | None:
+        """Run a statement and return the first row of its answer."""
+        rows = self.rows(statement, **params)
+        return rows[0] if rows else None
+
+    def rows(self, statement: str, /, **params: Any) -> list[Row]:
+        """Run a statement and return all rows of its answer."""
+        params["now"] = self._wall()
+        params["tick"] = self._monotonic()
+        return self._execute(self._statements[statement], params).fetchall()
+
+    def run(self, statement: str, /, **params: Any) -> int:
+        """Run a statement and return how many rows it changed."""
+        params["now"] = self._wall()
+        params["tick"] = self._monotonic()
+        return self._execute(self._statements[statement], params).rowcount
+
+    def add_jobs(self, jobs: Sequence[Row]) -> None:
+        """Insert many jobs."""
+        self.connection.executemany(self._statements["add_job"], jobs)
+
+    def claim(self, *, name: str, worker: str, key: str) -> Row | None:
+        """Claim a ready job; no other writer is at work, so what is read here stays true."""
+        picked = self.row("pick", name=name)
+        if picked is None:
+            return None
+        seq, lease, number = picked[0], picked[18], picked[12]
+        params = {
+            "seq": seq,
+            "number": number,
+            "lease": lease,
+            "worker": worker,
+            "key": key,
+            "now": self._wall(),
+            "tick": self._monotonic(),
+        }
+        self._execute(self._statements["take"], params)
+        self._execute(self._statements["begin_attempt"], params)
+        due = params["tick"] + lease
+        started = (worker, due, picked[15], params["now"], None)
+        return (*picked[:2], "RUNNING", *picked[3:5], key, *picked[6:13], *started, *picked[18:])
+
+    def finish(self, params: Params) -> Row | None:
+        """Finish the plain case and return the job's columns."""
+        job = self.row("finish", **params)
+        if job is not None:
+            self.run("finish_attempt", **params)
+        return job
+
+
+class SqliteEngine:
+    """One SQLite file.
+
+    Writers stand in a queue of our own, because SQLite's is not fair: with it, a worker may starve for seconds.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        _check_version()
+        self._path = path
+        self._clock = clock
+        self._statements = load_statements("sqlite")
+        self._idle: list[SqliteTransaction] = []
+        self._all: list[SqliteTransaction] = []
+        self._closed = False
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = _locks.open(path.with_name(path.name + "-lock"))
+        except OSError as error:
+            raise _refuse(path, error) from error
+        try:
+            self._set_up()
+        except BaseException:
+            self.close()
+            raise
+        _forks.add(_locks)
+        _forks.add(self)
+
+    @contextmanager
+    def read(self) -> Iterator[SqliteTransaction]:
+        """Begin to read; each statement may see a later state than the one before."""
+        transaction = self._take()
+        try:
+            yield transaction
+        except sqlite3.Error as error:
+            raise _translate(error, self._path) from error
+        finally:
+            self._give_back(transaction)
+
+    @contextmanager
+    def write(self) -> Iterator[SqliteTransaction]:
+        """Begin a transaction when it is our turn."""
+        transaction = self._take()
+        connection = transaction.connection
+        try:
+            self._lock.acquire()
+            try:
+                connection.execute("begin immediate")
+                try:
+                    yield transaction
+                    connection.execute("commit")
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("rollback")
+                    raise
+            finally:
+                self._lock.release()
+        except sqlite3.Error as error:
+            raise _translate(error, self._path) from error
+        finally:
+            self._give_back(transaction)
+
+    def claim(self, *, name: str, worker: str, key: str) -> Row | None:
+        """Claim a ready job in a transaction of its own."""
+        with self.write() as transaction:
+            return transaction.claim(name=name, worker=worker, key=key)
+
+    def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
+        """Finish the plain case and claim the next job in the same transaction."""
+        with self.write() as transaction:
+            job = transaction.finish(params)
+            if job is None:
+                return None
+            return job, transaction.claim(**claim) if claim else None
+
+    def close(self) -> None:
+        """Close all connections that no call is using; the others follow when their calls end."""
+        if self._closed:
+            return
+        self._closed = True
+        while self._idle:
+            self._discard(self._idle.pop())
+        _locks.close(self._lock)
+
+    def after_fork(self) -> None:
+        """Leave the parent's connections alone: what closes one may let go of the parent's locks."""
+        for transaction in self._all:
+            abandon(transaction.connection)
+        self._all = []
+        self._idle = []
+
+    def _take(self) -> SqliteTransaction:
+        if self._closed:
+            raise StoreUnavailableError(f"The store {self._path} was closed; connect to it again.")
+        try:
+            return self._idle.pop()
+        except IndexError:
+            pass
+        try:
+            return self._connect()
+        except sqlite3.Error as error:
+            raise _translate(error, self._path) from error
+
+    def _give_back(self, transaction: SqliteTransaction) -> None:
+        if self._closed:
+            self._discard(transaction)
+        else:
+            self._idle.append(transaction)
+
+    def _discard(self, transaction: SqliteTransaction) -> None:
+        self._all.remove(transaction)
+        transaction.connection.close()
+
+    def _connect(self) -> SqliteTransaction:
+        connection = sqlite3.connect(
+            self._path,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        connection.execute("pragma synchronous = full")
+        connection.execute("pragma foreign_keys = off")
+        transaction = SqliteTransaction(connection, self._statements, self._clock)
+        self._all.append(transaction)
+        return transaction
+
+    def _set_up(self) -> None:
+        self._lock.acquire()
+        try:
+            _create_file(self._path)
+            with self.read() as reading:
+                reading.connection.execute("pragma journal_mode = wal")
+        finally:
+            self._lock.release()
+        with self.write() as writing:
+            migrate(writing, "sqlite", writing.connection.execute)
+            self._greet_boot(writing)
+
+    def _greet_boot(self, transaction: SqliteTransaction) -> None:
+        """Make all leases overdue that were given before the machine was last started."""
+        boot = boot_id()
+        known = transaction.row("meta", name="boot")
+        if known is None or known[0] != boot:
+            transaction.run("forget_leases")
+            transaction.run("set_meta", name="boot", value=boot)
+
+
+def _check_version() -> None:
+    if sqlite3.sqlite_version_info < _OLDEST:
+        raise StoreRefusedError(
+            f"SQLite {sqlite3.sqlite_version} is too old: Sweepstake needs 3.35 or newer. Use a newer Python build, "
+            "or a server: `sweepstake serve` on another machine, or a postgresql:// store."
+        )
+
+
+def _create_file(path: Path) -> None:
+    """Make the file for nobody else's eyes, if there is none.
+
+    One that exists is not opened: to close it again would let go of the locks that SQLite holds on it.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise _refuse(path, error) from error
+
+
+def _refuse(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"The store {path} cannot be opened: {error.strerror}. Check the path in the store's URL, and its permissions."
+    )
+
+
+def _translate(error: sqlite3.Error, path: Path) -> SweepstakeError | DuplicateError:
+    """Return our error for one of the library's."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    if name.startswith(("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")):
+        return DuplicateError(str(error))
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return StoreRefusedError(
+            f"{path} is not a healthy SQLite database ({error}). Put back a backup, or name another file."
+        )
+    if name.startswith("SQLITE_FULL"):
+        return StoreUnavailableError(
+            f"The disk that holds {path} is full ({error}). Make room; the call is then repeated."
+        )
+    if name.startswith("SQLITE_READONLY"):
+        return StoreRefusedError(f"{path} may not be written ({error}). Check its permissions, and its folder's.")
+    return StoreUnavailableError(f"The store {path} could not answer: {error}.")

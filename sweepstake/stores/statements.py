@@ -1,0 +1,66 @@
+"""The named statements of the `.sql` files, and the migrations beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Final
+
+from attrs import frozen
+
+__all__ = ["Migration", "load_migrations", "load_statements"]
+
+_HEADER: Final = re.compile(r"^-- (?P<name>[a-z_]+): (?P<purpose>.+)$", re.MULTILINE)
+_FOLDER: Final = files(__package__) / "sql"
+
+
+@frozen
+class Migration:
+    """One step from a schema to the next.
+
+    Attributes:
+        version: the schema's number afterwards, counted from 1.
+    """
+
+    version: int
+    statements: tuple[str, ...]
+
+
+def load_statements(dialect: str) -> Mapping[str, str]:
+    """Return the statements that all databases share and those of `dialect`, by name."""
+    found: dict[str, str] = {}
+    for folder in (_FOLDER / "shared", _FOLDER / dialect):
+        for file in _sql_files(folder):
+            for name, statement in _parse(file.read_text("utf-8")).items():
+                assert name not in found, f"two statements are named {name}"
+                found[name] = statement
+    return found
+
+
+def load_migrations(dialect: str) -> tuple[Migration, ...]:
+    """Return the migrations of `dialect` in order."""
+    return tuple(
+        Migration(int(file.name[:4]), _split(file.read_text("utf-8")))
+        for file in _sql_files(_FOLDER / dialect / "migrations")
+    )
+
+
+def _sql_files(folder: Traversable) -> list[Traversable]:
+    return sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+
+
+def _parse(text: str) -> dict[str, str]:
+    headers = list(_HEADER.finditer(text))
+    ends = [header.start() for header in headers[1:]] + [len(text)]
+    return {
+        header["name"]: text[header.end() : end].strip().removesuffix(";")
+        for header, end in zip(headers, ends, strict=True)
+    }
+
+
+def _split(text: str) -> tuple[str, ...]:
+    """Split a migration where a semicolon ends a statement; none of ours holds another."""
+    bare = re.sub(r"--.*", "", text)
+    return tuple(statement.strip() for statement in bare.split(";") if statement.strip())

@@ -1,0 +1,344 @@
+"""One store over any engine: where its transactions begin and end, and what is tried a second time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import count
+from typing import Final
+
+import attrs
+
+from sweepstake.domain.keys import item_key
+
+from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.records import (
+    AttemptRecord,
+    Beat,
+    Claim,
+    Document,
+    ExperimentRecord,
+    Finish,
+    Finished,
+    Guard,
+    JobDraft,
+    JobRecord,
+    Page,
+)
+from sweepstake.errors import LeaseLostError, ResourceExistsError
+from sweepstake.ports import Account, Clock, Counts, ExperimentDraft, PutAnswer
+from sweepstake.stores import accounts, claims, experiments, finishing, jobs, putting, rows
+from sweepstake.stores.engine import DuplicateError, Engine, Row, Transaction
+from sweepstake.stores.guards import key_reused
+
+__all__ = ["SqlStore"]
+
+#: Seconds between two looks for overdue leases while there are ready jobs.
+_PROBE_SECONDS: Final = 1.0
+#: How many experiments' looks are remembered.
+_MAX_PROBED: Final = 10_000
+
+
+class SqlStore:
+    """`Store` and `Accounts` in a SQL database."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._probed: dict[str, float] = {}
+
+    # Experiments
+
+    def put_experiment(
+        self, name: str, draft: ExperimentDraft, *, seed: int, guard: Guard, key: str
+    ) -> ExperimentRecord:
+        """As `Store.put_experiment`."""
+        with self._engine.write() as transaction:
+            return experiments.put_experiment(transaction, name, draft, seed=seed, guard=guard, key=key)
+
+    def get_experiment(self, name: str) -> ExperimentRecord:
+        """As `Store.get_experiment`."""
+        with self._engine.read() as transaction:
+            return experiments.get_experiment(transaction, name)
+
+    def list_experiments(self, start: str | None, limit: int) -> Page[ExperimentRecord]:
+        """As `Store.list_experiments`."""
+        with self._engine.read() as transaction:
+            return experiments.list_experiments(transaction, start, limit)
+
+    def delete_experiment(self, name: str, *, guard: Guard, key: str, force: bool) -> None:
+        """As `Store.delete_experiment`."""
+        with self._engine.write() as transaction:
+            experiments.delete_experiment(transaction, name, guard=guard, key=key, force=force)
+
+    def end_experiment(self, name: str, *, etag: str, key: str) -> None:
+        """As `Store.end_experiment`."""
+        with self._engine.write() as transaction:
+            experiments.end_experiment(transaction, name, etag=etag, key=key)
+
+    def count_jobs(self, name: str) -> Counts:
+        """As `Store.count_jobs`."""
+        with self._engine.read() as transaction:
+            return experiments.count_jobs(transaction, name)
+
+    # Jobs
+
+    def add_jobs(self, name: str, drafts: Sequence[JobDraft], *, key: str) -> None:
+        """As `Store.add_jobs`."""
+        try:
+            with self._engine.write() as transaction:
+                jobs.add_jobs(transaction, name, drafts, key=key)
+        except DuplicateError as error:
+            with self._engine.read() as transaction:
+                taken = jobs.find_taken(transaction, name, [draft.id for draft in drafts])
+            if taken is None:
+                raise key_reused(key) from error
+            raise ResourceExistsError(f"The experiment {name!r} has a job {taken!r} already.") from error
+
+    def put_job(
+        self, name: str, job_id: str, document: Document, *, guard: Guard, key: str, attempt: str | None
+    ) -> PutAnswer:
+        """As `Store.put_job`."""
+
+        def put(transaction: Transaction) -> PutAnswer:
+            return putting.put_job(transaction, name, job_id, document, guard=guard, key=key, attempt=attempt)
+
+        with suppress(DuplicateError), self._engine.write() as transaction:
+            return put(transaction)
+        try:
+            # Somebody else created the job at the same moment, or the key is that of a claim.
+            with self._engine.write() as transaction:
+                return put(transaction)
+        except DuplicateError as error:
+            raise key_reused(key) from error
+
+    def get_job(self, name: str, job_id: str) -> JobRecord:
+        """As `Store.get_job`."""
+        with self._engine.read() as transaction:
+            return jobs.get_job(transaction, name, job_id)
+
+    def scan_jobs(self, name: str, query: JobQuery, after: int, limit: int) -> Sequence[JobRecord]:
+        """As `Store.scan_jobs`."""
+        with self._engine.read() as transaction:
+            return jobs.scan_jobs(transaction, name, query, after, limit)
+
+    def recent_jobs(self, name: str, limit: int) -> Sequence[JobRecord]:
+        """As `Store.recent_jobs`."""
+        with self._engine.read() as transaction:
+            return jobs.recent_jobs(transaction, name, limit)
+
+    def list_attempts(self, name: str, job_id: str) -> tuple[AttemptRecord, ...]:
+        """As `Store.list_attempts`."""
+        with self._engine.read() as transaction:
+            return jobs.list_attempts(transaction, name, job_id)
+
+    def delete_job(self, name: str, job_id: str, *, guard: Guard, key: str) -> None:
+        """As `Store.delete_job`."""
+        with self._engine.write() as transaction:
+            jobs.delete_job(transaction, name, job_id, guard=guard, key=key)
+
+    def prune(self, name: str, job_id: str, *, key: str) -> JobRecord:
+        """As `Store.prune`."""
+        with self._engine.write() as transaction:
+            return jobs.prune_job(transaction, name, job_id, key=key)
+
+    # Claims
+
+    def claim(self, name: str, *, worker: str, key: str, repeat: bool, uptime: float) -> Claim | None:
+        """As `Store.claim`."""
+        if repeat and (found := self._find_claim(name, key)) is not None:
+            return found
+        self._settle_at_times(name, uptime)
+        worker = rows.storable(worker)
+        try:
+            row = self._engine.claim(name=name, worker=worker, key=key)
+            if row is None and self._settle(name, uptime):
+                row = self._engine.claim(name=name, worker=worker, key=key)
+        except DuplicateError as error:
+            # The first call with this key was still under way when we looked.
+            if (found := self._find_claim(name, key)) is None:
+                raise key_reused(key) from error
+            return found
+        return None if row is None else rows.claimed(name, key, row)
+
+    def claim_proposal(self, name: str, draft: JobDraft, *, proposals: int, worker: str, key: str) -> Claim | None:
+        """As `Store.claim_proposal`."""
+        worker = rows.storable(worker)
+        try:
+            with self._engine.write() as transaction:
+                return claims.claim_proposal(transaction, name, draft, proposals=proposals, worker=worker, key=key)
+        except DuplicateError as error:
+            return self._explain_duplicate(name, draft, key, error)
+
+    def _explain_duplicate(self, name: str, draft: JobDraft, key: str, error: DuplicateError) -> Claim:
+        """Return the claim that was made with this key, or raise what the duplicate means."""
+        if (found := self._find_claim(name, key)) is not None:
+            return found
+        raise ResourceExistsError(f"The experiment {name!r} has a job {draft.id!r} already.") from error
+
+    def queue_proposal(self, name: str, draft: JobDraft, *, proposals: int, key: str) -> JobRecord | None:
+        """As `Store.queue_proposal`."""
+        try:
+            with self._engine.write() as transaction:
+                return claims.add_proposal(transaction, name, draft, proposals=proposals, key=key)
+        except DuplicateError as error:
+            raise ResourceExistsError(f"The experiment {name!r} has a job {draft.id!r} already.") from error
+
+    def finish(
+        self,
+        name: str,
+        job_id: str,
+        finish: Finish,
+        *,
+        key: str,
+        claim: str | None,
+        worker: str,
+        repeat: bool,
+        uptime: float,
+    ) -> Finished:
+        """As `Store.finish`."""
+        if claim is None:
+            return self._finish(name, job_id, finish, key=key)
+        worker = rows.storable(worker)
+        self._settle_at_times(name, uptime)
+        if not repeat:
+            # A duplicate means that the first call was still under way: by now it has claimed.
+            with suppress(DuplicateError):
+                finished = self._finish_and_claim(name, job_id, finish, key=key, claim=claim, worker=worker)
+                if finished.next is None and self._settle(name, uptime):
+                    following = self.claim(name, worker=worker, key=claim, repeat=False, uptime=uptime)
+                    return attrs.evolve(finished, next=following)
+                return finished
+        finished = self._finish(name, job_id, finish, key=key)
+        return attrs.evolve(finished, next=self._claim_again(name, worker, claim, uptime))
+
+    def _finish(self, name: str, job_id: str, finish: Finish, *, key: str) -> Finished:
+        if finish.outcome in finishing.PLAIN:
+            plain = self._engine.finish(finishing.plain_params(name, job_id, finish, key), claim=None)
+            if plain is not None:
+                return Finished(job=rows.job(name, plain[0]), recorded=True, ended=finish.outcome)
+        with self._engine.write() as transaction:
+            return finishing.finish_job(transaction, name, job_id, finish, key=key)
+
+    def _finish_and_claim(
+        self, name: str, job_id: str, finish: Finish, *, key: str, claim: str, worker: str
+    ) -> Finished:
+        wanted = {"name": name, "worker": worker, "key": claim}
+        if finish.outcome in finishing.PLAIN:
+            plain = self._engine.finish(finishing.plain_params(name, job_id, finish, key), claim=wanted)
+            if plain is not None:
+                row, following = plain
+                finished = Finished(job=rows.job(name, row), recorded=True, ended=finish.outcome)
+                return _with_next(finished, name, claim, following)
+        with self._engine.write() as transaction:
+            # Everybody locks the experiment before its jobs, and the claim may have to.
+            transaction.row("lock_experiment", name=name)
+            finished = finishing.finish_job(transaction, name, job_id, finish, key=key)
+            return _with_next(finished, name, claim, transaction.claim(**wanted))
+
+    def _claim_again(self, name: str, worker: str, key: str, uptime: float) -> Claim | None:
+        """Return what the first call claimed; if that is lost by now, another job, under a key made from this one."""
+        for again in count():
+            try:
+                tried = item_key(key, again) if again else key
+                return self.claim(name, worker=worker, key=tried, repeat=True, uptime=uptime)
+            except LeaseLostError:
+                continue
+        raise AssertionError("the count never ends")
+
+    def heartbeat(self, attempts: Sequence[str]) -> tuple[Beat, ...]:
+        """As `Store.heartbeat`."""
+        if not attempts:
+            return ()
+        with self._engine.write() as transaction:
+            return claims.heartbeat(transaction, attempts)
+
+    def offer(self, name: str, *, uptime: float) -> JobRecord | None:
+        """As `Store.offer`."""
+        self._settle_at_times(name, uptime)
+        with self._engine.write() as transaction:
+            job = claims.offer(transaction, name)
+        if job is None and self._settle(name, uptime):
+            with self._engine.write() as transaction:
+                job = claims.offer(transaction, name)
+        return job
+
+    def _find_claim(self, name: str, key: str) -> Claim | None:
+        with self._engine.read() as transaction:
+            return claims.find_claim(transaction, name, key)
+
+    def _settle_at_times(self, name: str, uptime: float) -> None:
+        """Settle what is overdue, unless this store looked for it a moment ago."""
+        now = self._clock.monotonic()
+        last = self._probed.get(name)
+        if last is not None and now - last < _PROBE_SECONDS:
+            return
+        if len(self._probed) >= _MAX_PROBED:
+            self._probed.clear()
+        self._probed[name] = now
+        self._settle(name, uptime)
+
+    def _settle(self, name: str, uptime: float) -> int:
+        """Settle what is overdue and return how much that was."""
+        with self._engine.read() as transaction:
+            if not claims.is_overdue(transaction, name):
+                return 0
+        with self._engine.write() as transaction:
+            return claims.settle(transaction, name, uptime)
+
+    # Accounts
+
+    def add_account(self, account: Account) -> None:
+        """As `Accounts.add_account`."""
+        with self._engine.write() as transaction:
+            accounts.add_account(transaction, account)
+
+    def set_password(self, email: str, password_hash: str) -> None:
+        """As `Accounts.set_password`."""
+        with self._engine.write() as transaction:
+            accounts.set_password(transaction, email, password_hash)
+
+    def find_account(self, email: str) -> Account | None:
+        """As `Accounts.find_account`."""
+        with self._engine.read() as transaction:
+            return accounts.find_account(transaction, email)
+
+    def list_accounts(self) -> Sequence[Account]:
+        """As `Accounts.list_accounts`."""
+        with self._engine.read() as transaction:
+            return accounts.list_accounts(transaction)
+
+    def add_token(self, email: str, digest: str) -> None:
+        """As `Accounts.add_token`."""
+        with self._engine.write() as transaction:
+            accounts.add_token(transaction, email, digest, only=False)
+
+    def replace_tokens(self, email: str, digest: str) -> None:
+        """As `Accounts.replace_tokens`."""
+        with self._engine.write() as transaction:
+            accounts.add_token(transaction, email, digest, only=True)
+
+    def token_owner(self, digest: str) -> str | None:
+        """As `Accounts.token_owner`."""
+        with self._engine.read() as transaction:
+            return accounts.token_owner(transaction, digest)
+
+    def signing_key(self, candidate: str) -> str:
+        """As `Accounts.signing_key`."""
+        with self._engine.write() as transaction:
+            return accounts.signing_key(transaction, candidate)
+
+    # The store itself
+
+    def ping(self) -> None:
+        """As `Store.ping`."""
+        with self._engine.read() as transaction:
+            transaction.row("ping")
+
+    def close(self) -> None:
+        """As `Store.close`."""
+        self._engine.close()
+
+
+def _with_next(finished: Finished, name: str, key: str, row: Row | None) -> Finished:
+    return finished if row is None else attrs.evolve(finished, next=rows.claimed(name, key, row))

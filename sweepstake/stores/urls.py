@@ -1,0 +1,76 @@
+"""Store URLs: which database, and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from attrs import field, frozen
+
+from sweepstake.errors import ConfigurationError
+
+__all__ = ["PostgresUrl", "SqliteUrl", "parse_store_url"]
+
+_FORMS: Final = "sqlite:///relative/path, sqlite:////absolute/path or postgresql://user@host/database"
+
+
+@frozen
+class SqliteUrl:
+    """A SQLite file."""
+
+    path: Path
+
+
+@frozen
+class PostgresUrl:
+    """A PostgreSQL database.
+
+    Attributes:
+        conninfo: the URL for libpq; it may hold a password.
+        prepare: whether statements may be prepared; not so behind a pgbouncer that shares connections.
+    """
+
+    conninfo: str = field(repr=False)
+    prepare: bool = True
+
+
+def parse_store_url(url: str) -> SqliteUrl | PostgresUrl:
+    """Read a store's URL.
+
+    Raises:
+        ConfigurationError: it is no URL of a store; the message never holds a password.
+    """
+    scheme, colon, _ = url.partition(":")
+    if colon and scheme == "sqlite":
+        return _sqlite(url)
+    if colon and scheme in ("postgresql", "postgres"):
+        return _postgres(url)
+    shown = scheme if colon else "without a scheme"
+    raise ConfigurationError(f"The store's URL ({shown}) is not one that is known; write {_FORMS}.")
+
+
+def _sqlite(url: str) -> SqliteUrl:
+    rest = url.removeprefix("sqlite:")
+    path = unquote(rest.removeprefix("///"))
+    if not rest.startswith("///") or not path or path.endswith("/") or "\0" in path:
+        raise ConfigurationError(f"{url!r} names no file; write sqlite:///relative/path or sqlite:////absolute/path.")
+    if "?" in rest:
+        raise ConfigurationError(f"{url!r}: a sqlite URL has no options; write %3F for a question mark in the path.")
+    return SqliteUrl(Path(path).expanduser())
+
+
+def _postgres(url: str) -> PostgresUrl:
+    try:
+        parts = urlsplit(url)
+        options = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+    except ValueError:
+        raise ConfigurationError(f"The store's URL cannot be read; write {_FORMS}.") from None
+    prepare = dict(options).get("prepare", "on")
+    if prepare not in ("on", "off"):
+        raise ConfigurationError(
+            f"The store's URL has prepare={prepare}; write prepare=off behind pgbouncer, else nothing."
+        )
+    query = urlencode([(name, value) for name, value in options if name != "prepare"])
+    conninfo = urlunsplit(parts._replace(query=query))
+    return PostgresUrl(conninfo, prepare == "on")
