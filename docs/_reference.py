@@ -3,14 +3,18 @@
 import inspect
 import re
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
-import attrs
-
+import _http
 import _transitions
+import attrs
+import click
+
 import sweepstake
-from sweepstake import errors
+from sweepstake import cli, config, errors
 from sweepstake.domain.settings import Settings
+from sweepstake.wire.openapi import openapi
 
 __all__ = ["write"]
 
@@ -23,6 +27,9 @@ def write(folder: Path) -> None:
         "api.md": api(),
         "errors.md": error_list(),
         "experiment-settings.md": settings_table(),
+        "environment.md": environment_table(),
+        "cli.md": "\n".join(command_pages(cli.main)),
+        "http.md": _http.page(openapi(metadata.version("sweepstake"))),
     }
     for name, text in pages.items():
         path = folder / name
@@ -49,6 +56,24 @@ def settings_table() -> str:
     return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows, ""])
 
 
+def environment_table() -> str:
+    """Describe each environment variable."""
+    rows = [f"| `{name}` | {meaning} |" for name, meaning in config.SETTINGS.items()]
+    return "\n".join(["| variable | meaning |", "|---|---|", *rows, ""])
+
+
+def command_pages(command: click.Command, words: tuple[str, ...] = ("sweepstake",)) -> Iterator[str]:
+    """Yield the help of a command and of each of its subcommands, as `--help` shows it."""
+    context = click.Context(command, info_name=" ".join(words), max_content_width=110, terminal_width=110)
+    depth = "#" * min(len(words) + 1, 4)
+    yield f"{depth} `{' '.join(words)}`\n\n```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            subcommand = command.get_command(context, name)
+            if subcommand is not None and not subcommand.hidden:
+                yield from command_pages(subcommand, (*words, name))
+
+
 def attribute_lines(documented: type) -> Iterator[tuple[str, str]]:
     """Yield the names and texts below `Attributes:` of a class docstring."""
     section = inspect.cleandoc(documented.__doc__ or "").partition("Attributes:\n")[2].partition("\n\n")[0]
@@ -61,7 +86,11 @@ def _is_error(value: object) -> bool:
 
 
 def _autodoc(name: str, *, inherited: bool = True) -> str:
-    kind = "autoclass" if inspect.isclass(getattr(sweepstake, name, None) or getattr(errors, name, None)) else "autofunction"
+    kind = (
+        "autoclass"
+        if inspect.isclass(getattr(sweepstake, name, None) or getattr(errors, name, None))
+        else "autofunction"
+    )
     options = "   :members:\n" + ("   :inherited-members:\n" if inherited else "") if kind == "autoclass" else ""
     module = "sweepstake" if name in sweepstake.__all__ else "sweepstake.errors"
     return f"```{{eval-rst}}\n.. {kind}:: {module}.{name}\n{options}```\n"

@@ -23,6 +23,11 @@ _ARROWS = {
     (JobStatus.RUNNING, JobStatus.PRUNED): ("M440 174 C520 174 510 264 594 264", (576, 226)),
     (JobStatus.QUEUED, JobStatus.PRUNED): ("M65 184 C65 300 280 284 594 284", (300, 300)),
 }
+_OPENING = """\
+<svg viewBox="-2 0 752 320" role="img" aria-label="Transitions between the states of a job"
+ style="max-width:750px;width:100%" font-family="sans-serif" font-size="14" fill="currentColor">
+<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">
+<path d="M0 0 L8 4 L0 8 z"/></marker></defs>"""
 _STYLE = "fill:none;stroke:currentColor;stroke-width:1.4"
 
 
@@ -31,15 +36,9 @@ def svg() -> str:
     verbs: dict[tuple[JobStatus, JobStatus], list[str]] = defaultdict(list)
     for transition in TRANSITIONS:
         verbs[transition.before, transition.after].append(transition.verb)
-    parts = [
-        '<svg viewBox="-2 0 752 320" role="img" aria-label="Transitions between the states of a job" '
-        'style="max-width:750px;width:100%" font-family="sans-serif" font-size="14" fill="currentColor">',
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
-        '<path d="M0 0 L8 4 L0 8 z"/></marker></defs>',
-    ]
-    parts += [_box(status, *corner) for status, corner in _BOXES.items()]
-    parts += [_arrow(*_ARROWS[ends], words) for ends, words in verbs.items()]
-    return "\n".join([*parts, "</svg>", ""])
+    boxes = [_box(status, *corner) for status, corner in _BOXES.items()]
+    arrows = [_arrow(*_ARROWS[ends], words) for ends, words in verbs.items()]
+    return "\n".join([_OPENING, *boxes, *arrows, "</svg>", ""])
 
 
 def _box(status: JobStatus, x: int, y: int) -> str:

@@ -8,7 +8,7 @@ from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import _reference  # noqa: E402  # a neighbour of this file, which Sphinx runs without its folder on the path
+import _reference  # a neighbour of this file, which Sphinx runs without its folder on the path
 
 project = "Sweepstake"
 author = "Sweepstake contributors"

@@ -1,0 +1,158 @@
+"""Nothing that people can use is left out of the documentation."""
+
+import inspect
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import click
+import pytest
+
+import sweepstake
+from sweepstake import cli, config, errors
+from sweepstake.domain.settings import Settings
+from sweepstake.domain.status import TRANSITIONS
+from sweepstake.errors import ConfigurationError, SweepstakeError
+from sweepstake.wire.operations import OPERATIONS
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the generated reference, written as the docs build writes it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(DOCS))
+        import _reference
+
+        folder = tmp_path_factory.mktemp("generated")
+        _reference.write(folder)
+        for name in ("_reference", "_http", "_transitions"):
+            sys.modules.pop(name)
+    return folder
+
+
+def commands(command: click.Command, words: tuple[str, ...] = ("sweepstake",)) -> Iterator[tuple[str, click.Command]]:
+    """Yield every command with the words that call it."""
+    yield " ".join(words), command
+    if isinstance(command, click.Group):
+        for name, subcommand in command.commands.items():
+            yield from commands(subcommand, (*words, name))
+
+
+def public_members(name: str) -> Iterator[tuple[str, object]]:
+    """Yield a public name and, of a class, the public methods and properties that it defines."""
+    value = getattr(sweepstake, name)
+    yield name, value
+    if inspect.isclass(value):
+        for member, defined in vars(value).items():
+            if not member.startswith("_") and (inspect.isfunction(defined) or isinstance(defined, property)):
+                yield f"{name}.{member}", defined
+
+
+PUBLIC = [pair for name in sweepstake.__all__ for pair in public_members(name)]
+COMMANDS = list(commands(cli.main))
+
+
+@pytest.mark.parametrize("value", [pytest.param(value, id=name) for name, value in PUBLIC])
+def test_a_public_name_has_a_docstring(value: object) -> None:
+    """Whatever a user can call says what it does for them."""
+    assert inspect.getdoc(value)
+
+
+@pytest.mark.parametrize("command", [pytest.param(command, id=words) for words, command in COMMANDS])
+def test_a_command_says_what_it_and_its_options_do(command: click.Command) -> None:
+    """Each command, and each of its options, has a help text."""
+    assert command.help
+    silent = [each.name for each in command.params if isinstance(each, click.Option) and not each.help]
+    assert silent == []
+
+
+def test_every_command_is_in_the_reference(reference: Path) -> None:
+    """The page of the command line has a section for each command that is not hidden."""
+    page = (reference / "cli.md").read_text()
+    missing = [words for words, command in COMMANDS if not command.hidden and f"`{words}`\n" not in page]
+    assert missing == []
+
+
+def test_every_endpoint_is_in_the_reference(reference: Path) -> None:
+    """The page of the server has a section, with a summary, for each operation."""
+    page = (reference / "http.md").read_text()
+    missing = [
+        each.name for each in OPERATIONS.values() if f"## `{each.method} {each.path}`\n\n{each.summary}." not in page
+    ]
+    assert missing == []
+
+
+def test_every_setting_of_an_experiment_is_in_the_reference(reference: Path) -> None:
+    """The page of settings says what each one means."""
+    page = (reference / "experiment-settings.md").read_text()
+    rows = [
+        re.search(rf"^\| `{field.name}` \| .+ \| .{{10,}} \|$", page, re.MULTILINE) for field in attrs.fields(Settings)
+    ]
+    assert all(rows)
+
+
+def test_every_environment_variable_is_in_the_reference(reference: Path) -> None:
+    """Each variable that the package reads is described, and no other."""
+    page = (reference / "environment.md").read_text()
+    read = {
+        name
+        for path in (ROOT / "sweepstake").rglob("*.py")
+        for name in re.findall(r"""(?:environment|environ)(?:\.get\(|\[)["'](SWEEPSTAKE_\w+)""", path.read_text())
+    }
+    assert read <= set(config.SETTINGS) == set(re.findall(r"`(SWEEPSTAKE_\w+)`", page))
+
+
+def test_every_key_of_the_configuration_file_is_in_the_reference(tmp_path: Path) -> None:
+    """The settings page lists the keys that the file may hold."""
+    file = tmp_path / "config.toml"
+    file.write_text("unknown = 'x'\n")
+    with pytest.raises(ConfigurationError) as refused:
+        config.read_config(config=file)
+    keys = re.split(r", ", str(refused.value).partition("there are ")[2])
+    page = (DOCS / "reference" / "settings.md").read_text()
+    assert keys == [key for key in keys if f"| `{key}` |" in page]
+
+
+def test_every_error_is_public_and_in_the_tree(reference: Path) -> None:
+    """Each error class is exported by the front module, drawn in the tree, and described."""
+    classes = [
+        name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, SweepstakeError)
+    ]
+    assert sorted(classes) == sorted(errors.__all__)
+    assert set(classes) <= set(sweepstake.__all__)
+    page = (reference / "errors.md").read_text()
+    tree = page.partition("```text")[2].partition("```")[0]
+    assert set(re.findall(r"\w*(?:Error|PruneJob)\b", re.sub(r"\(also .*?\)", "", tree))) == set(classes)
+    assert [name for name in classes if f".. autoclass:: sweepstake.{name}\n" not in page] == []
+
+
+def test_the_state_diagram_shows_every_transition(reference: Path) -> None:
+    """The picture is drawn from the table: each verb is written on an arrow."""
+    picture = (reference / "transitions.svg").read_text()
+    words = {word for label in re.findall(r">([a-z, ]+)</text>", picture) for word in label.split(", ")}
+    assert words == {transition.verb for transition in TRANSITIONS}
+
+
+def test_the_design_names_the_layers_that_are_checked() -> None:
+    """The table of layers in the design is the list that import-linter holds, in its order."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (checked,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    written = [[name for name in re.split(r"[ |]+", line) if not name.startswith("(")] for line in checked]
+    page = (DOCS / "explanation" / "design.md").read_text().partition("\n## Layers\n")[2].partition("\n## ")[0]
+    table = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in page.splitlines() if row.startswith("| `")]
+    assert table == [layer for layer in written if layer]
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]]
+)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    """Each relative link of a page names a file of the repository."""
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
