@@ -75,7 +75,9 @@ def write_distribution(distribution: Distribution) -> dict[str, Any]:
             return {"choice": {"values": values, "weights": weights}}
         case Constant(value=value):
             return {_CONSTANT: value}
-    raise TypeError(f"{type(distribution).__name__} has no wire form")
+    raise InvalidInputError.at(
+        "", f"a {type(distribution).__name__} has no wire form; use a distribution of this package"
+    )
 
 
 def read_exploit(data: object) -> Truncate:
