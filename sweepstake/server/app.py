@@ -1,0 +1,213 @@
+"""The ASGI application: routes made from the table of operations, and an answer to everything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Final
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sweepstake.codec import to_tree
+from sweepstake.errors import (
+    ClientRequestError,
+    LimitReachedError,
+    NotFoundError,
+    ServerError,
+    StoreUnavailableError,
+    SweepstakeError,
+)
+from sweepstake.ports import Clock, Queue
+from sweepstake.server.calls import Answer, Call, MalformedError, ok, read_names, read_query
+from sweepstake.server.gates import Gate
+from sweepstake.server.handlers import Handlers
+from sweepstake.wire.openapi import openapi
+from sweepstake.wire.operations import BASE, OPERATIONS, Operation
+from sweepstake.wire.problems import PROBLEM_TYPE, problem_of
+
+__all__ = ["MAX_BODY", "create_app"]
+
+#: The largest body of a request, in bytes.
+MAX_BODY: Final = 64 * 1024 * 1024
+#: How many calls are worked on at once; more wait.
+THREADS: Final = 40
+#: Seconds a client may take to send its body.
+_BODY_SECONDS: Final = 60.0
+_OPENAPI: Final = "/openapi.json"
+
+_logger = logging.getLogger(__name__)
+
+Handler = Callable[[Call], Answer]
+
+
+def create_app(queue: Queue, gate: Gate, clock: Clock) -> ASGIApp:
+    """Make the application that answers for `queue`; when it shuts down, it closes the queue."""
+    pool = ThreadPoolExecutor(THREADS, "sweepstake-call")
+    handlers = Handlers(queue, gate, clock, os.urandom)
+    methods: dict[str, dict[str, tuple[Operation, Handler]]] = {}
+    for operation in OPERATIONS.values():
+        methods.setdefault(operation.path, {})[operation.method] = (operation, getattr(handlers, operation.name))
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(_close, pool, queue)
+
+    routes = [Route(path, _Resource(each, gate, pool)) for path, each in methods.items()]
+    routes.append(Route(_OPENAPI, _Description()))
+    router = Router(routes, redirect_slashes=False, default=_no_such_path, lifespan=lifespan)
+    return _RawPaths(router)
+
+
+def _close(pool: ThreadPoolExecutor, queue: Queue) -> None:
+    pool.shutdown()
+    queue.close()
+
+
+class _RawPaths:
+    """Routes on the path as it was sent, so that `%2F` stays part of a name."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw = scope.get("raw_path")
+        if raw:
+            scope["path"] = raw.decode("latin-1")
+        await self._app(scope, receive, send)
+
+
+class _Resource:
+    """Answers every method on one path."""
+
+    def __init__(self, methods: Mapping[str, tuple[Operation, Handler]], gate: Gate, pool: ThreadPoolExecutor) -> None:
+        self._methods = {**methods, **({"HEAD": methods["GET"]} if "GET" in methods else {})}
+        self._gate = gate
+        self._pool = pool
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._methods.get(scope["method"])
+        if found is None:
+            answer = _refusal(405, f"{scope['method']} is not possible here", Allow=", ".join(self._methods))
+        else:
+            operation, handler = found
+            try:
+                body = await _read_body(receive)
+            except ClientDisconnect:
+                return
+            if isinstance(body, Answer):
+                answer = body
+            else:
+                loop = asyncio.get_running_loop()
+                answer = await loop.run_in_executor(self._pool, self._work, operation, handler, scope, body)
+        await _respond(answer, scope, receive, send)
+
+    def _work(self, operation: Operation, handler: Handler, scope: Scope, body: bytes) -> Answer:
+        """Answer a call, in a thread."""
+        try:
+            headers = _headers(scope)
+            caller = self._gate.caller(headers.get("authorization")) if operation.secured else ""
+            call = Call(
+                names=read_names(scope["path_params"]),
+                query=read_query(scope["query_string"], operation),
+                headers=headers,
+                body=body,
+                caller=caller,
+                root=_root(scope, headers),
+            )
+            return handler(call)
+        except SweepstakeError as error:
+            return _report(error, operation)
+        except Exception:  # a request ends here; the client learns that it failed, the log why
+            _logger.exception("%s failed", operation.name)
+            return _report(ServerError(), operation)
+
+
+async def _read_body(receive: Receive) -> bytes | Answer:
+    """Return the body, or the refusal of one that is too large or too slow."""
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            message = await receive()
+            chunks = [message.get("body", b"")]
+            size = len(chunks[0])
+            while message.get("more_body") and size <= MAX_BODY:
+                message = await receive()
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+    except TimeoutError:
+        return _refusal(408, f"the body did not arrive within {_BODY_SECONDS:g} s", Connection="close")
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    if size > MAX_BODY:
+        return _refusal(413, f"the body is larger than {MAX_BODY:,} bytes; send less at once", Connection="close")
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _root(scope: Scope, headers: Mapping[str, str]) -> str:
+    return f"{scope['scheme']}://{headers.get('host', 'localhost')}{scope.get('root_path', '')}{BASE}"
+
+
+def _report(error: SweepstakeError, operation: Operation) -> Answer:
+    status = None
+    headers = {}
+    if isinstance(error, MalformedError):
+        status = 400
+    elif isinstance(error, LimitReachedError) and operation.name == "put_job":
+        status = 412  # so that Schedy's client, which claims by a PUT, asks for another job
+    elif isinstance(error, StoreUnavailableError):
+        headers["Retry-After"] = str(max(1, round(error.retry_after or 1)))
+        _logger.warning("%s: the store is away: %s", operation.name, error)
+    elif not isinstance(error, ClientRequestError):
+        _logger.error("%s failed", operation.name, exc_info=error)
+    return _problem(error, status, headers)
+
+
+def _problem(error: SweepstakeError, status: int | None, headers: dict[str, str]) -> Answer:
+    problem = problem_of(error, status)
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    tree = {name: value for name, value in to_tree(problem).items() if value is not None}
+    return ok(tree, problem.status, {**headers, "Content-Type": PROBLEM_TYPE})
+
+
+def _refusal(status: int, detail: str, **headers: str) -> Answer:
+    return _problem(ClientRequestError(detail), status, headers)
+
+
+async def _respond(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+    media_type = None if "Content-Type" in answer.headers or not answer.body else "application/json"
+    await Response(answer.body, answer.status, answer.headers, media_type)(scope, receive, send)
+
+
+async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] != "http":
+        return
+    error = NotFoundError(f"there is no such path; those of the API begin with {BASE} and end with a slash")
+    await _respond(_problem(error, None, {}), scope, receive, send)
+
+
+class _Description:
+    """Answers with the OpenAPI document."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] in ("GET", "HEAD"):
+            answer = ok(openapi(version("sweepstake"), scope.get("root_path", "")))
+        else:
+            answer = _refusal(405, f"{scope['method']} is not possible here", Allow="GET, HEAD")
+        await _respond(answer, scope, receive, send)

@@ -1,0 +1,143 @@
+"""One request as a handler sees it, and the answer that it returns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qs, unquote_to_bytes
+
+from attrs import frozen
+
+from sweepstake.codec import from_tree, to_tree
+from sweepstake.domain.keys import check_key
+from sweepstake.domain.names import check_name
+from sweepstake.domain.records import ExperimentRecord, Guard, JobRecord
+from sweepstake.errors import InvalidInputError
+from sweepstake.values import parse_json
+from sweepstake.wire.headers import ATTEMPT, ETAG, IDEMPOTENCY_KEY, etag_header, read_guard
+from sweepstake.wire.operations import Operation
+
+__all__ = ["Answer", "Call", "MalformedError", "document", "empty", "ok"]
+
+T = TypeVar("T")
+
+_NAMES: Final = ("name", "id")
+
+
+class MalformedError(InvalidInputError):
+    """The request does not have the form that its schema asks for, whatever it means."""
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except InvalidInputError as error:
+        raise MalformedError(error.problems) from None
+
+
+@frozen(kw_only=True)
+class Call:
+    """One request.
+
+    Attributes:
+        names: the experiment and the job in the path, decoded.
+        headers: by name in lower case.
+        caller: email of the user who calls.
+        root: the URL of the API as the caller sees it.
+    """
+
+    names: tuple[str, ...]
+    query: Mapping[str, Sequence[str]]
+    headers: Mapping[str, str]
+    body: bytes
+    caller: str
+    root: str
+
+    def read(self, kind: type[T]) -> T:
+        """Return the body."""
+        with _reading():
+            return from_tree(parse_json(self.body), kind)
+
+    def key(self) -> str | None:
+        """Return the op key, if the client made one."""
+        return self._key(IDEMPOTENCY_KEY)
+
+    def attempt(self) -> str | None:
+        """Return the key of the attempt whose holder calls."""
+        return self._key(ATTEMPT)
+
+    def guard(self) -> Guard:
+        """Return what must hold of the document."""
+        with _reading():
+            return read_guard(self.headers)
+
+    def one(self, name: str) -> str | None:
+        """Return a parameter of the query that stands there once, or not at all."""
+        values = self.query.get(name, ())
+        if len(values) > 1:
+            raise MalformedError.at(name, "is given more than once")
+        return values[0] if values else None
+
+    def _key(self, header: str) -> str | None:
+        value = self.headers.get(header.lower())
+        with _reading():
+            return None if value is None else check_key(value, header)
+
+
+def read_names(parameters: Mapping[str, str]) -> tuple[str, ...]:
+    """Decode the names in a path, in which `%2F` is part of a name."""
+    with _reading():
+        return tuple(check_name(_text(parameters[word], word), word) for word in _NAMES if word in parameters)
+
+
+def read_query(query: bytes, operation: Operation) -> Mapping[str, Sequence[str]]:
+    """Decode the query; a parameter that the operation does not have is refused."""
+    if not query:
+        return {}
+    try:
+        values = parse_qs(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000)
+    except ValueError as error:
+        raise MalformedError.at("query", f"cannot be read: {error}") from None
+    known = {parameter.name for parameter in operation.parameters if not parameter.header}
+    unknown = sorted(values.keys() - known)
+    if unknown:
+        names = ", ".join(sorted(known)) or "none"
+        raise MalformedError((name, f"is no parameter here; there are: {names}") for name in unknown)
+    return values
+
+
+def _text(quoted: str, word: str) -> str:
+    try:
+        return unquote_to_bytes(quoted).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInputError.at(word, f"is not valid UTF-8 at byte {error.start}") from None
+
+
+@frozen
+class Answer:
+    """What is sent back: a status, a JSON text and headers."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+
+_encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"), check_circular=False).encode
+
+
+def ok(tree: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
+    """Answer with a tree."""
+    return Answer(status, _encode(tree).encode(), headers or {})
+
+
+def document(record: JobRecord | ExperimentRecord, status: int = 200) -> Answer:
+    """Answer with a record and its etag."""
+    return ok(to_tree(record), status, {ETAG: etag_header(record.etag)})
+
+
+def empty() -> Answer:
+    """Answer that it is done, or that there is nothing."""
+    return Answer(204, b"", {})

@@ -1,0 +1,236 @@
+"""What each operation does: read the call, ask the queue, answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from sweepstake.codec import to_tree
+from sweepstake.domain.keys import uuid7
+from sweepstake.domain.names import check_name
+from sweepstake.domain.queries import Condition, JobQuery, Order
+from sweepstake.domain.records import GuardKind, NoJob
+from sweepstake.domain.status import JobStatus
+from sweepstake.errors import InvalidInputError
+from sweepstake.ports import MAX_PAGE, Clock, Queue
+from sweepstake.server.calls import Answer, Call, MalformedError, document, empty, ok
+from sweepstake.server.gates import Gate
+from sweepstake.wire.bodies import (
+    Attempts,
+    Beats,
+    ClaimRequest,
+    ClientConfig,
+    Credentials,
+    FinishRequest,
+    Health,
+    HeartbeatRequest,
+    NewJob,
+    NewJobs,
+    PutExperiment,
+    PutJob,
+)
+from sweepstake.wire.headers import SUPERSEDED
+
+__all__ = ["Handlers"]
+
+
+class Handlers:
+    """The methods are named after the operations in `sweepstake.wire.operations`.
+
+    Args:
+        queue: what answers.
+        gate: who makes and replaces tokens.
+        clock: for the time in op keys and ids.
+        entropy: returns that many random bytes.
+    """
+
+    def __init__(self, queue: Queue, gate: Gate, clock: Clock, entropy: Callable[[int], bytes]) -> None:
+        self._queue = queue
+        self._gate = gate
+        self._clock = clock
+        self._entropy = entropy
+
+    # workers
+
+    def claim(self, call: Call) -> Answer:
+        """Take the next job."""
+        asked = call.read(ClaimRequest)
+        [name] = call.names
+        return ok(to_tree(self._queue.claim(name, worker=asked.worker, key=self._key(call), repeat=asked.repeat)))
+
+    def finish(self, call: Call) -> Answer:
+        """End an attempt."""
+        asked = call.read(FinishRequest)
+        name, job_id = call.names
+        finished = self._queue.finish(
+            name,
+            job_id,
+            asked.finish(),
+            key=self._key(call),
+            claim=asked.claim,
+            worker=asked.worker,
+            repeat=asked.repeat,
+        )
+        return ok(to_tree(finished))
+
+    def heartbeat(self, call: Call) -> Answer:
+        """Renew leases."""
+        return ok(to_tree(Beats(self._queue.heartbeat(call.read(HeartbeatRequest).attempts))))
+
+    def offer(self, call: Call) -> Answer:
+        """Show a ready job."""
+        [name] = call.names
+        offered = self._queue.offer(name, key=self._key(call))
+        return empty() if isinstance(offered, NoJob) else document(offered)
+
+    # jobs
+
+    def list_jobs(self, call: Call) -> Answer:
+        """List jobs."""
+        [name] = call.names
+        return ok(to_tree(self._queue.list_jobs(name, _query(call), call.one("start"), _limit(call))))
+
+    def add_job(self, call: Call) -> Answer:
+        """Add one job."""
+        [name] = call.names
+        key = self._key(call)
+        draft = call.read(NewJob).draft(lambda: key)
+        self._queue.add_jobs(name, [draft], key=key)
+        return document(self._queue.get_job(name, draft.id), 201)
+
+    def add_jobs(self, call: Call) -> Answer:
+        """Add many jobs."""
+        [name] = call.names
+        drafts = [job.draft(self._new_key) for job in call.read(NewJobs).jobs]
+        self._queue.add_jobs(name, drafts, key=self._key(call))
+        return empty()
+
+    def get_job(self, call: Call) -> Answer:
+        """Read a job."""
+        return document(self._queue.get_job(*call.names))
+
+    def put_job(self, call: Call) -> Answer:
+        """Replace a job's document, or create the job."""
+        asked = call.read(PutJob)
+        name, job_id = call.names
+        answer = self._queue.put_job(
+            name, job_id, asked.document(), guard=call.guard(), key=self._key(call), attempt=call.attempt()
+        )
+        found = document(answer.record, 201 if answer.created else 200)
+        if answer.superseded:
+            found.headers[SUPERSEDED] = "true"
+        return found
+
+    def delete_job(self, call: Call) -> Answer:
+        """Delete a job."""
+        name, job_id = call.names
+        self._queue.delete_job(name, job_id, guard=call.guard(), key=self._key(call))
+        return empty()
+
+    def list_attempts(self, call: Call) -> Answer:
+        """List a job's attempts."""
+        return ok(to_tree(Attempts(self._queue.list_attempts(*call.names))))
+
+    def prune(self, call: Call) -> Answer:
+        """Prune a job."""
+        name, job_id = call.names
+        return document(self._queue.prune(name, job_id, key=self._key(call)))
+
+    # experiments
+
+    def list_experiments(self, call: Call) -> Answer:
+        """List experiments."""
+        return ok(to_tree(self._queue.list_experiments(call.one("start"), _limit(call))))
+
+    def get_experiment(self, call: Call) -> Answer:
+        """Read an experiment."""
+        return document(self._queue.get_experiment(*call.names))
+
+    def put_experiment(self, call: Call) -> Answer:
+        """Create or replace a definition."""
+        [name] = call.names
+        draft = call.read(PutExperiment).draft()
+        guard = call.guard()
+        record = self._queue.put_experiment(name, draft, guard=guard, key=self._key(call))
+        return document(record, 201 if guard.kind is GuardKind.ABSENT else 200)
+
+    def delete_experiment(self, call: Call) -> Answer:
+        """Delete an experiment."""
+        [name] = call.names
+        force = _FORCE.get(call.one("force") or "false")
+        if force is None:
+            raise MalformedError.at("force", "must be true or false")
+        self._queue.delete_experiment(name, guard=call.guard(), key=self._key(call), force=force)
+        return empty()
+
+    def count_jobs(self, call: Call) -> Answer:
+        """Count jobs by state."""
+        return ok(to_tree(self._queue.count_jobs(*call.names)))
+
+    # users
+
+    def token(self, call: Call) -> Answer:
+        """Exchange an API token for a signed one."""
+        asked = call.read(Credentials)
+        return ok(to_tree(self._gate.by_token(asked.email, asked.token)))
+
+    def passauth(self, call: Call) -> Answer:
+        """Exchange a password for a signed token."""
+        asked = call.read(Credentials)
+        return ok(to_tree(self._gate.by_password(asked.email, asked.token)))
+
+    def resettoken(self, call: Call) -> Answer:
+        """Replace the caller's API tokens."""
+        token = self._gate.replace_token(call.caller)
+        return ok(to_tree(ClientConfig(root=call.root, email=call.caller, token=token)))
+
+    # operators
+
+    def health(self, call: Call) -> Answer:  # noqa: ARG002 -- a handler like the others
+        """Say that the server runs."""
+        return ok(to_tree(Health("ok")))
+
+    def ready(self, call: Call) -> Answer:  # noqa: ARG002 -- as above
+        """Say that the store answers."""
+        self._queue.ping()
+        return ok(to_tree(Health("ok")))
+
+    def _key(self, call: Call) -> str:
+        return call.key() or self._new_key()
+
+    def _new_key(self) -> str:
+        return uuid7(int(self._clock.wall() * 1000), self._entropy(10))
+
+
+_FORCE: Final = {"true": True, "false": False}
+
+
+def _limit(call: Call) -> int:
+    text = call.one("limit")
+    if text is None:
+        return MAX_PAGE
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_PAGE):
+        raise MalformedError.at("limit", f"must be a whole number from 1 to {MAX_PAGE:,}")
+    return int(text)
+
+
+def _query(call: Call) -> JobQuery:
+    tag = call.one("tag")
+    order = call.one("order")
+    try:
+        return JobQuery(
+            status=_statuses(call.query.get("status", ())),
+            tag=None if tag is None else check_name(tag, "tag"),
+            where=tuple(Condition.parse(text) for text in call.query.get("where", ())),
+            order=None if order is None else Order.parse(order),
+        )
+    except InvalidInputError as error:
+        raise MalformedError(error.problems) from None
+
+
+def _statuses(words: Sequence[str]) -> frozenset[JobStatus]:
+    try:
+        return frozenset(map(JobStatus, words))
+    except ValueError:
+        known = ", ".join(JobStatus)
+        raise InvalidInputError.at("status", f"must be one of {known}") from None

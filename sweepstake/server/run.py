@@ -1,0 +1,206 @@
+"""Running the server: a socket, one or more processes, and an end without lost answers."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import uvicorn
+from attrs import frozen
+from starlette.types import ASGIApp
+from uvicorn.supervisors import Multiprocess
+
+from sweepstake.clock import SystemClock
+from sweepstake.errors import ConfigurationError, ResourceExistsError
+from sweepstake.ports import Accounts
+from sweepstake.server.accounts import add_user
+from sweepstake.server.app import create_app
+from sweepstake.server.gates import AccountGate, OpenGate
+from sweepstake.service import QueueService
+from sweepstake.stores import open_store
+
+__all__ = ["FIRST_USER", "ServeOptions", "serve"]
+
+#: The user that is made when there is none.
+FIRST_USER: Final = "admin@localhost"
+_GRACE: Final = 30
+_IDLE: Final = 75
+_START: Final = 60.0
+
+
+@frozen(kw_only=True)
+class ServeOptions:
+    """How to serve.
+
+    Attributes:
+        store: URL of the store.
+        port: 0 takes a free one.
+        workers: processes that answer.
+        root_path: the path below which a proxy shows the server.
+        auth: ask for credentials; without it only this machine may be served.
+    """
+
+    store: str
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    root_path: str = ""
+    auth: bool = True
+
+
+def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; calls under way are answered first.
+
+    Args:
+        options: how to serve.
+        tell: takes each line that people and scripts shall see; the last one of the start holds the URL.
+
+    Raises:
+        ConfigurationError: the options contradict each other, or the address cannot be had.
+        StoreRefusedError, StoreUnavailableError: the store cannot be used, or not now.
+    """
+    if not options.auth and not _is_loopback(options.host):
+        raise ConfigurationError(f"--no-auth would let everybody in who reaches {options.host}; use it with 127.0.0.1")
+    if options.workers < 1:
+        raise ConfigurationError("--workers must be 1 or more")
+    _log()
+    with _bind(options) as listener:
+        url = _url(options, listener)
+        _prepare(options, url, tell)
+        config = _config(options)
+        ready = partial(tell, f"Sweepstake listens on {url}")
+        if options.workers == 1:
+            _Server(config, ready).run(sockets=[listener])
+        else:
+            _Fleet(config, listener, ready).run()
+
+
+def _prepare(options: ServeOptions, url: str, tell: Callable[[str], None]) -> None:
+    """Bring the store's schema up to date before anybody asks, and make the first user."""
+    store = open_store(options.store)
+    try:
+        token = _first_user(store) if options.auth else None
+    finally:
+        store.close()
+    if token is not None:
+        tell(f"There was no user yet, so {FIRST_USER} was made. This token is shown only now:")
+        tell(f"    export SWEEPSTAKE_URL={url} SWEEPSTAKE_TOKEN={token}")
+
+
+def _first_user(accounts: Accounts) -> str | None:
+    if accounts.list_accounts():
+        return None
+    try:
+        return add_user(accounts, FIRST_USER)
+    except ResourceExistsError:  # another server made it at the same moment
+        return None
+
+
+def _make_app(options: ServeOptions) -> ASGIApp:
+    """Make the application in the process that runs it."""
+    _log()
+    _follow_parent()
+    clock = SystemClock()
+    store = open_store(options.store)
+    gate = AccountGate(store, clock) if options.auth else OpenGate(clock)
+    return create_app(QueueService(store, clock, serving=True), gate, clock)
+
+
+def _config(options: ServeOptions) -> uvicorn.Config:
+    return uvicorn.Config(
+        partial(_make_app, options),
+        factory=True,
+        workers=options.workers,
+        root_path=options.root_path.rstrip("/"),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        lifespan="on",
+        timeout_keep_alive=_IDLE,
+        timeout_graceful_shutdown=_GRACE,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
+class _Fleet(Multiprocess):
+    """Several processes on one socket, one of which is replaced when it dies; says when they answer."""
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket, ready: Callable[[], None]) -> None:
+        super().__init__(config, sockets=[listener])
+        self._ready = ready
+
+    def init_processes(self) -> None:
+        super().init_processes()
+        if all(process.wait_until_ready(_START, self.should_exit) for process in self.processes):
+            self._ready()
+
+
+def _follow_parent() -> None:
+    """End this process when the one that started it as a worker was killed, so that the port is free again."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="sweepstake-parent", daemon=True).start()
+
+
+def _bind(options: ServeOptions) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+    except (OSError, OverflowError) as error:
+        raise ConfigurationError(
+            f"cannot listen on {options.host}:{options.port}: {error}; choose another --port"
+        ) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def _url(options: ServeOptions, listener: socket.socket) -> str:
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    return f"http://{host}:{listener.getsockname()[1]}{options.root_path.rstrip('/')}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _log() -> None:
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
