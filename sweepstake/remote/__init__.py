@@ -1,0 +1,5 @@
+"""The queue behind a server, as seen by its client."""
+
+from sweepstake.remote.queue import RemoteQueue
+
+__all__ = ["RemoteQueue"]

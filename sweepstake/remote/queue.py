@@ -1,0 +1,213 @@
+"""`RemoteQueue`: `ports.Queue` over HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeVar
+from urllib.parse import urlencode
+
+
+from sweepstake.codec import from_answer, to_tree
+from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.records import (
+    UNGUARDED,
+    AttemptRecord,
+    Beat,
+    Claim,
+    Document,
+    ExperimentRecord,
+    Finish,
+    Finished,
+    Guard,
+    JobDraft,
+    JobRecord,
+    NoJob,
+    Page,
+)
+from sweepstake.domain.status import NoJobReason
+from sweepstake.errors import InvalidInputError, UnhandledResponseError
+from sweepstake.ports import MAX_PAGE, Counts, ExperimentDraft, PutAnswer
+from sweepstake.remote.session import HttpSession, Reply
+from sweepstake.wire.bodies import (
+    MAX_BEATS,
+    Attempts,
+    Beats,
+    ClaimRequest,
+    FinishRequest,
+    HeartbeatRequest,
+    NewJob,
+    NewJobs,
+    PutExperiment,
+    PutJob,
+)
+from sweepstake.wire.headers import ATTEMPT, IDEMPOTENCY_KEY, SUPERSEDED, guard_headers
+from sweepstake.wire.operations import OPERATIONS
+
+__all__ = ["RemoteQueue"]
+
+T = TypeVar("T")
+
+_encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"), check_circular=False).encode
+
+
+class RemoteQueue:
+    """The queue of a server. It tries each call once; repeating is for whoever holds it.
+
+    Args:
+        url: the server's root.
+        token: API token.
+    """
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        self._session = HttpSession(url, token)
+
+    def __repr__(self) -> str:
+        return f"RemoteQueue({self._session!r})"
+
+    def put_experiment(self, name: str, draft: ExperimentDraft, *, guard: Guard, key: str) -> ExperimentRecord:
+        """See `Queue.put_experiment`."""
+        reply = self._call("put_experiment", name, body=PutExperiment.of(draft), guard=guard, key=key)
+        return _read(reply, ExperimentRecord)
+
+    def get_experiment(self, name: str) -> ExperimentRecord:
+        """See `Queue.get_experiment`."""
+        return _read(self._call("get_experiment", name), ExperimentRecord)
+
+    def list_experiments(self, start: str | None = None, limit: int = MAX_PAGE) -> Page[ExperimentRecord]:
+        """See `Queue.list_experiments`."""
+        return _read(self._call("list_experiments", query=_page(start, limit)), Page[ExperimentRecord])
+
+    def delete_experiment(self, name: str, *, guard: Guard, key: str, force: bool = False) -> None:
+        """See `Queue.delete_experiment`."""
+        query = [("force", "true")] if force else []
+        self._call("delete_experiment", name, guard=guard, key=key, query=query)
+
+    def count_jobs(self, name: str) -> Counts:
+        """See `Queue.count_jobs`."""
+        return _read(self._call("count_jobs", name), Counts)
+
+    def add_jobs(self, name: str, drafts: Sequence[JobDraft], *, key: str) -> None:
+        """See `Queue.add_jobs`."""
+        self._call("add_jobs", name, body=NewJobs(tuple(map(NewJob.of, drafts))), key=key)
+
+    def put_job(
+        self, name: str, job_id: str, document: Document, *, guard: Guard, key: str, attempt: str | None = None
+    ) -> PutAnswer:
+        """See `Queue.put_job`."""
+        headers = {} if attempt is None else {ATTEMPT: attempt}
+        reply = self._call("put_job", name, job_id, body=PutJob.of(document), guard=guard, key=key, headers=headers)
+        superseded = reply.headers.get(SUPERSEDED) == "true"
+        return PutAnswer(record=_read(reply, JobRecord), created=reply.status == 201, superseded=superseded)
+
+    def get_job(self, name: str, job_id: str) -> JobRecord:
+        """See `Queue.get_job`."""
+        return _read(self._call("get_job", name, job_id), JobRecord)
+
+    def list_jobs(self, name: str, query: JobQuery, start: str | None = None, limit: int = MAX_PAGE) -> Page[JobRecord]:
+        """See `Queue.list_jobs`."""
+        reply = self._call("list_jobs", name, query=[*_page(start, limit), *_filters(query)])
+        return _read(reply, Page[JobRecord])
+
+    def list_attempts(self, name: str, job_id: str) -> tuple[AttemptRecord, ...]:
+        """See `Queue.list_attempts`."""
+        return _read(self._call("list_attempts", name, job_id), Attempts).attempts
+
+    def delete_job(self, name: str, job_id: str, *, guard: Guard, key: str) -> None:
+        """See `Queue.delete_job`."""
+        self._call("delete_job", name, job_id, guard=guard, key=key)
+
+    def claim(self, name: str, *, worker: str, key: str, repeat: bool = False) -> Claim | NoJob:
+        """See `Queue.claim`."""
+        reply = self._call("claim", name, body=ClaimRequest(worker=worker, repeat=repeat), key=key)
+        if isinstance(reply.tree, Mapping) and "reason" in reply.tree:
+            return _read(reply, NoJob)
+        return _read(reply, Claim)
+
+    def finish(
+        self,
+        name: str,
+        job_id: str,
+        finish: Finish,
+        *,
+        key: str,
+        claim: str | None = None,
+        worker: str = "",
+        repeat: bool = False,
+    ) -> Finished:
+        """See `Queue.finish`."""
+        body = FinishRequest.of(finish, claim=claim, worker=worker, repeat=repeat)
+        return _read(self._call("finish", name, job_id, body=body, key=key), Finished)
+
+    def heartbeat(self, attempts: Sequence[str]) -> tuple[Beat, ...]:
+        """See `Queue.heartbeat`."""
+        beats: list[Beat] = []
+        for first in range(0, len(attempts), MAX_BEATS):
+            body = HeartbeatRequest(tuple(attempts[first : first + MAX_BEATS]))
+            beats += _read(self._call("heartbeat", body=body), Beats).beats
+        return tuple(beats)
+
+    def prune(self, name: str, job_id: str, *, key: str) -> JobRecord:
+        """See `Queue.prune`."""
+        return _read(self._call("prune", name, job_id, key=key), JobRecord)
+
+    def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
+        """See `Queue.offer`; why there is none is not told."""
+        reply = self._call("offer", name, key=key)
+        return NoJob(NoJobReason.EMPTY) if reply.status == 204 else _read(reply, JobRecord)
+
+    def ping(self) -> None:
+        """See `Queue.ping`."""
+        self._call("ready")
+
+    def close(self) -> None:
+        """See `Queue.close`."""
+        self._session.close()
+
+    def _call(
+        self,
+        operation: str,
+        *names: str,
+        body: object = None,
+        guard: Guard = UNGUARDED,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Sequence[tuple[str, str]] = (),
+    ) -> Reply:
+        """Build the request of an operation and send it."""
+        called = OPERATIONS[operation]
+        path = called.url(*names)
+        if query:
+            path += "?" + urlencode(query)
+        complete = {**guard_headers(guard), **(headers or {})}
+        if key is not None:
+            complete[IDEMPOTENCY_KEY] = key
+        text = None if body is None else _encode(to_tree(body))
+        return self._session.request(called.method, path, complete, text)
+
+
+def _read(reply: Reply, kind: type[T]) -> T:
+    try:
+        return from_answer(reply.tree, kind)
+    except InvalidInputError as error:
+        raise UnhandledResponseError(
+            f"the server's answer is not what this version expects ({error}); update sweepstake here or there"
+        ) from None
+
+
+def _page(start: str | None, limit: int) -> list[tuple[str, str]]:
+    return [("limit", str(limit)), *([] if start is None else [("start", start)])]
+
+
+def _filters(query: JobQuery) -> list[tuple[str, str]]:
+    filters = [("status", status.value) for status in sorted(query.status)]
+    if query.tag is not None:
+        filters.append(("tag", query.tag))
+    filters += [("where", f"{each.field}{each.operator}{_json(each.value)}") for each in query.where]
+    if query.order is not None:
+        filters.append(("order", f"{'-' if query.order.descending else ''}{query.order.field}"))
+    return filters
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
