@@ -140,9 +140,14 @@ class QueueService:
         job = self._store.offer(name, uptime=self._uptime())
         if job is not None:
             return job
-        return propose(
-            self._store, name, key, lambda draft, n: self._store.queue_proposal(name, draft, proposals=n, key=key)
-        )
+
+        def keep(draft: JobDraft, proposals: int) -> JobRecord | None:
+            try:
+                return self._store.queue_proposal(name, draft, proposals=proposals, key=key)
+            except ResourceExistsError:  # a repeat: with the etag of its own write, a guarded put fails if taken since
+                return evolve(self._store.get_job(name, key), etag=key)
+
+        return propose(self._store, name, key, keep)
 
     def ping(self) -> None:
         """Return if the store answers."""
