@@ -61,7 +61,7 @@ def document(
 
 def draft(job_id: str | None = None, *, of: Document | None = None, **queueing: Any) -> JobDraft:
     """Make the draft of a job; without an id it gets a new one."""
-    return JobDraft(id=job_id or new_key(), document=of or document(), **queueing)
+    return JobDraft(id=new_key() if job_id is None else job_id, document=of or document(), **queueing)
 
 
 def eventually(ask: Callable[[], T | None], *, within: float = WAIT_SECONDS) -> T:
@@ -91,7 +91,7 @@ class Lab:
         **settings: Any,
     ) -> "Lab":
         """Create an experiment of the given settings."""
-        name = name or f"lab {new_key()}"
+        name = f"lab {new_key()}" if name is None else name
         wanted = ExperimentDraft(search=search, status=status, settings=Settings(**settings))
         queue.put_experiment(name, wanted, guard=ABSENT, key=new_key())
         return cls(queue, name)

@@ -127,7 +127,7 @@ def test_late_results_come_back_to_the_bit(lab: Lab) -> None:
 def test_a_megabyte_of_results_is_kept(lab: Lab) -> None:
     """Large results come back whole."""
     lab.add_one()
-    curve = {"curve": [i / 7 for i in range(60_000)]}
+    curve = {"curve": [i / 7 for i in range(70_000)]}
     finished = lab.finish(lab.claim(), results=curve)
     assert len(finished.job.results.text) > 1_000_000
     assert lab.job(finished.job.id).results.decode() == curve
