@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
-
 from sweepstake.codec import from_answer, to_tree
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.records import (
