@@ -74,7 +74,7 @@ def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
     _log()
     with _bind(options) as listener:
         url = _url(options, listener)
-        _prepare(options, url, tell)
+        _prepare(options, tell)
         config = _config(options)
         ready = partial(tell, f"Sweepstake listens on {url}")
         if options.workers == 1:
@@ -83,7 +83,7 @@ def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
             _Fleet(config, listener, ready).run()
 
 
-def _prepare(options: ServeOptions, url: str, tell: Callable[[str], None]) -> None:
+def _prepare(options: ServeOptions, tell: Callable[[str], None]) -> None:
     """Bring the store's schema up to date before anybody asks, and make the first user."""
     store = open_store(options.store)
     try:
@@ -91,8 +91,8 @@ def _prepare(options: ServeOptions, url: str, tell: Callable[[str], None]) -> No
     finally:
         store.close()
     if token is not None:
-        tell(f"There was no user yet, so {FIRST_USER} was made. This token is shown only now:")
-        tell(f"    export SWEEPSTAKE_URL={url} SWEEPSTAKE_TOKEN={token}")
+        tell(f"There was no user yet, so {FIRST_USER} was made. Its API token is shown only now:")
+        tell(f"    SWEEPSTAKE_TOKEN={token}")
 
 
 def _first_user(accounts: Accounts) -> str | None:
