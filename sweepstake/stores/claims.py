@@ -76,7 +76,9 @@ def settle(transaction: Transaction, name: str, uptime: float) -> int:
 
 def heartbeat(transaction: Transaction, attempts: Sequence[str]) -> tuple[Beat, ...]:
     """Renew the leases of the attempts that are open, and say what became of the others."""
-    found: dict[str, Row] = {row[0]: row for row in transaction.rows("beats", keys=json.dumps(list(attempts)))}
+    keys = json.dumps(list(attempts))
+    transaction.rows("lock_attempts", keys=keys)
+    found: dict[str, Row] = {row[0]: row for row in transaction.rows("beats", keys=keys)}
     held = sorted(row[1] for row in found.values() if row[2])
     if held:
         transaction.run("renew", seqs=json.dumps(held))

@@ -44,7 +44,7 @@ class Transaction(Protocol):
 class Engine(Protocol):
     """A database, and the two calls that must be as fast on it as they can be.
 
-    All raise `StoreUnavailableError`, `StoreRefusedError` or `DuplicateError`, never an error of the database's library.
+    All raise `StoreUnavailableError`, `StoreRefusedError` or `DuplicateError`, never an error of the library's.
     """
 
     def read(self) -> AbstractContextManager[Transaction]:

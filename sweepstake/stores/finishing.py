@@ -35,7 +35,8 @@ def plain_params(name: str, job_id: str, finish: Finish, key: str) -> Params:
 
 def finish_job(transaction: Transaction, name: str, job_id: str, finish: Finish, *, key: str) -> Finished:
     """End an attempt in any case: plain, replayed, late, or judged by a budget; see `Queue.finish`."""
-    row = transaction.row("lock_held", attempt=finish.attempt)
+    transaction.row("lock_attempt", attempt=finish.attempt)
+    row = transaction.row("held", attempt=finish.attempt)
     held = None if row is None else rows.HeldJob.of(row)
     if held is None or held.job.id != job_id or held.experiment != name:
         raise NotFoundError(f"The job {job_id!r}, or this attempt on it, is not there any more: it was deleted.")

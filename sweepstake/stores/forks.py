@@ -7,7 +7,7 @@ import os
 from typing import Protocol
 from weakref import WeakSet
 
-__all__ = ["Forked", "ForkWatch", "abandon"]
+__all__ = ["ForkWatch", "Forked", "abandon"]
 
 
 class Forked(Protocol):

@@ -73,7 +73,7 @@ def reserve_jobs(transaction: Transaction, name: str, count: int) -> tuple[int, 
     if limits is None:
         raise no_experiment(name)
     raise LimitReachedError(
-        f"The experiment {name!r} may have {limits[3]:,} jobs, {limits[4]:,} were created: {count:,} more are too many. "
+        f"The experiment {name!r} may have {limits[3]:,} jobs, {limits[4]:,} were created: no room for {count:,} more. "
         "Raise its max_jobs to add them."
     )
 
@@ -173,13 +173,13 @@ def prune_job(transaction: Transaction, name: str, job_id: str, *, key: str) -> 
     row = transaction.row("lock_job", experiment_id=number, id=job_id)
     if row is None:
         raise no_job(name, job_id)
-    job, _, open_key = rows.LockedJob.of(row)
+    job = rows.LockedJob.of(row).job
     if not first or job.status == JobStatus.PRUNED:
         return rows.job(name, job)
     if job.status not in (JobStatus.QUEUED, JobStatus.RUNNING):
         raise UnsafeUpdateError(f"The job {job_id!r} is {job.status}; only a queued or running job can be pruned.")
     transaction.run("prune_job", seq=job.seq, etag=key)
-    if open_key is not None:
+    if job.status == JobStatus.RUNNING:
         outcome = str(Outcome.PRUNED)
         transaction.run(
             "end_attempt",

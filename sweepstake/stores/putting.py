@@ -38,7 +38,7 @@ def put_job(
     locked = None if row is None else rows.LockedJob.of(row)
     if not first:
         return _first_answer(transaction, name, job_id, document, locked, key)
-    if attempt is not None and (locked is None or locked.open_key != attempt):
+    if attempt is not None and not _holds(transaction, locked, attempt):
         raise LeaseLostError(
             f"The attempt on the job {job_id!r} is over, so nothing was written: somebody else has changed it, "
             "or its lease ran out."
@@ -54,6 +54,14 @@ def put_job(
     plan = plan_put(before, document.status, holder=attempt is not None)
     _replace(transaction, locked, document, plan, key)
     return PutAnswer(record=rows.job(name, read_job(transaction, name, number, job_id)), created=False)
+
+
+def _holds(transaction: Transaction, locked: rows.LockedJob | None, attempt: str) -> bool:
+    """Tell whether this key is that of the job's open attempt."""
+    if locked is None or locked.job.status != JobStatus.RUNNING:
+        return False
+    row = transaction.row("attempt_key", seq=locked.job.seq, number=locked.job.attempt)
+    return row is not None and row[0] == attempt
 
 
 def _experiment(transaction: Transaction, name: str, *, lock: bool) -> tuple[int, int | None]:

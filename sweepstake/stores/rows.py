@@ -59,15 +59,10 @@ class JobRow(NamedTuple):
 
 
 class LockedJob(NamedTuple):
-    """What a write of a job needs to know of it.
-
-    Attributes:
-        open_key: op key of the open attempt, if there is one.
-    """
+    """What a write of a job needs to know of it."""
 
     job: JobRow
     dependants: int
-    open_key: str | None
 
     @classmethod
     def of(cls, row: Row) -> LockedJob:
@@ -93,7 +88,7 @@ class HeldJob(NamedTuple):
 
     @classmethod
     def of(cls, row: Row) -> HeldJob:
-        """Read a row of `lock_held`."""
+        """Read a row of `held`."""
         return cls(JobRow._make(row[:JOB_COLUMNS]), *row[JOB_COLUMNS:])
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
 from attrs import frozen
 
-__all__ = ["Migration", "load_migrations", "load_statements"]
+__all__ = ["Migration", "load_migrations", "load_statements", "with_parameters"]
 
 _HEADER: Final = re.compile(r"^-- (?P<name>[a-z_]+): (?P<purpose>.+)$", re.MULTILINE)
+_PARAMETER: Final = re.compile(r"(?<![:\w]):(?P<name>[a-z_]+)")
 _FOLDER: Final = files(__package__) / "sql"
 
 
@@ -37,6 +38,11 @@ def load_statements(dialect: str) -> Mapping[str, str]:
                 assert name not in found, f"two statements are named {name}"
                 found[name] = statement
     return found
+
+
+def with_parameters(statement: str, spell: Callable[[str], str]) -> str:
+    """Return the statement with every `:name` as `spell` writes it."""
+    return _PARAMETER.sub(lambda match: spell(match["name"]), statement)
 
 
 def load_migrations(dialect: str) -> tuple[Migration, ...]:

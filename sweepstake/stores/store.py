@@ -10,7 +10,6 @@ from typing import Final
 import attrs
 
 from sweepstake.domain.keys import item_key
-
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.records import (
     AttemptRecord,

@@ -40,3 +40,15 @@ where experiment_id = :experiment_id and id = :id
 returning
     seq, id, status, hyperparameters, results, etag, priority, not_before, waiting, tags, notes, origin, attempt, worker,
     due, created_at, started_at, ended_at;
+
+-- attempt_key: the op key of an attempt.
+select key from attempts where job_seq = :seq and number = :number;
+
+-- held: the job of an attempt, the attempt, and the budgets that judge its end; the job is locked before.
+select
+    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
+    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at,
+    e.name, j.dependants, j.failures, j.preemptions, e.max_attempts, e.retry_delay, e.max_preemptions,
+    a.number, a.outcome, a.finish_key, case when a.late_results is null then 0 else 1 end
+from attempts a join jobs j on j.seq = a.job_seq join experiments e on e.id = j.experiment_id
+where a.key = :attempt;

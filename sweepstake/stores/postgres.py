@@ -1,0 +1,207 @@
+"""The engine for a PostgreSQL database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final
+
+import psycopg
+from psycopg import conninfo
+from psycopg_pool import ConnectionPool
+
+from sweepstake.errors import ConfigurationError, ServerError, StoreRefusedError, StoreUnavailableError, SweepstakeError
+from sweepstake.stores.engine import DuplicateError, Params, Row
+from sweepstake.stores.forks import ForkWatch, abandon
+from sweepstake.stores.migrations import migrate
+from sweepstake.stores.rows import JOB_COLUMNS
+from sweepstake.stores.statements import load_statements, with_parameters
+from sweepstake.stores.urls import PostgresUrl
+
+__all__ = ["PostgresEngine"]
+
+#: PostgreSQL's own clock judges leases and dates everything.
+_CLOCK: Final = "date_part('epoch', clock_timestamp())"
+_MAX_CONNECTIONS: Final = 10
+_POOL_SECONDS: Final = 30.0
+#: libpq's settings, unless the URL says otherwise: a server that is gone is noticed within half a minute.
+_CONNECTION: Final = {
+    "connect_timeout": "10",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+    "application_name": "sweepstake",
+}
+_STATEMENT_SECONDS: Final = 60
+
+_forks: Final = ForkWatch()
+
+
+class PostgresTransaction:
+    """One connection, and what can be asked through it."""
+
+    def __init__(self, connection: psycopg.Connection[Row], statements: Mapping[str, str]) -> None:
+        self._connection = connection
+        self._statements = statements
+        self._execute = connection.execute
+
+    def now(self) -> float:
+        """Return Unix time by the database's clock."""
+        row = self.row("clock")
+        assert row is not None, "the time always has a row"
+        now: float = row[0]
+        return now
+
+    def row(self, statement: str, /, **params: Any) -> Row | None:
+        """Run a statement and return the first row of its answer."""
+        return self._execute(self._statements[statement], params).fetchone()
+
+    def rows(self, statement: str, /, **params: Any) -> list[Row]:
+        """Run a statement and return all rows of its answer."""
+        return self._execute(self._statements[statement], params).fetchall()
+
+    def run(self, statement: str, /, **params: Any) -> int:
+        """Run a statement and return how many rows it changed."""
+        return self._execute(self._statements[statement], params).rowcount
+
+    def add_jobs(self, jobs: Sequence[Row]) -> None:
+        """Insert many jobs."""
+        with self._connection.cursor() as cursor, cursor.copy(self._statements["copy_jobs"]) as copy:
+            for job in jobs:
+                copy.write_row(job)
+
+    def atomically(self) -> AbstractContextManager[object]:
+        """Make the statements of a block take effect together."""
+        return self._connection.transaction()
+
+    def migrate(self, statement: str) -> None:
+        """Run a statement of a migration."""
+        self._connection.execute(statement.encode())
+
+    def claim(self, *, name: str, worker: str, key: str) -> Row | None:
+        """Claim a ready job: the lock comes first, so that the claim sees who else runs."""
+        self.row("lock_experiment", name=name)
+        return self.row("claim_limited", name=name, worker=worker, key=key)
+
+
+class PostgresEngine:
+    """One PostgreSQL database."""
+
+    def __init__(self, url: PostgresUrl) -> None:
+        self._conninfo = _conninfo(url)
+        self._prepare = url.prepare
+        self._statements = {
+            name: with_parameters(text.replace("%", "%%"), _spell) for name, text in load_statements("postgres").items()
+        }
+        #: Experiments that were seen to have a limit of running jobs: for them the plain claim is not tried.
+        self._limited: set[str] = set()
+        self._pool: ConnectionPool[psycopg.Connection[Row]] | None = self._make_pool()
+        try:
+            with self.write() as transaction:
+                transaction.row("lock_schema")
+                migrate(transaction, "postgres", transaction.migrate)
+        except BaseException:
+            self.close()
+            raise
+        _forks.add(self)
+
+    @contextmanager
+    def read(self) -> Iterator[PostgresTransaction]:
+        """Begin to read; each statement may see a later state than the one before."""
+        try:
+            with self._open_pool().connection() as connection:
+                yield PostgresTransaction(connection, self._statements)
+        except psycopg.Error as error:
+            raise self._translate(error) from error
+
+    @contextmanager
+    def write(self) -> Iterator[PostgresTransaction]:
+        """Begin a transaction."""
+        with self.read() as transaction, transaction.atomically():
+            yield transaction
+
+    def claim(self, *, name: str, worker: str, key: str) -> Row | None:
+        """Claim a ready job in one statement, or after a lock where only so many may run."""
+        if name not in self._limited:
+            with self.read() as transaction:
+                row = transaction.row("claim", name=name, worker=worker, key=key)
+                limits = None if row is not None else transaction.row("limits", name=name)
+            if limits is None or limits[5] is None:
+                return row
+            self._limited.add(name)
+        with self.write() as transaction:
+            return transaction.claim(name=name, worker=worker, key=key)
+
+    def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
+        """Finish the plain case and claim the next job in the same statement."""
+        if claim is None:
+            with self.read() as transaction:
+                row = transaction.row("finish", **params)
+            return None if row is None else (row, None)
+        if claim["name"] in self._limited:
+            return None
+        with self.read() as transaction:
+            row = transaction.row("finish_and_claim", **params, claim=claim["key"], worker=claim["worker"])
+        if row is None:
+            return None
+        if row[JOB_COLUMNS] is None:
+            return row[:JOB_COLUMNS], self.claim(**claim)
+        return row[:JOB_COLUMNS], row[JOB_COLUMNS:]
+
+    def close(self) -> None:
+        """Close all connections when the calls that use them have ended."""
+        if self._pool is not None:
+            self._pool.close()
+
+    def after_fork(self) -> None:
+        """Leave the parent's connections alone, and begin with none."""
+        abandon(self._pool)
+        self._pool = None
+
+    def _open_pool(self) -> ConnectionPool[psycopg.Connection[Row]]:
+        pool = self._pool
+        if pool is None:
+            pool = self._pool = self._make_pool()
+        return pool
+
+    def _make_pool(self) -> ConnectionPool[psycopg.Connection[Row]]:
+        return ConnectionPool(
+            self._conninfo,
+            kwargs={"autocommit": True, "prepare_threshold": 1 if self._prepare else None},
+            min_size=0,
+            max_size=_MAX_CONNECTIONS,
+            timeout=_POOL_SECONDS,
+            max_idle=300.0,
+            open=True,
+            name="sweepstake",
+        )
+
+    def _translate(self, error: psycopg.Error) -> SweepstakeError | DuplicateError:
+        """Return our error for one of the library's."""
+        if isinstance(error, psycopg.errors.UniqueViolation):
+            return DuplicateError(str(error))
+        shown = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)):
+            return StoreUnavailableError(f"PostgreSQL could not answer: {shown}.")
+        if isinstance(error, psycopg.ProgrammingError):
+            return StoreRefusedError(
+                f"PostgreSQL refused a statement: {shown}. Does the user own the tables, and did nobody change them?"
+            )
+        return ServerError(f"PostgreSQL failed at a statement: {shown}")
+
+
+def _spell(name: str) -> str:
+    return _CLOCK if name in ("now", "tick") else f"%({name})s"
+
+
+def _conninfo(url: PostgresUrl) -> str:
+    try:
+        given = conninfo.conninfo_to_dict(url.conninfo)
+    except psycopg.ProgrammingError as error:
+        raise ConfigurationError(f"The store's URL is not one that PostgreSQL understands: {error}.") from None
+    settings: dict[str, Any] = {**_CONNECTION, **given}
+    if url.prepare:
+        # Behind pgbouncer it would be refused.
+        settings.setdefault("options", f"-c statement_timeout={_STATEMENT_SECONDS}s")
+    return conninfo.make_conninfo(**settings)
