@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
+from attrs import evolve
+
 from sweepstake.codec import from_answer, to_tree
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.records import (
@@ -24,7 +26,6 @@ from sweepstake.domain.records import (
     NoJob,
     Page,
 )
-from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import InvalidInputError, UnhandledResponseError
 from sweepstake.ports import MAX_PAGE, Counts, ExperimentDraft, PutAnswer
 from sweepstake.remote.session import HttpSession, Reply
@@ -40,7 +41,7 @@ from sweepstake.wire.bodies import (
     PutExperiment,
     PutJob,
 )
-from sweepstake.wire.headers import ATTEMPT, IDEMPOTENCY_KEY, SUPERSEDED, guard_headers
+from sweepstake.wire.headers import ATTEMPT, IDEMPOTENCY_KEY, REASON, SUPERSEDED, guard_headers
 from sweepstake.wire.operations import OPERATIONS
 
 __all__ = ["RemoteQueue"]
@@ -151,9 +152,11 @@ class RemoteQueue:
         return _read(self._call("prune", name, job_id, key=key), JobRecord)
 
     def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
-        """See `Queue.offer`; why there is none is not told."""
+        """See `Queue.offer`."""
         reply = self._call("offer", name, key=key)
-        return NoJob(NoJobReason.EMPTY) if reply.status == 204 else _read(reply, JobRecord)
+        if reply.status != 204:
+            return _read(reply, JobRecord)
+        return _read(evolve(reply, tree={"reason": reply.headers.get(REASON)}), NoJob)
 
     def ping(self) -> None:
         """See `Queue.ping`."""

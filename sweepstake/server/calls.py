@@ -138,6 +138,6 @@ def document(record: JobRecord | ExperimentRecord, status: int = 200) -> Answer:
     return ok(to_tree(record), status, {ETAG: etag_header(record.etag)})
 
 
-def empty() -> Answer:
+def empty(headers: dict[str, str] | None = None) -> Answer:
     """Answer that it is done, or that there is nothing."""
-    return Answer(204, b"", {})
+    return Answer(204, b"", headers or {})

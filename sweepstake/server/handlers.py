@@ -29,7 +29,7 @@ from sweepstake.wire.bodies import (
     PutExperiment,
     PutJob,
 )
-from sweepstake.wire.headers import SUPERSEDED
+from sweepstake.wire.headers import REASON, SUPERSEDED
 
 __all__ = ["Handlers"]
 
@@ -81,7 +81,7 @@ class Handlers:
         """Show a ready job."""
         [name] = call.names
         offered = self._queue.offer(name, key=self._key(call))
-        return empty() if isinstance(offered, NoJob) else document(offered)
+        return empty({REASON: offered.reason}) if isinstance(offered, NoJob) else document(offered)
 
     # jobs
 

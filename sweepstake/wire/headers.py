@@ -16,6 +16,7 @@ __all__ = [
     "IDEMPOTENCY_KEY",
     "IF_MATCH",
     "IF_NONE_MATCH",
+    "REASON",
     "SUPERSEDED",
     "etag_header",
     "guard_headers",
@@ -31,6 +32,9 @@ IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 ATTEMPT: Final = "Sweepstake-Attempt"
 #: Answered `true` when a repeated PUT was made once, and somebody else has written since.
 SUPERSEDED: Final = "Sweepstake-Superseded"
+
+#: Why `nextjob/` has nothing to show.
+REASON: Final = "Sweepstake-Reason"
 
 _ETAG: Final = r'(?:W/)?"[!#-~]*"'
 #: What `If-Match` may say.

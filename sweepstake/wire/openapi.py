@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from sweepstake.wire.headers import ETAG, SUPERSEDED
+from sweepstake.domain.status import NoJobReason
+from sweepstake.wire.headers import ETAG, REASON, SUPERSEDED
 from sweepstake.wire.operations import OPERATIONS, Operation, Parameter
 from sweepstake.wire.problems import PROBLEM_TYPE
 from sweepstake.wire.schemas import SCHEMAS, Schema, ref
@@ -89,7 +91,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
         answer: dict[str, Any] = {"description": HTTPStatus(status).phrase}
         if schema is not None:
             answer["content"] = {"application/json": {"schema": ref(schema)}}
-            answer |= _headers(operation)
+        if headers := _headers(operation, has_body=schema is not None):
+            answer["headers"] = headers
         if operation.links:
             answer["links"] = {target: _link(target, sources) for target, sources in operation.links}
         responses[str(status)] = answer
@@ -101,20 +104,23 @@ def _responses(operation: Operation) -> dict[str, Any]:
     return responses
 
 
-def _headers(operation: Operation) -> dict[str, Any]:
-    if not operation.etag:
-        return {}
-    etag: dict[str, Any] = {"required": True, "schema": {"type": "string", "pattern": '^"[!#-~]*"$'}}
-    headers = {ETAG: etag | {"description": "The version of the document"}}
+def _headers(operation: Operation, *, has_body: bool) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if operation.etag and has_body:
+        etag = {"type": "string", "pattern": '^"[!#-~]*"$'}
+        headers[ETAG] = {"description": "The version of the document", "required": True, "schema": etag}
     if operation.name == "put_job":
         headers[SUPERSEDED] = {
             "description": "The write was made once, by an earlier call, and somebody else has written since",
             "schema": {"const": "true"},
         }
-    return {"headers": headers}
+    if operation.name == "offer" and not has_body:
+        reasons = {"enum": [reason.value for reason in NoJobReason]}
+        headers[REASON] = {"description": "Why there is none", "required": True, "schema": reasons}
+    return headers
 
 
-def _link(target: str, sources: dict[str, str] | Any) -> dict[str, Any]:
+def _link(target: str, sources: Mapping[str, str]) -> dict[str, Any]:
     made: dict[str, Any] = {
         "operationId": target,
         "parameters": {name: source for name, source in sources.items() if name != "body"},
