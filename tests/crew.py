@@ -23,9 +23,13 @@ def all_together(processes: int, do: Callable[..., Any], *arguments: Any, timeou
     """
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(processes)
-    with ProcessPoolExecutor(processes, context, initializer=_meeting.append, initargs=(barrier,)) as pool:
+    with ProcessPoolExecutor(processes, context, initializer=_meet_at, initargs=(barrier,)) as pool:
         futures = [pool.submit(_wait_and_do, do, number, arguments) for number in range(processes)]
         return [future.result(timeout) for future in futures]
+
+
+def _meet_at(barrier: multiprocessing.synchronize.Barrier) -> None:
+    _meeting.append(barrier)
 
 
 def _wait_and_do(do: Callable[..., Any], number: int, arguments: tuple[Any, ...]) -> Any:
