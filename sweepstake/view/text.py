@@ -87,11 +87,19 @@ def _column(values: Sequence[Any], *, align: bool) -> list[str]:
     texts = [cell(value) for value in values]
     if not (align and _is_numeric(values)):
         return texts
-    after = [len(text) - text.index(".") if "." in text else 0 for text in texts]
+    after = [_after_point(text) for text in texts]
     room = max(after, default=0)
     padded = [text + " " * (room - length) for text, length in zip(texts, after, strict=True)]
     width = max(map(len, padded), default=0)
     return [text.rjust(width) for text in padded]
+
+
+def _after_point(text: str) -> int:
+    """Return how many characters stand from the decimal point on, or behind the `e` of `1e-05`."""
+    for mark in ".e":
+        if mark in text:
+            return len(text) - text.rindex(mark)
+    return 0
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:

@@ -75,9 +75,9 @@ class Capture:
         self._trim = Trim(limit)
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes of output."""
+        """Take the next bytes of output; what comes after the end is dropped."""
         now = self._trim.feed(data)
-        if now:
+        if now and not self._file.closed:
             self._file.write(now)
 
     def __enter__(self) -> Self:

@@ -1,0 +1,5 @@
+"""The `sweepstake` command."""
+
+from sweepstake.cli.main import main
+
+__all__ = ["main"]

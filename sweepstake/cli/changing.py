@@ -1,0 +1,103 @@
+"""`sweepstake push` and `sweepstake rm`: jobs and experiments come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from sweepstake.cli.output import as_json, format_option, print_experiment, print_job
+from sweepstake.cli.pairs import PairsCommand, as_values
+from sweepstake.cli.target import Target, pass_target
+from sweepstake.domain.status import JobStatus
+
+__all__ = ["push", "rm"]
+
+Pairs = Sequence[tuple[str, str]]
+
+
+@click.command(cls=PairsCommand)
+@click.argument("experiment")
+@click.option(
+    "-p",
+    "--hyperparameters",
+    nargs=2,
+    multiple=True,
+    required=True,
+    metavar="NAME VALUE ...",
+    help="Hyperparameters as pairs; each value is JSON. For example: -p lr 0.01 layers 3 sizes '[512, 1024]'",
+)
+@click.option(
+    "-r",
+    "--results",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE ...",
+    help="Results as pairs; each value is JSON. For example: -r accuracy 0.9 losses '[0.9, 0.8]'",
+)
+@click.option(
+    "-s",
+    "--status",
+    type=click.Choice([status.value for status in JobStatus]),
+    default=JobStatus.QUEUED.value,
+    show_default=True,
+    help="Status of the job.",
+)
+@click.option("--priority", type=int, default=0, show_default=True, help="Higher is claimed first.")
+@click.option("--tag", "tags", multiple=True, help="A label of the job; may be given several times.")
+@click.option("--notes", default="", help="Free text.")
+@click.option("--id", "job_id", help="An id of your own.")
+@format_option
+@pass_target
+def push(
+    target: Target,
+    experiment: str,
+    hyperparameters: Pairs,
+    results: Pairs,
+    status: str,
+    priority: int,
+    tags: Sequence[str],
+    notes: str,
+    job_id: str | None,
+    format_: str,
+) -> None:
+    """Add a job to an experiment."""
+    inputs = as_values(hyperparameters, "hyperparameter")
+    outputs = as_values(results, "result")
+    job = (
+        target.database()
+        .get_experiment(experiment)
+        .add_job(inputs, status, outputs, job_id=job_id, priority=priority, tags=tags, notes=notes)
+    )
+    if format_ == "json":
+        as_json(job.record)
+    else:
+        print_job(job.record)
+
+
+@click.command()
+@click.argument("experiment")
+@click.argument("job", required=False)
+@click.option("-f", "--force", is_flag=True, help="Do not ask, and remove also what workers still hold.")
+@pass_target
+def rm(target: Target, experiment: str, job: str | None, force: bool) -> None:
+    """Remove an experiment with all its jobs, or one JOB."""
+    found = target.database().get_experiment(experiment)
+    if job is None:
+        assert found.record is not None
+        if not force:
+            print_experiment(found.record)
+            _confirm(experiment, f"{experiment} and all its jobs")
+        found.delete(force=force)
+    else:
+        doomed = found.get_job(job)
+        if not force:
+            print_job(doomed.record)
+            _confirm(job, job)
+        doomed.delete()
+
+
+def _confirm(name: str, what: str) -> None:
+    if not click.confirm(f"Are you sure you want to remove {what}?"):
+        click.echo(f"{name} was not removed.")
+        raise click.exceptions.Exit(0)

@@ -1,0 +1,151 @@
+"""`sweepstake demo`: a whole sweep in less than a minute."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.util import find_spec
+from multiprocessing.process import BaseProcess
+from typing import Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from sweepstake.cli.digits import SPACE, drain
+from sweepstake.cli.target import Target, pass_target
+from sweepstake.client import Database, Experiment, ManualSearch
+from sweepstake.errors import MissingExtraError, ResourceExistsError
+from sweepstake.search import Grid
+from sweepstake.view.table import HYPERPARAMETER, OWN, RESULT, job_table
+from sweepstake.view.text import boxed
+
+__all__ = ["demo"]
+
+_BEST: Final = 5
+#: Seconds between two looks at how far the workers are.
+_LOOK: Final = 0.2
+#: Seconds that a worker has to give its job back when the demo is interrupted.
+_END: Final = 10.0
+
+
+@click.command()
+@click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, help="Worker processes.")
+@click.option("--name", help="The experiment's name; by default a fresh one.")
+@pass_target
+def demo(target: Target, workers: int, name: str | None) -> None:
+    """Tune a classifier: queue a sweep, run it with worker processes, show the best jobs.
+
+    Support vector classifiers learn to read scikit-learn's handwritten digits. It takes less than a minute.
+    """
+    if find_spec("sklearn") is None:
+        raise MissingExtraError("the demo trains with scikit-learn; install it with: pip install 'sweepstake[demo]'")
+    config = target.config()
+    experiment = _new_experiment(target.database(), name)
+    grid = Grid(SPACE)
+    experiment.add_jobs((grid.point(i) for i in range(grid.size)), progress=False)
+    click.echo(f"Queued {grid.size} jobs in experiment {experiment.name}; {workers} worker processes run them.")
+    context = multiprocessing.get_context("spawn")
+    processes = [
+        context.Process(target=drain, args=(config.url, config.token, experiment.name), name=f"worker {number}")
+        for number in range(1, workers + 1)
+    ]
+    with _all_ended(processes):
+        _watch(experiment, processes, grid.size)
+    _conclude(experiment, grid.size, target)
+
+
+def _new_experiment(database: Database, name: str | None) -> Experiment:
+    if name is not None:
+        return database.add_experiment(ManualSearch(name, objective="accuracy"))
+    base = f"digits-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+    for number in range(1, 100):
+        try:
+            return database.add_experiment(
+                ManualSearch(base if number == 1 else f"{base}-{number}", objective="accuracy")
+            )
+        except ResourceExistsError:  # another demo began in the same second
+            continue
+    raise ResourceExistsError(f"all names from {base} on are taken; choose one with --name")
+
+
+@contextmanager
+def _all_ended(processes: Sequence[BaseProcess]) -> Iterator[None]:
+    """Start the processes, and see to it that they have ended behind the block, however it is left."""
+    try:
+        for process in processes:
+            process.start()
+        yield
+    finally:
+        for process in processes:
+            if process.is_alive():
+                process.terminate()
+        until = time.monotonic() + _END
+        for process in processes:
+            if process.pid is not None:
+                process.join(max(until - time.monotonic(), 0.1))
+
+
+def _watch(experiment: Experiment, processes: Sequence[BaseProcess], total: int) -> None:
+    """Show how many jobs have ended, until all worker processes have."""
+    bar = Progress(
+        TextColumn("Training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[running]} running"),
+        console=Console(file=sys.stderr),
+    )
+    with bar:
+        task = bar.add_task("Training", total=total, running=0)
+        while any(process.is_alive() for process in processes):
+            counts = experiment.counts()
+            ended = counts.done + counts.crashed + counts.pruned
+            bar.update(task, completed=ended, running=counts.running)
+            next(process for process in processes if process.is_alive() or process is processes[-1]).join(_LOOK)
+        counts = experiment.counts()
+        bar.update(task, completed=counts.done + counts.crashed + counts.pruned, running=counts.running)
+
+
+def _conclude(experiment: Experiment, total: int, target: Target) -> None:
+    best = experiment.top(_BEST)
+    if best:
+        click.echo(f"\nThe best {len(best)} of {total} jobs:\n")
+        click.echo(boxed(job_table(job.record for job in best).of_categories(OWN, HYPERPARAMETER, RESULT)))
+    done = experiment.counts().done
+    if done < total:
+        raise click.ClickException(
+            f"{total - done} of {total} jobs are not DONE; see: {_command(target, 'list', experiment.name, '-t')}"
+        )
+    click.echo(
+        f"""
+Look further:
+  {_command(target, "list", experiment.name, "-t", "-s", "accuracy", "-d")}
+  {_command(target, "show", experiment.name, best[0].job_id)}
+  {_command(target, "list")}
+or in Python:
+  import sweepstake
+  exp = sweepstake.connect({_url_argument(target)}).get_experiment({experiment.name!r})
+  exp.best_job().hyperparameters
+  exp.to_frame().sort_values("accuracy")"""
+    )
+
+
+def _command(target: Target, *words: str) -> str:
+    options = []
+    if target.url is not None:
+        options += ["--url", target.url]
+    if target.config_path is not None:
+        options += ["--config", str(target.config_path)]
+    return shlex.join(["sweepstake", *options, *words])
+
+
+def _url_argument(target: Target) -> str:
+    if target.url is not None:
+        return repr(target.url)
+    return "" if target.config_path is None else f"config={str(target.config_path)!r}"

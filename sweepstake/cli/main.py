@@ -1,0 +1,97 @@
+"""The command's front door: its verbs, and what becomes of errors."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+
+from sweepstake.cli.adding import add
+from sweepstake.cli.changing import push, rm
+from sweepstake.cli.demo import demo
+from sweepstake.cli.listing import list_, workers
+from sweepstake.cli.running import run
+from sweepstake.cli.serving import serve
+from sweepstake.cli.showing import show
+from sweepstake.cli.target import Target
+from sweepstake.cli.tokens import gen_token
+from sweepstake.cli.users import user
+from sweepstake.errors import SweepstakeError
+from sweepstake.view.text import printable
+
+__all__ = ["app", "main", "run_app"]
+
+#: Exit codes of shells for a command that SIGINT or SIGPIPE ended.
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+def _version() -> str:
+    try:
+        return version("sweepstake")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog='Completion of commands in your shell: eval "$(_SWEEPSTAKE_COMPLETE=bash_source sweepstake)", or '
+    "zsh_source or fish_source.",
+)
+@click.option("--url", metavar="URL", help="The store: sqlite:///PATH, postgresql://..., or http(s)://... of a server.")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The configuration file, instead of the user's config.toml.",
+)
+@click.version_option(_version(), prog_name="sweepstake")
+@click.pass_context
+def app(context: click.Context, url: str | None, config: Path | None) -> None:
+    """Queue hyperparameter sweeps, run their jobs, and look at the results.
+
+    The store is that of --url, of SWEEPSTAKE_URL, of the configuration file, or a file in your data folder.
+    SWEEPSTAKE_TOKEN holds the API token for a server.
+    """
+    context.obj = Target(url=url, config=config)
+    context.call_on_close(context.obj.close)
+
+
+for _command in (add, list_, show, push, rm, run, workers, gen_token, serve, user, demo):
+    app.add_command(_command)
+
+
+def main() -> None:
+    """Run the command that the process was started with, and exit."""
+    sys.exit(run_app(sys.argv[1:]))
+
+
+def run_app(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code: 0, 1 for our own errors, 2 for wrong usage, 130 for Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = app.main(args=list(arguments), prog_name="sweepstake", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Aborted.", err=True)
+        return _INTERRUPTED
+    except SweepstakeError as error:
+        click.echo(f"Error: {_line(error)}", err=True)
+        return 1
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    return code if isinstance(code, int) else 0
+
+
+def _line(error: SweepstakeError) -> str:
+    return printable(" ".join(str(error).split("\n")))

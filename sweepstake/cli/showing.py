@@ -1,0 +1,119 @@
+"""`sweepstake show`: one experiment or job, with its attempts and their output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import attrs
+import click
+
+from sweepstake.cli.output import as_json, format_option, print_experiment
+from sweepstake.cli.target import Target, pass_target
+from sweepstake.client import Experiment
+from sweepstake.domain.records import AttemptRecord, JobRecord
+from sweepstake.domain.settings import Settings
+from sweepstake.view.table import job_table
+from sweepstake.view.text import cell, paragraphs, printable
+from sweepstake.worker.attempt import output_path
+
+__all__ = ["show"]
+
+#: Lines of captured output that are shown unless all are asked for.
+_LINES: Final = 50
+_TIMES: Final = {"not_before", "created_at", "started_at", "ended_at"}
+
+
+@click.command()
+@click.argument("experiment")
+@click.argument("job", required=False)
+@click.option("--attempt", type=int, help="Show the output of this attempt, instead of the latest.")
+@click.option("--full", is_flag=True, help=f"Show all of the output, not only its last {_LINES} lines.")
+@format_option
+@pass_target
+def show(target: Target, experiment: str, job: str | None, attempt: int | None, full: bool, format_: str) -> None:
+    """Show an experiment with its jobs counted, or one JOB with its attempts.
+
+    The output of a command that `sweepstake run` ran on this machine is shown as well.
+    """
+    found = target.database().get_experiment(experiment)
+    if job is None:
+        _show_experiment(found, format_)
+        return
+    shown = found.get_job(job)
+    attempts = shown.attempts()
+    state = target.config().state
+    if format_ == "json":
+        outputs = {a.number: str(p) for a in attempts if (p := _path(state, shown.record, a.number)).exists()}
+        as_json({"job": shown.record, "attempts": attempts, "outputs": outputs})
+        return
+    click.echo(_paragraph(shown.record))
+    for one in attempts:
+        click.echo("\n" + _describe(one))
+    wanted = attempt if attempt is not None else max((one.number for one in attempts), default=0)
+    _show_output(_path(state, shown.record, wanted), wanted, asked=attempt is not None, full=full)
+
+
+def _show_experiment(experiment: Experiment, format_: str) -> None:
+    counts = experiment.counts()
+    if format_ == "json":
+        as_json({"experiment": experiment.record, "counts": counts})
+        return
+    assert experiment.record is not None
+    print_experiment(experiment.record)
+    for field in attrs.fields(Settings):
+        value = getattr(experiment.settings, field.name)
+        if value != getattr(_DEFAULTS, field.name):
+            click.echo(f"{field.name}: {cell(list(value) if isinstance(value, tuple) else value)}")
+    jobs = ", ".join(f"{count} {state}" for state, count in attrs.asdict(counts).items() if count)
+    click.echo(f"jobs: {jobs or 'none'}")
+
+
+_DEFAULTS: Final = Settings()
+
+
+def _paragraph(record: JobRecord) -> str:
+    table = job_table([record])
+    rows = tuple(
+        tuple(
+            _when(value) if column.name in _TIMES and column.category == "queueing" else value
+            for value, column in zip(row, table.columns, strict=True)
+        )
+        for row in table.rows
+    )
+    return paragraphs(attrs.evolve(table, rows=rows))
+
+
+def _describe(attempt: AttemptRecord) -> str:
+    ended = "still running" if attempt.outcome is None else f"{attempt.outcome.value} at {_when(attempt.ended_at)}"
+    lines = [f"attempt {attempt.number}: by {printable(attempt.worker)}, from {_when(attempt.started_at)}, {ended}"]
+    lines += [f"  {printable(line)}" for line in attempt.reason.splitlines()]
+    if attempt.late_results is not None:
+        lines.append(f"  late results: {attempt.late_results.text}")
+    return "\n".join(lines)
+
+
+def _path(state: Path, record: JobRecord, attempt: int) -> Path:
+    return output_path(state, record.experiment, record.id, attempt)
+
+
+def _show_output(path: Path, attempt: int, *, asked: bool, full: bool) -> None:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        if asked:
+            raise click.ClickException(f"no output of attempt {attempt} is kept on this machine ({path})") from None
+        return
+    lines: Sequence[bytes] = content.splitlines(keepends=True)
+    hidden = 0 if full else max(len(lines) - _LINES, 0)
+    left_out = f", without its first {hidden} lines (--full shows them)" if hidden else ""
+    click.echo(f"\noutput of attempt {attempt}, {path}{left_out}:")
+    sys.stdout.flush()
+    sys.stdout.buffer.write(b"".join(lines[hidden:]))
+
+
+def _when(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds")

@@ -1,0 +1,215 @@
+"""One attempt at a job: its command is run, and what it did becomes a report."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from sweepstake.domain.names import file_name
+from sweepstake.domain.records import Claim, Finish
+from sweepstake.domain.status import Outcome
+from sweepstake.errors import InvalidInputError
+from sweepstake.values import JsonObject
+from sweepstake.worker.capture import Capture
+from sweepstake.worker.expansion import expand, variables
+from sweepstake.worker.judgement import Ending, Verdict, judge
+from sweepstake.worker.process import Process
+from sweepstake.worker.pulse import Pulse
+from sweepstake.worker.results import BlockReader, read_file
+from sweepstake.worker.terminal import Lines, Terminal
+
+__all__ = ["Attempt", "Plan", "output_path"]
+
+#: Bytes of a command's output that go into the reason of a crash.
+_LAST_WORDS: Final = 2000
+
+
+@frozen(kw_only=True)
+class Plan:
+    """How commands are run.
+
+    Attributes:
+        command: the arguments, with their escapes.
+        state: the folder in which output is kept.
+        allow_empty: whether a command may succeed without results.
+        grace: seconds between asking a command to end and killing it.
+        terminal: where output is passed through to.
+    """
+
+    command: tuple[str, ...]
+    state: Path
+    allow_empty: bool
+    grace: float
+    terminal: Terminal
+
+
+def output_path(state: Path, experiment: str, job_id: str, attempt: int) -> Path:
+    """Return the file in which an attempt's output is kept on the machine that ran it."""
+    return state / "output" / file_name(experiment) / file_name(job_id) / f"{attempt}.log"
+
+
+class Attempt:
+    """A claimed job, and the command that runs for it."""
+
+    def __init__(self, claim: Claim, plan: Plan, pulse: Pulse, checkpoints: Path) -> None:
+        self._claim = claim
+        self._plan = plan
+        self._pulse = pulse
+        self._checkpoints = checkpoints
+        self._lock = threading.Lock()
+        self._process: Process | None = None
+        self._stopped = False
+        self._timed_out = False
+
+    def run(self) -> Finish:
+        """Run the command to its end, and return what to report."""
+        job = self._claim.job
+        path = output_path(self._plan.state, job.experiment, job.id, job.attempt)
+        with Capture(path) as capture, tempfile.TemporaryDirectory(prefix="sweepstake-") as folder:
+            output = _Output(capture, self._plan.terminal)
+            results_path = Path(folder) / "results.json"
+            try:
+                process = self._start(results_path, output)
+            except InvalidInputError as error:
+                return self._report(Verdict(Outcome.CRASHED, str(error)))
+            except OSError as error:
+                command = self._plan.command[0]
+                return self._report(Verdict(Outcome.CRASHED, f"{command!r} cannot be started: {error.strerror}"))
+            return self._conclude(process, results_path, output)
+
+    def stop(self) -> None:
+        """Ask the command to end, and kill it after the grace time; called from another thread."""
+        with self._lock:
+            self._stopped = True
+            if self._process is not None:
+                self._process.end(self._plan.grace)
+
+    def kill(self) -> None:
+        """Kill the command; called from another thread."""
+        with self._lock:
+            self._stopped = True
+            if self._process is not None:
+                self._process.kill()
+
+    def _start(self, results_path: Path, output: _Output) -> Process:
+        job = self._claim.job
+        hyperparameters = job.hyperparameters.decode()
+        arguments = expand(self._plan.command, job.experiment, job.id, hyperparameters)
+        environment = {
+            **os.environ,
+            **variables(job.experiment, job.id, job.attempt, hyperparameters),
+            "SWEEPSTAKE_RESULTS_PATH": str(results_path),
+            "SWEEPSTAKE_CHECKPOINT_DIR": str(self._checkpoints),
+        }
+        environment.pop("SWEEPSTAKE_DEADLINE", None)
+        if self._claim.timeout is not None:
+            environment["SWEEPSTAKE_DEADLINE"] = f"{time.time() + self._claim.timeout:.3f}"
+        self._checkpoints.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            process = Process(arguments, environment, output.out, output.err)
+            self._process = process
+            self._pulse.hold(self._claim.key, self._claim.lease, process.group)
+            if self._stopped:
+                process.end(self._plan.grace)
+        return process
+
+    def _conclude(self, process: Process, results_path: Path, output: _Output) -> Finish:
+        limit = self._limit(process)
+        try:
+            code = process.wait()
+        finally:
+            if limit is not None:
+                limit.cancel()
+            signal = self._pulse.drop(self._claim.key)
+            output.end()
+        stored = self._claim.job.results
+        results, problem = _results(stored, output.block, results_path)
+        ending = Ending(
+            code=code,
+            stopped=self._stopped,
+            timeout=self._claim.timeout if self._timed_out else None,
+            signal=signal,
+            reported=results is not stored,
+            problem=problem,
+            last_words=output.last_words(),
+        )
+        return self._report(judge(ending, allow_empty=self._plan.allow_empty), results)
+
+    def _limit(self, process: Process) -> threading.Timer | None:
+        """Start the timer that ends the command when its time is over."""
+        if self._claim.timeout is None:
+            return None
+
+        def over() -> None:
+            self._timed_out = True
+            process.end(self._plan.grace)
+
+        timer = threading.Timer(self._claim.timeout, over)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _report(self, verdict: Verdict, results: JsonObject | None = None) -> Finish:
+        results = self._claim.job.results if results is None else results
+        return Finish(attempt=self._claim.key, outcome=verdict.outcome, results=results, reason=verdict.reason)
+
+
+class _Output:
+    """Where a command's output goes: to the terminal, the file, and the reader of results."""
+
+    def __init__(self, capture: Capture, terminal: Terminal) -> None:
+        self.block = BlockReader()
+        self._capture = capture
+        self._terminal = terminal
+        self._lock = threading.Lock()
+        self._last = b""
+        self._lines = {1: Lines(), 2: Lines()} if terminal.whole_lines else None
+
+    def out(self, data: bytes) -> None:
+        """Take standard output."""
+        self.block.feed(data)
+        self._take(1, data)
+
+    def err(self, data: bytes) -> None:
+        """Take standard error."""
+        self._take(2, data)
+
+    def end(self) -> None:
+        """Pass on what a last line without a line break holds."""
+        for stream, lines in (self._lines or {}).items():
+            self._terminal.write(stream, lines.rest())
+
+    def last_words(self) -> str:
+        """Return the end of the output as text that a store can keep."""
+        text = self._last.decode("utf-8", "replace").replace("\0", "\\0")
+        return text if len(self._last) < _LAST_WORDS else f"... {text}"
+
+    def _take(self, stream: int, data: bytes) -> None:
+        with self._lock:
+            self._capture.write(data)
+            self._last = (self._last + data)[-_LAST_WORDS:]
+        self._terminal.write(stream, data if self._lines is None else self._lines[stream].feed(data))
+
+
+def _results(stored: JsonObject, block: BlockReader, path: Path) -> tuple[JsonObject, str]:
+    """Return the results to record, and what is wrong with those that were reported.
+
+    What the job had from the start, such as a child's from its parent, stands unless the block says otherwise, and
+    that unless the file does.
+    """
+    results = stored
+    problems: list[str] = []
+    for source in (block.results, lambda: read_file(path)):
+        try:
+            found = source()
+            if found:
+                results = JsonObject.of({**results.decode(), **found}, "results")
+        except InvalidInputError as error:
+            problems.append(str(error))
+    return results, "; ".join(problems)

@@ -1,0 +1,103 @@
+"""The process that renews the leases of `sweepstake run`: ``python -m sweepstake.worker.heart``.
+
+It reads one JSON object per line: first ``{"url", "token", "grace"}``, then ``{"hold", "lease", "group"}`` for each
+attempt that begins and ``{"drop"}`` for each that ends. When the queue says that an attempt should stop, it ends the
+command's process group and writes ``{"attempt", "signal"}``. When its input ends while attempts are held, their
+worker has died: their commands are ended as well, because somebody else will run those jobs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import IO, Any
+
+from sweepstake.client import Heart
+from sweepstake.clock import SystemClock
+from sweepstake.config import read_config
+from sweepstake.connection import open_queue
+from sweepstake.domain.status import Signal
+from sweepstake.retrying import RetryingQueue
+from sweepstake.worker.process import end_group
+
+__all__ = ["main", "serve"]
+
+
+class _Held:
+    """An attempt whose command runs elsewhere."""
+
+    def __init__(self, attempt: str, group: int, grace: float, answers: IO[str]) -> None:
+        self._attempt = attempt
+        self._group = group
+        self._grace = grace
+        self._answers = answers
+        self._killer: threading.Timer | None = None
+
+    def receive(self, sign: Signal) -> None:
+        """End the command when the queue says that the attempt should stop or is over."""
+        if sign is Signal.CONTINUE:
+            return
+        with suppress(OSError):  # the worker is gone; its command is ended all the same
+            self._answers.write(json.dumps({"attempt": self._attempt, "signal": sign.value}) + "\n")
+            self._answers.flush()
+        self.end()
+
+    def end(self) -> None:
+        """Ask the command's process group to end, and kill it after the grace time."""
+        end_group(self._group, signal.SIGTERM)
+        if self._killer is None:
+            self._killer = threading.Timer(self._grace, self.kill)
+            self._killer.daemon = True
+            self._killer.start()
+
+    def kill(self) -> None:
+        """Kill the command's process group."""
+        end_group(self._group, signal.SIGKILL)
+
+    def forget(self) -> None:
+        """Leave the process group alone from now on: the command has ended."""
+        if self._killer is not None:
+            self._killer.cancel()
+
+
+def serve(heart: Heart, lines: Iterable[str], answers: IO[str], grace: float) -> None:
+    """Hold and drop attempts as the lines say; at their end, end the commands of those still held."""
+    held: dict[str, _Held] = {}
+    for line in lines:
+        message: dict[str, Any] = json.loads(line)
+        if "hold" in message:
+            attempt = message["hold"]
+            held[attempt] = _Held(attempt, message["group"], grace, answers)
+            heart.add(attempt, message["lease"], held[attempt])
+        elif message["drop"] in held:
+            heart.remove(message["drop"])
+            held.pop(message["drop"]).forget()
+    for orphan in held.values():
+        orphan.end()
+    if held:
+        time.sleep(grace)
+    for orphan in held.values():
+        orphan.kill()
+
+
+def main() -> None:
+    """Renew leases until standard input ends."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the worker is told as well, and closes our input when it is done
+    settings = json.loads(sys.stdin.readline())
+    clock = SystemClock()
+    config = read_config(settings["url"], settings["token"])
+    queue = RetryingQueue(open_queue(config), clock, os.urandom, time.sleep)
+    heart = Heart(queue, clock)
+    serve(heart, sys.stdin, sys.stdout, settings["grace"])
+    os._exit(0)  # nothing to close: leases are held by name, and a beat under way may be waiting for the network
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""How the end of a command becomes the outcome of its attempt."""
+
+from __future__ import annotations
+
+import signal
+from typing import Final
+
+from attrs import frozen
+
+from sweepstake.domain.status import Outcome, Signal
+from sweepstake.worker.results import BEGIN, END
+
+__all__ = ["GIVE_BACK", "Ending", "Verdict", "judge"]
+
+#: The exit code by which a command gives its job back to the queue (EX_TEMPFAIL of sysexits.h).
+GIVE_BACK: Final = 75
+_NO_RESULTS: Final = (
+    f"exit code 0, but no results: print a block between {BEGIN} and {END}, write the file SWEEPSTAKE_RESULTS_PATH, "
+    "or run with --allow-empty-results"
+)
+
+
+@frozen(kw_only=True)
+class Ending:
+    """What is known when a command has ended.
+
+    Attributes:
+        code: its exit code; -n when signal n ended it.
+        stopped: whether this worker was told to stop, and ended it.
+        timeout: the seconds it was allowed, if it was ended because they were over.
+        signal: what the queue said of its job while it ran.
+        reported: whether it reported any results.
+        problem: what is wrong with the results it reported.
+        last_words: the end of its output.
+    """
+
+    code: int
+    stopped: bool = False
+    timeout: float | None = None
+    signal: Signal = Signal.CONTINUE
+    reported: bool = False
+    problem: str = ""
+    last_words: str = ""
+
+
+@frozen
+class Verdict:
+    """The outcome to record, and the reason for people to read."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+def judge(ending: Ending, *, allow_empty: bool) -> Verdict:
+    """Return the outcome of an attempt: 0 is done, 75 gives the job back, everything else is a crash.
+
+    Args:
+        ending: how the command ended.
+        allow_empty: whether a command may succeed without any results.
+    """
+    if ending.signal is Signal.PRUNE:
+        return Verdict(Outcome.PRUNED, "pruned while it ran")
+    if ending.timeout is not None:
+        return _crash(f"ran longer than its timeout of {ending.timeout:g} s", ending)
+    if ending.code == GIVE_BACK:
+        return Verdict(Outcome.RELEASED, f"exit code {GIVE_BACK}: it gave the job back")
+    missing = not (ending.reported or ending.problem)
+    if ending.stopped and (ending.code != 0 or missing):
+        return Verdict(Outcome.PREEMPTED, "the worker was told to stop")
+    if ending.code != 0:
+        return _crash(describe(ending.code), ending)
+    if ending.problem or (missing and not allow_empty):
+        return _crash(ending.problem or _NO_RESULTS, ending)
+    return Verdict(Outcome.DONE)
+
+
+def describe(code: int) -> str:
+    """Say what an exit code means; shells report a command that signal n killed as 128 + n."""
+    if code < 0:
+        return f"killed by {_name(-code)}"
+    if code > 128 and _name(code - 128).startswith("SIG"):
+        return f"exit code {code} ({_name(code - 128)})"
+    return f"exit code {code}"
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _crash(reason: str, ending: Ending) -> Verdict:
+    return Verdict(Outcome.CRASHED, f"{reason}\n{ending.last_words}".strip())

@@ -1,0 +1,105 @@
+"""A command that runs in a process group of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, Final
+
+__all__ = ["Process", "end_group"]
+
+#: Seconds that output may keep coming after the command itself has ended.
+_AFTERMATH: Final = 2.0
+_CHUNK: Final = 64 * 1024
+
+Sink = Callable[[bytes], None]
+
+
+class Process:
+    """A running command: its output goes to sinks, its whole process group can be ended.
+
+    Args:
+        arguments: the command.
+        environment: all of its environment variables.
+        out: takes its standard output, on a thread of its own.
+        err: takes its standard error, on a thread of its own.
+
+    Raises:
+        OSError: it cannot be started.
+        ValueError: an argument or variable holds a NUL character.
+    """
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], out: Sink, err: Sink) -> None:
+        self._process = subprocess.Popen(
+            arguments,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            process_group=0,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._lock = threading.Lock()
+        self._over = False
+        self._killer: threading.Timer | None = None
+        self._pumps = [_pump(self._process.stdout, out), _pump(self._process.stderr, err)]
+
+    @property
+    def group(self) -> int:
+        """Id of the process group."""
+        return self._process.pid
+
+    def wait(self) -> int:
+        """Wait for the command and for its output, and end what it left behind; return its exit code."""
+        code = self._process.wait()
+        with self._lock:
+            self._over = True
+            if self._killer is not None:
+                self._killer.cancel()
+        for pump in self._pumps:
+            pump.join(_AFTERMATH)
+        end_group(self.group, signal.SIGKILL)
+        for pump in self._pumps:
+            pump.join(_AFTERMATH)
+        return code
+
+    def end(self, grace: float) -> None:
+        """Ask the process group to end (SIGTERM), and kill it if it has not after `grace` seconds."""
+        with self._lock:
+            if self._over:
+                return
+            end_group(self.group, signal.SIGTERM)
+            if self._killer is None:
+                self._killer = threading.Timer(grace, self.kill)
+                self._killer.daemon = True
+                self._killer.start()
+
+    def kill(self) -> None:
+        """Kill the process group at once."""
+        with self._lock:
+            if not self._over:
+                end_group(self.group, signal.SIGKILL)
+
+
+def end_group(group: int, number: signal.Signals) -> None:
+    """Send a signal to a process group, which may be gone already."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of which only zombies are left
+        return
+
+
+def _pump(stream: IO[bytes], sink: Sink) -> threading.Thread:
+    def run() -> None:
+        with stream:
+            while data := os.read(stream.fileno(), _CHUNK):
+                sink(data)
+
+    thread = threading.Thread(target=run, name="sweepstake-output", daemon=True)
+    thread.start()
+    return thread

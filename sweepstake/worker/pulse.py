@@ -1,0 +1,123 @@
+"""A worker's side of its heartbeat process."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from sweepstake.config import Config
+from sweepstake.domain.status import Signal
+
+__all__ = ["Pulse"]
+
+#: Runs the module in isolation from the folder that the worker stands in, whose files may be named like Python's own.
+_START: Final = """
+import runpy, sys
+sys.path.append(sys.argv.pop(1))
+runpy.run_module("sweepstake.worker.heart", run_name="__main__")
+"""
+_ROOT: Final = str(Path(__file__).resolve().parents[2])
+#: Seconds within which the heartbeat process ends once its work is over.
+_END: Final = 5.0
+
+_logger = logging.getLogger(__name__)
+
+
+class Pulse:
+    """Renews leases from a process of its own, which nothing that this process does can hold up.
+
+    Should the process die, it is started again and told what is held.
+
+    Args:
+        config: where the leases are.
+        grace: seconds that a command has to end by itself when the queue says so.
+    """
+
+    def __init__(self, config: Config, grace: float) -> None:
+        self._settings = {"url": config.url, "token": config.token, "grace": grace}
+        self._lock = threading.Lock()
+        self._held: dict[str, dict[str, Any]] = {}
+        self._signals: dict[str, Signal] = {}
+        self._closing = False
+        self._process = self._start()
+
+    def hold(self, attempt: str, lease: float, group: int) -> None:
+        """Renew the lease of an attempt whose command is this process group."""
+        message = {"hold": attempt, "lease": lease, "group": group}
+        with self._lock:
+            self._held[attempt] = message
+            self._send(message)
+
+    def drop(self, attempt: str) -> Signal:
+        """Stop renewing a lease; return what the queue said of the attempt meanwhile."""
+        with self._lock:
+            self._held.pop(attempt, None)
+            self._send({"drop": attempt})
+            return self._signals.pop(attempt, Signal.CONTINUE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the process."""
+        with self._lock:
+            self._closing = True
+            process = self._process
+            with suppress(OSError):
+                self._input(process).close()
+        try:
+            process.wait(_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _start(self) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _START, _ROOT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+        )
+        self._input(process).write(json.dumps(self._settings) + "\n")
+        for message in self._held.values():
+            self._input(process).write(json.dumps(message) + "\n")
+        self._input(process).flush()
+        threading.Thread(target=self._listen, args=(process,), name="sweepstake-pulse", daemon=True).start()
+        return process
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        with process.stdout as lines:
+            for line in lines:
+                answer = json.loads(line)
+                with self._lock:
+                    if answer["attempt"] in self._held:
+                        self._signals[answer["attempt"]] = Signal(answer["signal"])
+        with self._lock:
+            if self._closing:
+                return
+            code = process.wait()
+            _logger.warning("The heartbeat process ended (exit code %d); starting another.", code)
+            with suppress(OSError):
+                self._input(process).close()
+            self._process = self._start()
+
+    def _send(self, message: dict[str, Any]) -> None:
+        with suppress(OSError):  # it has died: the next process is told by `_start`
+            self._input(self._process).write(json.dumps(message) + "\n")
+            self._input(self._process).flush()
+
+    @staticmethod
+    def _input(process: subprocess.Popen[str]) -> Any:
+        assert process.stdin is not None
+        return process.stdin

@@ -1,0 +1,59 @@
+"""The commands' output, passed through to ours."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import IO, Final
+
+__all__ = ["Lines", "Terminal"]
+
+#: Bytes after which an unfinished line is passed on as it is.
+_LONG: Final = 64 * 1024
+
+
+class Terminal:
+    """Writes what several threads hand it; when nobody reads any more, the jobs go on in silence.
+
+    Args:
+        streams: where standard output (1) and standard error (2) go.
+        whole_lines: pass on only whole lines, because several commands write at once.
+    """
+
+    def __init__(self, streams: Mapping[int, IO[bytes]], *, whole_lines: bool) -> None:
+        self.whole_lines = whole_lines
+        self._streams = dict(streams)
+        self._lock = threading.Lock()
+
+    def write(self, stream: int, data: bytes) -> None:
+        """Write bytes to a stream at once."""
+        with self._lock:
+            file = self._streams.get(stream)
+            if file is None or not data:
+                return
+            try:
+                file.write(data)
+                file.flush()
+            except (OSError, ValueError):  # closed by the reader, or at our own end
+                del self._streams[stream]
+
+
+class Lines:
+    """Cuts one command's stream behind its last line break."""
+
+    def __init__(self) -> None:
+        self._pending = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes and return those that may be written: whole lines, or a very long part of one."""
+        data = self._pending + data
+        end = data.rfind(b"\n") + 1
+        if len(data) - end > _LONG:
+            end = len(data)
+        self._pending = data[end:]
+        return data[:end]
+
+    def rest(self) -> bytes:
+        """Return the unfinished last line, ended."""
+        pending, self._pending = self._pending, b""
+        return pending + b"\n" if pending else b""
