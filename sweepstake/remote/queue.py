@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from attrs import evolve
 
 from sweepstake.codec import from_answer, to_tree
+from sweepstake.domain.names import check_name
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.records import (
     UNGUARDED,
@@ -48,6 +49,7 @@ __all__ = ["RemoteQueue"]
 
 T = TypeVar("T")
 
+_PATH_WORDS: Final = ("name", "id")
 _encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"), check_circular=False).encode
 
 
@@ -178,7 +180,7 @@ class RemoteQueue:
     ) -> Reply:
         """Build the request of an operation and send it."""
         called = OPERATIONS[operation]
-        path = called.url(*names)
+        path = called.url(*map(check_name, names, _PATH_WORDS))
         if query:
             path += "?" + urlencode(query)
         complete = {**guard_headers(guard), **(headers or {})}

@@ -220,7 +220,7 @@ def _query(call: Call) -> JobQuery:
     try:
         return JobQuery(
             status=_statuses(call.query.get("status", ())),
-            tag=None if tag is None else check_name(tag, "tag"),
+            tag=check_name(tag, "tag") if tag else tag,
             where=tuple(Condition.parse(text) for text in call.query.get("where", ())),
             order=None if order is None else Order.parse(order),
         )

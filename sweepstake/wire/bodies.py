@@ -54,7 +54,6 @@ MAX_BEATS: Final = 1000
 MAX_SECRET: Final = 4096
 #: How an attempt's holder may say that it ended.
 REPORTS: Final = (Outcome.DONE, Outcome.CRASHED, Outcome.PRUNED, Outcome.RELEASED, Outcome.PREEMPTED)
-_MAX_REASON: Final = 64 * 1024
 
 Check = Callable[[Any, Any, Any], None]
 
@@ -96,13 +95,6 @@ def _are_keys(_: object, attribute: Any, value: tuple[str, ...]) -> None:
 def _is_report(_: object, attribute: Any, value: Outcome) -> None:
     if value not in REPORTS:
         raise InvalidInputError.at(attribute.name, f"must be one of {', '.join(REPORTS)}")
-
-
-def _clean(text: object) -> str:
-    """Keep the end of a reason as text that every store can hold: results must not be lost for a traceback's bytes."""
-    if not isinstance(text, str):
-        raise InvalidInputError.at("reason", "must be text")
-    return text[-_MAX_REASON:].replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 @frozen(kw_only=True)
@@ -207,7 +199,7 @@ class FinishRequest:
     outcome: Outcome = field(validator=_is_report)
     results: JsonObject = EMPTY
     hyperparameters: JsonObject | None = None
-    reason: str = field(default="", converter=_clean)
+    reason: str = ""
     claim: str | None = field(default=None, validator=optional(_is_key))
     worker: str = field(default="", validator=_is_worker)
     repeat: bool = False

@@ -130,7 +130,7 @@ _FILTERS: Final = (
         description="Only jobs of these statuses",
         many=True,
     ),
-    Parameter(name="tag", schema=ref("Name"), description="Only jobs that have this tag"),
+    Parameter(name="tag", schema={"anyOf": [{"const": ""}, ref("Name")]}, description="Only jobs that have this tag"),
     Parameter(
         name="where",
         schema={"type": "string", "pattern": r"^[^<>=!]+(!=|[<>=])[\s\S]*$"},
