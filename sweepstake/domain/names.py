@@ -35,7 +35,7 @@ def check_name(name: object, path: str) -> str:
         raise InvalidInputError.at(path, "must not be '.' or '..', which URLs drop")
     if not name.isprintable():  # fast path: printable text has no control characters
         _refuse_control_characters(name, path, allowed="")
-    return str(name)
+    return str.__str__(name)  # of an enum of texts its text, not what it calls itself
 
 
 def check_tags(tags: Iterable[object], path: str = "tags") -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def check_notes(notes: object, path: str = "notes") -> str:
     if len(notes) > MAX_NOTES:
         raise InvalidInputError.at(path, f"must have at most {MAX_NOTES:,} characters, has {len(notes):,}")
     _refuse_control_characters(notes, path, allowed="\n\r\t")
-    return notes
+    return str.__str__(notes)
 
 
 def file_name(name: str) -> str:
