@@ -74,7 +74,7 @@ def _explored(value: object) -> tuple[tuple[str, Perturb], ...]:
 
 def _objective(value: object) -> Direction:
     if value not in (MINIMIZE, MAXIMIZE):
-        raise InvalidInputError.at("objective", f"must be {MINIMIZE!r} or {MAXIMIZE!r}, is {value!r}")
+        raise InvalidInputError.at("objective", f"must be {MINIMIZE!r} or {MAXIMIZE!r}")
     return Direction(value)
 
 
@@ -102,7 +102,7 @@ def _count(value: object, name: str, highest: int) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= highest:
-        raise InvalidInputError.at(name, f"must be a whole number from 1 to {highest:,}, is {value!r}")
+        raise InvalidInputError.at(name, f"must be a whole number from 1 to {highest:,}")
     return value
 
 
