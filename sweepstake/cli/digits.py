@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sweepstake.connection import connect
+from sweepstake.errors import SweepstakeError
 
 __all__ = ["SPACE", "drain", "train"]
 
@@ -30,6 +31,8 @@ def drain(url: str, token: str | None, experiment: str) -> None:
                     job.results.update(train(**job.hyperparameters))
     except KeyboardInterrupt:  # the job was given back on the way here; the parent tells the user
         sys.exit(130)
+    except SweepstakeError as error:
+        sys.exit(f"A worker ended: {error}")
 
 
 def train(**hyperparameters: Any) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """The queue behind a server, as seen by its client."""
 
+from sweepstake.remote.login import reset_token
 from sweepstake.remote.queue import RemoteQueue
 
-__all__ = ["RemoteQueue"]
+__all__ = ["RemoteQueue", "reset_token"]
