@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from base64 import b32hexencode
 from typing import Final
 
 from sweepstake.errors import InvalidInputError
@@ -13,6 +12,9 @@ __all__ = ["KEY_PATTERN", "check_key", "item_key", "uuid7"]
 #: What an op key looks like: 26 digits of base32hex, then the number of the item in a call on many.
 KEY_PATTERN: Final = r"[0-9a-v]{26}(\.[0-9]{1,6})?"
 _KEY: Final = re.compile(KEY_PATTERN)
+_DIGITS: Final = "0123456789abcdefghijklmnopqrstuv"
+_PAIRS: Final = tuple(high + low for high in _DIGITS for low in _DIGITS)
+_SHIFTS: Final = tuple(range(120, -1, -10))
 
 
 def uuid7(milliseconds: int, entropy: bytes) -> str:
@@ -28,7 +30,8 @@ def uuid7(milliseconds: int, entropy: bytes) -> str:
     number = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(entropy[:10])
     number = number & ~(0xF << 76) | 0x7 << 76  # version
     number = number & ~(0x3 << 62) | 0x2 << 62  # variant
-    return b32hexencode(number.to_bytes(16)).decode()[:26].lower()
+    padded = number << 2  # 130 bits are 13 pairs of digits
+    return "".join([_PAIRS[padded >> shift & 0x3FF] for shift in _SHIFTS])
 
 
 def item_key(key: str, index: int) -> str:
