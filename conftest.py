@@ -2,6 +2,7 @@
 
 import doctest
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,8 +21,9 @@ _SAME = doctest.OutputChecker()
 
 @pytest.fixture(scope="module")
 def documented_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Give the examples of one page a folder, a home and an empty store of their own."""
+    """Give the examples of one page a folder with docs/examples in it, a home and an empty store of their own."""
     folder = tmp_path_factory.mktemp("page")
+    shutil.copytree(Path(__file__).parent / "docs" / "examples", folder, dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("SWEEPSTAKE_", "XDG_")):

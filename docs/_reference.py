@@ -12,7 +12,8 @@ import attrs
 import click
 
 import sweepstake
-from sweepstake import cli, config, errors
+from sweepstake import config, errors
+from sweepstake.cli.main import app
 from sweepstake.domain.settings import Settings
 from sweepstake.wire.openapi import openapi
 
@@ -28,7 +29,7 @@ def write(folder: Path) -> None:
         "errors.md": error_list(),
         "experiment-settings.md": settings_table(),
         "environment.md": environment_table(),
-        "cli.md": "\n".join(command_pages(cli.main)),
+        "cli.md": "\n".join(command_pages(app)),
         "http.md": _http.page(openapi(metadata.version("sweepstake"))),
     }
     for name, text in pages.items():
@@ -38,8 +39,11 @@ def write(folder: Path) -> None:
 
 
 def api() -> str:
-    """Describe each public name; errors have a page of their own."""
-    return "\n".join(_autodoc(name) for name in sweepstake.__all__ if not _is_error(getattr(sweepstake, name)))
+    """Describe each public class and function; errors have a page of their own."""
+    public = {name: getattr(sweepstake, name) for name in sweepstake.__all__}
+    return "\n".join(
+        _autodoc(name) for name, value in public.items() if not inspect.ismodule(value) and not _is_error(value)
+    )
 
 
 def error_list() -> str:
