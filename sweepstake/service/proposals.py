@@ -5,21 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from sweepstake.domain.records import Document, ExperimentRecord, JobDraft, NoJob
+from sweepstake.domain.records import Document, ExperimentRecord, JobDraft, NoJob, SearchDefinition
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason
 from sweepstake.errors import LimitReachedError, StoreUnavailableError
 from sweepstake.ports import Store
-from sweepstake.search import NoProposal, Proposal, policy_for
+from sweepstake.search import NoProposal, Proposal, SearchPolicy, policy_for
 
-__all__ = ["propose"]
+__all__ = ["Policies", "propose"]
 
 T = TypeVar("T")
 
 #: How often a proposal may find that another was stored first; each time somebody else got one.
 _MOST_TRIES: Final = 1000
+#: How many policies a service remembers.
+_MOST_POLICIES: Final = 64
 
 
-def propose(store: Store, name: str, key: str, keep: Callable[[JobDraft, int], T | None]) -> T | NoJob:
+class Policies:
+    """The policies a service has made lately: a grid of thousands of values takes milliseconds to read."""
+
+    def __init__(self) -> None:
+        self._made: dict[SearchDefinition, SearchPolicy] = {}
+
+    def of(self, definition: SearchDefinition) -> SearchPolicy:
+        """Return the policy of a stored search."""
+        policy = self._made.get(definition)
+        if policy is None:
+            policy = policy_for(definition)
+            if len(self._made) >= _MOST_POLICIES:
+                self._made.clear()
+            self._made[definition] = policy
+        return policy
+
+
+def propose(
+    store: Store, policies: Policies, name: str, key: str, keep: Callable[[JobDraft, int], T | None]
+) -> T | NoJob:
     """Let the experiment's search propose a job and store it.
 
     The search reads and thinks outside any lock. `keep(draft, proposals)` stores the draft only if `proposals`
@@ -33,7 +54,7 @@ def propose(store: Store, name: str, key: str, keep: Callable[[JobDraft, int], T
         experiment = store.get_experiment(name)
         if experiment.status is ExperimentStatus.DONE:
             return NoJob(NoJobReason.FINISHED)
-        proposal = _think(store, experiment)
+        proposal = _think(store, policies, experiment)
         if isinstance(proposal, NoProposal):
             return _none(store, experiment, proposal, key)
         document = Document(status=JobStatus.QUEUED, hyperparameters=proposal.hyperparameters, results=proposal.results)
@@ -46,8 +67,8 @@ def propose(store: Store, name: str, key: str, keep: Callable[[JobDraft, int], T
     raise StoreUnavailableError(f"too many workers ask {name!r} for proposals at once; try again")
 
 
-def _think(store: Store, experiment: ExperimentRecord) -> Proposal | NoProposal:
-    policy = policy_for(experiment.search)
+def _think(store: Store, policies: Policies, experiment: ExperimentRecord) -> Proposal | NoProposal:
+    policy = policies.of(experiment.search)
     history = store.recent_jobs(experiment.name, policy.history) if policy.history else ()
     return policy.propose(experiment.proposals, experiment.settings.seed or 0, history)
 

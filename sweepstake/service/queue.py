@@ -28,7 +28,7 @@ from sweepstake.errors import InvalidInputError, ResourceExistsError
 from sweepstake.ports import MAX_BULK, MAX_PAGE, Clock, Counts, ExperimentDraft, PutAnswer, Store
 from sweepstake.search import policy_for
 from sweepstake.service.listing import check_limit, page_of_jobs
-from sweepstake.service.proposals import propose
+from sweepstake.service.proposals import Policies, propose
 
 __all__ = ["QueueService"]
 
@@ -46,6 +46,7 @@ class QueueService:
     def __init__(self, store: Store, clock: Clock, *, serving: bool = False) -> None:
         self._store = store
         self._clock = clock
+        self._policies = Policies()
         self._started = clock.monotonic() if serving else -math.inf
 
     def put_experiment(self, name: str, draft: ExperimentDraft, *, guard: Guard, key: str) -> ExperimentRecord:
@@ -147,7 +148,7 @@ class QueueService:
             except ResourceExistsError:  # a repeat: with the etag of its own write, a guarded put fails if taken since
                 return evolve(self._store.get_job(name, key), etag=key)
 
-        return propose(self._store, name, key, keep)
+        return propose(self._store, self._policies, name, key, keep)
 
     def ping(self) -> None:
         """Return if the store answers."""
@@ -167,7 +168,7 @@ class QueueService:
             except ResourceExistsError:  # the same call is under way elsewhere and has stored it first
                 return self._store.claim(name, worker=worker, key=key, repeat=True, uptime=self._uptime())
 
-        return propose(self._store, name, key, keep)
+        return propose(self._store, self._policies, name, key, keep)
 
 
 def _seed(key: str) -> int:
