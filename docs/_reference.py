@@ -16,6 +16,7 @@ from sweepstake import config, errors
 from sweepstake.cli.main import app
 from sweepstake.domain.settings import Settings
 from sweepstake.wire.openapi import openapi
+from sweepstake.wire.problems import STATUSES
 
 __all__ = ["write"]
 
@@ -38,11 +39,22 @@ def write(folder: Path) -> None:
             path.write_text(text)
 
 
+_GROUPS = {
+    "Connect": ("connect", "Database"),
+    "Experiments": ("Experiment", "ManualSearch", "RandomSearch", "GridSearch", "PopulationBasedTraining", "Settings"),
+    "Jobs": ("Job",),
+    "Spaces": ("Grid", "Choice", "Constant", "LogUniform", "Normal", "Uniform"),
+    "Populations": ("Perturb", "Truncate"),
+}
+
+
 def api() -> str:
     """Describe each public class and function; errors have a page of their own."""
-    public = {name: getattr(sweepstake, name) for name in sweepstake.__all__}
+    grouped = {name for names in _GROUPS.values() for name in names}
+    others = tuple(name for name in sweepstake.__all__ if name not in grouped and not _is_elsewhere(name))
+    groups = {**_GROUPS, **({"More": others} if others else {})}
     return "\n".join(
-        _autodoc(name) for name, value in public.items() if not inspect.ismodule(value) and not _is_error(value)
+        part for title, names in groups.items() for part in (f"## {title}\n", *(_autodoc(name) for name in names))
     )
 
 
@@ -50,7 +62,15 @@ def error_list() -> str:
     """Describe each error under the tree of all of them."""
     tree = inspect.cleandoc(errors.__doc__ or "").partition("::\n")[2]
     drawn = f"```text\n{inspect.cleandoc(tree)}\n```\n"
-    return "\n".join([drawn, *(_autodoc(name, inherited=False) for name in errors.__all__)])
+    return "\n".join([drawn, *(_autodoc(name) + _on_the_wire(name) for name in errors.__all__)])
+
+
+def _on_the_wire(name: str) -> str:
+    """Say how a server reports the error, if it can."""
+    error = getattr(errors, name)
+    if error not in STATUSES:
+        return ""
+    return f"\nA server reports it with status {STATUSES[error]} and the word `{error.slug}`.\n"
 
 
 def settings_table() -> str:
@@ -85,16 +105,12 @@ def attribute_lines(documented: type) -> Iterator[tuple[str, str]]:
         yield match[1], " ".join(match[2].split())
 
 
-def _is_error(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, errors.SweepstakeError)
+def _is_elsewhere(name: str) -> bool:
+    value = getattr(sweepstake, name)
+    return inspect.ismodule(value) or (inspect.isclass(value) and issubclass(value, errors.SweepstakeError))
 
 
-def _autodoc(name: str, *, inherited: bool = True) -> str:
-    kind = (
-        "autoclass"
-        if inspect.isclass(getattr(sweepstake, name, None) or getattr(errors, name, None))
-        else "autofunction"
-    )
-    options = "   :members:\n" + ("   :inherited-members:\n" if inherited else "") if kind == "autoclass" else ""
-    module = "sweepstake" if name in sweepstake.__all__ else "sweepstake.errors"
-    return f"```{{eval-rst}}\n.. {kind}:: {module}.{name}\n{options}```\n"
+def _autodoc(name: str) -> str:
+    kind = "autoclass" if inspect.isclass(getattr(sweepstake, name)) else "autofunction"
+    options = "   :members:\n   :exclude-members: slug\n" if kind == "autoclass" else ""
+    return f"```{{eval-rst}}\n.. {kind}:: sweepstake.{name}\n{options}```\n"
