@@ -18,7 +18,7 @@ from sweepstake.stores.rows import JOB_COLUMNS
 from sweepstake.stores.statements import load_statements, with_parameters
 from sweepstake.stores.urls import PostgresUrl
 
-__all__ = ["PostgresEngine"]
+__all__ = ["PostgresEngine", "connection_string"]
 
 #: PostgreSQL's own clock judges leases and dates everything.
 _CLOCK: Final = "date_part('epoch', clock_timestamp())"
@@ -33,7 +33,8 @@ _CONNECTION: Final = {
     "tcp_user_timeout": "30000",
     "application_name": "sweepstake",
 }
-_STATEMENT_SECONDS: Final = 60
+#: The server's settings. A plan that was prepared while a table was empty must not go on scanning it when it is full.
+_SESSION: Final = "-c statement_timeout=60s -c enable_seqscan=off -c jit=off"
 
 _forks: Final = ForkWatch()
 
@@ -89,7 +90,7 @@ class PostgresEngine:
     """One PostgreSQL database."""
 
     def __init__(self, url: PostgresUrl) -> None:
-        self._conninfo = _conninfo(url)
+        self._conninfo = connection_string(url)
         self._prepare = url.prepare
         self._statements = {
             name: with_parameters(text.replace("%", "%%"), _spell) for name, text in load_statements("postgres").items()
@@ -195,7 +196,8 @@ def _spell(name: str) -> str:
     return _CLOCK if name in ("now", "tick") else f"%({name})s"
 
 
-def _conninfo(url: PostgresUrl) -> str:
+def connection_string(url: PostgresUrl) -> str:
+    """Return what libpq is told: the URL's settings, with ours where it has none."""
     try:
         given = conninfo.conninfo_to_dict(url.conninfo)
     except psycopg.ProgrammingError as error:
@@ -203,5 +205,5 @@ def _conninfo(url: PostgresUrl) -> str:
     settings: dict[str, Any] = {**_CONNECTION, **given}
     if url.prepare:
         # Behind pgbouncer it would be refused.
-        settings.setdefault("options", f"-c statement_timeout={_STATEMENT_SECONDS}s")
-    return conninfo.make_conninfo(**settings)
+        settings["options"] = f"{_SESSION} {given.get('options', '')}".rstrip()
+    return conninfo.make_conninfo("", **settings)

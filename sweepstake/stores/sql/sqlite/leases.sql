@@ -15,8 +15,8 @@ update jobs set due = null where seq in (
 );
 
 -- beats: which of these attempts are open, and how the others ended.
-select a.key, j.seq, case when a.ended_at is null then 1 else 0 end, a.outcome
-from json_each(:keys) k join attempts a on a.key = k.value join jobs j on j.seq = a.job_seq;
+select a.key, a.job_seq, case when a.ended_at is null then 1 else 0 end, a.outcome
+from json_each(:keys) k cross join attempts a on a.key = k.value;
 
 -- renew: the leases of these jobs begin anew.
 update jobs set due = :tick + (

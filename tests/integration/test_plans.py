@@ -1,0 +1,230 @@
+"""No claim, heartbeat, finish or settling reads more than it needs, however many jobs stand by."""
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+import psycopg
+import pytest
+from psycopg import sql
+
+from sweepstake.domain.records import UNGUARDED, SearchDefinition
+from sweepstake.ports import ExperimentDraft
+from sweepstake.stores import open_store
+from sweepstake.stores.postgres import connection_string
+from sweepstake.stores.statements import load_statements, with_parameters
+from sweepstake.stores.urls import PostgresUrl
+from tests.postgres import PostgresServer
+
+MANY = 100_000
+#: The most rows, or steps of SQLite's machine, that a statement may touch.
+FEW_ROWS = 10
+FEW_STEPS = 1_000
+
+#: What the many jobs are, as columns: status, priority, waiting, due.
+SHAPES: Mapping[str, tuple[str, int, int, float | None]] = {
+    "queued": ("QUEUED", 0, 0, None),
+    "done": ("DONE", 0, 0, None),
+    "blocked at higher priority": ("QUEUED", 5, 1, None),
+    "delayed": ("QUEUED", 0, 0, 4e9),
+}
+KEY = "0" * 26
+KEYS = json.dumps([KEY, "1" * 26])
+FINISH = {
+    "attempt": KEY,
+    "name": "sweep",
+    "id": "running",
+    "status": "DONE",
+    "results": "{}",
+    "hyperparameters": None,
+    "key": "f" * 26,
+    "outcome": "done",
+    "reason": "",
+}
+END = {"hyperparameters": None, "results": None, "failures": 0, "losses": 1, "preemptions": 0, "delay": 0.0}
+#: Every statement of claim, heartbeat, finish and settle that touches jobs or attempts, with parameters for it.
+SHARED: Mapping[str, Mapping[str, Any]] = {
+    "begin_attempt": {"seq": 77, "number": 9, "key": "b" * 26, "worker": "w", "lease": 60.0},
+    "claimed": {"key": KEY},
+    "count_running": {"experiment_id": 1},
+    "probe": {"name": "sweep"},
+    "overdue": {"name": "sweep", "uptime": 1e9},
+    "end_delays": {"name": "sweep"},
+    "end_job": {"seq": 77, "status": "QUEUED", "etag": "e" * 26, **END},
+    "end_attempt": {"seq": 77, "number": 1, "outcome": "done", "reason": "", "finish_key": None},
+    "held": {"attempt": KEY},
+    "keep_late": {"key": KEY, "results": "{}", "finish_key": "f" * 26},
+    "unblock": {"seq": 77},
+    "beats": {"keys": KEYS},
+    "renew": {"seqs": "[77, 78]"},
+    "finish": FINISH,
+}
+OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "sqlite": {
+        "pick": {"name": "sweep"},
+        "take": {"seq": 77, "number": 2, "lease": 60.0, "worker": "w", "key": "c" * 26},
+        "finish_attempt": FINISH,
+    },
+    "postgres": {
+        "claim": {"name": "sweep", "worker": "w", "key": "c" * 26},
+        "claim_limited": {"name": "sweep", "worker": "w", "key": "c" * 26},
+        "finish_and_claim": {**FINISH, "claim": "c" * 26, "worker": "w"},
+        "lock_attempt": {"attempt": KEY},
+        "lock_attempts": {"keys": KEYS},
+    },
+}
+#: Two jobs that are ready and two that run, one of them overdue; what is hot finds something to do.
+FEW = """
+insert into jobs (experiment_id, id, status, etag, due, created_at, attempt, hyperparameters, results) values
+    (1, 'ready', 'QUEUED', 'r1', null, 0, 0, '{}', '{}'), (1, 'ready too', 'QUEUED', 'r2', null, 0, 0, '{}', '{}'),
+    (1, 'running', 'RUNNING', 'r3', 4e9, 0, 1, '{}', '{}'), (1, 'overdue', 'RUNNING', 'r4', 0, 0, 1, '{}', '{}')
+"""
+FEW_ATTEMPTS = """
+insert into attempts (job_seq, number, key, worker, lease, started_at)
+select seq, 1, case id when 'running' then '00000000000000000000000000' else '11111111111111111111111111' end, 'w', 60, 0
+from jobs where status = 'RUNNING'
+"""
+#: Every job that ended was once run.
+MANY_ATTEMPTS = """
+insert into attempts (job_seq, number, key, worker, lease, started_at, ended_at, outcome)
+select seq, 1, 'k' || seq, 'w', 60, 0, 0, 'done' from jobs where status = 'DONE'
+"""
+
+
+class Planner(Protocol):
+    """A store that is filled, and can say what a statement would do."""
+
+    def check(self, name: str, params: Mapping[str, Any]) -> None:
+        """Fail if the statement scans jobs or attempts, or touches many rows."""
+
+
+@attrs.frozen
+class SqlitePlanner:
+    """Asks SQLite for the plan, and counts the steps that its machine takes."""
+
+    connection: sqlite3.Connection
+    statements: Mapping[str, str]
+
+    def check(self, name: str, params: Mapping[str, Any]) -> None:
+        """Fail if the statement scans jobs or attempts, or takes many steps."""
+        statement = self.statements[name]
+        known = {**params, "now": 1.8e9, "tick": 1e6}
+        plan = [row[3] for row in self.connection.execute(f"explain query plan {statement}", known)]
+        assert not [line for line in plan if re.match(r"SCAN (jobs|attempts|[ajr])\b", line)], plan
+        steps = self._count_steps(statement, known)
+        assert steps <= FEW_STEPS, (steps, plan)
+
+    def _count_steps(self, statement: str, params: Mapping[str, Any]) -> int:
+        hundreds: list[None] = []
+        self.connection.set_progress_handler(lambda: hundreds.append(None), 100)
+        self.connection.execute("begin")
+        self.connection.execute(statement, params).fetchall()
+        self.connection.execute("rollback")
+        self.connection.set_progress_handler(None, 0)
+        return 100 * len(hundreds)
+
+
+@attrs.frozen
+class PostgresPlanner:
+    """Runs prepared statements as PostgreSQL would after some calls, and reads how many rows every step touched."""
+
+    connection: "psycopg.Connection[Any]"
+    statements: Mapping[str, str]
+
+    def check(self, name: str, params: Mapping[str, Any]) -> None:
+        """Fail if the statement scans jobs or attempts, or touches many rows, with either kind of plan."""
+        for mode in ("force_generic_plan", "force_custom_plan"):
+            plan = self._run(self.statements[name], params, mode)
+            for node in _nodes(plan):
+                scanned = node["Node Type"] == "Seq Scan" and node["Relation Name"] in ("jobs", "attempts")
+                assert not scanned, json.dumps(plan, indent=1)
+                assert _rows(node) <= FEW_ROWS, json.dumps(plan, indent=1)
+
+    def _run(self, statement: str, params: Mapping[str, Any], mode: str) -> Any:
+        places = {name: f"${i}" for i, name in enumerate(params, 1)}
+        text = with_parameters(statement, lambda name: places.get(name, "date_part('epoch', clock_timestamp())"))
+        execute = sql.SQL("explain (analyze, format json) execute checked ({})").format(
+            sql.SQL(", ").join(sql.Literal(value) for value in params.values())
+        )
+        with self.connection.transaction(force_rollback=True):
+            self.connection.execute(f"set local plan_cache_mode = {mode}".encode())
+            self.connection.execute(f"prepare checked as {text}".encode())
+            answer = self.connection.execute(execute).fetchone()
+            self.connection.execute("deallocate checked")
+        assert answer is not None
+        return answer[0][0]["Plan"]
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def _rows(node: dict[str, Any]) -> int:
+    removed = (node.get(f"Rows Removed by {what}", 0) for what in ("Filter", "Index Recheck", "Join Filter"))
+    return int(node["Actual Loops"] * sum(chain([node["Actual Rows"]], removed)))
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def sqlite_planner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlitePlanner]:
+    """A SQLite store with many jobs of one kind."""
+    path = tmp_path_factory.mktemp("plans") / "store.db"
+    _new_store(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("begin")
+        numbers = "with recursive n(i) as (select 1 union all select i + 1 from n where i < ?) "
+        connection.execute(
+            "insert into jobs (experiment_id, id, status, priority, waiting, due, etag, created_at, attempt,"
+            f" hyperparameters, results) {numbers}"
+            "select 1, 'job ' || i, ?, ?, ?, ? + i, 'etag', 0, 0, '{}', '{}' from n",
+            (MANY, *SHAPES[request.param]),
+        )
+        for statement in (FEW, MANY_ATTEMPTS, FEW_ATTEMPTS):
+            connection.execute(statement)
+        connection.execute("commit")
+        connection.execute("analyze")
+        yield SqlitePlanner(connection, load_statements("sqlite"))
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def postgres_planner(request: pytest.FixtureRequest, postgres_server: PostgresServer) -> Iterator[PostgresPlanner]:
+    """A PostgreSQL store with many jobs of one kind."""
+    url = postgres_server.new_database()
+    _new_store(url)
+    with closing(psycopg.connect(connection_string(PostgresUrl(url)), autocommit=True)) as connection:
+        connection.execute(
+            "insert into jobs (experiment_id, id, status, priority, waiting, due, etag, created_at, attempt,"
+            " hyperparameters, results)"
+            " select 1, 'job ' || i, %s, %s, %s, %s::float8 + i, 'etag', 0, 0, '{}', '{}' from generate_series(1, %s) i",
+            (*SHAPES[request.param], MANY),
+        )
+        for statement in (FEW, MANY_ATTEMPTS, FEW_ATTEMPTS, "vacuum analyze"):
+            connection.execute(statement.encode())
+        yield PostgresPlanner(connection, load_statements("postgres"))
+    postgres_server.drop_database(url)
+
+
+def _new_store(url: str) -> None:
+    store = open_store(url)
+    draft = ExperimentDraft(search=SearchDefinition("Manual"))
+    store.put_experiment("sweep", draft, seed=1, guard=UNGUARDED, key="2" * 26)
+    store.close()
+
+
+@pytest.mark.parametrize("name", [*SHARED, *OWN["sqlite"]])
+def test_sqlite_reads_little(sqlite_planner: SqlitePlanner, name: str) -> None:
+    """On SQLite, with statistics, the statement finds its rows by an index in few steps."""
+    sqlite_planner.check(name, {**SHARED, **OWN["sqlite"]}[name])
+
+
+@pytest.mark.parametrize("name", [*SHARED, *OWN["postgres"]])
+def test_postgres_reads_little(postgres_planner: PostgresPlanner, name: str) -> None:
+    """On PostgreSQL, with statistics, the statement finds its rows by an index, prepared or not."""
+    postgres_planner.check(name, {**SHARED, **OWN["postgres"]}[name])
