@@ -1,9 +1,10 @@
 """The process that renews the leases of `sweepstake run`: ``python -m sweepstake.worker.heart``.
 
 It reads one JSON object per line: first ``{"url", "token", "grace"}``, then ``{"hold", "lease", "group"}`` for each
-attempt that begins and ``{"drop"}`` for each that ends. When the queue says that an attempt should stop, it ends the
-command's process group and writes ``{"attempt", "signal"}``. When its input ends while attempts are held, their
-worker has died: their commands are ended as well, because somebody else will run those jobs.
+attempt that begins and ``{"drop"}`` for each that ends. It writes ``{"ready"}`` once it renews leases. When the queue
+says that an attempt should stop, it ends the command's process group and writes ``{"attempt", "signal"}``. When its
+input ends while attempts are held, their worker has died: their commands are ended as well, because somebody else will
+run those jobs.
 """
 
 from __future__ import annotations
@@ -95,6 +96,7 @@ def main() -> None:
     config = read_config(settings["url"], settings["token"])
     queue = RetryingQueue(open_queue(config), clock, os.urandom, time.sleep)
     heart = Heart(queue, clock)
+    print(json.dumps({"ready": True}), flush=True)  # noqa: T201 -- the worker listens
     serve(heart, sys.stdin, sys.stdout, settings["grace"])
     os._exit(0)  # nothing to close: leases are held by name, and a beat under way may be waiting for the network
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import selectors
 import signal
 import subprocess
 import threading
@@ -24,8 +25,8 @@ class Process:
     Args:
         arguments: the command.
         environment: all of its environment variables.
-        out: takes its standard output, on a thread of its own.
-        err: takes its standard error, on a thread of its own.
+        out: takes its standard output, on another thread.
+        err: takes its standard error, on the same one.
 
     Raises:
         OSError: it cannot be started.
@@ -47,7 +48,7 @@ class Process:
         self._lock = threading.Lock()
         self._over = False
         self._killer: threading.Timer | None = None
-        self._pumps = [_pump(self._process.stdout, out), _pump(self._process.stderr, err)]
+        self._pump = _pump([(self._process.stdout, out), (self._process.stderr, err)])
 
     @property
     def group(self) -> int:
@@ -61,11 +62,9 @@ class Process:
             self._over = True
             if self._killer is not None:
                 self._killer.cancel()
-        for pump in self._pumps:
-            pump.join(_AFTERMATH)
+        self._pump.join(_AFTERMATH)
         end_group(self.group, signal.SIGKILL)
-        for pump in self._pumps:
-            pump.join(_AFTERMATH)
+        self._pump.join(_AFTERMATH)
         return code
 
     def end(self, grace: float) -> None:
@@ -94,11 +93,22 @@ def end_group(group: int, number: signal.Signals) -> None:
         return
 
 
-def _pump(stream: IO[bytes], sink: Sink) -> threading.Thread:
+def _pump(streams: Sequence[tuple[IO[bytes], Sink]]) -> threading.Thread:
+    """Read the streams in turn on one thread, so that what is kept stands nearly in the order it was written."""
+
     def run() -> None:
-        with stream:
-            while data := os.read(stream.fileno(), _CHUNK):
-                sink(data)
+        with selectors.DefaultSelector() as ready:
+            for stream, sink in streams:
+                ready.register(stream, selectors.EVENT_READ, sink)
+            while ready.get_map():
+                for key, _ in ready.select():
+                    data = os.read(key.fd, _CHUNK)
+                    if data:
+                        key.data(data)
+                    else:
+                        ready.unregister(key.fileobj)
+        for stream, _ in streams:
+            stream.close()
 
     thread = threading.Thread(target=run, name="sweepstake-output", daemon=True)
     thread.start()

@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 from sweepstake.config import Config
 from sweepstake.domain.status import Signal
+from sweepstake.errors import ConfigurationError
 
 __all__ = ["Pulse"]
 
@@ -24,7 +25,8 @@ sys.path.append(sys.argv.pop(1))
 runpy.run_module("sweepstake.worker.heart", run_name="__main__")
 """
 _ROOT: Final = str(Path(__file__).resolve().parents[2])
-#: Seconds within which the heartbeat process ends once its work is over.
+#: Seconds within which the heartbeat process begins, and ends once its work is over.
+_BEGIN: Final = 60.0
 _END: Final = 5.0
 
 _logger = logging.getLogger(__name__)
@@ -46,7 +48,19 @@ class Pulse:
         self._held: dict[str, dict[str, Any]] = {}
         self._signals: dict[str, Signal] = {}
         self._closing = False
+        self._ready = threading.Event()
         self._process = self._start()
+
+    def wait(self) -> None:
+        """Wait until the process renews leases, so that no short lease is lost before its first beat.
+
+        Raises:
+            ConfigurationError: it does not come to life.
+        """
+        if not self._ready.wait(_BEGIN):
+            raise ConfigurationError(
+                f"the heartbeat process did not begin within {_BEGIN:g} s; is the machine overloaded?"
+            )
 
     def hold(self, attempt: str, lease: float, group: int) -> None:
         """Renew the lease of an attempt whose command is this process group."""
@@ -100,11 +114,14 @@ class Pulse:
         with process.stdout as lines:
             for line in lines:
                 answer = json.loads(line)
+                if "ready" in answer:
+                    self._ready.set()
+                    continue
                 with self._lock:
                     if answer["attempt"] in self._held:
                         self._signals[answer["attempt"]] = Signal(answer["signal"])
         with self._lock:
-            if self._closing:
+            if self._closing or not self._ready.is_set():
                 return
             code = process.wait()
             _logger.warning("The heartbeat process ended (exit code %d); starting another.", code)

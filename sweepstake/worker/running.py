@@ -104,6 +104,7 @@ class Worker:
         The first signal ends the commands and gives their jobs back; a second one kills the commands at once.
         """
         stopped_by: signal.Signals | None = None
+        self._pulse.wait()
         with _signals_go_to(self._events):
             lanes = 1 if self._options.once else self._options.workers
             for number in range(lanes):

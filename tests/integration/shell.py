@@ -1,0 +1,65 @@
+"""The `sweepstake` command as a process of its own."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from attrs import field, frozen
+
+_ROOT = str(Path(__file__).parents[2])
+_COMMAND = [sys.executable, "-c", "from sweepstake.cli import main; main()"]
+
+
+@frozen
+class Shell:
+    """A place to give commands from.
+
+    Attributes:
+        url: the store that the commands use.
+        environment: variables beyond those of the test.
+    """
+
+    url: str
+    environment: dict[str, str] = field(factory=dict)
+    _started: list["subprocess.Popen[str]"] = field(factory=list, init=False, repr=False)
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start the command and return it while it runs."""
+        environment = {**os.environ, "PYTHONPATH": _ROOT, "SWEEPSTAKE_URL": self.url, **self.environment}
+        process = subprocess.Popen(
+            [*_COMMAND, *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        """End what still runs."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+
+    def run(self, *arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
+        """Run the command to its end, check its exit code, and that no traceback reached the terminal."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == code, (process.returncode, out, err)
+        assert "Traceback" not in err
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait until the condition holds, and fail if it does not in time."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        threading.Event().wait(0.05)
