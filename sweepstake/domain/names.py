@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -40,7 +40,7 @@ def check_name(name: object, path: str) -> str:
 
 def check_tags(tags: Iterable[object], path: str = "tags") -> tuple[str, ...]:
     """Return the tags without repeats, in their order; each follows the rules of a name."""
-    if isinstance(tags, str) or not isinstance(tags, Iterable):
+    if isinstance(tags, (str, Mapping)) or not isinstance(tags, Iterable):
         raise InvalidInputError.at(path, "must be a list of text")
     given = tuple(tags)
     if len(given) > MAX_TAGS:

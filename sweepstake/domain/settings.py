@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Final
 
@@ -73,7 +73,7 @@ def _is_seed(_instance: object, attribute: Any, value: object) -> None:
 
 
 def _exception_names_or_codes(value: Iterable[object]) -> tuple[str | int, ...]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
         raise InvalidInputError.at("no_retry_on", "must be a list of exception names and exit codes")
     items = []
     for i, item in enumerate(value):
