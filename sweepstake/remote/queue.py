@@ -122,9 +122,7 @@ class RemoteQueue:
     def claim(self, name: str, *, worker: str, key: str, repeat: bool = False) -> Claim | NoJob:
         """See `Queue.claim`."""
         reply = self._call("claim", name, body=ClaimRequest(worker=worker, repeat=repeat), key=key)
-        if isinstance(reply.tree, Mapping) and "reason" in reply.tree:
-            return _read(reply, NoJob)
-        return _read(reply, Claim)
+        return _no_job(reply) if reply.status == 204 else _read(reply, Claim)
 
     def finish(
         self,
@@ -156,9 +154,7 @@ class RemoteQueue:
     def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
         """See `Queue.offer`."""
         reply = self._call("offer", name, key=key)
-        if reply.status != 204:
-            return _read(reply, JobRecord)
-        return _read(evolve(reply, tree={"reason": reply.headers.get(REASON)}), NoJob)
+        return _no_job(reply) if reply.status == 204 else _read(reply, JobRecord)
 
     def ping(self) -> None:
         """See `Queue.ping`."""
@@ -197,6 +193,10 @@ def _read(reply: Reply, kind: type[T]) -> T:
         raise UnhandledResponseError(
             f"the server's answer is not what this version expects ({error}); update sweepstake here or there"
         ) from None
+
+
+def _no_job(reply: Reply) -> NoJob:
+    return _read(evolve(reply, tree={"reason": reply.headers.get(REASON)}), NoJob)
 
 
 def _page(start: str | None, limit: int) -> list[tuple[str, str]]:

@@ -56,7 +56,8 @@ class Handlers:
         """Take the next job."""
         asked = call.read(ClaimRequest)
         [name] = call.names
-        return ok(to_tree(self._queue.claim(name, worker=asked.worker, key=self._key(call), repeat=asked.repeat)))
+        claim = self._queue.claim(name, worker=asked.worker, key=self._key(call), repeat=asked.repeat)
+        return _none(claim) if isinstance(claim, NoJob) else ok(to_tree(claim))
 
     def finish(self, call: Call) -> Answer:
         """End an attempt."""
@@ -81,7 +82,7 @@ class Handlers:
         """Show a ready job."""
         [name] = call.names
         offered = self._queue.offer(name, key=self._key(call))
-        return empty({REASON: offered.reason}) if isinstance(offered, NoJob) else document(offered)
+        return _none(offered) if isinstance(offered, NoJob) else document(offered)
 
     # jobs
 
@@ -200,6 +201,10 @@ class Handlers:
 
     def _new_key(self) -> str:
         return uuid7(int(self._clock.wall() * 1000), self._entropy(10))
+
+
+def _none(nothing: NoJob) -> Answer:
+    return empty({REASON: nothing.reason})
 
 
 _FORCE: Final = {"true": True, "false": False}

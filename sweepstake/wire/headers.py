@@ -33,12 +33,12 @@ ATTEMPT: Final = "Sweepstake-Attempt"
 #: Answered `true` when a repeated PUT was made once, and somebody else has written since.
 SUPERSEDED: Final = "Sweepstake-Superseded"
 
-#: Why `nextjob/` has nothing to show.
+#: Why there is nothing to claim, or to show.
 REASON: Final = "Sweepstake-Reason"
 
-_ETAG: Final = r'(?:W/)?"[!#-~]*"'
-#: What `If-Match` may say.
-ETAG_LIST_PATTERN: Final = rf"(?:\*|{_ETAG}(?: *, *{_ETAG})*)"
+_ETAG: Final = r'(W/)?"[!#-~]*"'
+#: What `If-Match` may say, if not `*`.
+ETAG_LIST_PATTERN: Final = f"{_ETAG}( *, *{_ETAG})*"
 _LIST: Final = re.compile(ETAG_LIST_PATTERN)
 _STRONG: Final = re.compile(r'(W/)?"([!#-~]*)"')
 
@@ -69,7 +69,7 @@ def read_guard(headers: Mapping[str, str]) -> Guard:
         raise InvalidInputError.at(IF_NONE_MATCH, "must be *, which asks that nothing is there yet")
     if match is None:
         return UNGUARDED if none_match is None else ABSENT
-    if not _LIST.fullmatch(match.strip()):
+    if match.strip() != "*" and not _LIST.fullmatch(match.strip()):
         raise InvalidInputError.at(IF_MATCH, 'must be * or a list of etags such as "abc"')
     if none_match is not None:
         return Guard.match()  # nothing is there and has this etag: that never holds

@@ -93,7 +93,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
             answer["content"] = {"application/json": {"schema": ref(schema)}}
         if headers := _headers(operation, has_body=schema is not None):
             answer["headers"] = headers
-        if operation.links:
+        if operation.links and not (status == 204 and len(operation.answers) > 1):
             answer["links"] = {target: _link(target, sources) for target, sources in operation.links}
         responses[str(status)] = answer
     for status in operation.statuses:
@@ -114,7 +114,7 @@ def _headers(operation: Operation, *, has_body: bool) -> dict[str, Any]:
             "description": "The write was made once, by an earlier call, and somebody else has written since",
             "schema": {"const": "true"},
         }
-    if operation.name == "offer" and not has_body:
+    if operation.name in ("claim", "offer") and not has_body:
         reasons = {"enum": [reason.value for reason in NoJobReason]}
         headers[REASON] = {"description": "Why there is none", "required": True, "schema": reasons}
     return headers

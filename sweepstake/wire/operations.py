@@ -96,7 +96,7 @@ _OP_KEY: Final = Parameter(
 )
 _IF_MATCH: Final = Parameter(
     name=IF_MATCH,
-    schema={"type": "string", "pattern": f"^{ETAG_LIST_PATTERN}$"},
+    schema={"anyOf": [{"const": "*"}, {"type": "string", "pattern": f"^{ETAG_LIST_PATTERN}$"}]},
     description="Change nothing unless the document has one of these etags, or with `*` exists",
     header=True,
 )
@@ -157,6 +157,9 @@ _TAKEN: Final = {
     "body": '{"attempt": "{$response.body#/key}", "outcome": "done"}',
 }
 
+_FIRST: Final = {"name": "$response.body#/items/0/name"}
+_FIRST_JOB: Final = {**_NAME, "id": "$response.body#/items/0/id"}
+
 _LOGIN: Final = (
     Operation(
         name="token",
@@ -196,6 +199,7 @@ _OF_EXPERIMENTS: Final = (
         summary="List the experiments, oldest first",
         parameters=(_START, _LIMIT),
         answers={200: "ExperimentPage"},
+        links=tuple((name, _FIRST) for name in ("get_experiment", "put_experiment", "add_job", "list_jobs", "claim")),
     ),
     Operation(
         name="put_experiment",
@@ -243,6 +247,7 @@ _OF_JOBS: Final = (
         summary="List the jobs of an experiment, oldest first",
         parameters=(_START, _LIMIT, *_FILTERS),
         answers={200: "JobPage"},
+        links=tuple((name, _FIRST_JOB) for name in ("get_job", "put_job", "list_attempts", "prune")),
     ),
     Operation(
         name="add_job",
@@ -314,7 +319,7 @@ _OF_WORKERS: Final = (
         summary="Take the next job, or learn why there is none",
         request="ClaimRequest",
         parameters=(_OP_KEY,),
-        answers={200: "Claimed"},
+        answers={200: "Claim", 204: None},
         problems=(412,),
         links=(("finish", _TAKEN),),
     ),

@@ -240,8 +240,7 @@ def _derive() -> dict[str, Schema]:
     for kind in _ANSWERS:
         deriver.add(kind, answer=True)
     pages = {"ExperimentPage": _page("Experiment"), "JobPage": _page("Job")}
-    claimed: Schema = {"anyOf": [ref("Claim"), ref("NoJob")]}
-    return deriver.schemas | pages | {"Claimed": claimed}
+    return deriver.schemas | pages
 
 
 #: Every named schema.
