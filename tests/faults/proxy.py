@@ -17,16 +17,17 @@ _CHUNK = 65536
 class LossyProxy:
     """Forwards connections on loopback to the host and port of a URL, and cuts some of them.
 
-    Each piece of an answer is lost with the given chance, and with it the connection.
+    Each piece of an answer is lost with the given chance, and with it the connection, while `losing` is true.
 
     Attributes:
         url: the URL of the other side, through the proxy.
         cuts: how many answers were lost so far.
-        chance: of losing a piece of an answer; 0 loses none.
+        losing: whether answers are lost; at first they are not.
     """
 
     def __init__(self, url: str, chance: float, seed: int) -> None:
-        self.chance = chance
+        self.losing = False
+        self._chance = chance
         self.cuts = 0
         self._random = random.Random(seed)
         self._target = (urlsplit(url).hostname or "", urlsplit(url).port or 0)
@@ -74,7 +75,7 @@ class LossyProxy:
     def _forward(self, source: socket.socket, sink: socket.socket, is_answer: bool) -> None:
         with self._ending(source, sink), suppress(OSError):
             while piece := source.recv(_CHUNK):
-                if is_answer and self._random.random() < self.chance:
+                if is_answer and self.losing and self._random.random() < self._chance:
                     self.cuts += 1
                     return
                 sink.sendall(piece)
