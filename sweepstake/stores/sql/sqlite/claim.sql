@@ -21,8 +21,7 @@ where seq = :seq;
 update jobs set
     status = :status, results = :results, hyperparameters = coalesce(:hyperparameters, hyperparameters), etag = :key,
     due = null, ended_at = :now
-where seq = (select job_seq from attempts where key = :attempt)
-and attempt = (select number from attempts where key = :attempt)
+where (seq, attempt) = (select job_seq, number from attempts where key = :attempt)
 and experiment_id = (select id from experiments where name = :name)
 and id = :id and status = 'RUNNING' and dependants = 0
 returning
