@@ -79,6 +79,8 @@ class JsonObject:
 
     def decode(self) -> dict[str, Any]:
         """Return a new dict of plain Python values."""
+        if self.text == "{}":
+            return {}
         tree: dict[str, Any] = json.loads(self.text)
         return _revive(tree) if '"$' in self.text else tree
 
