@@ -33,10 +33,29 @@ _SETTINGS = (
     click.option("--tag", "tags", multiple=True, help="A label of the experiment; may be given several times."),
     click.option("--notes", help="Free text."),
     click.option("--exist-ok", is_flag=True, help="Do nothing if the experiment exists with the same search."),
+    format_option,
 )
 
 
-@click.group()
+class _OptionsAnywhere(click.Group):
+    """A group whose options may also stand between its argument and the subcommand: ``add mnist -s DONE manual``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the options before the argument, where click expects them."""
+        takes_value = {name for param in self.params if isinstance(param, click.Option) for name in param.opts}
+        options: list[str] = []
+        words = list(args)
+        positional: list[str] = []
+        while words and len(positional) < 2 and words[0] != "--":
+            if not words[0].startswith("-"):
+                positional.append(words.pop(0))
+            else:
+                size = 2 if words[0] in takes_value else 1
+                options, words = options + words[:size], words[size:]
+        return super().parse_args(ctx, [*options, *positional, *words])
+
+
+@click.group(cls=_OptionsAnywhere)
 @click.argument("experiment")
 @click.option(
     "-s",
@@ -46,7 +65,6 @@ _SETTINGS = (
     show_default=True,
     help="Status of the new experiment.",
 )
-@format_option
 @click.pass_context
 def add(context: click.Context, /, **parameters: Any) -> None:
     """Add an experiment.
@@ -166,11 +184,11 @@ def _distributions(words: Sequence[str]) -> dict[str, Distribution]:
 
 def _store(context: click.Context, settings: dict[str, Any], kind: type[Experiment], **search: Any) -> None:
     parameters = context.meta["sweepstake.add"]
-    exist_ok = settings.pop("exist_ok")
+    exist_ok, format_ = settings.pop("exist_ok"), settings.pop("format_")
     given = {name: value for name, value in settings.items() if value not in (None, ())}
     experiment = kind(parameters["experiment"], status=parameters["status"], **search, **given)
     target = context.find_object(Target)
     assert target is not None
     target.database().add_experiment(experiment, exist_ok=exist_ok)
-    if parameters["format_"] == "json":
+    if format_ == "json":
         as_json(experiment.record)

@@ -26,9 +26,8 @@ from sweepstake.view.text import printable
 
 __all__ = ["app", "main", "run_app"]
 
-#: Exit codes of shells for a command that SIGINT or SIGPIPE ended.
+#: Exit code of shells for a command that SIGINT ended.
 _INTERRUPTED = 130
-_BROKEN_PIPE = 141
 
 
 def _version() -> str:
@@ -89,7 +88,7 @@ def run_app(arguments: Sequence[str]) -> int:
         return 1
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
+        return 0
     return code if isinstance(code, int) else 0
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from attrs import field, frozen
 
@@ -27,16 +28,18 @@ class Shell:
     environment: dict[str, str] = field(factory=dict)
     _started: list["subprocess.Popen[str]"] = field(factory=list, init=False, repr=False)
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+    def start(
+        self, *arguments: str, stdin: int | IO[str] = subprocess.DEVNULL, encoding: str = "utf-8"
+    ) -> "subprocess.Popen[str]":
         """Start the command and return it while it runs."""
         environment = {**os.environ, "PYTHONPATH": _ROOT, "SWEEPSTAKE_URL": self.url, **self.environment}
         process = subprocess.Popen(
             [*_COMMAND, *arguments],
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding=encoding,
         )
         self._started.append(process)
         return process
@@ -46,7 +49,7 @@ class Shell:
         for process in self._started:
             if process.poll() is None:
                 process.kill()
-                process.communicate()
+            process.communicate()
 
     def run(self, *arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
         """Run the command to its end, check its exit code, and that no traceback reached the terminal."""

@@ -1,0 +1,392 @@
+"""The `sweepstake` command: Schedy's verbs and ours, in this process and as a process of its own."""
+
+import json
+import shlex
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+import sweepstake
+from sweepstake import Database, Job, ManualSearch
+from sweepstake.cli.main import run_app
+from tests.integration.shell import Shell, eventually
+
+
+@frozen
+class Ran:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+@frozen
+class Command:
+    """Runs the command in this process."""
+
+    url: str
+    capture: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: str, code: int = 0) -> Ran:
+        """Run it and check its exit code."""
+        self.capture.readouterr()
+        found = run_app(["--url", self.url, *arguments])
+        out, err = self.capture.readouterr()
+        assert found == code, (found, out, err)
+        assert "Traceback" not in err
+        return Ran(found, out, err)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A new file."""
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+@pytest.fixture
+def sw(url: str, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command on a new file."""
+    return Command(url, capsys)
+
+
+@pytest.fixture
+def db(url: str) -> Iterator[Database]:
+    """A connection to the same file."""
+    with sweepstake.connect(url) as database:
+        yield database
+
+
+def test_a_manual_experiment_and_its_jobs(sw: Command, db: Database) -> None:
+    """Schedy's way through: add, push, list, show, rm."""
+    assert sw("add", "mnist", "manual").out == ""
+    pushed = sw("push", "mnist", "-p", "lr", "-0.5", "act", '"relu"', "-r", "acc", "0.25", "-s", "DONE").out
+    (job,) = db.get_experiment("mnist").all_jobs()
+    assert pushed == f"id: {job.job_id}\nstatus: DONE\nlr: -0.5\nact: relu\nacc: 0.25\n"
+    assert sw("list").out == "mnist  RUNNING  Manual\n"
+    assert sw("list", "mnist").out == f"{job.job_id}  DONE\n"
+    assert sw("list", "mnist", "-p").out == pushed
+    assert sw("show", "mnist").out.startswith("name: mnist\nstatus: RUNNING\nscheduler: Manual\n")
+    assert sw("show", "mnist", job.job_id).out.startswith(pushed)
+    sw("rm", "mnist", job.job_id, "-f")
+    assert list(db.get_experiment("mnist").all_jobs()) == []
+    sw("rm", "--force", "mnist")
+    assert sw("list").out == ""
+
+
+def test_a_table_is_as_schedy_draws_it(sw: Command, db: Database) -> None:
+    """-t draws a frame; -s, -d and -f choose order and columns; missing values come last."""
+    exp = db.add_experiment(ManualSearch("e"))
+    for name, acc in (("a", 0.5), ("b", None), ("c", 0.75)):
+        exp.add_job({"x": 1}, results={} if acc is None else {"acc": acc}, job_id=name)
+    assert sw("list", "e", "-t", "-s", "acc", "-d", "-f", "id", "-f", "acc").out.splitlines() == [
+        "+------+-------+",
+        "| id   |   acc |",
+        "|------+-------|",
+        "| c    |  0.75 |",
+        "| a    |  0.5  |",
+        "| b    |       |",
+        "+------+-------+",
+    ]
+
+
+def test_values_of_mixed_kinds_can_be_sorted(sw: Command, db: Database) -> None:
+    """The old command fails on these."""
+    exp = db.add_experiment(ManualSearch("e"))
+    for name, value in (("list", [1]), ("none", None), ("text", "z"), ("number", 2), ("true", True)):
+        exp.add_job({"x": value}, job_id=name)
+    assert sw("list", "e", "-s", "x", "-f", "id").out.split() == ["true", "number", "text", "list", "none"]
+
+
+def test_names_of_two_meanings_are_told_apart(sw: Command, db: Database) -> None:
+    """A name that is a hyperparameter and a result needs its category."""
+    exp = db.add_experiment(ManualSearch("e"))
+    exp.add_job({"x": 1}, results={"x": 2}, job_id="j")
+    assert sw("list", "e", "-f", "result.x", "-f", "schedy.id").out == "2  j\n"
+    assert "hyperparameter.x or result.x" in sw("list", "e", "-f", "x", code=2).err
+    assert "there is no 'y'" in sw("list", "e", "-s", "y", code=2).err
+
+
+def test_jobs_can_be_chosen(sw: Command, db: Database) -> None:
+    """By status, tag and conditions; fields of the queue can be asked for."""
+    sw("add", "e", "manual")
+    sw("push", "e", "-p", "x", "1", "--id", "a", "--tag", "night", "--priority", "7", "--notes", "n")
+    sw("push", "e", "-p", "x", "2", "--id", "b", "-s", "CRASHED")
+    assert sw("list", "e", "--tag", "night", "-f", "id", "-f", "priority", "-f", "notes").out == "a  7  n\n"
+    assert sw("list", "e", "--status", "CRASHED").out == "b  CRASHED\n"
+    assert sw("list", "e", "--where", "x>1").out == "b  CRASHED\n"
+    assert "FIELD OPERATOR VALUE" in sw("list", "e", "--where", "x", code=1).err
+    assert "name an experiment" in sw("list", "--tag", "x", code=2).err
+
+
+def test_every_search_can_be_added(sw: Command, db: Database) -> None:
+    """Random, grid and population based training, with their settings."""
+    for line in (
+        """add r -s DONE random --max-jobs 9 lr uniform '{"low": 0, "high": 1}' c const -1""",
+        """add --status RUNNING g grid lr '[0.1, 0.2]' n '[1]' --objective acc --direction min""",
+        """add p pbt --result acc --population 4 --explore lr 0.8 1.2 lr loguniform '{"low": 1e-5, "high": 1}'""",
+    ):
+        sw(*shlex.split(line))
+    random, grid, pbt = (db.get_experiment(name) for name in "rgp")
+    assert (random.status, random.settings.max_jobs) == ("DONE", 9)
+    assert json.loads(random.search().params)["c"] == {"const": -1}
+    assert grid.next_job().hyperparameters == {"lr": 0.1, "n": 1}
+    assert grid.settings.direction == "min"
+    assert json.loads(pbt.search().params)["explore"] == {"lr": {"perturb": {"minFactor": 0.8, "maxFactor": 1.2}}}
+    sw("add", "g", "grid", "--exist-ok", "lr", "[0.1, 0.2]", "n", "[1]")
+    assert "another search" in sw("add", "g", "manual", "--exist-ok", code=1).err
+
+
+def test_the_table_of_experiments_shows_their_searches(sw: Command, db: Database) -> None:
+    """Distributions stand under the names of their hyperparameters."""
+    sw("add", "r", "random", "lr", "uniform", '{"low": 0, "high": 1}')
+    sw("add", "g", "grid", "lr", "[0.1, 0.2]")
+    out = sw("list", "-t").out
+    assert 'uniform ({"low": 0.0, "high": 1.0})' in out
+    assert "grid ([0.1, 0.2])" in out
+
+
+@pytest.mark.parametrize(
+    "arguments, problem",
+    [
+        (["add", "r", "random", "lr", "uniform"], "three by three"),
+        (["add", "r", "random", "lr", "unknown", "{}"], "lr"),
+        (["add", "r", "random", "lr", "uniform", "{"], "not valid JSON"),
+        (["add", "r", "random", "lr", "uniform", '{"low": 1, "high": 0}'], "lr"),
+        (["add", "r", "random", "lr", "uniform", '{"low": 1}'], "high"),
+        (["add", "r", "random"], "Missing argument"),
+        (["add", "r", "grid", "lr"], "name/values"),
+        (["add", "r", "grid", "lr", "1"], "not a JSON list"),
+        (["add", "r", "nosearch"], "No such command"),
+        (["add", "r", "-s", "PAUSED", "manual"], "PAUSED"),
+        (["push", "e", "-p", "lr"], "NAME VALUE"),
+        (["push", "e", "-p", "act", "relu"], "quotes"),
+        (["push", "e", "-p", "a", "1", "a", "2"], "Duplicate hyperparameter: a."),
+        (["push", "e"], "Missing option"),
+        (["push", "e", "-p", "a", "1", "-s", "done"], "done"),
+        (["push", "e", "-p", "a", "1", "--priority", "x"], "x"),
+        (["serve", "--port", "99999"], "99999"),
+        (["user", "add"], "EMAIL"),
+        (["nosuch"], "No such command"),
+        (["list", "--format", "xml"], "xml"),
+    ],
+)
+def test_wrong_usage_is_told_and_changes_nothing(sw: Command, db: Database, arguments: list[str], problem: str) -> None:
+    """Exit code 2 and a message that names what is wrong; nothing is half stored."""
+    exp = db.add_experiment(ManualSearch("e"))
+    assert problem in sw(*arguments, code=2).err
+    assert [found.name for found in db.get_experiments()] == ["e"]
+    assert list(exp.all_jobs()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments, problem",
+    [
+        (["show", "nosuch"], "nosuch"),
+        (["show", "e", "nosuch"], "nosuch"),
+        (["push", "nosuch", "-p", "a", "1"], "nosuch"),
+        (["rm", "-f", "nosuch"], "nosuch"),
+        (["run", "nosuch", "--", "true"], "nosuch"),
+        (["add", "e", "manual"], "e"),
+        (["add", "x" * 300, "manual"], "255"),
+        (["add", "a\nb", "manual"], "U+000A"),
+        (["add", "", "manual"], "1 to 255"),
+        (["add", "y", "manual", "--lease", "-1"], "lease"),
+        (["push", "e", "-p", "a", "1", "--priority", str(2**40)], "priority"),
+        (["push", "e", "-p", "a", "1", "--id", ".."], ".."),
+        (["list", "nosuch"], "nosuch"),
+        (["show", "../../etc/passwd"], "passwd"),
+        (["serve", "--no-auth", "--host", "0.0.0.0"], "--no-auth"),
+        (["user", "add", "nobody"], "email"),
+    ],
+)
+def test_errors_are_one_line(sw: Command, db: Database, arguments: list[str], problem: str) -> None:
+    """Exit code 1 and one clear line on standard error, never a traceback."""
+    db.add_experiment(ManualSearch("e"))
+    ran = sw(*arguments, code=1)
+    assert ran.err.startswith("Error: ")
+    assert problem in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_a_wrong_url_or_configuration_file_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings that cannot be used name the setting."""
+    assert run_app(["--url", "mysql://x", "list"]) == 1
+    assert "mysql://x" in capsys.readouterr().err
+    broken = tmp_path / "config.toml"
+    broken.write_text("url = ")
+    assert run_app(["--config", str(broken), "list"]) == 1
+    assert "config.toml" in capsys.readouterr().err
+    monkeypatch.setenv("SWEEPSTAKE_CONFIG", str(tmp_path / "missing.toml"))
+    assert run_app(["list"]) == 1
+    assert "missing.toml" in capsys.readouterr().err
+
+
+def test_removing_asks_first(sw: Command, db: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Anything but yes keeps the experiment, and no answer is a no."""
+    db.add_experiment(ManualSearch("e")).add_job({}, job_id="j")
+    for answer, code in (("n\n", 0), ("\n", 0), ("", 130)):
+        answers = tmp_path / "answers"
+        answers.write_text(answer)
+        with answers.open() as file:
+            monkeypatch.setattr("sys.stdin", file)
+            assert "all its jobs? [y/N]" in sw("rm", "e", code=code).out
+    with answers.open("w+") as file:
+        file.write("y\n")
+        file.seek(0)
+        monkeypatch.setattr("sys.stdin", file)
+        sw("rm", "e", "j")
+    assert [found.name for found in db.get_experiments()] == ["e"]
+    assert db.get_experiment("e").counts().ready == 0
+
+
+def test_what_workers_hold_is_removed_by_force_only(
+    sw: Command, db: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A yes is not enough while a job is leased; --force is."""
+    exp = db.add_experiment(ManualSearch("e"))
+    exp.add_job({})
+    job = exp.next_job()
+    answers = tmp_path / "answers"
+    answers.write_text("y\n")
+    with answers.open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        assert "force" in sw("rm", "e", code=1).err
+    assert job.status == Job.RUNNING
+    sw("rm", "e", "--force")
+    assert list(db.get_experiments()) == []
+
+
+def test_everything_prints_json(sw: Command, db: Database) -> None:
+    """--format json is for programs: exact values, and all that is known."""
+    added = json.loads(sw("add", "e", "manual", "--format", "json").out)
+    assert added["name"] == "e"
+    pushed = json.loads(sw("push", "e", "-p", "x", "0.1234567890123", "--id", "a", "--format", "json").out)
+    assert pushed["hyperparameters"] == {"x": 0.1234567890123}
+    sw("push", "e", "-p", "x", "NaN", "--id", "b")
+    assert [each["name"] for each in json.loads(sw("list", "--format", "json").out)] == ["e"]
+    jobs = json.loads(sw("list", "e", "-s", "id", "-d", "--format", "json").out)
+    assert [each["id"] for each in jobs] == ["b", "a"]
+    assert jobs[0]["hyperparameters"]["x"] == {"$number": "NaN"}
+    assert json.loads(sw("list", "e", "-f", "id", "--format", "json").out) == [{"id": "a"}, {"id": "b"}]
+    assert json.loads(sw("show", "e", "--format", "json").out)["counts"]["ready"] == 2
+    job = db.get_experiment("e").next_job()
+    shown = json.loads(sw("show", "e", job.job_id, "--format", "json").out)
+    assert (shown["job"]["status"], len(shown["attempts"]), shown["outputs"]) == ("RUNNING", 1, {})
+    (worker,) = json.loads(sw("workers", "--format", "json").out)
+    assert (worker["experiment"], worker["job"], worker["heartbeat"]) == ("e", job.job_id, "yes")
+    assert json.loads(sw("user", "list", "--format", "json").out) == []
+
+
+def test_workers_are_listed(sw: Command, db: Database) -> None:
+    """Who runs what, since when, and whether it can be reaped."""
+    assert sw("workers").out == "No job is running.\n"
+    exp = db.add_experiment(ManualSearch("e"))
+    exp.add_job({})
+    old = exp.add_job({}, status=Job.RUNNING)
+    job = exp.next_job()
+    out = sw("workers").out
+    assert str(job.record.worker) in out
+    assert out.count(" e ") == 2
+    assert next(line for line in out.splitlines() if old.job_id in line).rstrip(" |").endswith("no")
+
+
+def test_a_crash_shows_its_traceback(sw: Command, db: Database) -> None:
+    """`show` tells why an attempt of a training script failed."""
+    exp = db.add_experiment(ManualSearch("e"))
+    exp.add_job({})
+    with pytest.raises(ZeroDivisionError), exp.next_job() as job:
+        job.results["x"] = 1 / 0
+    out = sw("show", "e", job.job_id).out
+    assert "attempt 1: by " in out
+    assert "ZeroDivisionError: division by zero" in out
+    assert "no output of attempt 1" in sw("show", "e", job.job_id, "--attempt", "1", code=1).err
+
+
+def test_hostile_text_stays_text(sw: Command, db: Database) -> None:
+    """Terminal escapes, SQL and HTML in names and values are shown, not obeyed."""
+    name = "'; drop table jobs; -- <script>"
+    exp = db.add_experiment(ManualSearch(name))
+    exp.add_job({"x\x1b[2J": "\x1b]0;owned\x07"}, job_id="%2F../<b>", notes="line\n\x1b[31m".replace("\x1b", "?"))
+    for arguments in (
+        ["list"],
+        ["list", name, "-t"],
+        ["list", name, "-p"],
+        ["show", name],
+        ["show", name, "%2F../<b>"],
+    ):
+        out = sw(*arguments).out
+        assert "\x1b" not in out
+        assert "\x07" not in out
+    sw("rm", "-f", name)
+
+
+def test_text_that_the_terminal_cannot_show_is_escaped(db: Database, url: str) -> None:
+    """A terminal of few characters gets escapes instead of a traceback."""
+    db.add_experiment(ManualSearch("naïve 🎲"))
+    with closing(Shell(url, {"PYTHONIOENCODING": "latin-1"})) as shell:
+        process = shell.start("list", encoding="latin-1")
+        assert process.communicate(timeout=60) == ("naïve \\U0001f3b2  RUNNING  Manual\n", "")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(db: Database, url: str) -> None:
+    """`sweepstake list | head` ends quietly."""
+    exp = db.add_experiment(ManualSearch("e"))
+    exp.add_jobs([{"x": "y" * 200} for _ in range(5000)])
+    with closing(Shell(url)) as shell:
+        process = shell.start("list", "e", "-t")
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        process.stderr.close()
+        assert process.wait(60) == 0
+
+
+def test_a_user_is_added_while_a_server_runs_and_logs_in(url: str, tmp_path: Path) -> None:
+    """`user add` prints the token last; `gen-token` trades the password for a file that only its owner reads."""
+    config = tmp_path / "config" / "config.toml"
+    with closing(Shell(url)) as shell:
+        serving = shell.start("serve", "--port", "0")
+        assert serving.stdout is not None
+        root = next(line for line in serving.stdout if "listens on" in line).split()[-1]
+        password = tmp_path / "password"
+        password.write_text("correct horse\n")
+        token = _add_user(shell, "ann@example.org", password)
+        remote = Shell(root, {"SWEEPSTAKE_TOKEN": token})
+        remote.run("add", "e", "manual")
+        assert remote.run("list").stdout == "e  RUNNING  Manual\n"
+        assert "ann@example.org" in shell.run("user", "list").stdout
+        login = ["--config", str(config), "gen-token", "--root", root, "--email", "ann@example.org", "--password"]
+        ran = shell.run(*login, "correct horse")
+        assert ran.stdout == f"Your token has been saved to {config}.\n"
+        assert config.stat().st_mode & 0o777 == 0o600
+        assert "wrong" in shell.run(*login, "battery staple", code=1).stderr
+        remote.run("list", code=1)  # the first token was replaced
+        with sweepstake.connect(config=config) as again:
+            assert [exp.name for exp in again.get_experiments()] == ["e"]
+        serving.send_signal(signal.SIGTERM)
+        eventually(lambda: serving.poll() is not None)
+
+
+def _add_user(shell: Shell, email: str, password: Path) -> str:
+    with password.open() as file:
+        process = shell.start("user", "add", email, "--password-stdin", "--store", shell.url, stdin=file)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    return str(out.splitlines()[-1])
+
+
+def test_help_and_version_work_everywhere(sw: Command) -> None:
+    """Every command explains itself, and nothing is opened for it."""
+    assert "Commands:" in sw("--help").out
+    assert "sweepstake" in sw("--version").out
+    for command in ("add", "list", "show", "push", "rm", "run", "gen-token", "serve", "user", "demo", "workers"):
+        assert "Usage: sweepstake" in sw(command, "-h").out
