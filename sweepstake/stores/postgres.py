@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
 import psycopg
 from psycopg import conninfo
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from sweepstake.errors import ConfigurationError, ServerError, StoreRefusedError, StoreUnavailableError, SweepstakeError
 from sweepstake.stores.engine import DuplicateError, Params, Row
@@ -22,8 +23,10 @@ __all__ = ["PostgresEngine", "connection_string"]
 
 #: PostgreSQL's own clock judges leases and dates everything.
 _CLOCK: Final = "date_part('epoch', clock_timestamp())"
+#: The first version that has `materialized`, as its number of itself.
+_OLDEST: Final = 120_000
 _MAX_CONNECTIONS: Final = 10
-_POOL_SECONDS: Final = 30.0
+_POOL_SECONDS: Final = 10.0
 #: libpq's settings, unless the URL says otherwise: a server that is gone is noticed within half a minute.
 _CONNECTION: Final = {
     "connect_timeout": "10",
@@ -97,14 +100,10 @@ class PostgresEngine:
         }
         #: Experiments that were seen to have a limit of running jobs: for them the plain claim is not tried.
         self._limited: set[str] = set()
-        self._pool: ConnectionPool[psycopg.Connection[Row]] | None = self._make_pool()
-        try:
-            with self.write() as transaction:
-                transaction.row("lock_schema")
-                migrate(transaction, "postgres", transaction.migrate)
-        except BaseException:
-            self.close()
-            raise
+        self._pool: ConnectionPool[psycopg.Connection[Row]] | None = None
+        self._closed = False
+        self._guard = threading.Lock()
+        self._set_up()
         _forks.add(self)
 
     @contextmanager
@@ -113,8 +112,11 @@ class PostgresEngine:
         try:
             with self._open_pool().connection() as connection:
                 yield PostgresTransaction(connection, self._statements)
+        except psycopg.OperationalError as error:
+            self._look_after_pool(error)
+            raise _translate(error) from error
         except psycopg.Error as error:
-            raise self._translate(error) from error
+            raise _translate(error) from error
 
     @contextmanager
     def write(self) -> Iterator[PostgresTransaction]:
@@ -152,6 +154,7 @@ class PostgresEngine:
 
     def close(self) -> None:
         """Close all connections when the calls that use them have ended."""
+        self._closed = True
         if self._pool is not None:
             self._pool.close()
 
@@ -159,12 +162,38 @@ class PostgresEngine:
         """Leave the parent's connections alone, and begin with none."""
         abandon(self._pool)
         self._pool = None
+        self._guard = threading.Lock()
+
+    def _set_up(self) -> None:
+        """Bring the schema up to date, on a connection that says at once why it cannot be made."""
+        try:
+            with psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None) as connection:
+                if connection.info.server_version < _OLDEST:
+                    found = connection.info.server_version // 10_000
+                    raise StoreRefusedError(f"PostgreSQL {found} is too old: Sweepstake needs 12 or newer.")
+                transaction = PostgresTransaction(connection, self._statements)
+                with transaction.atomically():
+                    transaction.row("lock_schema")
+                    migrate(transaction, "postgres", transaction.migrate)
+        except psycopg.Error as error:
+            raise _translate(error) from error
 
     def _open_pool(self) -> ConnectionPool[psycopg.Connection[Row]]:
         pool = self._pool
-        if pool is None:
-            pool = self._pool = self._make_pool()
-        return pool
+        if pool is not None:
+            return pool
+        with self._guard:
+            if self._closed:
+                raise StoreUnavailableError("The store was closed; connect to it again.")
+            if self._pool is None:
+                self._pool = self._make_pool()
+            return self._pool
+
+    def _look_after_pool(self, error: psycopg.OperationalError) -> None:
+        """Drop idle connections that are as dead as the one that failed: the server may have been started anew."""
+        cut_off = error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+        if self._pool is not None and cut_off and not isinstance(error, PoolTimeout | PoolClosed):
+            self._pool.check()
 
     def _make_pool(self) -> ConnectionPool[psycopg.Connection[Row]]:
         return ConnectionPool(
@@ -178,18 +207,19 @@ class PostgresEngine:
             name="sweepstake",
         )
 
-    def _translate(self, error: psycopg.Error) -> SweepstakeError | DuplicateError:
-        """Return our error for one of the library's."""
-        if isinstance(error, psycopg.errors.UniqueViolation):
-            return DuplicateError(str(error))
-        shown = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)):
-            return StoreUnavailableError(f"PostgreSQL could not answer: {shown}.")
-        if isinstance(error, psycopg.ProgrammingError):
-            return StoreRefusedError(
-                f"PostgreSQL refused a statement: {shown}. Does the user own the tables, and did nobody change them?"
-            )
-        return ServerError(f"PostgreSQL failed at a statement: {shown}")
+
+def _translate(error: psycopg.Error) -> SweepstakeError | DuplicateError:
+    """Return our error for one of the library's."""
+    if isinstance(error, psycopg.errors.UniqueViolation):
+        return DuplicateError(str(error))
+    shown = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)):
+        return StoreUnavailableError(f"PostgreSQL could not answer: {shown}.")
+    if isinstance(error, psycopg.ProgrammingError):
+        return StoreRefusedError(
+            f"PostgreSQL refused a statement: {shown}. Does the user own the tables, and did nobody change them?"
+        )
+    return ServerError(f"PostgreSQL failed at a statement: {shown}")
 
 
 def _spell(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from sweepstake.stores.engine import DuplicateError, Params, Row
 from sweepstake.stores.filelock import LockFiles
 from sweepstake.stores.forks import ForkWatch, abandon
 from sweepstake.stores.migrations import migrate
+from sweepstake.stores.network import refuse_network
 from sweepstake.stores.statements import load_statements
 
 __all__ = ["SqliteEngine"]
@@ -100,12 +102,15 @@ class SqliteEngine:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         _check_version()
+        refuse_network(path)
         self._path = path
         self._clock = clock
         self._statements = load_statements("sqlite")
         self._idle: list[SqliteTransaction] = []
         self._all: list[SqliteTransaction] = []
         self._closed = False
+        self._queued = True
+        self._guard = threading.Lock()
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = _locks.open(path.with_name(path.name + "-lock"))
@@ -167,13 +172,12 @@ class SqliteEngine:
             return job, transaction.claim(**claim) if claim else None
 
     def close(self) -> None:
-        """Close all connections that no call is using; the others follow when their calls end."""
-        if self._closed:
-            return
-        self._closed = True
-        while self._idle:
-            self._discard(self._idle.pop())
-        _locks.close(self._lock)
+        """Close what no call is using; the rest follows when the calls under way have ended."""
+        with self._guard:
+            self._closed = True
+            while self._idle:
+                self._discard(self._idle.pop())
+            self._let_go()
 
     def after_fork(self) -> None:
         """Leave the parent's connections alone: what closes one may let go of the parent's locks."""
@@ -181,6 +185,7 @@ class SqliteEngine:
             abandon(transaction.connection)
         self._all = []
         self._idle = []
+        self._guard = threading.Lock()
 
     def _take(self) -> SqliteTransaction:
         if self._closed:
@@ -195,14 +200,19 @@ class SqliteEngine:
             raise _translate(error, self._path) from error
 
     def _give_back(self, transaction: SqliteTransaction) -> None:
+        self._idle.append(transaction)
         if self._closed:
-            self._discard(transaction)
-        else:
-            self._idle.append(transaction)
+            self.close()
 
     def _discard(self, transaction: SqliteTransaction) -> None:
         self._all.remove(transaction)
         transaction.connection.close()
+
+    def _let_go(self) -> None:
+        """Leave the queue of writers once no call needs it."""
+        if not self._all and self._queued:
+            self._queued = False
+            _locks.close(self._lock)
 
     def _connect(self) -> SqliteTransaction:
         connection = sqlite3.connect(

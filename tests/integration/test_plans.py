@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from itertools import chain
-from pathlib import Path
 from typing import Any, Protocol
 
 import attrs
@@ -82,12 +81,15 @@ OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 #: Two jobs that are ready and two that run, one of them overdue; what is hot finds something to do.
 FEW = """
 insert into jobs (experiment_id, id, status, etag, due, created_at, attempt, hyperparameters, results) values
-    (1, 'ready', 'QUEUED', 'r1', null, 0, 0, '{}', '{}'), (1, 'ready too', 'QUEUED', 'r2', null, 0, 0, '{}', '{}'),
-    (1, 'running', 'RUNNING', 'r3', 4e9, 0, 1, '{}', '{}'), (1, 'overdue', 'RUNNING', 'r4', 0, 0, 1, '{}', '{}')
+    (1, 'ready', 'QUEUED', 'r1', null, 0, 0, '{}', '{}'),
+    (1, 'ready too', 'QUEUED', 'r2', null, 0, 0, '{}', '{}'),
+    (1, 'running', 'RUNNING', 'r3', 4e9, 0, 1, '{}', '{}'),
+    (1, 'overdue', 'RUNNING', 'r4', 0, 0, 1, '{}', '{}')
 """
 FEW_ATTEMPTS = """
 insert into attempts (job_seq, number, key, worker, lease, started_at)
-select seq, 1, case id when 'running' then '00000000000000000000000000' else '11111111111111111111111111' end, 'w', 60, 0
+select
+    seq, 1, case id when 'running' then '00000000000000000000000000' else '11111111111111111111111111' end, 'w', 60, 0
 from jobs where status = 'RUNNING'
 """
 #: Every job that ended was once run.
@@ -202,7 +204,8 @@ def postgres_planner(request: pytest.FixtureRequest, postgres_server: PostgresSe
         connection.execute(
             "insert into jobs (experiment_id, id, status, priority, waiting, due, etag, created_at, attempt,"
             " hyperparameters, results)"
-            " select 1, 'job ' || i, %s, %s, %s, %s::float8 + i, 'etag', 0, 0, '{}', '{}' from generate_series(1, %s) i",
+            " select 1, 'job ' || i, %s, %s, %s, %s::float8 + i, 'etag', 0, 0, '{}', '{}'"
+            " from generate_series(1, %s) i",
             (*SHAPES[request.param], MANY),
         )
         for statement in (FEW, MANY_ATTEMPTS, FEW_ATTEMPTS, "vacuum analyze"):

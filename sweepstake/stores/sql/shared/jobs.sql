@@ -16,15 +16,6 @@ select
     j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
 from jobs j where j.experiment_id = :experiment_id order by j.seq desc limit :limit;
 
--- insert_job: a new job that is not RUNNING.
-insert into jobs (
-    experiment_id, id, status, etag, priority, due, not_before, created_at, tags, notes, origin, hyperparameters, results
-) values (
-    :experiment_id, :id, :status, :etag, :priority,
-    case when cast(:status as text) = 'QUEUED' and cast(:not_before as float8) > :now then cast(:not_before as float8) end,
-    :not_before, :now, :tags, :notes, :origin, :hyperparameters, :results
-) returning seq;
-
 -- put_document: state a fact; due is kept with the lease of a holder who goes on running.
 update jobs set
     status = :status, hyperparameters = :hyperparameters, results = :results, etag = :etag,

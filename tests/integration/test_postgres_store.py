@@ -1,0 +1,145 @@
+"""What only a PostgreSQL store can get into: cut connections, forks, races for a new schema, a pool of connections."""
+
+import math
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from sweepstake.domain.records import UNGUARDED, Claim, SearchDefinition
+from sweepstake.domain.settings import Settings
+from sweepstake.errors import StoreRefusedError, StoreUnavailableError
+from sweepstake.ports import ExperimentDraft
+from sweepstake.stores import SqlStore, open_store
+from tests.crew import all_together
+from tests.lab import draft, new_key
+
+MANUAL = ExperimentDraft(search=SearchDefinition("Manual"))
+
+
+@pytest.fixture
+def store(postgres_url: str) -> Iterator[SqlStore]:
+    """A new store with an experiment `sweep`."""
+    with closing(open_store(postgres_url)) as opened:
+        opened.put_experiment("sweep", MANUAL, seed=1, guard=UNGUARDED, key=new_key())
+        yield opened
+
+
+def claim(store: SqlStore) -> Claim | None:
+    """Claim from the experiment."""
+    return store.claim("sweep", worker="w", key=new_key(), repeat=False, uptime=math.inf)
+
+
+def open_and_add(number: int, url: str) -> int:
+    """Open a store that may not be there yet, and add a job."""
+    with closing(open_store(url)) as store:
+        store.put_experiment("sweep", MANUAL, seed=1, guard=UNGUARDED, key=new_key())
+        store.add_jobs("sweep", [draft(f"job {number}")], key=new_key())
+        return store.count_jobs("sweep").ready
+
+
+def test_processes_may_open_a_new_store_at_once(postgres_url: str) -> None:
+    """Of several processes that find an empty database, each gets the same whole store."""
+    assert max(all_together(3, open_and_add, postgres_url)) == 3
+
+
+@pytest.mark.usefixtures("store")
+def test_a_newer_schema_is_refused(postgres_url: str) -> None:
+    """A store that a newer version has changed is not touched, and the error says what to upgrade."""
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("update meta set value = '99' where name = 'schema'")
+    with pytest.raises(StoreRefusedError, match="schema 99.*pip install --upgrade"):
+        open_store(postgres_url)
+
+
+def test_a_database_that_is_not_there_is_named(postgres_url: str) -> None:
+    """The error of a wrong URL comes at once, and holds the server's own reason."""
+    with pytest.raises(StoreUnavailableError, match="does not exist"):
+        open_store(f"{postgres_url}_not")
+
+
+def test_cut_connections_cost_one_call(store: SqlStore, postgres_url: str) -> None:
+    """When the server drops all connections, one call fails as unavailable and the next ones work."""
+    _use_many(store)
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+    with pytest.raises(StoreUnavailableError):
+        store.ping()
+    for _ in range(20):
+        store.ping()
+
+
+def _use_many(store: SqlStore) -> None:
+    """Make the pool open several connections."""
+    meeting = threading.Barrier(4)
+
+    def ping() -> None:
+        meeting.wait(timeout=20)
+        for _ in range(20):
+            store.ping()
+
+    threads = [threading.Thread(target=ping) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+
+
+def test_a_forked_child_leaves_the_parents_connections_alone(store: SqlStore) -> None:
+    """A child that ends, having used the store or not, does not end the parent's sessions."""
+    for uses in (True, False):
+        child = os.fork()
+        if child == 0:  # pragma: no cover -- another process
+            code = 1
+            try:
+                if uses:
+                    store.add_jobs("sweep", [draft()], key=new_key())
+                    store.close()
+                code = 0
+            finally:
+                os._exit(code)
+        assert os.waitpid(child, 0)[1] == 0
+        store.add_jobs("sweep", [draft()], key=new_key())
+    assert store.count_jobs("sweep").ready == 3
+
+
+def test_without_prepared_statements_everything_works(postgres_url: str) -> None:
+    """`?prepare=off`, for pgbouncer, claims and finishes as well; no statement is prepared."""
+    with closing(open_store(f"{postgres_url}?prepare=off")) as store:
+        store.put_experiment("sweep", MANUAL, seed=1, guard=UNGUARDED, key=new_key())
+        store.add_jobs("sweep", [draft() for _ in range(8)], key=new_key())
+        claimed = [held.job.id for _ in range(8) if (held := claim(store)) is not None]
+    assert len(set(claimed)) == 8
+
+
+def test_a_new_limit_holds_for_a_store_that_knew_none(store: SqlStore) -> None:
+    """A limit of running jobs that is set while workers are at it holds from their next claim on."""
+    store.add_jobs("sweep", [draft() for _ in range(6)], key=new_key())
+    assert claim(store)
+    limited = ExperimentDraft(search=SearchDefinition("Manual"), settings=Settings(max_running=2))
+    store.put_experiment("sweep", limited, seed=1, guard=UNGUARDED, key=new_key())
+    assert claim(store)
+    assert claim(store) is None
+    store.put_experiment(
+        "sweep",
+        ExperimentDraft(search=SearchDefinition("Manual"), settings=Settings()),
+        seed=1,
+        guard=UNGUARDED,
+        key=new_key(),
+    )
+    assert claim(store)
+
+
+def test_a_closed_store_says_so(store: SqlStore) -> None:
+    """After closing, a call fails as unavailable; closing twice is fine."""
+    store.ping()
+    store.close()
+    store.close()
+    with pytest.raises(StoreUnavailableError, match="closed"):
+        store.ping()

@@ -1,0 +1,47 @@
+"""The `.sql` files."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import sweepstake.stores
+from sweepstake.stores.statements import load_migrations, load_statements, with_parameters
+
+FOLDER = Path(sweepstake.stores.__file__).parent
+DIALECTS = ("sqlite", "postgres")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_statement_is_used(dialect: str) -> None:
+    """No statement is left over: each name stands in the package's code."""
+    code = "".join(path.read_text("utf-8") for path in FOLDER.glob("*.py"))
+    assert [name for name in load_statements(dialect) if f'"{name}"' not in code] == []
+
+
+@pytest.mark.parametrize("dialect,other", [DIALECTS, DIALECTS[::-1]])
+def test_both_databases_know_what_the_shared_code_asks_for(dialect: str, other: str) -> None:
+    """Only the engine of a database may use a statement that the other has not."""
+    own = load_statements(dialect).keys() - load_statements(other).keys()
+    shared = "".join(path.read_text("utf-8") for path in FOLDER.glob("*.py") if path.stem not in DIALECTS)
+    assert [name for name in own if f'"{name}"' in shared] == []
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_migrations_are_numbered_without_gaps(dialect: str) -> None:
+    """The first migration is number 1, and each makes the next schema."""
+    assert [migration.version for migration in load_migrations(dialect)] == [1]
+
+
+def test_parameters_are_told_from_casts() -> None:
+    """`:name` is a parameter, and neither `::type` nor a time of day is."""
+    spelled = with_parameters("select :a, b::text, :long_name where c = '12:30'", lambda name: f"<{name}>")
+    assert spelled == "select <a>, b::text, <long_name> where c = '12:30'"
+
+
+def test_every_statement_says_what_it_is_for() -> None:
+    """Each named statement has its line of purpose, and every file holds at least one."""
+    for path in FOLDER.glob("sql/*/*.sql"):
+        lines = re.findall(r"^-- [a-z_]+: [a-z].+[.]$", path.read_text("utf-8"), re.MULTILINE)
+        assert lines, path
+        assert len(lines) == len(re.findall(r";$", path.read_text("utf-8"), re.MULTILINE)), path

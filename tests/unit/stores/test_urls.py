@@ -1,0 +1,60 @@
+"""Store URLs."""
+
+from pathlib import Path
+
+import pytest
+
+from sweepstake.errors import ConfigurationError
+from sweepstake.stores import open_store
+from sweepstake.stores.urls import PostgresUrl, SqliteUrl, parse_store_url
+
+
+@pytest.mark.parametrize(
+    "url,path",
+    [
+        ("sqlite:///jobs.db", "jobs.db"),
+        ("sqlite:///a/b.db", "a/b.db"),
+        ("sqlite:////var/jobs.db", "/var/jobs.db"),
+        ("sqlite:///with%20space%3F.db", "with space?.db"),
+    ],
+)
+def test_sqlite_urls_name_a_path(url: str, path: str) -> None:
+    """Three slashes begin a relative path, four an absolute one, and escapes are undone."""
+    assert parse_store_url(url) == SqliteUrl(Path(path))
+
+
+def test_postgres_options_reach_libpq_but_for_ours() -> None:
+    """`prepare=off` is ours and goes; everything else stays as it was written."""
+    found = parse_store_url("postgresql://me:secret@host:5433/base?sslmode=require&prepare=off")
+    assert found == PostgresUrl("postgresql://me:secret@host:5433/base?sslmode=require", prepare=False)
+    assert "secret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "jobs.db",
+        "mysql://host/base",
+        "sqlite:jobs.db",
+        "sqlite:///",
+        "sqlite:///folder/",
+        "sqlite://host/jobs.db",
+        "sqlite:///jobs.db?mode=ro",
+        "postgresql://me:secret@host/base?prepare=perhaps",
+        "postgresql://me:secret@host:port/base?sslmode=require&sslmode",
+    ],
+)
+def test_other_urls_are_refused_without_telling_the_password(url: str) -> None:
+    """What is no store's URL is a ConfigurationError that says what one looks like."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse_store_url(url)
+    assert "secret" not in str(caught.value)
+    assert "://" in str(caught.value) or "prepare=off" in str(caught.value)
+
+
+def test_libpq_settings_that_do_not_exist_are_a_configuration_error() -> None:
+    """An option that libpq does not know is refused before anything is connected to, without the password."""
+    with pytest.raises(ConfigurationError, match="understands") as caught:
+        open_store("postgresql://me:secret@host/base?speed=high")
+    assert "secret" not in str(caught.value)
