@@ -69,7 +69,7 @@ def test_a_newer_schema_is_refused(path: Path) -> None:
     """A store that a newer version has changed is not touched, and the error says what to upgrade."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("update meta set value = '99' where name = 'schema'")
-    with pytest.raises(StoreRefusedError, match="schema 99.*pip install --upgrade"):
+    with pytest.raises(StoreRefusedError, match=r"schema 99.*pip install --upgrade"):
         open_store(f"sqlite:///{path}")
 
 
@@ -84,7 +84,7 @@ def test_a_file_of_another_kind_is_refused(path: Path) -> None:
 
 def test_a_folder_is_no_store(tmp_path: Path) -> None:
     """A URL that names a folder says that the path is wrong."""
-    with pytest.raises((ConfigurationError, StoreUnavailableError), match="cannot be opened|could not answer"):
+    with pytest.raises((ConfigurationError, StoreUnavailableError), match=r"cannot be opened|could not answer"):
         open_store(f"sqlite:///{tmp_path}")
 
 
