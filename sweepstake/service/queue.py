@@ -57,7 +57,7 @@ class QueueService:
 
     def get_experiment(self, name: str) -> ExperimentRecord:
         """Return one experiment."""
-        return self._store.get_experiment(name)
+        return self._store.get_experiment(check_name(name, "name"))
 
     def list_experiments(self, start: str | None = None, limit: int = MAX_PAGE) -> Page[ExperimentRecord]:
         """Return a page of the experiments, oldest first."""
@@ -66,14 +66,15 @@ class QueueService:
 
     def delete_experiment(self, name: str, *, guard: Guard, key: str, force: bool = False) -> None:
         """Delete an experiment with all that belongs to it."""
-        self._store.delete_experiment(name, guard=guard, key=key, force=force)
+        self._store.delete_experiment(check_name(name, "name"), guard=guard, key=key, force=force)
 
     def count_jobs(self, name: str) -> Counts:
         """Count the jobs by state."""
-        return self._store.count_jobs(name)
+        return self._store.count_jobs(check_name(name, "name"))
 
     def add_jobs(self, name: str, drafts: Sequence[JobDraft], *, key: str) -> None:
         """Create jobs, all or none."""
+        check_name(name, "name")
         if len(drafts) > MAX_BULK:
             raise InvalidInputError.at("items", f"holds {len(drafts):,} jobs, at most {MAX_BULK:,} are added at once")
         for i, draft in enumerate(drafts):
@@ -85,27 +86,31 @@ class QueueService:
         self, name: str, job_id: str, document: Document, *, guard: Guard, key: str, attempt: str | None = None
     ) -> PutAnswer:
         """Replace a job's document, or create the job."""
-        check_name(job_id, "id")
+        _check_names(name, job_id)
         return self._store.put_job(name, job_id, document, guard=guard, key=key, attempt=attempt)
 
     def get_job(self, name: str, job_id: str) -> JobRecord:
         """Return one job."""
+        _check_names(name, job_id)
         return self._store.get_job(name, job_id)
 
     def list_jobs(self, name: str, query: JobQuery, start: str | None = None, limit: int = MAX_PAGE) -> Page[JobRecord]:
         """Return a page of jobs by age, or the first in the query's order."""
-        return page_of_jobs(self._store, name, query, start, limit)
+        return page_of_jobs(self._store, check_name(name, "name"), query, start, limit)
 
     def list_attempts(self, name: str, job_id: str) -> tuple[AttemptRecord, ...]:
         """Return the attempts of a job, oldest first."""
+        _check_names(name, job_id)
         return self._store.list_attempts(name, job_id)
 
     def delete_job(self, name: str, job_id: str, *, guard: Guard, key: str) -> None:
         """Delete a job and its attempts."""
+        _check_names(name, job_id)
         self._store.delete_job(name, job_id, guard=guard, key=key)
 
     def claim(self, name: str, *, worker: str, key: str, repeat: bool = False) -> Claim | NoJob:
         """Take a ready job, or one that the search proposes now."""
+        check_name(name, "name")
         claim = self._store.claim(name, worker=worker, key=key, repeat=repeat, uptime=self._uptime())
         return self._claim_proposal(name, worker, key) if claim is None else claim
 
@@ -121,6 +126,7 @@ class QueueService:
         repeat: bool = False,
     ) -> Finished:
         """End an attempt, and claim the next job if asked to."""
+        _check_names(name, job_id)
         finished = self._store.finish(
             name, job_id, finish, key=key, claim=claim, worker=worker, repeat=repeat, uptime=self._uptime()
         )
@@ -134,11 +140,12 @@ class QueueService:
 
     def prune(self, name: str, job_id: str, *, key: str) -> JobRecord:
         """Make a job PRUNED."""
+        _check_names(name, job_id)
         return self._store.prune(name, job_id, key=key)
 
     def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
         """Return a ready job, still QUEUED, or store one that the search proposes."""
-        job = self._store.offer(name, uptime=self._uptime())
+        job = self._store.offer(check_name(name, "name"), uptime=self._uptime())
         if job is not None:
             return job
 
@@ -169,6 +176,12 @@ class QueueService:
                 return self._store.claim(name, worker=worker, key=key, repeat=True, uptime=self._uptime())
 
         return propose(self._store, self._policies, name, key, keep)
+
+
+def _check_names(name: str, job_id: str) -> None:
+    """Refuse what cannot name anything before a database has to."""
+    check_name(name, "name")
+    check_name(job_id, "id")
 
 
 def _seed(key: str) -> int:

@@ -2,6 +2,7 @@
 
 import math
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.records import UNGUARDED
 from sweepstake.domain.status import JobStatus
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.ports import Queue
 from sweepstake.values import JsonObject
 from tests.lab import Lab, document, draft, new_key
@@ -168,6 +169,29 @@ def test_names_that_nobody_could_type_are_refused(lab: Lab, name: str) -> None:
         lab.put(name, document())
     with pytest.raises(InvalidInputError):
         lab.add(draft(name))
+    assert lab.jobs() == []
+
+
+@pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
+def test_asking_for_what_cannot_exist(lab: Lab, name: str) -> None:
+    """Such a name is refused or not found, in every place where one is asked for."""
+    nowhere = Lab(lab.queue, name)
+    asks: list[Callable[[], object]] = [
+        nowhere.record,
+        nowhere.jobs,
+        nowhere.ask,
+        nowhere.offer,
+        lambda: nowhere.job("a"),
+        lambda: nowhere.put("a", document()),
+        lambda: nowhere.add(draft()),
+        lambda: lab.job(name),
+        lambda: lab.attempts(name),
+        lambda: lab.prune(name),
+        lambda: lab.queue.count_jobs(name),
+    ]
+    for ask in asks:
+        with pytest.raises((NotFoundError, InvalidInputError)):
+            ask()
     assert lab.jobs() == []
 
 

@@ -34,16 +34,14 @@ def test_an_outcome_becomes_the_jobs_status(lab: Lab, outcome: Outcome, status: 
 
 
 def test_no_traceback_is_too_odd_to_be_recorded(lab: Lab) -> None:
-    """A reason with NULs, half characters and a megabyte of text does not cost the results."""
-    lab.add_one()
-    claim = lab.claim()
-    finished = lab.finish(
-        claim, Outcome.CRASHED, {"accuracy": 0.9}, reason="first\x00\udcff" + "é" * 1_000_000 + "last"
-    )
-    assert finished.job.results == RESULTS
-    (attempt,) = lab.attempts(claim.job.id)
-    assert attempt.reason.startswith("first")
-    assert attempt.reason.endswith("last")
+    """A reason with NULs, half characters, or of a megabyte does not cost the results; its end is kept."""
+    for reason in ("first\x00\udcfflast", "é" * 1_000_000 + "\x00last"):
+        lab.add_one()
+        claim = lab.claim()
+        finished = lab.finish(claim, Outcome.CRASHED, {"accuracy": 0.9}, reason=reason)
+        assert finished.job.results == RESULTS
+        (attempt,) = lab.attempts(claim.job.id)
+        assert attempt.reason.endswith("last")
 
 
 @pytest.mark.parametrize("outcome", [Outcome.RELEASED, Outcome.PREEMPTED])
