@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -78,8 +79,12 @@ def _new_experiment(database: Database, name: str | None) -> Experiment:
 def _all_ended(processes: Sequence[BaseProcess]) -> Iterator[None]:
     """Start the processes, and see to it that they have ended behind the block, however it is left."""
     try:
-        for process in processes:
-            process.start()
+        heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for this process, which ends the others
+        try:
+            for process in processes:
+                process.start()
+        finally:
+            signal.signal(signal.SIGINT, heeded)
         yield
     finally:
         for process in processes:

@@ -29,8 +29,6 @@ def drain(url: str, token: str | None, experiment: str) -> None:
             for job in database.get_experiment(experiment).claim_jobs():
                 with job:
                     job.results.update(train(**job.hyperparameters))
-    except KeyboardInterrupt:  # the job was given back on the way here; the parent tells the user
-        sys.exit(130)
     except SweepstakeError as error:
         sys.exit(f"A worker ended: {error}")
 

@@ -89,8 +89,11 @@ def run_app(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a full disk, a folder that may not be written
+        click.echo(f"Error: {_line(error)}", err=True)
+        return 1
     return code if isinstance(code, int) else 0
 
 
-def _line(error: SweepstakeError) -> str:
+def _line(error: Exception) -> str:
     return printable(" ".join(str(error).split("\n")))

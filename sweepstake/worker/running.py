@@ -30,6 +30,8 @@ _PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 #: Reasons for having no job that pass without anybody adding one.
 _PASSING: Final = {NoJobReason.BLOCKED, NoJobReason.DELAYED, NoJobReason.AT_LIMIT, NoJobReason.WAITING}
 
+_STOP: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 _logger = logging.getLogger(__name__)
 
 
@@ -99,7 +101,7 @@ class Worker:
         self._events: SimpleQueue[_LaneEnded | signal.Signals] = SimpleQueue()
 
     def run(self) -> Summary:
-        """Run jobs until there is none, one crashes, or SIGINT or SIGTERM arrives; call it in the main thread.
+        """Run jobs until there is none, one crashes, or a signal to stop arrives; call it in the main thread.
 
         The first signal ends the commands and gives their jobs back; a second one kills the commands at once.
         """
@@ -219,13 +221,17 @@ class Worker:
 
 @contextmanager
 def _signals_go_to(events: SimpleQueue[_LaneEnded | signal.Signals]) -> Iterator[None]:
-    """Put SIGINT and SIGTERM into the queue instead of acting on them; `SimpleQueue.put` is safe in a handler."""
+    """Put SIGINT, SIGTERM and SIGHUP into the queue instead of acting on them, unless they are ignored (`nohup`).
+
+    `SimpleQueue.put` is safe in a handler, which may run in the middle of anything.
+    """
 
     def put(number: int, frame: FrameType | None) -> None:
         del frame
         events.put(signal.Signals(number))
 
-    before = {number: signal.signal(number, put) for number in (signal.SIGINT, signal.SIGTERM)}
+    heeded = [number for number in _STOP if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, put) for number in heeded}
     try:
         yield
     finally:

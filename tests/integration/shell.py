@@ -40,6 +40,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding=encoding,
+            process_group=0,
         )
         self._started.append(process)
         return process

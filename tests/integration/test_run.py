@@ -171,16 +171,16 @@ def test_a_timeout_ends_the_command(db: Database, shell: Shell) -> None:
     assert "timeout of 0.5 s" in attempt.reason
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_gives_the_jobs_back(
     db: Database, shell: Shell, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    """Ctrl-C and SIGTERM end the commands, return their jobs as preempted, and leave no process behind."""
+    """Ctrl-C, SIGTERM and a closed terminal end the commands, and return their jobs as preempted."""
     exp = db.add_experiment(ManualSearch("e"))
     jobs = [exp.add_job({"x": i}) for i in range(2)]
     process = shell.start("run", "e", "--workers", "2", *python(lasting(tmp_path)))
     commands = begun(tmp_path, *jobs)
-    process.send_signal(number)
+    os.killpg(process.pid, number)  # as a terminal does
     _, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert not any(alive(pid) for pid in commands)
@@ -278,6 +278,17 @@ def test_killing_the_worker_ends_its_command(db: Database, shell: Shell, tmp_pat
     again = exp.next_job(wait=30)
     assert (again.job_id, again.attempt) == (job.job_id, 2)
     again.release()
+
+
+def test_a_state_folder_that_cannot_be_written_gives_the_job_back(db: Database, shell: Shell, tmp_path: Path) -> None:
+    """A fault of the worker's machine is one line on the terminal, and no crash of the job."""
+    exp = db.add_experiment(ManualSearch("e"))
+    job = exp.add_job({})
+    (tmp_path / "file").touch()
+    broken = Shell(shell.url, {"SWEEPSTAKE_STATE": str(tmp_path / "file"), "SWEEPSTAKE_CHECKPOINTS": str(tmp_path)})
+    ran = broken.run("run", "e", *python(BLOCK), code=1)
+    assert "Error: [Errno 20] Not a directory" in ran.stderr
+    assert exp.get_job(job.job_id).status == Job.QUEUED
 
 
 def test_workers_run_side_by_side_and_do_not_tear_lines(db: Database, shell: Shell, tmp_path: Path) -> None:
