@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
-from urllib.parse import quote
 
 from sweepstake.client.leaving import Leaving, Terminated, TermWatch, leaving
 from sweepstake.client.session import Session
+from sweepstake.domain.names import file_name
 from sweepstake.domain.records import (
     ABSENT,
     PRESENT,
@@ -156,7 +156,7 @@ class Job:
     @property
     def checkpoint_dir(self) -> Path:
         """A folder for the job's checkpoints: the same one in every attempt. It is made when asked for."""
-        path = self._session.checkpoints / quote(self._record.experiment, safe="") / quote(self.job_id, safe="")
+        path = self._session.checkpoints / file_name(self._record.experiment) / file_name(self.job_id)
         path.mkdir(parents=True, exist_ok=True)
         return path
 
