@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 import signal
 import threading
@@ -22,11 +21,6 @@ __all__ = ["EXIT_RELEASE", "Leaving", "TermWatch", "Terminated", "leaving"]
 EXIT_RELEASE: Final = 75
 #: The most characters of a traceback that are kept: its beginning and its end.
 _MAX_REASON: Final = 32 * 1024
-# `signal`'s own functions turn every handler into an enum, which takes longer than all the rest of a watch.
-_set_handler: Final = inspect.unwrap(signal.signal)
-_get_handler: Final = inspect.unwrap(signal.getsignal)
-_SIGTERM: Final = int(signal.SIGTERM)
-_DEFAULT: Final = int(signal.SIG_DFL)
 
 
 class Terminated(SystemExit):
@@ -95,8 +89,8 @@ class TermWatch:
 
     def start(self) -> None:
         """Begin to watch, if this thread can."""
-        if threading.current_thread() is threading.main_thread() and _get_handler(_SIGTERM) == _DEFAULT:
-            _set_handler(_SIGTERM, self._receive)
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, self._receive)
             self._watching = True
 
     def report(self) -> None:
@@ -108,7 +102,7 @@ class TermWatch:
         if not self._watching:
             return
         self._watching = False
-        _set_handler(_SIGTERM, _DEFAULT)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if self._asked and not raising:
             os.kill(os.getpid(), signal.SIGTERM)
 
