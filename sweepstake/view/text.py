@@ -18,7 +18,9 @@ _HEADER_ROOM: Final = 2
 
 
 def boxed(table: Table) -> str:
-    """Draw the table with a frame and headers; numbers are aligned at the decimal point."""
+    """Draw the table with a frame and headers; numbers are aligned at the decimal point. No columns are no text."""
+    if not table.columns:
+        return ""
     headers = [printable(label) for label in table.labels()]
     numeric = [_is_numeric([row[i] for row in table.rows]) for i in range(len(headers))]
     cells = [_column([row[i] for row in table.rows], align=numeric[i]) for i in range(len(headers))]

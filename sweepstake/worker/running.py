@@ -171,6 +171,7 @@ class Worker:
         return None
 
     def _attempt(self, claim: Claim) -> Outcome:
+        """Run a job's command and return how the attempt ended in the end, which others may have decided."""
         job = Job(self._session, self._experiment, claim.job)
         attempt = Attempt(claim, self._plan, self._pulse, job.checkpoint_dir)
         with self._lock:
@@ -189,9 +190,10 @@ class Worker:
             with self._lock:
                 self._running.discard(attempt)
         finished = self._finish(claim, report)
-        if finished is not None:
-            self._count(claim, report, finished, time.monotonic() - started)
-        return report.outcome
+        if finished is None:
+            return Outcome.SUPERSEDED
+        self._count(claim, report, finished, time.monotonic() - started)
+        return finished.ended
 
     def _finish(self, claim: Claim, report: Finish) -> Finished | None:
         try:
@@ -209,7 +211,7 @@ class Worker:
         with self._lock:
             self._outcomes[finished.ended] += 1
         line = f"job {claim.job.id}: {finished.ended.value} after {seconds:.1f} s"
-        if report.outcome is Outcome.CRASHED:
+        if finished.ended is Outcome.CRASHED:
             line += f": {report.reason.partition(chr(10))[0]}"
         if not finished.recorded and finished.ended is not Outcome.PRUNED:
             line += " (it was no longer this worker's; its results were kept as late results)"

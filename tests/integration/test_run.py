@@ -235,6 +235,50 @@ def test_a_pruned_job_ends_its_command(db: Database, shell: Shell, tmp_path: Pat
     assert exp.get_job(good.job_id).status == Job.DONE
 
 
+def test_a_job_that_others_took_away_does_not_stop_the_run(db: Database, shell: Shell, tmp_path: Path) -> None:
+    """When somebody states another fact, the command ends, what it reported is kept as late, and the next job runs."""
+    exp = db.add_experiment(ManualSearch("e", lease=1.5))
+    taken = exp.add_job({})
+    process = shell.start("run", "e", *python(until_told(tmp_path, signal.SIGTERM)))
+    begun(tmp_path, taken)
+    exp.add_job({}, priority=-1, job_id="next")
+    stated = exp.get_job(taken.job_id)
+    stated.status = Job.DONE
+    stated.put()
+    begun(tmp_path, exp.get_job("next"))
+    exp.get_job("next").delete()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "late results" in err
+    assert "deleted while it ran" in err
+    assert exp.get_job(taken.job_id).status == Job.DONE
+    (attempt,) = exp.get_job(taken.job_id).attempts()
+    assert attempt.late_results is not None
+    assert attempt.late_results.decode() == {"x": 1}
+
+
+def test_a_run_through_a_server(db: Database, shell: Shell, tmp_path: Path) -> None:
+    """Claims, heartbeats, prune signals and results go over HTTP, with a token that no command line shows."""
+    serving = shell.start("serve", "--port", "0")
+    assert serving.stdout is not None
+    started = [line for _, line in zip(range(3), serving.stdout, strict=False)]
+    token = started[1].split("SWEEPSTAKE_TOKEN=")[1].strip()
+    exp = db.add_experiment(ManualSearch("e", lease=2.0))
+    pruned, finished = exp.add_job({}), exp.add_job({})
+    with closing(Shell(started[2].split()[-1], {"SWEEPSTAKE_TOKEN": token})) as remote:
+        process = remote.start("run", "e", *python(until_told(tmp_path)))
+        (command,) = begun(tmp_path, pruned)
+        exp.get_job(pruned.job_id).prune()
+        (second,) = begun(tmp_path, finished)
+        assert not alive(command)
+        with pytest.raises(sweepstake.NoJobError):
+            exp.next_job(wait=4)
+        os.kill(second, signal.SIGUSR1)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    assert [job.status for job in exp.all_jobs()] == [Job.PRUNED, Job.DONE]
+
+
 def test_a_lease_outlives_many_lease_times(db: Database, shell: Shell, tmp_path: Path) -> None:
     """A job that takes several leases stays with its worker, because the heartbeat is a process of its own."""
     exp = db.add_experiment(ManualSearch("e", lease=1.0))
