@@ -2,8 +2,6 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +11,7 @@ from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import ClientRequestError
 from tests.crew import all_together
 from tests.lab import Lab, document, draft, new_key
-from tests.stack import open_queue, store_of
+from tests.stack import open_queue
 
 PROCESSES = 8
 
@@ -83,15 +81,6 @@ def test_processes_open_a_new_store_at_once(store: str) -> None:
     queue = open_queue(store)
     assert len(queue.list_experiments().items) == 4
     queue.close()
-
-
-@pytest.mark.parametrize("attempt", range(3))
-def test_a_new_store_survives_being_opened_again_and_again(
-    tmp_path: Path, new_database: Callable[[], str], attempt: int
-) -> None:
-    """The race for the first migration is won once, in every one of several tries."""
-    for kind in ("sqlite", "postgres"):
-        assert all_together(2, open_and_add, store_of(kind, tmp_path, new_database)) == [2, 2]
 
 
 def do_anything(number: int, address: str, name: str, seed: int, steps: int) -> Counter[str]:
