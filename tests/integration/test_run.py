@@ -279,6 +279,21 @@ def test_a_run_through_a_server(db: Database, shell: Shell, tmp_path: Path) -> N
     assert [job.status for job in exp.all_jobs()] == [Job.PRUNED, Job.DONE]
 
 
+def test_a_run_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
+    """The heartbeat process has a connection of its own."""
+    with sweepstake.connect(postgres_url) as db, closing(Shell(postgres_url)) as shell:
+        exp = db.add_experiment(ManualSearch("e", lease=1.0))
+        job = exp.add_job({})
+        process = shell.start("run", "e", *python(until_told(tmp_path)))
+        (command,) = begun(tmp_path, job)
+        with pytest.raises(sweepstake.NoJobError):
+            exp.next_job(wait=3)
+        os.kill(command, signal.SIGUSR1)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert exp.get_job(job.job_id).status == Job.DONE
+
+
 def test_a_lease_outlives_many_lease_times(db: Database, shell: Shell, tmp_path: Path) -> None:
     """A job that takes several leases stays with its worker, because the heartbeat is a process of its own."""
     exp = db.add_experiment(ManualSearch("e", lease=1.0))
