@@ -29,7 +29,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: pytest.Item) -> None:
     """Tell a worker process of pytest-xdist the folder."""
-    node.workerinput["shared"] = str(node.config.stash[_SHARED])  # type: ignore[attr-defined]  # xdist is untyped
+    # xdist is untyped
+    node.workerinput["shared"] = str(node.config.stash[_SHARED])  # type: ignore[attr-defined]
+    node.workerinput["owner"] = os.getpid()  # type: ignore[attr-defined]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -64,7 +66,7 @@ def postgres_server(pytestconfig: pytest.Config) -> postgres.PostgresServer:
         if started.exists():
             return postgres.PostgresServer(**json.loads(started.read_text()))
         try:
-            server = postgres.start()
+            server = postgres.start(getattr(pytestconfig, "workerinput", {}).get("owner"))
         except postgres.NoPostgresError as error:
             if os.environ.get("CI"):
                 raise

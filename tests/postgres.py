@@ -15,6 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -70,8 +71,11 @@ def postgres_server() -> Iterator[PostgresServer]:
         stop(server)
 
 
-def start() -> PostgresServer:
+def start(owner: int | None = None) -> PostgresServer:
     """Return the server named in the environment, else start one; the caller stops it with `stop`.
+
+    Args:
+        owner: the process with which the server ends at the latest, however that ends; by default this one.
 
     Raises:
         NoPostgresError: Neither the environment, the machine nor a wheel has one.
@@ -80,10 +84,12 @@ def start() -> PostgresServer:
         return PostgresServer(named)
     folder = Path(tempfile.mkdtemp(prefix="sweepstake-pg-"))
     try:
-        return _start_in(folder)
+        server = _start_in(folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    _guard(server, owner or os.getpid())
+    return server
 
 
 def stop(server: PostgresServer) -> None:
@@ -124,7 +130,6 @@ def _start_in(folder: Path) -> PostgresServer:
         "logging_collector": "off",
     }
     with (folder / "log").open("wb") as log:
-        # It stays in our process group, so that what ends the tests from outside ends it too.
         process = subprocess.Popen(
             [binaries / "postgres", "-D", data, *(f"--{name}={value}" for name, value in settings.items())],
             stdin=subprocess.DEVNULL,
@@ -144,6 +149,19 @@ def _start_in(folder: Path) -> PostgresServer:
     # It may be stopped by another process than ours, so Popen shall not warn that it still runs.
     process.returncode = 0
     return server
+
+
+def _guard(server: PostgresServer, owner: int) -> None:
+    """Leave a process behind that stops the server after its owner was killed."""
+    program = Path(__file__).with_name("postgres_guard.py")
+    guard = subprocess.Popen(
+        [sys.executable, "-I", "-S", program, str(owner), str(server.folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    guard.returncode = 0  # it outlives us on purpose
 
 
 def _wait_until_ready(server: PostgresServer, process: "subprocess.Popen[bytes]") -> None:
