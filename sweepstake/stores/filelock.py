@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Final
 
 __all__ = ["FileLock", "LockFiles"]
+
+#: How soon a lock is asked for again that the kernel refused to wait for.
+_RETRY_SECONDS: Final = 0.001
 
 
 class FileLock:
@@ -28,10 +33,23 @@ class FileLock:
         """Wait for our turn."""
         self._threads.acquire()
         try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
+            self._wait()
         except BaseException:
             self._threads.release()
             raise
+
+    def _wait(self) -> None:
+        while True:
+            try:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
+            except OSError as error:
+                # The kernel takes two processes, whose threads use the same two stores, for a deadlock: it does not
+                # see that each thread wants one lock only. The other one is let go of in a moment.
+                if error.errno != errno.EDEADLK:
+                    raise
+                time.sleep(_RETRY_SECONDS)
+            else:
+                return
 
     def release(self) -> None:
         """Let the next one in."""
