@@ -48,7 +48,7 @@ def _finished(following: Claim | NoJob | None) -> Finished:
 
 
 @pytest.mark.parametrize(
-    ("record", "kind"),
+    "record, kind",
     [
         (JOB, JobRecord),
         (CLAIM, Claim),
@@ -74,7 +74,7 @@ def test_an_experiment_is_written_with_schedys_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tree", "kind", "paths"),
+    "tree, kind, paths",
     [
         ([], Settings, [""]),
         ({"lease": "60", "seed": True, "misspelt": 1}, Settings, ["lease", "seed", "misspelt"]),

@@ -61,7 +61,7 @@ def test_what_happened_inside_stays_inside(error: SweepstakeError) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"),
+    "status, kind",
     [
         (401, ReauthenticateError),
         (403, AuthenticationError),
