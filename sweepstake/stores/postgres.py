@@ -42,13 +42,21 @@ _SESSION: Final = "-c statement_timeout=60s -c enable_seqscan=off -c jit=off"
 _forks: Final = ForkWatch()
 
 
+class PostgresConnection(psycopg.Connection[Row]):
+    """A connection with one cursor for everything: to make one costs as much as to ask for a row."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.only_cursor = self.cursor()
+
+
 class PostgresTransaction:
     """One connection, and what can be asked through it."""
 
-    def __init__(self, connection: psycopg.Connection[Row], statements: Mapping[str, str]) -> None:
+    def __init__(self, connection: PostgresConnection, statements: Mapping[str, str]) -> None:
         self._connection = connection
         self._statements = statements
-        self._execute = connection.execute
+        self._execute = connection.only_cursor.execute
 
     def now(self) -> float:
         """Return Unix time by the database's clock."""
@@ -100,7 +108,7 @@ class PostgresEngine:
         }
         #: Experiments that were seen to have a limit of running jobs: for them the plain claim is not tried.
         self._limited: set[str] = set()
-        self._pool: ConnectionPool[psycopg.Connection[Row]] | None = None
+        self._pool: ConnectionPool[PostgresConnection] | None = None
         self._closed = False
         self._guard = threading.Lock()
         self._set_up()
@@ -112,11 +120,8 @@ class PostgresEngine:
         try:
             with self._open_pool().connection() as connection:
                 yield PostgresTransaction(connection, self._statements)
-        except psycopg.OperationalError as error:
-            self._look_after_pool(error)
-            raise _translate(error) from error
         except psycopg.Error as error:
-            raise _translate(error) from error
+            raise self._explain(error) from error
 
     @contextmanager
     def write(self) -> Iterator[PostgresTransaction]:
@@ -127,11 +132,12 @@ class PostgresEngine:
     def claim(self, *, name: str, worker: str, key: str) -> Row | None:
         """Claim a ready job in one statement, or after a lock where only so many may run."""
         if name not in self._limited:
-            with self.read() as transaction:
-                row = transaction.row("claim", name=name, worker=worker, key=key)
-                limits = None if row is not None else transaction.row("limits", name=name)
-            if limits is None or limits[5] is None:
+            row = self._ask("claim", {"name": name, "worker": worker, "key": key})
+            if row is not None:
                 return row
+            limits = self._ask("limits", {"name": name})
+            if limits is None or limits[5] is None:
+                return None
             self._limited.add(name)
         with self.write() as transaction:
             return transaction.claim(name=name, worker=worker, key=key)
@@ -139,18 +145,28 @@ class PostgresEngine:
     def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
         """Finish the plain case and claim the next job in the same statement."""
         if claim is None:
-            with self.read() as transaction:
-                row = transaction.row("finish", **params)
+            row = self._ask("finish", params)
             return None if row is None else (row, None)
         if claim["name"] in self._limited:
             return None
-        with self.read() as transaction:
-            row = transaction.row("finish_and_claim", **params, claim=claim["key"], worker=claim["worker"])
+        row = self._ask("finish_and_claim", {**params, "claim": claim["key"], "worker": claim["worker"]})
         if row is None:
             return None
         if row[JOB_COLUMNS] is None:
             return row[:JOB_COLUMNS], self.claim(**claim)
         return row[:JOB_COLUMNS], row[JOB_COLUMNS:]
+
+    def _ask(self, statement: str, params: Params) -> Row | None:
+        """Run one statement by itself: `read` and `row` with nothing between them and the library."""
+        try:
+            pool = self._pool or self._open_pool()
+            connection = pool.getconn()
+            try:
+                return connection.only_cursor.execute(self._statements[statement], params).fetchone()
+            finally:
+                pool.putconn(connection)
+        except psycopg.Error as error:
+            raise self._explain(error) from error
 
     def close(self) -> None:
         """Close all connections when the calls that use them have ended."""
@@ -167,7 +183,7 @@ class PostgresEngine:
     def _set_up(self) -> None:
         """Bring the schema up to date, on a connection that says at once why it cannot be made."""
         try:
-            with psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None) as connection:
+            with PostgresConnection.connect(self._conninfo, autocommit=True, prepare_threshold=None) as connection:
                 if connection.info.server_version < _OLDEST:
                     found = connection.info.server_version // 10_000
                     raise StoreRefusedError(f"PostgreSQL {found} is too old: Sweepstake needs 12 or newer.")
@@ -178,7 +194,7 @@ class PostgresEngine:
         except psycopg.Error as error:
             raise _translate(error) from error
 
-    def _open_pool(self) -> ConnectionPool[psycopg.Connection[Row]]:
+    def _open_pool(self) -> ConnectionPool[PostgresConnection]:
         pool = self._pool
         if pool is not None:
             return pool
@@ -189,15 +205,23 @@ class PostgresEngine:
                 self._pool = self._make_pool()
             return self._pool
 
-    def _look_after_pool(self, error: psycopg.OperationalError) -> None:
-        """Drop idle connections that are as dead as the one that failed: the server may have been started anew."""
+    def _explain(self, error: psycopg.Error) -> SweepstakeError | DuplicateError:
+        """Return our error, after a look at the other connections if this one was cut off."""
         cut_off = error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
-        if self._pool is not None and cut_off and not isinstance(error, PoolTimeout | PoolClosed):
+        if (
+            self._pool is not None
+            and cut_off
+            and isinstance(error, psycopg.OperationalError)
+            and not isinstance(error, PoolTimeout | PoolClosed)
+        ):
+            # If the server was started anew, the idle connections are as dead as this one.
             self._pool.check()
+        return _translate(error)
 
-    def _make_pool(self) -> ConnectionPool[psycopg.Connection[Row]]:
+    def _make_pool(self) -> ConnectionPool[PostgresConnection]:
         return ConnectionPool(
             self._conninfo,
+            connection_class=PostgresConnection,
             kwargs={"autocommit": True, "prepare_threshold": 1 if self._prepare else None},
             min_size=0,
             max_size=_MAX_CONNECTIONS,

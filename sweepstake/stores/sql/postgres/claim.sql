@@ -1,10 +1,11 @@
 -- claim: the ready job of highest priority, then oldest, of an experiment that may run any number at once.
-with picked as (
+with experiment as materialized (
+    select e.id, e.lease, e.timeout from experiments e
+    where e.name = :name and e.status = 'RUNNING' and e.max_running is null
+),
+picked as (
     select j.seq from jobs j
-    where j.experiment_id = (
-        select e.id from experiments e
-        where e.name = :name and e.status = 'RUNNING' and e.max_running is null
-    )
+    where j.experiment_id = (select id from experiment)
     and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
     order by j.priority desc, j.seq limit 1 for update skip locked
 ),
@@ -12,8 +13,8 @@ taken as (
     update jobs j set
         status = 'RUNNING', etag = :key, attempt = j.attempt + 1, due = :tick + e.lease, worker = :worker,
         started_at = :now, ended_at = null
-    from picked p, experiments e
-    where j.seq = p.seq and e.name = :name
+    from picked p, experiment e
+    where j.seq = p.seq
     returning
         j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
         j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
@@ -25,15 +26,17 @@ begun as (
 select * from taken;
 
 -- claim_limited: as claim, for an experiment that is locked, because it may run only so many at once.
-with picked as (
-    select j.seq from jobs j
-    where j.experiment_id = (
-        select e.id from experiments e
-        where e.name = :name and e.status = 'RUNNING' and (
-            e.max_running is null
-            or (select count(*) from jobs r where r.experiment_id = e.id and r.status = 'RUNNING') < e.max_running
-        )
+with experiment as materialized (
+    select e.id, e.lease, e.timeout from experiments e
+    where e.name = :name and e.status = 'RUNNING'
+    and (
+        e.max_running is null
+        or (select count(*) from jobs r where r.experiment_id = e.id and r.status = 'RUNNING') < e.max_running
     )
+),
+picked as (
+    select j.seq from jobs j
+    where j.experiment_id = (select id from experiment)
     and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
     order by j.priority desc, j.seq limit 1 for update skip locked
 ),
@@ -41,8 +44,8 @@ taken as (
     update jobs j set
         status = 'RUNNING', etag = :key, attempt = j.attempt + 1, due = :tick + e.lease, worker = :worker,
         started_at = :now, ended_at = null
-    from picked p, experiments e
-    where j.seq = p.seq and e.name = :name
+    from picked p, experiment e
+    where j.seq = p.seq
     returning
         j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
         j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
@@ -58,8 +61,8 @@ with finished as (
     update jobs j set
         status = :status, results = :results, hyperparameters = coalesce(:hyperparameters, j.hyperparameters),
         etag = :key, due = null, ended_at = :now
-    where j.seq = (select job_seq from attempts where key = :attempt)
-    and j.attempt = (select number from attempts where key = :attempt)
+    from attempts a
+    where a.key = :attempt and j.seq = a.job_seq and j.attempt = a.number
     and j.experiment_id = (select id from experiments where name = :name)
     and j.id = :id and j.status = 'RUNNING' and j.dependants = 0
     returning
@@ -77,8 +80,8 @@ with finished as (
     update jobs j set
         status = :status, results = :results, hyperparameters = coalesce(:hyperparameters, j.hyperparameters),
         etag = :key, due = null, ended_at = :now
-    where j.seq = (select job_seq from attempts where key = :attempt)
-    and j.attempt = (select number from attempts where key = :attempt)
+    from attempts a
+    where a.key = :attempt and j.seq = a.job_seq and j.attempt = a.number
     and j.experiment_id = (select id from experiments where name = :name)
     and j.id = :id and j.status = 'RUNNING' and j.dependants = 0
     returning
@@ -89,12 +92,13 @@ ended as (
     update attempts a set ended_at = f.ended_at, outcome = :outcome, reason = :reason, finish_key = f.etag
     from finished f where a.key = :attempt
 ),
+experiment as materialized (
+    select e.id, e.lease, e.timeout from experiments e
+    where e.name = :name and e.status = 'RUNNING' and e.max_running is null
+),
 picked as (
     select j.seq from jobs j
-    where j.experiment_id = (
-        select e.id from experiments e
-        where e.name = :name and e.status = 'RUNNING' and e.max_running is null
-    )
+    where j.experiment_id = (select id from experiment)
     and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
     and exists (select 1 from finished)
     order by j.priority desc, j.seq limit 1 for update skip locked
@@ -103,8 +107,8 @@ taken as (
     update jobs j set
         status = 'RUNNING', etag = :claim, attempt = j.attempt + 1, due = :tick + e.lease, worker = :worker,
         started_at = :now, ended_at = null
-    from picked p, experiments e
-    where j.seq = p.seq and e.name = :name
+    from picked p, experiment e
+    where j.seq = p.seq
     returning
         j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
         j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
