@@ -45,6 +45,11 @@ class Config:
     state: Path
     checkpoints: Path
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables by which a process that is started here finds the same store."""
+        token = {"SWEEPSTAKE_TOKEN": self.token} if self.token else {}
+        return {"SWEEPSTAKE_URL": self.url, **token}
+
     def __repr__(self) -> str:
         return f"Config(url={self.url!r}, token={'set' if self.token else None})"
 

@@ -76,6 +76,7 @@ def run(
         allow_empty=allow_empty_results,
         grace=grace,
         terminal=Terminal({1: sys.stdout.buffer, 2: sys.stderr.buffer}, whole_lines=workers > 1),
+        environment=config.environment(),
     )
     options = Options(once=once, ignore_errors=ignore_errors, workers=workers, wait=wait)
     with Pulse(config, grace) as pulse:

@@ -31,9 +31,9 @@ _WHY: dict[NoJobReason, str] = {
     NoJobReason.FINISHED: "it is DONE (completed or paused); set its status to RUNNING to go on",
     NoJobReason.BLOCKED: "its jobs wait for jobs they depend on",
     NoJobReason.DELAYED: "its jobs are not due yet",
-    NoJobReason.AT_LIMIT: "a limit of the experiment (max_running or max_jobs) is reached",
+    NoJobReason.AT_LIMIT: "as many of its jobs are RUNNING as max_running allows",
     NoJobReason.WAITING: "its search waits for running jobs to end",
-    NoJobReason.EXHAUSTED: "every point of its space has been proposed",
+    NoJobReason.EXHAUSTED: "its search has proposed all it may: the space is used up, or max_jobs is reached",
 }
 
 

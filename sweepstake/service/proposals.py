@@ -61,7 +61,7 @@ def propose(
         try:
             kept = keep(JobDraft(id=key, document=document, origin=proposal.origin), experiment.proposals)
         except LimitReachedError:
-            return NoJob(NoJobReason.AT_LIMIT)
+            return NoJob(_limit_reached(experiment))
         if kept is not None:
             return kept
     raise StoreUnavailableError(f"too many workers ask {name!r} for proposals at once; try again")
@@ -71,6 +71,12 @@ def _think(store: Store, policies: Policies, experiment: ExperimentRecord) -> Pr
     policy = policies.of(experiment.search)
     history = store.recent_jobs(experiment.name, policy.history) if policy.history else ()
     return policy.propose(experiment.proposals, experiment.settings.seed or 0, history)
+
+
+def _limit_reached(experiment: ExperimentRecord) -> NoJobReason:
+    """Tell the limit that a running job's end lifts from the one that stays."""
+    most = experiment.settings.max_jobs
+    return NoJobReason.EXHAUSTED if most is not None and experiment.created >= most else NoJobReason.AT_LIMIT
 
 
 def _none(store: Store, experiment: ExperimentRecord, proposal: NoProposal, key: str) -> NoJob:

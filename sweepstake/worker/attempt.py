@@ -6,10 +6,11 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from sweepstake.domain.names import file_name
 from sweepstake.domain.records import Claim, Finish
@@ -40,6 +41,7 @@ class Plan:
         allow_empty: whether a command may succeed without results.
         grace: seconds between asking a command to end and killing it.
         terminal: where output is passed through to.
+        environment: variables that every command gets, such as the store's URL.
     """
 
     command: tuple[str, ...]
@@ -47,6 +49,7 @@ class Plan:
     allow_empty: bool
     grace: float
     terminal: Terminal
+    environment: Mapping[str, str] = field(factory=dict)
 
 
 def output_path(state: Path, experiment: str, job_id: str, attempt: int) -> Path:
@@ -103,6 +106,7 @@ class Attempt:
         arguments = expand(self._plan.command, job.experiment, job.id, hyperparameters)
         environment = {
             **os.environ,
+            **self._plan.environment,
             **variables(job.experiment, job.id, job.attempt, hyperparameters),
             "SWEEPSTAKE_RESULTS_PATH": str(results_path),
             "SWEEPSTAKE_CHECKPOINT_DIR": str(self._checkpoints),

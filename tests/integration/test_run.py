@@ -108,6 +108,27 @@ def test_the_environment_and_the_results_file(db: Database, shell: Shell) -> Non
     assert (results["parent"], results["r"]) == ("kept", 2)
 
 
+def test_a_command_finds_the_store_it_works_for(db: Database, tmp_path: Path) -> None:
+    """A script that connects reaches the store that was named to `run`, whichever it was."""
+    exp = db.add_experiment(ManualSearch("e"))
+    job = exp.add_job({})
+    script = (
+        "import os, sweepstake\n"
+        "found = sweepstake.connect().get_experiment('e').get_job(os.environ['SWEEPSTAKE_JOB_ID'])\n"
+        "print('--- RESULTS ---\\nstatus: ' + found.status + '\\n--- END RESULTS ---')"
+    )
+    with closing(Shell(f"sqlite:///{tmp_path / 'other.db'}")) as elsewhere:
+        elsewhere.run("--url", f"sqlite:///{tmp_path / 'store.db'}", "run", "e", *python(script))
+    assert exp.get_job(job.job_id).results == {"status": "RUNNING"}
+
+
+def test_a_search_that_may_create_no_more_jobs_ends_the_run(db: Database, shell: Shell) -> None:
+    """`max_jobs` is the end; a limit of running jobs is only a pause."""
+    exp = db.add_experiment(sweepstake.RandomSearch("e", {"x": sweepstake.Uniform(0, 1)}, max_jobs=3, max_running=1))
+    shell.run("run", "e", "--workers", "2", *python(BLOCK))
+    assert exp.counts().done == 3
+
+
 def test_the_output_is_kept_and_shown(db: Database, shell: Shell) -> None:
     """`show` finds the output of the attempt on the machine that ran it, and its reason in the store."""
     exp = db.add_experiment(ManualSearch("e"))
