@@ -99,21 +99,23 @@ class _Resource:
             answer = _refusal(405, f"{scope['method']} is not possible here", Allow=", ".join(self._methods))
         else:
             operation, handler = found
+            headers = _headers(scope)
             try:
-                body = await _read_body(receive)
+                body = await _read_body(receive, headers)
             except ClientDisconnect:
                 return
             if isinstance(body, Answer):
                 answer = body
             else:
                 loop = asyncio.get_running_loop()
-                answer = await loop.run_in_executor(self._pool, self._work, operation, handler, scope, body)
+                answer = await loop.run_in_executor(self._pool, self._work, operation, handler, scope, headers, body)
         await _respond(answer, scope, receive, send)
 
-    def _work(self, operation: Operation, handler: Handler, scope: Scope, body: bytes) -> Answer:
+    def _work(
+        self, operation: Operation, handler: Handler, scope: Scope, headers: Mapping[str, str], body: bytes
+    ) -> Answer:
         """Answer a call, in a thread."""
         try:
-            headers = _headers(scope)
             caller = self._gate.caller(headers.get("authorization")) if operation.secured else ""
             call = Call(
                 names=read_names(scope["path_params"]),
@@ -131,8 +133,11 @@ class _Resource:
             return _report(ServerError(), operation)
 
 
-async def _read_body(receive: Receive) -> bytes | Answer:
+async def _read_body(receive: Receive, headers: Mapping[str, str]) -> bytes | Answer:
     """Return the body, or the refusal of one that is too large or too slow."""
+    announced = headers.get("content-length", "0")
+    if announced.isdigit() and int(announced[:20]) > MAX_BODY:
+        return _too_large()
     try:
         async with asyncio.timeout(_BODY_SECONDS):
             message = await receive()
@@ -147,8 +152,12 @@ async def _read_body(receive: Receive) -> bytes | Answer:
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
     if size > MAX_BODY:
-        return _refusal(413, f"the body is larger than {MAX_BODY:,} bytes; send less at once", Connection="close")
+        return _too_large()
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large() -> Answer:
+    return _refusal(413, f"the body is larger than {MAX_BODY:,} bytes; send less at once", Connection="close")
 
 
 def _headers(scope: Scope) -> dict[str, str]:
