@@ -134,26 +134,32 @@ class _Resource:
 
 
 async def _read_body(receive: Receive, headers: Mapping[str, str]) -> bytes | Answer:
-    """Return the body, or the refusal of one that is too large or too slow."""
+    """Return the body, or the refusal of one that is too large or too slow.
+
+    What is too large is read to its end but not kept: a connection that is closed before would lose the answer.
+    """
     announced = headers.get("content-length", "0")
-    if announced.isdigit() and int(announced[:20]) > MAX_BODY:
-        return _too_large()
+    if "expect" in headers and announced.isdigit() and int(announced[:20]) > MAX_BODY:
+        return _too_large()  # the client waits for a word before it sends
+    chunks: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            message = await receive()
-            chunks = [message.get("body", b"")]
-            size = len(chunks[0])
-            while message.get("more_body") and size <= MAX_BODY:
+            more = True
+            while more:
                 message = await receive()
-                chunks.append(message.get("body", b""))
-                size += len(chunks[-1])
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                if size <= MAX_BODY:
+                    chunks.append(chunk)
+                else:
+                    chunks.clear()
+                more = message.get("more_body", False)
     except TimeoutError:
         return _refusal(408, f"the body did not arrive within {_BODY_SECONDS:g} s", Connection="close")
-    if message["type"] == "http.disconnect":
-        raise ClientDisconnect
-    if size > MAX_BODY:
-        return _too_large()
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return b"".join(chunks) if size <= MAX_BODY else _too_large()
 
 
 def _too_large() -> Answer:

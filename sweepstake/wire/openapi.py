@@ -20,6 +20,7 @@ _MEANINGS: Final = {
     401: "No credentials came, or they have expired",
     403: "The credentials are wrong",
     404: "There is no such experiment, job or attempt",
+    408: "The body did not arrive in time",
     409: "A limit of the experiment, or a live lease, does not allow it",
     412: "A guard failed, or the attempt is over; nothing was changed",
     413: "The body is too large",

@@ -81,7 +81,7 @@ class Operation:
         if self.parameters:
             found |= {400, 422}
         if self.request is not None:
-            found |= {400, 413, 422}
+            found |= {400, 408, 413, 422}
         if any(parameter.name == IF_MATCH for parameter in self.parameters):
             found |= {412}
         return tuple(sorted(found))

@@ -275,13 +275,13 @@ def test_a_path_that_is_not_there_is_a_problem_as_well(api: Api, path: str) -> N
 
 
 def test_a_body_that_is_too_large_is_refused(api: Api) -> None:
-    """By its announced size or by what comes, without keeping it."""
+    """By its announced size, if the client waits for a word, or by what comes."""
     path = f"{api.new()}jobs/"
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.server.token}\r\n"
-    announced = _raw(api.server.url, f"{head}Content-Length: 68000000\r\n\r\n".encode() + b" " * 1000)
+    announced = _raw(api.server.url, f"{head}Content-Length: 68000000\r\nExpect: 100-continue\r\n\r\n".encode())
     assert b" 413 " in announced.split(b"\r\n")[0]
     chunk = b"400000\r\n" + b" " * 0x400000 + b"\r\n"
-    streamed = _raw(api.server.url, f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + chunk * 17)
+    streamed = _raw(api.server.url, f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + chunk * 17 + b"0\r\n\r\n")
     assert b" 413 " in streamed.split(b"\r\n")[0]
 
 
