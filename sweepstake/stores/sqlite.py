@@ -88,10 +88,23 @@ class SqliteTransaction:
 
     def finish(self, params: Params) -> Row | None:
         """Finish the plain case and return the job's columns."""
-        job = self.row("finish", **params)
-        if job is not None:
-            self.run("finish_attempt", **params)
-        return job
+        found = self.rows("held_plain", **params)
+        if not found:
+            return None
+        held = found[0]
+        hyperparameters = params["hyperparameters"] or held[3]
+        ends = {
+            **params,
+            "hyperparameters": hyperparameters,
+            "seq": held[0],
+            "number": held[12],
+            "finish_key": params["key"],
+            "now": self._wall(),
+        }
+        self._execute(self._statements["finish"], ends)
+        self._execute(self._statements["end_attempt"], ends)
+        document = (params["status"], hyperparameters, params["results"], params["key"])
+        return (*held[:2], *document, *held[6:14], None, *held[15:17], ends["now"])
 
 
 class SqliteEngine:

@@ -62,17 +62,18 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
     "unblock": {"seq": 77},
     "beats": {"keys": KEYS},
     "renew": {"seqs": "[77, 78]"},
-    "finish": FINISH,
 }
 OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "sqlite": {
         "pick": {"name": "sweep"},
         "take": {"seq": 77, "number": 2, "lease": 60.0, "worker": "w", "key": "c" * 26},
-        "finish_attempt": FINISH,
+        "held_plain": FINISH,
+        "finish": {**FINISH, "seq": 77, "hyperparameters": "{}"},
     },
     "postgres": {
         "claim": {"name": "sweep", "worker": "w", "key": "c" * 26},
         "claim_limited": {"name": "sweep", "worker": "w", "key": "c" * 26},
+        "finish": FINISH,
         "finish_and_claim": {**FINISH, "claim": "c" * 26, "worker": "w"},
         "lock_attempt": {"attempt": KEY},
         "lock_attempts": {"keys": KEYS},

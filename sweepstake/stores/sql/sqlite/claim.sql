@@ -17,16 +17,16 @@ update jobs set
     ended_at = null
 where seq = :seq;
 
--- finish: the open attempt's results become the job's, unless others wait for it.
-update jobs set
-    status = :status, results = :results, hyperparameters = coalesce(:hyperparameters, hyperparameters), etag = :key,
-    due = null, ended_at = :now
-where (seq, attempt) = (select job_seq, number from attempts where key = :attempt)
-and experiment_id = (select id from experiments where name = :name)
-and id = :id and status = 'RUNNING' and dependants = 0
-returning
-    seq, id, status, hyperparameters, results, etag, priority, not_before, waiting, tags, notes, origin, attempt, worker,
-    due, created_at, started_at, ended_at;
+-- held_plain: the job of an open attempt, unless others wait for it.
+select
+    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
+    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+from attempts a
+join jobs j on j.seq = a.job_seq and j.attempt = a.number
+join experiments e on e.id = j.experiment_id
+where a.key = :attempt and j.status = 'RUNNING' and j.dependants = 0 and j.id = :id and e.name = :name;
 
--- finish_attempt: the attempt that reported is over.
-update attempts set ended_at = :now, outcome = :outcome, reason = :reason, finish_key = :key where key = :attempt;
+-- finish: the open attempt's results become the job's.
+update jobs set
+    status = :status, results = :results, hyperparameters = :hyperparameters, etag = :key, due = null, ended_at = :now
+where seq = :seq;
