@@ -50,11 +50,7 @@ class HttpFloor:
         """Connect as a worker does."""
         with requests.Session() as http:
             http.headers["Authorization"] = f"Bearer {self.token}"
-            yield HttpFloorSession(http, self.url)
-
-    def read(self) -> int:
-        """Read the jobs of the server's file."""
-        return SqliteFloor(self.path).read()
+            yield HttpFloorSession(http, self.url, self.path)
 
 
 @attrs.frozen
@@ -63,6 +59,7 @@ class HttpFloorSession:
 
     http: requests.Session
     url: str
+    path: str
 
     def claim(self) -> Held | None:
         """Take the next job."""
@@ -78,6 +75,11 @@ class HttpFloorSession:
         body = json.dumps({"number": held.number, "results": results(held.hyperparameters)})
         headers = {"If-Match": held.key, **_JSON}
         self.http.put(f"{self.url}/jobs/{held.seq}", data=body, headers=headers, timeout=30).raise_for_status()
+
+    def read(self) -> int:
+        """Read the jobs of the server's file; the floor has no listing."""
+        with SqliteFloor(self.path).session() as session:
+            return session.read()
 
 
 @contextlib.contextmanager

@@ -138,12 +138,6 @@ class PostgresFloor:
         with psycopg.connect(self.url, autocommit=True, prepare_threshold=0) as connection:
             yield PostgresFloorSession(connection, claim, _FINISH if self.ledger else _BARE_FINISH)
 
-    def read(self) -> int:
-        """Read all jobs with their values, and return how many there are."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            jobs = [(*row[:2], json.loads(row[2]), json.loads(row[3]), *row[4:]) for row in connection.execute(_READ)]
-        return len(jobs)
-
 
 @frozen
 class PostgresFloorSession:
@@ -170,3 +164,8 @@ class PostgresFloorSession:
         }
         if self.connection.execute(self.finish_sql, values).rowcount != 1:
             raise RuntimeError("the guard failed: another worker had this job")
+
+    def read(self) -> int:
+        """Read all jobs with their values, and return how many there are."""
+        rows = self.connection.execute(_READ)
+        return len([(*row[:2], json.loads(row[2]), json.loads(row[3]), *row[4:]) for row in rows])

@@ -124,12 +124,6 @@ class SqliteFloor:
             turn = _queue_on(lock.fileno()) if self.locked else contextlib.nullcontext
             yield SqliteFloorSession(connection, self.ledger, turn)
 
-    def read(self) -> int:
-        """Read all jobs with their values, and return how many there are."""
-        with contextlib.closing(_connect(self.path)) as connection:
-            jobs = [(*row[:2], json.loads(row[2]), json.loads(row[3]), *row[4:]) for row in connection.execute(_READ)]
-        return len(jobs)
-
 
 @frozen
 class SqliteFloorSession:
@@ -171,6 +165,11 @@ class SqliteFloorSession:
                 run(_CLOSE, (now, key, seq, number))
             run("commit")
         return key
+
+    def read(self) -> int:
+        """Read all jobs with their values, and return how many there are."""
+        rows = self.connection.execute(_READ)
+        return len([(*row[:2], json.loads(row[2]), json.loads(row[3]), *row[4:]) for row in rows])
 
 
 def _connect(path: str) -> sqlite3.Connection:

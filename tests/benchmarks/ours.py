@@ -37,13 +37,7 @@ class Ours:
     def session(self) -> Iterator[OurSession | DrainingSession]:
         """Connect as a worker does."""
         with self._experiment() as experiment:
-            yield DrainingSession(experiment.claim_jobs()) if self.draining else OurSession(experiment)
-
-    def read(self) -> int:
-        """Read all jobs with their values, and return how many there are."""
-        with self._experiment() as experiment:
-            jobs = [(job.job_id, job.status, job.hyperparameters, job.results) for job in experiment.all_jobs()]
-        return len(jobs)
+            yield DrainingSession(experiment, experiment.claim_jobs()) if self.draining else OurSession(experiment)
 
     @contextlib.contextmanager
     def _experiment(self) -> Iterator[Experiment]:
@@ -69,11 +63,16 @@ class OurSession:
         with held as job:
             job.results.update(results(job.hyperparameters))
 
+    def read(self) -> int:
+        """Read all jobs with their values, and return how many there are."""
+        return len([(job.job_id, job.status, job.hyperparameters, job.results) for job in self.experiment.all_jobs()])
+
 
 @frozen
 class DrainingSession:
     """One worker: leaving a job's block finishes it and claims the next."""
 
+    experiment: Experiment
     jobs: Iterator[Job]
 
     def claim(self) -> Job | None:
@@ -84,3 +83,7 @@ class DrainingSession:
         """Run the job's block."""
         with held as job:
             job.results.update(results(job.hyperparameters))
+
+    def read(self) -> int:
+        """Read all jobs with their values, and return how many there are."""
+        return len([(job.job_id, job.status, job.hyperparameters, job.results) for job in self.experiment.all_jobs()])

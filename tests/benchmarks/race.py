@@ -28,6 +28,9 @@ class Session(Protocol):
     def finish(self, held: Any) -> None:
         """Record the job's results as DONE."""
 
+    def read(self) -> int:
+        """Read all jobs with their values, and return how many there are."""
+
 
 class Side(Protocol):
     """One of those that are compared: a floor, or Sweepstake. It crosses to worker processes, so it is plain data."""
@@ -37,9 +40,6 @@ class Side(Protocol):
 
     def session(self) -> AbstractContextManager[Session]:
         """Connect as a worker does."""
-
-    def read(self) -> int:
-        """Read all jobs with their values, and return how many there are."""
 
 
 @frozen(kw_only=True)
