@@ -54,14 +54,16 @@ def _parse_start(start: str | None) -> int:
 
 def _scan(store: Store, name: str, query: JobQuery, after: int, limit: int) -> Iterator[JobRecord]:
     size = min(limit, _FIRST_READ)
+    wanted = limit
     while True:
         jobs = store.scan_jobs(name, query, after, size)
         yield from jobs
         if len(jobs) < size:
             return
         after = jobs[-1].seq
+        wanted -= size  # more are read only if the caller drops some
         text = sum(len(job.hyperparameters.text) + len(job.results.text) for job in jobs)
-        size = min(size * 4, MAX_PAGE) if text < _PAGE_TEXT // 8 else _FIRST_READ
+        size = min(size * 4, wanted if wanted > 0 else MAX_PAGE) if text < _PAGE_TEXT // 8 else _FIRST_READ
 
 
 def _first_in_order(store: Store, name: str, query: JobQuery, order: Order, limit: int) -> tuple[JobRecord, ...]:
