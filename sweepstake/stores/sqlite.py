@@ -15,7 +15,7 @@ from sweepstake.ports import Clock
 from sweepstake.stores.clocks import boot_id
 from sweepstake.stores.engine import DuplicateError, Params, Row
 from sweepstake.stores.filelock import LockFiles
-from sweepstake.stores.forks import ForkWatch, abandon
+from sweepstake.stores.forks import ForkGate, ForkWatch, abandon
 from sweepstake.stores.migrations import migrate
 from sweepstake.stores.network import refuse_network
 from sweepstake.stores.statements import load_statements
@@ -124,6 +124,9 @@ class SqliteEngine:
         self._closed = False
         self._queued = True
         self._guard = threading.Lock()
+        # SQLite remembers per process who locks the file. A child that inherited an open connection would rely on
+        # locks that only its parent has, and lose what it wrote when the parent closes the file.
+        self._gate = ForkGate(self._close_idle)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = _locks.open(path.with_name(path.name + "-lock"))
@@ -134,6 +137,7 @@ class SqliteEngine:
         except BaseException:
             self.close()
             raise
+        _forks.guard(self._gate)
         _forks.add(_locks)
         _forks.add(self)
 
@@ -186,11 +190,15 @@ class SqliteEngine:
 
     def close(self) -> None:
         """Close what no call is using; the rest follows when the calls under way have ended."""
+        self._closed = True
+        self._close_idle()
         with self._guard:
-            self._closed = True
+            self._let_go()
+
+    def _close_idle(self) -> None:
+        with self._guard:
             while self._idle:
                 self._discard(self._idle.pop())
-            self._let_go()
 
     def after_fork(self) -> None:
         """Leave the parent's connections alone: what closes one may let go of the parent's locks."""
@@ -201,6 +209,14 @@ class SqliteEngine:
         self._guard = threading.Lock()
 
     def _take(self) -> SqliteTransaction:
+        self._gate.enter()
+        try:
+            return self._take_one()
+        except BaseException:
+            self._gate.leave()
+            raise
+
+    def _take_one(self) -> SqliteTransaction:
         if self._closed:
             raise StoreUnavailableError(f"The store {self._path} was closed; connect to it again.")
         try:
@@ -214,6 +230,7 @@ class SqliteEngine:
 
     def _give_back(self, transaction: SqliteTransaction) -> None:
         self._idle.append(transaction)
+        self._gate.leave()
         if self._closed:
             self.close()
 
