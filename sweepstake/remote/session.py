@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 import requests
 from attrs import frozen
 from requests.adapters import HTTPAdapter
-from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 
 from sweepstake.errors import ConfigurationError, InvalidInputError, StoreUnavailableError, UnhandledResponseError
@@ -55,7 +54,7 @@ class HttpSession:
         if token is not None:
             self._headers["Authorization"] = f"Bearer {_header_text(token)}"
         self._local = threading.local()
-        self._open: weakref.WeakSet[requests.Session] = weakref.WeakSet()
+        self._open: weakref.WeakSet[HTTPAdapter] = weakref.WeakSet()
 
     def __repr__(self) -> str:
         return f"HttpSession({self._root!r})"
@@ -76,8 +75,8 @@ class HttpSession:
 
     def close(self) -> None:
         """Close all connections."""
-        for session in list(self._open):
-            session.close()
+        for adapter in list(self._open):
+            adapter.close()
 
     def _prepare(
         self, method: str, path: str, headers: Mapping[str, str], body: str | None
@@ -86,7 +85,6 @@ class HttpSession:
         request = requests.PreparedRequest()
         request.method = method
         request.url = self._root + path
-        request.hooks = default_hooks()
         complete: dict[str, str] = {**self._headers, **headers}
         if body is not None:
             request.body = body.encode()
@@ -97,9 +95,17 @@ class HttpSession:
         return request
 
     def _send(self, request: requests.PreparedRequest) -> requests.Response:
-        session = self._session()
+        """Send a request on this thread's connection, without the redirects and cookies of a `Session`."""
+        wire = self._wire()
         try:
-            return session.send(request, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False)
+            response = wire.adapter.send(
+                request,
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                verify=wire.verify,
+                cert=wire.cert,
+                proxies=wire.proxies,
+            )
+            response.content  # noqa: B018 -- reads the answer to its end
         except requests.exceptions.SSLError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise ConfigurationError(
@@ -111,28 +117,41 @@ class HttpSession:
             raise ConfigurationError(f"{self._root} is no URL of a server: {error}") from error
         except requests.exceptions.RequestException as error:
             raise StoreUnavailableError(f"{self._root} did not answer: {error}") from error
+        return response
 
-    def _session(self) -> requests.Session:
-        """Return this thread's session; after a fork a new one, because the connections stay the parent's."""
-        pid = os.getpid()
-        if getattr(self._local, "pid", None) != pid:
-            session = requests.Session()
-            settings = session.merge_environment_settings(self._root, {}, None, None, None)
-            session.proxies = dict(settings["proxies"])
-            session.verify = settings["verify"]
-            session.cert = settings["cert"]
-            session.trust_env = False
-            for scheme in ("http://", "https://"):
-                session.mount(scheme, HTTPAdapter(max_retries=0))
-            self._local.session = session
-            self._local.pid = pid
-            self._open.add(session)
-        found: requests.Session = self._local.session
-        return found
+    def _wire(self) -> _Wire:
+        """Return this thread's way to the server; after a fork a new one, because the connections stay the parent's."""
+        wire: _Wire | None = getattr(self._local, "wire", None)
+        if wire is None or wire.pid != os.getpid():
+            settings = requests.Session().merge_environment_settings(self._root, {}, None, None, None)
+            wire = _Wire(
+                pid=os.getpid(),
+                adapter=HTTPAdapter(max_retries=0),
+                proxies=dict(settings["proxies"]),
+                verify=True if settings["verify"] is None else settings["verify"],
+                cert=settings["cert"],
+            )
+            self._local.wire = wire
+            self._open.add(wire.adapter)
+        return wire
+
+
+@frozen(kw_only=True)
+class _Wire:
+    """One thread's connection, and what the environment says about connections."""
+
+    pid: int
+    adapter: HTTPAdapter
+    proxies: dict[str, str]
+    verify: bool | str
+    cert: str | tuple[str, str] | None
 
 
 def _root_of(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ConfigurationError(f"{url!r} is no URL of a server: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError("the URL of a server looks like http://host:8000")
     if "@" in parts.netloc:

@@ -1,5 +1,7 @@
 """Helps the API tester get deep: names, cursors and guards that it makes up end a walk at its first step."""
 
+from __future__ import annotations
+
 from typing import Any, Final
 
 import schemathesis
@@ -11,7 +13,7 @@ _GUARDS: Final = ("If-Match", "If-None-Match", "Sweepstake-Attempt", "Idempotenc
 
 
 @schemathesis.hook
-def before_call(_context: schemathesis.HookContext, case: schemathesis.Case, _kwargs: dict[str, Any]) -> None:
+def before_call(_context: schemathesis.HookContext, case: schemathesis.Case[Any], _kwargs: dict[str, Any]) -> None:
     """Aim most valid steps of a walk at an experiment that exists, without guards and cursors."""
     if case.meta is None or case.meta.phase.name is not TestPhase.STATEFUL or case.meta.generation.mode.is_negative:
         return
