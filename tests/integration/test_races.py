@@ -2,6 +2,8 @@
 
 import random
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +83,30 @@ def test_processes_open_a_new_store_at_once(store: str) -> None:
     queue = open_queue(store)
     assert len(queue.list_experiments().items) == 4
     queue.close()
+
+
+def work_in_two_stores(_: int, urls: list[str]) -> int:
+    """Add and run jobs in two stores at once, with two threads in each; return how many were run."""
+
+    def work(lab: Lab) -> int:
+        for _ in range(100):
+            lab.add_one()
+            lab.finish(lab.claim())
+        return 100
+
+    queues = [open_queue(url) for url in urls]
+    labs = [Lab.new(queue) for queue in queues]
+    with ThreadPoolExecutor(4) as pool:
+        done = sum(pool.map(work, [*labs, *labs]))
+    for queue in queues:
+        queue.close()
+    return done
+
+
+def test_processes_that_use_two_files_do_not_lock_each_other_out(tmp_path: Path) -> None:
+    """What the kernel takes for a deadlock, because it sees processes and not threads, is none."""
+    urls = [f"sqlite:///{tmp_path}/{name}.db" for name in ("one", "two")]
+    assert all_together(3, work_in_two_stores, urls) == [400] * 3
 
 
 def do_anything(number: int, address: str, name: str, seed: int, steps: int) -> Counter[str]:
