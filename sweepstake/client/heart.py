@@ -54,8 +54,7 @@ class Heart:
 
     def add(self, attempt: str, lease: float, patient: Patient) -> None:
         """Renew this attempt's lease of `lease` seconds from now on."""
-        if self._pid != os.getpid():
-            self._reset()
+        self._forget_parent()
         with self._wake:
             self._leases[attempt] = (weakref.ref(patient), lease)
             due = self._clock.monotonic() + lease / _BEATS_PER_LEASE
@@ -67,11 +66,13 @@ class Heart:
 
     def remove(self, attempt: str) -> None:
         """Stop renewing this attempt's lease."""
+        self._forget_parent()
         with self._wake:
             self._leases.pop(attempt, None)
 
     def close(self) -> None:
         """Stop the thread; leases that are still registered run out."""
+        self._forget_parent()
         with self._wake:
             self._closed = True
             self._leases.clear()
@@ -82,6 +83,11 @@ class Heart:
     def holds(self, attempt: str) -> bool:
         """Tell whether this process renews the lease of `attempt`; a forked child never does."""
         return self._pid == os.getpid() and attempt in self._leases
+
+    def _forget_parent(self) -> None:
+        """In a forked child, begin empty: the parent's thread may have held the lock at that moment."""
+        if self._pid != os.getpid():
+            self._reset()
 
     def _start(self, due: float) -> None:
         self._next_beat = due
