@@ -38,7 +38,7 @@ __all__ = ["MAX_BODY", "create_app"]
 #: The largest body of a request, in bytes.
 MAX_BODY: Final = 64 * 1024 * 1024
 #: How many calls are worked on at once; more wait.
-THREADS: Final = 40
+_THREADS: Final = 40
 #: Seconds a client may take to send its body.
 _BODY_SECONDS: Final = 60.0
 _OPENAPI: Final = "/openapi.json"
@@ -50,7 +50,7 @@ Handler = Callable[[Call], Answer]
 
 def create_app(queue: Queue, gate: Gate, clock: Clock) -> ASGIApp:
     """Make the application that answers for `queue`; when it shuts down, it closes the queue."""
-    pool = ThreadPoolExecutor(THREADS, "sweepstake-call")
+    pool = ThreadPoolExecutor(_THREADS, "sweepstake-call")
     handlers = Handlers(queue, gate, clock, os.urandom)
     methods: dict[str, dict[str, tuple[Operation, Handler]]] = {}
     for operation in OPERATIONS.values():

@@ -14,7 +14,7 @@ from sweepstake.ports import MAX_BULK, MAX_PAGE
 from sweepstake.wire.headers import ATTEMPT, ETAG_LIST_PATTERN, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH
 from sweepstake.wire.schemas import Schema, ref
 
-__all__ = ["BASE", "OPERATIONS", "Operation", "Parameter", "operation"]
+__all__ = ["BASE", "OPERATIONS", "Operation", "Parameter"]
 
 #: Where the API begins, below the server's root.
 BASE: Final = "/api/v1/"
@@ -376,8 +376,3 @@ _OF_OPERATORS: Final = (
 OPERATIONS: Final[Mapping[str, Operation]] = {
     each.name: each for each in (*_OF_WORKERS, *_OF_JOBS, *_OF_EXPERIMENTS, *_LOGIN, *_OF_OPERATORS)
 }
-
-
-def operation(name: str) -> Operation:
-    """Return an operation by its name."""
-    return OPERATIONS[name]
