@@ -9,6 +9,7 @@ so that no value of a user's can be mistaken for one.
 from __future__ import annotations
 
 import json
+import marshal
 import math
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
@@ -25,6 +26,7 @@ __all__ = [
     "JsonItem",
     "JsonObject",
     "JsonValue",
+    "fingerprint",
     "parse_json",
     "plain",
 ]
@@ -42,6 +44,8 @@ _INT_LIMIT: Final = 10**MAX_INT_DIGITS
 _NUMBER_KEY: Final = "$number"
 _NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
+# Canonical text has no white space to look for, around which `json.loads` spends half its time.
+_decode = json.JSONDecoder().raw_decode
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"), check_circular=False).encode
 
 
@@ -81,12 +85,12 @@ class JsonObject:
         """Return a new dict of plain Python values."""
         if self.text == "{}":
             return {}
-        tree: dict[str, Any] = json.loads(self.text)
+        tree: dict[str, Any] = _decode(self.text)[0]
         return _revive(tree) if '"$' in self.text else tree
 
     def wire(self) -> dict[str, Any]:
         """Return a new dict in which non-finite numbers and ``$`` keys stay encoded."""
-        tree: dict[str, Any] = json.loads(self.text)
+        tree: dict[str, Any] = _decode(self.text)[0]
         return tree
 
     def canonical(self) -> str:
@@ -115,6 +119,17 @@ class JsonItem:
     def decode(self) -> Any:
         """Return a new plain Python value."""
         return _revive(json.loads(self.text))
+
+
+def fingerprint(value: Mapping[str, Any]) -> bytes | None:
+    """Return bytes that are equal only for values of the same types, bits and order; None where there are none.
+
+    It takes a tenth of the time of canonical text, and tells whether that has to be made.
+    """
+    try:
+        return marshal.dumps(value, 2)  # later versions depend on who else refers to a value
+    except ValueError:
+        return None
 
 
 def plain(value: object, path: str = "") -> JsonValue:

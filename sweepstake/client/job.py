@@ -28,7 +28,7 @@ from sweepstake.domain.records import (
 from sweepstake.domain.status import JobStatus, Outcome, Signal
 from sweepstake.errors import InvalidInputError, LeaseLostError, SweepstakeError
 from sweepstake.retrying import FINAL_PATIENCE, TERM_PATIENCE
-from sweepstake.values import EMPTY, JsonObject
+from sweepstake.values import EMPTY, JsonObject, fingerprint
 
 __all__ = ["Job"]
 
@@ -78,6 +78,7 @@ class Job:
 
     def _take(self, record: JobRecord) -> None:
         self._record = record
+        self._as_read: bytes | None = None
         self.status = record.status
         self.etag = record.etag
 
@@ -96,6 +97,7 @@ class Job:
         """The job's inputs; change them only before it runs."""
         if self._hyperparameters is None:
             self._hyperparameters = self._record.hyperparameters.decode()
+            self._as_read = fingerprint(self._hyperparameters)
         return self._hyperparameters
 
     @hyperparameters.setter
@@ -312,6 +314,8 @@ class Job:
 
     def _report(self) -> tuple[JsonObject, JsonObject | None]:
         results = self._encoded(self._results, self._record.results, "results")
+        if self._as_read is not None and fingerprint(self.hyperparameters) == self._as_read:
+            return results, None
         hyperparameters = self._encoded(self._hyperparameters, self._record.hyperparameters, "hyperparameters")
         return results, None if hyperparameters == self._record.hyperparameters else hyperparameters
 

@@ -12,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweepstake.errors import InvalidInputError
-from sweepstake.values import EMPTY, MAX_DEPTH, MAX_INT_DIGITS, MAX_TEXT, JsonItem, JsonObject, parse_json, plain
+from sweepstake.values import (
+    EMPTY,
+    MAX_DEPTH,
+    MAX_INT_DIGITS,
+    MAX_TEXT,
+    JsonItem,
+    JsonObject,
+    fingerprint,
+    parse_json,
+    plain,
+)
 from tests.strategies import json_mappings, json_values
 
 
@@ -259,6 +269,32 @@ class TestRefused:
             JsonItem.of({1}, "values[3]")
         with pytest.raises(InvalidInputError, match="x: is too large"):
             JsonItem.of("a" * MAX_TEXT, "x")
+
+
+class TestFingerprint:
+    """What tells whether values have to be made into text again."""
+
+    @given(json_mappings)
+    def test_equal_values_agree(self, value: dict[str, Any]) -> None:
+        """What is decoded twice has the same fingerprint."""
+        stored = JsonObject.of(value)
+        assert fingerprint(stored.decode()) == fingerprint(stored.decode())
+
+    @given(json_mappings, json_mappings)
+    def test_equal_fingerprints_mean_equal_text(self, one: dict[str, Any], other: dict[str, Any]) -> None:
+        """Values with the same fingerprint have the same canonical text."""
+        same = fingerprint(one) is not None and fingerprint(one) == fingerprint(other)
+        assert not same or JsonObject.of(one) == JsonObject.of(other)
+
+    @pytest.mark.parametrize("pair", [(1, 1.0), (1, True), (0.0, -0.0), (0, False), ("1", 1), (None, False), ([], {})])
+    def test_lookalikes_differ(self, pair: tuple[object, object]) -> None:
+        """Values that Python calls equal, or that print alike, have different fingerprints."""
+        one, other = pair
+        assert fingerprint({"x": one}) != fingerprint({"x": other})
+
+    def test_what_has_none_is_no_error(self) -> None:
+        """A value that is no JSON at all has no fingerprint; saying what is wrong with it is for others."""
+        assert fingerprint({"x": object()}) is None
 
 
 class TestParseJson:

@@ -183,3 +183,21 @@ def test_hyperparameters_changed_inside_the_block_are_recorded(exp: sweepstake.M
     with exp.next_job() as job:
         job.hyperparameters["batch"] = 32
     assert exp.get_job(job.job_id).hyperparameters == {"batch": 32}
+
+
+def test_a_change_that_python_calls_equal_is_recorded(exp: sweepstake.ManualSearch) -> None:
+    """A hyperparameter that becomes 1.0 instead of 1 is 1.0 afterwards, in however deep a list."""
+    exp.add_job({"batch": [1]})
+    with exp.next_job() as job:
+        job.hyperparameters["batch"][0] = 1.0
+    assert repr(exp.get_job(job.job_id).hyperparameters) == "{'batch': [1.0]}"
+
+
+def test_a_change_put_and_taken_back_in_the_block_is_taken_back(exp: sweepstake.ManualSearch) -> None:
+    """What counts at the end of the block is the value then, whatever was put in between."""
+    exp.add_job({"batch": 1})
+    with exp.next_job() as job:
+        job.hyperparameters["batch"] = 2
+        job.put()
+        job.hyperparameters["batch"] = 1
+    assert exp.get_job(job.job_id).hyperparameters == {"batch": 1}
