@@ -29,7 +29,7 @@ def drain(_: int, address: str, name: str) -> list[str]:
         return done
 
 
-@pytest.mark.parametrize("jobs", [400, pytest.param(5000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("jobs", [1000, pytest.param(PROCESSES * 5000, marks=pytest.mark.full)])
 def test_eight_processes_drain_a_queue(address: str, jobs: int) -> None:
     """Each job is run by one process, in one attempt, and ends DONE with its own results."""
     with sweepstake.connect(address) as database:
