@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from sweepstake.clock import SystemClock
-from sweepstake.errors import ConfigurationError, ResourceExistsError
+from sweepstake.errors import ConfigurationError, ResourceExistsError, ServerError
 from sweepstake.ports import Accounts
 from sweepstake.server.accounts import add_user
 from sweepstake.server.app import create_app
@@ -66,6 +66,7 @@ def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
     Raises:
         ConfigurationError: the options contradict each other, or the address cannot be had.
         StoreRefusedError, StoreUnavailableError: the store cannot be used, or not now.
+        ServerError: a worker process did not start.
     """
     if not options.auth and not _is_loopback(options.host):
         raise ConfigurationError(f"--no-auth would let everybody in who reaches {options.host}; use it with 127.0.0.1")
@@ -80,7 +81,10 @@ def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
         if options.workers == 1:
             _Server(config, ready).run(sockets=[listener])
         else:
-            _Fleet(config, listener, ready).run()
+            fleet = _Fleet(config, listener, ready)
+            fleet.run()
+            if not fleet.answered:
+                raise ServerError("a worker process did not start; the log says why")
 
 
 def _prepare(options: ServeOptions, tell: Callable[[str], None]) -> None:
@@ -148,11 +152,15 @@ class _Fleet(Multiprocess):
     def __init__(self, config: uvicorn.Config, listener: socket.socket, ready: Callable[[], None]) -> None:
         super().__init__(config, sockets=[listener])
         self._ready = ready
+        self.answered = False
 
     def init_processes(self) -> None:
         super().init_processes()
         if all(process.wait_until_ready(_START, self.should_exit) for process in self.processes):
+            self.answered = True
             self._ready()
+        else:
+            self.should_exit.set()
 
 
 def _follow_parent() -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,11 +68,16 @@ def _serving(folder: Path, *options: str, store: str = "") -> Iterator[Running]:
 
 def _lines(process: "subprocess.Popen[str]") -> Iterator[str]:
     assert process.stdout is not None
-    for line in process.stdout:
-        yield line.rstrip("\n")
-        if "http://" in line:
-            return
-    raise AssertionError(f"the server ended with {process.wait(_SECONDS)} before it was ready")
+    impatience = threading.Timer(_SECONDS, process.kill)
+    impatience.start()
+    try:
+        for line in process.stdout:
+            yield line.rstrip("\n")
+            if "http://" in line:
+                return
+        raise AssertionError(f"the server ended with {process.wait(_SECONDS)} before it was ready")
+    finally:
+        impatience.cancel()
 
 
 def _free_port() -> str:
