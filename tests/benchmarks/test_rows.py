@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.benchmarks.comparing import Row, Sizes
 from tests.benchmarks.page import filled
@@ -13,6 +14,18 @@ from tests.benchmarks.report import Finding, load, save, table
 from tests.benchmarks.rows import ROWS, choose
 
 TINY = Sizes(rounds=1, jobs=12, fairness=24, queued=(20, 40), claims=4, churn=12, bulk=30, read=12)
+#: One row of each kind; the others are made of the same parts, and run with `-m benchmark`.
+ALWAYS = {
+    "cycles-sqlite-1",
+    "cycles-postgres-4",
+    "http-drain-1",
+    "fairness",
+    "claim-length-sqlite",
+    "claim-snapshot-postgres",
+    "bulk-sqlite",
+    "memory-http-server",
+    "read-postgres",
+}
 FINDING = Finding(row="a", measure="A thing", unit="ms", ours=3.0, floor=2.0, target=1.4, at_least=False)
 
 
@@ -23,7 +36,16 @@ def places(tmp_path: Path) -> Iterator[Places]:
         yield opened
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if "postgres" not in row.name], ids=lambda row: row.name)
+def cases(*, postgres: bool) -> list[ParameterSet]:
+    """Return the rows with or without PostgreSQL, those marked that run only when asked for."""
+    return [
+        pytest.param(row, id=row.name, marks=[] if row.name in ALWAYS else [pytest.mark.benchmark])
+        for row in ROWS
+        if ("postgres" in row.name) is postgres
+    ]
+
+
+@pytest.mark.parametrize("row", cases(postgres=False))
 def test_a_row_finds_a_sane_ratio(row: Row, places: Places) -> None:
     """Each row without PostgreSQL runs to its end and compares positive, finite numbers."""
     finding = row.measure(places, TINY)
@@ -32,7 +54,7 @@ def test_a_row_finds_a_sane_ratio(row: Row, places: Places) -> None:
     assert finding.ratio >= 0
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if "postgres" in row.name], ids=lambda row: row.name)
+@pytest.mark.parametrize("row", cases(postgres=True))
 def test_a_postgres_row_finds_a_sane_ratio(row: Row, places: Places, postgres_server: object) -> None:
     """Each row on PostgreSQL runs to its end and compares positive, finite numbers."""
     test_a_row_finds_a_sane_ratio(row, places)
