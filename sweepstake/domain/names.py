@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -10,16 +11,29 @@ from urllib.parse import quote
 
 from sweepstake.errors import InvalidInputError
 
-__all__ = ["MAX_NAME", "MAX_NOTES", "MAX_TAGS", "check_name", "check_notes", "check_tags", "file_name"]
+__all__ = [
+    "MAX_NAME",
+    "MAX_NOTES",
+    "MAX_TAGS",
+    "MAX_TEXT",
+    "check_name",
+    "check_notes",
+    "check_tags",
+    "check_text",
+    "file_name",
+]
 
 MAX_NAME: Final = 255
 MAX_NOTES: Final = 64 * 1024
 MAX_TAGS: Final = 64
+#: The longest condition or order of a query, in characters.
+MAX_TEXT: Final = 4096
 
 #: File systems take 255 bytes; an ending such as `.log` needs room.
 _MAX_FILE_NAME: Final = 200
 
 _FORBIDDEN: Final = {"Cc", "Cs"}  # control characters and lone surrogates
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def check_name(name: object, path: str) -> str:
@@ -56,6 +70,18 @@ def check_notes(notes: object, path: str = "notes") -> str:
         raise InvalidInputError.at(path, f"must have at most {MAX_NOTES:,} characters, has {len(notes):,}")
     _refuse_control_characters(notes, path, allowed="\n\r\t")
     return str.__str__(notes)
+
+
+def check_text(text: object, path: str) -> str:
+    """Return text that a query can hold: at most 4,096 characters, so that it fits a URL, without lone surrogates."""
+    if not isinstance(text, str):
+        raise InvalidInputError.at(path, f"must be text, not {type(text).__name__}")
+    if len(text) > MAX_TEXT:
+        raise InvalidInputError.at(path, f"must have at most {MAX_TEXT:,} characters, has {len(text):,}")
+    surrogate = _SURROGATE.search(text)
+    if surrogate is not None:
+        raise InvalidInputError.at(path, f"holds a lone surrogate at position {surrogate.start()}, which is not text")
+    return str.__str__(text)
 
 
 def file_name(name: str) -> str:

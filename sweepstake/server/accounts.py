@@ -9,7 +9,7 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from sweepstake.domain.names import check_name
+from sweepstake.domain.names import check_name, check_text
 from sweepstake.errors import InvalidInputError
 from sweepstake.ports import Account, Accounts
 
@@ -52,13 +52,21 @@ def replace_token(accounts: Accounts, email: str) -> str:
 
 def check_password(accounts: Accounts, email: str, password: str) -> bool:
     """Tell whether the password is that user's."""
-    account = accounts.find_account(email)
+    account = accounts.find_account(email) if _may_be_a_user(email) else None
     known = account.password_hash if account is not None else None
     try:
-        _hasher.verify(known or _NOBODY, password)
+        _hasher.verify(known or _NOBODY, password.encode(errors="surrogatepass"))
     except (VerificationError, InvalidHashError):
         return False
     return known is not None
+
+
+def _may_be_a_user(email: str) -> bool:
+    try:
+        check_name(email, "email")
+    except InvalidInputError:
+        return False
+    return True
 
 
 def token_owner(accounts: Accounts, token: str) -> str | None:
@@ -78,4 +86,5 @@ def _new_token() -> str:
 def _hash(password: str) -> str:
     if not MIN_PASSWORD <= len(password) <= _MAX_PASSWORD:
         raise InvalidInputError.at("password", f"must have {MIN_PASSWORD} to {_MAX_PASSWORD:,} characters")
+    check_text(password, "password")
     return _hasher.hash(password)

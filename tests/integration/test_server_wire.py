@@ -301,6 +301,15 @@ def test_bad_credentials_answer_403(api: Api) -> None:
     _problem(api.call("GET", "/api/v1/experiments/", Authorization="Bearer wrong"), 403)
 
 
+@pytest.mark.parametrize("field", ["email", "token"])
+@pytest.mark.parametrize("text", ["\ud800", "a\0b", "", "'; drop table users; --", "é" * 4000])
+def test_credentials_that_nobody_can_have_are_wrong_ones(api: Api, field: str, text: str) -> None:
+    """Whatever they hold; the server does not fail at them."""
+    for path in ("token", "passauth"):
+        body = {"email": EMAIL, "token": "x", field: text}
+        _problem(requests.post(f"{api.server.url}/api/v1/{path}/", json=body, timeout=30), 403)
+
+
 def test_missing_credentials_answer_401(api: Api) -> None:
     """And say what kind is wanted."""
     answer = requests.get(f"{api.server.url}/api/v1/experiments/", timeout=30)
