@@ -71,6 +71,11 @@ def read_config(
     Raises:
         ConfigurationError: the file named cannot be read, is not TOML, or has unknown or ill-typed keys.
     """
+    if config is not None and not isinstance(config, (str, os.PathLike)):
+        raise ConfigurationError(f"config: must be a path, not {type(config).__name__}")
+    for name, value in (("url", url), ("token", token)):
+        if value is not None and not isinstance(value, str):
+            raise ConfigurationError(f"{name}: must be text, not {type(value).__name__}")
     named = config or environment.get("SWEEPSTAKE_CONFIG")
     file = _read_file(Path(named) if named else default_path(), required=bool(named))
     state = Path(environment.get("SWEEPSTAKE_STATE") or user_state_path(_APP))

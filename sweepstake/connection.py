@@ -13,7 +13,7 @@ from sweepstake.client import Database, Heart, Session
 from sweepstake.clock import SystemClock
 from sweepstake.config import Config, read_config
 from sweepstake.domain.records import JobRecord
-from sweepstake.errors import ConfigurationError, MissingExtraError
+from sweepstake.errors import ConfigurationError, MissingExtraError, shown
 from sweepstake.ports import Queue
 from sweepstake.retrying import RetryingQueue
 from sweepstake.view.display import RichDisplay
@@ -63,7 +63,7 @@ def open_queue(config: Config) -> Queue:
 
         return QueueService(open_store(config.url), SystemClock())
     raise ConfigurationError(
-        f"{_without_password(config.url)!r} is no store; use sqlite:///path, postgresql://... or http(s)://..."
+        f"{shown(_without_password(config.url))} is no store; use sqlite:///path, postgresql://... or http(s)://..."
     )
 
 

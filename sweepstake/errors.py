@@ -26,8 +26,9 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 __all__ = [
     "AuthenticationError",
@@ -51,6 +52,18 @@ __all__ = [
     "UnhandledResponseError",
     "UnsafeUpdateError",
 ]
+
+
+_reprs: Final = reprlib.Repr()
+_reprs.maxstring = _reprs.maxother = _reprs.maxlong = 80
+
+
+def shown(value: object) -> str:
+    """Return a value of a user's as short text for a message, whatever it is."""
+    try:
+        return _reprs.repr(value)
+    except Exception:  # noqa: BLE001 -- somebody else's code says how its objects look; the message must not fail with it
+        return f"a {type(value).__name__}"
 
 
 class SweepstakeError(Exception):

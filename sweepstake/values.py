@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import frozen
 
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import InvalidInputError, shown
 
 __all__ = [
     "EMPTY",
@@ -74,6 +74,8 @@ class JsonObject:
     def _from(cls, value: object, path: str, *, escaped: bool) -> JsonObject:
         if not isinstance(value, Mapping):
             raise InvalidInputError.at(path, f"must be an object (a dict), not {_name(value)}")
+        if type(value) is not dict:
+            value = _as_dict(value, path)
         if not value:
             return EMPTY
         text = _encode(_normal_mapping(value, path, 1, escaped))
@@ -184,10 +186,17 @@ def _unusual(value: Any, path: str, depth: int, escaped: bool) -> Any:
         if isinstance(value, base):
             return _normal(base(value) if base is not str else str.__str__(value), path, depth, escaped)
     if isinstance(value, Mapping):
-        return _normal_mapping(value, path, depth + 1, escaped)
+        return _normal_mapping(_as_dict(value, path), path, depth + 1, escaped)
     if isinstance(value, (list, tuple)):
         return _normal(list(value), path, depth, escaped)
     raise InvalidInputError.at(path, f"is a {_name(value)}, which JSON cannot hold; make it numbers, text or lists")
+
+
+def _as_dict(value: Mapping[Any, Any], path: str) -> dict[Any, Any]:
+    try:
+        return dict(value)
+    except Exception as error:  # somebody else's mapping may fail in any way
+        raise InvalidInputError.at(path, f"is a {_name(value)} that cannot be read: {shown(error)}") from error
 
 
 def _normal_mapping(value: Mapping[Any, Any], path: str, depth: int, escaped: bool) -> dict[str, Any]:
@@ -199,7 +208,7 @@ def _normal_mapping(value: Mapping[Any, Any], path: str, depth: int, escaped: bo
     result = {}
     for key, item in value.items():
         if not isinstance(key, str):
-            raise InvalidInputError.at(path, f"has the key {key!r}, a {_name(key)}; keys must be text")
+            raise InvalidInputError.at(path, f"has the key {shown(key)}, a {_name(key)}; keys must be text")
         where = f"{path}.{key}" if path else key
         name = str.__str__(key)
         if not name.isascii():
@@ -207,7 +216,7 @@ def _normal_mapping(value: Mapping[Any, Any], path: str, depth: int, escaped: bo
         if name.startswith("$") and not (escaped and name.startswith("$$")):
             name = "$" + name
         if name in result:
-            raise InvalidInputError.at(path, f"holds the key {name!r} in two spellings; send one of them")
+            raise InvalidInputError.at(path, f"holds the key {shown(name)} in two spellings; send one of them")
         result[name] = _normal(item, where, depth, escaped)
     return result
 

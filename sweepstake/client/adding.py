@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import AbstractContextManager, nullcontext
@@ -11,10 +10,11 @@ from typing import Any, Final
 
 from sweepstake.client.session import Session
 from sweepstake.domain.names import check_name, check_notes, check_tags
+from sweepstake.domain.queueing import check_instant, check_priority
 from sweepstake.domain.records import Document, JobDraft
-from sweepstake.domain.status import JobStatus
+from sweepstake.domain.status import JobStatus, member_of
 from sweepstake.errors import InvalidInputError
-from sweepstake.values import JsonObject
+from sweepstake.values import EMPTY, JsonObject
 
 __all__ = ["add_in_chunks", "draft_of"]
 
@@ -22,7 +22,6 @@ __all__ = ["add_in_chunks", "draft_of"]
 _CHUNK: Final = 2000
 #: From this many jobs on, a progress bar is shown to somebody who watches.
 _MANY: Final = 10_000
-_INT4: Final = 2**31
 
 
 def draft_of(
@@ -38,37 +37,18 @@ def draft_of(
     path: str = "hyperparameters",
 ) -> JobDraft:
     """Check everything about a new job and return it as a draft."""
-    try:
-        state = JobStatus(status)
-    except ValueError:
-        raise InvalidInputError.at("status", f"must be one of {', '.join(JobStatus)}, is {status!r}") from None
     return JobDraft(
         id=check_name(job_id, "job_id"),
         document=Document(
-            status=state,
+            status=member_of(JobStatus, status, "status"),
             hyperparameters=JsonObject.of(hyperparameters, path),
-            results=JsonObject.of(results or {}, "results"),
+            results=EMPTY if results is None else JsonObject.of(results, "results"),
         ),
         priority=check_priority(priority),
-        not_before=_check_time(not_before),
+        not_before=check_instant(not_before, "not_before"),
         tags=check_tags(tags),
         notes=check_notes(notes),
     )
-
-
-def check_priority(priority: object) -> int:
-    """Return `priority` if a store can keep it: an int of 32 bits."""
-    if isinstance(priority, bool) or not isinstance(priority, int) or not -_INT4 <= priority < _INT4:
-        raise InvalidInputError.at("priority", f"must be a whole number from -2**31 to 2**31 - 1, is {priority!r}")
-    return priority
-
-
-def _check_time(not_before: object) -> float | None:
-    if not_before is None:
-        return None
-    if isinstance(not_before, bool) or not isinstance(not_before, (int, float)) or not math.isfinite(not_before):
-        raise InvalidInputError.at("not_before", f"must be a Unix time in seconds, is {not_before!r}")
-    return float(not_before)
 
 
 def add_in_chunks(
@@ -80,6 +60,8 @@ def add_in_chunks(
     progress: bool | None,
 ) -> list[str]:
     """Create a job per mapping, some thousands a call; return the ids."""
+    if isinstance(many, (str, bytes, Mapping)) or not isinstance(many, Iterable):
+        raise InvalidInputError.at("hyperparameters", f"must be a list of dicts, not {type(many).__name__}")
     total = len(many) if isinstance(many, Sized) else None
     ids: list[str] = []
     template = draft_of("template", {}, **common)

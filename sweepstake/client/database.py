@@ -11,7 +11,7 @@ from sweepstake.client.searches import experiment_of
 from sweepstake.client.session import Session
 from sweepstake.domain.names import check_name
 from sweepstake.domain.records import ABSENT
-from sweepstake.errors import ResourceExistsError
+from sweepstake.errors import InvalidInputError, ResourceExistsError
 
 __all__ = ["Database"]
 
@@ -47,6 +47,8 @@ class Database:
         Raises:
             ResourceExistsError: the name is taken, and `exist_ok` is false or the one there searches differently.
         """
+        if not isinstance(experiment, Experiment):
+            raise InvalidInputError.at("experiment", f"must be an experiment, not {type(experiment).__name__}")
         queue = self._session.queue
         try:
             record = queue.put_experiment(experiment.name, experiment.draft(), ABSENT)

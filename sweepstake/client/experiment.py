@@ -14,15 +14,18 @@ from sweepstake.client.job import Job
 from sweepstake.client.listing import iterate, query_of
 from sweepstake.client.ranking import Ranking
 from sweepstake.client.session import Session
+from sweepstake.domain.keys import check_etag
 from sweepstake.domain.names import check_name
 from sweepstake.domain.records import PRESENT, UNGUARDED, Claim, ExperimentRecord, Guard, NoJob, SearchDefinition
 from sweepstake.domain.settings import Settings
-from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason
-from sweepstake.errors import ConfigurationError, InvalidInputError, NoJobError
+from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, member_of
+from sweepstake.errors import ConfigurationError, InvalidInputError, NoJobError, shown
 from sweepstake.ports import Counts, ExperimentDraft
 
 __all__ = ["Experiment"]
 
+#: The longest wait, in seconds.
+_GENERATION = 1e9
 #: Seconds between looks for a job while `next_job` waits.
 _POLL = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
@@ -66,7 +69,7 @@ class Experiment:
 
     def __init__(self, name: str, status: ExperimentStatus | str = ExperimentStatus.RUNNING, **settings: Any) -> None:
         self.name = check_name(name, "name")
-        self.status = _experiment_status(status)
+        self.status = member_of(ExperimentStatus, status, "status")
         self.settings = _settings(settings)
         self.etag = None
         self._session: Session | None = None
@@ -79,7 +82,11 @@ class Experiment:
 
     def draft(self) -> ExperimentDraft:
         """Return the definition as it is sent to a store."""
-        return ExperimentDraft(search=self.search(), status=_experiment_status(self.status), settings=self.settings)
+        if not isinstance(self.settings, Settings):
+            raise InvalidInputError.at("settings", f"must be Settings, not {type(self.settings).__name__}")
+        return ExperimentDraft(
+            search=self.search(), status=member_of(ExperimentStatus, self.status, "status"), settings=self.settings
+        )
 
     def attach(self, session: Session, record: ExperimentRecord) -> None:
         """Tie this object to the stored experiment `record`."""
@@ -133,10 +140,10 @@ class Experiment:
         """
         queue = self.session.queue
         draft = draft_of(
-            job_id or queue.new_id(),
+            queue.new_id() if job_id is None else job_id,
             hyperparameters,
             status=status,
-            results=results or {},
+            results=results,
             priority=priority,
             not_before=not_before,
             tags=tags,
@@ -168,12 +175,12 @@ class Experiment:
             notes: see `add_job`.
             progress: show a progress bar; by default when there are many and somebody watches.
         """
-        common = {"priority": priority, "not_before": not_before, "tags": tuple(tags), "notes": notes}
+        common = {"priority": priority, "not_before": not_before, "tags": tags, "notes": notes}
         return add_in_chunks(self.session, self.name, hyperparameters, common, progress=progress)
 
     def get_job(self, job_id: str) -> Job:
         """Return the job of that id."""
-        return Job(self.session, self, self.session.queue.get_job(self.name, job_id))
+        return Job(self.session, self, self.session.queue.get_job(self.name, check_name(job_id, "job_id")))
 
     def all_jobs(
         self,
@@ -244,7 +251,7 @@ class Experiment:
             NoJobError: there is none; its `reason` says why.
         """
         session = self.session
-        until = time.monotonic() + wait
+        until = time.monotonic() + _check_wait(wait)
         looks = 0
         while True:
             claim = session.queue.claim(self.name, session.worker())
@@ -279,7 +286,7 @@ class Experiment:
         Args:
             wait: seconds to wait for another job before the loop ends.
         """
-        return drain(self, wait)
+        return drain(self, _check_wait(wait))
 
     def push_updates(self, safe: bool = True) -> None:
         """Write this object's status, search and settings to the store.
@@ -291,7 +298,7 @@ class Experiment:
             UnsafeUpdateError: somebody else wrote first.
         """
         session = self.session
-        guard = Guard.match(self.etag) if safe and self.etag else UNGUARDED
+        guard = Guard.match(check_etag(self.etag)) if safe and self.etag is not None else UNGUARDED
         self.attach(session, session.queue.put_experiment(self.name, self.draft(), guard))
 
     def delete(self, ensure: bool = True, force: bool = False) -> None:
@@ -335,11 +342,11 @@ class Experiment:
         return self.session.display.experiment_html(self._record, page.items)
 
 
-def _experiment_status(status: str) -> ExperimentStatus:
-    try:
-        return ExperimentStatus(status)
-    except ValueError:
-        raise InvalidInputError.at("status", f"must be RUNNING or DONE, is {status!r}") from None
+def _check_wait(wait: object) -> float:
+    """Return how many seconds to wait; a time that has passed is none, and for ever is a generation."""
+    if isinstance(wait, bool) or not isinstance(wait, (int, float)) or wait != wait:  # noqa: PLR0124 -- NaN
+        raise InvalidInputError.at("wait", f"must be a number of seconds, is {shown(wait)}")
+    return float(max(0, min(wait, _GENERATION)))
 
 
 def _settings(values: dict[str, Any]) -> Settings:

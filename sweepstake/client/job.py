@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 from sweepstake.client.leaving import Leaving, Terminated, TermWatch, leaving
 from sweepstake.client.session import Session
+from sweepstake.domain.keys import check_etag
 from sweepstake.domain.names import file_name
 from sweepstake.domain.records import (
     ABSENT,
@@ -25,7 +26,7 @@ from sweepstake.domain.records import (
     JobRecord,
     NoJob,
 )
-from sweepstake.domain.status import JobStatus, Outcome, Signal
+from sweepstake.domain.status import JobStatus, Outcome, Signal, member_of
 from sweepstake.errors import InvalidInputError, LeaseLostError, SweepstakeError
 from sweepstake.retrying import FINAL_PATIENCE, TERM_PATIENCE
 from sweepstake.values import EMPTY, JsonObject, fingerprint
@@ -176,7 +177,7 @@ class Job:
         if not safe:
             self._put_unguarded(document)
         else:
-            guard = ABSENT if self.etag is None else Guard.match(self.etag)
+            guard = ABSENT if self.etag is None else Guard.match(check_etag(self.etag))
             self._put(document, guard, self._held())
         if document.status is not JobStatus.RUNNING:
             self._let_go()
@@ -194,7 +195,7 @@ class Job:
         return self._put(document, UNGUARDED, None)
 
     def _document(self) -> Document:
-        status = _job_status(self.status)
+        status = member_of(JobStatus, self.status, "status")
         return Document(
             status=status,
             hyperparameters=self._encoded(self._hyperparameters, self._record.hyperparameters, "hyperparameters"),
@@ -303,13 +304,14 @@ class Job:
 
     def _record_end(self, left: Leaving) -> None:
         outcome = left.outcome
-        if outcome is Outcome.DONE and self.status in _OUTCOMES:  # stated inside the block
-            outcome = _OUTCOMES[JobStatus(self.status)]
         try:
+            stated = member_of(JobStatus, self.status, "status")  # perhaps inside the block
             results, hyperparameters = self._report()
         except InvalidInputError as error:
             self._finish(Outcome.CRASHED, self._salvage(), None, f"{left.reason}\n{error}".strip())
             raise
+        if outcome is Outcome.DONE:
+            outcome = _OUTCOMES.get(stated, outcome)
         self._finish(outcome, results, hyperparameters, left.reason)
 
     def _report(self) -> tuple[JsonObject, JsonObject | None]:
@@ -322,7 +324,8 @@ class Job:
     def _salvage(self) -> JsonObject:
         """Return those results that JSON can hold, when some cannot."""
         kept = {}
-        for name, value in (self._results or {}).items():
+        results: object = self._record.results.decode() if self._results is None else self._results
+        for name, value in results.items() if isinstance(results, dict) else ():
             try:
                 JsonObject.of({name: value})
             except InvalidInputError:
@@ -393,13 +396,6 @@ class Job:
 
     def _repr_html_(self) -> str:
         return self._session.display.jobs_html([self._record])
-
-
-def _job_status(status: str) -> JobStatus:
-    try:
-        return JobStatus(status)
-    except ValueError:
-        raise InvalidInputError.at("status", f"must be one of {', '.join(JobStatus)}, is {status!r}") from None
 
 
 def _short(values: dict[str, Any]) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import evolve
 
 from sweepstake.domain.names import check_name
 from sweepstake.domain.queries import Condition, JobQuery, Order
 from sweepstake.domain.records import JobRecord
-from sweepstake.domain.status import JobStatus
+from sweepstake.domain.status import JobStatus, member_of
 from sweepstake.errors import InvalidInputError
 from sweepstake.retrying import RetryingQueue
 
@@ -23,11 +23,10 @@ def query_of(
     order: str | None = None,
 ) -> JobQuery:
     """Return the query for the arguments of `Experiment.all_jobs`."""
-    conditions = (where,) if isinstance(where, str) else tuple(where or ())
     return JobQuery(
         status=_statuses(status),
         tag=None if tag is None else check_name(tag, "tag"),
-        where=tuple(Condition.parse(text, f"where[{i}]") for i, text in enumerate(conditions)),
+        where=tuple(Condition.parse(text, f"where[{i}]") for i, text in enumerate(_many(where, "where"))),
         order=None if order is None else Order.parse(order),
     )
 
@@ -47,8 +46,15 @@ def iterate(queue: RetryingQueue, name: str, query: JobQuery) -> Iterator[JobRec
 
 
 def _statuses(status: JobStatus | str | Iterable[JobStatus | str] | None) -> frozenset[JobStatus]:
-    many = (status,) if isinstance(status, str) else tuple(status or ())
-    try:
-        return frozenset(JobStatus(one) for one in many)
-    except ValueError:
-        raise InvalidInputError.at("status", f"must be among {', '.join(JobStatus)}, is {status!r}") from None
+    return frozenset(member_of(JobStatus, one, "status") for one in _many(status, "status"))
+
+
+def _many(given: str | Iterable[str] | None, path: str) -> tuple[str, ...]:
+    """Return one text, or each of several; None is none."""
+    if given is None:
+        return ()
+    if isinstance(given, str):
+        return (given,)
+    if isinstance(given, (bytes, Mapping)) or not isinstance(given, Iterable):
+        raise InvalidInputError.at(path, f"must be text or a list of text, not {type(given).__name__}")
+    return tuple(given)

@@ -141,8 +141,8 @@ class PopulationBasedTraining(_Searching):
             objective=objective,
             result_name=result_name,
             exploit=exploit,
-            explore=explore or {},
-            initial_distributions=initial_distributions or {},
+            explore={} if explore is None else explore,
+            initial_distributions={} if initial_distributions is None else initial_distributions,
             population_size=population_size,
             max_generations=max_generations,
         )

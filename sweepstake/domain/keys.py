@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import InvalidInputError, shown
 
-__all__ = ["KEY_PATTERN", "check_key", "item_key", "uuid7"]
+__all__ = ["KEY_PATTERN", "check_etag", "check_key", "item_key", "uuid7"]
 
 #: What an op key looks like: 26 digits of base32hex, then the number of the item in a call on many.
 KEY_PATTERN: Final = r"[0-9a-v]{26}(\.[0-9]{1,6})?"
 _KEY: Final = re.compile(KEY_PATTERN)
+_ETAG: Final = re.compile(r"[!#-~]{1,255}")
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuv"
 _PAIRS: Final = tuple(high + low for high in _DIGITS for low in _DIGITS)
 _SHIFTS: Final = tuple(range(120, -1, -10))
@@ -44,3 +45,10 @@ def check_key(key: str, path: str = "Idempotency-Key") -> str:
     if not _KEY.fullmatch(key):
         raise InvalidInputError.at(path, "must be a UUIDv7 in lower-case base32hex (26 characters)")
     return key
+
+
+def check_etag(etag: object, path: str = "etag") -> str:
+    """Return `etag` if it may have come from a store."""
+    if not isinstance(etag, str) or not _ETAG.fullmatch(etag):
+        raise InvalidInputError.at(path, f"must be as it was read from the store, is {shown(etag)}")
+    return etag

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from sweepstake.domain.names import check_text
 from sweepstake.domain.records import JobRecord
 from sweepstake.domain.status import JobStatus
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import InvalidInputError, shown
 from sweepstake.values import parse_json
 
 __all__ = ["Condition", "JobQuery", "Order", "field_value"]
@@ -48,9 +49,11 @@ class Condition:
         `attempt`, `worker`, `id`, `created_at`, `started_at`, `ended_at`), or a bare NAME looked for
         among the results first and the hyperparameters then.
         """
-        match = _CONDITION.fullmatch(text)
+        match = _CONDITION.fullmatch(check_text(text, path))
         if match is None:
-            raise InvalidInputError.at(path, f"{text!r} is not FIELD OPERATOR VALUE, such as results.accuracy>=0.9")
+            raise InvalidInputError.at(
+                path, f"{shown(text)} is not FIELD OPERATOR VALUE, such as results.accuracy>=0.9"
+            )
         try:
             value = parse_json(match["value"])
         except InvalidInputError:
@@ -87,7 +90,7 @@ class Order:
     @classmethod
     def parse(cls, text: str, path: str = "order") -> Order:
         """Read `FIELD`, or `-FIELD` for descending."""
-        name = text.removeprefix("-")
+        name = check_text(text, path).removeprefix("-")
         if not name:
             raise InvalidInputError.at(path, "names no field; say for example -results.accuracy")
         return cls(name, text.startswith("-"))

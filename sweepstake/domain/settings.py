@@ -55,7 +55,7 @@ def _is_direction(_instance: object, attribute: Any, value: object) -> None:
 
 
 def _direction(value: object) -> object:
-    return Direction(value) if value in ("min", "max") else value
+    return Direction(value) if isinstance(value, str) and value in ("min", "max") else value
 
 
 def _is_text(_instance: object, attribute: Any, value: object) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import frozen
+
+from sweepstake.errors import InvalidInputError, shown
 
 __all__ = [
     "TRANSITIONS",
@@ -16,7 +18,19 @@ __all__ = [
     "Signal",
     "Transition",
     "Verb",
+    "member_of",
 ]
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def member_of(kind: type[E], value: object, path: str) -> E:
+    """Return the member of `kind` that `value` is or spells, or raise InvalidInputError at `path`."""
+    if isinstance(value, str):
+        for member in kind:
+            if member == value:
+                return member
+    raise InvalidInputError.at(path, f"must be one of {', '.join(kind)}, is {shown(value)}")
 
 
 class JobStatus(StrEnum):

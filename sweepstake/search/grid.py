@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from attrs import field, frozen
 
 from sweepstake.domain.records import JobRecord, SearchDefinition
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import InvalidInputError, shown
 from sweepstake.search.codec import define, read_each
 from sweepstake.search.distributions import json_items
 from sweepstake.search.policy import NoProposal, Proposal
@@ -23,7 +23,7 @@ def _axes(axes: object) -> tuple[tuple[str, tuple[JsonItem, ...]], ...]:
         raise InvalidInputError.at("", f"must be a dict of lists of values, not {type(axes).__name__}")
     for name in axes:
         if not isinstance(name, str):
-            raise InvalidInputError.at("", f"has the key {name!r}; the names of hyperparameters are text")
+            raise InvalidInputError.at("", f"has the key {shown(name)}; the names of hyperparameters are text")
     return tuple((name, json_items(values, name)) for name, values in axes.items())
 
 

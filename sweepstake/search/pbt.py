@@ -12,9 +12,10 @@ from typing import Any, ClassVar, Final
 
 from attrs import field, frozen
 
+from sweepstake.domain.names import check_text
 from sweepstake.domain.records import JobRecord, SearchDefinition
 from sweepstake.domain.settings import Direction
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import InvalidInputError, shown
 from sweepstake.search.codec import (
     check_fields,
     define,
@@ -61,19 +62,18 @@ def _distributions(value: object) -> tuple[tuple[str, Distribution], ...]:
 
 
 def _explored(value: object) -> tuple[tuple[str, Perturb], ...]:
-    pairs = value if isinstance(value, tuple) else value.items() if isinstance(value, Mapping) else None
-    if pairs is None:
+    if not isinstance(value, Mapping):
         raise InvalidInputError.at("explore", f"must be a dict of strategies, not {type(value).__name__}")
-    for name, strategy in pairs:
+    for name, strategy in value.items():
         if not isinstance(name, str):
-            raise InvalidInputError.at("explore", f"has the key {name!r}; the names of hyperparameters are text")
+            raise InvalidInputError.at("explore", f"has the key {shown(name)}; the names of hyperparameters are text")
         if not isinstance(strategy, Perturb):
             raise InvalidInputError.at(f"explore.{name}", f"must be a Perturb, not {type(strategy).__name__}")
-    return tuple(pairs)
+    return tuple(value.items())
 
 
 def _objective(value: object) -> Direction:
-    if value not in (MINIMIZE, MAXIMIZE):
+    if not isinstance(value, str) or value not in (MINIMIZE, MAXIMIZE):
         raise InvalidInputError.at("objective", f"must be {MINIMIZE!r} or {MAXIMIZE!r}")
     return Direction(value)
 
@@ -81,7 +81,7 @@ def _objective(value: object) -> Direction:
 def _result_name(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise InvalidInputError.at("result_name", "must be the name of a result")
-    return value
+    return check_text(value, "result_name")
 
 
 def _exploit(value: object) -> Truncate:

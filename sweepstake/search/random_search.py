@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from attrs import field, frozen
 
 from sweepstake.domain.records import JobRecord, SearchDefinition
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import InvalidInputError, shown
 from sweepstake.search.codec import define, read_distributions, write_distribution
 from sweepstake.search.distributions import Distribution
 from sweepstake.search.policy import Proposal, generator
@@ -20,17 +20,16 @@ __all__ = ["RandomPolicy", "draw", "named_distributions"]
 
 def named_distributions(value: object, name: str) -> tuple[tuple[str, Distribution], ...]:
     """Return a dict of distributions in immutable form, or raise InvalidInputError below the path `name`."""
-    pairs = value if isinstance(value, tuple) else value.items() if isinstance(value, Mapping) else None
-    if pairs is None:
+    if not isinstance(value, Mapping):
         raise InvalidInputError.at(name, f"must be a dict of distributions, not {type(value).__name__}")
-    for key, distribution in pairs:
+    for key, distribution in value.items():
         if not isinstance(key, str):
-            raise InvalidInputError.at(name, f"has the key {key!r}; the names of hyperparameters are text")
+            raise InvalidInputError.at(name, f"has the key {shown(key)}; the names of hyperparameters are text")
         if not callable(getattr(distribution, "sample", None)):
             raise InvalidInputError.at(
                 f"{name}.{key}", f"must be a distribution such as Uniform(0, 1), not {type(distribution).__name__}"
             )
-    return tuple(pairs)
+    return tuple(value.items())
 
 
 def draw(distributions: Sequence[tuple[str, Distribution]], random: Random) -> JsonObject:

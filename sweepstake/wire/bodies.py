@@ -10,6 +10,7 @@ from attrs.validators import optional
 
 from sweepstake.domain.keys import check_key
 from sweepstake.domain.names import check_name, check_notes, check_tags
+from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY
 from sweepstake.domain.records import (
     AttemptRecord,
     Beat,
@@ -26,8 +27,6 @@ from sweepstake.values import EMPTY, JsonObject
 
 __all__ = [
     "MAX_BEATS",
-    "MAX_INSTANT",
-    "MAX_PRIORITY",
     "MAX_SECRET",
     "REPORTS",
     "Attempts",
@@ -45,9 +44,6 @@ __all__ = [
     "Token",
 ]
 
-MAX_PRIORITY: Final = 2**31 - 1
-#: The last second of the year 9999.
-MAX_INSTANT: Final = 253_402_300_799
 #: The most attempts of one heartbeat.
 MAX_BEATS: Final = 1000
 #: The longest email, password or token, in characters.

@@ -11,14 +11,13 @@ import attrs
 
 from sweepstake.domain.keys import KEY_PATTERN
 from sweepstake.domain.names import MAX_NAME, MAX_NOTES, MAX_TAGS
+from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY
 from sweepstake.domain.records import Claim, ExperimentRecord, Finished, JobRecord, NoJob, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.ports import MAX_BULK, Counts
 from sweepstake.values import JsonObject
 from sweepstake.wire.bodies import (
     MAX_BEATS,
-    MAX_INSTANT,
-    MAX_PRIORITY,
     MAX_SECRET,
     REPORTS,
     Attempts,
