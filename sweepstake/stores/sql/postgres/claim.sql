@@ -57,6 +57,7 @@ begun as (
 select * from taken;
 
 -- finish: the open attempt's results become the job's, unless others wait for it.
+-- Without coalesce, a plan made while few jobs run could look for the job among all that run, and stay so.
 with finished as (
     update jobs j set
         status = :status, results = :results, hyperparameters = coalesce(:hyperparameters, j.hyperparameters),
@@ -64,7 +65,7 @@ with finished as (
     from attempts a
     where a.key = :attempt and j.seq = a.job_seq and j.attempt = a.number
     and j.experiment_id = (select id from experiments where name = :name)
-    and j.id = :id and j.status = 'RUNNING' and j.dependants = 0
+    and j.id = :id and coalesce(j.status, '') = 'RUNNING' and j.dependants = 0
     returning
         j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
         j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
@@ -83,7 +84,7 @@ with finished as (
     from attempts a
     where a.key = :attempt and j.seq = a.job_seq and j.attempt = a.number
     and j.experiment_id = (select id from experiments where name = :name)
-    and j.id = :id and j.status = 'RUNNING' and j.dependants = 0
+    and j.id = :id and coalesce(j.status, '') = 'RUNNING' and j.dependants = 0
     returning
         j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
         j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
