@@ -37,7 +37,18 @@ _CONNECTION: Final = {
     "application_name": "sweepstake",
 }
 #: The server's settings. A plan that was prepared while a table was empty must not go on scanning it when it is full.
-_SESSION: Final = "-c statement_timeout=60s -c enable_seqscan=off -c jit=off"
+#: A client that is stopped, or whose machine is gone, in the middle of a transaction must not keep its locks.
+_SESSION: Final = (
+    "-c statement_timeout=60s -c idle_in_transaction_session_timeout=5s -c enable_seqscan=off -c jit=off"
+)
+
+#: Errors after which the same call may succeed.
+_AWAY: Final = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
 
 _forks: Final = ForkWatch()
 
@@ -237,7 +248,7 @@ def _translate(error: psycopg.Error) -> SweepstakeError | DuplicateError:
     if isinstance(error, psycopg.errors.UniqueViolation):
         return DuplicateError(str(error))
     shown = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)):
+    if isinstance(error, _AWAY):
         return StoreUnavailableError(f"PostgreSQL could not answer: {shown}.")
     if isinstance(error, psycopg.ProgrammingError):
         return StoreRefusedError(
