@@ -8,7 +8,7 @@ from sweepstake.domain.records import ExperimentRecord, Guard, Page
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import Verb
 from sweepstake.errors import InvalidInputError, LiveLeasesError, NotFoundError
-from sweepstake.ports import Counts, ExperimentDraft
+from sweepstake.ports import Counts, ExperimentDraft, Outlook
 from sweepstake.stores import rows
 from sweepstake.stores.engine import Transaction
 from sweepstake.stores.guards import check_guard, is_first
@@ -21,6 +21,7 @@ __all__ = [
     "get_experiment",
     "list_experiments",
     "no_experiment",
+    "outlook",
     "put_experiment",
 ]
 
@@ -121,6 +122,15 @@ def count_jobs(transaction: Transaction, name: str) -> Counts:
     return Counts(
         ready=ready, blocked=blocked, delayed=delayed, running=running, done=done, crashed=crashed, pruned=pruned
     )
+
+
+def outlook(transaction: Transaction, name: str) -> Outlook:
+    """Tell what there is to claim, at the cost of a few rows; see `Store.outlook`."""
+    row = transaction.row("outlook", name=name)
+    if row is None:
+        raise no_experiment(name)
+    ready, blocked, delayed, running = row
+    return Outlook(ready=bool(ready), blocked=bool(blocked), delayed=bool(delayed), running=running)
 
 
 def experiment_id(transaction: Transaction, name: str) -> int:

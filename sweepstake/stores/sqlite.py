@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
@@ -295,7 +296,8 @@ def _create_file(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
-        return
+        if not path.is_file():
+            raise _refuse(path, FileExistsError(errno.EEXIST, "it is no regular file")) from None
     except OSError as error:
         raise _refuse(path, error) from error
 
@@ -314,6 +316,10 @@ def _translate(error: sqlite3.Error, path: Path) -> SweepstakeError | DuplicateE
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return StoreRefusedError(
             f"{path} is not a healthy SQLite database ({error}). Put back a backup, or name another file."
+        )
+    if name == "SQLITE_ERROR":
+        return StoreRefusedError(
+            f"{path} does not hold the tables of a store ({error}). Name another file, or one that is new."
         )
     if name.startswith("SQLITE_FULL"):
         return StoreUnavailableError(

@@ -25,7 +25,7 @@ from sweepstake.domain.records import (
     Page,
 )
 from sweepstake.errors import LeaseLostError, ResourceExistsError
-from sweepstake.ports import Account, Clock, Counts, ExperimentDraft, PutAnswer
+from sweepstake.ports import Account, Clock, Counts, ExperimentDraft, Outlook, PutAnswer
 from sweepstake.stores import accounts, claims, experiments, finishing, jobs, putting, rows
 from sweepstake.stores.engine import DuplicateError, Engine, Row, Transaction
 from sweepstake.stores.guards import key_reused
@@ -79,6 +79,11 @@ class SqlStore:
         """As `Store.count_jobs`."""
         with self._engine.read() as transaction:
             return experiments.count_jobs(transaction, name)
+
+    def outlook(self, name: str) -> Outlook:
+        """As `Store.outlook`."""
+        with self._engine.read() as transaction:
+            return experiments.outlook(transaction, name)
 
     # Jobs
 

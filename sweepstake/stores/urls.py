@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from attrs import field, frozen
 
@@ -57,13 +57,20 @@ def _sqlite(url: str) -> SqliteUrl:
         raise ConfigurationError(f"{url!r} names no file; write sqlite:///relative/path or sqlite:////absolute/path.")
     if "?" in rest:
         raise ConfigurationError(f"{url!r}: a sqlite URL has no options; write %3F for a question mark in the path.")
-    return SqliteUrl(Path(path).expanduser())
+    file = Path(path).expanduser()
+    if file.name in ("", "..", ":memory:"):
+        raise ConfigurationError(
+            f"{url!r} names no file that several processes can open; write a path, such as {_FORMS}."
+        )
+    return SqliteUrl(file)
 
 
 def _postgres(url: str) -> PostgresUrl:
+    place, _, query = url.partition("?")
     try:
-        parts = urlsplit(url)
-        options = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        url.encode()
+        urlsplit(url)
+        options = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError:
         raise ConfigurationError(f"The store's URL cannot be read; write {_FORMS}.") from None
     prepare = dict(options).get("prepare", "on")
@@ -71,6 +78,5 @@ def _postgres(url: str) -> PostgresUrl:
         raise ConfigurationError(
             f"The store's URL has prepare={prepare}; write prepare=off behind pgbouncer, else nothing."
         )
-    query = urlencode([(name, value) for name, value in options if name != "prepare"])
-    conninfo = urlunsplit(parts._replace(query=query))
-    return PostgresUrl(conninfo, prepare == "on")
+    query = "&".join(option for option in query.split("&") if option.partition("=")[0] != "prepare")
+    return PostgresUrl(f"{place}?{query}" if query else place, prepare == "on")

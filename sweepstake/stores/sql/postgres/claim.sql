@@ -16,8 +16,8 @@ taken as (
     from picked p, experiment e
     where j.seq = p.seq
     returning
-        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-        j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
+        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags,
+        j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
 ),
 begun as (
     insert into attempts (job_seq, number, key, worker, lease, started_at)
@@ -47,8 +47,8 @@ taken as (
     from picked p, experiment e
     where j.seq = p.seq
     returning
-        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-        j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
+        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags,
+        j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
 ),
 begun as (
     insert into attempts (job_seq, number, key, worker, lease, started_at)
@@ -57,18 +57,18 @@ begun as (
 select * from taken;
 
 -- finish: the open attempt's results become the job's, unless others wait for it.
--- Without coalesce, a plan made while few jobs run could look for the job among all that run, and stay so.
+-- Only seq shall be looked up by an index: a plan made while the store was empty could else keep a worse one.
 with finished as (
     update jobs j set
         status = :status, results = :results, hyperparameters = coalesce(:hyperparameters, j.hyperparameters),
         etag = :key, due = null, ended_at = :now
     from attempts a
     where a.key = :attempt and j.seq = a.job_seq and j.attempt = a.number
-    and j.experiment_id = (select id from experiments where name = :name)
-    and j.id = :id and coalesce(j.status, '') = 'RUNNING' and j.dependants = 0
+    and j.experiment_id + 0 = (select id from experiments where name = :name)
+    and coalesce(j.id, '') = :id and coalesce(j.status, '') = 'RUNNING' and j.dependants = 0
     returning
-        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-        j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags,
+        j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
 ),
 ended as (
     update attempts a set ended_at = f.ended_at, outcome = :outcome, reason = :reason, finish_key = f.etag
@@ -83,11 +83,11 @@ with finished as (
         etag = :key, due = null, ended_at = :now
     from attempts a
     where a.key = :attempt and j.seq = a.job_seq and j.attempt = a.number
-    and j.experiment_id = (select id from experiments where name = :name)
-    and j.id = :id and coalesce(j.status, '') = 'RUNNING' and j.dependants = 0
+    and j.experiment_id + 0 = (select id from experiments where name = :name)
+    and coalesce(j.id, '') = :id and coalesce(j.status, '') = 'RUNNING' and j.dependants = 0
     returning
-        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-        j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags,
+        j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
 ),
 ended as (
     update attempts a set ended_at = f.ended_at, outcome = :outcome, reason = :reason, finish_key = f.etag
@@ -111,8 +111,8 @@ taken as (
     from picked p, experiment e
     where j.seq = p.seq
     returning
-        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-        j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
+        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags,
+        j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
 ),
 begun as (
     insert into attempts (job_seq, number, key, worker, lease, started_at)

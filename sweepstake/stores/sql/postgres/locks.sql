@@ -13,7 +13,9 @@ select seq from jobs where seq = (select job_seq from attempts where key = :atte
 
 -- lock_attempts: the jobs of these attempts, in the order in which everybody locks several.
 select seq from jobs
-where seq = any (array(select a.job_seq from json_array_elements_text(cast(:keys as json)) k join attempts a on a.key = k))
+where seq = any (array(
+    select a.job_seq from json_array_elements_text(cast(:keys as json)) k join attempts a on a.key = k
+))
 order by seq for update;
 
 -- live_leases: how many jobs of an experiment are held now; all its jobs are locked, so that none can be claimed.

@@ -38,8 +38,8 @@ update jobs set
     status = 'RUNNING', attempt = 1, due = :tick + cast(:lease as float8), worker = :worker, started_at = :now
 where experiment_id = :experiment_id and id = :id
 returning
-    seq, id, status, hyperparameters, results, etag, priority, not_before, waiting, tags, notes, origin, attempt, worker,
-    due, created_at, started_at, ended_at;
+    seq, id, status, hyperparameters, results, etag, priority, not_before, waiting, tags, notes, origin, attempt,
+    worker, due, created_at, started_at, ended_at;
 
 -- attempt_key: the op key of an attempt.
 select key from attempts where job_seq = :seq and number = :number;

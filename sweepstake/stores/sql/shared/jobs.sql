@@ -28,13 +28,15 @@ where seq = :seq;
 
 -- run_job: the job runs as its next attempt, without a lease.
 update jobs set
-    status = 'RUNNING', attempt = attempt + 1, due = null, worker = null, started_at = :now, ended_at = null, etag = :etag
+    status = 'RUNNING', attempt = attempt + 1, due = null, worker = null, started_at = :now, ended_at = null,
+    etag = :etag
 where seq = :seq
 returning attempt;
 
 -- end_job: what an attempt reports; a failed job may be queued again for later.
 update jobs set
-    status = :status, hyperparameters = coalesce(:hyperparameters, hyperparameters), results = coalesce(:results, results),
+    status = :status, hyperparameters = coalesce(:hyperparameters, hyperparameters),
+    results = coalesce(:results, results),
     etag = :etag, ended_at = :now,
     failures = failures + cast(:failures as integer), losses = losses + cast(:losses as integer),
     preemptions = preemptions + cast(:preemptions as integer),

@@ -1,6 +1,7 @@
 -- add_job: one of many new jobs.
 insert into jobs (
-    experiment_id, id, status, etag, priority, due, not_before, created_at, tags, notes, origin, hyperparameters, results
+    experiment_id, id, status, etag, priority, due, not_before, created_at, tags, notes, origin, hyperparameters,
+    results
 ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- forget_leases: the machine was started anew, so every holder of a lease is dead.

@@ -51,12 +51,14 @@ create table jobs (
     results text not null
 );
 
-create unique index jobs_id on jobs (experiment_id, id);
 create index jobs_listing on jobs (experiment_id, seq);
 create index jobs_ready on jobs (experiment_id, priority desc, seq)
 where status = 'QUEUED' and waiting = 0 and due is null;
 create index jobs_running on jobs (experiment_id, due) where status = 'RUNNING';
 create index jobs_delayed on jobs (experiment_id, due) where status = 'QUEUED' and due is not null;
+-- The last, because of indexes that look equally good for an empty table the planner takes the newest.
+create unique index jobs_id on jobs (experiment_id, id);
+create index jobs_blocked on jobs (experiment_id) where status = 'QUEUED' and waiting > 0;
 
 -- One row for each running of a job; key is the op key of the claim (or of the PUT) that began it.
 create table attempts (

@@ -57,6 +57,7 @@ create index jobs_ready on jobs (experiment_id, priority desc)
 where status = 'QUEUED' and waiting = 0 and due is null;
 create index jobs_running on jobs (experiment_id, due) where status = 'RUNNING';
 create index jobs_delayed on jobs (experiment_id, due) where status = 'QUEUED' and due is not null;
+create index jobs_blocked on jobs (experiment_id) where status = 'QUEUED' and waiting > 0;
 
 -- One row for each running of a job; key is the op key of the claim (or of the PUT) that began it.
 create table attempts (
