@@ -40,10 +40,11 @@ def test_each_lost_job_goes_to_one_of_many(queue: Queue) -> None:
     assert {claim.job.attempt for claim in taken} == {2}
 
 
-@pytest.mark.parametrize("_time", range(4))
+@pytest.mark.parametrize("_time", range(2))
 def test_a_heartbeat_and_a_claim_agree_on_who_has_the_job(queue: Queue, _time: int) -> None:
     """Either the heartbeat came first and the claim finds nothing, or the claim did and the heartbeat says lost."""
-    lab = Lab.new(queue, lease=LEASE)
+    # Long enough that a renewed lease does not run out while a busy disk keeps the claim waiting.
+    lab = Lab.new(queue, lease=5 * LEASE)
     lab.add_many(1)
     claim = lab.claim()
     _outlive(claim)
