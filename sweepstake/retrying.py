@@ -24,7 +24,7 @@ from sweepstake.domain.records import (
     NoJob,
     Page,
 )
-from sweepstake.errors import LeaseLostError, StoreUnavailableError
+from sweepstake.errors import ConfigurationError, LeaseLostError, StoreUnavailableError
 from sweepstake.ports import MAX_PAGE, Clock, Counts, ExperimentDraft, PutAnswer, Queue
 
 __all__ = ["FINAL_PATIENCE", "PATIENCE", "TERM_PATIENCE", "Patience", "RetryingQueue"]
@@ -65,6 +65,7 @@ class RetryingQueue:
         self._clock = clock
         self._entropy = entropy
         self._sleep = sleep
+        self._closed = False
 
     def new_id(self) -> str:
         """Make an id for a job, or a key for a call: a UUIDv7, in order of time."""
@@ -158,11 +159,14 @@ class RetryingQueue:
         self._queue.ping()
 
     def close(self) -> None:
-        """See `Queue.close`."""
+        """See `Queue.close`; every later call is refused at once."""
+        self._closed = True
         self._queue.close()
 
     def _call(self, call: Callable[[bool], T], patience: Patience = lambda: PATIENCE) -> T:
         """Call, and on StoreUnavailableError again until `patience` has run out; repeats are told that they are."""
+        if self._closed:
+            raise ConfigurationError("this connection to the store was closed; call sweepstake.connect() again")
         try:
             return call(False)
         except StoreUnavailableError as error:
@@ -178,7 +182,7 @@ class RetryingQueue:
             return call(True)
 
         def enough(state: RetryCallState) -> bool:
-            return self._clock.monotonic() - started + state.upcoming_sleep > patience()
+            return self._closed or self._clock.monotonic() - started + state.upcoming_sleep > patience()
 
         retrying = Retrying(
             retry=retry_if_exception_type(StoreUnavailableError),
