@@ -119,6 +119,6 @@ def _read_file(path: Path, *, required: bool) -> Mapping[str, str]:
     for key, value in content.items():
         if key not in _KEYS:
             raise ConfigurationError(f"{path}: {key}: is not a setting; there are {', '.join(sorted(_KEYS))}")
-        if not isinstance(value, str):
-            raise ConfigurationError(f"{path}: {key}: must be text")
+        if not isinstance(value, str) or "\0" in value:
+            raise ConfigurationError(f"{path}: {key}: must be text, without NUL characters")
     return content

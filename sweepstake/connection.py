@@ -62,9 +62,8 @@ def open_queue(config: Config) -> Queue:
         from sweepstake.stores import open_store
 
         return QueueService(open_store(config.url), SystemClock())
-    raise ConfigurationError(
-        f"{shown(_without_password(config.url))} is no store; use sqlite:///path, postgresql://... or http(s)://..."
-    )
+    kind = f"of the kind {shown(scheme)}" if "://" in config.url else "without ://"  # what follows may be a password
+    raise ConfigurationError(f"a URL {kind} names no store; use sqlite:///path, postgresql://... or http(s)://...")
 
 
 def worker_name() -> Callable[[], str]:
@@ -84,4 +83,5 @@ def _jobs_frame(jobs: Iterable[JobRecord]) -> Any:
 
 
 def _without_password(url: str) -> str:
-    return re.sub(r"(://[^/@:]*):[^@/]*@", r"\1:***@", url)
+    """Return a URL for people: without a password, and without options, which may hold one as well."""
+    return re.sub(r"(://[^/@:]*):.*@", r"\1:***@", url.partition("?")[0])

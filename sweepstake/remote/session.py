@@ -150,8 +150,8 @@ class _Wire:
 def _root_of(url: str) -> str:
     try:
         parts = urlsplit(url)
-    except ValueError as error:
-        raise ConfigurationError(f"{url!r} is no URL of a server: {error}") from None
+    except ValueError:  # whose text may hold a password
+        raise ConfigurationError("the URL of a server looks like http://host:8000; this one cannot be read") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError("the URL of a server looks like http://host:8000")
     if "@" in parts.netloc:

@@ -41,6 +41,12 @@ def test_postgres_options_reach_libpq_but_for_ours() -> None:
         "sqlite:///folder/",
         "sqlite://host/jobs.db",
         "sqlite:///jobs.db?mode=ro",
+        "sqlite:///.",
+        "sqlite:///..",
+        "sqlite:///:memory:",
+        "sqlite:///./:memory:",
+        "postgresql://me:secret@\udcff/base",
+        "postgresql://me:secret@[::/base",
         "postgresql://me:secret@host/base?prepare=perhaps",
         "postgresql://me:secret@host:port/base?sslmode=require&sslmode",
     ],
@@ -51,6 +57,14 @@ def test_other_urls_are_refused_without_telling_the_password(url: str) -> None:
         parse_store_url(url)
     assert "secret" not in str(caught.value)
     assert "://" in str(caught.value) or "prepare=off" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql:///base?host=/run/postgresql&options=-c%20geqo=off", "postgresql://", "postgres://me@host"]
+)
+def test_what_libpq_may_do_without_is_left_to_it(url: str) -> None:
+    """A URL without a host, such as that of a Unix socket, reaches libpq as it was written."""
+    assert parse_store_url(url) == PostgresUrl(url)
 
 
 def test_libpq_settings_that_do_not_exist_are_a_configuration_error() -> None:
