@@ -41,11 +41,18 @@ def add(target: Target, email: str, password_stdin: bool, store: str | None) -> 
         from sweepstake.server.accounts import add_user
     except ImportError as error:
         raise _missing(error) from None
-    password = sys.stdin.read().rstrip("\r\n") if password_stdin else None
+    password = _read_password() if password_stdin else None
     with _accounts(target, store) as accounts:
         token = add_user(accounts, email, password)
     click.echo(f"Added {email}. The API token, which is shown only now:", err=True)
     click.echo(token)
+
+
+def _read_password() -> str:
+    try:
+        return sys.stdin.read().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"the password is not {error.encoding} text; check how your terminal sends it") from None
 
 
 @user.command("list")

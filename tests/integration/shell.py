@@ -29,7 +29,7 @@ class Shell:
     _started: list["subprocess.Popen[str]"] = field(factory=list, init=False, repr=False)
 
     def start(
-        self, *arguments: str, stdin: int | IO[str] = subprocess.DEVNULL, encoding: str = "utf-8"
+        self, *arguments: str, stdin: int | IO[str] | IO[bytes] = subprocess.DEVNULL, encoding: str = "utf-8"
     ) -> "subprocess.Popen[str]":
         """Start the command and return it while it runs."""
         environment = {**os.environ, "PYTHONPATH": _ROOT, "SWEEPSTAKE_URL": self.url, **self.environment}

@@ -218,7 +218,7 @@ def test_a_wrong_url_or_configuration_file_is_told(
 ) -> None:
     """Settings that cannot be used name the setting."""
     assert run_app(["--url", "mysql://x", "list"]) == 1
-    assert "mysql://x" in capsys.readouterr().err
+    assert "'mysql' names no store" in capsys.readouterr().err
     broken = tmp_path / "config.toml"
     broken.write_text("url = ")
     assert run_app(["--config", str(broken), "list"]) == 1
@@ -382,6 +382,19 @@ def _add_user(shell: Shell, email: str, password: Path) -> str:
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     return str(out.splitlines()[-1])
+
+
+def test_a_password_that_is_no_text_is_refused(url: str, tmp_path: Path) -> None:
+    """Without a traceback, and no user is made."""
+    password = tmp_path / "password"
+    password.write_bytes(b"\xff\xfe longer than eight")
+    with password.open("rb") as file, closing(Shell(url, {"PYTHONIOENCODING": "utf-8:strict"})) as shell:
+        process = shell.start("user", "add", "eve@example.org", "--password-stdin", stdin=file)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 2
+        assert "the password is not utf-8 text" in err
+        assert "Traceback" not in err
+        assert shell.run("user", "list").stdout == ""
 
 
 def test_help_and_version_work_everywhere(sw: Command) -> None:
