@@ -128,8 +128,9 @@ def fingerprint(value: Mapping[str, Any]) -> bytes | None:
 
     It takes a tenth of the time of canonical text, and tells whether that has to be made.
     """
+    tree: Any = value
     try:
-        return marshal.dumps(value, 2)  # later versions depend on who else refers to a value
+        return marshal.dumps(tree, 2)  # later versions depend on who else refers to a value
     except ValueError:
         return None
 
