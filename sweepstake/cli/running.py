@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import click
 
 from sweepstake.cli.target import Target, pass_target
+from sweepstake.config import Config
 from sweepstake.domain.status import Outcome
+from sweepstake.errors import ConfigurationError
 from sweepstake.worker.attempt import Plan
 from sweepstake.worker.expansion import check_command
 from sweepstake.worker.pulse import Pulse
@@ -69,6 +71,7 @@ def run(
     """
     check_command(command)
     config = target.config()
+    _make_folders(config)
     found = target.database().get_experiment(experiment)
     plan = Plan(
         command=tuple(command),
@@ -82,6 +85,15 @@ def run(
     with Pulse(config, grace) as pulse:
         summary = Worker(found, plan, options, pulse, _silent if quiet else _tell).run()
     context.exit(_conclude(summary, quiet=quiet))
+
+
+def _make_folders(config: Config) -> None:
+    """Make the folders that every attempt writes to, before a job is claimed that would be lost without them."""
+    for variable, folder in (("SWEEPSTAKE_STATE", config.state), ("SWEEPSTAKE_CHECKPOINTS", config.checkpoints)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(f"{folder} cannot be made ({error.strerror}); set {variable} to another") from None
 
 
 def _conclude(summary: Summary, *, quiet: bool) -> int:

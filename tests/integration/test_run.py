@@ -433,3 +433,12 @@ def _children(pid: int) -> list[int]:
     if not tasks.exists():
         pytest.skip("looks for processes in /proc")
     return [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
+
+
+@pytest.mark.parametrize("variable", ["SWEEPSTAKE_STATE", "SWEEPSTAKE_CHECKPOINTS"])
+def test_a_folder_that_cannot_be_made_costs_no_job(db: Database, shell: Shell, variable: str) -> None:
+    """The setting is named before a job is claimed."""
+    job = db.add_experiment(ManualSearch("exp")).add_job({})
+    with closing(Shell(shell.url, {variable: "/dev/null/folder"})) as misled:
+        assert f"set {variable} to another" in misled.run("run", "exp", "--", "true", code=1).stderr
+    assert job.experiment.get_job(job.job_id).attempt == 0
