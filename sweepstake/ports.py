@@ -34,6 +34,7 @@ __all__ = [
     "Clock",
     "Counts",
     "ExperimentDraft",
+    "Outlook",
     "PutAnswer",
     "Queue",
     "Store",
@@ -101,6 +102,23 @@ class Counts:
     done: int
     crashed: int
     pruned: int
+
+
+@frozen(kw_only=True)
+class Outlook:
+    """What there is to claim in an experiment.
+
+    Attributes:
+        ready: a job is queued, waits for nothing and is due.
+        blocked: a job is queued behind unfinished dependencies.
+        delayed: a job is queued for later.
+        full: as many jobs run as `max_running` allows.
+    """
+
+    ready: bool
+    blocked: bool
+    delayed: bool
+    full: bool
 
 
 class Queue(Protocol):
@@ -261,6 +279,9 @@ class Store(Protocol):
 
     def count_jobs(self, name: str) -> Counts:
         """As `Queue.count_jobs`."""
+
+    def outlook(self, name: str) -> Outlook:
+        """Tell what there is to claim; it costs a few rows however many jobs there are."""
 
     def add_jobs(self, name: str, drafts: Sequence[JobDraft], *, key: str) -> None:
         """As `Queue.add_jobs`."""

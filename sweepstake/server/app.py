@@ -29,6 +29,7 @@ from sweepstake.ports import Clock, Queue
 from sweepstake.server.calls import Answer, Call, MalformedError, ok, read_names, read_query
 from sweepstake.server.gates import Gate
 from sweepstake.server.handlers import Handlers
+from sweepstake.server.schedy import is_schedys
 from sweepstake.wire.openapi import openapi
 from sweepstake.wire.operations import BASE, OPERATIONS, Operation
 from sweepstake.wire.problems import PROBLEM_TYPE, problem_of
@@ -123,6 +124,7 @@ class _Resource:
                 headers=headers,
                 body=body,
                 caller=caller,
+                schedys=is_schedys(headers.get("authorization")),
                 root=_root(scope, headers),
             )
             return handler(call)

@@ -46,6 +46,7 @@ class Call:
         names: the experiment and the job in the path, decoded.
         headers: by name in lower case.
         caller: email of the user who calls.
+        schedys: the caller is a client of Schedy.
         root: the URL of the API as the caller sees it.
     """
 
@@ -54,6 +55,7 @@ class Call:
     headers: Mapping[str, str]
     body: bytes
     caller: str
+    schedys: bool
     root: str
 
     def read(self, kind: type[T]) -> T:

@@ -9,12 +9,13 @@ from sweepstake.codec import to_tree
 from sweepstake.domain.keys import uuid7
 from sweepstake.domain.names import check_name
 from sweepstake.domain.queries import Condition, JobQuery, Order
-from sweepstake.domain.records import GuardKind, NoJob
+from sweepstake.domain.records import GuardKind, NoJob, Page
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError
 from sweepstake.ports import MAX_PAGE, Clock, Queue
 from sweepstake.server.calls import Answer, Call, MalformedError, document, empty, ok
 from sweepstake.server.gates import Gate
+from sweepstake.server.schedy import as_meant, as_shown
 from sweepstake.wire.bodies import (
     Attempts,
     Beats,
@@ -141,19 +142,23 @@ class Handlers:
 
     def list_experiments(self, call: Call) -> Answer:
         """List experiments."""
-        return ok(to_tree(self._queue.list_experiments(call.one("start"), _limit(call))))
+        page = self._queue.list_experiments(call.one("start"), _limit(call))
+        return ok(to_tree(Page(tuple(map(as_shown, page.items)), page.next) if call.schedys else page))
 
     def get_experiment(self, call: Call) -> Answer:
         """Read an experiment."""
-        return document(self._queue.get_experiment(*call.names))
+        record = self._queue.get_experiment(*call.names)
+        return document(as_shown(record) if call.schedys else record)
 
     def put_experiment(self, call: Call) -> Answer:
         """Create or replace a definition."""
         [name] = call.names
         draft = call.read(PutExperiment).draft()
+        if call.schedys:
+            draft = as_meant(draft, self._queue, name)
         guard = call.guard()
         record = self._queue.put_experiment(name, draft, guard=guard, key=self._key(call))
-        return document(record, 201 if guard.kind is GuardKind.ABSENT else 200)
+        return document(as_shown(record) if call.schedys else record, 201 if guard.kind is GuardKind.ABSENT else 200)
 
     def delete_experiment(self, call: Call) -> Answer:
         """Delete an experiment."""

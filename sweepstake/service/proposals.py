@@ -40,7 +40,7 @@ class Policies:
 
 def propose(
     store: Store, policies: Policies, name: str, key: str, keep: Callable[[JobDraft, int], T | None]
-) -> T | NoJob:
+) -> T | NoJob | None:
     """Let the experiment's search propose a job and store it.
 
     The search reads and thinks outside any lock. `keep(draft, proposals)` stores the draft only if `proposals`
@@ -49,6 +49,9 @@ def propose(
     Args:
         key: op key of the call; it becomes the id of the new job, so a repeat can find it.
         keep: stores the draft; None when another proposal came first.
+
+    Returns:
+        What was kept, or why there is nothing; None if a job has become ready meanwhile.
     """
     for _ in range(_MOST_TRIES):
         experiment = store.get_experiment(name)
@@ -79,18 +82,17 @@ def _limit_reached(experiment: ExperimentRecord) -> NoJobReason:
     return NoJobReason.EXHAUSTED if most is not None and experiment.created >= most else NoJobReason.AT_LIMIT
 
 
-def _none(store: Store, experiment: ExperimentRecord, proposal: NoProposal, key: str) -> NoJob:
+def _none(store: Store, experiment: ExperimentRecord, proposal: NoProposal, key: str) -> NoJob | None:
     if proposal is NoProposal.COMPLETE:
         store.end_experiment(experiment.name, etag=experiment.etag, key=key)
         return NoJob(NoJobReason.FINISHED)
     if proposal is NoProposal.WAITING:
         return NoJob(NoJobReason.WAITING)
-    counts = store.count_jobs(experiment.name)
-    limit = experiment.settings.max_running
-    if counts.ready and limit is not None and counts.running >= limit:
-        return NoJob(NoJobReason.AT_LIMIT)
-    if counts.delayed:
+    outlook = store.outlook(experiment.name)
+    if outlook.ready:
+        return NoJob(NoJobReason.AT_LIMIT) if outlook.full else None
+    if outlook.delayed:
         return NoJob(NoJobReason.DELAYED)
-    if counts.blocked:
+    if outlook.blocked:
         return NoJob(NoJobReason.BLOCKED)
     return NoJob(NoJobReason.EXHAUSTED if proposal is NoProposal.EXHAUSTED else NoJobReason.EMPTY)

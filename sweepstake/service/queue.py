@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 from attrs import evolve
 
@@ -24,6 +25,7 @@ from sweepstake.domain.records import (
     NoJob,
     Page,
 )
+from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import InvalidInputError, ResourceExistsError
 from sweepstake.ports import MAX_BULK, MAX_PAGE, Clock, Counts, ExperimentDraft, PutAnswer, Store
 from sweepstake.search import policy_for
@@ -31,6 +33,9 @@ from sweepstake.service.listing import check_limit, page_of_jobs
 from sweepstake.service.proposals import Policies, propose
 
 __all__ = ["QueueService"]
+
+#: How often in one call a job may become ready just after the store had looked for one.
+_MOST_LOOKS: Final = 5
 
 
 class QueueService:
@@ -112,7 +117,7 @@ class QueueService:
         """Take a ready job, or one that the search proposes now."""
         check_name(name, "name")
         claim = self._store.claim(name, worker=worker, key=key, repeat=repeat, uptime=self._uptime())
-        return self._claim_proposal(name, worker, key) if claim is None else claim
+        return self._claim_anew(name, worker, key) if claim is None else claim
 
     def finish(
         self,
@@ -131,7 +136,7 @@ class QueueService:
             name, job_id, finish, key=key, claim=claim, worker=worker, repeat=repeat, uptime=self._uptime()
         )
         if claim is not None and finished.next is None:
-            return evolve(finished, next=self._claim_proposal(name, worker, claim))
+            return evolve(finished, next=self._claim_anew(name, worker, claim))
         return finished
 
     def heartbeat(self, attempts: Sequence[str]) -> tuple[Beat, ...]:
@@ -145,9 +150,7 @@ class QueueService:
 
     def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
         """Return a ready job, still QUEUED, or store one that the search proposes."""
-        job = self._store.offer(check_name(name, "name"), uptime=self._uptime())
-        if job is not None:
-            return job
+        check_name(name, "name")
 
         def keep(draft: JobDraft, proposals: int) -> JobRecord | None:
             try:
@@ -155,7 +158,12 @@ class QueueService:
             except ResourceExistsError:  # a repeat: with the etag of its own write, a guarded put fails if taken since
                 return evolve(self._store.get_job(name, key), etag=key)
 
-        return propose(self._store, self._policies, name, key, keep)
+        for _ in range(_MOST_LOOKS):
+            job = self._store.offer(name, uptime=self._uptime())
+            found = propose(self._store, self._policies, name, key, keep) if job is None else job
+            if found is not None:
+                return found
+        return NoJob(NoJobReason.EMPTY)
 
     def ping(self) -> None:
         """Return if the store answers."""
@@ -168,14 +176,22 @@ class QueueService:
     def _uptime(self) -> float:
         return self._clock.monotonic() - self._started
 
-    def _claim_proposal(self, name: str, worker: str, key: str) -> Claim | NoJob:
+    def _claim_anew(self, name: str, worker: str, key: str) -> Claim | NoJob:
+        """Claim what the search proposes, or a job that became ready after the store had looked."""
+
         def keep(draft: JobDraft, proposals: int) -> Claim | None:
             try:
                 return self._store.claim_proposal(name, draft, proposals=proposals, worker=worker, key=key)
             except ResourceExistsError:  # the same call is under way elsewhere and has stored it first
                 return self._store.claim(name, worker=worker, key=key, repeat=True, uptime=self._uptime())
 
-        return propose(self._store, self._policies, name, key, keep)
+        for _ in range(_MOST_LOOKS):
+            found = propose(self._store, self._policies, name, key, keep)
+            if found is None:
+                found = self._store.claim(name, worker=worker, key=key, repeat=False, uptime=self._uptime())
+            if found is not None:
+                return found
+        return NoJob(NoJobReason.EMPTY)
 
 
 def _check_names(name: str, job_id: str) -> None:

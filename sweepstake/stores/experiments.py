@@ -126,11 +126,15 @@ def count_jobs(transaction: Transaction, name: str) -> Counts:
 
 def outlook(transaction: Transaction, name: str) -> Outlook:
     """Tell what there is to claim, at the cost of a few rows; see `Store.outlook`."""
-    row = transaction.row("outlook", name=name)
-    if row is None:
+    limits = transaction.row("limits", name=name)
+    if limits is None:
         raise no_experiment(name)
+    number, max_running = limits[0], limits[5]
+    row = transaction.row("outlook", experiment_id=number, most=max_running or 0)
+    assert row is not None, "a question about a table always has an answer"
     ready, blocked, delayed, running = row
-    return Outlook(ready=bool(ready), blocked=bool(blocked), delayed=bool(delayed), running=running)
+    full = max_running is not None and running >= max_running
+    return Outlook(ready=bool(ready), blocked=bool(blocked), delayed=bool(delayed), full=full)
 
 
 def experiment_id(transaction: Transaction, name: str) -> int:

@@ -14,6 +14,10 @@ __all__ = ["FileLock", "LockFiles"]
 
 #: How soon a lock is asked for again that the kernel refused to wait for.
 _RETRY_SECONDS: Final = 0.001
+# Two bytes of the file, each a lock. The kernel wakes everybody who waits for a byte when it is let go of, so only one,
+# who is next, waits for the turn itself: all others would wake to no avail, and delay whoever has it.
+_TURN: Final = 0
+_NEXT: Final = 1
 
 
 class FileLock:
@@ -33,18 +37,22 @@ class FileLock:
         """Wait for our turn."""
         self._threads.acquire()
         try:
-            self._wait()
+            self._wait(_NEXT)
+            try:
+                self._wait(_TURN)
+            finally:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _NEXT)
         except BaseException:
             self._threads.release()
             raise
 
-    def _wait(self) -> None:
+    def _wait(self, byte: int) -> None:
         while True:
             try:
-                fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
+                fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1, byte)
             except OSError as error:
                 # The kernel takes two processes, whose threads use the same two stores, for a deadlock: it does not
-                # see that each thread wants one lock only. The other one is let go of in a moment.
+                # see that each thread wants one store only. The other one is let go of in a moment.
                 if error.errno != errno.EDEADLK:
                     raise
                 time.sleep(_RETRY_SECONDS)
@@ -54,7 +62,7 @@ class FileLock:
     def release(self) -> None:
         """Let the next one in."""
         try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _TURN)
         finally:
             self._threads.release()
 

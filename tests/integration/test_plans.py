@@ -53,7 +53,7 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
     "begin_attempt": {"seq": 77, "number": 9, "key": "b" * 26, "worker": "w", "lease": 60.0},
     "claimed": {"key": KEY},
     "count_running": {"experiment_id": 1},
-    "outlook": {"name": "sweep"},
+    "outlook": {"experiment_id": 1, "most": 3},
     "probe": {"name": "sweep"},
     "overdue": {"name": "sweep", "uptime": 1e9},
     "end_delays": {"name": "sweep"},

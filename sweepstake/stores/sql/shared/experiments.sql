@@ -48,16 +48,17 @@ select
     coalesce(sum(case when status = 'PRUNED' then 1 else 0 end), 0)
 from jobs where experiment_id = :experiment_id;
 
--- outlook: whether jobs are ready, blocked or delayed, each told by an index of its own, and how many run.
+-- outlook: whether jobs are ready, blocked or delayed, each told by an index of its own, and how many run, up to :most.
 select
-    exists(
-        select 1 from jobs j
-        where j.experiment_id = e.id and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
-    ),
-    exists(select 1 from jobs j where j.experiment_id = e.id and j.status = 'QUEUED' and j.waiting > 0),
-    exists(select 1 from jobs j where j.experiment_id = e.id and j.status = 'QUEUED' and j.due is not null),
-    (select count(*) from jobs j where j.experiment_id = e.id and j.status = 'RUNNING')
-from experiments e where e.name = :name;
+    (select 1 from jobs where experiment_id = :experiment_id and status = 'QUEUED' and waiting = 0 and due is null limit 1)
+    is not null,
+    (select 1 from jobs where experiment_id = :experiment_id and status = 'QUEUED' and waiting > 0 limit 1) is not null,
+    (select 1 from jobs where experiment_id = :experiment_id and status = 'QUEUED' and due is not null limit 1) is not null,
+    (
+        select count(*) from (
+            select 1 from jobs where experiment_id = :experiment_id and status = 'RUNNING' limit :most
+        ) as running
+    );
 
 -- count_running: how many jobs run now.
 select count(*) from jobs where experiment_id = :experiment_id and status = 'RUNNING';
