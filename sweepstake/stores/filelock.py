@@ -38,11 +38,10 @@ class FileLock:
         self._threads.acquire()
         try:
             self._wait(_NEXT)
-            try:
-                self._wait(_TURN)
-            finally:
-                fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _NEXT)
-        except BaseException:
+            self._wait(_TURN)
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _NEXT)
+        except BaseException:  # such as KeyboardInterrupt, which may come when a byte has just been locked
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
             self._threads.release()
             raise
 
