@@ -64,11 +64,12 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
     "unblock": {"seq": 77},
     "beats": {"keys": KEYS},
     "renew": {"seqs": "[77, 78]"},
-    # These are no part of it, but every client asks for one job or one page.
+    # These are no part of it, but every client asks for one job, one page, or why there is nothing to claim.
     "job": {"experiment_id": 1, "id": "running"},
     "lock_job": {"experiment_id": 1, "id": "running"},
     "jobs_page": {"experiment_id": 1, "after": 50_000, "limit": 5},
     "recent_jobs": {"experiment_id": 1, "limit": 5},
+    "outlook": {"experiment_id": 1, "most": 5},
     "offer": {"experiment_id": 1, "fresh": 1},
 }
 OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {

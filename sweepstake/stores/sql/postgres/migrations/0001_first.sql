@@ -56,7 +56,7 @@ create index jobs_ready on jobs (experiment_id, priority desc, seq)
 where status = 'QUEUED' and waiting = 0 and due is null;
 create index jobs_running on jobs (experiment_id, due) where status = 'RUNNING';
 create index jobs_delayed on jobs (experiment_id, due) where status = 'QUEUED' and due is not null;
--- The last, because of indexes that look equally good for an empty table the planner takes the newest.
+-- The last that holds all jobs: of two that look equally good for an empty table the planner takes the newer.
 create unique index jobs_id on jobs (experiment_id, id);
 create index jobs_blocked on jobs (experiment_id) where status = 'QUEUED' and waiting > 0;
 
