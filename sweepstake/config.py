@@ -76,6 +76,8 @@ def read_config(
     for name, value in (("url", url), ("token", token)):
         if value is not None and not isinstance(value, str):
             raise ConfigurationError(f"{name}: must be text, not {type(value).__name__}")
+        if value == "":
+            raise ConfigurationError(f"{name}: is empty; leave it out for the default, or say which")
     named = config or environment.get("SWEEPSTAKE_CONFIG")
     file = _read_file(Path(named) if named else default_path(), required=bool(named))
     state = Path(environment.get("SWEEPSTAKE_STATE") or user_state_path(_APP))

@@ -44,6 +44,10 @@ _THREADS: Final = 40
 _BODY_SECONDS: Final = 60.0
 _OPENAPI: Final = "/openapi.json"
 
+#: The most bytes of an address with its headers, and the most headers.
+_MOST_HEAD: Final = 64 * 1024
+_MOST_HEADERS: Final = 100
+
 _logger = logging.getLogger(__name__)
 
 Handler = Callable[[Call], Answer]
@@ -102,7 +106,7 @@ class _Resource:
             operation, handler = found
             headers = _headers(scope)
             try:
-                body = await _read_body(receive, headers)
+                body = await _read_body(receive, headers) if _short(scope) else _too_long()
             except ClientDisconnect:
                 return
             if isinstance(body, Answer):
@@ -166,6 +170,17 @@ async def _read_body(receive: Receive, headers: Mapping[str, str]) -> bytes | An
 
 def _too_large() -> Answer:
     return _refusal(413, f"the body is larger than {MAX_BODY:,} bytes; send less at once", Connection="close")
+
+
+def _short(scope: Scope) -> bool:
+    """Tell whether the headers and the address of a request are of a size that somebody could mean."""
+    headers = scope["headers"]
+    size = len(scope["query_string"]) + len(scope["path"]) + sum(len(name) + len(value) for name, value in headers)
+    return size <= _MOST_HEAD and len(headers) <= _MOST_HEADERS
+
+
+def _too_long() -> Answer:
+    return _refusal(431, f"the address and headers are too long: at most {_MOST_HEAD:,} bytes, {_MOST_HEADERS} headers")
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -25,6 +25,7 @@ _MEANINGS: Final = {
     412: "A guard failed, or the attempt is over; nothing was changed",
     413: "The body is too large",
     422: "The request has the right form, but says something that cannot be, or its op key was used for another call",
+    431: "The address and headers are too long",
     500: "The server failed; its log says why",
     503: "The store is away for now; try again",
 }

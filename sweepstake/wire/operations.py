@@ -73,7 +73,7 @@ class Operation:
     @property
     def statuses(self) -> tuple[int, ...]:
         """Every status of an error that it may answer."""
-        found = {500, *self.problems}
+        found = {431, 500, *self.problems}
         if self.secured:
             found |= {401, 403, 503}
         if "{name}" in self.path:

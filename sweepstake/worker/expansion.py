@@ -29,6 +29,10 @@ def check_command(command: Sequence[str]) -> None:
     expand(command, "experiment", "job", {})
 
 
+#: The most characters of a variable; Linux allows 128 KiB.
+_MOST_TEXT: Final = 100_000
+
+
 def expand(command: Sequence[str], experiment: str, job_id: str, hyperparameters: Mapping[str, Any]) -> list[str]:
     """Return the command's arguments for one job.
 
@@ -50,12 +54,16 @@ def expand(command: Sequence[str], experiment: str, job_id: str, hyperparameters
 
 
 def variables(experiment: str, job_id: str, attempt: int, hyperparameters: Mapping[str, Any]) -> dict[str, str]:
-    """Return the environment variables that tell a command which job it runs."""
+    """Return the environment variables that tell a command which job it runs.
+
+    Hyperparameters of more than 100,000 characters are left out, because no process can be started with them.
+    """
+    text = json.dumps(hyperparameters)
     return {
         "SWEEPSTAKE_EXPERIMENT": experiment,
         "SWEEPSTAKE_JOB_ID": job_id,
         "SWEEPSTAKE_ATTEMPT": str(attempt),
-        "SWEEPSTAKE_HYPERPARAMETERS": json.dumps(hyperparameters),
+        **({"SWEEPSTAKE_HYPERPARAMETERS": text} if len(text) <= _MOST_TEXT else {}),
     }
 
 

@@ -71,6 +71,12 @@ def _problem(answer: requests.Response, status: int) -> dict[str, Any]:
     return problem
 
 
+def test_endless_headers_are_refused(api: Api) -> None:
+    """A request whose headers nobody could mean is answered 431, without looking at it."""
+    _problem(api.call("GET", "/api/v1/experiments/", X_Long="x" * 70_000), 431)
+    _problem(api.call("GET", "/api/v1/experiments/", **{f"X_{i}": "x" for i in range(200)}), 431)
+
+
 def test_schedys_shapes_are_exact(api: Api) -> None:
     """The keys that its client reads are there, and a page has two keys only."""
     experiment = api.new()

@@ -56,6 +56,13 @@ def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
         read_config(environment={"SWEEPSTAKE_CONFIG": str(tmp_path / "nowhere.toml")})
 
 
+@pytest.mark.parametrize("wrong", [{"url": ""}, {"token": ""}])
+def test_what_is_named_must_not_be_empty(wrong: dict[str, str]) -> None:
+    """An empty shell variable does not silently end in the default store."""
+    with pytest.raises(ConfigurationError, match="is empty"):
+        read_config(**wrong, environment={})
+
+
 def test_every_setting_is_explained() -> None:
     """The reference page is made of these sentences."""
     assert all(name.startswith("SWEEPSTAKE_") and text for name, text in SETTINGS.items())

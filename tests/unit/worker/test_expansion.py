@@ -16,6 +16,13 @@ VALUES = (
 )
 
 
+def test_what_no_process_can_be_started_with_is_left_out() -> None:
+    """Huge hyperparameters do not keep a command that never asked for them from starting."""
+    environment = variables("e", "j", 1, {"x": "y" * 200_000})
+    assert "SWEEPSTAKE_HYPERPARAMETERS" not in environment
+    assert environment["SWEEPSTAKE_JOB_ID"] == "j"
+
+
 def test_hyperparameters_become_pairs_of_arguments() -> None:
     """`%h` alone is two arguments for each: text as it is, everything else as JSON."""
     hyperparameters = {"lr": 1e-05, "name": "two words", "layers": [1, 2], "deep": True, "none": None}
