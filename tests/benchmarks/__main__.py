@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="list the rows and stop")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows whether everything runs")
     parser.add_argument("--rounds", type=int, help="how often each side is measured; the median counts (3)")
-    parser.add_argument("--jobs", type=int, help="jobs of a round of cycles (2,000); few jobs in many rounds bear noise")
+    parser.add_argument("--jobs", type=int, help="jobs of a round of cycles (2,000); few in many rounds bear noise")
     parser.add_argument("--folder", type=Path, help="where files are written; on a disk (the temporary folder)")
     parser.add_argument("--json", type=Path, help="write the findings to this file as well")
     chosen = parser.parse_args()
