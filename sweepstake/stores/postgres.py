@@ -118,6 +118,9 @@ class PostgresEngine:
         #: Experiments that were seen to have a limit of running jobs: for them the plain claim is not tried.
         self._limited: set[str] = set()
         self._pool: ConnectionPool[PostgresConnection] | None = None
+        #: At most one connection that goes from call to call: for a single worker, the pool's book-keeping costs more
+        #: than anything else between it and the library.
+        self._spare: list[PostgresConnection] = []
         self._closed = False
         self._guard = threading.Lock()
         self._set_up()
@@ -167,26 +170,47 @@ class PostgresEngine:
 
     def _ask(self, statement: str, params: Params) -> Row | None:
         """Run one statement by itself: `read` and `row` with nothing between them and the library."""
+        connection = self._take()
+        answered = False
         try:
-            pool = self._pool or self._open_pool()
-            connection = pool.getconn()
-            try:
-                return connection.only_cursor.execute(self._statements[statement], params).fetchone()
-            finally:
-                pool.putconn(connection)
+            row = connection.only_cursor.execute(self._statements[statement], params).fetchone()
+            answered = True
+            return row
         except psycopg.Error as error:
             raise self._explain(error) from error
+        finally:
+            self._give_back(connection, keep=answered)
+
+    def _take(self) -> PostgresConnection:
+        try:
+            return self._spare.pop()
+        except IndexError:
+            pass
+        try:
+            return self._open_pool().getconn()
+        except psycopg.Error as error:
+            raise self._explain(error) from error
+
+    def _give_back(self, connection: PostgresConnection, *, keep: bool) -> None:
+        if keep and not self._spare:
+            self._spare.append(connection)
+            if self._closed:
+                self._put_back_spare(self._open_pool())
+        else:
+            self._open_pool().putconn(connection)
 
     def close(self) -> None:
         """Close all connections when the calls that use them have ended."""
         self._closed = True
         if self._pool is not None:
+            self._put_back_spare(self._pool)
             self._pool.close()
 
     def after_fork(self) -> None:
         """Leave the parent's connections alone, and begin with none."""
-        abandon(self._pool)
+        abandon((self._pool, self._spare))
         self._pool = None
+        self._spare = []
         self._guard = threading.Lock()
 
     def _set_up(self) -> None:
@@ -224,8 +248,13 @@ class PostgresEngine:
             and not isinstance(error, PoolTimeout | PoolClosed)
         ):
             # If the server was started anew, the idle connections are as dead as this one.
+            self._put_back_spare(self._pool)
             self._pool.check()
         return _translate(error)
+
+    def _put_back_spare(self, pool: ConnectionPool[PostgresConnection]) -> None:
+        while self._spare:
+            pool.putconn(self._spare.pop())
 
     def _make_pool(self) -> ConnectionPool[PostgresConnection]:
         return ConnectionPool(
