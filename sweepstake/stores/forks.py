@@ -75,20 +75,21 @@ class ForkGate:
 
     def renew(self) -> None:
         """Begin anew, with nobody inside."""
-        self._change = threading.Condition(threading.Lock())
+        self._mutex = threading.Lock()
+        self._change = threading.Condition(self._mutex)
         self._inside = 0
         self._closed = False
 
     def enter(self) -> None:
         """Begin a call, after a fork that is under way."""
-        with self._change:
+        with self._mutex:  # the condition's own lock, without its detour
             while self._closed:
                 self._change.wait()
             self._inside += 1
 
     def leave(self) -> None:
         """End a call."""
-        with self._change:
+        with self._mutex:
             self._inside -= 1
             if self._closed and not self._inside:
                 self._change.notify_all()
