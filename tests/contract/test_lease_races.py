@@ -21,7 +21,7 @@ def _outlive(claim: Claim) -> None:
 
 def test_each_lost_job_goes_to_one_of_many(queue: Queue) -> None:
     """Eight threads that settle a dead worker's leases claim each of its jobs once, and count each loss once."""
-    lab = Lab.new(queue, lease=1.0, max_lost=1)
+    lab = Lab.new(queue, lease=3.0, max_lost=1)
     ids = lab.add_many(24)
     dead = [lab.claim(worker="dead") for _ in ids]
     _outlive(dead[-1])

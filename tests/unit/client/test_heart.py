@@ -13,11 +13,11 @@ from tests.lab import eventually
 
 def test_a_job_of_five_leases_keeps_its_lease(db: sweepstake.Database) -> None:
     """Nobody else gets a job while its block runs, however long."""
-    exp = db.add_experiment(sweepstake.ManualSearch("short", lease=0.4))
+    exp = db.add_experiment(sweepstake.ManualSearch("short", lease=1.5))
     exp.add_job({})
     with exp.next_job() as job:
         with pytest.raises(sweepstake.NoJobError):
-            exp.next_job(wait=2.0)
+            exp.next_job(wait=7.5)
         job.results["x"] = 1
     assert exp.get_job(job.job_id).status == Job.DONE
     assert len(job.attempts()) == 1
@@ -46,14 +46,14 @@ def test_a_running_job_learns_that_it_was_pruned(db: sweepstake.Database) -> Non
 
 def test_threads_of_one_process_share_a_heart(db: sweepstake.Database) -> None:
     """Jobs held by several threads all keep their leases."""
-    exp = db.add_experiment(sweepstake.ManualSearch("short", lease=0.4))
+    exp = db.add_experiment(sweepstake.ManualSearch("short", lease=1.5))
     exp.add_jobs({"i": i} for i in range(4))
     barrier = threading.Barrier(4)
 
     def work() -> None:
         with exp as job:
             barrier.wait(20)
-            threading.Event().wait(1.2)
+            threading.Event().wait(4)
             job.results["i"] = job.hyperparameters["i"]
 
     threads = [threading.Thread(target=work) for _ in range(4)]
