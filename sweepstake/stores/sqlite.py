@@ -7,15 +7,16 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final
 
 from sweepstake.errors import ConfigurationError, StoreRefusedError, StoreUnavailableError, SweepstakeError
 from sweepstake.ports import Clock
 from sweepstake.stores.clocks import boot_id
 from sweepstake.stores.engine import DuplicateError, Params, Row
-from sweepstake.stores.filelock import LockFiles
+from sweepstake.stores.filelock import FileLock, LockFiles
 from sweepstake.stores.forks import ForkGate, ForkWatch, abandon
 from sweepstake.stores.migrations import migrate
 from sweepstake.stores.network import refuse_network
@@ -108,6 +109,66 @@ class SqliteTransaction:
         return (*held[:2], *document, *held[6:14], None, *held[15:17], ends["now"])
 
 
+class SqliteTurn:
+    """The block of one writer: its transaction begins when it is its turn, and ends with the block.
+
+    A class, because a generator would take twice as long, which is a tenth of a claim.
+    """
+
+    __slots__ = ("_engine", "_lock", "_path", "_transaction")
+
+    def __init__(self, engine: SqliteEngine, lock: FileLock, path: Path) -> None:
+        self._engine = engine
+        self._lock = lock
+        self._path = path
+
+    def __enter__(self) -> SqliteTransaction:
+        """Wait for our turn and begin."""
+        self._transaction = transaction = self._engine.take()
+        try:
+            self._lock.acquire()
+            try:
+                transaction.connection.execute("begin immediate")
+            except BaseException:
+                self._lock.release()
+                raise
+        except sqlite3.Error as error:
+            self._engine.give_back(transaction)
+            raise _translate(error, self._path) from error
+        except BaseException:
+            self._engine.give_back(transaction)
+            raise
+        return transaction
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Commit, or undo what was done if anything failed, and let the next one in."""
+        try:
+            if error is None:
+                self._commit()
+            else:
+                self._undo()
+        except sqlite3.Error as failure:
+            raise _translate(failure, self._path) from failure
+        finally:
+            self._lock.release()
+            self._engine.give_back(self._transaction)
+        if isinstance(error, sqlite3.Error):
+            raise _translate(error, self._path) from error
+
+    def _commit(self) -> None:
+        try:
+            self._transaction.connection.execute("commit")
+        except BaseException:
+            self._undo()
+            raise
+
+    def _undo(self) -> None:
+        if self._transaction.connection.in_transaction:
+            self._transaction.connection.execute("rollback")
+
+
 class SqliteEngine:
     """One SQLite file.
 
@@ -145,36 +206,17 @@ class SqliteEngine:
     @contextmanager
     def read(self) -> Iterator[SqliteTransaction]:
         """Begin to read; each statement may see a later state than the one before."""
-        transaction = self._take()
+        transaction = self.take()
         try:
             yield transaction
         except sqlite3.Error as error:
             raise _translate(error, self._path) from error
         finally:
-            self._give_back(transaction)
+            self.give_back(transaction)
 
-    @contextmanager
-    def write(self) -> Iterator[SqliteTransaction]:
+    def write(self) -> AbstractContextManager[SqliteTransaction]:
         """Begin a transaction when it is our turn."""
-        transaction = self._take()
-        connection = transaction.connection
-        try:
-            self._lock.acquire()
-            try:
-                connection.execute("begin immediate")
-                try:
-                    yield transaction
-                    connection.execute("commit")
-                except BaseException:
-                    if connection.in_transaction:
-                        connection.execute("rollback")
-                    raise
-            finally:
-                self._lock.release()
-        except sqlite3.Error as error:
-            raise _translate(error, self._path) from error
-        finally:
-            self._give_back(transaction)
+        return SqliteTurn(self, self._lock, self._path)
 
     def claim(self, *, name: str, worker: str, key: str) -> Row | None:
         """Claim a ready job in a transaction of its own."""
@@ -209,7 +251,8 @@ class SqliteEngine:
         self._idle = []
         self._guard = threading.Lock()
 
-    def _take(self) -> SqliteTransaction:
+    def take(self) -> SqliteTransaction:
+        """Return a connection for one call, which must give it back; a fork waits for that."""
         self._gate.enter()
         try:
             return self._take_one()
@@ -229,7 +272,8 @@ class SqliteEngine:
         except sqlite3.Error as error:
             raise _translate(error, self._path) from error
 
-    def _give_back(self, transaction: SqliteTransaction) -> None:
+    def give_back(self, transaction: SqliteTransaction) -> None:
+        """End what `take` began."""
         self._idle.append(transaction)
         self._gate.leave()
         if self._closed:
