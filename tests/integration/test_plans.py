@@ -69,7 +69,6 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
     "lock_job": {"experiment_id": 1, "id": "running"},
     "jobs_page": {"experiment_id": 1, "after": 50_000, "limit": 5},
     "recent_jobs": {"experiment_id": 1, "limit": 5},
-    "outlook": {"experiment_id": 1, "most": 5},
     "offer": {"experiment_id": 1, "fresh": 1},
 }
 OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {

@@ -86,7 +86,7 @@ def line(tmp_path: Path) -> Iterator[LossyQueue]:
 @pytest.fixture
 def queue(line: LossyQueue, clock: StillClock) -> RetryingQueue:
     """What a client holds, with an experiment `exp` behind it."""
-    retrying = RetryingQueue(line, clock, os.urandom, clock.sleep)  # type: ignore[arg-type]  # by __getattr__
+    retrying = RetryingQueue(line, clock, os.urandom, clock.sleep)
     retrying.put_experiment("exp", ExperimentDraft(search=SearchDefinition("Manual")), ABSENT)
     line.tries = 0
     return retrying

@@ -1,5 +1,7 @@
 """Experiments and databases as a user holds them."""
 
+from typing import Any
+
 import attrs
 import pytest
 
@@ -93,7 +95,7 @@ def test_nothing_is_claimed_from_a_paused_experiment(exp: sweepstake.ManualSearc
         ({"seed": 1.5}, "seed"),
     ],
 )
-def test_a_wrong_setting_is_named(settings: dict[str, object], path: str) -> None:
+def test_a_wrong_setting_is_named(settings: dict[str, Any], path: str) -> None:
     """Bad input is refused before anything is sent, and the error says where."""
     with pytest.raises(sweepstake.InvalidInputError) as caught:
         sweepstake.ManualSearch("exp", **settings)
