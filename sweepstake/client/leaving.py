@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import threading
 import traceback
+
+# `signal` wraps its C half to make enums of handlers, at a tenth of the cost of a whole job; a watch needs no enums.
+from _signal import SIG_DFL, SIGTERM, getsignal  # type: ignore[import-not-found] # typeshed leaves it out
+from _signal import signal as set_handler
 from types import FrameType
 from typing import Final
 
@@ -41,10 +44,13 @@ class Leaving:
     reason: str = ""
 
 
+_DONE: Final = Leaving(Outcome.DONE)
+
+
 def leaving(error: BaseException | None) -> Leaving:
     """Return what the exception that left a block (None: none did) means for its job."""
     if error is None:
-        return Leaving(Outcome.DONE)
+        return _DONE
     if isinstance(error, PruneJob):
         return Leaving(Outcome.PRUNED, swallow=True, reason=str(error))
     if isinstance(error, (KeyboardInterrupt, Terminated, asyncio.CancelledError)):
@@ -89,8 +95,8 @@ class TermWatch:
 
     def start(self) -> None:
         """Begin to watch, if this thread can."""
-        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, self._receive)
+        if threading.current_thread() is threading.main_thread() and getsignal(SIGTERM) == SIG_DFL:
+            set_handler(SIGTERM, self._receive)
             self._watching = True
 
     def report(self) -> None:
@@ -102,12 +108,12 @@ class TermWatch:
         if not self._watching:
             return
         self._watching = False
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        set_handler(SIGTERM, SIG_DFL)
         if self._asked and not raising:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), SIGTERM)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self._asked = True
         if not self._reporting:
-            raise Terminated(128 + signal.SIGTERM)
+            raise Terminated(128 + SIGTERM)
