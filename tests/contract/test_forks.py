@@ -101,7 +101,11 @@ def test_a_forked_child_owns_nothing_and_breaks_nothing(address: str, queue: Que
     lab = Lab.new(queue, lease=5.0)
     first, second = lab.add_many(2)
     script = subprocess.run(
-        [sys.executable, "-c", SCRIPT, address, lab.name], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", SCRIPT, address, lab.name],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert (script.stdout, script.stderr, script.returncode) == ("drained\n", "", 0)
     assert lab.job(first).results.decode() == {"by": "parent"}
@@ -114,7 +118,11 @@ def test_forking_amid_busy_threads_breaks_nothing(address: str, queue: Queue) ->
     """Whatever lock or connection a thread of the parent holds at that moment, both the child and the parent work."""
     lab = Lab.new(queue)
     script = subprocess.run(
-        [sys.executable, "-c", BUSY_SCRIPT, address, lab.name], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", BUSY_SCRIPT, address, lab.name],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert (script.stdout, script.stderr, script.returncode) == ("20\n", "", 0)
     jobs = lab.jobs()
@@ -126,7 +134,11 @@ def test_a_child_outlives_its_parents_connection(address: str, queue: Queue) -> 
     """What a child writes after its parent has closed the store is kept: it relies on no lock of the parent's."""
     lab = Lab.new(queue)
     script = subprocess.run(
-        [sys.executable, "-c", HEIR_SCRIPT, address, lab.name], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", HEIR_SCRIPT, address, lab.name],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert (script.stdout, script.stderr, script.returncode) == ("0\n", "", 0)
     assert [job.hyperparameters.decode()["by"] for job in lab.jobs()] == ["parent", "child", *["heir"] * 5]
@@ -138,7 +150,12 @@ def test_a_child_of_a_new_file_outlives_its_parents_connection(tmp_path: Path) -
     queue = open_queue(address)
     lab = Lab.new(queue)
     queue.close()
-    subprocess.run([sys.executable, "-c", HEIR_SCRIPT, address, lab.name], capture_output=True, timeout=60, check=True)
+    subprocess.run(
+        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", HEIR_SCRIPT, address, lab.name],
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
     again = Lab(open_queue(address), lab.name)
     assert len(again.jobs()) == 7
     again.queue.close()

@@ -20,7 +20,7 @@ exp = sweepstake.connect(sys.argv[1]).get_experiment("exp")
 
 def _script(db_path: Path, body: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", _RUN + body, f"sqlite:///{db_path}"],
+        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", _RUN + body, f"sqlite:///{db_path}"],
         capture_output=True,
         text=True,
         timeout=60,
