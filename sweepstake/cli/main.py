@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -37,8 +38,11 @@ def _version() -> str:
         return "not installed"
 
 
+_HELP: Final = ["-h", "--help"]
+
+
 @click.group(
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": _HELP},
     epilog='Completion of commands in your shell: eval "$(_SWEEPSTAKE_COMPLETE=bash_source sweepstake)", or '
     "zsh_source or fish_source.",
 )
@@ -60,7 +64,15 @@ def app(context: click.Context, url: str | None, config: Path | None) -> None:
     context.call_on_close(context.obj.close)
 
 
+def _explain_shortly(command: click.Command) -> None:
+    """Let a command take -h by itself: click remembers the help option of whatever context asked for it first."""
+    command.context_settings.setdefault("help_option_names", _HELP)
+    for below in getattr(command, "commands", {}).values():
+        _explain_shortly(below)
+
+
 for _command in (add, list_, show, push, rm, run, workers, gen_token, serve, user, demo):
+    _explain_shortly(_command)
     app.add_command(_command)
 
 
