@@ -65,8 +65,8 @@ def app(context: click.Context, url: str | None, config: Path | None) -> None:
 
 
 def _explain_shortly(command: click.Command) -> None:
-    """Let a command take -h by itself: click remembers the help option of whatever context asked for it first."""
-    command.context_settings.setdefault("help_option_names", _HELP)
+    """Let a command take -h: click remembers the help option of whichever context asked for it first."""
+    command.get_help_option(click.Context(command, help_option_names=_HELP))
     for below in getattr(command, "commands", {}).values():
         _explain_shortly(below)
 
