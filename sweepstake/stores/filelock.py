@@ -1,4 +1,4 @@
-"""The queue in which all writers of a file stand: first come, first served, among threads and processes."""
+"""The queue in which all writers of a file stand, threads and processes: fair, but not at the price of idling."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ __all__ = ["FileLock", "LockFiles"]
 
 #: How soon a lock is asked for again that the kernel refused to wait for.
 _RETRY_SECONDS: Final = 0.001
+#: How long a process may go before those who wait, counted from its own turn in the line: to hand the turn over costs
+#: more than a claim, since whoever is next must be woken.
+_HEAD_START: Final = 0.005
+#: How long whoever is next stays awake: a turn is mostly shorter than it takes to wake up.
+_WATCH_SECONDS: Final = 0.0005
 # Two bytes of the file, each a lock. The kernel wakes everybody who waits for a byte when it is let go of, so only one,
 # who is next, waits for the turn itself: all others would wake to no avail, and delay whoever has it.
 _TURN: Final = 0
@@ -31,19 +36,41 @@ class FileLock:
         self.path: Final = path
         self._descriptor: Final = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._threads = threading.Lock()
+        self._first_until = 0.0
         self.users = 0
 
     def acquire(self) -> None:
-        """Wait for our turn."""
+        """Wait for our turn; a process that had its turn just now may go on, for a moment, before those who wait."""
         self._threads.acquire()
         try:
+            if time.monotonic() < self._first_until and self._try():
+                return
             self._wait(_NEXT)
-            self._wait(_TURN)
+            if not self._watch():
+                self._wait(_TURN)
+            self._first_until = time.monotonic() + _HEAD_START
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _NEXT)
         except BaseException:  # such as KeyboardInterrupt, which may come when a byte has just been locked
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
             self._threads.release()
             raise
+
+    def _try(self) -> bool:
+        """Take the turn if nobody has it."""
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _TURN)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _watch(self) -> bool:
+        """Look for the end of the turn before us for a moment, leaving the processor to whoever can use it."""
+        until = time.monotonic() + _WATCH_SECONDS
+        while not self._try():
+            if time.monotonic() > until:
+                return False
+            os.sched_yield()
+        return True
 
     def _wait(self, byte: int) -> None:
         while True:
