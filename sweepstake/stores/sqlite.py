@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
+from weakref import finalize
 
 from sweepstake.errors import ConfigurationError, StoreRefusedError, StoreUnavailableError, SweepstakeError
 from sweepstake.ports import Clock
@@ -189,6 +190,8 @@ class SqliteEngine:
         # SQLite remembers per process who locks the file. A child that inherited an open connection would rely on
         # locks that only its parent has, and lose what it wrote when the parent closes the file.
         self._gate = ForkGate(self._close_idle)
+        # An engine that nobody closed lets go of its connections when nobody refers to it any more.
+        finalize(self, _close_all, self._all).atexit = False
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = _locks.open(path.with_name(path.name + "-lock"))
@@ -247,8 +250,8 @@ class SqliteEngine:
         """Leave the parent's connections alone: what closes one may let go of the parent's locks."""
         for transaction in self._all:
             abandon(transaction.connection)
-        self._all = []
-        self._idle = []
+        self._all.clear()
+        self._idle.clear()
         self._guard = threading.Lock()
 
     def take(self) -> SqliteTransaction:
@@ -297,8 +300,12 @@ class SqliteEngine:
             check_same_thread=False,
             cached_statements=256,
         )
-        connection.execute("pragma synchronous = full")
-        connection.execute("pragma foreign_keys = off")
+        try:
+            connection.execute("pragma synchronous = full")
+            connection.execute("pragma foreign_keys = off")
+        except BaseException:
+            connection.close()
+            raise
         transaction = SqliteTransaction(connection, self._statements, self._clock)
         self._all.append(transaction)
         return transaction
@@ -322,6 +329,11 @@ class SqliteEngine:
         if known is None or known[0] != boot:
             transaction.run("forget_leases")
             transaction.run("set_meta", name="boot", value=boot)
+
+
+def _close_all(transactions: list[SqliteTransaction]) -> None:
+    while transactions:
+        transactions.pop().connection.close()
 
 
 def _check_version() -> None:

@@ -1,5 +1,6 @@
 """The SQLite file: how it is made, shared, refused and left alone."""
 
+import gc
 import math
 import os
 import sqlite3
@@ -206,6 +207,17 @@ def test_threads_share_a_store(store: SqlStore) -> None:
     for thread in threads:
         thread.join(timeout=60)
     assert len(claimed) == len(set(claimed)) == 60
+
+
+def test_a_store_that_nobody_closed_lets_go_of_its_file(path: Path, clock: HandClock) -> None:
+    """Once nobody refers to a store any more its connections are closed, and SQLite folds its log into the file."""
+    opened = open_store(f"sqlite:///{path}", clock)
+    assert opened.list_experiments(None, 10).items == ()
+    log = path.with_name("store.db-wal")
+    assert log.exists()
+    del opened
+    gc.collect()
+    assert not log.exists()
 
 
 def test_a_forked_child_leaves_the_parents_file_alone(store: SqlStore) -> None:
