@@ -37,7 +37,8 @@ _TIMES: Final = {"not_before", "created_at", "started_at", "ended_at"}
 def show(target: Target, experiment: str, job: str | None, attempt: int | None, full: bool, format_: str) -> None:
     """Show an experiment with its jobs counted, or one JOB with its attempts.
 
-    The output of a command that `sweepstake run` ran on this machine is shown as well.
+    The output of a command that `sweepstake run` ran on this machine is shown as well; of one that ran elsewhere, the
+    end that its worker reported.
     """
     found = target.database().get_experiment(experiment)
     if job is None:
@@ -54,7 +55,12 @@ def show(target: Target, experiment: str, job: str | None, attempt: int | None, 
     for one in attempts:
         click.echo("\n" + _describe(one))
     wanted = attempt if attempt is not None else max((one.number for one in attempts), default=0)
-    _show_output(_path(state, shown.record, wanted), wanted, asked=attempt is not None, full=full)
+    path = _path(state, shown.record, wanted)
+    reported = next((one.output for one in attempts if one.number == wanted), "")
+    if reported and not path.exists():
+        click.echo(f"\nend of the output of attempt {wanted}, as its worker reported it:\n{_lines(reported)}")
+    else:
+        _show_output(path, wanted, asked=attempt is not None, full=full)
 
 
 def _show_experiment(experiment: Experiment, format_: str) -> None:
@@ -94,6 +100,10 @@ def _describe(attempt: AttemptRecord) -> str:
     if attempt.late_results is not None:
         lines.append(f"  late results: {attempt.late_results.text}")
     return "\n".join(lines)
+
+
+def _lines(output: str) -> str:
+    return "\n".join(printable(line) for line in output.splitlines())
 
 
 def _path(state: Path, record: JobRecord, attempt: int) -> Path:

@@ -9,8 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
+from attrs import evolve
+
 from sweepstake.client.leaving import Leaving, Terminated, TermWatch, leaving
 from sweepstake.client.session import Session
+from sweepstake.domain.causes import causes_of
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.names import file_name
 from sweepstake.domain.records import (
@@ -303,16 +306,17 @@ class Job:
         return left.swallow
 
     def _record_end(self, left: Leaving) -> None:
-        outcome = left.outcome
         try:
             stated = member_of(JobStatus, self.status, "status")  # perhaps inside the block
             results, hyperparameters = self._report()
         except InvalidInputError as error:
-            self._finish(Outcome.CRASHED, self._salvage(), None, f"{left.reason}\n{error}".strip())
+            reason = f"{left.reason}\n{error}".strip()
+            crash = Leaving(Outcome.CRASHED, reason=reason, causes=left.causes or causes_of(error))
+            self._finish(crash, self._salvage(), None)
             raise
-        if outcome is Outcome.DONE:
-            outcome = _OUTCOMES.get(stated, outcome)
-        self._finish(outcome, results, hyperparameters, left.reason)
+        if left.outcome is Outcome.DONE:
+            left = evolve(left, outcome=_OUTCOMES.get(stated, left.outcome))
+        self._finish(left, results, hyperparameters)
 
     def _report(self) -> tuple[JsonObject, JsonObject | None]:
         results = self._encoded(self._results, self._record.results, "results")
@@ -336,16 +340,24 @@ class Job:
         except InvalidInputError:  # each fits, all together do not
             return EMPTY
 
-    def _finish(self, outcome: Outcome, results: JsonObject, hyperparameters: JsonObject | None, reason: str) -> None:
-        attempt = self._held()
+    def _finish(self, left: Leaving, results: JsonObject, hyperparameters: JsonObject | None) -> None:
+        attempt, outcome = self._held(), left.outcome
         if attempt is None:
             self._finish_unheld(outcome, results, hyperparameters)
             return
         claim_next = self._claim_next if outcome in (Outcome.DONE, Outcome.PRUNED) else None
+        report = Finish(
+            attempt=attempt,
+            outcome=outcome,
+            results=results,
+            hyperparameters=hyperparameters,
+            reason=left.reason,
+            causes=left.causes,
+        )
         finished = self._session.queue.finish(
             self._record.experiment,
             self.job_id,
-            Finish(attempt=attempt, outcome=outcome, results=results, hyperparameters=hyperparameters, reason=reason),
+            report,
             claim=claim_next is not None,
             worker=self._session.worker() if claim_next else "",
             patience=self._patience,

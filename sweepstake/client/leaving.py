@@ -15,6 +15,7 @@ from typing import Final
 
 from attrs import frozen
 
+from sweepstake.domain.causes import causes_of
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import PruneJob
 
@@ -37,11 +38,13 @@ class Leaving:
     Attributes:
         swallow: the exception was a message to us.
         reason: the traceback, or the exit code.
+        causes: what the experiment's `no_retry_on` may name, of a crash.
     """
 
     outcome: Outcome
     swallow: bool = False
     reason: str = ""
+    causes: tuple[str | int, ...] = ()
 
 
 _DONE: Final = Leaving(Outcome.DONE)
@@ -56,16 +59,17 @@ def leaving(error: BaseException | None) -> Leaving:
     if isinstance(error, (KeyboardInterrupt, Terminated, asyncio.CancelledError)):
         return Leaving(Outcome.PREEMPTED, reason=type(error).__name__)
     if isinstance(error, SystemExit):
-        return _exit(error.code)
-    return Leaving(Outcome.CRASHED, reason=_traceback(error))
+        return _exit(error)
+    return Leaving(Outcome.CRASHED, reason=_traceback(error), causes=causes_of(error))
 
 
-def _exit(code: object) -> Leaving:
+def _exit(error: SystemExit) -> Leaving:
+    code = error.code
     if code is None or code == 0:
         return Leaving(Outcome.DONE)
     if code == EXIT_RELEASE:
         return Leaving(Outcome.RELEASED, reason=f"exit code {EXIT_RELEASE}")
-    return Leaving(Outcome.CRASHED, reason=f"exit code {code}")
+    return Leaving(Outcome.CRASHED, reason=f"exit code {code}", causes=causes_of(error))
 
 
 def _traceback(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, Generic, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
@@ -13,6 +13,7 @@ from sweepstake.values import EMPTY, JsonObject
 
 __all__ = [
     "ABSENT",
+    "MAX_OUTPUT",
     "PRESENT",
     "UNGUARDED",
     "AttemptRecord",
@@ -32,6 +33,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+#: The most bytes, as UTF-8, of an attempt's output that are kept: its end.
+MAX_OUTPUT: Final = 16 * 1024
 
 
 class GuardKind(Enum):
@@ -172,6 +176,7 @@ class AttemptRecord:
         outcome: how it ended, or None while it is open.
         reason: traceback, exit code, or whatever says why.
         late_results: what it reported after it was over.
+        output: the end of what it printed, if its worker reported that; at most MAX_OUTPUT bytes.
     """
 
     number: int
@@ -183,6 +188,7 @@ class AttemptRecord:
     outcome: Outcome | None = None
     reason: str = ""
     late_results: JsonObject | None = None
+    output: str = ""
 
 
 @frozen(kw_only=True)
@@ -208,6 +214,13 @@ class NoJob:
     reason: NoJobReason
 
 
+def _end_of_output(text: str) -> str:
+    if len(text) <= MAX_OUTPUT // 4:  # no character takes more than four bytes
+        return text
+    encoded = text.encode("utf-8", "backslashreplace")
+    return text if len(encoded) <= MAX_OUTPUT else encoded[-MAX_OUTPUT:].decode("utf-8", "ignore")
+
+
 @frozen(kw_only=True)
 class Finish:
     """What the holder of an attempt reports at its end.
@@ -218,6 +231,9 @@ class Finish:
         results: the job's final values.
         hyperparameters: replaces the job's when given.
         reason: traceback or exit code.
+        output: the end of what the attempt printed; of more than MAX_OUTPUT bytes the last are kept.
+        causes: what the experiment's `no_retry_on` may name: the names of a crash's exception and of the classes
+            above it, plain and qualified, and the exit code.
     """
 
     attempt: str
@@ -225,6 +241,8 @@ class Finish:
     results: JsonObject = EMPTY
     hyperparameters: JsonObject | None = None
     reason: str = ""
+    output: str = field(default="", converter=_end_of_output)
+    causes: tuple[str | int, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Final
 
 from attrs import field, frozen
 
+from sweepstake.domain.causes import check_causes
 from sweepstake.domain.names import check_notes, check_tags
 from sweepstake.errors import InvalidInputError
 
@@ -72,15 +73,8 @@ def _is_seed(_instance: object, attribute: Any, value: object) -> None:
         raise InvalidInputError.at(attribute.name, "must be a whole number of at most 53 bits")
 
 
-def _exception_names_or_codes(value: Iterable[object]) -> tuple[str | int, ...]:
-    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
-        raise InvalidInputError.at("no_retry_on", "must be a list of exception names and exit codes")
-    items = []
-    for i, item in enumerate(value):
-        if isinstance(item, bool) or not isinstance(item, (str, int)) or item == "":
-            raise InvalidInputError.at(f"no_retry_on[{i}]", "must be an exception's name or an exit code")
-        items.append(check_notes(item, f"no_retry_on[{i}]") if isinstance(item, str) else item)
-    return tuple(items)
+def _no_retry_on(value: Iterable[object]) -> tuple[str | int, ...]:
+    return check_causes(value, "no_retry_on")
 
 
 @frozen(kw_only=True)
@@ -94,7 +88,8 @@ class Settings:
         max_lost: lost leases after which a job becomes CRASHED.
         max_preemptions: preemptions after which a job becomes CRASHED; None for no end.
         retry_delay: seconds before a failed job is ready again, doubled with each failure.
-        no_retry_on: exception names and exit codes that no retry can mend.
+        no_retry_on: exception names, plain or qualified, and exit codes that no retry can mend: a failure that is
+            one of them, or whose exception derives from one, is not tried again whatever `max_attempts` says.
         max_running: how many jobs may be RUNNING at once; None for no limit.
         max_jobs: how many jobs may ever be created; None for no limit.
         objective: the name of the result that says how good a job is.
@@ -110,7 +105,7 @@ class Settings:
     max_lost: int = field(default=3, validator=_count(0, optional=False))
     max_preemptions: int | None = field(default=None, validator=_count(0))
     retry_delay: float = field(default=0.0, validator=_seconds(0.0, optional=False))
-    no_retry_on: tuple[str | int, ...] = field(default=(), converter=_exception_names_or_codes)
+    no_retry_on: tuple[str | int, ...] = field(default=(), converter=_no_retry_on)
     max_running: int | None = field(default=None, validator=_count(0))
     max_jobs: int | None = field(default=None, validator=_count(0))
     objective: str | None = field(default=None, validator=_is_text)

@@ -69,6 +69,7 @@ def settle(transaction: Transaction, name: str, uptime: float) -> int:
             number=number,
             outcome=str(Outcome.LEASE_LOST),
             reason="no heartbeat came within the lease",
+            output="",
             finish_key=None,
         )
     return len(overdue) + transaction.run("end_delays", name=name)

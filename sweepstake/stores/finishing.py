@@ -29,6 +29,7 @@ def plain_params(name: str, job_id: str, finish: Finish, key: str) -> Params:
         "hyperparameters": None if finish.hyperparameters is None else finish.hyperparameters.text,
         "outcome": str(finish.outcome),
         "reason": rows.storable(finish.reason),
+        "output": rows.storable(finish.output),
         "key": key,
     }
 
@@ -50,7 +51,8 @@ def finish_job(transaction: Transaction, name: str, job_id: str, finish: Finish,
                 f"The attempt on the job {job_id!r} was finished before by a call with another key; its results stand."
             )
     elif held.finish_key is None:
-        transaction.run("keep_late", key=finish.attempt, results=finish.results.text, finish_key=key)
+        output = rows.storable(finish.output)
+        transaction.run("keep_late", key=finish.attempt, results=finish.results.text, output=output, finish_key=key)
     return _answer(transaction, held, finish.attempt, recorded=recorded, ended=Outcome(held.outcome))
 
 
@@ -74,13 +76,14 @@ class _End:
     delay: float = 0.0
 
 
-def _judge(held: rows.HeldJob, outcome: Outcome) -> _End:
+def _judge(held: rows.HeldJob, finish: Finish) -> _End:
     """Apply the experiment's budgets."""
+    outcome = finish.outcome
     if outcome in PLAIN:
         return _End(status=PLAIN[outcome])
     if outcome is Outcome.CRASHED:
         failures = held.failures + 1
-        if failures >= held.max_attempts:
+        if failures >= held.max_attempts or _is_final(held, finish):
             return _End(status=JobStatus.CRASHED, failures=1)
         return _End(status=JobStatus.QUEUED, failures=1, delay=held.retry_delay * 2.0 ** min(failures - 1, 30))
     if outcome is Outcome.PREEMPTED:
@@ -90,8 +93,13 @@ def _judge(held: rows.HeldJob, outcome: Outcome) -> _End:
     return _End(status=JobStatus.QUEUED)
 
 
+def _is_final(held: rows.HeldJob, finish: Finish) -> bool:
+    """Tell whether a failure is one of those that the experiment does not want tried again."""
+    return bool(finish.causes) and not set(finish.causes).isdisjoint(held.no_retry_on())
+
+
 def _record(transaction: Transaction, held: rows.HeldJob, finish: Finish, key: str) -> None:
-    end = _judge(held, finish.outcome)
+    end = _judge(held, finish)
     given_back = finish.outcome in (Outcome.RELEASED, Outcome.PREEMPTED)
     results: str | None = finish.results.text
     if given_back and results == "{}":
@@ -114,6 +122,7 @@ def _record(transaction: Transaction, held: rows.HeldJob, finish: Finish, key: s
         number=held.number,
         outcome=str(finish.outcome),
         reason=rows.storable(finish.reason),
+        output=rows.storable(finish.output),
         finish_key=key,
     )
     if held.dependants and end.status is JobStatus.DONE:

@@ -187,6 +187,7 @@ def prune_job(transaction: Transaction, name: str, job_id: str, *, key: str) -> 
             number=job.attempt,
             outcome=outcome,
             reason="pruned from outside",
+            output="",
             finish_key=None,
         )
     return rows.job(name, read_job(transaction, name, number, job_id))

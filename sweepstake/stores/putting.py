@@ -112,7 +112,13 @@ def _replace(transaction: Transaction, locked: rows.LockedJob, document: Documen
     )
     if plan.ends is not None:
         transaction.run(
-            "end_attempt", seq=job.seq, number=job.attempt, outcome=str(plan.ends), reason="", finish_key=None
+            "end_attempt",
+            seq=job.seq,
+            number=job.attempt,
+            outcome=str(plan.ends),
+            reason="",
+            output="",
+            finish_key=None,
         )
     if plan.begins:
         begin_unleased(transaction, job.seq, key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -81,6 +82,7 @@ class HeldJob(NamedTuple):
     max_attempts: int
     retry_delay: float
     max_preemptions: int | None
+    settings: str
     number: int
     outcome: str | None
     finish_key: str | None
@@ -90,6 +92,11 @@ class HeldJob(NamedTuple):
     def of(cls, row: Row) -> HeldJob:
         """Read a row of `held`."""
         return cls(JobRow._make(row[:JOB_COLUMNS]), *row[JOB_COLUMNS:])
+
+    def no_retry_on(self) -> Sequence[str | int]:
+        """Return the causes of failure that no retry can mend."""
+        causes: list[str | int] = json.loads(self.settings)["no_retry_on"]
+        return causes
 
 
 def job(name: str, row: Row) -> JobRecord:
@@ -144,7 +151,7 @@ def claimed(name: str, key: str, row: Row) -> Claim:
 
 def attempt(row: Row) -> AttemptRecord:
     """Return the attempt in a row of `attempts`."""
-    number, key, worker, lease, started_at, ended_at, outcome, reason, late_results = row
+    number, key, worker, lease, started_at, ended_at, outcome, reason, late_results, output = row
     return AttemptRecord(
         number=number,
         key=key,
@@ -155,6 +162,7 @@ def attempt(row: Row) -> AttemptRecord:
         outcome=None if outcome is None else Outcome(outcome),
         reason=reason,
         late_results=None if late_results is None else JsonObject(late_results),
+        output=output,
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from attrs import field, frozen
 from attrs.validators import optional
 
+from sweepstake.domain.causes import check_causes
 from sweepstake.domain.keys import check_key
 from sweepstake.domain.names import check_name, check_notes, check_tags
 from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY
@@ -27,6 +28,7 @@ from sweepstake.values import EMPTY, JsonObject
 
 __all__ = [
     "MAX_BEATS",
+    "MAX_CAUSES",
     "MAX_SECRET",
     "REPORTS",
     "Attempts",
@@ -48,6 +50,8 @@ __all__ = [
 MAX_BEATS: Final = 1000
 #: The longest email, password or token, in characters.
 MAX_SECRET: Final = 4096
+#: The most causes of one failure.
+MAX_CAUSES: Final = 1000
 #: How an attempt's holder may say that it ended.
 REPORTS: Final = (Outcome.DONE, Outcome.CRASHED, Outcome.PRUNED, Outcome.RELEASED, Outcome.PREEMPTED)
 
@@ -86,6 +90,10 @@ def _is_key(_: object, attribute: Any, value: str) -> None:
 def _are_keys(_: object, attribute: Any, value: tuple[str, ...]) -> None:
     for i, key in enumerate(value):
         check_key(key, f"{attribute.name}[{i}]")
+
+
+def _causes(value: Iterable[object]) -> tuple[str | int, ...]:
+    return check_causes(value, "causes")
 
 
 def _is_report(_: object, attribute: Any, value: Outcome) -> None:
@@ -196,6 +204,8 @@ class FinishRequest:
     results: JsonObject = EMPTY
     hyperparameters: JsonObject | None = None
     reason: str = ""
+    output: str = ""
+    causes: tuple[str | int, ...] = field(default=(), converter=_causes, validator=_at_most(MAX_CAUSES))
     claim: str | None = field(default=None, validator=optional(_is_key))
     worker: str = field(default="", validator=_is_worker)
     repeat: bool = False
@@ -209,6 +219,8 @@ class FinishRequest:
             results=finish.results,
             hyperparameters=finish.hyperparameters,
             reason=finish.reason,
+            output=finish.output,
+            causes=finish.causes,
             claim=claim,
             worker=worker,
             repeat=repeat,
@@ -222,6 +234,8 @@ class FinishRequest:
             results=self.results,
             hyperparameters=self.hyperparameters,
             reason=self.reason,
+            output=self.output,
+            causes=self.causes,
         )
 
 

@@ -18,6 +18,7 @@ from sweepstake.ports import MAX_BULK, Counts
 from sweepstake.values import JsonObject
 from sweepstake.wire.bodies import (
     MAX_BEATS,
+    MAX_CAUSES,
     MAX_SECRET,
     REPORTS,
     Attempts,
@@ -98,6 +99,10 @@ def _count(low: int, high: int = _MAX_COUNT) -> Schema:
 
 _SECRET: Final[Schema] = {"type": "string", "maxLength": MAX_SECRET}
 _NAMED_JOB: Final[Mapping[str, Schema]] = {"tags": ref("Tags"), "notes": ref("Notes")}
+_CAUSES: Final[Schema] = {
+    "type": "array",
+    "items": {"anyOf": [{"allOf": [ref("Notes"), {"minLength": 1}]}, {"type": "integer"}]},
+}
 
 #: What the fields of a class accept, where that is less than their types say.
 _NARROWED: Final[Mapping[type, Mapping[str, Schema]]] = {
@@ -108,10 +113,7 @@ _NARROWED: Final[Mapping[type, Mapping[str, Schema]]] = {
         "max_lost": _count(0),
         "max_preemptions": _nullable(_count(0)),
         "retry_delay": _seconds(0),
-        "no_retry_on": {
-            "type": "array",
-            "items": {"anyOf": [{"allOf": [ref("Notes"), {"minLength": 1}]}, {"type": "integer"}]},
-        },
+        "no_retry_on": _CAUSES,
         "max_running": _nullable(_count(0)),
         "max_jobs": _nullable(_count(0)),
         "objective": _nullable({"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": _LINES}),
@@ -129,6 +131,7 @@ _NARROWED: Final[Mapping[type, Mapping[str, Schema]]] = {
     FinishRequest: {
         "attempt": ref("Key"),
         "outcome": {"enum": list(REPORTS)},
+        "causes": {**_CAUSES, "maxItems": MAX_CAUSES},
         "claim": _nullable(ref("Key")),
         "worker": ref("Worker"),
     },

@@ -161,7 +161,13 @@ class Attempt:
 
     def _report(self, verdict: Verdict, results: JsonObject | None = None) -> Finish:
         results = self._claim.job.results if results is None else results
-        return Finish(attempt=self._claim.key, outcome=verdict.outcome, results=results, reason=verdict.reason)
+        return Finish(
+            attempt=self._claim.key,
+            outcome=verdict.outcome,
+            results=results,
+            reason=verdict.reason,
+            causes=verdict.causes,
+        )
 
 
 class _Output:

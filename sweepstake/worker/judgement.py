@@ -7,6 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
+from sweepstake.domain.causes import causes_of_exit
 from sweepstake.domain.status import Outcome, Signal
 from sweepstake.worker.results import BEGIN, END
 
@@ -45,10 +46,11 @@ class Ending:
 
 @frozen
 class Verdict:
-    """The outcome to record, and the reason for people to read."""
+    """The outcome to record, the reason for people to read, and for a crash what `no_retry_on` may name."""
 
     outcome: Outcome
     reason: str = ""
+    causes: tuple[str | int, ...] = ()
 
 
 def judge(ending: Ending, *, allow_empty: bool) -> Verdict:
@@ -91,4 +93,4 @@ def _name(number: int) -> str:
 
 
 def _crash(reason: str, ending: Ending) -> Verdict:
-    return Verdict(Outcome.CRASHED, f"{reason}\n{ending.last_words}".strip())
+    return Verdict(Outcome.CRASHED, f"{reason}\n{ending.last_words}".strip(), causes_of_exit(ending.code))

@@ -217,35 +217,5 @@ def test_an_unknown_attempt_is_not_found(lab: Lab) -> None:
     assert lab.job(two).leased
 
 
-def test_a_failure_is_tried_again_within_its_budget(queue: Queue) -> None:
-    """`max_attempts` counts failures: crashed once of two, the job is queued; crashed twice, it stays so."""
-    lab = Lab.new(queue, max_attempts=2)
-    job_id = lab.add_one()
-    first = lab.finish(lab.claim(), Outcome.CRASHED, reason="once")
-    assert (first.recorded, first.ended, first.job.status) == (True, Outcome.CRASHED, JobStatus.QUEUED)
-    lab.finish(lab.claim(), Outcome.RELEASED)
-    second = lab.finish(lab.claim(), Outcome.CRASHED, reason="twice")
-    assert second.job.status is JobStatus.CRASHED
-    assert [attempt.reason for attempt in lab.attempts(job_id)] == ["once", "", "twice"]
-
-
-def test_a_retry_waits_for_its_delay(queue: Queue) -> None:
-    """A failed job is not ready before `retry_delay`."""
-    lab = Lab.new(queue, max_attempts=3, retry_delay=1000.0)
-    lab.add_one()
-    lab.finish(lab.claim(), Outcome.CRASHED)
-    assert lab.why_none() is NoJobReason.DELAYED
-    assert lab.queue.count_jobs(lab.name).delayed == 1
-
-
-def test_preemptions_have_a_budget_of_their_own(queue: Queue) -> None:
-    """Preempted more often than allowed the job crashes; giving it back does not count."""
-    lab = Lab.new(queue, max_preemptions=1)
-    lab.add_one()
-    lab.finish(lab.claim(), Outcome.RELEASED)
-    assert lab.finish(lab.claim(), Outcome.PREEMPTED).job.status is JobStatus.QUEUED
-    assert lab.finish(lab.claim(), Outcome.PREEMPTED).job.status is JobStatus.CRASHED
-
-
 def _told(claim: Claim) -> Finish:
     return Finish(attempt=claim.key, outcome=Outcome.DONE)

@@ -201,3 +201,12 @@ def test_a_change_put_and_taken_back_in_the_block_is_taken_back(exp: sweepstake.
         job.put()
         job.hyperparameters["batch"] = 1
     assert exp.get_job(job.job_id).hyperparameters == {"batch": 1}
+
+
+def test_an_error_that_no_retry_mends_ends_its_job(db: sweepstake.Database) -> None:
+    """The block reports what the exception is called; one above it in `no_retry_on` is enough."""
+    exp = db.add_experiment(sweepstake.ManualSearch("final", max_attempts=3, no_retry_on=["ArithmeticError"]))
+    job_id = exp.add_job({"x": 1}).job_id
+    with pytest.raises(ZeroDivisionError), exp.next_job():
+        _boom()
+    assert exp.get_job(job_id).status == Job.CRASHED

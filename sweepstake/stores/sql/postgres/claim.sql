@@ -71,7 +71,7 @@ with finished as (
         j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
 ),
 ended as (
-    update attempts a set ended_at = f.ended_at, outcome = :outcome, reason = :reason, finish_key = f.etag
+    update attempts a set ended_at = f.ended_at, outcome = :outcome, reason = :reason, output = :output, finish_key = f.etag
     from finished f where a.key = :attempt
 )
 select * from finished;
@@ -90,7 +90,7 @@ with finished as (
         j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
 ),
 ended as (
-    update attempts a set ended_at = f.ended_at, outcome = :outcome, reason = :reason, finish_key = f.etag
+    update attempts a set ended_at = f.ended_at, outcome = :outcome, reason = :reason, output = :output, finish_key = f.etag
     from finished f where a.key = :attempt
 ),
 experiment as materialized (

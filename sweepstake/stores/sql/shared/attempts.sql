@@ -1,5 +1,5 @@
 -- attempts: the attempts of a job, oldest first.
-select number, key, worker, lease, started_at, ended_at, outcome, reason, late_results
+select number, key, worker, lease, started_at, ended_at, outcome, reason, late_results, output
 from attempts where job_seq = :seq order by number;
 
 -- begin_attempt: a running of a job begins.
@@ -7,11 +7,12 @@ insert into attempts (job_seq, number, key, worker, lease, started_at)
 values (:seq, :number, :key, :worker, :lease, :now);
 
 -- end_attempt: a running of a job is over.
-update attempts set ended_at = :now, outcome = :outcome, reason = :reason, finish_key = :finish_key
+update attempts set ended_at = :now, outcome = :outcome, reason = :reason, output = :output,
+    finish_key = :finish_key
 where job_seq = :seq and number = :number;
 
 -- keep_late: results that came after the end of their attempt.
-update attempts set late_results = :results, finish_key = :finish_key where key = :key;
+update attempts set late_results = :results, output = :output, finish_key = :finish_key where key = :key;
 
 -- claimed: the job that was claimed under an op key, and whether it is still held by it.
 select
@@ -49,6 +50,6 @@ select
     j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
     j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at,
     e.name, j.dependants, j.failures, j.preemptions, e.max_attempts, e.retry_delay, e.max_preemptions,
-    a.number, a.outcome, a.finish_key, case when a.late_results is null then 0 else 1 end
+    e.settings, a.number, a.outcome, a.finish_key, case when a.late_results is null then 0 else 1 end
 from attempts a join jobs j on j.seq = a.job_seq join experiments e on e.id = j.experiment_id
 where a.key = :attempt;
