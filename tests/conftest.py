@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
@@ -81,3 +81,14 @@ def postgres_url(postgres_server: postgres.PostgresServer) -> Iterator[str]:
     url = postgres_server.new_database()
     yield url
     postgres_server.drop_database(url)
+
+
+@pytest.fixture
+def new_database(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Make an empty PostgreSQL database when it is called, and skip only then if there is no PostgreSQL."""
+
+    def make() -> str:
+        server: postgres.PostgresServer = request.getfixturevalue("postgres_server")
+        return server.new_database()
+
+    return make

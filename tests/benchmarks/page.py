@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.benchmarks.report import load, markdown
 
-__all__ = ["filled"]
+__all__ = ["fill", "filled"]
 
 _BETWEEN = re.compile(r"(<!-- findings -->\n).*(<!-- end of findings -->)", re.DOTALL)
 
@@ -27,8 +27,16 @@ def filled(page: str, run: Path) -> str:
         f"Taken on {conditions['date']}: {conditions['processors']}, {conditions['system']}, "
         f"Python {conditions['python']}, SQLite {conditions['sqlite']}."
     )
-    text = f"\n{where}\n\n{markdown(findings)}\n\n"
-    written, count = _BETWEEN.subn(lambda marks: marks[1] + text + marks[2], page)
+    return fill(page, f"{where}\n\n{markdown(findings)}")
+
+
+def fill(page: str, text: str) -> str:
+    """Return the page with a text between its marks.
+
+    Raises:
+        ValueError: the page has no marks.
+    """
+    written, count = _BETWEEN.subn(lambda marks: f"{marks[1]}\n{text}\n\n{marks[2]}", page)
     if count != 1:
         raise ValueError("the page has no place for findings: '<!-- findings -->' to '<!-- end of findings -->'")
     return written

@@ -5,19 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import PostgresServer
 from tests.stack import KINDS, reached, store_of
-
-
-@pytest.fixture
-def new_database(request: pytest.FixtureRequest) -> Callable[[], str]:
-    """Make an empty PostgreSQL database when it is called, and skip only then if there is no PostgreSQL."""
-
-    def make() -> str:
-        server: PostgresServer = request.getfixturevalue("postgres_server")
-        return server.new_database()
-
-    return make
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

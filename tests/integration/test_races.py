@@ -5,8 +5,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
 import sweepstake
 from sweepstake.domain.records import UNGUARDED, Claim, Guard
 from sweepstake.domain.status import JobStatus, Outcome
@@ -16,31 +14,6 @@ from tests.lab import Lab, document, draft, new_key
 from tests.stack import open_queue
 
 PROCESSES = 8
-
-
-def drain(_: int, address: str, name: str) -> list[str]:
-    """Work an experiment's queue empty as a training script does, and return the ids of the jobs."""
-    with sweepstake.connect(address) as database:
-        done = []
-        for job in database.get_experiment(name).claim_jobs():
-            with job:
-                job.results["square"] = job.hyperparameters["i"] ** 2
-                done.append(job.job_id)
-        return done
-
-
-@pytest.mark.parametrize("jobs", [1000, pytest.param(PROCESSES * 5000, marks=pytest.mark.full)])
-def test_eight_processes_drain_a_queue(address: str, jobs: int) -> None:
-    """Each job is run by one process, in one attempt, and ends DONE with its own results."""
-    with sweepstake.connect(address) as database:
-        experiment = database.add_experiment(sweepstake.ManualSearch("race"))
-        ids = experiment.add_jobs({"i": i} for i in range(jobs))
-        done = [job_id for ids_of_one in all_together(PROCESSES, drain, address, "race") for job_id in ids_of_one]
-        assert Counter(done) == Counter(ids)
-        after = list(experiment.all_jobs())
-    assert [job.job_id for job in after] == ids
-    for i, job in enumerate(after):
-        assert (job.status, job.attempt, job.results) == (JobStatus.DONE, 1, {"square": i * i})
 
 
 def make_one(_: int, address: str, name: str, limit: int) -> list[int]:

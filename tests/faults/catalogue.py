@@ -1,0 +1,27 @@
+"""All faults, in the order of their numbers, and how they are chosen."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from tests.faults import claim_race
+from tests.faults.fault import Fault
+
+__all__ = ["FAULTS", "choose"]
+
+#: One line for each.
+FAULTS: Final[Sequence[Fault]] = (
+    claim_race.FAULT,
+)  # fmt: skip
+
+
+def choose(numbers: Sequence[str]) -> list[Fault]:
+    """Return the faults of these numbers; all without any.
+
+    Raises:
+        ValueError: there is no fault of that number.
+    """
+    known = {fault.number for fault in FAULTS}
+    for number in numbers:
+        if number not in known:
+            raise ValueError(f"there is no fault {number!r}, only {', '.join(sorted(known))}")
+    return [fault for fault in FAULTS if not numbers or fault.number in numbers]

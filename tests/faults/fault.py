@@ -1,0 +1,96 @@
+"""One fault as data, and the place in which it is tried."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from attrs import field, frozen
+
+from tests.stack import ServerProcess, store_of
+
+__all__ = ["DIRECT", "SERVED", "Fault", "Figures", "Place", "open_place"]
+
+#: The stores that clients may use directly, and those behind a server.
+DIRECT: Final = ("sqlite", "postgres")
+SERVED: Final = ("http-sqlite", "http-postgres")
+
+#: What a run saw, in words: `{"jobs": 300, "longest wait (s)": 1.25}`.
+Figures: TypeAlias = Mapping[str, float]
+
+
+@frozen(kw_only=True)
+class Place:
+    """A new store, alone or behind a server, for one run of one fault.
+
+    Attributes:
+        kind: one of `tests.stack.KINDS`.
+        url: where clients find the queue.
+        store: the URL of the store itself.
+        folder: for anything else.
+        new_database: makes an empty PostgreSQL database and returns its URL.
+        server: the server's process; None if clients use the store directly.
+        judged: the stores whose history is judged afterwards; a fault that makes others adds them.
+    """
+
+    kind: str
+    url: str
+    store: str
+    folder: Path
+    new_database: Callable[[], str]
+    server: ServerProcess | None = None
+    judged: list[str] = field(factory=list)
+
+
+@frozen(kw_only=True)
+class Fault:
+    """Something that is broken, and the promise that must hold.
+
+    Attributes:
+        number: as in `F1`.
+        words: what is broken, for people.
+        holds: what must hold.
+        run: does it at a size, and returns what it saw.
+        unit: what the size counts, as in `jobs`.
+        small: the size in the normal run of the tests.
+        full: the size that proves it.
+        small_kinds: where the small size runs.
+        full_kinds: where the full size runs.
+    """
+
+    number: str
+    words: str
+    holds: str
+    run: Callable[[Place, int], Figures]
+    unit: str
+    small: int
+    full: int
+    small_kinds: Sequence[str] = DIRECT
+    full_kinds: Sequence[str] = DIRECT
+
+    def prove(self, place: Place, size: int) -> Figures:
+        """Try it, then judge the history that it left behind.
+
+        Raises:
+            AssertionError: the promise broke.
+        """
+        return self.run(place, size)
+
+
+@contextmanager
+def open_place(kind: str, folder: Path, new_database: Callable[[], str]) -> Iterator[Place]:
+    """Make a new store in `folder`, or a new database, with a server over it if the kind says so."""
+    store = store_of(kind, folder, new_database)
+    if kind in DIRECT:
+        yield Place(kind=kind, url=store, store=store, folder=folder, new_database=new_database, judged=[store])
+        return
+    with ServerProcess(store, folder) as server:
+        yield Place(
+            kind=kind,
+            url=server.url,
+            store=store,
+            folder=folder,
+            new_database=new_database,
+            server=server,
+            judged=[store],
+        )
