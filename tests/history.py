@@ -1,0 +1,199 @@
+"""An independent judge of what a store has kept: its own SQL and logic, sharing nothing with the package's `verify`.
+
+    check_history("sqlite:////tmp/store.db")  # raises AssertionError, and says what is wrong
+
+Each rule is a query over whole tables that returns what breaks it; the few that are no matter of sets are loops.
+"""
+
+import contextlib
+import itertools
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from urllib.parse import unquote
+
+import psycopg
+
+__all__ = ["check_history", "findings"]
+
+#: Seconds by which clocks may disagree without anything being wrong.
+CLOCK_ERROR = 1.0
+#: How many findings an error shows.
+MOST_SHOWN = 20
+
+Ask = Callable[[str], list[tuple[Any, ...]]]
+
+#: What must never be there, as queries for it; `{clock}` stands for the error allowed to clocks.
+RULES = {
+    "attempts are not numbered 1 to n": """
+        select job_seq, count(*) from attempts group by job_seq having min(number) <> 1 or max(number) <> count(*)""",
+    "the job does not count its attempts": """
+        select j.seq, j.attempt, count(a.number) from jobs j left join attempts a on a.job_seq = j.seq
+        group by j.seq, j.attempt having j.attempt <> count(a.number)""",
+    "two attempts are open": """
+        select job_seq, count(*) from attempts where ended_at is null group by job_seq having count(*) > 1""",
+    "an attempt is open, and the job does not run": """
+        select a.job_seq, a.number, j.status from attempts a join jobs j on j.seq = a.job_seq
+        where a.ended_at is null and (j.status <> 'RUNNING' or j.attempt <> a.number)""",
+    "the job runs, and no attempt is open": """
+        select j.seq from jobs j where j.status = 'RUNNING' and not exists
+        (select 1 from attempts a where a.job_seq = j.seq and a.number = j.attempt and a.ended_at is null)""",
+    "an attempt has an end without an outcome, or an outcome without an end": """
+        select job_seq, number from attempts where (ended_at is null) <> (outcome is null)""",
+    "an attempt ended before it began": """
+        select job_seq, number from attempts where ended_at < started_at - {clock}""",
+    "an attempt began before the one before it ended": """
+        select b.job_seq, b.number from attempts a join attempts b on b.job_seq = a.job_seq and b.number = a.number + 1
+        where a.ended_at is null or b.started_at < a.ended_at - {clock}""",
+    "a report was recorded on an open attempt": """
+        select job_seq, number from attempts where ended_at is null and (finish_key is not null
+        or late_results is not null)""",
+    "late results came without a report": """
+        select job_seq, number from attempts where late_results is not null and finish_key is null""",
+    "an attempt that was taken away recorded a report": """
+        select job_seq, number, outcome from attempts where outcome in ('lease_lost', 'superseded')
+        and finish_key is not null and late_results is null""",
+    "two attempts were ended by one report": """
+        select finish_key, count(*) from attempts where finish_key is not null group by finish_key
+        having count(*) > 1""",
+    "two attempts were begun by one call": "select key, count(*) from attempts group by key having count(*) > 1",
+    "one key began an attempt and ended one": """
+        select a.key, a.job_seq from attempts a join attempts b on b.finish_key = a.key""",
+    "one key is that of a report and of another write": """
+        select a.finish_key, a.job_seq, v.verb from attempts a join events v on v.key = a.finish_key""",
+    "two writes have one key": "select key, count(*) from events group by key having count(*) > 1",
+    "the job waits for another number of jobs than are unfinished": """
+        select j.seq, j.waiting, count(o.seq) from jobs j left join dependencies d on d.job_seq = j.seq
+        left join jobs o on o.seq = d.on_seq and o.status <> 'DONE' group by j.seq, j.waiting
+        having j.waiting <> count(o.seq)""",
+    "another number of jobs depend on the job than it counts": """
+        select j.seq, j.dependants, count(d.job_seq) from jobs j left join dependencies d on d.on_seq = j.seq
+        group by j.seq, j.dependants having j.dependants <> count(d.job_seq)""",
+    "a job depends on itself": "select job_seq from dependencies where job_seq = on_seq",
+    "a job was claimed without a lease, or leased without a claim": """
+        select j.seq, a.lease, j.due from jobs j join attempts a on a.job_seq = j.seq and a.number = j.attempt
+        where j.status = 'RUNNING' and (j.due is null) <> (a.lease is null)""",
+    "a job that is over has a time at which something is due": """
+        select seq, status, due from jobs where status in ('DONE', 'CRASHED', 'PRUNED') and due is not null""",
+    "a queued job is delayed, and nobody asked for that": """
+        select seq, due from jobs where status = 'QUEUED' and due is not null and not_before is null""",
+    "the job is in another state than its last report led to": """
+        select j.seq, j.status, a.outcome from jobs j join attempts a on a.job_seq = j.seq and a.number = j.attempt
+        where j.etag = a.finish_key and a.late_results is null and not (
+            a.outcome = 'done' and j.status = 'DONE' or a.outcome = 'crashed' and j.status in ('CRASHED', 'QUEUED')
+            or a.outcome = 'pruned' and j.status = 'PRUNED' or a.outcome = 'released' and j.status = 'QUEUED'
+            or a.outcome = 'preempted' and j.status in ('QUEUED', 'CRASHED'))""",
+    "more jobs run than may": """
+        select e.name, e.max_running, count(*) from experiments e join jobs j on j.experiment_id = e.id
+        where j.status = 'RUNNING' and 1 = (select count(*) from events v where v.experiment = e.name
+        and v.verb = 'put_experiment') group by e.name, e.max_running having count(*) > e.max_running""",
+    "more jobs were created than may be": """
+        select e.name, e.max_jobs, e.created from experiments e where e.created > e.max_jobs
+        and 1 = (select count(*) from events v where v.experiment = e.name and v.verb = 'put_experiment')""",
+    "there are more jobs than were created": """
+        select e.name, e.created, count(*) from experiments e join jobs j on j.experiment_id = e.id
+        group by e.name, e.created having count(*) > e.created""",
+    "a job has no experiment": """
+        select seq from jobs j where not exists (select 1 from experiments e where e.id = j.experiment_id)""",
+    "an attempt has no job": """
+        select job_seq, number from attempts a where not exists (select 1 from jobs j where j.seq = a.job_seq)""",
+    "a dependency has no job": """
+        select job_seq, on_seq from dependencies d where not exists (select 1 from jobs j where j.seq = d.job_seq)
+        or not exists (select 1 from jobs j where j.seq = d.on_seq)""",
+}
+
+
+def check_history(url: str, *, clock_error: float = CLOCK_ERROR) -> None:
+    """Raise AssertionError, naming what breaks which rule, unless all that the store has kept is as promised.
+
+    Args:
+        url: of the store itself, `sqlite:///...` or `postgresql://...`.
+        clock_error: seconds by which the clocks of whoever wrote may have disagreed.
+    """
+    found = list(itertools.islice(findings(url, clock_error=clock_error), MOST_SHOWN))
+    assert not found, "the history breaks promises:\n" + "\n".join(found)
+
+
+def findings(url: str, *, clock_error: float = CLOCK_ERROR) -> Iterator[str]:
+    """Yield all that is wrong, seen in one snapshot."""
+    with _snapshot(url) as ask:
+        for rule, query in RULES.items():
+            for row in ask(query.replace("{clock}", str(clock_error))):
+                yield f"{rule}: {row}"
+        yield from _budgets(ask)
+        yield from _origins(ask)
+        if clock_error <= CLOCK_ERROR:
+            yield from _crowds(ask)
+
+
+@contextlib.contextmanager
+def _snapshot(url: str) -> Iterator[Ask]:
+    if url.startswith("sqlite:"):
+        path = unquote(url.removeprefix("sqlite:///"))
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as file:
+            file.execute("begin")
+            yield lambda query: file.execute(query).fetchall()
+        return
+    with psycopg.connect(url) as database:
+        database.execute("set transaction isolation level repeatable read")
+        yield lambda query: database.execute(query.encode()).fetchall()
+
+
+def _budgets(ask: Ask) -> Iterator[str]:
+    """Count what each job's attempts have spent; a retry gives new budgets, so that then an ending of them counts."""
+    retried = set(ask("select experiment, job from events where verb = 'retry'"))
+    jobs = ask("""select j.seq, e.name, j.id, j.failures, j.losses, j.preemptions
+        from jobs j join experiments e on e.id = j.experiment_id""")
+    spent = ask("""select job_seq, number, case when outcome = 'lease_lost' then 'lease_lost'
+        when finish_key is not null and late_results is null then outcome end from attempts order by job_seq, number""")
+    outcomes = {seq: [row[2] for row in rows] for seq, rows in itertools.groupby(spent, lambda row: row[0])}
+    for seq, name, job, *counted in jobs:
+        ended = outcomes.get(seq, [])
+        starts: Iterable[int] = range(len(ended) + 1) if (name, job) in retried else (0,)
+        allowed = [_spent(ended[start:]) for start in starts]
+        if counted not in allowed:
+            yield f"the budgets spent are not those of the attempts: {(seq, counted, allowed)}"
+
+
+def _spent(ended: list[str | None]) -> list[int]:
+    counts = Counter(ended)
+    return [counts["crashed"], counts["lease_lost"], counts["preempted"]]
+
+
+def _origins(ask: Ask) -> Iterator[str]:
+    """Find for every document the write that its etag names, and for every result who reported it."""
+    writes: dict[str, str] = dict(ask("select key, verb from events"))
+    reported = {
+        (seq, key): outcome
+        for seq, key, outcome in ask(
+            "select job_seq, finish_key, outcome from attempts where finish_key is not null and late_results is null"
+        )
+    }
+    begun = set(ask("select job_seq, key from attempts"))
+    for seq, job, status, etag in ask("select seq, id, status, etag from jobs"):
+        base = etag.partition(".")[0]
+        if (seq, etag) in reported:
+            if status == "DONE" and reported[seq, etag] != "done":
+                yield f"the job is DONE by a report that said something else: {(seq, reported[seq, etag])}"
+        elif (seq, etag) in begun or (seq, etag.removesuffix(".lost")) in begun:
+            if status == "DONE":
+                yield f"the job is DONE, and nobody said so: {(seq, etag)}"
+        elif base not in writes and etag != job:
+            yield f"the etag is that of no write: {(seq, etag)}"
+        elif etag == job and base not in writes and status != "QUEUED":
+            yield f"nobody has touched the job since it was proposed, and it is not queued: {(seq, status)}"
+
+
+def _crowds(ask: Ask) -> Iterator[str]:
+    """Walk through the attempts of limited experiments by time, and count how many ran at once."""
+    limited = ask("""select e.id, e.name, e.max_running from experiments e where e.max_running is not null
+        and 1 = (select count(*) from events v where v.experiment = e.name and v.verb = 'put_experiment')""")
+    for number, name, most in limited:
+        spans = ask(f"""select a.started_at, a.ended_at from attempts a join jobs j on j.seq = a.job_seq
+            where j.experiment_id = {int(number)}""")
+        steps = [(start, 1) for start, _ in spans] + [(end, -1) for _, end in spans if end is not None]
+        running = itertools.accumulate(step for _, step in sorted(steps))
+        if (peak := max(running, default=0)) > most:
+            yield f"more jobs ran at once than may: {json.dumps([name, peak, most])}"
