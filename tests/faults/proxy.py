@@ -3,7 +3,7 @@
 import random
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
@@ -14,10 +14,15 @@ __all__ = ["LossyProxy"]
 _CHUNK = 65536
 
 
+#: How PostgreSQL ends an answer after which no transaction is open: what it was asked for is committed.
+_READY = b"Z\x00\x00\x00\x05I"
+
+
 class LossyProxy:
     """Forwards connections on loopback to the host and port of a URL, and cuts some of them.
 
-    Each piece of an answer is lost with the given chance, and with it the connection, while `losing` is true.
+    While `losing` is true, each answer is lost with the given chance, and with it the connection: over HTTP the whole
+    of it, from PostgreSQL the end, which says that the work is committed.
 
     Attributes:
         url: the URL of the other side, through the proxy.
@@ -30,6 +35,7 @@ class LossyProxy:
         self._chance = chance
         self.cuts = 0
         self._random = random.Random(seed)
+        self._is_http = url.startswith("http")
         self._target = (urlsplit(url).hostname or "", urlsplit(url).port or 0)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
@@ -69,15 +75,24 @@ class LossyProxy:
                 continue
             server.settimeout(None)
             self._open |= {client, server}
-            for source, sink, is_answer in ((client, server, False), (server, client, True)):
-                threading.Thread(target=self._forward, args=(source, sink, is_answer), daemon=True).start()
+            exchange = _Answers() if self._is_http else _Commits()
+            for source, sink, passes in ((client, server, exchange.ask), (server, client, self._may_answer(exchange))):
+                threading.Thread(target=self._forward, args=(source, sink, passes), daemon=True).start()
 
-    def _forward(self, source: socket.socket, sink: socket.socket, is_answer: bool) -> None:
+    def _may_answer(self, exchange: "_Answers | _Commits") -> Callable[[bytes], bool]:
+        """Return what decides whether a piece of an answer passes."""
+
+        def passes(piece: bytes) -> bool:
+            if exchange.begins(piece) and self.losing and self._random.random() < self._chance:
+                self.cuts += 1
+                return False
+            return True
+
+        return passes
+
+    def _forward(self, source: socket.socket, sink: socket.socket, passes: Callable[[bytes], bool]) -> None:
         with self._ending(source, sink), suppress(OSError):
-            while piece := source.recv(_CHUNK):
-                if is_answer and self.losing and self._random.random() < self._chance:
-                    self.cuts += 1
-                    return
+            while (piece := source.recv(_CHUNK)) and passes(piece):
                 sink.sendall(piece)
 
     @contextmanager
@@ -89,6 +104,41 @@ class LossyProxy:
             _cut(sink)
             source.close()
             self._open.discard(source)
+
+
+class _Answers:
+    """The talk on one connection over HTTP."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def ask(self, _: bytes) -> bool:
+        """Note that a request is under way, and let it pass."""
+        self._asked = True
+        return True
+
+    def begins(self, _: bytes) -> bool:
+        """Tell whether this is the first piece of an answer."""
+        first, self._asked = self._asked, False
+        return first
+
+
+class _Commits:
+    """The talk on one connection to PostgreSQL."""
+
+    def __init__(self) -> None:
+        self._greeted = False
+
+    def ask(self, _: bytes) -> bool:
+        """Let a request pass."""
+        return True
+
+    def begins(self, piece: bytes) -> bool:
+        """Tell whether this piece says that something was done; the greeting says so, too, before anything was."""
+        if not piece.endswith(_READY):
+            return False
+        greeted, self._greeted = self._greeted, True
+        return greeted
 
 
 def _cut(one: socket.socket) -> None:

@@ -13,8 +13,8 @@ from tests.faults.proxy import LossyProxy
 
 @pytest.fixture
 def lossy(address: str) -> Iterator[LossyProxy]:
-    """A way to the queue that loses about one call in eight; to PostgreSQL a call is many small answers."""
-    with LossyProxy(address, 0.125 if address.startswith("http") else 0.02, seed=11) as proxy:
+    """A way to the queue that loses about one call in eight; to PostgreSQL a call is several answers."""
+    with LossyProxy(address, 0.125 if address.startswith("http") else 0.04, seed=11) as proxy:
         yield proxy
 
 
