@@ -1,0 +1,21 @@
+"""The seams of the house: what a client may ask (`Queue`), what is kept (`Store`, `Accounts`), and time (`Clock`)."""
+
+from sweepstake.ports.accounts import Account, Accounts
+from sweepstake.ports.clock import Clock
+from sweepstake.ports.queue import Queue
+from sweepstake.ports.shapes import MAX_BULK, MAX_PAGE, Counts, ExperimentDraft, Outlook, PutAnswer
+from sweepstake.ports.store import Store
+
+__all__ = [
+    "MAX_BULK",
+    "MAX_PAGE",
+    "Account",
+    "Accounts",
+    "Clock",
+    "Counts",
+    "ExperimentDraft",
+    "Outlook",
+    "PutAnswer",
+    "Queue",
+    "Store",
+]

@@ -1,0 +1,158 @@
+"""`Queue`: what a client may ask, here or through a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.records import (
+    AttemptRecord,
+    Beat,
+    Claim,
+    Document,
+    ExperimentRecord,
+    Finish,
+    Finished,
+    Guard,
+    JobDraft,
+    JobRecord,
+    NoJob,
+    Page,
+)
+from sweepstake.ports.shapes import MAX_PAGE, Counts, ExperimentDraft, PutAnswer
+
+__all__ = ["Queue"]
+
+
+class Queue(Protocol):
+    """What a client may ask, here or through a server.
+
+    Every write takes the op key of the call. Repeating a call with its key has the effect of making it once and
+    answers what the first call answered. All methods may raise `StoreUnavailableError`; those that name an experiment
+    raise `NotFoundError` when there is none. Safe to call from several threads; a forked child gets connections
+    of its own.
+    """
+
+    def put_experiment(self, name: str, draft: ExperimentDraft, *, guard: Guard, key: str) -> ExperimentRecord:
+        """Create or replace an experiment's definition; its jobs, counts and proposals stay.
+
+        Raises:
+            InvalidInputError: the search is unknown or cannot be sampled.
+            ResourceExistsError: guarded by ABSENT, and it exists.
+            UnsafeUpdateError: guarded by an etag or PRESENT that does not hold.
+            KeyReusedError: the key was used for something else.
+        """
+
+    def get_experiment(self, name: str) -> ExperimentRecord:
+        """Return one experiment."""
+
+    def list_experiments(self, start: str | None = None, limit: int = MAX_PAGE) -> Page[ExperimentRecord]:
+        """Return a page of the experiments, oldest first; `start` is the `next` of the page before."""
+
+    def delete_experiment(self, name: str, *, guard: Guard, key: str, force: bool = False) -> None:
+        """Delete an experiment with its jobs and attempts. Unguarded, deleting what is not there does nothing.
+
+        Raises:
+            UnsafeUpdateError: guarded, and it is not there or has another etag.
+            LiveLeasesError: leases of its jobs are live, and `force` is false.
+        """
+
+    def count_jobs(self, name: str) -> Counts:
+        """Count the jobs by state."""
+
+    def add_jobs(self, name: str, drafts: Sequence[JobDraft], *, key: str) -> None:
+        """Create up to MAX_BULK jobs, all or none; job i gets the etag `key.i`.
+
+        Drafts may have any status; one that is RUNNING begins an attempt without a lease.
+
+        Raises:
+            ResourceExistsError: an id is taken, or stands twice among the drafts.
+            LimitReachedError: `max_jobs` allows no more (or `max_running` a RUNNING one).
+        """
+
+    def put_job(
+        self, name: str, job_id: str, document: Document, *, guard: Guard, key: str, attempt: str | None = None
+    ) -> PutAnswer:
+        """State a fact: replace a job's document, or create the job. See `sweepstake.domain.puts` for attempts.
+
+        Args:
+            attempt: key of the open attempt, when its holder writes; any other write ends the attempt.
+
+        Raises:
+            ResourceExistsError, UnsafeUpdateError: the guard failed and this key did not write before.
+            LeaseLostError: `attempt` is given and is not open any more.
+            LimitReachedError: it would exceed `max_running` or `max_jobs`.
+        """
+
+    def get_job(self, name: str, job_id: str) -> JobRecord:
+        """Return one job."""
+
+    def list_jobs(self, name: str, query: JobQuery, start: str | None = None, limit: int = MAX_PAGE) -> Page[JobRecord]:
+        """Return a page of jobs by age, or with `query.order` the first `limit` in that order and no next page.
+
+        Each job that was committed before the listing began appears exactly once over its pages.
+        """
+
+    def list_attempts(self, name: str, job_id: str) -> tuple[AttemptRecord, ...]:
+        """Return the attempts of a job, oldest first."""
+
+    def delete_job(self, name: str, job_id: str, *, guard: Guard, key: str) -> None:
+        """Delete a job and its attempts. Unguarded, deleting what is not there does nothing."""
+
+    def claim(self, name: str, *, worker: str, key: str, repeat: bool = False) -> Claim | NoJob:
+        """Take the ready job of highest priority, then oldest; else one that the search proposes.
+
+        Args:
+            worker: who claims, for people to read.
+            repeat: the call may have been made before with this key.
+
+        Raises:
+            LeaseLostError: a repeat, and the job claimed by the first call has been lost since: claim anew.
+        """
+
+    def finish(
+        self,
+        name: str,
+        job_id: str,
+        finish: Finish,
+        *,
+        key: str,
+        claim: str | None = None,
+        worker: str = "",
+        repeat: bool = False,
+    ) -> Finished:
+        """End an attempt and record what it reports; with `claim` (an op key), claim the next job in the same call.
+
+        A report on an attempt that is over changes nothing but is kept as the attempt's late results, and a
+        repeat answers as the first call did. A claim is made in either case.
+
+        Raises:
+            NotFoundError: no such job or attempt: it was deleted.
+            KeyReusedError: the attempt was finished under another key (its results stand).
+        """
+
+    def heartbeat(self, attempts: Sequence[str]) -> tuple[Beat, ...]:
+        """Renew the leases of these attempts, of any experiments, in one call.
+
+        A lease that is overdue but not yet settled revives.
+        """
+
+    def prune(self, name: str, job_id: str, *, key: str) -> JobRecord:
+        """Make a QUEUED or RUNNING job PRUNED; pruning a PRUNED job again changes nothing.
+
+        Raises:
+            UnsafeUpdateError: the job is DONE or CRASHED.
+        """
+
+    def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
+        """Return the oldest ready job, still QUEUED, for a client that claims by a guarded PUT (`GET nextjob/`).
+
+        One offered within the last second is passed over while others are ready. A search's proposal is stored QUEUED.
+        """
+
+    def ping(self) -> None:
+        """Return if the store answers."""
+
+    def close(self) -> None:
+        """Let go of connections and files; calls under way end first."""

@@ -1,0 +1,83 @@
+"""What calls on a queue or a store take and answer, beside the records of the domain."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import frozen
+
+from sweepstake.domain.records import JobRecord, SearchDefinition
+from sweepstake.domain.settings import Settings
+from sweepstake.domain.status import ExperimentStatus
+
+__all__ = ["MAX_BULK", "MAX_PAGE", "Counts", "ExperimentDraft", "Outlook", "PutAnswer"]
+
+#: The most items of one page of a listing.
+MAX_PAGE: Final = 1000
+#: The most jobs of one bulk add; a client sends more in several calls.
+MAX_BULK: Final = 5000
+
+
+@frozen(kw_only=True)
+class ExperimentDraft:
+    """The definition of an experiment as somebody wants it stored.
+
+    Attributes:
+        settings: None keeps those of an experiment that exists (the shape of a Schedy PUT), and means the defaults
+            for a new one.
+    """
+
+    search: SearchDefinition
+    status: ExperimentStatus = ExperimentStatus.RUNNING
+    settings: Settings | None = None
+
+
+@frozen(kw_only=True)
+class PutAnswer:
+    """A document was written, or its create repeated.
+
+    Attributes:
+        created: the document is new.
+        superseded: the write was made once, by an earlier call with the same key, and somebody else has written
+            since; `record` carries the etag of *this* write, so that its next guard fails.
+    """
+
+    record: JobRecord
+    created: bool
+    superseded: bool = False
+
+
+@frozen(kw_only=True)
+class Counts:
+    """How many jobs of an experiment are in which state.
+
+    Attributes:
+        ready: queued, nothing waited for, due.
+        blocked: queued behind unfinished dependencies.
+        delayed: queued for later.
+    """
+
+    ready: int
+    blocked: int
+    delayed: int
+    running: int
+    done: int
+    crashed: int
+    pruned: int
+
+
+@frozen(kw_only=True)
+class Outlook:
+    """What there is to claim in an experiment.
+
+    Attributes:
+        ready: a job is queued, waits for nothing and is due.
+        blocked: a job is queued behind unfinished dependencies.
+        delayed: a job is queued for later.
+        full: as many jobs run as `max_running` allows.
+    """
+
+    ready: bool
+    blocked: bool
+    delayed: bool
+    full: bool
