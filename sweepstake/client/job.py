@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from attrs import evolve
-
-from sweepstake.client.leaving import Leaving, Terminated, TermWatch, leaving
+from sweepstake.client.block import Block, Ties
+from sweepstake.client.edits import Edits
 from sweepstake.client.session import Session
-from sweepstake.domain.causes import causes_of
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.names import file_name
 from sweepstake.domain.records import (
@@ -23,22 +20,14 @@ from sweepstake.domain.records import (
     AttemptRecord,
     Claim,
     Document,
-    Finish,
-    Finished,
     Guard,
     JobRecord,
     NoJob,
 )
 from sweepstake.domain.status import JobStatus, Outcome, Signal, member_of
-from sweepstake.errors import InvalidInputError, LeaseLostError, SweepstakeError
-from sweepstake.retrying import FINAL_PATIENCE, TERM_PATIENCE
-from sweepstake.values import EMPTY, JsonObject, fingerprint
+from sweepstake.errors import LeaseLostError, SweepstakeError
 
 __all__ = ["Job"]
-
-_OUTCOMES = {JobStatus.CRASHED: Outcome.CRASHED, JobStatus.PRUNED: Outcome.PRUNED}
-
-_logger = logging.getLogger(__name__)
 
 
 class Job:
@@ -67,22 +56,19 @@ class Job:
     def __init__(self, session: Session, experiment: Any, record: JobRecord, claim: Claim | None = None) -> None:
         self._session = session
         self._experiment = experiment
-        self._hyperparameters: dict[str, Any] | None = None
-        self._results: dict[str, Any] | None = None
+        self._edits = Edits(record)
         self._take(record)
         self._attempt_key: str | None = None
         self._pid = os.getpid()
         self._prune_asked = False
-        self._watch: TermWatch | None = None
-        self._claim_next: Callable[[Claim | NoJob | None], None] | None = None
-        self._loses_quietly = False
+        self._made_block: Block | None = None
         if claim is not None:
             self._attempt_key = claim.key
             session.heart.add(claim.key, claim.lease, self)
 
     def _take(self, record: JobRecord) -> None:
         self._record = record
-        self._as_read: bytes | None = None
+        self._edits.rebase(record)
         self.status = record.status
         self.etag = record.etag
 
@@ -99,25 +85,20 @@ class Job:
     @property
     def hyperparameters(self) -> dict[str, Any]:
         """The job's inputs; change them only before it runs."""
-        if self._hyperparameters is None:
-            self._hyperparameters = self._record.hyperparameters.decode()
-            self._as_read = fingerprint(self._hyperparameters)
-        return self._hyperparameters
+        return self._edits.hyperparameters
 
     @hyperparameters.setter
     def hyperparameters(self, value: dict[str, Any]) -> None:
-        self._hyperparameters = value
+        self._edits.hyperparameters = value
 
     @property
     def results(self) -> dict[str, Any]:
         """The job's final values; fill it inside the block."""
-        if self._results is None:
-            self._results = self._record.results.decode()
-        return self._results
+        return self._edits.results
 
     @results.setter
     def results(self, value: dict[str, Any]) -> None:
-        self._results = value
+        self._edits.results = value
 
     @property
     def record(self) -> JobRecord:
@@ -176,7 +157,7 @@ class Job:
             UnsafeUpdateError: somebody else wrote first (`LeaseLostError` when they ended the attempt held here).
             InvalidInputError: a value is not JSON; the error names its path.
         """
-        document = self._document()
+        document = self._edits.document(member_of(JobStatus, self.status, "status"))
         if not safe:
             self._put_unguarded(document)
         else:
@@ -196,19 +177,6 @@ class Job:
             except LeaseLostError:
                 self._let_go()
         return self._put(document, UNGUARDED, None)
-
-    def _document(self) -> Document:
-        status = member_of(JobStatus, self.status, "status")
-        return Document(
-            status=status,
-            hyperparameters=self._encoded(self._hyperparameters, self._record.hyperparameters, "hyperparameters"),
-            results=self._encoded(self._results, self._record.results, "results"),
-        )
-
-    @staticmethod
-    def _encoded(value: dict[str, Any] | None, stored: JsonObject, path: str) -> JsonObject:
-        """Return the values in hand as JSON; those that nobody asked for are as they were read."""
-        return stored if value is None else JsonObject.of(value, path)
 
     def try_run(self) -> None:
         """Make the job RUNNING for this process, without a lease.
@@ -236,21 +204,11 @@ class Job:
 
     def preempt(self) -> None:
         """Give a job that runs here back to the queue, as preempted; its attempt is over."""
-        self._give_back(Outcome.PREEMPTED)
+        self._block().give_back(self._ties(), Outcome.PREEMPTED)
 
     def release(self) -> None:
         """Give a job that runs here back to the queue; its attempt is over."""
-        self._give_back(Outcome.RELEASED)
-
-    def _give_back(self, outcome: Outcome) -> None:
-        attempt = self._held()
-        if attempt is None:
-            raise LeaseLostError(f"job {self.job_id} is not held by this process, so it cannot give it back")
-        finished = self._session.queue.finish(
-            self._record.experiment, self.job_id, Finish(attempt=attempt, outcome=outcome), patience=self._patience
-        )
-        self._let_go()
-        self._take(finished.job)
+        self._block().give_back(self._ties(), Outcome.RELEASED)
 
     def delete(self, ensure: bool = True) -> None:
         """Delete the job.
@@ -267,8 +225,9 @@ class Job:
 
     def drain_into(self, claim_next: Callable[[Claim | NoJob | None], None]) -> None:
         """Claim the next job with the end of this one, and hand it to `claim_next`; a lost lease is only logged."""
-        self._claim_next = claim_next
-        self._loses_quietly = True
+        block = self._block()
+        block.claim_next = claim_next
+        block.loses_quietly = True
 
     def receive(self, signal: Signal) -> None:
         """Take the answer of a heartbeat; called by the heartbeat's thread."""
@@ -279,8 +238,7 @@ class Job:
         """Make the job RUNNING, if it is not yet, and watch for SIGTERM."""
         if self.status != JobStatus.RUNNING:
             self.try_run()
-        self._watch = TermWatch()
-        self._watch.start()
+        self._block().enter()
         return self
 
     def __exit__(
@@ -292,105 +250,15 @@ class Job:
         """
         if self._pid != os.getpid():
             return False
-        left = leaving(error)
-        watch = self._watch or TermWatch()
-        watch.report()
-        try:
-            self._record_end(left)
-        except SweepstakeError as failure:
-            if error is None or left.swallow:
-                raise
-            error.add_note(f"Sweepstake could not record the end of job {self.job_id}: {failure}")
-        finally:
-            watch.stop(raising=isinstance(error, Terminated))
-        return left.swallow
+        return self._block().leave(self._ties(), error, self.status)
 
-    def _record_end(self, left: Leaving) -> None:
-        try:
-            stated = member_of(JobStatus, self.status, "status")  # perhaps inside the block
-            results, hyperparameters = self._report()
-        except InvalidInputError as error:
-            reason = f"{left.reason}\n{error}".strip()
-            crash = Leaving(Outcome.CRASHED, reason=reason, causes=left.causes or causes_of(error))
-            self._finish(crash, self._salvage(), None)
-            raise
-        if left.outcome is Outcome.DONE:
-            left = evolve(left, outcome=_OUTCOMES.get(stated, left.outcome))
-        self._finish(left, results, hyperparameters)
+    def _block(self) -> Block:
+        if self._made_block is None:
+            self._made_block = Block(self._session, self._edits)
+        return self._made_block
 
-    def _report(self) -> tuple[JsonObject, JsonObject | None]:
-        results = self._encoded(self._results, self._record.results, "results")
-        if self._as_read is not None and fingerprint(self.hyperparameters) == self._as_read:
-            return results, None
-        hyperparameters = self._encoded(self._hyperparameters, self._record.hyperparameters, "hyperparameters")
-        return results, None if hyperparameters == self._record.hyperparameters else hyperparameters
-
-    def _salvage(self) -> JsonObject:
-        """Return those results that JSON can hold, when some cannot."""
-        kept = {}
-        results: object = self._record.results.decode() if self._results is None else self._results
-        for name, value in results.items() if isinstance(results, dict) else ():
-            try:
-                JsonObject.of({name: value})
-            except InvalidInputError:
-                continue
-            kept[name] = value
-        try:
-            return JsonObject.of(kept)
-        except InvalidInputError:  # each fits, all together do not
-            return EMPTY
-
-    def _finish(self, left: Leaving, results: JsonObject, hyperparameters: JsonObject | None) -> None:
-        attempt, outcome = self._held(), left.outcome
-        if attempt is None:
-            self._finish_unheld(outcome, results, hyperparameters)
-            return
-        claim_next = self._claim_next if outcome in (Outcome.DONE, Outcome.PRUNED) else None
-        report = Finish(
-            attempt=attempt,
-            outcome=outcome,
-            results=results,
-            hyperparameters=hyperparameters,
-            reason=left.reason,
-            causes=left.causes,
-        )
-        finished = self._session.queue.finish(
-            self._record.experiment,
-            self.job_id,
-            report,
-            claim=claim_next is not None,
-            worker=self._session.worker() if claim_next else "",
-            patience=self._patience,
-        )
-        self._let_go()
-        self._take(finished.job)
-        if claim_next is not None:
-            claim_next(finished.next)
-        if not finished.recorded and outcome is not Outcome.PRUNED:
-            self._tell_lost(finished)
-
-    def _finish_unheld(self, outcome: Outcome, results: JsonObject, hyperparameters: JsonObject | None) -> None:
-        """Report on a job that somebody else made RUNNING, as Schedy's `with` does: by a guarded put."""
-        status = JobStatus.QUEUED if outcome in (Outcome.RELEASED, Outcome.PREEMPTED) else JobStatus[outcome.name]
-        document = Document(
-            status=status, hyperparameters=hyperparameters or self._record.hyperparameters, results=results
-        )
-        self._put(document, Guard.match(self.etag) if self.etag else ABSENT, None)
-
-    def _tell_lost(self, finished: Finished) -> None:
-        if finished.ended is Outcome.PRUNED:
-            return
-        message = (
-            f"the attempt at job {self.job_id} ended as {finished.ended} before it reported; "
-            "its results were kept as late results"
-        )
-        if self._loses_quietly:
-            _logger.warning("%s; going on.", message)
-            return
-        raise LeaseLostError(message)
-
-    def _patience(self) -> float:
-        return TERM_PATIENCE if self._watch is not None and self._watch.asked else FINAL_PATIENCE
+    def _ties(self) -> Ties:
+        return Ties(record=lambda: self._record, held=self._held, let_go=self._let_go, take=self._take)
 
     def _held(self) -> str | None:
         """Return the key of the attempt held here; a forked child holds none."""

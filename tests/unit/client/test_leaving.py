@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -210,3 +211,28 @@ def test_an_error_that_no_retry_mends_ends_its_job(db: sweepstake.Database) -> N
     with pytest.raises(ZeroDivisionError), exp.next_job():
         _boom()
     assert exp.get_job(job_id).status == Job.CRASHED
+
+
+def test_a_job_given_back_inside_the_block_stays_given_back(exp: sweepstake.ManualSearch) -> None:
+    """Leaving a block after `release` records nothing more, whether or not somebody else has the job by then."""
+    exp.add_job({})
+    with exp.next_job() as job:
+        job.release()
+    assert exp.get_job(job.job_id).status == Job.QUEUED
+    with exp.next_job() as first:
+        first.preempt()
+        second = exp.next_job()
+    assert (second.job_id, exp.get_job(job.job_id).attempt) == (job.job_id, 3)
+    with second:
+        pass
+    assert [attempt.outcome for attempt in second.attempts()] == ["released", "preempted", "done"]
+
+
+def test_a_job_is_freed_as_soon_as_nobody_refers_to_it(exp: sweepstake.ManualSearch) -> None:
+    """A block leaves no cycle behind that would keep a job's results until the garbage collector comes."""
+    exp.add_job({})
+    with exp.next_job() as job:
+        job.results["x"] = 1
+    left = weakref.ref(job)
+    del job
+    assert left() is None
