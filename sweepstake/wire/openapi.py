@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from sweepstake.domain.status import NoJobReason
 from sweepstake.wire.headers import ETAG, REASON, SUPERSEDED
-from sweepstake.wire.operations import OPERATIONS, Operation, Parameter
+from sweepstake.wire.operations import OPERATIONS, Operation
+from sweepstake.wire.parameters import Parameter
 from sweepstake.wire.problems import PROBLEM_TYPE
 from sweepstake.wire.schemas import SCHEMAS, Schema, ref
 

@@ -8,27 +8,24 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
-from sweepstake.domain.keys import KEY_PATTERN
-from sweepstake.domain.status import JobStatus
-from sweepstake.ports import MAX_BULK, MAX_PAGE
-from sweepstake.wire.headers import ATTEMPT, ETAG_LIST_PATTERN, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH
-from sweepstake.wire.schemas import Schema, ref
+from sweepstake.ports import MAX_BULK
+from sweepstake.wire.headers import IF_MATCH
+from sweepstake.wire.parameters import (
+    ATTEMPT_KEY,
+    FILTERS,
+    FORCE,
+    LIMIT,
+    MATCH,
+    NONE_MATCH,
+    OP_KEY,
+    START,
+    Parameter,
+)
 
-__all__ = ["BASE", "OPERATIONS", "Operation", "Parameter"]
+__all__ = ["BASE", "OPERATIONS", "Operation"]
 
 #: Where the API begins, below the server's root.
 BASE: Final = "/api/v1/"
-
-
-@frozen(kw_only=True)
-class Parameter:
-    """A parameter of the query or a header; `many` may be repeated."""
-
-    name: str
-    schema: Schema
-    description: str
-    header: bool = False
-    many: bool = False
 
 
 @frozen(kw_only=True)
@@ -87,63 +84,6 @@ class Operation:
         return tuple(sorted(found))
 
 
-_KEY: Final[Schema] = {"type": "string", "pattern": f"^{KEY_PATTERN}$"}
-_OP_KEY: Final = Parameter(
-    name=IDEMPOTENCY_KEY,
-    schema=_KEY,
-    description="The op key of this write, by which it can be repeated; without it the server makes one",
-    header=True,
-)
-_IF_MATCH: Final = Parameter(
-    name=IF_MATCH,
-    schema={"anyOf": [{"const": "*"}, {"type": "string", "pattern": f"^{ETAG_LIST_PATTERN}$"}]},
-    description="Change nothing unless the document has one of these etags, or with `*` exists",
-    header=True,
-)
-_IF_NONE_MATCH: Final = Parameter(
-    name=IF_NONE_MATCH,
-    schema={"const": "*"},
-    description="Change nothing if the document exists",
-    header=True,
-)
-_ATTEMPT: Final = Parameter(
-    name=ATTEMPT,
-    schema=_KEY,
-    description="The key of the open attempt, when its holder writes; any other write ends the attempt",
-    header=True,
-)
-_START: Final = Parameter(
-    name="start", schema={"type": "string"}, description="The `next` of the page before; without it, the first page"
-)
-_LIMIT: Final = Parameter(
-    name="limit",
-    schema={"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-    description="The most items of this page",
-)
-_FORCE: Final = Parameter(
-    name="force", schema={"type": "boolean"}, description="Delete although workers hold live leases of its jobs"
-)
-_FILTERS: Final = (
-    Parameter(
-        name="status",
-        schema={"enum": [status.value for status in JobStatus]},
-        description="Only jobs of these statuses",
-        many=True,
-    ),
-    Parameter(name="tag", schema={"anyOf": [{"const": ""}, ref("Name")]}, description="Only jobs that have this tag"),
-    Parameter(
-        name="where",
-        schema={"type": "string", "pattern": r"^[^<>=!]+(!=|[<>=])[\s\S]*$"},
-        description="Only jobs of which this holds, such as `results.accuracy>=0.9`",
-        many=True,
-    ),
-    Parameter(
-        name="order",
-        schema={"type": "string", "pattern": r"^([^\-][\s\S]*|-[\s\S]+)$"},
-        description="The field to sort by; `-FIELD` for the largest first. Gives one page only",
-    ),
-)
-
 _EXPERIMENTS: Final = f"{BASE}experiments/"
 _EXPERIMENT: Final = f"{_EXPERIMENTS}{{name}}/"
 _JOBS: Final = f"{_EXPERIMENT}jobs/"
@@ -197,7 +137,7 @@ _OF_EXPERIMENTS: Final = (
         method="GET",
         path=_EXPERIMENTS,
         summary="List the experiments, oldest first",
-        parameters=(_START, _LIMIT),
+        parameters=(START, LIMIT),
         answers={200: "ExperimentPage"},
         links=tuple((name, _FIRST) for name in ("get_experiment", "put_experiment", "add_job", "list_jobs", "claim")),
     ),
@@ -207,7 +147,7 @@ _OF_EXPERIMENTS: Final = (
         path=_EXPERIMENT,
         summary="Create an experiment, or replace its definition",
         request="PutExperiment",
-        parameters=(_OP_KEY, _IF_MATCH, _IF_NONE_MATCH),
+        parameters=(OP_KEY, MATCH, NONE_MATCH),
         answers={200: "Experiment", 201: "Experiment"},
         etag=True,
         links=(("get_experiment", _NAME), ("add_job", _NAME), ("claim", _NAME), ("delete_experiment", _NAME)),
@@ -225,7 +165,7 @@ _OF_EXPERIMENTS: Final = (
         method="DELETE",
         path=_EXPERIMENT,
         summary="Delete an experiment with its jobs",
-        parameters=(_OP_KEY, _IF_MATCH, _FORCE),
+        parameters=(OP_KEY, MATCH, FORCE),
         answers={204: None},
         problems=(409,),
         links=(("get_experiment", _NAME),),
@@ -245,7 +185,7 @@ _OF_JOBS: Final = (
         method="GET",
         path=_JOBS,
         summary="List the jobs of an experiment, oldest first",
-        parameters=(_START, _LIMIT, *_FILTERS),
+        parameters=(START, LIMIT, *FILTERS),
         answers={200: "JobPage"},
         links=tuple((name, _FIRST_JOB) for name in ("get_job", "put_job", "list_attempts", "prune")),
     ),
@@ -255,7 +195,7 @@ _OF_JOBS: Final = (
         path=_JOBS,
         summary="Add a job",
         request="NewJob",
-        parameters=(_OP_KEY,),
+        parameters=(OP_KEY,),
         answers={201: "Job"},
         problems=(409, 412),
         etag=True,
@@ -267,7 +207,7 @@ _OF_JOBS: Final = (
         path=f"{_EXPERIMENT}bulk/",
         summary=f"Add up to {MAX_BULK:,} jobs, all or none",
         request="NewJobs",
-        parameters=(_OP_KEY,),
+        parameters=(OP_KEY,),
         answers={204: None},
         problems=(409, 412),
     ),
@@ -277,7 +217,7 @@ _OF_JOBS: Final = (
         path=_JOB,
         summary="State a fact: replace a job's document, or create the job",
         request="PutJob",
-        parameters=(_OP_KEY, _IF_MATCH, _IF_NONE_MATCH, _ATTEMPT),
+        parameters=(OP_KEY, MATCH, NONE_MATCH, ATTEMPT_KEY),
         answers={200: "Job", 201: "Job"},
         etag=True,
         links=(("get_job", _THIS), ("list_attempts", _THIS), ("delete_job", _THIS)),
@@ -288,7 +228,7 @@ _OF_JOBS: Final = (
         method="DELETE",
         path=_JOB,
         summary="Delete a job with its attempts",
-        parameters=(_OP_KEY, _IF_MATCH),
+        parameters=(OP_KEY, MATCH),
         answers={204: None},
         links=(("get_job", _THIS),),
     ),
@@ -304,7 +244,7 @@ _OF_JOBS: Final = (
         method="POST",
         path=f"{_JOB}prune/",
         summary="Make a QUEUED or RUNNING job PRUNED",
-        parameters=(_OP_KEY,),
+        parameters=(OP_KEY,),
         answers={200: "Job"},
         problems=(412,),
         etag=True,
@@ -318,7 +258,7 @@ _OF_WORKERS: Final = (
         path=f"{_EXPERIMENT}claim/",
         summary="Take the next job, or learn why there is none",
         request="ClaimRequest",
-        parameters=(_OP_KEY,),
+        parameters=(OP_KEY,),
         answers={200: "Claim", 204: None},
         problems=(412,),
         links=(("finish", _TAKEN),),
@@ -329,7 +269,7 @@ _OF_WORKERS: Final = (
         path=f"{_JOB}finish/",
         summary="End an attempt, and if asked to claim the next job",
         request="FinishRequest",
-        parameters=(_OP_KEY,),
+        parameters=(OP_KEY,),
         answers={200: "Finished"},
         problems=(412,),
     ),
@@ -338,7 +278,7 @@ _OF_WORKERS: Final = (
         method="GET",
         path=f"{_EXPERIMENT}nextjob/",
         summary="Look at a ready job, to claim it by a guarded PUT",
-        parameters=(_OP_KEY,),
+        parameters=(OP_KEY,),
         answers={200: "Job", 204: None},
         etag=True,
     ),

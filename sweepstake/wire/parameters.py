@@ -1,0 +1,92 @@
+"""The parameters that calls take in their query and headers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import frozen
+
+from sweepstake.domain.keys import KEY_PATTERN
+from sweepstake.domain.status import JobStatus
+from sweepstake.ports import MAX_PAGE
+from sweepstake.wire.headers import ATTEMPT, ETAG_LIST_PATTERN, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH
+from sweepstake.wire.schemas import Schema, ref
+
+__all__ = ["ATTEMPT_KEY", "FILTERS", "FORCE", "LIMIT", "MATCH", "NONE_MATCH", "OP_KEY", "START", "Parameter"]
+
+
+@frozen(kw_only=True)
+class Parameter:
+    """A parameter of the query or a header; `many` may be repeated."""
+
+    name: str
+    schema: Schema
+    description: str
+    header: bool = False
+    many: bool = False
+
+
+_KEY: Final[Schema] = {"type": "string", "pattern": f"^{KEY_PATTERN}$"}
+#: The op key of a write.
+OP_KEY: Final = Parameter(
+    name=IDEMPOTENCY_KEY,
+    schema=_KEY,
+    description="The op key of this write, by which it can be repeated; without it the server makes one",
+    header=True,
+)
+#: `If-Match`.
+MATCH: Final = Parameter(
+    name=IF_MATCH,
+    schema={"anyOf": [{"const": "*"}, {"type": "string", "pattern": f"^{ETAG_LIST_PATTERN}$"}]},
+    description="Change nothing unless the document has one of these etags, or with `*` exists",
+    header=True,
+)
+#: `If-None-Match`.
+NONE_MATCH: Final = Parameter(
+    name=IF_NONE_MATCH,
+    schema={"const": "*"},
+    description="Change nothing if the document exists",
+    header=True,
+)
+#: The attempt in whose name a job is put.
+ATTEMPT_KEY: Final = Parameter(
+    name=ATTEMPT,
+    schema=_KEY,
+    description="The key of the open attempt, when its holder writes; any other write ends the attempt",
+    header=True,
+)
+#: Where a page begins.
+START: Final = Parameter(
+    name="start", schema={"type": "string"}, description="The `next` of the page before; without it, the first page"
+)
+#: How long a page may be.
+LIMIT: Final = Parameter(
+    name="limit",
+    schema={"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+    description="The most items of this page",
+)
+#: Whether to delete what workers hold.
+FORCE: Final = Parameter(
+    name="force", schema={"type": "boolean"}, description="Delete although workers hold live leases of its jobs"
+)
+#: Which jobs a listing has, and in which order.
+FILTERS: Final = (
+    Parameter(
+        name="status",
+        schema={"enum": [status.value for status in JobStatus]},
+        description="Only jobs of these statuses",
+        many=True,
+    ),
+    Parameter(name="tag", schema={"anyOf": [{"const": ""}, ref("Name")]}, description="Only jobs that have this tag"),
+    Parameter(
+        name="where",
+        schema={"type": "string", "pattern": r"^[^<>=!]+(!=|[<>=])[\s\S]*$"},
+        description="Only jobs of which this holds, such as `results.accuracy>=0.9`",
+        many=True,
+    ),
+    Parameter(
+        name="order",
+        schema={"type": "string", "pattern": r"^([^\-][\s\S]*|-[\s\S]+)$"},
+        description="The field to sort by; `-FIELD` for the largest first. Gives one page only",
+    ),
+)
