@@ -1,12 +1,13 @@
 """Several real processes that do the same thing from the same moment."""
 
 import multiprocessing
+import multiprocessing.context
 import multiprocessing.synchronize
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-__all__ = ["all_together"]
+__all__ = ["all_together", "context"]
 
 #: What all processes need; loading it once saves each of them most of a second.
 _LOADED_ONCE = ["sweepstake", "sweepstake.stores.postgres", "sweepstake.remote", "tests.stack", "tests.lab"]
@@ -24,12 +25,18 @@ def all_together(processes: int, do: Callable[..., Any], *arguments: Any, timeou
         arguments: follow the number of the process.
         timeout: seconds for all of it.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_LOADED_ONCE)
-    barrier = context.Barrier(processes)
-    with ProcessPoolExecutor(processes, context, initializer=_meet_at, initargs=(barrier,)) as pool:
+    crew = context()
+    barrier = crew.Barrier(processes)
+    with ProcessPoolExecutor(processes, crew, initializer=_meet_at, initargs=(barrier,)) as pool:
         futures = [pool.submit(_wait_and_do, do, number, arguments) for number in range(processes)]
         return [future.result(timeout) for future in futures]
+
+
+def context() -> multiprocessing.context.ForkServerContext:
+    """Return what starts processes that have nothing of this one, quickly."""
+    made = multiprocessing.get_context("forkserver")
+    made.set_forkserver_preload(_LOADED_ONCE)
+    return made
 
 
 def _meet_at(barrier: multiprocessing.synchronize.Barrier) -> None:

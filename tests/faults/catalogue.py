@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from tests.faults import claim_race
+from tests.faults import claim_race, killed_workers, limits, same_name, stopped_workers
 from tests.faults.fault import Fault
 
 __all__ = ["FAULTS", "choose"]
@@ -11,6 +11,10 @@ __all__ = ["FAULTS", "choose"]
 #: One line for each.
 FAULTS: Final[Sequence[Fault]] = (
     claim_race.FAULT,
+    killed_workers.FAULT,
+    stopped_workers.FAULT,
+    same_name.FAULT,
+    limits.FAULT,
 )  # fmt: skip
 
 
