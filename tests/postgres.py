@@ -27,7 +27,7 @@ import attrs
 import psycopg
 from psycopg import sql
 
-__all__ = ["NoPostgresError", "PostgresServer", "postgres_server", "start", "stop"]
+__all__ = ["NoPostgresError", "PostgresServer", "free_port", "postgres_server", "start", "stop"]
 
 ENVIRONMENT = "SWEEPSTAKE_TEST_POSTGRES"
 START_SECONDS = 60.0
@@ -121,7 +121,7 @@ def _start_in(folder: Path) -> PostgresServer:
     data = folder / "data"
     options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"]
     _run([binaries / "initdb", "--pgdata", data, *options], folder, account)
-    port = _free_port()
+    port = free_port()
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": port,
@@ -250,7 +250,8 @@ def _account() -> _Account:
     raise NoPostgresError("PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody` here.")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

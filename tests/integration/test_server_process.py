@@ -80,11 +80,6 @@ def _lines(process: "subprocess.Popen[str]") -> Iterator[str]:
         impatience.cancel()
 
 
-def _free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return str(probe.getsockname()[1])
-
-
 def _token(running: Running) -> str:
     [token] = re.findall(r"SWEEPSTAKE_TOKEN=(\S+)", "\n".join(running.lines))
     return str(token)
@@ -110,7 +105,7 @@ def test_a_server_with_users_makes_none(tmp_path: Path) -> None:
 def test_a_restart_keeps_signed_tokens_and_etags(tmp_path: Path) -> None:
     """An old client notices nothing but a lost connection."""
     token = add_user(f"sqlite:///{tmp_path}/store.db")
-    port = _free_port()
+    port = str(postgres.free_port())
     with _serving(tmp_path, "--port", port) as first:
         body = {"email": EMAIL, "token": token}
         signed = requests.post(f"{first.url}/api/v1/token/", json=body, timeout=30).json()["token"]
@@ -157,7 +152,7 @@ def _accepts(url: str) -> bool:
 
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     """Killed, it leaves nobody behind who keeps the port."""
-    port = _free_port()
+    port = str(postgres.free_port())
     with _serving(tmp_path, "--port", port, "--no-auth", "--workers", "2") as running:
         running.end(signal.SIGKILL)
         eventually(lambda: None if _accepts(running.url) else True)
