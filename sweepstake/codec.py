@@ -12,6 +12,7 @@ import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import ExperimentRecord, SearchDefinition
 from sweepstake.domain.settings import Direction
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
@@ -99,6 +100,9 @@ def _make_converter(*, forbid_extra_keys: bool) -> cattrs.Converter:
     converter.register_unstructure_hook(JsonItem, lambda item: json.loads(item.text))
     converter.register_structure_hook(SearchDefinition, lambda value, _: _search(value))
     converter.register_unstructure_hook(SearchDefinition, lambda search: {search.kind: json.loads(search.params)})
+    converter.register_unstructure_hook(
+        QueueingChanges, make_dict_unstructure_fn(QueueingChanges, converter, _cattrs_omit_if_default=True)
+    )
     scheduler = override(rename="scheduler")  # Schedy's word
     converter.register_structure_hook(
         ExperimentRecord, _object(make_dict_structure_fn(ExperimentRecord, converter, search=scheduler))

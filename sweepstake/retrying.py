@@ -10,6 +10,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 
 from sweepstake.domain.keys import uuid7
 from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     AttemptRecord,
     Beat,
@@ -153,6 +154,16 @@ class RetryingQueue:
         """See `Queue.prune`."""
         key = self.new_id()
         return self._call(lambda _: self._queue.prune(name, job_id, key=key))
+
+    def retry(self, name: str, job_id: str) -> JobRecord:
+        """See `Queue.retry`."""
+        key = self.new_id()
+        return self._call(lambda _: self._queue.retry(name, job_id, key=key))
+
+    def set_queueing(self, name: str, job_id: str, changes: QueueingChanges) -> JobRecord:
+        """See `Queue.set_queueing`."""
+        key = self.new_id()
+        return self._call(lambda _: self._queue.set_queueing(name, job_id, changes, key=key))
 
     def ping(self) -> None:
         """See `Queue.ping`."""

@@ -9,6 +9,7 @@ import attrs
 
 from sweepstake.domain.keys import uuid7
 from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     ABSENT,
     UNGUARDED,
@@ -197,6 +198,14 @@ class Lab:
     def prune(self, job_id: str, *, key: str | None = None) -> JobRecord:
         """Prune a job."""
         return self.queue.prune(self.name, job_id, key=key or new_key())
+
+    def retry(self, job_id: str, *, key: str | None = None) -> JobRecord:
+        """Queue a job again."""
+        return self.queue.retry(self.name, job_id, key=key or new_key())
+
+    def set_queueing(self, job_id: str, *, key: str | None = None, **changes: Any) -> JobRecord:
+        """Change what is beside a job's document."""
+        return self.queue.set_queueing(self.name, job_id, QueueingChanges(**changes), key=key or new_key())
 
     def beat(self, claim: Claim) -> Signal:
         """Send a heartbeat for one claim, and return the signal it brings."""

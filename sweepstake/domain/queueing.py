@@ -1,12 +1,24 @@
-"""What the queueing of a job may say: how urgent it is, and from when on it may run."""
+"""What the queueing of a job may say: how urgent it is, from when on it may run, and how it is found."""
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Final
 
+from attrs import field, frozen
+
+from sweepstake.domain.names import check_notes, check_tags
 from sweepstake.errors import InvalidInputError, shown
 
-__all__ = ["MAX_INSTANT", "MAX_PRIORITY", "check_instant", "check_priority"]
+__all__ = [
+    "MAX_INSTANT",
+    "MAX_PRIORITY",
+    "UNCHANGED",
+    "QueueingChanges",
+    "Unchanged",
+    "check_instant",
+    "check_priority",
+]
 
 MAX_PRIORITY: Final = 2**31 - 1
 #: The last second of the year 9999.
@@ -27,3 +39,46 @@ def check_instant(instant: object, path: str) -> float | None:
     if isinstance(instant, bool) or not isinstance(instant, (int, float)) or not 0 <= instant <= MAX_INSTANT:
         raise InvalidInputError.at(path, f"must be a Unix time from 0 to {MAX_INSTANT:,} seconds, is {shown(instant)}")
     return float(instant)
+
+
+class Unchanged(Enum):
+    """The word for what is not to be changed, where None means something."""
+
+    UNCHANGED = "unchanged"
+
+
+#: Leave it as it is.
+UNCHANGED: Final = Unchanged.UNCHANGED
+
+
+def _priority(value: object) -> int | Unchanged:
+    return value if isinstance(value, Unchanged) else check_priority(value)
+
+
+def _instant(value: object) -> float | Unchanged | None:
+    return value if isinstance(value, Unchanged) else check_instant(value, "not_before")
+
+
+def _tags(value: object) -> tuple[str, ...] | Unchanged:
+    return value if isinstance(value, Unchanged) else check_tags(value)  # type: ignore[arg-type]  # it checks that too
+
+
+def _notes(value: object) -> str | Unchanged:
+    return value if isinstance(value, Unchanged) else check_notes(value)
+
+
+@frozen(kw_only=True)
+class QueueingChanges:
+    """What is to be changed of a job's queueing, which its etag does not cover.
+
+    Attributes:
+        priority: higher is claimed first.
+        not_before: Unix time in seconds before which the job is not claimed; None for at once.
+        tags: all labels it shall have.
+        notes: free text.
+    """
+
+    priority: int | Unchanged = field(default=UNCHANGED, converter=_priority)
+    not_before: float | Unchanged | None = field(default=UNCHANGED, converter=_instant)
+    tags: tuple[str, ...] | Unchanged = field(default=UNCHANGED, converter=_tags)
+    notes: str | Unchanged = field(default=UNCHANGED, converter=_notes)

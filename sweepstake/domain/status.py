@@ -92,6 +92,8 @@ class Verb(StrEnum):
     PUT_JOB = "put_job"
     DELETE_JOB = "delete_job"
     PRUNE = "prune"
+    RETRY = "retry"
+    SET_QUEUEING = "set_queueing"
 
 
 @frozen
@@ -116,4 +118,7 @@ TRANSITIONS: Final = (
     Transition("settle", JobStatus.RUNNING, JobStatus.CRASHED, Outcome.LEASE_LOST),
     Transition("prune", JobStatus.QUEUED, JobStatus.PRUNED),
     Transition("prune", JobStatus.RUNNING, JobStatus.PRUNED, Outcome.PRUNED),
+    Transition("retry", JobStatus.CRASHED, JobStatus.QUEUED),
+    Transition("retry", JobStatus.PRUNED, JobStatus.QUEUED),
+    Transition("retry", JobStatus.RUNNING, JobStatus.QUEUED, Outcome.RELEASED),
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     AttemptRecord,
     Beat,
@@ -144,6 +145,19 @@ class Queue(Protocol):
         Raises:
             UnsafeUpdateError: the job is DONE or CRASHED.
         """
+
+    def retry(self, name: str, job_id: str, *, key: str) -> JobRecord:
+        """Queue a CRASHED or PRUNED job again: its attempts and results stay, its budgets begin anew.
+
+        A job that is RUNNING without a lease (begun by a plain PUT) is queued too, and its attempt ends as released.
+        A QUEUED job stays as it is.
+
+        Raises:
+            UnsafeUpdateError: the job is DONE, or RUNNING with a lease.
+        """
+
+    def set_queueing(self, name: str, job_id: str, changes: QueueingChanges, *, key: str) -> JobRecord:
+        """Change the queueing of a job in any status; its document and etag stay, and whoever runs it runs on."""
 
     def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
         """Return the oldest ready job, still QUEUED, for a client that claims by a guarded PUT (`GET nextjob/`).

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     AttemptRecord,
     Beat,
@@ -119,6 +120,12 @@ class Store(Protocol):
 
     def prune(self, name: str, job_id: str, *, key: str) -> JobRecord:
         """As `Queue.prune`."""
+
+    def retry(self, name: str, job_id: str, *, key: str) -> JobRecord:
+        """As `Queue.retry`."""
+
+    def set_queueing(self, name: str, job_id: str, changes: QueueingChanges, *, key: str) -> JobRecord:
+        """As `Queue.set_queueing`."""
 
     def offer(self, name: str, *, uptime: float) -> JobRecord | None:
         """Return the first ready job that was not offered within the last second, else the first ready one."""

@@ -12,6 +12,7 @@ from attrs import evolve
 from sweepstake.codec import from_answer, to_tree
 from sweepstake.domain.names import check_name
 from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     UNGUARDED,
     AttemptRecord,
@@ -150,6 +151,14 @@ class RemoteQueue:
     def prune(self, name: str, job_id: str, *, key: str) -> JobRecord:
         """See `Queue.prune`."""
         return _read(self._call("prune", name, job_id, key=key), JobRecord)
+
+    def retry(self, name: str, job_id: str, *, key: str) -> JobRecord:
+        """See `Queue.retry`."""
+        return _read(self._call("retry", name, job_id, key=key), JobRecord)
+
+    def set_queueing(self, name: str, job_id: str, changes: QueueingChanges, *, key: str) -> JobRecord:
+        """See `Queue.set_queueing`."""
+        return _read(self._call("set_queueing", name, job_id, body=changes, key=key), JobRecord)
 
     def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
         """See `Queue.offer`."""

@@ -9,6 +9,7 @@ from sweepstake.codec import to_tree
 from sweepstake.domain.keys import uuid7
 from sweepstake.domain.names import check_name
 from sweepstake.domain.queries import Condition, JobQuery, Order
+from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import GuardKind, NoJob, Page
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError
@@ -137,6 +138,16 @@ class Handlers:
         """Prune a job."""
         name, job_id = call.names
         return document(self._queue.prune(name, job_id, key=self._key(call)))
+
+    def retry(self, call: Call) -> Answer:
+        """Queue a job again."""
+        name, job_id = call.names
+        return document(self._queue.retry(name, job_id, key=self._key(call)))
+
+    def set_queueing(self, call: Call) -> Answer:
+        """Change a job's queueing."""
+        name, job_id = call.names
+        return document(self._queue.set_queueing(name, job_id, call.read(QueueingChanges), key=self._key(call)))
 
     # experiments
 

@@ -11,6 +11,7 @@ from attrs import evolve
 from sweepstake.domain.keys import check_key
 from sweepstake.domain.names import check_name
 from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     AttemptRecord,
     Beat,
@@ -147,6 +148,16 @@ class QueueService:
         """Make a job PRUNED."""
         _check_names(name, job_id)
         return self._store.prune(name, job_id, key=key)
+
+    def retry(self, name: str, job_id: str, *, key: str) -> JobRecord:
+        """Queue a job again that failed or was pruned."""
+        _check_names(name, job_id)
+        return self._store.retry(name, job_id, key=key)
+
+    def set_queueing(self, name: str, job_id: str, changes: QueueingChanges, *, key: str) -> JobRecord:
+        """Change what is beside a job's document."""
+        _check_names(name, job_id)
+        return self._store.set_queueing(name, job_id, changes, key=key)
 
     def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
         """Return a ready job, still QUEUED, or store one that the search proposes."""

@@ -11,6 +11,7 @@ import attrs
 
 from sweepstake.domain.keys import item_key
 from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     AttemptRecord,
     Beat,
@@ -26,7 +27,7 @@ from sweepstake.domain.records import (
 )
 from sweepstake.errors import LeaseLostError, ResourceExistsError
 from sweepstake.ports import Account, Clock, Counts, ExperimentDraft, Outlook, PutAnswer
-from sweepstake.stores import accounts, claims, experiments, finishing, jobs, putting, rows
+from sweepstake.stores import accounts, claims, experiments, finishing, jobs, putting, requeueing, rows
 from sweepstake.stores.engine import DuplicateError, Engine, Row, Transaction
 from sweepstake.stores.guards import key_reused
 
@@ -145,6 +146,16 @@ class SqlStore:
         """As `Store.prune`."""
         with self._engine.write() as transaction:
             return jobs.prune_job(transaction, name, job_id, key=key)
+
+    def retry(self, name: str, job_id: str, *, key: str) -> JobRecord:
+        """As `Store.retry`."""
+        with self._engine.write() as transaction:
+            return requeueing.retry_job(transaction, name, job_id, key=key)
+
+    def set_queueing(self, name: str, job_id: str, changes: QueueingChanges, *, key: str) -> JobRecord:
+        """As `Store.set_queueing`."""
+        with self._engine.write() as transaction:
+            return requeueing.set_queueing(transaction, name, job_id, changes, key=key)
 
     # Claims
 

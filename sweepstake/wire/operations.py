@@ -187,7 +187,9 @@ _OF_JOBS: Final = (
         summary="List the jobs of an experiment, oldest first",
         parameters=(START, LIMIT, *FILTERS),
         answers={200: "JobPage"},
-        links=tuple((name, _FIRST_JOB) for name in ("get_job", "put_job", "list_attempts", "prune")),
+        links=tuple(
+            (name, _FIRST_JOB) for name in ("get_job", "put_job", "list_attempts", "prune", "retry", "set_queueing")
+        ),
     ),
     Operation(
         name="add_job",
@@ -247,6 +249,26 @@ _OF_JOBS: Final = (
         parameters=(OP_KEY,),
         answers={200: "Job"},
         problems=(412,),
+        etag=True,
+    ),
+    Operation(
+        name="retry",
+        method="POST",
+        path=f"{_JOB}retry/",
+        summary="Queue a job again that is CRASHED, PRUNED or RUNNING without a lease; its budgets begin anew",
+        parameters=(_OP_KEY,),
+        answers={200: "Job"},
+        problems=(412,),
+        etag=True,
+    ),
+    Operation(
+        name="set_queueing",
+        method="PATCH",
+        path=f"{_JOB}queueing/",
+        summary="Change the priority, delay, tags or notes of a job, and not its etag",
+        request="QueueingChanges",
+        parameters=(_OP_KEY,),
+        answers={200: "Job"},
         etag=True,
     ),
 )

@@ -11,7 +11,7 @@ import attrs
 
 from sweepstake.domain.keys import KEY_PATTERN
 from sweepstake.domain.names import MAX_NAME, MAX_NOTES, MAX_TAGS
-from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY
+from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY, QueueingChanges
 from sweepstake.domain.records import Claim, ExperimentRecord, Finished, JobRecord, NoJob, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.ports import MAX_BULK, Counts
@@ -126,6 +126,11 @@ _NARROWED: Final[Mapping[type, Mapping[str, Schema]]] = {
         "not_before": _nullable({"type": "number", "minimum": 0, "maximum": MAX_INSTANT}),
         **_NAMED_JOB,
     },
+    QueueingChanges: {
+        "priority": _count(-MAX_PRIORITY - 1, MAX_PRIORITY),
+        "not_before": _nullable({"type": "number", "minimum": 0, "maximum": MAX_INSTANT}),
+        **_NAMED_JOB,
+    },
     NewJobs: {"jobs": {"type": "array", "items": ref("NewJob"), "maxItems": MAX_BULK}},
     ClaimRequest: {"worker": ref("Worker")},
     FinishRequest: {
@@ -146,6 +151,7 @@ _REQUESTS: Final[tuple[type, ...]] = (
     NewJob,
     NewJobs,
     PutJob,
+    QueueingChanges,
     ClaimRequest,
     FinishRequest,
     HeartbeatRequest,

@@ -18,9 +18,11 @@ def test_leaving_running_ends_the_attempt() -> None:
         assert (transition.outcome is not None) is (transition.before is JobStatus.RUNNING)
 
 
-def test_a_job_that_ended_stays_so() -> None:
-    """The queue's own verbs touch only jobs that are queued or running."""
-    assert {transition.before for transition in TRANSITIONS} == {JobStatus.QUEUED, JobStatus.RUNNING}
+def test_a_job_that_ended_stays_so_unless_somebody_asks() -> None:
+    """The queue's own verbs touch only jobs that are queued or running; a retry also what failed, and nothing DONE."""
+    ended = [each for each in TRANSITIONS if each.before not in (JobStatus.QUEUED, JobStatus.RUNNING)]
+    assert {each.verb for each in ended} == {"retry"}
+    assert {each.before for each in ended} == {JobStatus.CRASHED, JobStatus.PRUNED}
 
 
 def test_transitions_are_told_apart() -> None:

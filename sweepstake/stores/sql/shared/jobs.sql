@@ -51,6 +51,22 @@ where seq = :seq;
 -- prune_job: a queued job shall not run.
 update jobs set status = 'PRUNED', etag = :etag, due = null, ended_at = :now where seq = :seq;
 
+-- retry_job: a job that ended, or that runs without a lease, is queued again, with all its budgets.
+update jobs set
+    status = 'QUEUED', etag = :etag, failures = 0, losses = 0, preemptions = 0,
+    due = case when not_before > :now then not_before end,
+    ended_at = case when status = 'RUNNING' then :now else ended_at end
+where seq = :seq;
+
+-- set_queueing: what is beside the document; due is a delay only while the job is queued.
+update jobs set
+    priority = :priority, not_before = :not_before, tags = :tags, notes = :notes,
+    due = case
+        when status <> 'QUEUED' then due
+        when cast(:not_before as float8) > :now then cast(:not_before as float8)
+    end
+where seq = :seq;
+
 -- unblock: one dependency of these jobs is DONE, or gone.
 update jobs set waiting = waiting - 1 where seq in (select job_seq from dependencies where on_seq = :seq);
 
