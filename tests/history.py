@@ -182,6 +182,8 @@ def _origins(ask: Ask) -> Iterator[str]:
                 yield f"the job is DONE, and nobody said so: {(seq, etag)}"
         elif base not in writes and etag != job:
             yield f"the etag is that of no write: {(seq, etag)}"
+        elif status == "DONE" and writes.get(base) not in ("put_job", "add_jobs", "import"):
+            yield f"the job is DONE by a write that does not say so: {(seq, writes.get(base))}"
         elif etag == job and base not in writes and status != "QUEUED":
             yield f"nobody has touched the job since it was proposed, and it is not queued: {(seq, status)}"
 

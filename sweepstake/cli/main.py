@@ -22,6 +22,7 @@ from sweepstake.cli.showing import show
 from sweepstake.cli.target import Target
 from sweepstake.cli.tokens import gen_token
 from sweepstake.cli.users import user
+from sweepstake.cli.verifying import verify
 from sweepstake.errors import SweepstakeError
 from sweepstake.view.text import printable
 
@@ -71,7 +72,7 @@ def _explain_shortly(command: click.Command) -> None:
         _explain_shortly(below)
 
 
-for _command in (add, list_, show, push, rm, run, workers, gen_token, serve, user, demo):
+for _command in (add, list_, show, push, rm, run, workers, gen_token, serve, user, demo, verify):
     _explain_shortly(_command)
     app.add_command(_command)
 

@@ -1,7 +1,8 @@
-"""The seams of the house: what a client may ask (`Queue`), what is kept (`Store`, `Accounts`), and time (`Clock`)."""
+"""The seams: what a client may ask (`Queue`), what is kept (`Store`, `Accounts`, `Ledger`), and time (`Clock`)."""
 
 from sweepstake.ports.accounts import Account, Accounts
 from sweepstake.ports.clock import Clock
+from sweepstake.ports.ledger import Extent, Ledger
 from sweepstake.ports.queue import Queue
 from sweepstake.ports.shapes import MAX_BULK, MAX_PAGE, Counts, ExperimentDraft, Outlook, PutAnswer
 from sweepstake.ports.store import Store
@@ -14,6 +15,8 @@ __all__ = [
     "Clock",
     "Counts",
     "ExperimentDraft",
+    "Extent",
+    "Ledger",
     "Outlook",
     "PutAnswer",
     "Queue",

@@ -30,6 +30,7 @@ from sweepstake.ports import Account, Clock, Counts, ExperimentDraft, Outlook, P
 from sweepstake.stores import accounts, claims, experiments, finishing, jobs, putting, requeueing, rows
 from sweepstake.stores.engine import DuplicateError, Engine, Row, Transaction
 from sweepstake.stores.guards import key_reused
+from sweepstake.stores.ledger import SqlLedger
 
 __all__ = ["SqlStore"]
 
@@ -40,12 +41,17 @@ _MAX_PROBED: Final = 10_000
 
 
 class SqlStore:
-    """`Store` and `Accounts` in a SQL database."""
+    """`Store` and `Accounts` in a SQL database.
+
+    Attributes:
+        ledger: the history of all that is in it.
+    """
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
         self._probed: dict[str, float] = {}
+        self.ledger = SqlLedger(engine)
 
     # Experiments
 

@@ -1,0 +1,106 @@
+"""`sweepstake verify`: a store's history against the promises."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from sweepstake.cli.output import as_json, format_option
+from sweepstake.cli.target import Target, pass_target
+from sweepstake.domain.ledger import Violation
+from sweepstake.service import CLOCK_ERROR, Verification
+from sweepstake.service import verify as verify_ledger
+from sweepstake.stores import open_store
+from sweepstake.view.table import OWN, Column, Table
+from sweepstake.view.text import boxed
+
+__all__ = ["print_verification", "progress_bar", "store_option", "store_url", "verify"]
+
+store_option = click.option(
+    "--store", metavar="URL", help="The store itself: sqlite:///PATH or postgresql://... By default the configured one."
+)
+
+
+@click.command()
+@store_option
+@click.option(
+    "--clock-error",
+    type=click.FloatRange(0),
+    default=CLOCK_ERROR,
+    show_default=True,
+    help="Seconds by which clocks may have been wrong when times were written.",
+)
+@format_option
+@pass_target
+def verify(target: Target, store: str | None, clock_error: float, format_: str) -> None:
+    """Check a store's whole history against the promises.
+
+    Says how much each check looked at, and what breaks a promise: the exit code is 1 if anything does. The store may
+    be in use: it is read in short pages. The reference documentation says what each check means.
+    """
+    opened = open_store(store_url(target, store))
+    try:
+        with progress_bar("Verifying") as progress:
+            verification = verify_ledger(opened.ledger, clock_error=clock_error, progress=progress)
+    finally:
+        opened.close()
+    if format_ == "json":
+        as_json(verification)
+    else:
+        print_verification(verification)
+    if verification.found:
+        raise click.exceptions.Exit(1)
+
+
+def store_url(target: Target, store: str | None) -> str:
+    """Return the URL of the store itself, which a server's is not."""
+    url = store or target.config().url
+    if url.startswith(("http://", "https://")):
+        raise click.UsageError("This looks into the store itself, not through a server: give --store URL.")
+    return url
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how much of how much is done; the function that is told may be called any number of times."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _all: None
+        return
+    with click.progressbar(length=1000, label=label, file=sys.stderr) as bar:
+        shown = 0
+
+        def progress(done: int, total: int) -> None:
+            nonlocal shown
+            now = 1000 * min(done, total) // total if total else 1000
+            if now > shown:
+                bar.update(now - shown)
+                shown = now
+
+        yield progress
+
+
+def print_verification(verification: Verification) -> None:
+    """Print what was looked at, and what was found."""
+    rows = [{"check": str(check), "looked at": count} for check, count in verification.checked.items()]
+    click.echo(boxed(Table.of({Column(OWN, name): value for name, value in row.items()} for row in rows)))
+    for violation in verification.violations:
+        click.echo(f"{violation.check}: {_where(violation)} {violation.what}")
+    if verification.found > len(verification.violations):
+        click.echo(f"... and {verification.found - len(verification.violations):,} more.")
+    read = (
+        f"{verification.experiments:,} experiments, {verification.jobs:,} jobs, {verification.attempts:,} attempts, "
+        f"{verification.events:,} events"
+    )
+    click.echo(f"{read}: {verification.found:,} violations" if verification.found else f"{read}: as promised")
+
+
+def _where(violation: Violation) -> str:
+    parts = [
+        f"experiment {violation.experiment!r}" if violation.experiment else "",
+        f"job {violation.job!r}" if violation.job else "",
+        f"attempt {violation.attempt}" if violation.attempt is not None else "",
+    ]
+    return ", ".join(part for part in parts if part) or "a row"

@@ -1,0 +1,47 @@
+-- ledger_extent: how far there is to read.
+select
+    (select count(*) from experiments), coalesce((select max(seq) from jobs), 0),
+    coalesce((select max(seq) from events), 0);
+
+-- ledger_jobs: the bare facts of some jobs of all experiments with their attempts, in one snapshot.
+select
+    j.seq, e.name, j.id, j.status, j.etag, j.due, j.not_before, j.waiting, j.dependants, j.attempt, j.failures,
+    j.losses, j.preemptions, e.etag, e.max_attempts, e.max_lost, e.max_preemptions, :now,
+    (
+        select count(*) from dependencies d join jobs o on o.seq = d.on_seq
+        where d.job_seq = j.seq and o.status <> 'DONE'
+    ),
+    (select count(*) from dependencies d where d.on_seq = j.seq),
+    a.number, a.key, a.lease, a.started_at, a.ended_at, a.outcome, a.finish_key,
+    case when a.late_results is null then 0 else 1 end
+from (
+    select
+        seq, experiment_id, id, status, etag, due, not_before, waiting, dependants, attempt, failures, losses,
+        preemptions
+    from jobs where seq > :after order by seq limit :limit
+) j
+left join experiments e on e.id = j.experiment_id
+left join attempts a on a.job_seq = j.seq and a.job_seq > :after
+order by j.seq, a.number;
+
+-- ledger_strays: attempts and dependencies within a range of jobs that belong to none.
+select 'attempt', a.job_seq, a.number from attempts a
+where a.job_seq > :after and a.job_seq <= :last and not exists (select 1 from jobs j where j.seq = a.job_seq)
+union all
+select 'dependency', d.job_seq, d.on_seq from dependencies d
+where d.job_seq > :after and d.job_seq <= :last
+and not exists (select 1 from jobs j where j.seq = d.job_seq and exists (select 1 from jobs o where o.seq = d.on_seq))
+limit 1000;
+
+-- ledger_events: events after one, oldest first.
+select seq, at, verb, experiment, job, key, detail from events where seq > :after order by seq limit :limit;
+
+-- ledger_experiments: experiments after one with their limits, and how many jobs there are and run.
+select
+    e.id, e.name, e.etag, e.max_jobs, e.max_running, e.created,
+    (select count(*) from jobs j where j.experiment_id = e.id),
+    (select count(*) from jobs j where j.experiment_id = e.id and j.status = 'RUNNING')
+from experiments e where e.id > :after order by e.id limit :limit;
+
+-- ledger_retry: whether a job was ever given new budgets.
+select 1 from events where experiment = :experiment and job = :job and verb = 'retry' limit 1;
