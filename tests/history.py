@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import psycopg
 
-__all__ = ["check_history", "findings"]
+__all__ = ["CLOCK_ERROR", "check_history", "findings"]
 
 #: Seconds by which clocks may disagree without anything being wrong.
 CLOCK_ERROR = 1.0

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from tests.faults import claim_race, killed_workers, limits, same_name, stopped_workers
+from tests.faults import claim_race, killed_statements, killed_workers, limits, same_name, stopped_workers
 from tests.faults.fault import Fault
 
 __all__ = ["FAULTS", "choose"]
@@ -12,6 +12,7 @@ __all__ = ["FAULTS", "choose"]
 FAULTS: Final[Sequence[Fault]] = (
     claim_race.FAULT,
     killed_workers.FAULT,
+    killed_statements.FAULT,
     stopped_workers.FAULT,
     same_name.FAULT,
     limits.FAULT,

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 
 from attrs import field, frozen
 
+from tests.history import CLOCK_ERROR, check_history
 from tests.stack import ServerProcess, store_of
 
 __all__ = ["DIRECT", "SERVED", "Fault", "Figures", "Place", "open_place"]
@@ -30,7 +31,7 @@ class Place:
         folder: for anything else.
         new_database: makes an empty PostgreSQL database and returns its URL.
         server: the server's process; None if clients use the store directly.
-        judged: the stores whose history is judged afterwards; a fault that makes others adds them.
+        judged: the stores whose history is judged afterwards; a fault that uses others changes the list.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Fault:
         full: the size that proves it.
         small_kinds: where the small size runs.
         full_kinds: where the full size runs.
+        clock_error: seconds by which the clocks of those who wrote into a store may disagree.
     """
 
     number: str
@@ -67,6 +69,7 @@ class Fault:
     full: int
     small_kinds: Sequence[str] = DIRECT
     full_kinds: Sequence[str] = DIRECT
+    clock_error: float = CLOCK_ERROR
 
     def prove(self, place: Place, size: int) -> Figures:
         """Try it, then judge the history that it left behind.
@@ -74,7 +77,10 @@ class Fault:
         Raises:
             AssertionError: the promise broke.
         """
-        return self.run(place, size)
+        figures = self.run(place, size)
+        for store in place.judged:
+            check_history(store, clock_error=self.clock_error)
+        return figures
 
 
 @contextmanager

@@ -70,6 +70,10 @@ class Hand:
         """How it ended: minus the signal that killed it; None while it runs."""
         return self._process.exitcode
 
+    def join(self, within: float = WAIT_SECONDS) -> None:
+        """Wait until it ended, however it did."""
+        self._process.join(within)
+
     def end(self, within: float = WAIT_SECONDS) -> None:
         """Wait until it ended well."""
         self._process.join(within)

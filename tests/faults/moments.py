@@ -1,0 +1,94 @@
+"""The moments of a call: before and after each statement, begin and commit that it sends to its database."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any
+from unittest.mock import patch
+
+import psycopg
+
+__all__ = ["observing", "watched"]
+
+#: Who is told of the moments of this thread.
+_watch: ContextVar[Callable[[str], None] | None] = ContextVar("watch", default=None)
+
+
+@contextmanager
+def watched(reached: Callable[[str], None]) -> Iterator[None]:
+    """Tell `reached` of every moment of this thread, on connections that are opened while `observing`."""
+    before = _watch.set(reached)
+    try:
+        yield
+    finally:
+        _watch.reset(before)
+
+
+@contextmanager
+def observing() -> Iterator[None]:
+    """Look at the two libraries that talk to databases, from outside, for the length of a block."""
+    connect = sqlite3.connect
+
+    def connect_observed(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        return connect(*arguments, **options, factory=_SqliteConnection)
+
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(sqlite3, "connect", connect_observed))
+        for owner, name in ((psycopg.Cursor, "execute"), (psycopg.Cursor, "copy")):
+            stack.enter_context(patch.object(owner, name, _around(getattr(owner, name))))
+        stack.enter_context(patch.object(psycopg.Connection, "transaction", _transaction))
+        yield
+
+
+class _SqliteConnection(sqlite3.Connection):
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        with _moment(sql):
+            return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
+        with _moment(sql):
+            return super().executemany(sql, parameters)
+
+
+@contextmanager
+def _transaction(connection: "psycopg.Connection[Any]") -> Iterator[psycopg.Transaction]:
+    block = psycopg.Transaction(connection)
+    with _moment("begin"):
+        block.__enter__()
+    kind: type[BaseException] | None = None
+    error: BaseException | None = None
+    trace: TracebackType | None = None
+    try:
+        yield block
+    except BaseException as raised:
+        kind, error, trace = type(raised), raised, raised.__traceback__
+        raise
+    finally:
+        with _moment("commit" if error is None else "rollback"):
+            block.__exit__(kind, error, trace)
+
+
+def _around(call: Callable[..., Any]) -> Callable[..., Any]:
+    def observed(cursor: Any, statement: Any, *arguments: Any, **options: Any) -> Any:
+        with _moment(str(statement)):
+            return call(cursor, statement, *arguments, **options)
+
+    return observed
+
+
+@contextmanager
+def _moment(statement: str) -> Iterator[None]:
+    told = _watch.get()
+    if told is None:
+        yield
+        return
+    words = _first_words(statement.split())
+    told(f"before {words}")
+    yield
+    told(f"after {words}")
+
+
+def _first_words(words: Sequence[str]) -> str:
+    return " ".join(words[:3]).lower()
