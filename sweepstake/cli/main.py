@@ -16,6 +16,8 @@ from sweepstake.cli.adding import add
 from sweepstake.cli.changing import push, rm
 from sweepstake.cli.demo import demo
 from sweepstake.cli.listing import list_, workers
+from sweepstake.cli.pausing import pause, resume
+from sweepstake.cli.requeueing import edit, retry
 from sweepstake.cli.running import run
 from sweepstake.cli.serving import serve
 from sweepstake.cli.showing import show
@@ -65,6 +67,26 @@ def app(context: click.Context, url: str | None, config: Path | None) -> None:
     context.call_on_close(context.obj.close)
 
 
+_VERBS: Final = (
+    add,
+    list_,
+    show,
+    push,
+    edit,
+    rm,
+    run,
+    retry,
+    pause,
+    resume,
+    workers,
+    verify,
+    gen_token,
+    serve,
+    user,
+    demo,
+)
+
+
 def _explain_shortly(command: click.Command) -> None:
     """Let a command take -h: click remembers the help option of whichever context asked for it first."""
     command.get_help_option(click.Context(command, help_option_names=_HELP))
@@ -72,7 +94,7 @@ def _explain_shortly(command: click.Command) -> None:
         _explain_shortly(below)
 
 
-for _command in (add, list_, show, push, rm, run, workers, gen_token, serve, user, demo, verify):
+for _command in _VERBS:
     _explain_shortly(_command)
     app.add_command(_command)
 

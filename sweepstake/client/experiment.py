@@ -12,6 +12,7 @@ from sweepstake.client.adding import add_in_chunks, draft_of
 from sweepstake.client.draining import drain
 from sweepstake.client.job import Job
 from sweepstake.client.listing import iterate, query_of
+from sweepstake.client.pausing import set_status
 from sweepstake.client.ranking import Ranking
 from sweepstake.client.session import Session
 from sweepstake.domain.keys import check_etag
@@ -31,7 +32,7 @@ _POLL = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 _WHY: dict[NoJobReason, str] = {
     NoJobReason.EMPTY: "its queue is empty and its search proposes nothing; add jobs",
-    NoJobReason.FINISHED: "it is DONE (completed or paused); set its status to RUNNING to go on",
+    NoJobReason.FINISHED: "it is DONE, because it was paused or its search is complete; resume() lets it go on",
     NoJobReason.BLOCKED: "its jobs wait for jobs they depend on",
     NoJobReason.DELAYED: "its jobs are not due yet",
     NoJobReason.AT_LIMIT: "as many of its jobs are RUNNING as max_running allows",
@@ -54,7 +55,7 @@ class Experiment:
 
     Attributes:
         name: unique in the store.
-        status: assign and `push_updates()` to pause or resume.
+        status: RUNNING, or DONE when it is paused or complete; see `pause` and `resume`.
         settings: a frozen `Settings`; assign another and `push_updates()`.
         etag: version of the definition as this object knows it; None before it is stored.
     """
@@ -287,6 +288,25 @@ class Experiment:
             wait: seconds to wait for another job before the loop ends.
         """
         return drain(self, _check_wait(wait))
+
+    def pause(self) -> None:
+        """Let nothing more be claimed; jobs that run go on, and report.
+
+        The experiment is DONE until `resume`. Only its status is written, whatever this object was assigned, and what
+        somebody else changes of it at the same time stays.
+        """
+        self._set_status(ExperimentStatus.DONE)
+
+    def resume(self) -> None:
+        """Let jobs be claimed again after `pause`, or after the search was complete."""
+        self._set_status(ExperimentStatus.RUNNING)
+
+    def _set_status(self, status: ExperimentStatus) -> None:
+        before, after = set_status(self.session.queue, self.name, status)
+        if before.etag == self.etag:  # else somebody changed what this object does not know of: its next push must fail
+            self.etag = after.etag
+        self.status = after.status
+        self._record = after
 
     def push_updates(self, safe: bool = True) -> None:
         """Write this object's status, search and settings to the store.

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
+
+from attrs import evolve
 
 from sweepstake.client.block import Block, Ties
 from sweepstake.client.edits import Edits
 from sweepstake.client.session import Session
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.names import file_name
+from sweepstake.domain.queueing import UNCHANGED, QueueingChanges, Unchanged
 from sweepstake.domain.records import (
     ABSENT,
     PRESENT,
@@ -201,6 +204,41 @@ class Job:
         """
         self._take(self._session.queue.prune(self._record.experiment, self.job_id))
         self._let_go()
+
+    def retry(self) -> None:
+        """Queue this job again if it is CRASHED or PRUNED: its attempts and results stay, its budgets begin anew.
+
+        A job that is RUNNING without a lease (see `try_run`) is queued as well; a QUEUED one stays as it is.
+
+        Raises:
+            UnsafeUpdateError: the job is DONE, or held by a worker.
+        """
+        self._take(self._session.queue.retry(self._record.experiment, self.job_id))
+        self._let_go()
+
+    def set_queueing(
+        self,
+        *,
+        priority: int | Unchanged = UNCHANGED,
+        not_before: float | Unchanged | None = UNCHANGED,
+        tags: Iterable[str] | Unchanged = UNCHANGED,
+        notes: str | Unchanged = UNCHANGED,
+    ) -> None:
+        """Change what stands beside the document of a job in any status; a running one runs on.
+
+        The etag stays, here and in the store: neither this object's next `put` nor anybody else's is in the way.
+
+        Args:
+            priority: higher is claimed first.
+            not_before: Unix time in seconds before which it is not claimed; None for at once.
+            tags: all labels it shall have.
+            notes: free text.
+        """
+        changes = QueueingChanges(priority=priority, not_before=not_before, tags=tags, notes=notes)
+        now = self._session.queue.set_queueing(self._record.experiment, self.job_id, changes)
+        self._record = evolve(
+            self._record, priority=now.priority, not_before=now.not_before, tags=now.tags, notes=now.notes
+        )
 
     def preempt(self) -> None:
         """Give a job that runs here back to the queue, as preempted; its attempt is over."""

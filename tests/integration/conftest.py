@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+import sweepstake
+from sweepstake import Database
+from tests.integration.shell import Command
 from tests.stack import KINDS, reached, store_of
 
 
@@ -19,3 +22,22 @@ def address(request: pytest.FixtureRequest, tmp_path: Path, new_database: Callab
     """The URL of a new store, or of a server over one."""
     with reached(request.param, tmp_path, new_database) as url:
         yield url
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A new file."""
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+@pytest.fixture
+def sw(url: str, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command on a new file."""
+    return Command(url, capsys)
+
+
+@pytest.fixture
+def db(url: str) -> Iterator[Database]:
+    """A connection to the same file."""
+    with sweepstake.connect(url) as database:
+        yield database

@@ -1,4 +1,4 @@
-"""The `sweepstake` command as a process of its own."""
+"""The `sweepstake` command as a process of its own, and in the process of a test."""
 
 import os
 import subprocess
@@ -9,7 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+import pytest
 from attrs import field, frozen
+
+from sweepstake.cli.main import run_app
 
 _ROOT = str(Path(__file__).parents[2])
 _COMMAND = [sys.executable, "-c", "from sweepstake.cli import main; main()"]
@@ -59,6 +62,32 @@ class Shell:
         assert process.returncode == code, (process.returncode, out, err)
         assert "Traceback" not in err
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@frozen
+class Ran:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+@frozen
+class Command:
+    """Runs the command in this process."""
+
+    url: str
+    capture: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: str, code: int = 0) -> Ran:
+        """Run it and check its exit code."""
+        self.capture.readouterr()
+        found = run_app(["--url", self.url, *arguments])
+        out, err = self.capture.readouterr()
+        assert found == code, (found, out, err)
+        assert "Traceback" not in err
+        return Ran(found, out, err)
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 60.0) -> None:

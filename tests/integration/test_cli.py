@@ -3,62 +3,15 @@
 import json
 import shlex
 import signal
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from attrs import frozen
 
 import sweepstake
 from sweepstake import Database, Job, ManualSearch
 from sweepstake.cli.main import run_app
-from tests.integration.shell import Shell, eventually
-
-
-@frozen
-class Ran:
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-
-@frozen
-class Command:
-    """Runs the command in this process."""
-
-    url: str
-    capture: pytest.CaptureFixture[str]
-
-    def __call__(self, *arguments: str, code: int = 0) -> Ran:
-        """Run it and check its exit code."""
-        self.capture.readouterr()
-        found = run_app(["--url", self.url, *arguments])
-        out, err = self.capture.readouterr()
-        assert found == code, (found, out, err)
-        assert "Traceback" not in err
-        return Ran(found, out, err)
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    """A new file."""
-    return f"sqlite:///{tmp_path / 'store.db'}"
-
-
-@pytest.fixture
-def sw(url: str, capsys: pytest.CaptureFixture[str]) -> Command:
-    """The command on a new file."""
-    return Command(url, capsys)
-
-
-@pytest.fixture
-def db(url: str) -> Iterator[Database]:
-    """A connection to the same file."""
-    with sweepstake.connect(url) as database:
-        yield database
+from tests.integration.shell import Command, Shell, eventually
 
 
 def test_a_manual_experiment_and_its_jobs(sw: Command, db: Database) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 import sweepstake
 from sweepstake import Experiment, Job
+from sweepstake.client.pausing import set_status
 
 
 def test_every_search_comes_back_as_it_was(db: sweepstake.Database) -> None:
@@ -150,3 +151,70 @@ def test_pbt_runs_its_generations_and_ends(db: sweepstake.Database) -> None:
     assert exp.counts().done == 12
     assert db.get_experiment("pbt").status == Experiment.DONE
     assert exp.best_job().results["score"] > 0
+
+
+def test_a_pause_leaves_the_rest_of_the_definition(db: sweepstake.Database, exp: sweepstake.ManualSearch) -> None:
+    """What somebody else changed stays, and this object's next push fails because it does not know of that."""
+    other = db.get_experiment("exp")
+    other.settings = attrs.evolve(other.settings, max_running=3)
+    other.push_updates()
+    exp.pause()
+    stored = db.get_experiment("exp")
+    assert (stored.status, stored.settings.max_running) == (Experiment.DONE, 3)
+    assert exp.status == Experiment.DONE
+    with pytest.raises(sweepstake.UnsafeUpdateError):
+        exp.push_updates()
+    other.resume()
+    with pytest.raises(sweepstake.UnsafeUpdateError):
+        other.push_updates()
+
+
+def test_a_pause_does_not_push_what_was_assigned(db: sweepstake.Database, exp: sweepstake.ManualSearch) -> None:
+    """Settings that are not pushed yet stay with the object, and can be pushed afterwards."""
+    exp.settings = attrs.evolve(exp.settings, lease=7.0)
+    exp.pause()
+    assert db.get_experiment("exp").settings.lease == 60.0
+    exp.push_updates()
+    stored = db.get_experiment("exp")
+    assert (stored.settings.lease, stored.status) == (7.0, Experiment.DONE)
+
+
+def test_pausing_twice_changes_nothing(db: sweepstake.Database, exp: sweepstake.ManualSearch) -> None:
+    """Nor does resuming what runs; not even the etag."""
+    exp.resume()
+    etag = exp.etag
+    assert db.get_experiment("exp").etag == etag
+    exp.pause()
+    paused = exp.etag
+    exp.pause()
+    assert exp.etag == paused != etag
+
+
+class _Meddler:
+    """A queue in which somebody else changes the experiment between each look and write, some times."""
+
+    def __init__(self, db: sweepstake.Database, times: int) -> None:
+        self._db = db
+        self._left = times
+
+    def get_experiment(self, name: str) -> Any:
+        """Look, and let somebody else write before the caller does."""
+        record = self._db.session.queue.get_experiment(name)
+        if self._left:
+            self._left -= 1
+            other = self._db.get_experiment(name)
+            other.settings = attrs.evolve(other.settings, max_jobs=self._left)
+            other.push_updates()
+        return record
+
+    def put_experiment(self, *arguments: Any) -> Any:
+        """Write as the caller asks."""
+        return self._db.session.queue.put_experiment(*arguments)
+
+
+@pytest.mark.usefixtures("exp")
+def test_a_pause_outlasts_those_who_write_at_the_same_time(db: sweepstake.Database) -> None:
+    """It looks again whenever somebody was faster, and takes nothing back."""
+    set_status(_Meddler(db, 3), "exp", Experiment.DONE)  # type: ignore[arg-type]  # it has the two methods
+    stored = db.get_experiment("exp")
+    assert (stored.status, stored.settings.max_jobs) == (Experiment.DONE, 0)

@@ -153,3 +153,59 @@ def test_deleting_a_job_twice_is_an_error_only_if_asked(exp: sweepstake.ManualSe
     job.delete(ensure=False)
     with pytest.raises(sweepstake.NotFoundError):
         exp.get_job(job.job_id)
+
+
+def test_a_retry_makes_a_failed_job_claimable(exp: sweepstake.ManualSearch) -> None:
+    """The object shows the job as it is in the store afterwards, and can be put."""
+    job = exp.add_job({"x": 1}, Job.CRASHED)
+    job.retry()
+    assert job.status == Job.QUEUED
+    job.put()
+    assert exp.next_job().job_id == job.job_id
+
+
+def test_what_this_process_holds_is_not_retried(exp: sweepstake.ManualSearch) -> None:
+    """A job that runs here with a lease is refused, and goes on."""
+    exp.add_job({"x": 1})
+    with exp.next_job() as job:
+        with pytest.raises(sweepstake.UnsafeUpdateError):
+            job.retry()
+        job.results["y"] = 1
+    assert exp.get_job(job.job_id).results == {"y": 1}
+
+
+def test_a_job_run_without_a_lease_is_given_up_by_a_retry(exp: sweepstake.ManualSearch) -> None:
+    """It is queued, and its object holds no attempt any more."""
+    job = exp.add_job({"x": 1})
+    job.try_run()
+    job.retry()
+    assert (job.status, job.attempt_key) == (Job.QUEUED, None)
+
+
+def test_queueing_is_changed_beside_the_document(exp: sweepstake.ManualSearch) -> None:
+    """A worker's results arrive although somebody raised the priority of its job meanwhile."""
+    exp.add_job({"x": 1}, tags=["a"])
+    with exp.next_job() as job:
+        exp.get_job(job.job_id).set_queueing(priority=5, notes="urgent")
+        job.results["y"] = 1
+        job.put()
+    done = exp.get_job(job.job_id)
+    assert (done.status, done.results, done.priority, done.notes, done.tags) == (
+        Job.DONE,
+        {"y": 1},
+        5,
+        "urgent",
+        ("a",),
+    )
+
+
+def test_changing_the_queueing_does_not_hide_what_others_wrote(exp: sweepstake.ManualSearch) -> None:
+    """The object keeps the etag it read, so that its next safe put still fails."""
+    job = exp.add_job({"x": 1})
+    other = exp.get_job(job.job_id)
+    other.results["y"] = 2
+    other.put()
+    job.set_queueing(priority=1)
+    assert (job.priority, job.results) == (1, {})
+    with pytest.raises(sweepstake.UnsafeUpdateError):
+        job.put()

@@ -1,0 +1,178 @@
+"""`sweepstake retry` and `sweepstake edit`: jobs are queued again, or otherwise."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from typing import Final
+
+import click
+from attrs import define, field
+
+from sweepstake.cli.output import as_json, format_option
+from sweepstake.cli.target import Target, pass_target
+from sweepstake.client import Experiment, Job
+from sweepstake.domain.queueing import UNCHANGED, Unchanged
+from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.errors import UnsafeUpdateError
+from sweepstake.view.text import printable
+
+__all__ = ["edit", "retry"]
+
+#: From so many jobs on, a progress bar is shown to whoever watches.
+_MANY: Final = 100
+
+
+@define
+class _Retried:
+    """What became of the jobs: the ids of those that are queued again, of those that were, and the refusals."""
+
+    retried: list[str] = field(factory=list)
+    unchanged: list[str] = field(factory=list)
+    refused: dict[str, str] = field(factory=dict)
+
+
+@click.command()
+@click.argument("experiment")
+@click.argument("jobs", nargs=-1, metavar="[JOB]...")
+@click.option("--crashed", is_flag=True, help="All jobs that are CRASHED.")
+@click.option("--lost", is_flag=True, help="All jobs that are CRASHED because their workers were lost.")
+@format_option
+@pass_target
+@click.pass_context
+def retry(
+    context: click.Context,
+    target: Target,
+    experiment: str,
+    jobs: Sequence[str],
+    crashed: bool,
+    lost: bool,
+    format_: str,
+) -> None:
+    """Queue jobs again that are CRASHED or PRUNED: the same jobs, with their attempts; their budgets begin anew.
+
+    A job that is RUNNING without heartbeats, because Schedy's client claimed it, is queued again as well. What is DONE
+    or held by a living worker is refused, and the exit code is 1 then.
+    """
+    if [bool(jobs), crashed, lost].count(True) != 1:
+        raise click.UsageError("Name the jobs, or say --crashed or --lost.")
+    found = target.database().get_experiment(experiment)
+    chosen = [found.get_job(job) for job in jobs] if jobs else _crashed(found, lost=lost)
+    report = _Retried()
+    with _progress(found, len(chosen)) as advance:
+        for job in chosen:
+            _retry(job, report)
+            advance(1)
+    if format_ == "json":
+        as_json({"retried": report.retried, "unchanged": report.unchanged, "refused": report.refused})
+    else:
+        _tell(experiment, report)
+    context.exit(1 if report.refused else 0)
+
+
+def _crashed(experiment: Experiment, *, lost: bool) -> list[Job]:
+    jobs = experiment.all_jobs(status=JobStatus.CRASHED)
+    return [job for job in jobs if not lost or _lost_its_lease(job)]
+
+
+def _lost_its_lease(job: Job) -> bool:
+    attempts = job.attempts()
+    return bool(attempts) and attempts[-1].outcome is Outcome.LEASE_LOST
+
+
+def _retry(job: Job, report: _Retried) -> None:
+    if job.status == JobStatus.QUEUED:
+        report.unchanged.append(job.job_id)
+        return
+    try:
+        job.retry()
+    except UnsafeUpdateError as error:
+        report.refused[job.job_id] = str(error)
+    else:
+        report.retried.append(job.job_id)
+
+
+def _tell(experiment: str, report: _Retried) -> None:
+    count = len(report.retried)
+    click.echo(printable(f"{count} {'job' if count == 1 else 'jobs'} of {experiment} queued again."))
+    for job in report.unchanged:
+        click.echo(printable(f"{job} is queued already."))
+    for message in report.refused.values():
+        click.echo(f"Refused: {printable(message)}", err=True)
+
+
+def _progress(experiment: Experiment, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    if total < _MANY or not sys.stderr.isatty():
+        return nullcontext(_ignore)
+    return experiment.session.display.progress("Retrying", total)
+
+
+def _ignore(_done: int) -> None:
+    """Show nothing."""
+
+
+@click.command()
+@click.argument("experiment")
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
+@click.option("--priority", type=int, help="Higher is claimed first.")
+@click.option(
+    "--not-before",
+    metavar="WHEN",
+    help="Do not claim it before: a date and time such as 2030-01-31T18:00 (local, unless it names a zone), a Unix "
+    "time, or `now`.",
+)
+@click.option("--tag", "tags", multiple=True, help="A label; those given here replace all that the job has.")
+@click.option("--no-tags", is_flag=True, help="Take all labels away.")
+@click.option("--notes", help="Free text.")
+@format_option
+@pass_target
+def edit(
+    target: Target,
+    experiment: str,
+    jobs: Sequence[str],
+    priority: int | None,
+    not_before: str | None,
+    tags: Sequence[str],
+    no_tags: bool,
+    notes: str | None,
+    format_: str,
+) -> None:
+    """Change the priority, delay, tags or notes of jobs, whatever their status.
+
+    A job that runs goes on: its worker's results are not in danger.
+    """
+    if tags and no_tags:
+        raise click.UsageError("--tag and --no-tags exclude each other.")
+    if priority is None and not_before is None and not tags and not no_tags and notes is None:
+        raise click.UsageError("Say what to change: --priority, --not-before, --tag, --no-tags or --notes.")
+    instant = UNCHANGED if not_before is None else _instant(not_before)
+    found = target.database().get_experiment(experiment)
+    chosen = [found.get_job(job) for job in jobs]
+    for job in chosen:
+        job.set_queueing(
+            priority=UNCHANGED if priority is None else priority,
+            not_before=instant,
+            tags=tags if tags or no_tags else UNCHANGED,
+            notes=UNCHANGED if notes is None else notes,
+        )
+    if format_ == "json":
+        as_json([job.record for job in chosen])
+    else:
+        click.echo(printable(f"{len(chosen)} {'job' if len(chosen) == 1 else 'jobs'} of {experiment} changed."))
+
+
+def _instant(text: str) -> float | Unchanged | None:
+    if text == "now":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise click.UsageError(
+            f"--not-before takes a date and time such as 2030-01-31T18:00, a Unix time, or now; not {printable(text)}."
+        ) from None

@@ -1,0 +1,114 @@
+"""The verbs by which people change where jobs stand: retry, edit, pause, resume."""
+
+import json
+
+import pytest
+
+import sweepstake
+from sweepstake import Database, Experiment, Job, ManualSearch
+from tests.integration.shell import Command, eventually
+
+
+def crash(exp: Experiment, job_id: str) -> None:
+    """Add a job and let it fail."""
+    exp.add_job({}, job_id=job_id)
+    with pytest.raises(ZeroDivisionError), exp.next_job():
+        raise ZeroDivisionError
+
+
+def test_jobs_are_retried_by_name(sw: Command, db: Database) -> None:
+    """What can be is queued again, what is queued stays, and what is refused is told with exit code 1."""
+    exp = db.add_experiment(ManualSearch("e"))
+    crash(exp, "failed")
+    exp.add_job({}, "PRUNED", job_id="pruned")
+    exp.add_job({}, "DONE", job_id="done")
+    ran = sw("retry", "e", "failed", "pruned", "done", code=1)
+    assert ran.out == "2 jobs of e queued again.\n"
+    assert ran.err.startswith("Refused: The job 'done' is DONE")
+    assert sw("retry", "e", "failed").out == "0 jobs of e queued again.\nfailed is queued already.\n"
+    assert [exp.get_job(job).status for job in ("failed", "pruned", "done")] == [Job.QUEUED, Job.QUEUED, Job.DONE]
+    told = json.loads(sw("retry", "e", "failed", "done", "--format", "json", code=1).out)
+    assert told["unchanged"] == ["failed"]
+    assert list(told["refused"]) == ["done"]
+
+
+def test_all_that_crashed_is_retried(sw: Command, db: Database) -> None:
+    """One word for all of them, and what was pruned on purpose stays so."""
+    exp = db.add_experiment(ManualSearch("e"))
+    for job_id in ("a", "b"):
+        crash(exp, job_id)
+    exp.add_job({}, "PRUNED", job_id="c")
+    assert json.loads(sw("retry", "e", "--crashed", "--format", "json").out)["retried"] == ["a", "b"]
+    assert [exp.get_job(job).status for job in "abc"] == [Job.QUEUED, Job.QUEUED, Job.PRUNED]
+
+
+def test_only_the_lost_are_retried(sw: Command, db: Database) -> None:
+    """Those whose workers died, and not those that failed by themselves."""
+    exp = db.add_experiment(ManualSearch("e", lease=0.1, max_lost=0))
+    crash(exp, "failed")
+    exp.add_job({}, job_id="lost")
+    exp.session.queue.claim("e", "somebody who dies")
+
+    def is_settled() -> bool:
+        exp.session.queue.claim("e", "looks")
+        return exp.get_job("lost").status == Job.CRASHED
+
+    eventually(is_settled)
+    assert json.loads(sw("retry", "e", "--lost", "--format", "json").out)["retried"] == ["lost"]
+    assert exp.get_job("failed").status == Job.CRASHED
+
+
+@pytest.mark.parametrize("options", [(), ("job", "--crashed"), ("--crashed", "--lost")])
+def test_a_retry_says_of_what(sw: Command, options: tuple[str, ...]) -> None:
+    """Either jobs by name, or one of the two words."""
+    assert "Name the jobs" in sw("retry", "e", *options, code=2).err
+
+
+def test_jobs_are_edited(sw: Command, db: Database) -> None:
+    """Several at once, each option by itself; the etag stays."""
+    exp = db.add_experiment(ManualSearch("e"))
+    etags = [exp.add_job({}, job_id=job_id, tags=["old"]).etag for job_id in "ab"]
+    assert sw("edit", "e", "a", "b", "--priority", "-3", "--not-before", "2100-01-31T18:00+01:00").out == (
+        "2 jobs of e changed.\n"
+    )
+    jobs = list(exp.all_jobs())
+    assert [job.etag for job in jobs] == etags
+    assert {(job.priority, job.tags, job.record.not_before) for job in jobs} == {(-3, ("old",), 4105098000.0)}
+    [shown] = json.loads(
+        sw("edit", "e", "a", "--tag", "x", "--tag", "y", "--notes", "n", "--not-before", "now", "--format", "json").out
+    )
+    assert (shown["tags"], shown["notes"], shown["not_before"], shown["priority"]) == (["x", "y"], "n", None, -3)
+    sw("edit", "e", "a", "--no-tags", "--not-before", "4000000000")
+    assert (exp.get_job("a").tags, exp.get_job("a").record.not_before) == ((), 4_000_000_000.0)
+
+
+@pytest.mark.parametrize(
+    "options, problem",
+    [
+        ((), "Say what to change"),
+        (("--tag", "x", "--no-tags"), "exclude each other"),
+        (("--not-before", "tomorrow"), "a date and time such as"),
+    ],
+)
+def test_an_edit_that_makes_no_sense_is_refused(
+    sw: Command, db: Database, options: tuple[str, ...], problem: str
+) -> None:
+    """By a word on how it is meant."""
+    db.add_experiment(ManualSearch("e")).add_job({}, job_id="a")
+    assert problem in sw("edit", "e", "a", *options, code=2).err
+
+
+def test_an_experiment_is_paused_and_goes_on(sw: Command, db: Database) -> None:
+    """Nothing is claimed meanwhile; a job that runs reports all the same."""
+    exp = db.add_experiment(ManualSearch("e"))
+    exp.add_jobs([{"x": 1}, {"x": 2}])
+    with exp.next_job() as job:
+        assert sw("pause", "e").out == "e is paused; 1 job runs on.\n"
+        job.results["y"] = 1
+    assert exp.get_job(job.job_id).status == Job.DONE
+    with pytest.raises(sweepstake.NoJobError, match=r"paused or its search is complete; resume\(\)"):
+        exp.next_job()
+    assert sw("resume", "e").out == "e goes on; 1 job is ready.\n"
+    assert exp.next_job().hyperparameters == {"x": 2}
+    assert json.loads(sw("pause", "e", "--format", "json").out)["status"] == "DONE"
+    assert json.loads(sw("resume", "e", "--format", "json").out)["status"] == "RUNNING"
