@@ -95,6 +95,7 @@ def _make_converter(*, forbid_extra_keys: bool) -> cattrs.Converter:
     converter.register_structure_hook_factory(_is_tuple, lambda kind: _list(converter, kind))
     for kind, hook in (*_EXACT.items(), *((kind, _enum) for kind in _ENUMS)):
         converter.register_structure_hook(kind, hook)
+    converter.register_structure_hook(str | int, _text_or_whole)
     converter.register_structure_hook(JsonObject, lambda value, _: JsonObject.from_wire(value))
     converter.register_unstructure_hook(JsonObject, JsonObject.wire)
     converter.register_unstructure_hook(JsonItem, lambda item: json.loads(item.text))
@@ -161,6 +162,10 @@ def _whole(value: Any, _: Any) -> int:
     if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, float) and value.is_integer())):
         raise _wrong("a whole number", value)
     return int(value)
+
+
+def _text_or_whole(value: Any, _: Any) -> str | int:
+    return value if isinstance(value, str) else _whole(value, int)
 
 
 def _number(value: Any, _: Any) -> float:

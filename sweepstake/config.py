@@ -23,7 +23,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "SWEEPSTAKE_URL": "the store: sqlite:///path, postgresql://..., or http(s)://... of a server",
     "SWEEPSTAKE_TOKEN": "the API token for a server",
     "SWEEPSTAKE_CONFIG": "the configuration file, instead of config.toml in the user's configuration folder",
-    "SWEEPSTAKE_STATE": "the state folder: captured output, and checkpoints unless said otherwise",
+    "SWEEPSTAKE_STATE": "the state folder: captured output, the spool, and checkpoints unless said otherwise",
     "SWEEPSTAKE_CHECKPOINTS": "the folder of all checkpoint folders; put it on a shared disk for several machines",
 }
 _KEYS: Final = {"url", "token", "checkpoints"}
@@ -36,7 +36,7 @@ class Config:
     Attributes:
         url: the store.
         token: API token, for `http(s)` URLs.
-        state: folder for captured output.
+        state: folder for captured output and the spool.
         checkpoints: folder below which each job has its own for checkpoints.
     """
 
@@ -44,6 +44,11 @@ class Config:
     token: str | None
     state: Path
     checkpoints: Path
+
+    @property
+    def spool(self) -> Path:
+        """The folder of what could not be delivered yet, for all stores."""
+        return self.state / "spool"
 
     def environment(self) -> dict[str, str]:
         """Return the variables by which a process that is started here finds the same store."""

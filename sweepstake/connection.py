@@ -14,11 +14,12 @@ from sweepstake.clock import SystemClock
 from sweepstake.config import Config, read_config
 from sweepstake.domain.records import JobRecord
 from sweepstake.errors import ConfigurationError, MissingExtraError, shown
-from sweepstake.ports import Queue
+from sweepstake.ports import Clock, Queue
 from sweepstake.retrying import RetryingQueue
+from sweepstake.spool import Courier, Spool, address_of
 from sweepstake.view.display import RichDisplay
 
-__all__ = ["connect", "open_queue", "worker_name"]
+__all__ = ["connect", "connect_with", "open_queue", "worker_name"]
 
 
 def connect(
@@ -37,17 +38,30 @@ def connect(
         StoreRefusedError: the store must not be used as it is.
         MissingExtraError: the store needs an optional package; the message says how to install it.
     """
-    settings = read_config(url, token, config)
-    clock = SystemClock()
-    queue = RetryingQueue(open_queue(settings), clock, os.urandom, time.sleep)
+    return connect_with(read_config(url, token, config), SystemClock(), time.sleep)
+
+
+def connect_with(config: Config, clock: Clock, sleep: Callable[[float], None]) -> Database:
+    """Connect to the store that settings name, with a clock of one's own.
+
+    Args:
+        config: the settings.
+        clock: for everything on this side of the connection; a store has its own.
+        sleep: waits that many seconds of the clock.
+    """
+    straight = open_queue(config)
+    spool = Spool.of(config.spool, address_of(config.url))
+    queue = RetryingQueue(straight, clock, os.urandom, sleep, Courier(spool, straight, clock).call)
     session = Session(
         queue=queue,
         heart=Heart(queue, clock),
         worker=worker_name(),
-        checkpoints=settings.checkpoints,
+        checkpoints=config.checkpoints,
+        spool=spool,
+        clock=clock,
         display=RichDisplay(_jobs_frame),
     )
-    return Database(session, _without_password(settings.url))
+    return Database(session, _without_password(config.url))
 
 
 def open_queue(config: Config) -> Queue:

@@ -19,6 +19,7 @@
     │   └── StoreUnavailableError     (also ConnectionError) away for now: worth trying again
     ├── UnhandledResponseError        an answer that this version does not understand
     ├── StoreRefusedError             the store must not be used as it is (schema, file system)
+    ├── SpoolError                    the spool on this machine's disk cannot be read or written
     ├── ConfigurationError            (also ValueError) a setting, URL or file is wrong
     ├── MissingExtraError             (also ImportError) an optional package is not installed
     └── PruneJob                      raised by *user* code in a block: stop, mark PRUNED
@@ -46,6 +47,7 @@ __all__ = [
     "ReauthenticateError",
     "ResourceExistsError",
     "ServerError",
+    "SpoolError",
     "StoreRefusedError",
     "StoreUnavailableError",
     "SweepstakeError",
@@ -197,6 +199,10 @@ class UnhandledResponseError(SweepstakeError):
 
 class StoreRefusedError(SweepstakeError):
     """The store must not be used as it is: a newer schema, or a file on a network file system."""
+
+
+class SpoolError(SweepstakeError):
+    """What could not be delivered cannot be kept on this machine's disk, or not be read from there."""
 
 
 class ConfigurationError(SweepstakeError, ValueError):

@@ -57,15 +57,23 @@ class RetryingQueue:
         clock: for the time in op keys and the length of a wait.
         entropy: returns that many random bytes.
         sleep: waits that many seconds.
+        beside: called after each call that reached the store, and before each that claims, since whoever has claimed
+            a job should begin with it.
     """
 
     def __init__(
-        self, queue: Queue, clock: Clock, entropy: Callable[[int], bytes], sleep: Callable[[float], None]
+        self,
+        queue: Queue,
+        clock: Clock,
+        entropy: Callable[[int], bytes],
+        sleep: Callable[[float], None],
+        beside: Callable[[], None] = lambda: None,
     ) -> None:
         self._queue = queue
         self._clock = clock
         self._entropy = entropy
         self._sleep = sleep
+        self._beside = beside
         self._closed = False
 
     def new_id(self) -> str:
@@ -127,24 +135,51 @@ class RetryingQueue:
     def claim(self, name: str, worker: str) -> Claim | NoJob:
         """See `Queue.claim`; when the claimed job was lost together with the answer, another is claimed."""
         while True:
-            key = self.new_id()
             try:
-                return self._call(lambda repeat: self._queue.claim(name, worker=worker, key=key, repeat=repeat))  # noqa: B023 -- called at once
+                return self._claim(name, worker, self.new_id())
             except LeaseLostError:
                 _logger.warning("A job of %r was claimed, but the answer came after its lease; claiming another.", name)
 
-    def finish(
-        self, name: str, job_id: str, finish: Finish, *, claim: bool = False, worker: str = "", patience: Patience
-    ) -> Finished:
-        """See `Queue.finish`; `claim` asks for the next job in the same call."""
-        key = self.new_id()
-        next_key = self.new_id() if claim else None
+    def _claim(self, name: str, worker: str, key: str) -> Claim | NoJob:
         return self._call(
-            lambda repeat: self._queue.finish(
-                name, job_id, finish, key=key, claim=next_key, worker=worker, repeat=repeat
-            ),
-            patience,
+            lambda repeat: self._queue.claim(name, worker=worker, key=key, repeat=repeat),
+            claiming=True,
         )
+
+    def finish(
+        self,
+        name: str,
+        job_id: str,
+        finish: Finish,
+        *,
+        key: str,
+        claim: bool = False,
+        worker: str = "",
+        patience: Patience,
+        away: Callable[[StoreUnavailableError], None],
+    ) -> Finished:
+        """See `Queue.finish`; `claim` asks for the next job in the same call.
+
+        Args:
+            name: the experiment's.
+            job_id: the job's.
+            finish: the report.
+            key: op key of the report, so that the caller can keep it and have it repeated later.
+            claim: claim the next job in the same call.
+            worker: who claims.
+            patience: how long to try.
+            away: called after each try that found the store away.
+        """
+        next_key = self.new_id() if claim else None
+
+        def report(repeat: bool) -> Finished:
+            try:
+                return self._queue.finish(name, job_id, finish, key=key, claim=next_key, worker=worker, repeat=repeat)
+            except StoreUnavailableError as error:
+                away(error)
+                raise
+
+        return self._call(report, patience, claiming=claim)
 
     def heartbeat(self, attempts: Sequence[str]) -> tuple[Beat, ...]:
         """See `Queue.heartbeat`; tried once, because the next beat is the repeat."""
@@ -174,14 +209,19 @@ class RetryingQueue:
         self._closed = True
         self._queue.close()
 
-    def _call(self, call: Callable[[bool], T], patience: Patience = lambda: PATIENCE) -> T:
+    def _call(self, call: Callable[[bool], T], patience: Patience = lambda: PATIENCE, *, claiming: bool = False) -> T:
         """Call, and on StoreUnavailableError again until `patience` has run out; repeats are told that they are."""
         if self._closed:
             raise ConfigurationError("this connection to the store was closed; call sweepstake.connect() again")
+        if claiming:
+            self._beside()
         try:
-            return call(False)
+            answer = call(False)
         except StoreUnavailableError as error:
-            return self._repeat(call, error, patience)
+            answer = self._repeat(call, error, patience)
+        if not claiming:
+            self._beside()
+        return answer
 
     def _repeat(self, call: Callable[[bool], T], first: StoreUnavailableError, patience: Patience) -> T:
         failed = [first]

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from sweepstake.client.edits import Edits
 from sweepstake.client.leaving import Leaving, Terminated, TermWatch, leaving
+from sweepstake.client.reporting import report_end
 from sweepstake.client.session import Session
 from sweepstake.domain.causes import causes_of
 from sweepstake.domain.records import Claim, Document, Finish, Finished, Guard, JobRecord, NoJob
@@ -93,12 +94,13 @@ class Block:
         record, attempt = ties.record(), ties.held()
         if attempt is None:
             raise LeaseLostError(f"job {record.id} is not held by this process, so it cannot give it back")
-        finished = self._session.queue.finish(
-            record.experiment, record.id, Finish(attempt=attempt, outcome=outcome), patience=self._patience
-        )
+        finish = Finish(attempt=attempt, outcome=outcome)
+        patience = self._short_patience if outcome is Outcome.PREEMPTED else self._patience
+        finished = report_end(self._session, record, finish, patience=patience)
         self._given_back = True
         ties.let_go()
-        ties.take(finished.job)
+        if finished is not None:
+            ties.take(finished.job)
 
     def _record_end(self, ties: Ties, left: Leaving, status: JobStatus | str) -> None:
         if self._given_back:
@@ -127,15 +129,16 @@ class Block:
             reason=left.reason,
             causes=left.causes,
         )
-        finished = self._session.queue.finish(
-            record.experiment,
-            record.id,
+        finished = report_end(
+            self._session,
+            record,
             report,
+            patience=self._short_patience if left.outcome is Outcome.PREEMPTED else self._patience,
             claim=claim_next is not None,
-            worker=self._session.worker() if claim_next else "",
-            patience=self._patience,
         )
         ties.let_go()
+        if finished is None:
+            return
         ties.take(finished.job)
         if claim_next is not None:
             claim_next(finished.next)
@@ -163,6 +166,11 @@ class Block:
             _logger.warning("%s; going on.", message)
             return
         raise LeaseLostError(message)
+
+    @staticmethod
+    def _short_patience() -> float:
+        """Whoever preempts a job, by Ctrl-C or a cancelled task, waits for the process to go on."""
+        return TERM_PATIENCE
 
     def _patience(self) -> float:
         return TERM_PATIENCE if self._watch is not None and self._watch.asked else FINAL_PATIENCE

@@ -11,7 +11,9 @@ from attrs import frozen
 
 from sweepstake.client.heart import Heart
 from sweepstake.domain.records import ExperimentRecord, JobRecord
+from sweepstake.ports import Clock
 from sweepstake.retrying import RetryingQueue
+from sweepstake.spool import Spool
 
 __all__ = ["Display", "Session"]
 
@@ -41,6 +43,8 @@ class Session:
         heart: renews the leases of this process.
         worker: says who this process is: host and process id.
         checkpoints: the folder of all checkpoint folders.
+        spool: keeps reports that cannot be delivered yet.
+        clock: tells when they were written.
         display: shows records to people.
     """
 
@@ -48,4 +52,6 @@ class Session:
     heart: Heart
     worker: Callable[[], str]
     checkpoints: Path
+    spool: Spool
+    clock: Clock
     display: Display

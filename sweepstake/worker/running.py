@@ -16,6 +16,7 @@ from typing import Final
 from attrs import field, frozen
 
 from sweepstake.client import Experiment, Job
+from sweepstake.client.reporting import report_end
 from sweepstake.domain.records import Claim, Finish, Finished
 from sweepstake.domain.status import NoJobReason, Outcome
 from sweepstake.errors import NotFoundError, SweepstakeError
@@ -197,15 +198,16 @@ class Worker:
 
     def _finish(self, claim: Claim, report: Finish) -> Finished | None:
         try:
-            return self._session.queue.finish(
-                claim.job.experiment, claim.job.id, report, worker=self._session.worker(), patience=self._patience
-            )
+            finished = report_end(self._session, claim.job, report, patience=self._patience)
         except NotFoundError:
             self._tell(f"job {claim.job.id}: it was deleted while it ran")
             return None
         except SweepstakeError as error:
             self._tell(f"job {claim.job.id}: its end could not be recorded: {error}")
             raise
+        if finished is None:
+            self._tell(f"job {claim.job.id}: {report.outcome.value}; it waits in the spool until the store answers")
+        return finished
 
     def _count(self, claim: Claim, report: Finish, finished: Finished, seconds: float) -> None:
         with self._lock:

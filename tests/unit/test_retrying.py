@@ -18,7 +18,7 @@ from sweepstake.retrying import PATIENCE, RetryingQueue
 from sweepstake.service import QueueService
 from sweepstake.stores import open_store
 from sweepstake.values import JsonObject
-from tests.lab import draft
+from tests.lab import draft, new_key
 
 
 @attrs.define
@@ -96,6 +96,10 @@ def _report(claim: Claim) -> Finish:
     return Finish(attempt=claim.key, outcome=Outcome.DONE, results=JsonObject.of({"x": 1}))
 
 
+def _unheard(error: StoreUnavailableError) -> None:
+    """Take no notice of the store being away."""
+
+
 def test_a_lost_answer_of_every_verb_is_asked_for_again(queue: RetryingQueue, line: LossyQueue) -> None:
     """Each write whose answer was lost is made once, and reports what the first try did."""
     line.lost_answers = 1
@@ -109,7 +113,9 @@ def test_a_lost_answer_of_every_verb_is_asked_for_again(queue: RetryingQueue, li
     put = queue.put_job("exp", "a", document, Guard.match(claim.job.etag), claim.key)
     assert not put.superseded
     line.lost_answers = 1
-    finished = queue.finish("exp", "a", _report(claim), claim=True, worker="me", patience=lambda: 60.0)
+    finished = queue.finish(
+        "exp", "a", _report(claim), claim=True, worker="me", key=new_key(), patience=lambda: 60.0, away=_unheard
+    )
     assert finished.recorded
     assert isinstance(finished.next, Claim)
     assert finished.next.job.id == "b"
@@ -157,7 +163,14 @@ def test_the_final_report_is_as_patient_as_its_caller(
     assert isinstance(claim, Claim)
     line.lost_calls = 10**6
     with pytest.raises(StoreUnavailableError):
-        queue.finish("exp", "a", _report(claim), patience=lambda: 3600.0 if clock.now < 600 else 10.0)
+        queue.finish(
+            "exp",
+            "a",
+            _report(claim),
+            key=new_key(),
+            patience=lambda: 3600.0 if clock.now < 600 else 10.0,
+            away=_unheard,
+        )
     assert 600 <= clock.now < 620
 
 
@@ -190,5 +203,5 @@ def test_a_finish_of_a_lost_attempt_says_so_however_often_it_is_asked(queue: Ret
     assert isinstance(claim, Claim)
     queue.prune("exp", "a")
     line.lost_answers = 1
-    finished: Finished = queue.finish("exp", "a", _report(claim), patience=lambda: 60.0)
+    finished: Finished = queue.finish("exp", "a", _report(claim), key=new_key(), patience=lambda: 60.0, away=_unheard)
     assert (finished.recorded, finished.ended) == (False, Outcome.PRUNED)

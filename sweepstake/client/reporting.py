@@ -1,0 +1,130 @@
+"""Reporting the end of an attempt: to the store, or to the spool on this machine's disk."""
+
+from __future__ import annotations
+
+import logging
+
+from attrs import evolve
+
+from sweepstake.client.session import Session
+from sweepstake.domain.records import Finish, Finished, JobRecord
+from sweepstake.errors import KeyReusedError, NotFoundError, SpoolError, StoreUnavailableError, SweepstakeError
+from sweepstake.retrying import Patience
+from sweepstake.spool import Entry, is_hopeless
+
+__all__ = ["report_end"]
+
+_logger = logging.getLogger(__name__)
+
+
+def report_end(
+    session: Session, job: JobRecord, finish: Finish, *, patience: Patience, claim: bool = False
+) -> Finished | None:
+    """Report the end of an attempt, for as long as `patience` says; None when it waits in the spool instead.
+
+    While the store is away the report is in the spool, where it is safe should this process die meanwhile. What the
+    store refuses for other reasons than its state, such as an expired token, stays there as well.
+
+    Args:
+        session: the connection.
+        job: as it was when last read.
+        finish: the report.
+        patience: how long to try.
+        claim: claim the next job in the same call.
+
+    Raises:
+        SpoolError: it could be neither reported nor kept.
+        NotFoundError: the job was deleted.
+        SweepstakeError: the store refused the report.
+    """
+    worker = session.worker() if claim else ""
+    keeper = _Keeper(session, job, finish)
+    try:
+        finished = session.queue.finish(
+            job.experiment,
+            job.id,
+            finish,
+            key=keeper.key,
+            claim=claim,
+            worker=worker,
+            patience=patience,
+            away=keeper.keep,
+        )
+    except StoreUnavailableError as error:
+        keeper.give_up(error)
+        return None
+    except SweepstakeError as error:
+        keeper.refused(error)
+        raise
+    keeper.forget()
+    return finished
+
+
+class _Keeper:
+    """Keeps a report in the spool while it cannot be delivered."""
+
+    def __init__(self, session: Session, job: JobRecord, finish: Finish) -> None:
+        self.key = session.queue.new_id()
+        self._session = session
+        self._job = job
+        self._finish = finish
+        self._entry: Entry | None = None
+        self._problem: SpoolError | None = None
+
+    def keep(self, error: SweepstakeError) -> None:
+        """Put the report into the spool, unless it is there; when that fails, it is tried again with the next call."""
+        if self._entry is not None:
+            return
+        entry = Entry(
+            key=self.key,
+            store=self._session.spool.store,
+            experiment=self._job.experiment,
+            job=self._job.id,
+            hyperparameters=self._job.hyperparameters,
+            written_at=self._session.clock.wall(),
+            report=self._finish,
+            last_error=str(error),
+            undeliverable=str(error) if is_hopeless(error) else None,
+        )
+        try:
+            path = self._session.spool.keep(entry)
+        except SpoolError as problem:
+            self._tell(problem)
+            return
+        self._entry = entry
+        _logger.warning("The end of job %s is kept in %s until it is delivered.", self._job.id, path)
+
+    def forget(self) -> None:
+        """Remove the report from the spool: it was delivered."""
+        if self._entry is not None:
+            self._session.spool.drop(self.key)
+
+    def give_up(self, error: StoreUnavailableError) -> None:
+        """Leave the report in the spool, or say that it is nowhere."""
+        if self._entry is None:
+            raise SpoolError(
+                f"the end of job {self._job.id} could be neither reported ({error}) nor kept ({self._problem}); "
+                "its results are in the memory of this process only: save job.results elsewhere"
+            ) from error
+        _logger.warning(
+            "The end of job %s could not be reported (%s). It stays in the spool and is delivered by the next call "
+            "that reaches the store, or by `sweepstake spool push`.",
+            self._job.id,
+            error,
+        )
+
+    def refused(self, error: SweepstakeError) -> None:
+        """Keep what the store does not take, unless it knows of nothing that this could be the end of."""
+        gone = isinstance(error, (NotFoundError, KeyReusedError))
+        if self._entry is not None:
+            undeliverable = str(error) if is_hopeless(error) else None
+            self._session.spool.update(evolve(self._entry, last_error=str(error), undeliverable=undeliverable))
+        elif not gone:
+            self.keep(error)
+        if self._entry is not None:
+            error.add_note(f"The results are kept in the spool; see `sweepstake spool show {self.key}`.")
+
+    def _tell(self, problem: SpoolError) -> None:
+        if self._problem is None:
+            _logger.warning("The end of job %s cannot be kept in the spool: %s.", self._job.id, problem)
+        self._problem = problem

@@ -1,0 +1,103 @@
+"""Delivering what the spool holds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+
+from attrs import evolve, frozen
+
+from sweepstake.domain.status import Outcome
+from sweepstake.errors import (
+    AuthenticationError,
+    ClientRequestError,
+    NotFoundError,
+    ReauthenticateError,
+    SpoolError,
+    StoreUnavailableError,
+    SweepstakeError,
+)
+from sweepstake.ports import Queue
+from sweepstake.spool.entry import Entry
+from sweepstake.spool.folder import Spool
+
+__all__ = ["Delivery", "Fate", "deliver", "is_hopeless"]
+
+_logger = logging.getLogger(__name__)
+
+
+class Fate(StrEnum):
+    """What became of an entry."""
+
+    RECORDED = "recorded"
+    #: The attempt was over; the results are kept as its late results.
+    LATE = "late"
+    #: It stays, and is tried again.
+    WAITING = "waiting"
+    #: It stays, and only `sweepstake spool push` tries it again.
+    UNDELIVERABLE = "undeliverable"
+
+
+@frozen(kw_only=True)
+class Delivery:
+    """One try to deliver an entry.
+
+    Attributes:
+        ended: how the attempt ended in the end; None when the store did not take the report.
+        away: the store did not answer, so that it is of no use to go on.
+    """
+
+    entry: Entry
+    fate: Fate
+    ended: Outcome | None = None
+    away: bool = False
+
+
+def deliver(spool: Spool, queue: Queue, keys: Iterable[str], *, hopeless: bool = False) -> Iterator[Delivery]:
+    """Report what these entries hold, each once, and yield what became of it; entries that are gone are passed over.
+
+    It stops when the store is away. A report that was delivered before, by whomever, is recorded once all the same.
+
+    Args:
+        spool: where the entries are.
+        queue: the store that they are meant for.
+        keys: which entries.
+        hopeless: also those that are marked undeliverable.
+
+    Raises:
+        SpoolError: what is known of an entry cannot be written.
+    """
+    for key in keys:
+        try:
+            entry = spool.read(key)
+        except NotFoundError:
+            continue
+        except SpoolError as error:  # the others must not wait for somebody to mend this one
+            _logger.warning("An entry of the spool is passed over: %s", error)
+            continue
+        if entry.undeliverable is not None and not hopeless:
+            continue
+        delivery = _deliver(spool, queue, entry)
+        yield delivery
+        if delivery.away:
+            return
+
+
+def is_hopeless(error: SweepstakeError) -> bool:
+    """Tell whether the report that was answered so will never be taken; other credentials, or a mended store, might."""
+    return isinstance(error, ClientRequestError) and not isinstance(error, (AuthenticationError, ReauthenticateError))
+
+
+def _deliver(spool: Spool, queue: Queue, entry: Entry) -> Delivery:
+    try:
+        finished = queue.finish(entry.experiment, entry.job, entry.report, key=entry.key, repeat=True)
+    except SweepstakeError as error:
+        undeliverable = str(error) if is_hopeless(error) else None
+        left = evolve(entry, last_error=str(error), undeliverable=undeliverable)
+        spool.update(left)
+        fate = Fate.WAITING if undeliverable is None else Fate.UNDELIVERABLE
+        return Delivery(entry=left, fate=fate, away=isinstance(error, StoreUnavailableError))
+    spool.drop(entry.key)
+    fate = Fate.RECORDED if finished.recorded else Fate.LATE
+    return Delivery(entry=entry, fate=fate, ended=finished.ended)

@@ -1,0 +1,61 @@
+"""One report in the spool, as a record and as the text of its file."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from attrs import frozen
+
+from sweepstake.codec import from_answer, to_tree
+from sweepstake.domain.records import Finish
+from sweepstake.errors import InvalidInputError
+from sweepstake.values import EMPTY, JsonObject, parse_json
+
+__all__ = ["Entry"]
+
+#: The form of the files; a newer one is not guessed at.
+_VERSION: Final = 1
+
+
+@frozen(kw_only=True)
+class Entry:
+    """The report at the end of an attempt, which its store has not acknowledged yet.
+
+    Attributes:
+        key: op key of the report: delivered once or many times, it is recorded once. It names the entry.
+        store: address of the store, without secrets.
+        job: id of the job.
+        hyperparameters: the job's, for people who want to know what the results belong to.
+        report: attempt, outcome, results, reason and so on, as the worker would have sent them.
+        written_at: Unix time in seconds at which the report first failed.
+        last_error: why it was not delivered the last time.
+        undeliverable: why no further try can help, such as a deleted job; None while there is hope.
+    """
+
+    version: int = _VERSION
+    key: str
+    store: str
+    experiment: str
+    job: str
+    hyperparameters: JsonObject = EMPTY
+    written_at: float
+    report: Finish
+    last_error: str = ""
+    undeliverable: str | None = None
+
+    def text(self) -> str:
+        """Return the entry as JSON for its file."""
+        return json.dumps(to_tree(self), indent=2) + "\n"
+
+    @classmethod
+    def of_text(cls, text: str | bytes) -> Entry:
+        """Read what `text` wrote.
+
+        Raises:
+            InvalidInputError: it is no entry, or one of a newer version.
+        """
+        entry = from_answer(parse_json(text, "entry"), Entry)
+        if entry.version > _VERSION:
+            raise InvalidInputError.at("version", f"is {entry.version}; update sweepstake to read it")
+        return entry

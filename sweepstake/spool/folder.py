@@ -1,0 +1,180 @@
+"""`Spool`: the folder of the reports that wait for one store."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+from sweepstake.domain.names import file_name
+from sweepstake.errors import InvalidInputError, NotFoundError, SpoolError
+from sweepstake.spool.entry import Entry
+
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["Spool", "every_spool"]
+
+_ENDING: Final = ".json"
+_LOCK: Final = "lock"
+
+
+class Spool:
+    """Reports that wait for one store, a JSON file each, which only their owner can read.
+
+    Args:
+        folder: where the files are; it is made with the first of them.
+        store: the store's address; see `address_of`.
+
+    Attributes:
+        news: an entry was put here through this object, and nobody has looked since.
+    """
+
+    def __init__(self, folder: Path, store: str) -> None:
+        self.folder: Final = folder
+        self.store: Final = store
+        self.news = False
+
+    @classmethod
+    def of(cls, root: Path, store: str) -> Spool:
+        """Return the spool of a store, among those of all stores in `root`."""
+        return cls(root / file_name(store), store)
+
+    def path(self, key: str) -> Path:
+        """Return the file of an entry."""
+        return self.folder / f"{key}{_ENDING}"
+
+    def waiting(self) -> list[str]:
+        """Return the keys of all entries, oldest first."""
+        try:
+            files = list(self.folder.iterdir())
+        except FileNotFoundError:
+            return []
+        return sorted(file.stem for file in files if file.suffix == _ENDING and file.name[0] != ".")
+
+    def keep(self, entry: Entry) -> Path:
+        """Write an entry, whole or not at all; when this returns, it survives a power cut.
+
+        Raises:
+            SpoolError: the disk is full, or the folder cannot be written.
+        """
+        self._write(entry)
+        self.news = True
+        return self.path(entry.key)
+
+    def update(self, entry: Entry) -> None:
+        """Write an entry again, unless it is gone meanwhile.
+
+        Raises:
+            SpoolError: as for `keep`.
+        """
+        if self.path(entry.key).exists():
+            self._write(entry)
+
+    def read(self, key: str) -> Entry:
+        """Return an entry.
+
+        Raises:
+            NotFoundError: it is gone: delivered, or dropped.
+            SpoolError: its file cannot be read.
+        """
+        path = self.path(key)
+        try:
+            return Entry.of_text(path.read_bytes())
+        except FileNotFoundError:
+            raise NotFoundError(f"there is no entry {key!r} in the spool; see `sweepstake spool list`") from None
+        except (OSError, InvalidInputError) as error:
+            raise SpoolError(f"{path} cannot be read ({error}); mend it, or remove it") from None
+
+    def drop(self, key: str) -> bool:
+        """Remove an entry; False when it was gone already."""
+        try:
+            self.path(key).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Tell whether no other process delivers from this spool; until the block ends, none will.
+
+        It only spares others the work: what is delivered twice is still recorded once.
+        """
+        if sys.platform == "win32":
+            yield True
+            return
+        descriptor = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                # Not flock, which a child forked meanwhile would hold on to.
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(descriptor)
+
+    def _write(self, entry: Entry) -> None:
+        path = self.path(entry.key)
+        try:
+            self._make_folder()
+            _write_whole(path, entry.text().encode())
+        except OSError as error:
+            raise SpoolError(f"{path} cannot be written: {error.strerror or error}") from error
+
+    def _make_folder(self) -> None:
+        if self.folder.is_dir():
+            return
+        self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        for parent in (self.folder.parent, self.folder.parent.parent):
+            _sync(parent)
+
+
+def every_spool(root: Path) -> list[Spool]:
+    """Return the spools of all stores, also of those that are empty by now."""
+    try:
+        folders = sorted(folder for folder in root.iterdir() if folder.is_dir())
+    except FileNotFoundError:
+        return []
+    return [Spool(folder, _store_of(folder)) for folder in folders]
+
+
+def _store_of(folder: Path) -> str:
+    """Return the address for which a folder was made; a long one is cut in the folder's name, but not in the files."""
+    spool = Spool(folder, unquote(folder.name))
+    for key in spool.waiting():
+        with suppress(SpoolError, NotFoundError):
+            return spool.read(key).store
+    return spool.store
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place, and move it there once it is on the disk."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Put a folder's names on the disk; Windows has no such call, and its file systems keep names in order."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,33 @@
+"""A store in a file, a job claimed from it, and the spool of the store."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sweepstake.clock import SystemClock
+from sweepstake.ports import Queue
+from sweepstake.service import QueueService
+from sweepstake.spool import Spool
+from sweepstake.stores import open_store
+from tests.lab import Lab
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[Queue]:
+    """The queue over an empty store."""
+    service = QueueService(open_store(f"sqlite:///{tmp_path}/store.db"), SystemClock())
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def lab(queue: Queue) -> Lab:
+    """An experiment in the store."""
+    return Lab.new(queue)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    """The spool of the store, which has no folder yet."""
+    return Spool.of(tmp_path / "spool", "sqlite:////store.db")
