@@ -132,17 +132,18 @@ class RetryingQueue:
         key = self.new_id()
         self._call(lambda _: self._queue.delete_job(name, job_id, guard=guard, key=key))
 
-    def claim(self, name: str, worker: str) -> Claim | NoJob:
+    def claim(self, name: str, worker: str, patience: Patience = lambda: PATIENCE) -> Claim | NoJob:
         """See `Queue.claim`; when the claimed job was lost together with the answer, another is claimed."""
         while True:
             try:
-                return self._claim(name, worker, self.new_id())
+                return self._claim(name, worker, self.new_id(), patience)
             except LeaseLostError:
                 _logger.warning("A job of %r was claimed, but the answer came after its lease; claiming another.", name)
 
-    def _claim(self, name: str, worker: str, key: str) -> Claim | NoJob:
+    def _claim(self, name: str, worker: str, key: str, patience: Patience) -> Claim | NoJob:
         return self._call(
             lambda repeat: self._queue.claim(name, worker=worker, key=key, repeat=repeat),
+            patience,
             claiming=True,
         )
 

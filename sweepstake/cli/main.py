@@ -18,7 +18,7 @@ from sweepstake.cli.demo import demo
 from sweepstake.cli.listing import list_, workers
 from sweepstake.cli.pausing import pause, resume
 from sweepstake.cli.requeueing import edit, retry
-from sweepstake.cli.running import run
+from sweepstake.cli.running import run, worker
 from sweepstake.cli.serving import serve
 from sweepstake.cli.showing import show
 from sweepstake.cli.target import Target
@@ -75,6 +75,7 @@ _VERBS: Final = (
     edit,
     rm,
     run,
+    worker,
     retry,
     pause,
     resume,

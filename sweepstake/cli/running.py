@@ -1,9 +1,11 @@
-"""`sweepstake run`: a command for each job."""
+"""`sweepstake run` and `sweepstake worker`: a command for each job."""
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -15,41 +17,60 @@ from sweepstake.worker.attempt import Plan
 from sweepstake.worker.expansion import check_command
 from sweepstake.worker.pulse import Pulse
 from sweepstake.worker.running import Options, Summary, Worker
+from sweepstake.worker.stopping import Stop
 from sweepstake.worker.terminal import Terminal
 
-__all__ = ["run"]
+__all__ = ["run", "worker"]
+
+#: Exit code of a worker whose machine crashes job after job (EX_UNAVAILABLE of sysexits.h).
+_UNFIT: Final = 69
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+def _command_options(command: C) -> C:
+    """Add what says how a command is run for a job."""
+    for option in (
+        click.option("-q", "--quiet", is_flag=True, help="Do not tell of each job."),
+        click.option(
+            "--grace",
+            type=click.FloatRange(0),
+            default=10.0,
+            show_default=True,
+            help="Seconds a command has to end after SIGTERM before its whole process group is killed.",
+        ),
+        click.option(
+            "--timeout",
+            type=click.FloatRange(0, min_open=True),
+            help="Seconds an attempt may run before it is ended and CRASHED; the experiment's own if that is shorter.",
+        ),
+        click.option("--allow-empty-results", is_flag=True, help="Let a command succeed without results."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command()
 @click.argument("experiment")
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option("--once", is_flag=True, help="Run one job only.")
 @click.option("--ignore-errors", is_flag=True, help="Go on with the next job after one that crashed.")
-@click.option("--allow-empty-results", is_flag=True, help="Let a command succeed without results.")
 @click.option("--workers", type=click.IntRange(1, 1000), default=1, show_default=True, help="Jobs to run side by side.")
 @click.option("--wait", type=click.FloatRange(0), default=0.0, help="Seconds to wait for a job when there is none.")
-@click.option(
-    "--grace",
-    type=click.FloatRange(0),
-    default=10.0,
-    show_default=True,
-    help="Seconds a command has to end after SIGTERM before it is killed.",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Do not tell of each job.")
+@_command_options
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @pass_target
 @click.pass_context
 def run(
     context: click.Context,
     target: Target,
+    /,
     experiment: str,
     command: Sequence[str],
     once: bool,
     ignore_errors: bool,
-    allow_empty_results: bool,
     workers: int,
     wait: float,
-    grace: float,
-    quiet: bool,
+    **how: Any,
 ) -> None:
     """Run COMMAND for job after job of an experiment, until there is none.
 
@@ -69,22 +90,148 @@ def run(
     Example:
       sweepstake run mnist -- python train.py %h
     """
+    options = Options(
+        concurrency=workers, idle=wait, max_jobs=1 if once else None, stop_on_crash=once or not ignore_errors
+    )
+    summary = _work(target, [experiment], command, options, **how)
+    if summary.stopped_by is not None:
+        context.exit(128 + summary.stopped_by)
+    context.exit(1 if summary.outcomes[Outcome.CRASHED] else 0)
+
+
+class _CommandBehindDashes(click.Command):
+    """A command of ours that takes any number of arguments, and a command of the user's behind ``--``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Set what stands behind ``--`` aside as `command`, and parse the rest."""
+        end = args.index("--") if "--" in args else len(args)
+        rest = super().parse_args(ctx, args[:end])
+        ctx.params["command"] = tuple(args[end + 1 :])
+        return rest
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return what the usage line names."""
+        return [*super().collect_usage_pieces(ctx), "-- COMMAND..."]
+
+
+@click.command(cls=_CommandBehindDashes)
+@click.argument("experiments", nargs=-1, required=True, metavar="EXPERIMENT...")
+@click.option(
+    "--concurrency", type=click.IntRange(1, 1000), default=1, show_default=True, help="Jobs to run side by side."
+)
+@click.option(
+    "--idle",
+    type=click.FloatRange(0),
+    help="End after so many seconds without a job; by default it waits until it is told to stop.",
+)
+@click.option("--max-jobs", type=click.IntRange(1), help="End after so many jobs.")
+@click.option(
+    "--drain",
+    type=click.FloatRange(0),
+    help="Seconds for which running jobs may go on after the first signal; by default as long as they take.",
+)
+@click.option(
+    "--crashes",
+    type=click.IntRange(0),
+    default=3,
+    show_default=True,
+    help="Stop after so many jobs in a row that crashed quickly; 0 to go on whatever happens.",
+)
+@click.option(
+    "--quickly",
+    type=click.FloatRange(0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="Seconds within which a crash is quick.",
+)
+@_command_options
+@pass_target
+@click.pass_context
+def worker(
+    context: click.Context,
+    target: Target,
+    /,
+    experiments: Sequence[str],
+    command: Sequence[str],
+    concurrency: int,
+    idle: float | None,
+    max_jobs: int | None,
+    drain: float | None,
+    crashes: int,
+    quickly: float,
+    **how: Any,
+) -> None:
+    """Run COMMAND for the jobs of one or several experiments, and wait for more.
+
+    The command is as for `sweepstake run`. Experiments take turns, one job each, in the order they are named; those
+    without a job are asked again after 0.1 to 5 seconds. While the store is away, running jobs go on, and their
+    reports are tried again.
+
+    \b
+    First SIGINT or SIGTERM:  no more jobs; the running ones go on to their end, or for --drain seconds
+    Second:                   commands get SIGTERM, SIGKILL after --grace seconds; their jobs go back to the queue
+    Third:                    commands are killed at once
+    Exit code:                0 it ended as it was told, whatever became of the jobs
+                              69 this machine seems unfit: --crashes jobs in a row crashed within --quickly seconds each
+                              128+n signal n ended running jobs      1 an error of its own, 2 wrong usage
+
+    Until a job is done, or has run for --quickly seconds, no more than --crashes run side by side.
+
+    \b
+    Example:
+      sweepstake worker mnist cifar --concurrency 4 -- python train.py %h
+    """
+    options = Options(
+        concurrency=concurrency,
+        idle=idle,
+        max_jobs=max_jobs,
+        drain=math.inf if drain is None else drain,
+        crashes=crashes,
+        quickly=quickly,
+    )
+    summary = _work(target, experiments, command, options, **how)
+    if summary.tripped:
+        remedy = "mend it, or set --crashes (0 goes on whatever happens)"
+        click.echo(f"Error: this machine seems unfit: {summary.tripped}; {remedy}", err=True)
+        context.exit(_UNFIT)
+    if summary.stopped_by is not None and summary.told > Stop.DRAIN:
+        context.exit(128 + summary.stopped_by)
+
+
+def _work(
+    target: Target,
+    experiments: Sequence[str],
+    command: Sequence[str],
+    options: Options,
+    *,
+    allow_empty_results: bool,
+    timeout: float | None,
+    grace: float,
+    quiet: bool,
+) -> Summary:
+    """Run a worker to its end, and tell what it did; an error of ours that ended it is raised."""
     check_command(command)
     config = target.config()
     _make_folders(config)
-    found = target.database().get_experiment(experiment)
+    database = target.database()
+    found = [database.get_experiment(name) for name in experiments]
     plan = Plan(
         command=tuple(command),
         state=config.state,
         allow_empty=allow_empty_results,
         grace=grace,
-        terminal=Terminal({1: sys.stdout.buffer, 2: sys.stderr.buffer}, whole_lines=workers > 1),
+        timeout=timeout,
+        terminal=Terminal({1: sys.stdout.buffer, 2: sys.stderr.buffer}, several=options.concurrency > 1),
         environment=config.environment(),
     )
-    options = Options(once=once, ignore_errors=ignore_errors, workers=workers, wait=wait)
     with Pulse(config, grace) as pulse:
         summary = Worker(found, plan, options, pulse, _silent if quiet else _tell).run()
-    context.exit(_conclude(summary, quiet=quiet))
+    if not quiet:
+        told = ", ".join(f"{count} {outcome.value}" for outcome, count in sorted(summary.outcomes.items()))
+        _tell(f"jobs run: {told or 'none'}")
+    if summary.failure is not None:
+        raise summary.failure
+    return summary
 
 
 def _make_folders(config: Config) -> None:
@@ -94,17 +241,6 @@ def _make_folders(config: Config) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigurationError(f"{folder} cannot be made ({error.strerror}); set {variable} to another") from None
-
-
-def _conclude(summary: Summary, *, quiet: bool) -> int:
-    if not quiet:
-        told = ", ".join(f"{count} {outcome.value}" for outcome, count in sorted(summary.outcomes.items()))
-        _tell(f"jobs run: {told or 'none'}")
-    if summary.failure is not None:
-        raise summary.failure
-    if summary.stopped_by is not None:
-        return 128 + summary.stopped_by
-    return 1 if summary.outcomes[Outcome.CRASHED] else 0
 
 
 def _tell(line: str) -> None:

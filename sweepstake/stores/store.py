@@ -60,10 +60,7 @@ class SqlStore:
     ) -> ExperimentRecord:
         """As `Store.put_experiment`."""
         with self._engine.write() as transaction:
-            record, limits = experiments.put_experiment(transaction, name, draft, seed=seed, guard=guard, key=key)
-        if limits:
-            self._engine.outwait()
-        return record
+            return experiments.put_experiment(transaction, name, draft, seed=seed, guard=guard, key=key)
 
     def get_experiment(self, name: str) -> ExperimentRecord:
         """As `Store.get_experiment`."""

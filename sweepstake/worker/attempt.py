@@ -6,20 +6,20 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 from attrs import field, frozen
 
 from sweepstake.domain.names import file_name
-from sweepstake.domain.records import Claim, Finish
+from sweepstake.domain.records import MAX_OUTPUT, Claim, Finish
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import JsonObject
 from sweepstake.worker.capture import Capture
 from sweepstake.worker.expansion import expand, variables
-from sweepstake.worker.judgement import Ending, Verdict, judge
+from sweepstake.worker.judgement import Ending, Verdict, judge, terminated
 from sweepstake.worker.process import Process
 from sweepstake.worker.pulse import Pulse
 from sweepstake.worker.results import BlockReader, read_file
@@ -27,8 +27,10 @@ from sweepstake.worker.terminal import Lines, Terminal
 
 __all__ = ["Attempt", "Plan", "output_path"]
 
-#: Bytes of a command's output that go into the reason of a crash.
-_LAST_WORDS: Final = 2000
+#: Seconds within which a worker hears of the SIGTERM that its commands got as well.
+_ECHO: Final = 1.0
+#: Characters of a command's last line that go into the reason of a crash.
+_LAST_WORDS: Final = 200
 
 
 @frozen(kw_only=True)
@@ -40,6 +42,7 @@ class Plan:
         state: the folder in which output is kept.
         allow_empty: whether a command may succeed without results.
         grace: seconds between asking a command to end and killing it.
+        timeout: seconds that any attempt may run; the experiment's own limit counts if it is shorter.
         terminal: where output is passed through to.
         environment: variables that every command gets, such as the store's URL.
     """
@@ -49,6 +52,7 @@ class Plan:
     allow_empty: bool
     grace: float
     terminal: Terminal
+    timeout: float | None = None
     environment: Mapping[str, str] = field(factory=dict)
 
 
@@ -58,24 +62,42 @@ def output_path(state: Path, experiment: str, job_id: str, attempt: int) -> Path
 
 
 class Attempt:
-    """A claimed job, and the command that runs for it."""
+    """A claimed job, and the command that runs for it.
 
-    def __init__(self, claim: Claim, plan: Plan, pulse: Pulse, checkpoints: Path) -> None:
+    Args:
+        claim: the job.
+        plan: how the command is run.
+        pulse: keeps the lease.
+        checkpoints: makes the job's folder for checkpoints and returns it.
+        told: is set when a signal tells the worker to stop, which may have reached the command as well.
+    """
+
+    def __init__(
+        self, claim: Claim, plan: Plan, pulse: Pulse, checkpoints: Callable[[], Path], told: threading.Event
+    ) -> None:
         self._claim = claim
         self._plan = plan
         self._pulse = pulse
         self._checkpoints = checkpoints
+        self._told = told
+        limits = [limit for limit in (claim.timeout, plan.timeout) if limit is not None]
+        self._timeout = min(limits, default=None)
         self._lock = threading.Lock()
         self._process: Process | None = None
         self._stopped = False
         self._timed_out = False
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether the command was ended because its time was over."""
+        return self._timed_out
 
     def run(self) -> Finish:
         """Run the command to its end, and return what to report."""
         job = self._claim.job
         path = output_path(self._plan.state, job.experiment, job.id, job.attempt)
         with Capture(path) as capture, tempfile.TemporaryDirectory(prefix="sweepstake-") as folder:
-            output = _Output(capture, self._plan.terminal)
+            output = _Output(capture, self._plan.terminal, f"[{job.id}] ".encode())
             results_path = Path(folder) / "results.json"
             try:
                 process = self._start(results_path, output)
@@ -109,12 +131,11 @@ class Attempt:
             **self._plan.environment,
             **variables(job.experiment, job.id, job.attempt, hyperparameters),
             "SWEEPSTAKE_RESULTS_PATH": str(results_path),
-            "SWEEPSTAKE_CHECKPOINT_DIR": str(self._checkpoints),
+            "SWEEPSTAKE_CHECKPOINT_DIR": str(self._checkpoints()),
         }
         environment.pop("SWEEPSTAKE_DEADLINE", None)
-        if self._claim.timeout is not None:
-            environment["SWEEPSTAKE_DEADLINE"] = f"{time.time() + self._claim.timeout:.3f}"
-        self._checkpoints.mkdir(parents=True, exist_ok=True)
+        if self._timeout is not None:
+            environment["SWEEPSTAKE_DEADLINE"] = f"{time.time() + self._timeout:.3f}"
         with self._lock:
             process = Process(arguments, environment, output.out, output.err)
             self._process = process
@@ -136,36 +157,37 @@ class Attempt:
         results, problem = _results(stored, output.block, results_path)
         ending = Ending(
             code=code,
-            stopped=self._stopped,
-            timeout=self._claim.timeout if self._timed_out else None,
+            stopped=self._stopped or (terminated(code) and self._told.wait(_ECHO)),
+            timeout=self._timeout if self._timed_out else None,
             signal=signal,
             reported=results is not stored,
             problem=problem,
             last_words=output.last_words(),
         )
-        return self._report(judge(ending, allow_empty=self._plan.allow_empty), results)
+        return self._report(judge(ending, allow_empty=self._plan.allow_empty), results, output.text())
 
     def _limit(self, process: Process) -> threading.Timer | None:
         """Start the timer that ends the command when its time is over."""
-        if self._claim.timeout is None:
+        if self._timeout is None:
             return None
 
         def over() -> None:
             self._timed_out = True
             process.end(self._plan.grace)
 
-        timer = threading.Timer(self._claim.timeout, over)
+        timer = threading.Timer(self._timeout, over)
         timer.daemon = True
         timer.start()
         return timer
 
-    def _report(self, verdict: Verdict, results: JsonObject | None = None) -> Finish:
+    def _report(self, verdict: Verdict, results: JsonObject | None = None, output: str = "") -> Finish:
         results = self._claim.job.results if results is None else results
         return Finish(
             attempt=self._claim.key,
             outcome=verdict.outcome,
             results=results,
             reason=verdict.reason,
+            output=output,
             causes=verdict.causes,
         )
 
@@ -173,13 +195,13 @@ class Attempt:
 class _Output:
     """Where a command's output goes: to the terminal, the file, and the reader of results."""
 
-    def __init__(self, capture: Capture, terminal: Terminal) -> None:
+    def __init__(self, capture: Capture, terminal: Terminal, prefix: bytes) -> None:
         self.block = BlockReader()
         self._capture = capture
         self._terminal = terminal
         self._lock = threading.Lock()
-        self._last = b""
-        self._lines = {1: Lines(), 2: Lines()} if terminal.whole_lines else None
+        self._end = b""
+        self._lines = {1: Lines(prefix), 2: Lines(prefix)} if terminal.several else None
 
     def out(self, data: bytes) -> None:
         """Take standard output."""
@@ -195,15 +217,19 @@ class _Output:
         for stream, lines in (self._lines or {}).items():
             self._terminal.write(stream, lines.rest())
 
-    def last_words(self) -> str:
+    def text(self) -> str:
         """Return the end of the output as text that a store can keep."""
-        text = self._last.decode("utf-8", "replace").replace("\0", "\\0")
-        return text if len(self._last) < _LAST_WORDS else f"... {text}"
+        return self._end.decode("utf-8", "replace").replace("\0", "\\0")
+
+    def last_words(self) -> str:
+        """Return the last line that is not blank."""
+        lines = (line.strip() for line in reversed(self.text().splitlines()))
+        return next((line for line in lines if line), "")[-_LAST_WORDS:]
 
     def _take(self, stream: int, data: bytes) -> None:
         with self._lock:
             self._capture.write(data)
-            self._last = (self._last + data)[-_LAST_WORDS:]
+            self._end = (self._end + data)[-MAX_OUTPUT:]
         self._terminal.write(stream, data if self._lines is None else self._lines[stream].feed(data))
 
 

@@ -11,7 +11,7 @@ from sweepstake.domain.causes import causes_of_exit
 from sweepstake.domain.status import Outcome, Signal
 from sweepstake.worker.results import BEGIN, END
 
-__all__ = ["GIVE_BACK", "Ending", "Verdict", "judge"]
+__all__ = ["GIVE_BACK", "Ending", "Verdict", "judge", "terminated"]
 
 #: The exit code by which a command gives its job back to the queue (EX_TEMPFAIL of sysexits.h).
 GIVE_BACK: Final = 75
@@ -32,7 +32,7 @@ class Ending:
         signal: what the queue said of its job while it ran.
         reported: whether it reported any results.
         problem: what is wrong with the results it reported.
-        last_words: the end of its output.
+        last_words: the last line of its output.
     """
 
     code: int
@@ -63,17 +63,22 @@ def judge(ending: Ending, *, allow_empty: bool) -> Verdict:
     if ending.signal is Signal.PRUNE:
         return Verdict(Outcome.PRUNED, "pruned while it ran")
     if ending.timeout is not None:
-        return _crash(f"ran longer than its timeout of {ending.timeout:g} s", ending)
+        return _crash(f"ran longer than its timeout of {ending.timeout:g} s", ending, ending.last_words)
     if ending.code == GIVE_BACK:
         return Verdict(Outcome.RELEASED, f"exit code {GIVE_BACK}: it gave the job back")
     missing = not (ending.reported or ending.problem)
     if ending.stopped and (ending.code != 0 or missing):
         return Verdict(Outcome.PREEMPTED, "the worker was told to stop")
     if ending.code != 0:
-        return _crash(describe(ending.code), ending)
+        return _crash(describe(ending.code), ending, ending.last_words)
     if ending.problem or (missing and not allow_empty):
         return _crash(ending.problem or _NO_RESULTS, ending)
     return Verdict(Outcome.DONE)
+
+
+def terminated(code: int) -> bool:
+    """Tell whether SIGTERM ended a command; shells report that as 143."""
+    return code in (-signal.SIGTERM, 128 + signal.SIGTERM)
 
 
 def describe(code: int) -> str:
@@ -92,5 +97,5 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-def _crash(reason: str, ending: Ending) -> Verdict:
-    return Verdict(Outcome.CRASHED, f"{reason}\n{ending.last_words}".strip(), causes_of_exit(ending.code))
+def _crash(reason: str, ending: Ending, last_words: str = "") -> Verdict:
+    return Verdict(Outcome.CRASHED, f"{reason}: {last_words}" if last_words else reason, causes_of_exit(ending.code))

@@ -7,6 +7,7 @@ import selectors
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Final
 
@@ -14,6 +15,8 @@ __all__ = ["Process", "end_group"]
 
 #: Seconds that output may keep coming after the command itself has ended.
 _AFTERMATH: Final = 2.0
+#: Seconds between looks whether a process group is gone.
+_LOOK: Final = 0.05
 _CHUNK: Final = 64 * 1024
 
 Sink = Callable[[bytes], None]
@@ -48,6 +51,8 @@ class Process:
         self._lock = threading.Lock()
         self._over = False
         self._killer: threading.Timer | None = None
+        self._killed = threading.Event()
+        self._patient_until = 0.0
         self._pump = _pump([(self._process.stdout, out), (self._process.stderr, err)])
 
     @property
@@ -56,13 +61,20 @@ class Process:
         return self._process.pid
 
     def wait(self) -> int:
-        """Wait for the command and for its output, and end what it left behind; return its exit code."""
+        """Wait for the command and for its output, and end what it left behind; return its exit code.
+
+        What is left of a command that was asked to end has the rest of its grace time.
+        """
         code = self._process.wait()
         with self._lock:
             self._over = True
             if self._killer is not None:
                 self._killer.cancel()
-        self._pump.join(_AFTERMATH)
+        while (left := self._patient_until - time.monotonic()) > 0 and _lives(self.group):
+            if self._killed.wait(min(left, _LOOK)):
+                break
+        if not self._patient_until:
+            self._pump.join(_AFTERMATH)
         end_group(self.group, signal.SIGKILL)
         self._pump.join(_AFTERMATH)
         return code
@@ -74,12 +86,14 @@ class Process:
                 return
             end_group(self.group, signal.SIGTERM)
             if self._killer is None:
+                self._patient_until = time.monotonic() + grace
                 self._killer = threading.Timer(grace, self.kill)
                 self._killer.daemon = True
                 self._killer.start()
 
     def kill(self) -> None:
         """Kill the process group at once."""
+        self._killed.set()
         with self._lock:
             if not self._over:
                 end_group(self.group, signal.SIGKILL)
@@ -91,6 +105,15 @@ def end_group(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of which only zombies are left
         return
+
+
+def _lives(group: int) -> bool:
+    """Tell whether there are processes in the group."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 def _pump(streams: Sequence[tuple[IO[bytes], Sink]]) -> threading.Thread:

@@ -1,37 +1,32 @@
-"""The worker behind `sweepstake run`: job after job, several side by side, until it has to stop."""
+"""The worker behind `sweepstake run` and `worker`: job after job, several side by side, until it has to stop."""
 
 from __future__ import annotations
 
 import logging
+import math
+import random
 import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from queue import SimpleQueue
-from types import FrameType
-from typing import Final
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
 
 from attrs import field, frozen
 
 from sweepstake.client import Experiment, Job
 from sweepstake.client.reporting import report_end
-from sweepstake.domain.records import Claim, Finish, Finished
-from sweepstake.domain.status import NoJobReason, Outcome
-from sweepstake.errors import NotFoundError, SweepstakeError
-from sweepstake.retrying import FINAL_PATIENCE, TERM_PATIENCE
+from sweepstake.domain.records import Claim, Finish, Finished, NoJob
+from sweepstake.domain.status import Outcome
+from sweepstake.errors import NotFoundError, StoreUnavailableError, SweepstakeError
+from sweepstake.retrying import FINAL_PATIENCE, PATIENCE, TERM_PATIENCE
 from sweepstake.worker.attempt import Attempt, Plan
+from sweepstake.worker.breaker import Breaker
 from sweepstake.worker.pulse import Pulse
+from sweepstake.worker.rota import Rota
+from sweepstake.worker.stopping import Stop, next_step, signals_go_to
 
 __all__ = ["Options", "Summary", "Worker"]
-
-#: Seconds between two looks for a job, growing from the first to the last.
-_PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-#: Reasons for having no job that pass without anybody adding one.
-_PASSING: Final = {NoJobReason.BLOCKED, NoJobReason.DELAYED, NoJobReason.AT_LIMIT, NoJobReason.WAITING}
-
-_STOP: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _logger = logging.getLogger(__name__)
 
@@ -41,17 +36,23 @@ class Options:
     """What a worker does beyond running commands.
 
     Attributes:
-        once: run one job only.
-        ignore_errors: go on with the next job after one that crashed.
-        workers: how many jobs run side by side.
-        wait: seconds to wait for another job when there is none; jobs that are only delayed, blocked behind others or
-            held up by a limit are always waited for.
+        concurrency: how many jobs run side by side.
+        idle: seconds to wait for another job when there is none; jobs that are only delayed, blocked behind others or
+            held up by a limit are always waited for. None to wait until told to stop, also for a store that is away.
+        max_jobs: begin no more than so many jobs; None for no limit.
+        stop_on_crash: begin no other job after one that crashed.
+        drain: seconds for which running jobs may go on after the first signal to stop; 0 to end them at once.
+        crashes: how many jobs in a row that crash quickly stop it; 0 for any.
+        quickly: seconds within which a crash is quick.
     """
 
-    once: bool = False
-    ignore_errors: bool = False
-    workers: int = 1
-    wait: float = 0.0
+    concurrency: int = 1
+    idle: float | None = 0.0
+    max_jobs: int | None = None
+    stop_on_crash: bool = False
+    drain: float = 0.0
+    crashes: int = 0
+    quickly: float = 10.0
 
 
 @frozen(kw_only=True)
@@ -60,184 +61,281 @@ class Summary:
 
     Attributes:
         outcomes: how many attempts ended in which way.
-        stopped_by: the signal that ended it, or None.
+        told: how it was told to stop.
+        stopped_by: the last signal that told it, or None.
+        tripped: why the machine seems unfit, if too many jobs in a row crashed quickly; else empty.
         failure: the error of ours that ended it, or None.
     """
 
     outcomes: Counter[Outcome] = field(factory=Counter)
+    told: Stop = Stop.NO
     stopped_by: signal.Signals | None = None
+    tripped: str = ""
     failure: BaseException | None = None
 
 
-class _LaneEnded:
-    """Said by a lane when it takes no more jobs."""
-
-
 class Worker:
-    """Runs a command for each job of an experiment.
+    """Runs a command for each job of some experiments, which take turns: see `Rota`.
+
+    One thread claims, one for each job waits for its command, and the one that calls `run` listens to signals.
 
     Args:
-        experiment: where the jobs come from.
+        experiments: where the jobs come from; all of one connection.
         plan: how commands are run.
-        options: how many jobs, and what a crash means.
+        options: how many jobs, and when it is enough.
         pulse: keeps the leases.
-        tell: takes a line for people whenever a job begins or ends.
+        tell: takes a line for people whenever something happens.
     """
 
     def __init__(
-        self, experiment: Experiment, plan: Plan, options: Options, pulse: Pulse, tell: Callable[[str], None]
+        self,
+        experiments: Sequence[Experiment],
+        plan: Plan,
+        options: Options,
+        pulse: Pulse,
+        tell: Callable[[str], None],
     ) -> None:
-        self._experiment = experiment
-        self._session = experiment.session
+        self._experiments = {experiment.name: experiment for experiment in experiments}
+        self._session = experiments[0].session
         self._plan = plan
         self._options = options
         self._pulse = pulse
         self._tell = tell
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._told_to_stop = False
+        self._rota = Rota(self._experiments, time.monotonic(), random.random)
+        self._breaker = Breaker(options.crashes, options.quickly)
+        self._wake = threading.Condition()
+        self._told = Stop.NO
+        self._was_told = threading.Event()
+        self._enough = False
+        self._begun = 0
         self._running: set[Attempt] = set()
         self._outcomes: Counter[Outcome] = Counter()
+        self._tripped = ""
         self._failure: BaseException | None = None
-        self._events: SimpleQueue[_LaneEnded | signal.Signals] = SimpleQueue()
+        self._events: SimpleQueue[signal.Signals | None] = SimpleQueue()
 
     def run(self) -> Summary:
-        """Run jobs until there is none, one crashes, or a signal to stop arrives; call it in the main thread.
+        """Run jobs until there is none, it is enough, or signals tell to stop; call it in the main thread.
 
-        The first signal ends the commands and gives their jobs back; a second one kills the commands at once.
+        The first signal lets running jobs go on for `Options.drain` seconds; after that, or with the second, the
+        commands are ended and their jobs given back; a third one kills the commands at once.
         """
-        stopped_by: signal.Signals | None = None
         self._pulse.wait()
-        with _signals_go_to(self._events):
-            lanes = 1 if self._options.once else self._options.workers
-            for number in range(lanes):
-                threading.Thread(target=self._lane, name=f"sweepstake-lane-{number}", daemon=True).start()
-            while lanes:
-                event = self._events.get()
-                if isinstance(event, _LaneEnded):
-                    lanes -= 1
-                else:
-                    self._stop(kill=stopped_by is not None)
-                    stopped_by = event
-        return Summary(outcomes=self._outcomes, stopped_by=stopped_by, failure=self._failure)
+        with signals_go_to(self._events.put):
+            threading.Thread(target=self._take_jobs, name="sweepstake-claims", daemon=True).start()
+            stopped_by = self._heed_signals()
+        return Summary(
+            outcomes=self._outcomes,
+            told=self._told,
+            stopped_by=stopped_by,
+            tripped=self._tripped,
+            failure=self._failure,
+        )
 
-    def _stop(self, *, kill: bool) -> None:
-        with self._lock:
-            self._told_to_stop = True
+    def _heed_signals(self) -> signal.Signals | None:
+        """Do what signals say until the last job has ended; return the last one."""
+        last: signal.Signals | None = None
+        drained = math.inf
+        while True:
+            try:
+                event = self._events.get(timeout=None if drained == math.inf else max(drained - time.monotonic(), 0.0))
+            except Empty:
+                drained = math.inf
+                self._stop(Stop.END, f"{self._options.drain:g} s are over")
+                continue
+            if event is None:
+                return last
+            last = event
+            step = next_step(self._told, drains=self._options.drain > 0)
+            drained = time.monotonic() + self._options.drain if step is Stop.DRAIN else math.inf
+            self._stop(step, event.name)
+
+    def _stop(self, step: Stop, why: str) -> None:
+        with self._wake:
+            self._told = step
             running = list(self._running)
-        self._stopping.set()
+            self._wake.notify_all()
+        self._was_told.set()
+        self._tell(f"{why}: {self._meaning(step, len(running))}")
         for attempt in running:
-            if kill:
+            if step is Stop.KILL:
                 attempt.kill()
-            else:
+            elif step is Stop.END:
                 attempt.stop()
 
-    def _lane(self) -> None:
-        try:
-            released = 0
-            while not self._stopping.is_set():
-                claim = self._claim()
-                if claim is None:
-                    return
-                outcome = self._attempt(claim)
-                if self._options.once or (outcome is Outcome.CRASHED and not self._options.ignore_errors):
-                    self._stopping.set()
-                released = released + 1 if outcome is Outcome.RELEASED else 0
-                if released:  # a command that gives its job back at once would be given it again at once
-                    self._stopping.wait(_PAUSES[min(released, len(_PAUSES) - 1)])
-        except Exception as error:  # the thread ends here; `run` reports the error
-            _logger.debug("A lane failed.", exc_info=True)
-            with self._lock:
-                self._failure = self._failure or error
-            self._stopping.set()
-        finally:
-            self._events.put(_LaneEnded())
+    def _meaning(self, step: Stop, running: int) -> str:
+        jobs = f"{running} running job{'s' if running != 1 else ''}"
+        if not running:
+            return "taking no more jobs"
+        if step is Stop.DRAIN:
+            limit = "" if self._options.drain == math.inf else f" for {self._options.drain:g} s"
+            return f"taking no more jobs; {jobs} may go on{limit} (a second signal ends them)"
+        if step is Stop.END:
+            return f"ending {jobs} within {self._plan.grace:g} s and giving back what is not done (again: kill at once)"
+        return f"killing {jobs}"
 
-    def _claim(self) -> Claim | None:
-        """Claim a job; None when there is none to wait for."""
-        looks = 0
-        until = time.monotonic() + self._options.wait
-        while not self._stopping.is_set():
-            answer = self._session.queue.claim(self._experiment.name, self._session.worker())
-            if isinstance(answer, Claim):
-                return answer
-            left = until - time.monotonic()
-            pause = _PAUSES[min(looks, len(_PAUSES) - 1)]
-            if answer.reason not in _PASSING:
-                if left <= 0 or answer.reason is NoJobReason.FINISHED:
-                    return None
-                pause = min(pause, left)
-            self._stopping.wait(pause)
-            looks += 1
+    def _take_jobs(self) -> None:
+        """Claim jobs as long as it makes sense, and wait for the last of them to end."""
+        try:
+            while (experiment := self._next_turn()) is not None:
+                self._look(experiment)
+        except Exception as error:  # the thread ends here; `run` reports the error
+            _logger.debug("Claiming failed.", exc_info=True)
+            self._fail(error)
+        with self._wake:
+            self._wake.wait_for(lambda: not self._running)
+        self._events.put(None)
+
+    def _next_turn(self) -> Experiment | None:
+        """Wait until another job may begin, and return the experiment to ask for one; None when it is enough."""
+        with self._wake:
+            while not self._is_enough():
+                now = time.monotonic()
+                if len(self._running) >= self._options.concurrency:
+                    pause = math.inf
+                elif not self._breaker.allows(now):
+                    pause = self._breaker.pause(now)
+                elif (name := self._rota.turn(now)) is not None:
+                    return self._experiments[name]
+                else:
+                    waits = bool(self._running) or self._options.idle is None
+                    left = math.inf if waits else self._rota.left(self._options.idle or 0.0, now)
+                    if left <= 0:
+                        return None
+                    pause = min(left, self._rota.pause(now))
+                self._wake.wait(None if pause == math.inf else pause)
         return None
 
-    def _attempt(self, claim: Claim) -> Outcome:
-        """Run a job's command and return how the attempt ended in the end, which others may have decided."""
-        job = Job(self._session, self._experiment, claim.job)
-        attempt = Attempt(claim, self._plan, self._pulse, job.checkpoint_dir)
-        with self._lock:
-            self._running.add(attempt)
-            stopping = self._told_to_stop
-        if stopping:
-            attempt.stop()
-        self._tell(f"job {claim.job.id}: attempt {claim.job.attempt} begins")
-        started = time.monotonic()
+    def _is_enough(self) -> bool:
+        limit = self._options.max_jobs
+        return self._enough or self._told is not Stop.NO or (limit is not None and self._begun >= limit)
+
+    def _look(self, experiment: Experiment) -> None:
+        """Ask an experiment for a job, and begin it."""
+        name = experiment.name
+        try:
+            answer = self._session.queue.claim(name, self._session.worker(), patience=self._patience_to_claim)
+        except NotFoundError as error:
+            with self._wake:
+                others = self._rota.remove(name)
+            if not others:
+                raise
+            self._tell(f"{error}; going on without it")
+            return
+        except StoreUnavailableError:
+            if self._told is Stop.NO:
+                raise
+            return
+        if isinstance(answer, NoJob):
+            with self._wake:
+                self._rota.had_none(name, answer.reason, time.monotonic())
+            return
+        self._begin(experiment, answer)
+
+    def _begin(self, experiment: Experiment, claim: Claim) -> None:
+        job = Job(self._session, experiment, claim.job)
+        attempt = Attempt(claim, self._plan, self._pulse, lambda: job.checkpoint_dir, self._was_told)
+        with self._wake:
+            late = self._is_enough()
+            if not late:
+                now = time.monotonic()
+                self._begun += 1
+                self._running.add(attempt)
+                self._rota.had(experiment.name, now)
+                self._breaker.begin((experiment.name, claim.job.id), now)
+        if late:
+            self._finish(claim, Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason="the worker was to stop"))
+            return
+        self._tell(f"{self._title(claim)}: attempt {claim.job.attempt} begins")
+        threading.Thread(target=self._work, args=(attempt, claim), name="sweepstake-job", daemon=True).start()
+
+    def _work(self, attempt: Attempt, claim: Claim) -> None:
+        """Run a job's command and report how it ended, which others may have decided otherwise."""
+        given_back = False
+        try:
+            started = time.monotonic()
+            report = self._run_command(attempt, claim)
+            seconds = time.monotonic() - started
+            finished = self._finish(claim, report)
+            if finished is not None:
+                given_back = finished.ended is Outcome.RELEASED
+                self._count(claim, report, finished, seconds)
+        except Exception as error:  # the thread ends here; `run` reports the error
+            _logger.debug("Reporting failed.", exc_info=True)
+            self._fail(error)
+        finally:
+            with self._wake:
+                self._running.discard(attempt)
+                self._rota.ended(claim.job.experiment, time.monotonic(), given_back=given_back)
+                self._wake.notify_all()
+
+    def _run_command(self, attempt: Attempt, claim: Claim) -> Finish:
         try:
             report = attempt.run()
-        except BaseException:
-            self._finish(claim, Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason="the worker failed"))
-            raise
-        finally:
-            with self._lock:
-                self._running.discard(attempt)
-        finished = self._finish(claim, report)
-        if finished is None:
-            return Outcome.SUPERSEDED
-        self._count(claim, report, finished, time.monotonic() - started)
-        return finished.ended
+        except Exception as error:  # a fault of this machine, such as a full disk: not the job's
+            _logger.debug("Running failed.", exc_info=True)
+            self._fail(error)
+            report = Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason="the worker failed")
+        with self._wake:
+            tripped = self._breaker.tripped
+            self._breaker.end(
+                (claim.job.experiment, claim.job.id), report.outcome, time.monotonic(), timed_out=attempt.timed_out
+            )
+            if not self._breaker.tripped or tripped:
+                return report
+            self._enough = True
+            self._tripped = (
+                f"{self._options.crashes} jobs in a row crashed within {self._options.quickly:g} s each, "
+                f"the last with: {_first_line(report.reason)}"
+            )
+        self._tell(f"taking no more jobs: {self._tripped}")
+        return report
 
     def _finish(self, claim: Claim, report: Finish) -> Finished | None:
         try:
-            finished = report_end(self._session, claim.job, report, patience=self._patience)
+            finished = report_end(self._session, claim.job, report, patience=self._patience_to_finish)
         except NotFoundError:
-            self._tell(f"job {claim.job.id}: it was deleted while it ran")
+            self._tell(f"{self._title(claim)}: it was deleted while it ran")
             return None
         except SweepstakeError as error:
-            self._tell(f"job {claim.job.id}: its end could not be recorded: {error}")
+            self._tell(f"{self._title(claim)}: its end could not be recorded: {error}")
             raise
         if finished is None:
-            self._tell(f"job {claim.job.id}: {report.outcome.value}; it waits in the spool until the store answers")
+            self._tell(
+                f"{self._title(claim)}: {report.outcome.value}; its report waits in the spool until the store answers"
+            )
         return finished
 
     def _count(self, claim: Claim, report: Finish, finished: Finished, seconds: float) -> None:
-        with self._lock:
+        crashed = finished.ended is Outcome.CRASHED
+        with self._wake:
             self._outcomes[finished.ended] += 1
-        line = f"job {claim.job.id}: {finished.ended.value} after {seconds:.1f} s"
-        if finished.ended is Outcome.CRASHED:
-            line += f": {report.reason.partition(chr(10))[0]}"
+            self._enough = self._enough or (crashed and self._options.stop_on_crash)
+        line = f"{self._title(claim)}: {finished.ended.value} after {seconds:.1f} s"
+        if crashed:
+            line += f": {_first_line(report.reason)}"
         if not finished.recorded and finished.ended is not Outcome.PRUNED:
             line += " (it was no longer this worker's; its results were kept as late results)"
         self._tell(line)
 
-    def _patience(self) -> float:
-        return TERM_PATIENCE if self._told_to_stop else FINAL_PATIENCE
+    def _fail(self, error: Exception) -> None:
+        """Begin nothing more; the first error is what `run` reports."""
+        with self._wake:
+            self._failure = self._failure or error
+            self._enough = True
+            self._wake.notify_all()
+
+    def _title(self, claim: Claim) -> str:
+        return f"job {claim.job.id}" + (f" of {claim.job.experiment}" if len(self._experiments) > 1 else "")
+
+    def _patience_to_claim(self) -> float:
+        if self._is_enough():
+            return 0.0
+        return math.inf if self._options.idle is None else PATIENCE
+
+    def _patience_to_finish(self) -> float:
+        return TERM_PATIENCE if self._told >= Stop.END else FINAL_PATIENCE
 
 
-@contextmanager
-def _signals_go_to(events: SimpleQueue[_LaneEnded | signal.Signals]) -> Iterator[None]:
-    """Put SIGINT, SIGTERM and SIGHUP into the queue instead of acting on them, unless they are ignored (`nohup`).
-
-    `SimpleQueue.put` is safe in a handler, which may run in the middle of anything.
-    """
-
-    def put(number: int, frame: FrameType | None) -> None:
-        del frame
-        events.put(signal.Signals(number))
-
-    heeded = [number for number in _STOP if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, put) for number in heeded}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _first_line(reason: str) -> str:
+    return reason.partition("\n")[0]

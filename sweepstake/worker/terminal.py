@@ -17,11 +17,11 @@ class Terminal:
 
     Args:
         streams: where standard output (1) and standard error (2) go.
-        whole_lines: pass on only whole lines, because several commands write at once.
+        several: pass on only whole lines that say whose they are, because several commands write at once.
     """
 
-    def __init__(self, streams: Mapping[int, IO[bytes]], *, whole_lines: bool) -> None:
-        self.whole_lines = whole_lines
+    def __init__(self, streams: Mapping[int, IO[bytes]], *, several: bool) -> None:
+        self.several = several
         self._streams = dict(streams)
         self._lock = threading.Lock()
 
@@ -39,9 +39,14 @@ class Terminal:
 
 
 class Lines:
-    """Cuts one command's stream behind its last line break."""
+    """Cuts one command's stream behind its last line break.
 
-    def __init__(self) -> None:
+    Args:
+        prefix: stands before each line.
+    """
+
+    def __init__(self, prefix: bytes = b"") -> None:
+        self._prefix = prefix
         self._pending = b""
 
     def feed(self, data: bytes) -> bytes:
@@ -51,9 +56,14 @@ class Lines:
         if len(data) - end > _LONG:
             end = len(data)
         self._pending = data[end:]
-        return data[:end]
+        return self._prefixed(data[:end])
 
     def rest(self) -> bytes:
         """Return the unfinished last line, ended."""
         pending, self._pending = self._pending, b""
-        return pending + b"\n" if pending else b""
+        return self._prefixed(pending + b"\n") if pending else b""
+
+    def _prefixed(self, data: bytes) -> bytes:
+        if not self._prefix:
+            return data
+        return b"".join(self._prefix + line for line in data.splitlines(keepends=True))

@@ -1,13 +1,14 @@
 """Stores and servers of their own for tests that kill, race and count."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import sweepstake
 from sweepstake import Database
-from tests.integration.shell import Command
+from tests.integration.shell import Command, Shell
 from tests.stack import KINDS, reached, store_of
 
 
@@ -41,3 +42,10 @@ def db(url: str) -> Iterator[Database]:
     """A connection to the same file."""
     with sweepstake.connect(url) as database:
         yield database
+
+
+@pytest.fixture
+def shell(url: str) -> Iterator[Shell]:
+    """Processes of the command on the same file."""
+    with closing(Shell(url)) as opened:
+        yield opened

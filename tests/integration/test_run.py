@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,59 +11,8 @@ import pytest
 import sweepstake
 from sweepstake import Database, Job, ManualSearch
 from sweepstake.domain.status import Outcome
+from tests.integration.commands import BLOCK, alive, begun, lasting, python, until_told
 from tests.integration.shell import Shell, eventually
-
-BLOCK = "print('--- RESULTS ---'); print('x: 1'); print('--- END RESULTS ---')"
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    """A connection to a new file."""
-    with sweepstake.connect(f"sqlite:///{tmp_path / 'store.db'}") as database:
-        yield database
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    """Commands on the same file."""
-    with closing(Shell(f"sqlite:///{tmp_path / 'store.db'}")) as opened:
-        yield opened
-
-
-def python(script: str) -> list[str]:
-    """Return a command that runs a Python script."""
-    return ["--", sys.executable, "-c", script]
-
-
-def lasting(folder: Path, also: str = "") -> str:
-    """Return a script that says it has begun, and its process id, by a file named for its job; then it waits."""
-    return (
-        f"import os, pathlib, signal\n{also}\n"
-        f"pathlib.Path({str(folder)!r}, os.environ['SWEEPSTAKE_JOB_ID']).write_text(str(os.getpid()))\n"
-        "while True: signal.pause()"
-    )
-
-
-def until_told(folder: Path, number: signal.Signals = signal.SIGUSR1) -> str:
-    """Return such a script that reports results and ends well when this signal arrives."""
-    return lasting(folder, f"def end(*_):\n    {BLOCK}\n    raise SystemExit(0)\nsignal.signal({int(number)}, end)")
-
-
-def begun(folder: Path, *jobs: Job) -> list[int]:
-    """Wait until the scripts of these jobs have begun, and return their process ids."""
-    files = [folder / job.job_id for job in jobs]
-    eventually(lambda: all(file.exists() and file.read_text() for file in files))
-    return [int(file.read_text()) for file in files]
-
-
-def alive(pid: int) -> bool:
-    """Tell whether a process runs."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{pid}/stat")
-    return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def test_a_command_runs_for_each_job(db: Database, shell: Shell) -> None:
@@ -374,7 +321,7 @@ def test_a_state_folder_that_cannot_be_written_gives_the_job_back(db: Database, 
 
 
 def test_workers_run_side_by_side_and_do_not_tear_lines(db: Database, shell: Shell, tmp_path: Path) -> None:
-    """--workers 3 runs three commands at once, each job once, and every line of output is whole."""
+    """--workers 3 runs three commands at once, each job once; every line of output is whole and says whose it is."""
     exp = db.add_experiment(ManualSearch("e"))
     jobs = [exp.add_job({"x": i}) for i in range(3)]
     script = (
@@ -386,7 +333,7 @@ def test_workers_run_side_by_side_and_do_not_tear_lines(db: Database, shell: She
     ran = shell.run("run", "e", "--workers", "3", "--allow-empty-results", *python(script))
     lines = ran.stdout.splitlines()
     assert len(lines) == 600
-    assert set(lines) == {"a" * 20 + "b" * 20 + "c" * 20}
+    assert set(lines) == {f"[{job.job_id}] " + "a" * 20 + "b" * 20 + "c" * 20 for job in jobs}
     assert [len(job.attempts()) for job in exp.all_jobs()] == [1, 1, 1]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sweepstake.domain.status import Outcome, Signal
-from sweepstake.worker.judgement import Ending, describe, judge
+from sweepstake.worker.judgement import Ending, describe, judge, terminated
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def test_empty_results_may_be_allowed() -> None:
 
 
 def test_a_crash_says_why_and_carries_the_last_words() -> None:
-    """The reason names the exit code, and the end of the output helps to find the fault."""
-    verdict = judge(Ending(code=3, last_words="ValueError: no data\n"), allow_empty=False)
-    assert verdict.reason == "exit code 3\nValueError: no data"
+    """The reason names the exit code, and the last line of the output helps to find the fault."""
+    verdict = judge(Ending(code=3, last_words="ValueError: no data"), allow_empty=False)
+    assert verdict.reason == "exit code 3: ValueError: no data"
 
 
 def test_missing_results_say_what_to_do() -> None:
@@ -68,3 +68,9 @@ def test_missing_results_say_what_to_do() -> None:
 def test_exit_codes_are_put_into_words(code: int, text: str) -> None:
     """Signals have their names, also as shells report them."""
     assert describe(code) == text
+
+
+@pytest.mark.parametrize("code, ended", [(-15, True), (143, True), (-9, False), (15, False), (0, False)])
+def test_sigterm_is_recognised_through_a_shell(code: int, ended: bool) -> None:
+    """A command that got a batch system's SIGTERM as well is not taken for one that crashed."""
+    assert terminated(code) is ended

@@ -90,6 +90,20 @@ def test_what_a_command_leaves_behind_is_ended() -> None:
     assert gone(int(started.out))
 
 
+def test_what_is_left_of_a_command_has_the_rest_of_the_grace_time() -> None:
+    """Workers of a launcher that dies at once may still save what they have."""
+    child = (
+        "import os, signal, sys, threading\n"
+        "def save(*_):\n    threading.Event().wait(0.3); os.write(1, b'saved '); sys.exit()\n"
+        "signal.signal(15, save)\nos.write(1, b'ready ')\nwhile True: signal.pause()"
+    )
+    started = Started(f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}]).wait()")
+    assert started.spoke.wait(30)
+    started.process.end(grace=30)
+    assert started.process.wait() == -15
+    assert started.out == b"ready saved "
+
+
 def test_ending_what_has_ended_does_nothing() -> None:
     """Late signals are harmless."""
     started = Started("")

@@ -28,6 +28,13 @@ def test_lines_are_never_torn(pieces: list[bytes]) -> None:
     assert b"".join([*passed, rest]) == whole + (b"\n" if rest else b"")
 
 
+def test_lines_say_whose_they_are() -> None:
+    """Each line of one of several commands has its prefix, the redrawn ones of a progress bar too."""
+    lines = Lines(b"[j] ")
+    assert lines.feed(b"one\n10%\r20") == b"[j] one\n"
+    assert lines.feed(b"%\n") + lines.rest() == b"[j] 10%\r[j] 20%\n"
+
+
 def test_a_very_long_line_is_passed_on_in_parts() -> None:
     """A line without end does not fill the memory."""
     lines = Lines()
@@ -37,7 +44,7 @@ def test_a_very_long_line_is_passed_on_in_parts() -> None:
 def test_streams_stay_apart() -> None:
     """Standard output and standard error go where they belong."""
     out, err = io.BytesIO(), io.BytesIO()
-    terminal = Terminal({1: out, 2: err}, whole_lines=False)
+    terminal = Terminal({1: out, 2: err}, several=False)
     for stream, data in _interleaved():
         terminal.write(stream, data)
     assert (out.getvalue(), err.getvalue()) == (b"ac", b"b")
@@ -46,7 +53,7 @@ def test_streams_stay_apart() -> None:
 def test_a_reader_that_has_gone_does_not_stop_the_jobs() -> None:
     """The rest of the output is dropped, without an error and without silencing the other stream."""
     err = io.BytesIO()
-    terminal = Terminal({1: Closed(), 2: err}, whole_lines=False)
+    terminal = Terminal({1: Closed(), 2: err}, several=False)
     for stream, data in _interleaved():
         terminal.write(stream, data)
     assert err.getvalue() == b"b"

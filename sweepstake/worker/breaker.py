@@ -1,0 +1,67 @@
+"""When a worker stops because job after job crashes quickly on its machine: decisions, no I/O."""
+
+from __future__ import annotations
+
+from sweepstake.domain.status import Outcome
+
+__all__ = ["Breaker", "JobId"]
+
+#: A job's experiment and id.
+JobId = tuple[str, str]
+
+
+class Breaker:
+    """Keeps a node that fails everything from burning the queue.
+
+    It trips when `limit` different jobs in a row crash, each within `within` seconds. A machine that has not shown yet
+    that it can run a job, or whose last job crashed, may at no time have more jobs at stake than would trip it: quick
+    crashes so far, and running jobs that are younger than `within`. So it burns `limit` jobs at most, however many
+    run side by side. A job that is done, or that runs longer, shows that the machine can.
+
+    Args:
+        limit: how many; 0 for a breaker that never trips.
+        within: seconds within which a crash is quick.
+    """
+
+    def __init__(self, limit: int, within: float) -> None:
+        self._limit = limit
+        self._within = within
+        self._began: dict[JobId, float] = {}
+        self._crashed: set[JobId] = set()
+        self._trusted = False
+
+    @property
+    def tripped(self) -> bool:
+        """Whether no job may begin any more."""
+        return 0 < self._limit <= len(self._crashed)
+
+    def allows(self, now: float) -> bool:
+        """Tell whether another job may begin."""
+        if not self._limit:
+            return True
+        young = {job for job, began in self._began.items() if now - began < self._within}
+        self._trusted = self._trusted or len(young) < len(self._began)
+        if self._trusted and not self._crashed:
+            return True
+        return len(self._crashed | young) < self._limit
+
+    def pause(self, now: float) -> float:
+        """Return the seconds until a running job will have shown that the machine can run one."""
+        ages = [began + self._within - now for began in self._began.values()]
+        return min((left for left in ages if left > 0), default=float("inf"))
+
+    def begin(self, job: JobId, now: float) -> None:
+        """Take note that a job begins."""
+        self._began[job] = now
+
+    def end(self, job: JobId, outcome: Outcome, now: float, *, timed_out: bool) -> None:
+        """Take note of how a job ended; one that was ended because its time was over did not crash quickly."""
+        quick = now - self._began.pop(job) < self._within
+        if outcome is Outcome.DONE:
+            self._trusted = True
+            self._crashed.clear()
+        elif outcome is Outcome.CRASHED and quick and not timed_out:
+            self._crashed.add(job)
+        elif outcome is Outcome.CRASHED and not quick:
+            self._trusted = True
+            self._crashed.clear()
