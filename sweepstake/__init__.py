@@ -41,6 +41,7 @@ from sweepstake.errors import (
     StoreRefusedError,
     StoreUnavailableError,
     SweepstakeError,
+    TooManyTriesError,
     UnhandledResponseError,
     UnsafeUpdateError,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "StoreRefusedError",
     "StoreUnavailableError",
     "SweepstakeError",
+    "TooManyTriesError",
     "Truncate",
     "UnhandledResponseError",
     "Uniform",

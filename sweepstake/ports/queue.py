@@ -23,7 +23,7 @@ from sweepstake.domain.records import (
 )
 from sweepstake.ports.shapes import MAX_PAGE, Counts, ExperimentDraft, PutAnswer
 
-__all__ = ["Queue"]
+__all__ = ["HostedQueue", "Queue"]
 
 
 class Queue(Protocol):
@@ -170,3 +170,12 @@ class Queue(Protocol):
 
     def close(self) -> None:
         """Let go of connections and files; calls under way end first."""
+
+
+class HostedQueue(Queue, Protocol):
+    """The queue as a server holds it, which answers for several users."""
+
+    def list_experiments(
+        self, start: str | None = None, limit: int = MAX_PAGE, *, viewer: str | None = None
+    ) -> Page[ExperimentRecord]:
+        """As `Queue.list_experiments`; only those that the user with the email `viewer` may see, if one is named."""
