@@ -38,6 +38,9 @@ class Queue(Protocol):
     def put_experiment(self, name: str, draft: ExperimentDraft, *, guard: Guard, key: str) -> ExperimentRecord:
         """Create or replace an experiment's definition; its jobs, counts and proposals stay.
 
+        Limits (`max_running`, `max_jobs`) hold for every claim that begins after the answer, through whichever server;
+        jobs that run or exist by then stay.
+
         Raises:
             InvalidInputError: the search is unknown or cannot be sampled.
             ResourceExistsError: guarded by ABSENT, and it exists.

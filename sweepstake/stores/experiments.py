@@ -28,21 +28,26 @@ __all__ = [
 
 def put_experiment(
     transaction: Transaction, name: str, draft: ExperimentDraft, *, seed: int, guard: Guard, key: str
-) -> ExperimentRecord:
-    """Create or replace a definition; see `Queue.put_experiment`."""
+) -> tuple[ExperimentRecord, bool]:
+    """Create or replace a definition; see `Queue.put_experiment`.
+
+    Returns:
+        The experiment, and whether a claim under way may not know yet that only so many jobs may run.
+    """
     first = is_first(transaction, Verb.PUT_EXPERIMENT, name, "", key)
     row = transaction.row("lock_experiment", name=name)
     stored = None if row is None else rows.experiment(row)
     record = _define(name, draft, stored, seed, key)
     if not first:
-        return record if stored is None else attrs.evolve(stored, etag=key)
+        return (record if stored is None else attrs.evolve(stored, etag=key)), record.settings.max_running is not None
     check_guard(guard, None if stored is None else stored.etag, f"experiment {name!r}")
     if stored is None and not transaction.run("insert_experiment", **rows.experiment_params(record)):
         # Somebody else created it a moment ago, and has committed: now there is one to lock.
-        return _replace_new(transaction, name, draft, seed=seed, guard=guard, key=key)
+        return _replace_new(transaction, name, draft, seed=seed, guard=guard, key=key), True
     if stored is not None:
         transaction.run("update_experiment", **rows.experiment_params(record))
-    return get_experiment(transaction, name)
+    limits = stored is not None and stored.settings.max_running is None and record.settings.max_running is not None
+    return get_experiment(transaction, name), limits
 
 
 def _replace_new(

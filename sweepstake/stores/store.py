@@ -61,7 +61,10 @@ class SqlStore(SqlAccounts):
     ) -> ExperimentRecord:
         """As `Store.put_experiment`."""
         with self._engine.write() as transaction:
-            return experiments.put_experiment(transaction, name, draft, seed=seed, guard=guard, key=key)
+            record, limits = experiments.put_experiment(transaction, name, draft, seed=seed, guard=guard, key=key)
+        if limits:
+            self._engine.outwait()
+        return record
 
     def get_experiment(self, name: str) -> ExperimentRecord:
         """As `Store.get_experiment`."""

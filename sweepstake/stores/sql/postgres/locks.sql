@@ -18,6 +18,11 @@ where seq = any (array(
 ))
 order by seq for update;
 
+-- under_way: the transactions of this database's clients that have begun.
+select pid, cast(xact_start as text) from pg_stat_activity
+where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
+and xact_start is not null;
+
 -- live_leases: how many jobs of an experiment are held now; all its jobs are locked, so that none can be claimed.
 with locked as materialized (
     select status, due from jobs where experiment_id = :experiment_id order by seq for update
