@@ -46,6 +46,7 @@ FINISH = {
     "key": "f" * 26,
     "outcome": "done",
     "reason": "",
+    "output": "",
 }
 END = {"hyperparameters": None, "results": None, "failures": 0, "losses": 1, "preemptions": 0, "delay": 0.0}
 #: Every statement of claim, heartbeat, finish and settle that touches jobs or attempts, with parameters for it.
@@ -58,9 +59,9 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
     "overdue": {"name": "sweep", "uptime": 1e9},
     "end_delays": {"name": "sweep"},
     "end_job": {"seq": 77, "status": "QUEUED", "etag": "e" * 26, **END},
-    "end_attempt": {"seq": 77, "number": 1, "outcome": "done", "reason": "", "finish_key": None},
+    "end_attempt": {"seq": 77, "number": 1, "outcome": "done", "reason": "", "output": "", "finish_key": None},
     "held": {"attempt": KEY},
-    "keep_late": {"key": KEY, "results": "{}", "finish_key": "f" * 26},
+    "keep_late": {"key": KEY, "results": "{}", "output": "", "finish_key": "f" * 26},
     "unblock": {"seq": 77},
     "beats": {"keys": KEYS},
     "renew": {"seqs": "[77, 78]"},
