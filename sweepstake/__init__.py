@@ -41,7 +41,6 @@ from sweepstake.errors import (
     StoreRefusedError,
     StoreUnavailableError,
     SweepstakeError,
-    TooManyTriesError,
     UnhandledResponseError,
     UnsafeUpdateError,
 )
@@ -81,7 +80,6 @@ __all__ = [
     "StoreRefusedError",
     "StoreUnavailableError",
     "SweepstakeError",
-    "TooManyTriesError",
     "Truncate",
     "UnhandledResponseError",
     "Uniform",

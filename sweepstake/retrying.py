@@ -15,6 +15,7 @@ from sweepstake.domain.records import (
     AttemptRecord,
     Beat,
     Claim,
+    Dependency,
     Document,
     ExperimentRecord,
     Finish,
@@ -126,6 +127,10 @@ class RetryingQueue:
     def list_attempts(self, name: str, job_id: str) -> tuple[AttemptRecord, ...]:
         """See `Queue.list_attempts`."""
         return self._call(lambda _: self._queue.list_attempts(name, job_id))
+
+    def list_dependencies(self, name: str, job_id: str) -> tuple[Dependency, ...]:
+        """See `Queue.list_dependencies`."""
+        return self._call(lambda _: self._queue.list_dependencies(name, job_id))
 
     def delete_job(self, name: str, job_id: str, guard: Guard) -> None:
         """See `Queue.delete_job`."""

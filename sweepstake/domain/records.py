@@ -19,6 +19,7 @@ __all__ = [
     "AttemptRecord",
     "Beat",
     "Claim",
+    "Dependency",
     "Document",
     "ExperimentRecord",
     "Finish",
@@ -90,7 +91,6 @@ class ExperimentRecord:
         proposals: how many jobs the search has proposed so far; changes without touching the etag.
         created: how many jobs were ever created in it.
         created_at: Unix time in seconds.
-        owner: email of the user who made it through a server; None: it is everybody's.
     """
 
     name: str
@@ -101,7 +101,6 @@ class ExperimentRecord:
     proposals: int = 0
     created: int = 0
     created_at: float = 0.0
-    owner: str | None = None
 
 
 @frozen(kw_only=True)
@@ -121,6 +120,8 @@ class JobDraft:
         priority: higher is claimed first; -2**31 to 2**31 - 1.
         not_before: Unix time in seconds before which it is not claimed.
         origin: how a search came to propose it (generation, parent ...).
+        depends_on: ids of jobs of the same experiment that must be DONE before it can be claimed.
+        prune_with: whether it is PRUNED, while QUEUED, when one of them becomes CRASHED or PRUNED.
     """
 
     id: str
@@ -130,6 +131,23 @@ class JobDraft:
     tags: tuple[str, ...] = ()
     notes: str = ""
     origin: JsonObject | None = None
+    depends_on: tuple[str, ...] = ()
+    prune_with: bool = False
+
+
+@frozen(kw_only=True)
+class Dependency:
+    """A job that another waits for.
+
+    Attributes:
+        id: the job that must be DONE.
+        status: what it is now.
+        prune_with: whether the job that waits is PRUNED when this one becomes CRASHED or PRUNED.
+    """
+
+    id: str
+    status: JobStatus
+    prune_with: bool = False
 
 
 @frozen(kw_only=True)

@@ -11,6 +11,7 @@ from sweepstake.domain.records import (
     AttemptRecord,
     Beat,
     Claim,
+    Dependency,
     Document,
     ExperimentRecord,
     Finish,
@@ -23,7 +24,7 @@ from sweepstake.domain.records import (
 )
 from sweepstake.ports.shapes import MAX_PAGE, Counts, ExperimentDraft, PutAnswer
 
-__all__ = ["HostedQueue", "Queue"]
+__all__ = ["Queue"]
 
 
 class Queue(Protocol):
@@ -37,9 +38,6 @@ class Queue(Protocol):
 
     def put_experiment(self, name: str, draft: ExperimentDraft, *, guard: Guard, key: str) -> ExperimentRecord:
         """Create or replace an experiment's definition; its jobs, counts and proposals stay.
-
-        Limits (`max_running`, `max_jobs`) hold for every claim that begins after the answer, through whichever server;
-        jobs that run or exist by then stay.
 
         Raises:
             InvalidInputError: the search is unknown or cannot be sampled.
@@ -68,9 +66,13 @@ class Queue(Protocol):
     def add_jobs(self, name: str, drafts: Sequence[JobDraft], *, key: str) -> None:
         """Create up to MAX_BULK jobs, all or none; job i gets the etag `key.i`.
 
-        Drafts may have any status; one that is RUNNING begins an attempt without a lease.
+        Drafts may have any status; one that is RUNNING begins an attempt without a lease. They may depend on jobs of
+        the experiment and on each other, in any order; one that asks to be pruned with a dependency which is CRASHED
+        or PRUNED already is PRUNED from the start.
 
         Raises:
+            InvalidInputError: a dependency is no job of the experiment (`jobs[3].depends_on[0]`), or drafts wait for
+                each other in a circle.
             ResourceExistsError: an id is taken, or stands twice among the drafts.
             LimitReachedError: `max_jobs` allows no more (or `max_running` a RUNNING one).
         """
@@ -100,6 +102,9 @@ class Queue(Protocol):
 
     def list_attempts(self, name: str, job_id: str) -> tuple[AttemptRecord, ...]:
         """Return the attempts of a job, oldest first."""
+
+    def list_dependencies(self, name: str, job_id: str) -> tuple[Dependency, ...]:
+        """Return the jobs that a job waits for, or waited for, oldest first; deleted ones are not among them."""
 
     def delete_job(self, name: str, job_id: str, *, guard: Guard, key: str) -> None:
         """Delete a job and its attempts. Unguarded, deleting what is not there does nothing."""
@@ -173,12 +178,3 @@ class Queue(Protocol):
 
     def close(self) -> None:
         """Let go of connections and files; calls under way end first."""
-
-
-class HostedQueue(Queue, Protocol):
-    """The queue as a server holds it, which answers for several users."""
-
-    def list_experiments(
-        self, start: str | None = None, limit: int = MAX_PAGE, *, viewer: str | None = None
-    ) -> Page[ExperimentRecord]:
-        """As `Queue.list_experiments`; only those that the user with the email `viewer` may see, if one is named."""

@@ -11,6 +11,7 @@ from sweepstake.domain.records import (
     AttemptRecord,
     Beat,
     Claim,
+    Dependency,
     Document,
     ExperimentRecord,
     Finish,
@@ -39,8 +40,8 @@ class Store(Protocol):
     def get_experiment(self, name: str) -> ExperimentRecord:
         """As `Queue.get_experiment`."""
 
-    def list_experiments(self, start: str | None, limit: int, viewer: str | None) -> Page[ExperimentRecord]:
-        """As `HostedQueue.list_experiments`."""
+    def list_experiments(self, start: str | None, limit: int) -> Page[ExperimentRecord]:
+        """As `Queue.list_experiments`."""
 
     def delete_experiment(self, name: str, *, guard: Guard, key: str, force: bool) -> None:
         """As `Queue.delete_experiment`."""
@@ -76,6 +77,9 @@ class Store(Protocol):
 
     def list_attempts(self, name: str, job_id: str) -> tuple[AttemptRecord, ...]:
         """As `Queue.list_attempts`."""
+
+    def list_dependencies(self, name: str, job_id: str) -> tuple[Dependency, ...]:
+        """As `Queue.list_dependencies`."""
 
     def delete_job(self, name: str, job_id: str, *, guard: Guard, key: str) -> None:
         """As `Queue.delete_job`."""

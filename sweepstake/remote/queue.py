@@ -18,6 +18,7 @@ from sweepstake.domain.records import (
     AttemptRecord,
     Beat,
     Claim,
+    Dependency,
     Document,
     ExperimentRecord,
     Finish,
@@ -36,6 +37,7 @@ from sweepstake.wire.bodies import (
     Attempts,
     Beats,
     ClaimRequest,
+    Dependencies,
     FinishRequest,
     HeartbeatRequest,
     NewJob,
@@ -92,7 +94,7 @@ class RemoteQueue:
 
     def add_jobs(self, name: str, drafts: Sequence[JobDraft], *, key: str) -> None:
         """See `Queue.add_jobs`."""
-        self._call("add_jobs", name, body=NewJobs(tuple(map(NewJob.of, drafts))), key=key)
+        self._call("add_jobs", name, body=NewJobs(_new_jobs(drafts)), key=key)
 
     def put_job(
         self, name: str, job_id: str, document: Document, *, guard: Guard, key: str, attempt: str | None = None
@@ -115,6 +117,10 @@ class RemoteQueue:
     def list_attempts(self, name: str, job_id: str) -> tuple[AttemptRecord, ...]:
         """See `Queue.list_attempts`."""
         return _read(self._call("list_attempts", name, job_id), Attempts).attempts
+
+    def list_dependencies(self, name: str, job_id: str) -> tuple[Dependency, ...]:
+        """See `Queue.list_dependencies`."""
+        return _read(self._call("list_dependencies", name, job_id), Dependencies).dependencies
 
     def delete_job(self, name: str, job_id: str, *, guard: Guard, key: str) -> None:
         """See `Queue.delete_job`."""
@@ -202,6 +208,16 @@ def _read(reply: Reply, kind: type[T]) -> T:
         raise UnhandledResponseError(
             f"the server's answer is not what this version expects ({error}); update sweepstake here or there"
         ) from None
+
+
+def _new_jobs(drafts: Sequence[JobDraft]) -> tuple[NewJob, ...]:
+    jobs: list[NewJob] = []
+    for draft in drafts:
+        try:
+            jobs.append(NewJob.of(draft))
+        except InvalidInputError as error:
+            raise error.under(f"jobs[{len(jobs)}]") from None
+    return tuple(jobs)
 
 
 def _no_job(reply: Reply) -> NoJob:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,19 +24,15 @@ from sweepstake.errors import (
     ServerError,
     StoreUnavailableError,
     SweepstakeError,
-    TooManyTriesError,
 )
-from sweepstake.ports import Clock, HostedQueue
+from sweepstake.ports import Clock, Queue
 from sweepstake.server.calls import Answer, Call, MalformedError, ok, read_names, read_query
-from sweepstake.server.gates import NOBODY, Gate, OpenGate
+from sweepstake.server.gates import Gate
 from sweepstake.server.handlers import Handlers
 from sweepstake.server.schedy import is_schedys
-from sweepstake.server.users import Members, OpenUserHandlers, UserHandlers
 from sweepstake.wire.openapi import openapi
-from sweepstake.wire.operation import BASE, Operation
-from sweepstake.wire.operations import OPERATIONS
+from sweepstake.wire.operations import BASE, OPERATIONS, Operation
 from sweepstake.wire.problems import PROBLEM_TYPE, problem_of
-from sweepstake.wire.users import OF_USERS
 
 __all__ = ["MAX_BODY", "create_app"]
 
@@ -58,22 +53,13 @@ _logger = logging.getLogger(__name__)
 Handler = Callable[[Call], Answer]
 
 
-def create_app(queue: HostedQueue, members: Members | None, clock: Clock) -> ASGIApp:
-    """Make the application that answers for `queue`; when it shuts down, it closes the queue.
-
-    Args:
-        queue: what answers.
-        members: who may ask; None: everybody.
-        clock: tells the time.
-    """
+def create_app(queue: Queue, gate: Gate, clock: Clock) -> ASGIApp:
+    """Make the application that answers for `queue`; when it shuts down, it closes the queue."""
     pool = ThreadPoolExecutor(_THREADS, "sweepstake-call")
-    gate: Gate = OpenGate() if members is None else members.gate
     handlers = Handlers(queue, gate, clock, os.urandom)
-    of_users = OpenUserHandlers(clock) if members is None else UserHandlers(members, clock)
     methods: dict[str, dict[str, tuple[Operation, Handler]]] = {}
     for operation in OPERATIONS.values():
-        answering = of_users if operation in OF_USERS else handlers
-        methods.setdefault(operation.path, {})[operation.method] = (operation, getattr(answering, operation.name))
+        methods.setdefault(operation.path, {})[operation.method] = (operation, getattr(handlers, operation.name))
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
@@ -86,7 +72,7 @@ def create_app(queue: HostedQueue, members: Members | None, clock: Clock) -> ASG
     return _RawPaths(router)
 
 
-def _close(pool: ThreadPoolExecutor, queue: HostedQueue) -> None:
+def _close(pool: ThreadPoolExecutor, queue: Queue) -> None:
     pool.shutdown()
     queue.close()
 
@@ -135,18 +121,13 @@ class _Resource:
     ) -> Answer:
         """Answer a call, in a thread."""
         try:
-            caller = NOBODY if operation.role is None else self._gate.caller(headers.get("authorization"))
-            names = read_names(scope["path_params"])
-            if operation.role is not None:
-                fenced = operation.fenced and "name" in scope["path_params"]
-                self._gate.admit(caller, operation.role, names[0] if fenced else None)
+            caller = self._gate.caller(headers.get("authorization")) if operation.secured else ""
             call = Call(
-                names=names,
+                names=read_names(scope["path_params"]),
                 query=read_query(scope["query_string"], operation),
                 headers=headers,
                 body=body,
                 caller=caller,
-                address=(scope.get("client") or ("unknown",))[0],
                 schedys=is_schedys(headers.get("authorization")),
                 root=_root(scope, headers),
             )
@@ -221,8 +202,6 @@ def _report(error: SweepstakeError, operation: Operation) -> Answer:
         status = 400
     elif isinstance(error, LimitReachedError) and operation.name == "put_job":
         status = 412  # so that Schedy's client, which claims by a PUT, asks for another job
-    elif isinstance(error, TooManyTriesError):
-        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after or 1)))
     elif isinstance(error, StoreUnavailableError):
         headers["Retry-After"] = str(max(1, round(error.retry_after or 1)))
         _logger.warning("%s: the store is away: %s", operation.name, error)

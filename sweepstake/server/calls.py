@@ -15,10 +15,9 @@ from sweepstake.domain.keys import check_key
 from sweepstake.domain.names import check_name
 from sweepstake.domain.records import ExperimentRecord, Guard, JobRecord
 from sweepstake.errors import InvalidInputError
-from sweepstake.server.gates import Caller
 from sweepstake.values import parse_json
 from sweepstake.wire.headers import ATTEMPT, ETAG, IDEMPOTENCY_KEY, etag_header, read_guard
-from sweepstake.wire.operation import Operation
+from sweepstake.wire.operations import Operation
 
 __all__ = ["Answer", "Call", "MalformedError", "document", "empty", "ok"]
 
@@ -46,8 +45,7 @@ class Call:
     Attributes:
         names: the experiment and the job in the path, decoded.
         headers: by name in lower case.
-        caller: who calls, and what the credentials allow.
-        address: the network address of the caller, or of a proxy.
+        caller: email of the user who calls.
         schedys: the caller is a client of Schedy.
         root: the URL of the API as the caller sees it.
     """
@@ -56,8 +54,7 @@ class Call:
     query: Mapping[str, Sequence[str]]
     headers: Mapping[str, str]
     body: bytes
-    caller: Caller
-    address: str
+    caller: str
     schedys: bool
     root: str
 

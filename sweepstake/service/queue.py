@@ -8,6 +8,7 @@ from typing import Final
 
 from attrs import evolve
 
+from sweepstake.domain.dependencies import check_dependencies
 from sweepstake.domain.keys import check_key
 from sweepstake.domain.names import check_name
 from sweepstake.domain.queries import JobQuery
@@ -16,6 +17,7 @@ from sweepstake.domain.records import (
     AttemptRecord,
     Beat,
     Claim,
+    Dependency,
     Document,
     ExperimentRecord,
     Finish,
@@ -40,7 +42,7 @@ _MOST_LOOKS: Final = 5
 
 
 class QueueService:
-    """`ports.HostedQueue` over a store: searches propose here, and listings are filtered here.
+    """`ports.Queue` over a store: searches propose here, and listings are filtered here.
 
     Args:
         store: what keeps everything; closed with the service.
@@ -65,12 +67,10 @@ class QueueService:
         """Return one experiment."""
         return self._store.get_experiment(check_name(name, "name"))
 
-    def list_experiments(
-        self, start: str | None = None, limit: int = MAX_PAGE, *, viewer: str | None = None
-    ) -> Page[ExperimentRecord]:
+    def list_experiments(self, start: str | None = None, limit: int = MAX_PAGE) -> Page[ExperimentRecord]:
         """Return a page of the experiments, oldest first."""
         check_limit(limit)
-        return self._store.list_experiments(start, limit, viewer)
+        return self._store.list_experiments(start, limit)
 
     def delete_experiment(self, name: str, *, guard: Guard, key: str, force: bool = False) -> None:
         """Delete an experiment with all that belongs to it."""
@@ -84,11 +84,9 @@ class QueueService:
         """Create jobs, all or none."""
         check_name(name, "name")
         if len(drafts) > MAX_BULK:
-            raise InvalidInputError.at("items", f"holds {len(drafts):,} jobs, at most {MAX_BULK:,} are added at once")
-        for i, draft in enumerate(drafts):
-            check_name(draft.id, f"items[{i}].id")
+            raise InvalidInputError.at("jobs", f"holds {len(drafts):,} jobs, at most {MAX_BULK:,} are added at once")
         if drafts:
-            self._store.add_jobs(name, drafts, key=key)
+            self._store.add_jobs(name, [_checked(draft, f"jobs[{i}]") for i, draft in enumerate(drafts)], key=key)
 
     def put_job(
         self, name: str, job_id: str, document: Document, *, guard: Guard, key: str, attempt: str | None = None
@@ -110,6 +108,11 @@ class QueueService:
         """Return the attempts of a job, oldest first."""
         _check_names(name, job_id)
         return self._store.list_attempts(name, job_id)
+
+    def list_dependencies(self, name: str, job_id: str) -> tuple[Dependency, ...]:
+        """Return the jobs that a job waits for, oldest first."""
+        _check_names(name, job_id)
+        return self._store.list_dependencies(name, job_id)
 
     def delete_job(self, name: str, job_id: str, *, guard: Guard, key: str) -> None:
         """Delete a job and its attempts."""
@@ -205,6 +208,14 @@ class QueueService:
             if found is not None:
                 return found
         return NoJob(NoJobReason.EMPTY)
+
+
+def _checked(draft: JobDraft, path: str) -> JobDraft:
+    """Return a draft whose names can name something; what it depends on stands there once."""
+    check_name(draft.id, f"{path}.id")
+    if not draft.depends_on:
+        return draft
+    return evolve(draft, depends_on=check_dependencies(draft.depends_on, f"{path}.depends_on"))
 
 
 def _check_names(name: str, job_id: str) -> None:

@@ -10,10 +10,12 @@ from sweepstake.domain.records import Beat, Claim, JobDraft, JobRecord
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome, Signal
 from sweepstake.errors import LeaseLostError, LimitReachedError
 from sweepstake.stores import rows
+from sweepstake.stores.adding import check_running_limit
+from sweepstake.stores.dependencies import follow
 from sweepstake.stores.engine import Row, Transaction
 from sweepstake.stores.experiments import no_experiment
 from sweepstake.stores.guards import key_reused
-from sweepstake.stores.jobs import check_running_limit, read_job
+from sweepstake.stores.jobs import read_job
 
 __all__ = ["add_proposal", "claim_proposal", "find_claim", "heartbeat", "is_overdue", "offer", "settle"]
 
@@ -49,7 +51,7 @@ def is_overdue(transaction: Transaction, name: str) -> bool:
 def settle(transaction: Transaction, name: str, uptime: float) -> int:
     """End overdue leases and due delays, at most 100 of each, and return how many."""
     overdue = transaction.rows("overdue", name=name, uptime=uptime)
-    for seq, number, key, losses, max_lost in overdue:
+    for seq, number, key, losses, max_lost, dependants in overdue:
         status = JobStatus.QUEUED if losses < max_lost else JobStatus.CRASHED
         transaction.run(
             "end_job",
@@ -72,6 +74,8 @@ def settle(transaction: Transaction, name: str, uptime: float) -> int:
             output="",
             finish_key=None,
         )
+        if dependants:
+            follow(transaction, seq, JobStatus.RUNNING, status, f"{key}.lost")
     return len(overdue) + transaction.run("end_delays", name=name)
 
 

@@ -10,6 +10,7 @@ from sweepstake.domain.records import Finish, Finished
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import KeyReusedError, NotFoundError
 from sweepstake.stores import rows
+from sweepstake.stores.dependencies import follow
 from sweepstake.stores.engine import Params, Transaction
 
 __all__ = ["PLAIN", "finish_job", "plain_params"]
@@ -125,5 +126,5 @@ def _record(transaction: Transaction, held: rows.HeldJob, finish: Finish, key: s
         output=rows.storable(finish.output),
         finish_key=key,
     )
-    if held.dependants and end.status is JobStatus.DONE:
-        transaction.run("unblock", seq=held.job.seq)
+    if held.dependants:
+        follow(transaction, held.job.seq, JobStatus.RUNNING, end.status, key)

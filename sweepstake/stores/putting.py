@@ -10,10 +10,12 @@ from sweepstake.domain.status import JobStatus, Verb
 from sweepstake.errors import LeaseLostError
 from sweepstake.ports import PutAnswer
 from sweepstake.stores import rows
+from sweepstake.stores.adding import begin_unleased, check_running_limit, create_job
+from sweepstake.stores.dependencies import follow
 from sweepstake.stores.engine import Transaction
 from sweepstake.stores.experiments import no_experiment
 from sweepstake.stores.guards import check_guard, is_first
-from sweepstake.stores.jobs import begin_unleased, check_running_limit, create_job, read_job
+from sweepstake.stores.jobs import read_job
 
 __all__ = ["put_job"]
 
@@ -122,6 +124,5 @@ def _replace(transaction: Transaction, locked: rows.LockedJob, document: Documen
         )
     if plan.begins:
         begin_unleased(transaction, job.seq, key)
-    was_done, is_done = job.status == JobStatus.DONE, document.status is JobStatus.DONE
-    if locked.dependants and was_done != is_done:
-        transaction.run("unblock" if is_done else "block", seq=job.seq)
+    if locked.dependants:
+        follow(transaction, job.seq, JobStatus(job.status), document.status, key)

@@ -11,6 +11,7 @@ import attrs
 from sweepstake.domain.records import AttemptRecord, Claim, ExperimentRecord, JobDraft, JobRecord, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.ports import Account
 from sweepstake.stores.engine import Row
 from sweepstake.values import EMPTY, JsonObject
 
@@ -19,6 +20,7 @@ __all__ = [
     "HeldJob",
     "JobRow",
     "LockedJob",
+    "account",
     "attempt",
     "claimed",
     "draft_row",
@@ -166,7 +168,7 @@ def attempt(row: Row) -> AttemptRecord:
 
 def experiment(row: Row) -> ExperimentRecord:
     """Return the experiment in a row of `experiment`."""
-    _, name, status, search_kind, search_params, settings, etag, proposals, created, created_at, owner = row
+    _, name, status, search_kind, search_params, settings, etag, proposals, created, created_at = row
     return ExperimentRecord(
         name=name,
         status=ExperimentStatus(status),
@@ -176,7 +178,6 @@ def experiment(row: Row) -> ExperimentRecord:
         proposals=proposals,
         created=created,
         created_at=created_at,
-        owner=owner,
     )
 
 
@@ -198,11 +199,12 @@ def experiment_params(record: ExperimentRecord) -> dict[str, Any]:
         "max_running": settings.max_running,
         "max_jobs": settings.max_jobs,
         "etag": record.etag,
-        "owner": record.owner,
     }
 
 
-def draft_row(experiment_id: int, draft: JobDraft, etag: str, now: float) -> Row:
+def draft_row(
+    experiment_id: int, draft: JobDraft, etag: str, now: float, *, waiting: int = 0, dependants: int = 0
+) -> Row:
     """Return the columns of a new job, in the order of the statement `add_job`."""
     document = draft.document
     delayed = draft.not_before is not None and document.status is JobStatus.QUEUED and draft.not_before > now
@@ -214,6 +216,8 @@ def draft_row(experiment_id: int, draft: JobDraft, etag: str, now: float) -> Row
         draft.priority,
         draft.not_before if delayed else None,
         draft.not_before,
+        waiting,
+        dependants,
         now,
         json.dumps(draft.tags) if draft.tags else "[]",
         draft.notes,
@@ -221,6 +225,11 @@ def draft_row(experiment_id: int, draft: JobDraft, etag: str, now: float) -> Row
         document.hyperparameters.text,
         document.results.text,
     )
+
+
+def account(row: Row) -> Account:
+    """Return the user in a row of `account`."""
+    return Account(email=row[0], password_hash=row[1])
 
 
 def storable(text: str) -> str:

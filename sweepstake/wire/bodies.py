@@ -9,12 +9,14 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from sweepstake.domain.causes import check_causes
+from sweepstake.domain.dependencies import check_dependencies
 from sweepstake.domain.keys import check_key
 from sweepstake.domain.names import check_name, check_notes, check_tags
 from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY
 from sweepstake.domain.records import (
     AttemptRecord,
     Beat,
+    Dependency,
     Document,
     Finish,
     JobDraft,
@@ -36,6 +38,7 @@ __all__ = [
     "ClaimRequest",
     "ClientConfig",
     "Credentials",
+    "Dependencies",
     "FinishRequest",
     "Health",
     "HeartbeatRequest",
@@ -96,6 +99,11 @@ def _causes(value: Iterable[object]) -> tuple[str | int, ...]:
     return check_causes(value, "causes")
 
 
+def _are_dependencies(_: object, attribute: Any, value: tuple[str, ...]) -> None:
+    if value:
+        check_dependencies(value, attribute.name)
+
+
 def _is_report(_: object, attribute: Any, value: Outcome) -> None:
     if value not in REPORTS:
         raise InvalidInputError.at(attribute.name, f"must be one of {', '.join(REPORTS)}")
@@ -132,6 +140,8 @@ class NewJob:
     tags: tuple[str, ...] = field(default=(), converter=check_tags)
     notes: str = field(default="", converter=check_notes)
     origin: JsonObject | None = None
+    depends_on: tuple[str, ...] = field(default=(), validator=_are_dependencies)
+    prune_with: bool = False
 
     @classmethod
     def of(cls, draft: JobDraft) -> NewJob:
@@ -146,6 +156,8 @@ class NewJob:
             tags=draft.tags,
             notes=draft.notes,
             origin=draft.origin,
+            depends_on=draft.depends_on,
+            prune_with=draft.prune_with,
         )
 
     def draft(self, new_id: Callable[[], str]) -> JobDraft:
@@ -159,6 +171,8 @@ class NewJob:
             tags=self.tags,
             notes=self.notes,
             origin=self.origin,
+            depends_on=self.depends_on,
+            prune_with=self.prune_with,
         )
 
 
@@ -258,6 +272,13 @@ class Attempts:
     """The attempts of a job, oldest first."""
 
     attempts: tuple[AttemptRecord, ...]
+
+
+@frozen
+class Dependencies:
+    """The jobs that a job waits for, oldest first."""
+
+    dependencies: tuple[Dependency, ...]
 
 
 @frozen

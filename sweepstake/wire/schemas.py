@@ -9,7 +9,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
-from sweepstake.domain.access import Access
+from sweepstake.domain.dependencies import MAX_DEPENDENCIES
 from sweepstake.domain.keys import KEY_PATTERN
 from sweepstake.domain.names import MAX_NAME, MAX_NOTES, MAX_TAGS
 from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY, QueueingChanges
@@ -27,6 +27,7 @@ from sweepstake.wire.bodies import (
     ClaimRequest,
     ClientConfig,
     Credentials,
+    Dependencies,
     FinishRequest,
     Health,
     HeartbeatRequest,
@@ -36,7 +37,6 @@ from sweepstake.wire.bodies import (
     PutJob,
     Token,
 )
-from sweepstake.wire.members import MAX_LIFETIME, MadeToken, NewShare, NewToken, Tokens
 from sweepstake.wire.problems import Problem
 from sweepstake.wire.searches import SEARCH_SCHEMAS
 
@@ -87,7 +87,7 @@ _SCALARS: Final[Mapping[str, Schema]] = {
         "keys that begin with `$` gain one more.",
         "additionalProperties": True,
     },
-    "Label": {"anyOf": [{"const": ""}, ref("Name")]},
+    "Worker": {"anyOf": [{"const": ""}, ref("Name")]},
 }
 
 
@@ -126,6 +126,16 @@ _NARROWED: Final[Mapping[type, Mapping[str, Schema]]] = {
         "id": _nullable(ref("Name")),
         "priority": _count(-MAX_PRIORITY - 1, MAX_PRIORITY),
         "not_before": _nullable({"type": "number", "minimum": 0, "maximum": MAX_INSTANT}),
+        "depends_on": {
+            "type": "array",
+            "description": "Ids of jobs of the experiment, or of this call, that must be DONE before",
+            "items": ref("Name"),
+            "maxItems": MAX_DEPENDENCIES,
+        },
+        "prune_with": {
+            "type": "boolean",
+            "description": "PRUNED, while QUEUED, when a job that it depends on becomes CRASHED or PRUNED",
+        },
         **_NAMED_JOB,
     },
     QueueingChanges: {
@@ -134,20 +144,16 @@ _NARROWED: Final[Mapping[type, Mapping[str, Schema]]] = {
         **_NAMED_JOB,
     },
     NewJobs: {"jobs": {"type": "array", "items": ref("NewJob"), "maxItems": MAX_BULK}},
-    ClaimRequest: {"worker": ref("Label")},
+    ClaimRequest: {"worker": ref("Worker")},
     FinishRequest: {
         "attempt": ref("Key"),
         "outcome": {"enum": list(REPORTS)},
         "causes": {**_CAUSES, "maxItems": MAX_CAUSES},
         "claim": _nullable(ref("Key")),
-        "worker": ref("Label"),
+        "worker": ref("Worker"),
     },
     HeartbeatRequest: {"attempts": {"type": "array", "items": ref("Key"), "maxItems": MAX_BEATS}},
     Credentials: {"email": _SECRET, "token": _SECRET},
-    NewToken: {
-        "name": ref("Label"),
-        "lifetime": _nullable({"type": "number", "minimum": 1, "maximum": MAX_LIFETIME}),
-    },
 }
 _RENAMED: Final[Mapping[type, Mapping[str, str]]] = {ExperimentRecord: {"search": "scheduler"}}
 #: Fields that are sent only when they say something.
@@ -162,25 +168,21 @@ _REQUESTS: Final[tuple[type, ...]] = (
     FinishRequest,
     HeartbeatRequest,
     Credentials,
-    NewToken,
-    NewShare,
 )
 _ANSWERS: Final[tuple[type, ...]] = (
-    Access,
     Attempts,
     Beats,
     Claim,
     ClientConfig,
     Counts,
+    Dependencies,
     ExperimentRecord,
     Finished,
     Health,
     JobRecord,
-    MadeToken,
     NoJob,
     Problem,
     Token,
-    Tokens,
 )
 #: What a class is called where that is not its own name.
 _NAMES: Final[Mapping[type, str]] = {

@@ -1,7 +1,7 @@
 -- copy_jobs: many new jobs.
 copy jobs (
-    experiment_id, id, status, etag, priority, due, not_before, created_at, tags, notes, origin, hyperparameters,
-    results
+    experiment_id, id, status, etag, priority, due, not_before, waiting, dependants, created_at, tags, notes, origin,
+    hyperparameters, results
 ) from stdin;
 
 -- clock: the time.

@@ -67,18 +67,6 @@ update jobs set
     end
 where seq = :seq;
 
--- unblock: one dependency of these jobs is DONE, or gone.
-update jobs set waiting = waiting - 1 where seq in (select job_seq from dependencies where on_seq = :seq);
-
--- block: one dependency of these jobs is not DONE any more.
-update jobs set waiting = waiting + 1 where seq in (select job_seq from dependencies where on_seq = :seq);
-
--- release_dependencies: a job that goes away depends on nothing.
-update jobs set dependants = dependants - 1 where seq in (select on_seq from dependencies where job_seq = :seq);
-
--- delete_job_dependencies: both what it waited for and what waited for it.
-delete from dependencies where job_seq = :seq or on_seq = :seq;
-
 -- delete_job_attempts: all attempts of a job.
 delete from attempts where job_seq = :seq;
 

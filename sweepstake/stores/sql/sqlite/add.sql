@@ -1,8 +1,8 @@
 -- add_job: one of many new jobs.
 insert into jobs (
-    experiment_id, id, status, etag, priority, due, not_before, created_at, tags, notes, origin, hyperparameters,
-    results
-) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    experiment_id, id, status, etag, priority, due, not_before, waiting, dependants, created_at, tags, notes, origin,
+    hyperparameters, results
+) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- forget_leases: the machine was started anew, so every holder of a lease is dead.
 update jobs set due = 0 where status = 'RUNNING' and due is not null;
