@@ -21,6 +21,7 @@ from sweepstake.cli.requeueing import edit, retry
 from sweepstake.cli.running import run, worker
 from sweepstake.cli.serving import serve
 from sweepstake.cli.showing import show
+from sweepstake.cli.spooling import spool
 from sweepstake.cli.target import Target
 from sweepstake.cli.tokens import gen_token
 from sweepstake.cli.users import user
@@ -80,6 +81,7 @@ _VERBS: Final = (
     pause,
     resume,
     workers,
+    spool,
     verify,
     gen_token,
     serve,

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.view.html import experiment_html, jobs_html
 
-__all__ = ["RichDisplay"]
+__all__ = ["RichDisplay", "progress"]
 
 
 class RichDisplay:
@@ -41,11 +41,12 @@ class RichDisplay:
 
     def progress(self, description: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
         """Show a progress bar inside the block; call what it gives with each number of things done."""
-        return _progress(description, total)
+        return progress(description, total)
 
 
 @contextmanager
-def _progress(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def progress(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on standard error inside the block; call what it gives with each number of things done."""
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
