@@ -16,6 +16,7 @@ from sweepstake.client import (
     GridSearch,
     Job,
     ManualSearch,
+    NewJob,
     PopulationBasedTraining,
     RandomSearch,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "LogUniform",
     "ManualSearch",
     "MissingExtraError",
+    "NewJob",
     "NoJobError",
     "Normal",
     "NotFoundError",

@@ -47,6 +47,15 @@ Pairs = Sequence[tuple[str, str]]
 @click.option("--tag", "tags", multiple=True, help="A label of the job; may be given several times.")
 @click.option("--notes", default="", help="Free text.")
 @click.option("--id", "job_id", help="An id of your own.")
+@click.option(
+    "--depends-on",
+    multiple=True,
+    metavar="JOB",
+    help="The id of a job that must be DONE before; may be given several times.",
+)
+@click.option(
+    "--prune-with-dependencies", is_flag=True, help="Prune the job when one that it depends on crashes or is pruned."
+)
 @format_option
 @pass_target
 def push(
@@ -59,15 +68,24 @@ def push(
     tags: Sequence[str],
     notes: str,
     job_id: str | None,
+    depends_on: Sequence[str],
+    prune_with_dependencies: bool,
     format_: str,
 ) -> None:
     """Add a job to an experiment."""
     inputs = as_values(hyperparameters, "hyperparameter")
     outputs = as_values(results, "result")
-    job = (
-        target.database()
-        .get_experiment(experiment)
-        .add_job(inputs, status, outputs, job_id=job_id, priority=priority, tags=tags, notes=notes)
+    found = target.database().get_experiment(experiment)
+    job = found.add_job(
+        inputs,
+        status,
+        outputs,
+        job_id=job_id,
+        priority=priority,
+        tags=tags,
+        notes=notes,
+        depends_on=depends_on,
+        prune_with_dependencies=prune_with_dependencies,
     )
     if format_ == "json":
         as_json(job.record)

@@ -24,6 +24,7 @@ __all__ = ["show"]
 
 #: Lines of captured output that are shown unless all are asked for.
 _LINES: Final = 50
+_PRUNES: Final = ", and is pruned with it"
 _TIMES: Final = {"not_before", "created_at", "started_at", "ended_at"}
 
 
@@ -35,7 +36,7 @@ _TIMES: Final = {"not_before", "created_at", "started_at", "ended_at"}
 @format_option
 @pass_target
 def show(target: Target, experiment: str, job: str | None, attempt: int | None, full: bool, format_: str) -> None:
-    """Show an experiment with its jobs counted, or one JOB with its attempts.
+    """Show an experiment with its jobs counted, or one JOB with what it depends on and its attempts.
 
     The output of a command that `sweepstake run` ran on this machine is shown as well; of one that ran elsewhere, the
     end that its worker reported.
@@ -45,13 +46,15 @@ def show(target: Target, experiment: str, job: str | None, attempt: int | None, 
         _show_experiment(found, format_)
         return
     shown = found.get_job(job)
-    attempts = shown.attempts()
+    attempts, dependencies = shown.attempts(), shown.dependencies()
     state = target.config().state
     if format_ == "json":
         outputs = {a.number: str(p) for a in attempts if (p := _path(state, shown.record, a.number)).exists()}
-        as_json({"job": shown.record, "attempts": attempts, "outputs": outputs})
+        as_json({"job": shown.record, "dependencies": dependencies, "attempts": attempts, "outputs": outputs})
         return
     click.echo(_paragraph(shown.record))
+    for other in dependencies:
+        click.echo(f"depends on: {printable(other.id)} ({other.status}){_PRUNES if other.prune_with else ''}")
     for one in attempts:
         click.echo("\n" + _describe(one))
     wanted = attempt if attempt is not None else max((one.number for one in attempts), default=0)

@@ -1,5 +1,6 @@
 """What a user holds: databases, experiments and jobs."""
 
+from sweepstake.client.adding import NewJob
 from sweepstake.client.database import Database
 from sweepstake.client.experiment import Experiment
 from sweepstake.client.heart import Heart
@@ -15,6 +16,7 @@ __all__ = [
     "Heart",
     "Job",
     "ManualSearch",
+    "NewJob",
     "PopulationBasedTraining",
     "RandomSearch",
     "Session",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from typing import Any, Final
 
+from attrs import field, frozen
+
+from sweepstake.client.job import Job
 from sweepstake.client.session import Session
+from sweepstake.domain.dependencies import check_dependencies
 from sweepstake.domain.names import check_name, check_notes, check_tags
 from sweepstake.domain.queueing import check_instant, check_priority
 from sweepstake.domain.records import Document, JobDraft
@@ -16,12 +21,34 @@ from sweepstake.domain.status import JobStatus, member_of
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import EMPTY, JsonObject
 
-__all__ = ["add_in_chunks", "draft_of"]
+__all__ = ["NewJob", "add_in_chunks", "add_one", "draft_of"]
 
 #: Jobs sent in one call.
 _CHUNK: Final = 2000
 #: From this many jobs on, a progress bar is shown to somebody who watches.
 _MANY: Final = 10_000
+
+
+@frozen(kw_only=True)
+class NewJob:
+    """A job to be added with `Experiment.add_jobs` that differs from the others in more than hyperparameters.
+
+    Attributes:
+        hyperparameters: see `Experiment.add_job`, as for all that follows.
+        depends_on: beside those that all jobs of the call depend on; it may name jobs of the same call by their ids.
+        priority: None for what the call says; likewise the next three.
+    """
+
+    hyperparameters: Mapping[str, Any] = field(kw_only=False)
+    job_id: str | None = None
+    status: JobStatus | str = JobStatus.QUEUED
+    results: Mapping[str, Any] | None = None
+    depends_on: Iterable[Job | str] = ()
+    prune_with_dependencies: bool = False
+    priority: int | None = None
+    not_before: float | None = None
+    tags: Iterable[str] | None = None
+    notes: str | None = None
 
 
 def draft_of(
@@ -34,6 +61,8 @@ def draft_of(
     not_before: float | None = None,
     tags: Iterable[str] = (),
     notes: str = "",
+    depends_on: Iterable[Job | str] = (),
+    prune_with_dependencies: bool = False,
     path: str = "hyperparameters",
 ) -> JobDraft:
     """Check everything about a new job and return it as a draft."""
@@ -48,18 +77,33 @@ def draft_of(
         not_before=check_instant(not_before, "not_before"),
         tags=check_tags(tags),
         notes=check_notes(notes),
+        depends_on=_ids(depends_on),
+        prune_with=bool(prune_with_dependencies),
     )
+
+
+def _ids(jobs: Iterable[Job | str]) -> tuple[str, ...]:
+    if isinstance(jobs, (str, bytes, Job)) or not isinstance(jobs, Iterable):
+        raise InvalidInputError.at("depends_on", f"must be a list of jobs or ids, not {type(jobs).__name__}")
+    ids = [job.job_id if isinstance(job, Job) else job for job in jobs]
+    return check_dependencies(ids, "depends_on")
+
+
+def add_one(session: Session, name: str, draft: JobDraft) -> None:
+    """Create a job; errors name its fields as the caller does."""
+    with _placed(r"jobs\[0\]\.?", lambda _: ""):
+        session.queue.add_jobs(name, [draft])
 
 
 def add_in_chunks(
     session: Session,
     name: str,
-    many: Iterable[Mapping[str, Any]],
+    many: Iterable[Mapping[str, Any] | NewJob],
     common: Mapping[str, Any],
     *,
     progress: bool | None,
 ) -> list[str]:
-    """Create a job per mapping, some thousands a call; return the ids."""
+    """Create a job per item, some thousands a call; return the ids."""
     if isinstance(many, (str, bytes, Mapping)) or not isinstance(many, Iterable):
         raise InvalidInputError.at("hyperparameters", f"must be a list of dicts, not {type(many).__name__}")
     total = len(many) if isinstance(many, Sized) else None
@@ -67,24 +111,57 @@ def add_in_chunks(
     template = draft_of("template", {}, **common)
     with _progress(session, total, progress) as advance:
         for chunk in _chunks(many):
+            first = len(ids)
             drafts = [
-                JobDraft(
-                    id=session.queue.new_id(),
-                    document=Document(hyperparameters=JsonObject.of(item, f"[{len(ids) + i}]")),
-                    priority=template.priority,
-                    not_before=template.not_before,
-                    tags=template.tags,
-                    notes=template.notes,
-                )
-                for i, item in enumerate(chunk)
+                _draft(session.queue.new_id(), item, template, f"[{place}]") for place, item in enumerate(chunk, first)
             ]
-            session.queue.add_jobs(name, drafts)
+            with _placed(r"jobs\[(\d+)\]", lambda found: f"[{int(found[1]) + first}]"):  # noqa: B023 -- called at once
+                session.queue.add_jobs(name, drafts)
             ids.extend(draft.id for draft in drafts)
             advance(len(drafts))
     return ids
 
 
-def _chunks(many: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+def _draft(new_id: str, item: Mapping[str, Any] | NewJob, template: JobDraft, path: str) -> JobDraft:
+    if not isinstance(item, NewJob):
+        return JobDraft(
+            id=new_id,
+            document=Document(hyperparameters=JsonObject.of(item, path)),
+            priority=template.priority,
+            not_before=template.not_before,
+            tags=template.tags,
+            notes=template.notes,
+            depends_on=template.depends_on,
+            prune_with=template.prune_with,
+        )
+    try:
+        draft = draft_of(
+            new_id if item.job_id is None else item.job_id,
+            item.hyperparameters,
+            status=item.status,
+            results=item.results,
+            priority=template.priority if item.priority is None else item.priority,
+            not_before=template.not_before if item.not_before is None else item.not_before,
+            tags=template.tags if item.tags is None else item.tags,
+            notes=template.notes if item.notes is None else item.notes,
+            depends_on=(*template.depends_on, *_ids(item.depends_on)),
+            prune_with_dependencies=item.prune_with_dependencies or template.prune_with,
+        )
+    except InvalidInputError as error:
+        raise error.under(path) from None
+    return draft
+
+
+@contextmanager
+def _placed(pattern: str, place: Callable[[re.Match[str]], str]) -> Iterator[None]:
+    """Name fields, in errors of the call in the block, by the place in what the caller gave."""
+    try:
+        yield
+    except InvalidInputError as error:
+        raise InvalidInputError((re.sub(f"^{pattern}", place, path), what) for path, what in error.problems) from None
+
+
+def _chunks(many: Iterable[Mapping[str, Any] | NewJob]) -> Iterator[list[Mapping[str, Any] | NewJob]]:
     iterator = iter(many)
     while chunk := list(islice(iterator, _CHUNK)):
         yield chunk

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, ClassVar
 
-from sweepstake.client.adding import add_in_chunks, draft_of
+from sweepstake.client.adding import NewJob, add_in_chunks, add_one, draft_of
 from sweepstake.client.draining import drain
 from sweepstake.client.job import Job
 from sweepstake.client.listing import iterate, query_of
@@ -121,6 +121,8 @@ class Experiment:
         not_before: float | None = None,
         tags: Iterable[str] = (),
         notes: str = "",
+        depends_on: Iterable[Job | str] = (),
+        prune_with_dependencies: bool = False,
     ) -> Job:
         """Create a job.
 
@@ -133,9 +135,11 @@ class Experiment:
             not_before: Unix time in seconds before which it is not claimed.
             tags: labels to find it by.
             notes: free text.
+            depends_on: jobs of this experiment, or their ids, that must be DONE before it is claimed.
+            prune_with_dependencies: make it PRUNED, while it is QUEUED, when one of them becomes CRASHED or PRUNED.
 
         Raises:
-            InvalidInputError: a value is wrong; the error names its path.
+            InvalidInputError: a value is wrong, or a dependency is not there; the error names its path.
             ResourceExistsError: the id is taken.
             LimitReachedError: `max_jobs` allows no more.
         """
@@ -149,18 +153,22 @@ class Experiment:
             not_before=not_before,
             tags=tags,
             notes=notes,
+            depends_on=depends_on,
+            prune_with_dependencies=prune_with_dependencies,
         )
-        queue.add_jobs(self.name, [draft])
+        add_one(self.session, self.name, draft)
         return self.get_job(draft.id)
 
     def add_jobs(
         self,
-        hyperparameters: Iterable[Mapping[str, Any]],
+        hyperparameters: Iterable[Mapping[str, Any] | NewJob],
         *,
         priority: int = 0,
         not_before: float | None = None,
         tags: Iterable[str] = (),
         notes: str = "",
+        depends_on: Iterable[Job | str] = (),
+        prune_with_dependencies: bool = False,
         progress: bool | None = None,
     ) -> list[str]:
         """Create a job for each mapping of hyperparameters, and return their ids.
@@ -169,14 +177,23 @@ class Experiment:
         Each chunk is stored as a whole; when one is refused, those before it stand.
 
         Args:
-            hyperparameters: one mapping per job; errors name the place, such as ``[17].layers``.
-            priority: the same for all, as are the next three; see `add_job`.
+            hyperparameters: one mapping per job, or a `NewJob`; errors name the place, such as ``[17].layers``.
+            priority: the same for all, as are the next five; see `add_job`.
             not_before: see `add_job`.
             tags: see `add_job`.
             notes: see `add_job`.
+            depends_on: see `add_job`.
+            prune_with_dependencies: see `add_job`.
             progress: show a progress bar; by default when there are many and somebody watches.
         """
-        common = {"priority": priority, "not_before": not_before, "tags": tags, "notes": notes}
+        common = {
+            "priority": priority,
+            "not_before": not_before,
+            "tags": tags,
+            "notes": notes,
+            "depends_on": depends_on,
+            "prune_with_dependencies": prune_with_dependencies,
+        }
         return add_in_chunks(self.session, self.name, hyperparameters, common, progress=progress)
 
     def get_job(self, job_id: str) -> Job:

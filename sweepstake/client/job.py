@@ -22,6 +22,7 @@ from sweepstake.domain.records import (
     UNGUARDED,
     AttemptRecord,
     Claim,
+    Dependency,
     Document,
     Guard,
     JobRecord,
@@ -260,6 +261,10 @@ class Job:
     def attempts(self) -> tuple[AttemptRecord, ...]:
         """Return every attempt at this job: worker, times, outcome, reason."""
         return self._session.queue.list_attempts(self._record.experiment, self.job_id)
+
+    def dependencies(self) -> tuple[Dependency, ...]:
+        """Return the jobs that this one waits for, or waited for: id and status, oldest first."""
+        return self._session.queue.list_dependencies(self._record.experiment, self.job_id)
 
     def drain_into(self, claim_next: Callable[[Claim | NoJob | None], None]) -> None:
         """Claim the next job with the end of this one, and hand it to `claim_next`; a lost lease is only logged."""

@@ -76,6 +76,17 @@ def test_jobs_can_be_chosen(sw: Command, db: Database) -> None:
     assert "name an experiment" in sw("list", "--tag", "x", code=2).err
 
 
+def test_jobs_can_wait_for_others(sw: Command, db: Database) -> None:
+    """`push --depends-on`, and `show` says what a job waits for."""
+    sw("add", "e", "manual")
+    sw("push", "e", "-p", "x", "1", "--id", "a")
+    sw("push", "e", "-p", "x", "2", "--id", "b", "--depends-on", "a", "--prune-with-dependencies")
+    assert "\ndepends on: a (QUEUED), and is pruned with it\n" in sw("show", "e", "b").out
+    shown = json.loads(sw("show", "e", "b", "--format", "json").out)
+    assert shown["dependencies"] == [{"id": "a", "status": "QUEUED", "prune_with": True}]
+    assert "'nobody'" in sw("push", "e", "-p", "x", "3", "--depends-on", "nobody", code=1).err
+
+
 def test_every_search_can_be_added(sw: Command, db: Database) -> None:
     """Random, grid and population based training, with their settings."""
     for line in (
