@@ -21,12 +21,12 @@ _ARROWS = {
     (JobStatus.RUNNING, JobStatus.DONE): ("M440 150 C520 150 510 52 594 52", (528, 44)),
     (JobStatus.RUNNING, JobStatus.CRASHED): ("M440 162 H594", (526, 156)),
     (JobStatus.RUNNING, JobStatus.PRUNED): ("M440 174 C520 174 510 264 594 264", (576, 226)),
-    (JobStatus.CRASHED, JobStatus.QUEUED): ("M600 146 C500 60 200 60 90 134", (345, 76)),
-    (JobStatus.PRUNED, JobStatus.QUEUED): ("M600 284 C420 340 20 340 20 190", (300, 318)),
+    (JobStatus.CRASHED, JobStatus.QUEUED): ("M600 146 C500 60 200 60 90 134", (345, 72)),
+    (JobStatus.PRUNED, JobStatus.QUEUED): ("M600 284 C420 340 20 340 20 190", (300, 336)),
     (JobStatus.QUEUED, JobStatus.PRUNED): ("M65 184 C65 300 280 284 594 284", (300, 300)),
 }
 _OPENING = """\
-<svg viewBox="-2 0 752 320" role="img" aria-label="Transitions between the states of a job"
+<svg viewBox="-2 0 752 342" role="img" aria-label="Transitions between the states of a job"
  style="max-width:750px;width:100%" font-family="sans-serif" font-size="14" fill="currentColor">
 <defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">
 <path d="M0 0 L8 4 L0 8 z"/></marker></defs>"""

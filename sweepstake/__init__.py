@@ -42,6 +42,7 @@ from sweepstake.errors import (
     StoreRefusedError,
     StoreUnavailableError,
     SweepstakeError,
+    TooManyTriesError,
     UnhandledResponseError,
     UnsafeUpdateError,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "StoreRefusedError",
     "StoreUnavailableError",
     "SweepstakeError",
+    "TooManyTriesError",
     "Truncate",
     "UnhandledResponseError",
     "Uniform",

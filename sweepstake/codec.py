@@ -12,6 +12,7 @@ import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from sweepstake.domain.access import Role
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import ExperimentRecord, SearchDefinition
 from sweepstake.domain.settings import Direction
@@ -178,7 +179,15 @@ def _number(value: Any, _: Any) -> float:
 
 
 #: Named one by one, because cattrs would take a StrEnum for any `str`.
-_ENUMS: Final[tuple[type[Enum], ...]] = (Direction, ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal)
+_ENUMS: Final[tuple[type[Enum], ...]] = (
+    Direction,
+    ExperimentStatus,
+    JobStatus,
+    NoJobReason,
+    Outcome,
+    Role,
+    Signal,
+)
 _EXACT: Final[Mapping[type, Callable[[Any, Any], Any]]] = {str: _text, bool: _truth, int: _whole, float: _number}
 
 

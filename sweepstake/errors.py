@@ -14,7 +14,8 @@
     │   ├── LiveLeasesError           workers still hold jobs of what should be deleted
     │   ├── KeyReusedError            an op key came back on another call
     │   ├── AuthenticationError       the credentials are wrong, or may not do this
-    │   └── ReauthenticateError       the credentials have expired
+    │   ├── ReauthenticateError       the credentials have expired
+    │   └── TooManyTriesError         too many passwords were tried; says how long to wait
     ├── ServerError                   the server or store failed at a call
     │   └── StoreUnavailableError     (also ConnectionError) away for now: worth trying again
     ├── UnhandledResponseError        an answer that this version does not understand
@@ -51,6 +52,7 @@ __all__ = [
     "StoreRefusedError",
     "StoreUnavailableError",
     "SweepstakeError",
+    "TooManyTriesError",
     "UnhandledResponseError",
     "UnsafeUpdateError",
 ]
@@ -175,6 +177,20 @@ class ReauthenticateError(ClientRequestError):
     """The credentials have expired; authenticate again."""
 
     slug = "reauthenticate"
+
+
+class TooManyTriesError(ClientRequestError):
+    """Too many passwords were tried in vain; wait before the next.
+
+    Attributes:
+        retry_after: seconds to wait, if the server said so.
+    """
+
+    slug = "too-many-tries"
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class ServerError(SweepstakeError):

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from sweepstake.client.edits import Edits
 from sweepstake.client.leaving import Leaving, Terminated, TermWatch, leaving
+from sweepstake.client.preempting import Hooks
 from sweepstake.client.reporting import report_end
 from sweepstake.client.session import Session
 from sweepstake.domain.causes import causes_of
@@ -46,6 +47,7 @@ class Block:
     """Watches for SIGTERM while a job runs, and records how its `with` block ended.
 
     Attributes:
+        hooks: called before the job is given back as preempted.
         claim_next: takes the job claimed with the end of this one; None claims none.
         loses_quietly: a lost lease is only logged.
     """
@@ -55,6 +57,7 @@ class Block:
         self._edits = edits
         self._watch: TermWatch | None = None
         self._given_back = False
+        self.hooks = Hooks()
         self.claim_next: Callable[[Claim | NoJob | None], None] | None = None
         self.loses_quietly = False
 
@@ -86,15 +89,19 @@ class Block:
         return left.swallow
 
     def give_back(self, ties: Ties, outcome: Outcome) -> None:
-        """Put the job back into the queue.
+        """Put the job back into the queue, with the results so far.
 
         Raises:
+            InvalidInputError: a result is not JSON; the job is still held.
             LeaseLostError: this process does not hold it.
         """
         record, attempt = ties.record(), ties.held()
         if attempt is None:
             raise LeaseLostError(f"job {record.id} is not held by this process, so it cannot give it back")
-        finish = Finish(attempt=attempt, outcome=outcome)
+        if outcome is Outcome.PREEMPTED:
+            self.hooks.run()
+        results, hyperparameters = self._edits.report()
+        finish = Finish(attempt=attempt, outcome=outcome, results=results, hyperparameters=hyperparameters)
         patience = self._short_patience if outcome is Outcome.PREEMPTED else self._patience
         finished = report_end(self._session, record, finish, patience=patience)
         self._given_back = True
@@ -105,6 +112,8 @@ class Block:
     def _record_end(self, ties: Ties, left: Leaving, status: JobStatus | str) -> None:
         if self._given_back:
             return
+        if left.outcome is Outcome.PREEMPTED and ties.held() is not None:
+            self.hooks.run()
         try:
             stated = member_of(JobStatus, status, "status")  # perhaps inside the block
             results, hyperparameters = self._edits.report()

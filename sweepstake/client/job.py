@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from attrs import evolve
 
 from sweepstake.client.block import Block, Ties
 from sweepstake.client.edits import Edits
+from sweepstake.client.preempting import HOOK_SECONDS
 from sweepstake.client.session import Session
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.names import file_name
@@ -32,6 +33,8 @@ from sweepstake.domain.status import JobStatus, Outcome, Signal, member_of
 from sweepstake.errors import LeaseLostError, SweepstakeError
 
 __all__ = ["Job"]
+
+C = TypeVar("C", bound=Callable[[], object])
 
 
 class Job:
@@ -242,12 +245,36 @@ class Job:
         )
 
     def preempt(self) -> None:
-        """Give a job that runs here back to the queue, as preempted; its attempt is over."""
+        """Give a job that runs here back to the queue, as preempted, after calling what `on_preempt` was told.
+
+        The results so far stay with the job, and its attempt is over.
+        """
         self._block().give_back(self._ties(), Outcome.PREEMPTED)
 
     def release(self) -> None:
-        """Give a job that runs here back to the queue; its attempt is over."""
+        """Give a job that runs here back to the queue. The results so far stay with it, and its attempt is over."""
         self._block().give_back(self._ties(), Outcome.RELEASED)
+
+    def on_preempt(self, callback: C, within: float = HOOK_SECONDS) -> C:
+        """Have a function called before the job is given back because its process must end: to save a checkpoint.
+
+        It is called when SIGTERM, Ctrl-C or a cancelled task ends the block, and by `preempt`, on a thread of its
+        own while the lease is still held; results that it sets are kept. Several are called one after the other::
+
+            @job.on_preempt
+            def save():
+                model.save(job.checkpoint_dir / "last")
+
+        Args:
+            callback: takes no arguments. What it raises is logged.
+            within: seconds to wait for it. One that takes longer is not waited for: the job is given back, and the
+                thread runs on until the process ends, so write beside the checkpoint and rename.
+
+        Returns:
+            The callback, so that this can be used as a decorator.
+        """
+        self._block().hooks.add(callback, within)
+        return callback
 
     def delete(self, ensure: bool = True) -> None:
         """Delete the job.

@@ -91,6 +91,7 @@ class ExperimentRecord:
         proposals: how many jobs the search has proposed so far; changes without touching the etag.
         created: how many jobs were ever created in it.
         created_at: Unix time in seconds.
+        owner: email of the user who made it through a server; None: it is everybody's.
     """
 
     name: str
@@ -101,6 +102,7 @@ class ExperimentRecord:
     proposals: int = 0
     created: int = 0
     created_at: float = 0.0
+    owner: str | None = None
 
 
 @frozen(kw_only=True)

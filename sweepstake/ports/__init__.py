@@ -1,9 +1,9 @@
 """The seams: what a client may ask (`Queue`), what is kept (`Store`, `Accounts`, `Ledger`), and time (`Clock`)."""
 
-from sweepstake.ports.accounts import Account, Accounts
+from sweepstake.ports.accounts import Account, Accounts, TryLimit
 from sweepstake.ports.clock import Clock
 from sweepstake.ports.ledger import Extent, Ledger
-from sweepstake.ports.queue import Queue
+from sweepstake.ports.queue import HostedQueue, Queue
 from sweepstake.ports.shapes import MAX_BULK, MAX_PAGE, Counts, ExperimentDraft, Outlook, PutAnswer
 from sweepstake.ports.store import Store
 
@@ -16,9 +16,11 @@ __all__ = [
     "Counts",
     "ExperimentDraft",
     "Extent",
+    "HostedQueue",
     "Ledger",
     "Outlook",
     "PutAnswer",
     "Queue",
     "Store",
+    "TryLimit",
 ]

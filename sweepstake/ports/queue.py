@@ -24,7 +24,7 @@ from sweepstake.domain.records import (
 )
 from sweepstake.ports.shapes import MAX_PAGE, Counts, ExperimentDraft, PutAnswer
 
-__all__ = ["Queue"]
+__all__ = ["HostedQueue", "Queue"]
 
 
 class Queue(Protocol):
@@ -38,6 +38,9 @@ class Queue(Protocol):
 
     def put_experiment(self, name: str, draft: ExperimentDraft, *, guard: Guard, key: str) -> ExperimentRecord:
         """Create or replace an experiment's definition; its jobs, counts and proposals stay.
+
+        Limits (`max_running`, `max_jobs`) hold for every claim that begins after the answer, through whichever server;
+        jobs that run or exist by then stay.
 
         Raises:
             InvalidInputError: the search is unknown or cannot be sampled.
@@ -178,3 +181,12 @@ class Queue(Protocol):
 
     def close(self) -> None:
         """Let go of connections and files; calls under way end first."""
+
+
+class HostedQueue(Queue, Protocol):
+    """The queue as a server holds it, which answers for several users."""
+
+    def list_experiments(
+        self, start: str | None = None, limit: int = MAX_PAGE, *, viewer: str | None = None
+    ) -> Page[ExperimentRecord]:
+        """As `Queue.list_experiments`; only those that the user with the email `viewer` may see, if one is named."""

@@ -25,11 +25,13 @@ class ExperimentDraft:
     Attributes:
         settings: None keeps those of an experiment that exists (the shape of a Schedy PUT), and means the defaults
             for a new one.
+        owner: email of the user whose a new one is; None: everybody's. One that exists keeps its owner.
     """
 
     search: SearchDefinition
     status: ExperimentStatus = ExperimentStatus.RUNNING
     settings: Settings | None = None
+    owner: str | None = None
 
 
 @frozen(kw_only=True)

@@ -40,8 +40,8 @@ class Store(Protocol):
     def get_experiment(self, name: str) -> ExperimentRecord:
         """As `Queue.get_experiment`."""
 
-    def list_experiments(self, start: str | None, limit: int) -> Page[ExperimentRecord]:
-        """As `Queue.list_experiments`."""
+    def list_experiments(self, start: str | None, limit: int, viewer: str | None) -> Page[ExperimentRecord]:
+        """As `HostedQueue.list_experiments`."""
 
     def delete_experiment(self, name: str, *, guard: Guard, key: str, force: bool) -> None:
         """As `Queue.delete_experiment`."""

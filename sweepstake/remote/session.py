@@ -17,7 +17,7 @@ from requests.structures import CaseInsensitiveDict
 
 from sweepstake.errors import ConfigurationError, InvalidInputError, StoreUnavailableError, UnhandledResponseError
 from sweepstake.values import parse_json
-from sweepstake.wire.operations import BASE
+from sweepstake.wire.operation import BASE
 from sweepstake.wire.problems import error_of
 
 __all__ = ["CONNECT_SECONDS", "READ_SECONDS", "HttpSession", "Reply"]

@@ -9,15 +9,28 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from sweepstake.domain.access import Role, TokenRecord
 from sweepstake.domain.names import check_name, check_text
 from sweepstake.errors import InvalidInputError
 from sweepstake.ports import Account, Accounts
 
-__all__ = ["MIN_PASSWORD", "add_user", "check_password", "digest_of", "replace_token", "token_owner"]
+__all__ = [
+    "MIN_PASSWORD",
+    "add_user",
+    "change_password",
+    "check_password",
+    "create_token",
+    "digest_of",
+    "may_be_a_user",
+    "replace_token",
+]
 
 #: The shortest password, in characters.
 MIN_PASSWORD: Final = 8
 _MAX_PASSWORD: Final = 4096
+#: How a token begins that is limited in what it allows or how long.
+_LIMITED: Final = "swr_"
+_FULL: Final = "sws_"
 _hasher: Final = PasswordHasher()
 #: Checked when there is no such user, so that the time taken does not tell.
 _NOBODY: Final = _hasher.hash(secrets.token_hex())
@@ -38,21 +51,58 @@ def add_user(accounts: Accounts, email: str, password: str | None = None) -> str
     if "@" not in check_name(email, "email").strip("@") or email != email.strip():
         raise InvalidInputError.at("email", "must look like name@host")
     accounts.add_account(Account(email=email, password_hash=None if password is None else _hash(password)))
-    token = _new_token()
-    accounts.add_token(email, digest_of(token))
-    return token
+    return create_token(accounts, email)[0]
 
 
-def replace_token(accounts: Accounts, email: str) -> str:
+def change_password(accounts: Accounts, email: str, password: str) -> None:
+    """Give a user another password; signed tokens that the old one brought are refused from now on.
+
+    Raises:
+        InvalidInputError: the password is not acceptable.
+        NotFoundError: there is no such user.
+    """
+    accounts.set_password(email, _hash(password))
+
+
+def create_token(
+    accounts: Accounts,
+    email: str,
+    *,
+    role: Role = Role.ADMIN,
+    name: str = "",
+    expires_at: float | None = None,
+    only: bool = False,
+) -> tuple[str, TokenRecord]:
+    """Make an API token, and return it with what is kept of it.
+
+    Args:
+        accounts: where tokens are kept.
+        email: whose it is.
+        role: the most that it allows.
+        name: what the user calls it; may be empty.
+        expires_at: Unix time in seconds from which it is refused.
+        only: forget all other tokens of the user.
+    """
+    full = role is Role.ADMIN and expires_at is None
+    token = (_FULL if full else _LIMITED) + secrets.token_urlsafe(32)
+    record = TokenRecord(
+        digest=digest_of(token),
+        email=email,
+        name=check_name(name, "name") if name else "",
+        role=role,
+        expires_at=expires_at,
+    )
+    accounts.add_token(record, only=only)
+    return token, record
+
+
+def replace_token(accounts: Accounts, email: str, expires_at: float | None = None) -> str:
     """Make a new API token the user's only one, and return it."""
-    token = _new_token()
-    accounts.replace_tokens(email, digest_of(token))
-    return token
+    return create_token(accounts, email, expires_at=expires_at, only=True)[0]
 
 
-def check_password(accounts: Accounts, email: str, password: str) -> bool:
-    """Tell whether the password is that user's."""
-    account = accounts.find_account(email) if _may_be_a_user(email) else None
+def check_password(account: Account | None, password: str) -> bool:
+    """Tell whether the password is that user's; it takes as long when there is no such user, or no password."""
     known = account.password_hash if account is not None else None
     try:
         _hasher.verify(known or _NOBODY, password.encode(errors="surrogatepass"))
@@ -61,7 +111,8 @@ def check_password(accounts: Accounts, email: str, password: str) -> bool:
     return known is not None
 
 
-def _may_be_a_user(email: str) -> bool:
+def may_be_a_user(email: str) -> bool:
+    """Tell whether the text could be a user's email, so that a store can be asked."""
     try:
         check_name(email, "email")
     except InvalidInputError:
@@ -69,18 +120,14 @@ def _may_be_a_user(email: str) -> bool:
     return True
 
 
-def token_owner(accounts: Accounts, token: str) -> str | None:
-    """Return the email of the user whose API token this is."""
-    return accounts.token_owner(digest_of(token))
-
-
 def digest_of(token: str) -> str:
-    """Return what is kept of an API token; it is random, so a plain digest is enough."""
-    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
+    """Return what is kept of an API token; it is random, so a plain digest is enough.
 
-
-def _new_token() -> str:
-    return f"sws_{secrets.token_urlsafe(32)}"
+    That of a limited token is made in another way, so that a server of a version which knows no limits knows no such
+    token either.
+    """
+    marked = f"limited {token}" if token.startswith(_LIMITED) else token
+    return hashlib.sha256(marked.encode(errors="replace")).hexdigest()
 
 
 def _hash(password: str) -> str:

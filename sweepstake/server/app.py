@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,15 +25,19 @@ from sweepstake.errors import (
     ServerError,
     StoreUnavailableError,
     SweepstakeError,
+    TooManyTriesError,
 )
-from sweepstake.ports import Clock, Queue
+from sweepstake.ports import Clock, HostedQueue
 from sweepstake.server.calls import Answer, Call, MalformedError, ok, read_names, read_query
-from sweepstake.server.gates import Gate
+from sweepstake.server.gates import NOBODY, Gate, OpenGate
 from sweepstake.server.handlers import Handlers
 from sweepstake.server.schedy import is_schedys
+from sweepstake.server.users import Members, OpenUserHandlers, UserHandlers
 from sweepstake.wire.openapi import openapi
-from sweepstake.wire.operations import BASE, OPERATIONS, Operation
+from sweepstake.wire.operation import BASE, Operation
+from sweepstake.wire.operations import OPERATIONS
 from sweepstake.wire.problems import PROBLEM_TYPE, problem_of
+from sweepstake.wire.users import OF_USERS
 
 __all__ = ["MAX_BODY", "create_app"]
 
@@ -53,13 +58,22 @@ _logger = logging.getLogger(__name__)
 Handler = Callable[[Call], Answer]
 
 
-def create_app(queue: Queue, gate: Gate, clock: Clock) -> ASGIApp:
-    """Make the application that answers for `queue`; when it shuts down, it closes the queue."""
+def create_app(queue: HostedQueue, members: Members | None, clock: Clock) -> ASGIApp:
+    """Make the application that answers for `queue`; when it shuts down, it closes the queue.
+
+    Args:
+        queue: what answers.
+        members: who may ask; None: everybody.
+        clock: tells the time.
+    """
     pool = ThreadPoolExecutor(_THREADS, "sweepstake-call")
+    gate: Gate = OpenGate() if members is None else members.gate
     handlers = Handlers(queue, gate, clock, os.urandom)
+    of_users = OpenUserHandlers(clock) if members is None else UserHandlers(members, clock)
     methods: dict[str, dict[str, tuple[Operation, Handler]]] = {}
     for operation in OPERATIONS.values():
-        methods.setdefault(operation.path, {})[operation.method] = (operation, getattr(handlers, operation.name))
+        answering = of_users if operation in OF_USERS else handlers
+        methods.setdefault(operation.path, {})[operation.method] = (operation, getattr(answering, operation.name))
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
@@ -72,7 +86,7 @@ def create_app(queue: Queue, gate: Gate, clock: Clock) -> ASGIApp:
     return _RawPaths(router)
 
 
-def _close(pool: ThreadPoolExecutor, queue: Queue) -> None:
+def _close(pool: ThreadPoolExecutor, queue: HostedQueue) -> None:
     pool.shutdown()
     queue.close()
 
@@ -121,13 +135,18 @@ class _Resource:
     ) -> Answer:
         """Answer a call, in a thread."""
         try:
-            caller = self._gate.caller(headers.get("authorization")) if operation.secured else ""
+            caller = NOBODY if operation.role is None else self._gate.caller(headers.get("authorization"))
+            names = read_names(scope["path_params"])
+            if operation.role is not None:
+                fenced = operation.fenced and "name" in scope["path_params"]
+                self._gate.admit(caller, operation.role, names[0] if fenced else None)
             call = Call(
-                names=read_names(scope["path_params"]),
+                names=names,
                 query=read_query(scope["query_string"], operation),
                 headers=headers,
                 body=body,
                 caller=caller,
+                address=(scope.get("client") or ("unknown",))[0],
                 schedys=is_schedys(headers.get("authorization")),
                 root=_root(scope, headers),
             )
@@ -202,6 +221,8 @@ def _report(error: SweepstakeError, operation: Operation) -> Answer:
         status = 400
     elif isinstance(error, LimitReachedError) and operation.name == "put_job":
         status = 412  # so that Schedy's client, which claims by a PUT, asks for another job
+    elif isinstance(error, TooManyTriesError):
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after or 1)))
     elif isinstance(error, StoreUnavailableError):
         headers["Retry-After"] = str(max(1, round(error.retry_after or 1)))
         _logger.warning("%s: the store is away: %s", operation.name, error)

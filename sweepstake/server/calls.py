@@ -15,9 +15,10 @@ from sweepstake.domain.keys import check_key
 from sweepstake.domain.names import check_name
 from sweepstake.domain.records import ExperimentRecord, Guard, JobRecord
 from sweepstake.errors import InvalidInputError
+from sweepstake.server.gates import Caller
 from sweepstake.values import parse_json
 from sweepstake.wire.headers import ATTEMPT, ETAG, IDEMPOTENCY_KEY, etag_header, read_guard
-from sweepstake.wire.operations import Operation
+from sweepstake.wire.operation import Operation
 
 __all__ = ["Answer", "Call", "MalformedError", "document", "empty", "ok"]
 
@@ -45,7 +46,8 @@ class Call:
     Attributes:
         names: the experiment and the job in the path, decoded.
         headers: by name in lower case.
-        caller: email of the user who calls.
+        caller: who calls, and what the credentials allow.
+        address: the network address of the caller, or of a proxy.
         schedys: the caller is a client of Schedy.
         root: the URL of the API as the caller sees it.
     """
@@ -54,7 +56,8 @@ class Call:
     query: Mapping[str, Sequence[str]]
     headers: Mapping[str, str]
     body: bytes
-    caller: str
+    caller: Caller
+    address: str
     schedys: bool
     root: str
 

@@ -1,151 +1,228 @@
-"""Who may pass: credentials on requests, and the signed tokens of Schedy's clients."""
+"""Who may pass: credentials on requests, and what they allow in which experiment."""
 
 from __future__ import annotations
 
-import secrets
-import threading
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, TypeVar
 
-import jwt
+from attrs import frozen
 
-from sweepstake.errors import AuthenticationError, ReauthenticateError
+from sweepstake.domain.access import Role, Standing, TokenRecord
+from sweepstake.domain.records import Guard, GuardKind
+from sweepstake.errors import (
+    AuthenticationError,
+    NotFoundError,
+    ReauthenticateError,
+    ResourceExistsError,
+    StoreUnavailableError,
+    UnsafeUpdateError,
+)
 from sweepstake.ports import Accounts, Clock
-from sweepstake.server.accounts import check_password, digest_of, replace_token, token_owner
-from sweepstake.wire.bodies import Token
+from sweepstake.server.accounts import digest_of
+from sweepstake.server.logins import Login, Signer, print_of
+from sweepstake.server.trust import Trusted
 
-__all__ = ["AccountGate", "Gate", "OpenGate"]
+__all__ = ["NOBODY", "AccountGate", "Caller", "Gate", "OpenGate"]
 
-#: Seconds a signed token is valid.
-_VALID: Final = 24 * 3600
-#: Seconds by which a client is told to stop earlier, for the sake of clocks that differ.
-_MARGIN: Final = 600
-#: Seconds for which a checked API token is not looked up again: the longest that a replaced one still works.
-_TRUST: Final = 10.0
-#: How many checked tokens are remembered.
-_REMEMBERED: Final = 4096
-_ALGORITHM: Final = "HS256"
-#: A token without meaning, of the form that signed tokens have.
-_OPEN: Final = "open.to.all"
-_HINT: Final = "make a new token with `sweepstake gen-token`"
+T = TypeVar("T")
+
+#: How often a definition may change between a look at it and an unguarded write.
+_MOST_TRIES: Final = 100
+_HINT: Final = "make a new one with `sweepstake token create` or `sweepstake gen-token`"
+#: The experiment of an attempt never changes; it is forgotten to keep the memory small.
+_LONG: Final = 3600.0
+
+
+@frozen(kw_only=True)
+class Caller:
+    """Who sent a request.
+
+    Attributes:
+        email: None for nobody in particular.
+        role: the most that the credentials allow.
+        expires_at: Unix time in seconds at which the API token ends; None: never.
+    """
+
+    email: str | None
+    role: Role
+    expires_at: float | None = None
+
+
+#: Who calls what needs no credentials, or a server that asks for none.
+NOBODY: Final = Caller(email=None, role=Role.ADMIN)
 
 
 class Gate(Protocol):
-    """Decides whose requests are answered."""
+    """Decides whose requests are answered, and in which experiments."""
 
-    def caller(self, authorization: str | None) -> str:
-        """Return the email of the user who sent this Authorization header.
+    def caller(self, authorization: str | None) -> Caller:
+        """Return who sent this Authorization header.
 
         Raises:
             ReauthenticateError: there are no credentials, or they have expired.
-            AuthenticationError: they are wrong.
+            AuthenticationError: they are wrong, or were revoked.
         """
 
-    def by_token(self, email: str, token: str) -> Token:
-        """Return a signed token for an API token, or raise AuthenticationError."""
+    def admit(self, caller: Caller, needed: Role, name: str | None) -> None:
+        """Return if the caller may do what needs that role, in the experiment if one is named.
 
-    def by_password(self, email: str, password: str) -> Token:
-        """Return a signed token for a password, or raise AuthenticationError."""
+        Raises:
+            AuthenticationError: the credentials, or the experiment's owner, do not allow it.
+            NotFoundError: there is no such experiment, or it is somebody else's.
+        """
 
-    def replace_token(self, email: str) -> str:
-        """Make a new API token the user's only one, and return it."""
+    def fence(self, caller: Caller, name: str, guard: Guard, absent: Guard, write: Callable[[Guard], T]) -> T:
+        """Make a write of an experiment's definition that can hit none but the one the caller may change.
+
+        Args:
+            guard: what the caller asks for.
+            absent: the guard for a caller for whom there is no such experiment, though it may be somebody else's.
+            write: makes the write with the guard that it is given.
+
+        Raises:
+            AuthenticationError: the experiment is shared with the caller, but not for this.
+        """
+
+    def held(self, caller: Caller, attempts: Sequence[str]) -> Sequence[str]:
+        """Return those of the attempts that are of experiments in which the caller may work."""
+
+    def changed(self) -> None:
+        """Look up everything anew, because tokens or shares were changed here."""
 
 
 class OpenGate:
     """Lets everybody pass: for a server that only this machine can reach."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    def caller(self, authorization: str | None) -> str:  # noqa: ARG002 -- whoever it is
+    def caller(self, authorization: str | None) -> Caller:  # noqa: ARG002 -- whoever it is
         """Return nobody in particular."""
-        return "anonymous"
+        return NOBODY
 
-    def by_token(self, email: str, token: str) -> Token:  # noqa: ARG002 -- as above
-        """Return a token without meaning, so that clients which insist on one work."""
-        return Token(_OPEN, self._clock.wall() + _VALID - _MARGIN)
+    def admit(self, caller: Caller, needed: Role, name: str | None) -> None:
+        """Let pass."""
 
-    by_password = by_token
+    def fence(self, caller: Caller, name: str, guard: Guard, absent: Guard, write: Callable[[Guard], T]) -> T:  # noqa: ARG002 -- as above
+        """Write."""
+        return write(guard)
 
-    def replace_token(self, email: str) -> str:  # noqa: ARG002 -- as above
-        """Return a token without meaning."""
-        return _OPEN
+    def held(self, caller: Caller, attempts: Sequence[str]) -> Sequence[str]:  # noqa: ARG002 -- as above
+        """Return all of them."""
+        return attempts
+
+    def changed(self) -> None:
+        """Nothing was looked up."""
 
 
 class AccountGate:
     """Lets the users of a store pass, by API token or by signed token.
 
-    Checked API tokens are remembered for 10 seconds, so that most requests cost no look-up.
+    What was looked up counts for five seconds, so that most requests cost no look-up.
     """
 
-    def __init__(self, accounts: Accounts, clock: Clock) -> None:
+    def __init__(self, accounts: Accounts, clock: Clock, signer: Signer) -> None:
         self._accounts = accounts
         self._clock = clock
-        self._checked: dict[str, tuple[str, float]] = {}
-        self._lock = threading.Lock()
-        self._key: str | None = None
+        self._signer = signer
+        self._tokens: Trusted[str, TokenRecord] = Trusted(clock)
+        self._logins: Trusted[Login, bool] = Trusted(clock)
+        self._roles: Trusted[tuple[str, str], Role] = Trusted(clock)
+        self._attempts: Trusted[str, str] = Trusted(clock, _LONG)
 
-    def caller(self, authorization: str | None) -> str:
+    def caller(self, authorization: str | None) -> Caller:
         """See `Gate.caller`."""
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
             raise ReauthenticateError("send the API token as `Authorization: Bearer TOKEN`")
-        return self._signed(token) if token.count(".") == 2 else self._known(token)
+        return self._signed(token) if token.count(".") == 2 else self._holder(digest_of(token))
 
-    def by_token(self, email: str, token: str) -> Token:
-        """See `Gate.by_token`."""
-        if token_owner(self._accounts, token) != email:
-            raise AuthenticationError(f"the email and the API token do not belong together; {_HINT}")
-        return self._sign(email)
+    def admit(self, caller: Caller, needed: Role, name: str | None) -> None:
+        """See `Gate.admit`."""
+        if not caller.role.covers(needed):
+            raise AuthenticationError(f"the API token has the role {caller.role}, and this needs {needed}; {_HINT}")
+        if name is None or caller.email is None:
+            return
+        role = self._role(caller.email, name, fresh=needed is Role.ADMIN)
+        if role is None:
+            raise NotFoundError(f"There is no experiment {name!r}.")
+        if not role.covers(needed):
+            raise _shared_for_less(name, role, needed)
 
-    def by_password(self, email: str, password: str) -> Token:
-        """See `Gate.by_password`."""
-        if not check_password(self._accounts, email, password):
-            raise AuthenticationError("the email or the password is wrong")
-        return self._sign(email)
+    def fence(self, caller: Caller, name: str, guard: Guard, absent: Guard, write: Callable[[Guard], T]) -> T:
+        """See `Gate.fence`: an unguarded write is made under the etag that the caller's experiment has now."""
+        assert caller.email is not None, "whoever passed has credentials"
+        for _ in range(_MOST_TRIES):
+            standing = self._accounts.standing(caller.email, name)
+            role = None if standing is None else standing.role
+            if role is not None and not role.covers(Role.ADMIN):
+                raise _shared_for_less(name, role, Role.ADMIN)
+            chosen = absent if standing is None or role is None else _exact(guard, standing)
+            try:
+                return write(chosen)
+            except (UnsafeUpdateError, ResourceExistsError):
+                unseen = role is None and (standing is not None or chosen.kind is not GuardKind.ABSENT)
+                if chosen == guard or unseen:
+                    raise
+        raise StoreUnavailableError(f"the experiment {name!r} changes all the time; try again")
 
-    def replace_token(self, email: str) -> str:
-        """See `Gate.replace_token`."""
-        token = replace_token(self._accounts, email)
-        with self._lock:
-            self._checked.clear()
-        return token
+    def held(self, caller: Caller, attempts: Sequence[str]) -> Sequence[str]:
+        """See `Gate.held`."""
+        assert caller.email is not None, "as above"
+        names = {attempt: self._attempts.get(attempt) for attempt in attempts}
+        unknown = [attempt for attempt, name in names.items() if name is None]
+        for attempt, name in self._accounts.experiments_of(unknown).items():
+            self._attempts.put(attempt, name)
+            names[attempt] = name
+        roles = {name: self._role(caller.email, name) for name in set(names.values()) if name is not None}
+        working = {name for name, role in roles.items() if role is not None and role.covers(Role.WORK)}
+        return [attempt for attempt in attempts if names[attempt] in working]
 
-    def _known(self, token: str) -> str:
-        digest = digest_of(token)
-        now = self._clock.monotonic()
-        checked = self._checked.get(digest)
-        if checked is not None and checked[1] > now:
-            return checked[0]
-        owner = self._accounts.token_owner(digest)
-        if owner is None:
-            raise AuthenticationError(f"the API token is unknown or was replaced; {_HINT}")
-        with self._lock:
-            if len(self._checked) >= _REMEMBERED:
-                self._checked.clear()
-            self._checked[digest] = (owner, now + _TRUST)
-        return owner
+    def changed(self) -> None:
+        """See `Gate.changed`."""
+        for each in (self._tokens, self._logins, self._roles):
+            each.clear()
 
-    def _sign(self, email: str) -> Token:
-        end = self._clock.wall() + _VALID
-        signed = jwt.encode({"sub": email, "exp": int(end)}, self._signing_key(), algorithm=_ALGORITHM)
-        return Token(signed, end - _MARGIN)
+    def _role(self, email: str, name: str, *, fresh: bool = False) -> Role | None:
+        """Return what a user may do with an experiment; None when it is not there, or somebody else's."""
+        role = None if fresh else self._roles.get((email, name))
+        if role is None:
+            standing = self._accounts.standing(email, name)
+            role = None if standing is None else standing.role
+            if role is not None:
+                self._roles.put((email, name), role)
+        return role
 
-    def _signed(self, token: str) -> str:
-        try:
-            claims = jwt.decode(
-                token,
-                self._signing_key(),
-                algorithms=[_ALGORITHM],
-                options={"require": ["sub", "exp"], "verify_exp": False},
-            )
-        except jwt.InvalidTokenError:
-            raise AuthenticationError("the signed token is not one of this server's; log in again") from None
-        if float(claims["exp"]) <= self._clock.wall():
-            raise ReauthenticateError("the signed token has expired; log in again")
-        return str(claims["sub"])
+    def _holder(self, digest: str, email: str | None = None) -> Caller:
+        """Return who holds the API token of this digest, who must be the user with that email if one is named."""
+        token = self._tokens.get(digest)
+        if token is None:
+            token = self._accounts.find_token(digest)
+            if token is not None:
+                self._tokens.put(digest, token)
+        if token is None or email not in (None, token.email):
+            raise AuthenticationError(f"the API token is unknown, or was revoked or replaced; {_HINT}")
+        if token.expires_at is not None and token.expires_at <= self._clock.wall():
+            raise ReauthenticateError(f"the API token has expired; {_HINT}")
+        return Caller(email=token.email, role=token.role, expires_at=token.expires_at)
 
-    def _signing_key(self) -> str:
-        if self._key is None:
-            self._key = self._accounts.signing_key(secrets.token_hex(32))
-        return self._key
+    def _signed(self, text: str) -> Caller:
+        """Return who holds a signed token, which is worth no more than what it was made for."""
+        login = self._signer.read(text)
+        if login.digest is not None:
+            return self._holder(login.digest, login.email)
+        if self._logins.get(login) is None:
+            account = self._accounts.find_account(login.email)
+            if account is None or login.password not in (None, print_of(account)):
+                raise AuthenticationError("the user is gone, or the password was changed; log in again")
+            self._logins.put(login, True)
+        return Caller(email=login.email, role=Role.ADMIN)
+
+
+def _exact(guard: Guard, standing: Standing) -> Guard:
+    """Return a guard that holds for this very experiment, and not for another that takes its name."""
+    return guard if guard.kind in (GuardKind.MATCH, GuardKind.ABSENT) else Guard.match(standing.etag)
+
+
+def _shared_for_less(name: str, role: Role, needed: Role) -> AuthenticationError:
+    return AuthenticationError(
+        f"the experiment {name!r} is shared with you in the role {role}, and this needs {needed}; ask its owner"
+    )

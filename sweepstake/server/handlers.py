@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from attrs import evolve
+
 from sweepstake.codec import to_tree
 from sweepstake.domain.keys import uuid7
 from sweepstake.domain.names import check_name
 from sweepstake.domain.queries import Condition, JobQuery, Order
 from sweepstake.domain.queueing import QueueingChanges
-from sweepstake.domain.records import GuardKind, NoJob, Page
-from sweepstake.domain.status import JobStatus
-from sweepstake.errors import InvalidInputError
-from sweepstake.ports import MAX_PAGE, Clock, Queue
+from sweepstake.domain.records import ABSENT, Beat, ExperimentRecord, Guard, GuardKind, NoJob, Page
+from sweepstake.domain.status import JobStatus, Signal
+from sweepstake.errors import InvalidInputError, UnsafeUpdateError
+from sweepstake.ports import MAX_PAGE, Clock, HostedQueue
 from sweepstake.server.calls import Answer, Call, MalformedError, document, empty, ok
 from sweepstake.server.gates import Gate
 from sweepstake.server.schedy import as_meant, as_shown
@@ -21,8 +23,6 @@ from sweepstake.wire.bodies import (
     Attempts,
     Beats,
     ClaimRequest,
-    ClientConfig,
-    Credentials,
     Dependencies,
     FinishRequest,
     Health,
@@ -42,12 +42,12 @@ class Handlers:
 
     Args:
         queue: what answers.
-        gate: who makes and replaces tokens.
+        gate: whose experiments are whose.
         clock: for the time in op keys and ids.
         entropy: returns that many random bytes.
     """
 
-    def __init__(self, queue: Queue, gate: Gate, clock: Clock, entropy: Callable[[int], bytes]) -> None:
+    def __init__(self, queue: HostedQueue, gate: Gate, clock: Clock, entropy: Callable[[int], bytes]) -> None:
         self._queue = queue
         self._gate = gate
         self._clock = clock
@@ -79,7 +79,9 @@ class Handlers:
 
     def heartbeat(self, call: Call) -> Answer:
         """Renew leases."""
-        return ok(to_tree(Beats(self._queue.heartbeat(call.read(HeartbeatRequest).attempts))))
+        attempts = call.read(HeartbeatRequest).attempts
+        beats = {beat.attempt: beat for beat in self._queue.heartbeat(self._gate.held(call.caller, attempts))}
+        return ok(to_tree(Beats(tuple(beats.get(attempt) or Beat(attempt, Signal.LOST) for attempt in attempts))))
 
     def offer(self, call: Call) -> Answer:
         """Show a ready job."""
@@ -158,7 +160,7 @@ class Handlers:
 
     def list_experiments(self, call: Call) -> Answer:
         """List experiments."""
-        page = self._queue.list_experiments(call.one("start"), _limit(call))
+        page = self._queue.list_experiments(call.one("start"), _limit(call), viewer=call.caller.email)
         return ok(to_tree(Page(tuple(map(as_shown, page.items)), page.next) if call.schedys else page))
 
     def get_experiment(self, call: Call) -> Answer:
@@ -169,11 +171,17 @@ class Handlers:
     def put_experiment(self, call: Call) -> Answer:
         """Create or replace a definition."""
         [name] = call.names
-        draft = call.read(PutExperiment).draft()
-        if call.schedys:
-            draft = as_meant(draft, self._queue, name)
+        draft = evolve(call.read(PutExperiment).draft(), owner=call.caller.email)
+        key = self._key(call)
         guard = call.guard()
-        record = self._queue.put_experiment(name, draft, guard=guard, key=self._key(call))
+
+        def put(exact: Guard) -> ExperimentRecord:
+            known = call.schedys and exact.kind is not GuardKind.ABSENT
+            meant = as_meant(draft, self._queue, name) if known else draft
+            return self._queue.put_experiment(name, meant, guard=exact, key=key)
+
+        absent = ABSENT if guard.kind in (GuardKind.NONE, GuardKind.ABSENT) else _NEVER
+        record = self._gate.fence(call.caller, name, guard, absent, put)
         return document(as_shown(record) if call.schedys else record, 201 if guard.kind is GuardKind.ABSENT else 200)
 
     def delete_experiment(self, call: Call) -> Answer:
@@ -182,29 +190,22 @@ class Handlers:
         force = _FORCE.get(call.one("force") or "false")
         if force is None:
             raise MalformedError.at("force", "must be true or false")
-        self._queue.delete_experiment(name, guard=call.guard(), key=self._key(call), force=force)
+        key = self._key(call)
+        guard = call.guard()
+
+        def delete(exact: Guard) -> None:
+            try:
+                self._queue.delete_experiment(name, guard=exact, key=key, force=force)
+            except UnsafeUpdateError:
+                if exact != _NEVER or guard.kind is not GuardKind.NONE:
+                    raise  # else: unguarded, deleting what is not there does nothing
+
+        self._gate.fence(call.caller, name, guard, _NEVER, delete)
         return empty()
 
     def count_jobs(self, call: Call) -> Answer:
         """Count jobs by state."""
         return ok(to_tree(self._queue.count_jobs(*call.names)))
-
-    # users
-
-    def token(self, call: Call) -> Answer:
-        """Exchange an API token for a signed one."""
-        asked = call.read(Credentials)
-        return ok(to_tree(self._gate.by_token(asked.email, asked.token)))
-
-    def passauth(self, call: Call) -> Answer:
-        """Exchange a password for a signed token."""
-        asked = call.read(Credentials)
-        return ok(to_tree(self._gate.by_password(asked.email, asked.token)))
-
-    def resettoken(self, call: Call) -> Answer:
-        """Replace the caller's API tokens."""
-        token = self._gate.replace_token(call.caller)
-        return ok(to_tree(ClientConfig(root=call.root, email=call.caller, token=token)))
 
     # operators
 
@@ -228,6 +229,8 @@ def _none(nothing: NoJob) -> Answer:
     return empty({REASON: nothing.reason})
 
 
+#: Holds for no document.
+_NEVER: Final = Guard.match()
 _FORCE: Final = {"true": True, "false": False}
 
 

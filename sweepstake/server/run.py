@@ -23,7 +23,7 @@ from sweepstake.errors import ConfigurationError, ResourceExistsError, ServerErr
 from sweepstake.ports import Accounts
 from sweepstake.server.accounts import add_user
 from sweepstake.server.app import create_app
-from sweepstake.server.gates import AccountGate, OpenGate
+from sweepstake.server.users import Members
 from sweepstake.service import QueueService
 from sweepstake.stores import open_store
 
@@ -114,8 +114,8 @@ def _make_app(options: ServeOptions) -> ASGIApp:
     _follow_parent()
     clock = SystemClock()
     store = open_store(options.store)
-    gate = AccountGate(store, clock) if options.auth else OpenGate(clock)
-    return create_app(QueueService(store, clock, serving=True), gate, clock)
+    members = Members(store, clock) if options.auth else None
+    return create_app(QueueService(store, clock, serving=True), members, clock)
 
 
 def _config(options: ServeOptions) -> uvicorn.Config:

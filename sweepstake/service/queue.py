@@ -42,7 +42,7 @@ _MOST_LOOKS: Final = 5
 
 
 class QueueService:
-    """`ports.Queue` over a store: searches propose here, and listings are filtered here.
+    """`ports.HostedQueue` over a store: searches propose here, and listings are filtered here.
 
     Args:
         store: what keeps everything; closed with the service.
@@ -67,10 +67,12 @@ class QueueService:
         """Return one experiment."""
         return self._store.get_experiment(check_name(name, "name"))
 
-    def list_experiments(self, start: str | None = None, limit: int = MAX_PAGE) -> Page[ExperimentRecord]:
+    def list_experiments(
+        self, start: str | None = None, limit: int = MAX_PAGE, *, viewer: str | None = None
+    ) -> Page[ExperimentRecord]:
         """Return a page of the experiments, oldest first."""
         check_limit(limit)
-        return self._store.list_experiments(start, limit)
+        return self._store.list_experiments(start, limit, viewer)
 
     def delete_experiment(self, name: str, *, guard: Guard, key: str, force: bool = False) -> None:
         """Delete an experiment with all that belongs to it."""

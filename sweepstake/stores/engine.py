@@ -66,5 +66,8 @@ class Engine(Protocol):
             another case.
         """
 
+    def outwait(self) -> None:
+        """Wait until the transactions of others that are under way have ended: later ones see what was committed."""
+
     def close(self) -> None:
         """Let go of connections and files; calls under way end first."""

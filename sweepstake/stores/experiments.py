@@ -28,21 +28,26 @@ __all__ = [
 
 def put_experiment(
     transaction: Transaction, name: str, draft: ExperimentDraft, *, seed: int, guard: Guard, key: str
-) -> ExperimentRecord:
-    """Create or replace a definition; see `Queue.put_experiment`."""
+) -> tuple[ExperimentRecord, bool]:
+    """Create or replace a definition; see `Queue.put_experiment`.
+
+    Returns:
+        The experiment, and whether a claim under way may not know yet that only so many jobs may run.
+    """
     first = is_first(transaction, Verb.PUT_EXPERIMENT, name, "", key)
     row = transaction.row("lock_experiment", name=name)
     stored = None if row is None else rows.experiment(row)
     record = _define(name, draft, stored, seed, key)
     if not first:
-        return record if stored is None else attrs.evolve(stored, etag=key)
+        return (record if stored is None else attrs.evolve(stored, etag=key)), record.settings.max_running is not None
     check_guard(guard, None if stored is None else stored.etag, f"experiment {name!r}")
     if stored is None and not transaction.run("insert_experiment", **rows.experiment_params(record)):
         # Somebody else created it a moment ago, and has committed: now there is one to lock.
-        return _replace_new(transaction, name, draft, seed=seed, guard=guard, key=key)
+        return _replace_new(transaction, name, draft, seed=seed, guard=guard, key=key), True
     if stored is not None:
         transaction.run("update_experiment", **rows.experiment_params(record))
-    return get_experiment(transaction, name)
+    limits = stored is not None and stored.settings.max_running is None and record.settings.max_running is not None
+    return get_experiment(transaction, name), limits
 
 
 def _replace_new(
@@ -68,10 +73,11 @@ def _define(
     if settings.seed is None:
         kept = None if stored is None else stored.settings.seed
         settings = attrs.evolve(settings, seed=seed if kept is None else kept)
-    record = ExperimentRecord(name=name, status=draft.status, search=draft.search, settings=settings, etag=key)
-    if stored is None:
-        return record
-    return attrs.evolve(record, proposals=stored.proposals, created=stored.created, created_at=stored.created_at)
+    if stored is not None:
+        return attrs.evolve(stored, status=draft.status, search=draft.search, settings=settings, etag=key)
+    return ExperimentRecord(
+        name=name, status=draft.status, search=draft.search, settings=settings, etag=key, owner=draft.owner
+    )
 
 
 def get_experiment(transaction: Transaction, name: str) -> ExperimentRecord:
@@ -82,11 +88,13 @@ def get_experiment(transaction: Transaction, name: str) -> ExperimentRecord:
     return rows.experiment(row)
 
 
-def list_experiments(transaction: Transaction, start: str | None, limit: int) -> Page[ExperimentRecord]:
-    """Return a page of the experiments, oldest first."""
+def list_experiments(
+    transaction: Transaction, start: str | None, limit: int, viewer: str | None
+) -> Page[ExperimentRecord]:
+    """Return a page of the experiments, oldest first; see `HostedQueue.list_experiments`."""
     if start is not None and not (start.isascii() and start.isdigit() and len(start) < 19):
         raise InvalidInputError.at("start", "is not the `next` of a page of experiments")
-    found = transaction.rows("experiments_page", after=int(start or 0), limit=limit + 1)
+    found = transaction.rows("experiments_page", after=int(start or 0), limit=limit + 1, viewer=viewer)
     more = str(found[limit - 1][0]) if len(found) > limit else None
     return Page(tuple(rows.experiment(row) for row in found[:limit]), more)
 
@@ -104,7 +112,7 @@ def delete_experiment(transaction: Transaction, name: str, *, guard: Guard, key:
         raise LiveLeasesError(
             f"Workers hold {live[0]} jobs of the experiment {name!r}. Stop them, or delete it with force."
         )
-    for statement in ("delete_attempts", "delete_dependencies", "delete_jobs", "delete_experiment"):
+    for statement in ("delete_attempts", "delete_dependencies", "delete_jobs", "unshare_all", "delete_experiment"):
         transaction.run(statement, experiment_id=row[0])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
@@ -27,6 +28,9 @@ _CLOCK: Final = "date_part('epoch', clock_timestamp())"
 _OLDEST: Final = 120_000
 _MAX_CONNECTIONS: Final = 10
 _POOL_SECONDS: Final = 10.0
+#: How long a new limit waits for transactions that began before it, in seconds, and how long between two looks.
+_OUTWAIT_SECONDS: Final = 5.0
+_OUTWAIT_PAUSE: Final = 0.005
 #: libpq's settings, unless the URL says otherwise: a server that is gone is noticed within half a minute.
 _CONNECTION: Final = {
     "connect_timeout": "10",
@@ -167,6 +171,19 @@ class PostgresEngine:
         if row[JOB_COLUMNS] is None:
             return row[:JOB_COLUMNS], self.claim(**claim)
         return row[:JOB_COLUMNS], row[JOB_COLUMNS:]
+
+    def outwait(self) -> None:
+        """Wait until the transactions that are under way have ended, at most some seconds.
+
+        A plain claim locks nothing but its job. One that began before the experiment got a limit does not know of it,
+        and those that begin afterwards would count without it as long as it is not committed.
+        """
+        deadline = time.monotonic() + _OUTWAIT_SECONDS
+        with self.read() as transaction:
+            left = set(transaction.rows("under_way"))
+            while left and time.monotonic() < deadline:
+                time.sleep(_OUTWAIT_PAUSE)
+                left &= set(transaction.rows("under_way"))
 
     def _ask(self, statement: str, params: Params) -> Row | None:
         """Run one statement by itself: `read` and `row` with nothing between them and the library."""

@@ -11,7 +11,6 @@ import attrs
 from sweepstake.domain.records import AttemptRecord, Claim, ExperimentRecord, JobDraft, JobRecord, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
-from sweepstake.ports import Account
 from sweepstake.stores.engine import Row
 from sweepstake.values import EMPTY, JsonObject
 
@@ -20,7 +19,6 @@ __all__ = [
     "HeldJob",
     "JobRow",
     "LockedJob",
-    "account",
     "attempt",
     "claimed",
     "draft_row",
@@ -168,7 +166,7 @@ def attempt(row: Row) -> AttemptRecord:
 
 def experiment(row: Row) -> ExperimentRecord:
     """Return the experiment in a row of `experiment`."""
-    _, name, status, search_kind, search_params, settings, etag, proposals, created, created_at = row
+    _, name, status, search_kind, search_params, settings, etag, proposals, created, created_at, owner = row
     return ExperimentRecord(
         name=name,
         status=ExperimentStatus(status),
@@ -178,6 +176,7 @@ def experiment(row: Row) -> ExperimentRecord:
         proposals=proposals,
         created=created,
         created_at=created_at,
+        owner=owner,
     )
 
 
@@ -199,6 +198,7 @@ def experiment_params(record: ExperimentRecord) -> dict[str, Any]:
         "max_running": settings.max_running,
         "max_jobs": settings.max_jobs,
         "etag": record.etag,
+        "owner": record.owner,
     }
 
 
@@ -225,11 +225,6 @@ def draft_row(
         document.hyperparameters.text,
         document.results.text,
     )
-
-
-def account(row: Row) -> Account:
-    """Return the user in a row of `account`."""
-    return Account(email=row[0], password_hash=row[1])
 
 
 def storable(text: str) -> str:

@@ -234,6 +234,9 @@ class SqliteEngine:
                 return None
             return job, transaction.claim(**claim) if claim else None
 
+    def outwait(self) -> None:
+        """Do nothing: writers take turns, so whatever was under way has ended when a write is committed."""
+
     def close(self) -> None:
         """Close what no call is using; the rest follows when the calls under way have ended."""
         self._closed = True

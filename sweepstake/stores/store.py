@@ -27,11 +27,12 @@ from sweepstake.domain.records import (
     Page,
 )
 from sweepstake.errors import LeaseLostError, ResourceExistsError
-from sweepstake.ports import Account, Clock, Counts, ExperimentDraft, Outlook, PutAnswer
-from sweepstake.stores import accounts, adding, claims, experiments, finishing, jobs, putting, requeueing, rows
+from sweepstake.ports import Clock, Counts, ExperimentDraft, Outlook, PutAnswer
+from sweepstake.stores import adding, claims, experiments, finishing, jobs, putting, requeueing, rows
 from sweepstake.stores.engine import DuplicateError, Engine, Row, Transaction
 from sweepstake.stores.guards import key_reused
 from sweepstake.stores.ledger import SqlLedger
+from sweepstake.stores.members import SqlAccounts
 
 __all__ = ["SqlStore"]
 
@@ -41,7 +42,7 @@ _PROBE_SECONDS: Final = 1.0
 _MAX_PROBED: Final = 10_000
 
 
-class SqlStore:
+class SqlStore(SqlAccounts):
     """`Store` and `Accounts` in a SQL database.
 
     Attributes:
@@ -49,7 +50,7 @@ class SqlStore:
     """
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._clock = clock
         self._probed: dict[str, float] = {}
         self.ledger = SqlLedger(engine)
@@ -61,17 +62,20 @@ class SqlStore:
     ) -> ExperimentRecord:
         """As `Store.put_experiment`."""
         with self._engine.write() as transaction:
-            return experiments.put_experiment(transaction, name, draft, seed=seed, guard=guard, key=key)
+            record, limits = experiments.put_experiment(transaction, name, draft, seed=seed, guard=guard, key=key)
+        if limits:
+            self._engine.outwait()
+        return record
 
     def get_experiment(self, name: str) -> ExperimentRecord:
         """As `Store.get_experiment`."""
         with self._engine.read() as transaction:
             return experiments.get_experiment(transaction, name)
 
-    def list_experiments(self, start: str | None, limit: int) -> Page[ExperimentRecord]:
+    def list_experiments(self, start: str | None, limit: int, viewer: str | None) -> Page[ExperimentRecord]:
         """As `Store.list_experiments`."""
         with self._engine.read() as transaction:
-            return experiments.list_experiments(transaction, start, limit)
+            return experiments.list_experiments(transaction, start, limit, viewer)
 
     def delete_experiment(self, name: str, *, guard: Guard, key: str, force: bool) -> None:
         """As `Store.delete_experiment`."""
@@ -312,48 +316,6 @@ class SqlStore:
                 return 0
         with self._engine.write() as transaction:
             return claims.settle(transaction, name, uptime)
-
-    # Accounts
-
-    def add_account(self, account: Account) -> None:
-        """As `Accounts.add_account`."""
-        with self._engine.write() as transaction:
-            accounts.add_account(transaction, account)
-
-    def set_password(self, email: str, password_hash: str) -> None:
-        """As `Accounts.set_password`."""
-        with self._engine.write() as transaction:
-            accounts.set_password(transaction, email, password_hash)
-
-    def find_account(self, email: str) -> Account | None:
-        """As `Accounts.find_account`."""
-        with self._engine.read() as transaction:
-            return accounts.find_account(transaction, email)
-
-    def list_accounts(self) -> Sequence[Account]:
-        """As `Accounts.list_accounts`."""
-        with self._engine.read() as transaction:
-            return accounts.list_accounts(transaction)
-
-    def add_token(self, email: str, digest: str) -> None:
-        """As `Accounts.add_token`."""
-        with self._engine.write() as transaction:
-            accounts.add_token(transaction, email, digest, only=False)
-
-    def replace_tokens(self, email: str, digest: str) -> None:
-        """As `Accounts.replace_tokens`."""
-        with self._engine.write() as transaction:
-            accounts.add_token(transaction, email, digest, only=True)
-
-    def token_owner(self, digest: str) -> str | None:
-        """As `Accounts.token_owner`."""
-        with self._engine.read() as transaction:
-            return accounts.token_owner(transaction, digest)
-
-    def signing_key(self, candidate: str) -> str:
-        """As `Accounts.signing_key`."""
-        with self._engine.write() as transaction:
-            return accounts.signing_key(transaction, candidate)
 
     # The store itself
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from sweepstake.domain.status import NoJobReason
 from sweepstake.wire.headers import ETAG, REASON, SUPERSEDED
-from sweepstake.wire.operations import OPERATIONS, Operation
+from sweepstake.wire.operation import Operation
+from sweepstake.wire.operations import OPERATIONS
 from sweepstake.wire.parameters import Parameter
 from sweepstake.wire.problems import PROBLEM_TYPE
 from sweepstake.wire.schemas import SCHEMAS, Schema, ref
@@ -19,17 +20,24 @@ __all__ = ["openapi"]
 _MEANINGS: Final = {
     400: "The request does not have the form that its schema asks for",
     401: "No credentials came, or they have expired",
-    403: "The credentials are wrong",
+    403: "The credentials are wrong, or do not allow this",
     404: "There is no such experiment, job or attempt",
     408: "The body did not arrive in time",
     409: "A limit of the experiment, or a live lease, does not allow it",
     412: "A guard failed, or the attempt is over; nothing was changed",
     413: "The body is too large",
     422: "The request has the right form, but says something that cannot be, or its op key was used for another call",
+    429: "Too many tries in vain; wait as long as `Retry-After` says",
     431: "The address and headers are too long",
     500: "The server failed; its log says why",
     503: "The store is away for now; try again",
 }
+
+_BEARER: Final = (
+    "An API token, or a token from `token/`. Each operation names the role that it needs: `read` looks, `work` also "
+    "adds jobs, claims and reports, `admin` also makes, changes, shares and deletes. An experiment of somebody else's "
+    "is not there for the caller, unless it is shared."
+)
 
 
 def openapi(version: str, root_path: str = "") -> dict[str, Any]:
@@ -48,9 +56,7 @@ def openapi(version: str, root_path: str = "") -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": dict(SCHEMAS),
-            "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "description": "An API token, or a token from `token/`"}
-            },
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": _BEARER}},
         },
     }
 
@@ -59,17 +65,18 @@ def _operation(operation: Operation) -> dict[str, Any]:
     made: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "parameters": [*_path_parameters(operation.path), *map(_parameter, operation.parameters)],
+        "parameters": [*_path_parameters(operation), *map(_parameter, operation.parameters)],
         "responses": _responses(operation),
-        "security": [{"bearer": []}] if operation.secured else [],
+        "security": [] if operation.role is None else [{"bearer": [operation.role.value]}],
     }
     if operation.request is not None:
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": ref(operation.request)}}}
     return made
 
 
-def _path_parameters(path: str) -> list[dict[str, Any]]:
-    words = {"name": "The experiment, percent-encoded", "id": "The job, percent-encoded"}
+def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
+    path = operation.path
+    words = {"name": "The experiment, percent-encoded", "id": f"The {operation.of}, percent-encoded"}
     return [
         {"name": word, "in": "path", "required": True, "schema": ref("Name"), "description": text}
         for word, text in words.items()

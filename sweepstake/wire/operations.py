@@ -4,85 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import quote
 
-from attrs import field, frozen
-
+from sweepstake.domain.access import Role
 from sweepstake.ports import MAX_BULK
-from sweepstake.wire.headers import IF_MATCH
-from sweepstake.wire.parameters import (
-    ATTEMPT_KEY,
-    FILTERS,
-    FORCE,
-    LIMIT,
-    MATCH,
-    NONE_MATCH,
-    OP_KEY,
-    START,
-    Parameter,
-)
+from sweepstake.wire.operation import BASE, Operation
+from sweepstake.wire.parameters import ATTEMPT_KEY, FILTERS, FORCE, LIMIT, MATCH, NONE_MATCH, OP_KEY, START
+from sweepstake.wire.users import OF_USERS
 
-__all__ = ["BASE", "OPERATIONS", "Operation"]
-
-#: Where the API begins, below the server's root.
-BASE: Final = "/api/v1/"
-
-
-@frozen(kw_only=True)
-class Operation:
-    """One method on one path.
-
-    Attributes:
-        name: what the handler and the OpenAPI operation are called.
-        path: `{name}` and `{id}` stand for an experiment and a job, percent-encoded.
-        request: name of the body's schema.
-        answers: name of the body's schema by status of success; None for an empty body.
-        problems: statuses of errors beyond those that follow from the rest.
-        etag: the answer has an ETag.
-        secured: credentials are needed.
-        links: what can be called next: the operation, and where its parameters and body come from.
-    """
-
-    name: str
-    method: str
-    path: str
-    summary: str
-    answers: Mapping[int, str | None]
-    request: str | None = None
-    parameters: tuple[Parameter, ...] = ()
-    problems: tuple[int, ...] = ()
-    etag: bool = False
-    secured: bool = True
-    links: tuple[tuple[str, Mapping[str, str]], ...] = ()
-    _parts: tuple[str, ...] = field(init=False, repr=False)
-
-    @_parts.default
-    def _split(self) -> tuple[str, ...]:
-        return tuple(self.path.replace("{id}", "{name}").split("{name}"))
-
-    def url(self, *names: str) -> str:
-        """Return the path with these names in it."""
-        url = self._parts[0]
-        for name, part in zip(names, self._parts[1:], strict=True):
-            url += quote(name, safe="") + part
-        return url
-
-    @property
-    def statuses(self) -> tuple[int, ...]:
-        """Every status of an error that it may answer."""
-        found = {431, 500, *self.problems}
-        if self.secured:
-            found |= {401, 403, 503}
-        if "{name}" in self.path:
-            found |= {400, 404}
-        if self.parameters:
-            found |= {400, 422}
-        if self.request is not None:
-            found |= {400, 408, 413, 422}
-        if any(parameter.name == IF_MATCH for parameter in self.parameters):
-            found |= {412}
-        return tuple(sorted(found))
-
+__all__ = ["OPERATIONS"]
 
 _EXPERIMENTS: Final = f"{BASE}experiments/"
 _EXPERIMENT: Final = f"{_EXPERIMENTS}{{name}}/"
@@ -100,42 +29,12 @@ _TAKEN: Final = {
 _FIRST: Final = {"name": "$response.body#/items/0/name"}
 _FIRST_JOB: Final = {**_NAME, "id": "$response.body#/items/0/id"}
 
-_LOGIN: Final = (
-    Operation(
-        name="token",
-        method="POST",
-        path=f"{BASE}token/",
-        summary="Exchange an API token for a signed one",
-        request="Credentials",
-        answers={200: "Token"},
-        problems=(403, 503),
-        secured=False,
-    ),
-    Operation(
-        name="passauth",
-        method="POST",
-        path=f"{BASE}passauth/",
-        summary="Exchange a password, sent as `token`, for a signed token",
-        request="Credentials",
-        answers={200: "Token"},
-        problems=(403, 503),
-        secured=False,
-    ),
-    Operation(
-        name="resettoken",
-        method="POST",
-        path=f"{BASE}resettoken/",
-        summary="Replace all API tokens of the caller by a new one",
-        answers={200: "ClientConfig"},
-        problems=(409,),
-    ),
-)
-
 _OF_EXPERIMENTS: Final = (
     Operation(
         name="list_experiments",
         method="GET",
         path=_EXPERIMENTS,
+        role=Role.READ,
         summary="List the experiments, oldest first",
         parameters=(START, LIMIT),
         answers={200: "ExperimentPage"},
@@ -145,6 +44,8 @@ _OF_EXPERIMENTS: Final = (
         name="put_experiment",
         method="PUT",
         path=_EXPERIMENT,
+        role=Role.ADMIN,
+        fenced=False,
         summary="Create an experiment, or replace its definition",
         request="PutExperiment",
         parameters=(OP_KEY, MATCH, NONE_MATCH),
@@ -156,6 +57,7 @@ _OF_EXPERIMENTS: Final = (
         name="get_experiment",
         method="GET",
         path=_EXPERIMENT,
+        role=Role.READ,
         summary="Read an experiment",
         answers={200: "Experiment"},
         etag=True,
@@ -164,6 +66,8 @@ _OF_EXPERIMENTS: Final = (
         name="delete_experiment",
         method="DELETE",
         path=_EXPERIMENT,
+        role=Role.ADMIN,
+        fenced=False,
         summary="Delete an experiment with its jobs",
         parameters=(OP_KEY, MATCH, FORCE),
         answers={204: None},
@@ -174,6 +78,7 @@ _OF_EXPERIMENTS: Final = (
         name="count_jobs",
         method="GET",
         path=f"{_EXPERIMENT}counts/",
+        role=Role.READ,
         summary="Count the jobs of an experiment by state",
         answers={200: "Counts"},
     ),
@@ -184,6 +89,7 @@ _OF_JOBS: Final = (
         name="list_jobs",
         method="GET",
         path=_JOBS,
+        role=Role.READ,
         summary="List the jobs of an experiment, oldest first",
         parameters=(START, LIMIT, *FILTERS),
         answers={200: "JobPage"},
@@ -195,6 +101,7 @@ _OF_JOBS: Final = (
         name="add_job",
         method="POST",
         path=_JOBS,
+        role=Role.WORK,
         summary="Add a job",
         request="NewJob",
         parameters=(OP_KEY,),
@@ -207,6 +114,7 @@ _OF_JOBS: Final = (
         name="add_jobs",
         method="POST",
         path=f"{_EXPERIMENT}bulk/",
+        role=Role.WORK,
         summary=f"Add up to {MAX_BULK:,} jobs, all or none",
         request="NewJobs",
         parameters=(OP_KEY,),
@@ -217,6 +125,7 @@ _OF_JOBS: Final = (
         name="put_job",
         method="PUT",
         path=_JOB,
+        role=Role.WORK,
         summary="State a fact: replace a job's document, or create the job",
         request="PutJob",
         parameters=(OP_KEY, MATCH, NONE_MATCH, ATTEMPT_KEY),
@@ -224,11 +133,20 @@ _OF_JOBS: Final = (
         etag=True,
         links=(("get_job", _THIS), ("list_attempts", _THIS), ("delete_job", _THIS)),
     ),
-    Operation(name="get_job", method="GET", path=_JOB, summary="Read a job", answers={200: "Job"}, etag=True),
+    Operation(
+        name="get_job",
+        method="GET",
+        path=_JOB,
+        role=Role.READ,
+        summary="Read a job",
+        answers={200: "Job"},
+        etag=True,
+    ),
     Operation(
         name="delete_job",
         method="DELETE",
         path=_JOB,
+        role=Role.ADMIN,
         summary="Delete a job with its attempts",
         parameters=(OP_KEY, MATCH),
         answers={204: None},
@@ -238,6 +156,7 @@ _OF_JOBS: Final = (
         name="list_attempts",
         method="GET",
         path=f"{_JOB}attempts/",
+        role=Role.READ,
         summary="List the attempts of a job, oldest first",
         answers={200: "Attempts"},
     ),
@@ -245,6 +164,7 @@ _OF_JOBS: Final = (
         name="list_dependencies",
         method="GET",
         path=f"{_JOB}dependencies/",
+        role=Role.READ,
         summary="List the jobs that a job waits for, oldest first",
         answers={200: "Dependencies"},
     ),
@@ -252,6 +172,7 @@ _OF_JOBS: Final = (
         name="prune",
         method="POST",
         path=f"{_JOB}prune/",
+        role=Role.WORK,
         summary="Make a QUEUED or RUNNING job PRUNED",
         parameters=(OP_KEY,),
         answers={200: "Job"},
@@ -262,6 +183,7 @@ _OF_JOBS: Final = (
         name="retry",
         method="POST",
         path=f"{_JOB}retry/",
+        role=Role.WORK,
         summary="Queue a job again that is CRASHED, PRUNED or RUNNING without a lease; its budgets begin anew",
         parameters=(OP_KEY,),
         answers={200: "Job"},
@@ -272,6 +194,7 @@ _OF_JOBS: Final = (
         name="set_queueing",
         method="PATCH",
         path=f"{_JOB}queueing/",
+        role=Role.WORK,
         summary="Change the priority, delay, tags or notes of a job, and not its etag",
         request="QueueingChanges",
         parameters=(OP_KEY,),
@@ -285,6 +208,7 @@ _OF_WORKERS: Final = (
         name="claim",
         method="POST",
         path=f"{_EXPERIMENT}claim/",
+        role=Role.WORK,
         summary="Take the next job, or learn why there is none",
         request="ClaimRequest",
         parameters=(OP_KEY,),
@@ -296,6 +220,7 @@ _OF_WORKERS: Final = (
         name="finish",
         method="POST",
         path=f"{_JOB}finish/",
+        role=Role.WORK,
         summary="End an attempt, and if asked to claim the next job",
         request="FinishRequest",
         parameters=(OP_KEY,),
@@ -306,6 +231,7 @@ _OF_WORKERS: Final = (
         name="offer",
         method="GET",
         path=f"{_EXPERIMENT}nextjob/",
+        role=Role.WORK,
         summary="Look at a ready job, to claim it by a guarded PUT",
         parameters=(OP_KEY,),
         answers={200: "Job", 204: None},
@@ -315,6 +241,7 @@ _OF_WORKERS: Final = (
         name="heartbeat",
         method="POST",
         path=f"{BASE}heartbeat/",
+        role=Role.WORK,
         summary="Renew the leases of attempts",
         request="HeartbeatRequest",
         answers={200: "Beats"},
@@ -328,7 +255,7 @@ _OF_OPERATORS: Final = (
         path="/healthz",
         summary="Tell that the server runs",
         answers={200: "Health"},
-        secured=False,
+        role=None,
     ),
     Operation(
         name="ready",
@@ -337,11 +264,11 @@ _OF_OPERATORS: Final = (
         summary="Tell that the server reaches its store",
         answers={200: "Health"},
         problems=(503,),
-        secured=False,
+        role=None,
     ),
 )
 
 #: Every operation by its name; those that workers call most come first.
 OPERATIONS: Final[Mapping[str, Operation]] = {
-    each.name: each for each in (*_OF_WORKERS, *_OF_JOBS, *_OF_EXPERIMENTS, *_LOGIN, *_OF_OPERATORS)
+    each.name: each for each in (*_OF_WORKERS, *_OF_JOBS, *_OF_EXPERIMENTS, *OF_USERS, *_OF_OPERATORS)
 }

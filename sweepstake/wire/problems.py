@@ -23,6 +23,7 @@ from sweepstake.errors import (
     ServerError,
     StoreUnavailableError,
     SweepstakeError,
+    TooManyTriesError,
     UnhandledResponseError,
     UnsafeUpdateError,
 )
@@ -47,6 +48,7 @@ STATUSES: Final[Mapping[type[ClientRequestError], int]] = {
     KeyReusedError: 422,
     AuthenticationError: 403,
     ReauthenticateError: 401,
+    TooManyTriesError: 429,
 }
 _CLASSES: Final = {error.slug: error for error in STATUSES}
 _TITLES: Final = {
@@ -62,6 +64,7 @@ _TITLES: Final = {
     "key-reused": "The key was used for another call",
     "authentication": "The credentials are wrong",
     "reauthenticate": "The credentials are missing or have expired",
+    "too-many-tries": "Too many tries in vain",
     "unavailable": "The store is away for now",
     "internal": "The server failed",
 }
@@ -126,14 +129,16 @@ def error_of(status: int, tree: Any, retry_after: float | None = None) -> Sweeps
     """
     problem = tree if isinstance(tree, dict) else {}
     detail = str(problem.get("detail") or f"the server answered {status} without saying why")
+    kind = _CLASSES.get(str(problem.get("type")).rpartition(":")[2])
+    if kind is TooManyTriesError:
+        return TooManyTriesError(detail, retry_after)
     if status in (429, 502, 503, 504):
         return StoreUnavailableError(detail, retry_after)
     if status >= 500:
         return ServerError(detail)
     if status < 400:
         return UnhandledResponseError(f"the server answered {status}, which this version does not understand")
-    kind = _CLASSES.get(str(problem.get("type")).rpartition(":")[2]) or _BY_STATUS.get(status, ClientRequestError)
-    return _make(kind, detail, problem)
+    return _make(kind or _BY_STATUS.get(status, ClientRequestError), detail, problem)
 
 
 #: What a status means when the body does not say (a proxy answered).

@@ -9,6 +9,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
+from sweepstake.domain.access import Access
 from sweepstake.domain.dependencies import MAX_DEPENDENCIES
 from sweepstake.domain.keys import KEY_PATTERN
 from sweepstake.domain.names import MAX_NAME, MAX_NOTES, MAX_TAGS
@@ -37,6 +38,7 @@ from sweepstake.wire.bodies import (
     PutJob,
     Token,
 )
+from sweepstake.wire.members import MAX_LIFETIME, MadeToken, NewShare, NewToken, Tokens
 from sweepstake.wire.problems import Problem
 from sweepstake.wire.searches import SEARCH_SCHEMAS
 
@@ -87,7 +89,7 @@ _SCALARS: Final[Mapping[str, Schema]] = {
         "keys that begin with `$` gain one more.",
         "additionalProperties": True,
     },
-    "Worker": {"anyOf": [{"const": ""}, ref("Name")]},
+    "Label": {"anyOf": [{"const": ""}, ref("Name")]},
 }
 
 
@@ -144,16 +146,20 @@ _NARROWED: Final[Mapping[type, Mapping[str, Schema]]] = {
         **_NAMED_JOB,
     },
     NewJobs: {"jobs": {"type": "array", "items": ref("NewJob"), "maxItems": MAX_BULK}},
-    ClaimRequest: {"worker": ref("Worker")},
+    ClaimRequest: {"worker": ref("Label")},
     FinishRequest: {
         "attempt": ref("Key"),
         "outcome": {"enum": list(REPORTS)},
         "causes": {**_CAUSES, "maxItems": MAX_CAUSES},
         "claim": _nullable(ref("Key")),
-        "worker": ref("Worker"),
+        "worker": ref("Label"),
     },
     HeartbeatRequest: {"attempts": {"type": "array", "items": ref("Key"), "maxItems": MAX_BEATS}},
     Credentials: {"email": _SECRET, "token": _SECRET},
+    NewToken: {
+        "name": ref("Label"),
+        "lifetime": _nullable({"type": "number", "minimum": 1, "maximum": MAX_LIFETIME}),
+    },
 }
 _RENAMED: Final[Mapping[type, Mapping[str, str]]] = {ExperimentRecord: {"search": "scheduler"}}
 #: Fields that are sent only when they say something.
@@ -168,8 +174,11 @@ _REQUESTS: Final[tuple[type, ...]] = (
     FinishRequest,
     HeartbeatRequest,
     Credentials,
+    NewToken,
+    NewShare,
 )
 _ANSWERS: Final[tuple[type, ...]] = (
+    Access,
     Attempts,
     Beats,
     Claim,
@@ -180,9 +189,11 @@ _ANSWERS: Final[tuple[type, ...]] = (
     Finished,
     Health,
     JobRecord,
+    MadeToken,
     NoJob,
     Problem,
     Token,
+    Tokens,
 )
 #: What a class is called where that is not its own name.
 _NAMES: Final[Mapping[type, str]] = {

@@ -5,7 +5,7 @@ import pytest
 from sweepstake.domain.records import MAX_OUTPUT
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.ports import Queue
-from tests.lab import Lab
+from tests.lab import Lab, eventually
 
 FINAL = ["ValueError", "torch.OutOfMemoryError", 2]
 
@@ -38,6 +38,43 @@ def test_preemptions_have_a_budget_of_their_own(queue: Queue) -> None:
     lab.finish(lab.claim(), Outcome.RELEASED)
     assert lab.finish(lab.claim(), Outcome.PREEMPTED).job.status is JobStatus.QUEUED
     assert lab.finish(lab.claim(), Outcome.PREEMPTED).job.status is JobStatus.CRASHED
+
+
+def test_each_further_failure_doubles_the_delay(queue: Queue) -> None:
+    """The first waits `retry_delay`, the second twice that; a retry by hand begins anew."""
+    lab = Lab.new(queue, max_attempts=4, retry_delay=0.02)
+    job_id = lab.add_one()
+    for delay in (0.02, 0.04, 0.08):
+        job = lab.finish(eventually(lab.claimed_or_none), Outcome.CRASHED).job
+        assert job.not_before is not None
+        assert job.ended_at is not None
+        assert job.not_before - job.ended_at == pytest.approx(delay, abs=1e-3)
+    assert lab.finish(eventually(lab.claimed_or_none), Outcome.CRASHED).job.status is JobStatus.CRASHED
+    lab.retry(job_id)
+    job = lab.finish(eventually(lab.claimed_or_none), Outcome.CRASHED).job
+    assert (job.not_before or 0) - (job.ended_at or 0) == pytest.approx(0.02, abs=1e-3)
+
+
+def test_no_budget_spends_another(queue: Queue) -> None:
+    """A failure, a lost lease, a preemption and a release in turn: each has its own count."""
+    lab = Lab.new(queue, lease=0.1, max_attempts=2, max_lost=1, max_preemptions=1)
+    job_id = lab.add_one()
+    lab.finish(lab.claim(), Outcome.CRASHED)
+    lab.finish(lab.claim(), Outcome.PREEMPTED)
+    lab.finish(lab.claim(), Outcome.RELEASED)
+    lab.claim()
+    lab.finish(eventually(lab.claimed_or_none), Outcome.RELEASED)
+    assert lab.job(job_id).status is JobStatus.QUEUED
+    assert lab.finish(lab.claim(), Outcome.CRASHED).job.status is JobStatus.CRASHED
+    ended = [
+        Outcome.CRASHED,
+        Outcome.PREEMPTED,
+        Outcome.RELEASED,
+        Outcome.LEASE_LOST,
+        Outcome.RELEASED,
+        Outcome.CRASHED,
+    ]
+    assert [attempt.outcome for attempt in lab.attempts(job_id)] == ended
 
 
 @pytest.mark.parametrize(

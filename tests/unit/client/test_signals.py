@@ -101,3 +101,20 @@ def test_a_forked_child_can_use_the_connection_for_itself(exp: sweepstake.Manual
     pids = {job.results["by"] for job in exp.all_jobs(status="DONE")}
     assert len(pids) == 2
     assert os.getpid() not in pids
+
+
+def test_sigterm_waits_for_a_hook_and_no_second_one_stops_it(exp: sweepstake.ManualSearch, tmp_path: Path) -> None:
+    """The checkpoint is written in full, also when whoever ends the process asks twice."""
+    job_id = exp.add_job({}).job_id
+    done = _script(
+        tmp_path / "store.db",
+        "def save():\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    job.results['saved'] = os.getpid()\n"
+        "with exp.next_job() as job:\n"
+        "    job.on_preempt(save)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n",
+    )
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    job = exp.get_job(job_id)
+    assert (job.status, list(job.results)) == (Job.QUEUED, ["saved"])

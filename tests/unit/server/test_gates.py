@@ -1,5 +1,6 @@
 """Who may pass a server's gate."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,10 +8,16 @@ import attrs
 import jwt
 import pytest
 
-from sweepstake.errors import AuthenticationError, InvalidInputError, ReauthenticateError, ResourceExistsError
-from sweepstake.server.accounts import add_user, check_password, replace_token
-from sweepstake.server.gates import AccountGate, OpenGate
+from sweepstake.domain.access import Role
+from sweepstake.domain.records import ABSENT, SearchDefinition
+from sweepstake.errors import AuthenticationError, NotFoundError, ReauthenticateError
+from sweepstake.ports import ExperimentDraft
+from sweepstake.server.accounts import add_user, change_password, create_token, digest_of, replace_token
+from sweepstake.server.gates import NOBODY, AccountGate, Caller, OpenGate
+from sweepstake.server.users import Members
 from sweepstake.stores import SqlStore, open_store
+from sweepstake.wire.bodies import Token
+from tests.lab import new_key
 
 EMAIL = "ada@example.org"
 PASSWORD = "correct horse"
@@ -53,15 +60,45 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def gate(store: SqlStore, clock: HandClock) -> AccountGate:
+def members(store: SqlStore, clock: HandClock) -> Members:
+    """The users of that store."""
+    return Members(store, clock)
+
+
+@pytest.fixture
+def gate(members: Members) -> AccountGate:
     """The gate to that store."""
-    return AccountGate(store, clock)
+    return members.gate
+
+
+def signed(members: Members, token: str) -> Token:
+    """Exchange an API token for a signed one."""
+    found = members.accounts.find_token(digest_of(token))
+    assert found is not None
+    return members.signer.for_token(found)
+
+
+def by_password(members: Members, password: str = PASSWORD, email: str = EMAIL) -> str:
+    """Exchange a password for a signed token."""
+    return members.signer.for_password(members.door.enter(email, password, "192.0.2.1")).token
+
+
+def passes(gate: AccountGate, token: str) -> Caller:
+    """Return who passes with a token."""
+    return gate.caller(f"Bearer {token}")
+
+
+def experiment(store: SqlStore, name: str, owner: str | None) -> str:
+    """Make an experiment that is somebody's."""
+    draft = ExperimentDraft(search=SearchDefinition("Manual"), owner=owner)
+    store.put_experiment(name, draft, seed=1, guard=ABSENT, key=new_key())
+    return name
 
 
 def test_an_api_token_opens(gate: AccountGate, token: str) -> None:
     """It stands for its user, the second time from memory."""
-    assert gate.caller(f"Bearer {token}") == EMAIL
-    assert gate.caller(f"bearer  {token} ") == EMAIL
+    assert gate.caller(f"Bearer {token}") == Caller(email=EMAIL, role=Role.ADMIN)
+    assert gate.caller(f"bearer  {token} ").email == EMAIL
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic YTpi"])
@@ -71,37 +108,36 @@ def test_without_credentials_the_answer_is_to_authenticate(gate: AccountGate, he
         gate.caller(header)
 
 
-@pytest.mark.parametrize("wrong", ["x", "sws_unknown", "a.b.c", "..", "é", "\udc80"])
+@pytest.mark.parametrize("wrong", ["x", "sws_unknown", "swr_unknown", "a.b.c", "..", "é", "\udc80"])
 def test_wrong_credentials_do_not_open(gate: AccountGate, token: str, wrong: str) -> None:
     """Neither as an API token nor as a signed one."""
     with pytest.raises(AuthenticationError):
-        gate.caller(f"Bearer {wrong}")
-    with pytest.raises(AuthenticationError):
-        gate.by_token(EMAIL, wrong)
+        passes(gate, wrong)
 
 
-def test_an_api_token_belongs_to_its_user(gate: AccountGate, store: SqlStore, token: str) -> None:
-    """Somebody else's email with it is refused."""
-    add_user(store, "bob@example.org")
-    with pytest.raises(AuthenticationError):
-        gate.by_token("bob@example.org", token)
-
-
-def test_a_signed_token_lives_a_day(gate: AccountGate, token: str, clock: HandClock) -> None:
+def test_a_signed_token_lives_a_day(members: Members, token: str, clock: HandClock) -> None:
     """Its user is told to stop ten minutes earlier, for the sake of clocks that differ."""
-    signed = gate.by_token(EMAIL, token)
-    assert signed.expiresAt == pytest.approx(clock.now + DAY - 600)
+    made = signed(members, token)
+    assert made.expiresAt == pytest.approx(clock.now + DAY - 600)
     clock.now += DAY - 1
-    assert gate.caller(f"Bearer {signed.token}") == EMAIL
+    assert passes(members.gate, made.token).email == EMAIL
     clock.now += 2
     with pytest.raises(ReauthenticateError, match="expired"):
-        gate.caller(f"Bearer {signed.token}")
+        passes(members.gate, made.token)
 
 
-def test_a_signed_token_survives_a_restart(gate: AccountGate, store: SqlStore, token: str, clock: HandClock) -> None:
+def test_a_signed_token_survives_a_restart(members: Members, store: SqlStore, token: str, clock: HandClock) -> None:
     """The key that signs is kept in the store, because old clients never log in again on 401."""
-    signed = gate.by_token(EMAIL, token)
-    assert AccountGate(store, clock).caller(f"Bearer {signed.token}") == EMAIL
+    assert passes(Members(store, clock).gate, signed(members, token).token).email == EMAIL
+
+
+def test_a_signed_token_of_an_older_server_opens(members: Members, token: str, clock: HandClock) -> None:
+    """It does not say what it was made for; an upgrade logs nobody out."""
+    claims = {"sub": EMAIL, "exp": int(clock.now) + DAY}
+    assert passes(members.gate, jwt.encode(claims, members.signer.key(), algorithm="HS256")).role is Role.ADMIN
+    claims["sub"] = "gone@example.org"
+    with pytest.raises(AuthenticationError):
+        passes(members.gate, jwt.encode(claims, members.signer.key(), algorithm="HS256"))
 
 
 def test_only_this_server_signs(gate: AccountGate, token: str, clock: HandClock) -> None:
@@ -114,85 +150,146 @@ def test_only_this_server_signs(gate: AccountGate, token: str, clock: HandClock)
     ]
     for each in forged:
         with pytest.raises(AuthenticationError):
-            gate.caller(f"Bearer {each}")
+            passes(gate, each)
 
 
-def test_a_password_opens(gate: AccountGate, token: str) -> None:
-    """The right one, of a user who has one."""
-    assert gate.caller(f"Bearer {gate.by_password(EMAIL, PASSWORD).token}") == EMAIL
-    for email, password in [(EMAIL, "wrong horse"), ("nobody@example.org", PASSWORD), (EMAIL, "")]:
+@pytest.mark.parametrize("role", Role)
+def test_a_token_has_its_role(members: Members, store: SqlStore, token: str, role: Role) -> None:
+    """As it is, and signed; and it does what that role covers."""
+    limited, _ = create_token(store, EMAIL, role=role)
+    for each in (limited, signed(members, limited).token):
+        caller = passes(members.gate, each)
+        assert caller.role is role
+        for needed in Role:
+            if role.covers(needed):
+                members.gate.admit(caller, needed, None)
+            else:
+                with pytest.raises(AuthenticationError, match=f"this needs {needed}"):
+                    members.gate.admit(caller, needed, None)
+
+
+def test_a_token_ends_when_it_was_said_to(members: Members, store: SqlStore, token: str, clock: HandClock) -> None:
+    """To the second, though it is remembered; and what was signed for it ends with it."""
+    ending, _ = create_token(store, EMAIL, expires_at=clock.now + 4)
+    made = signed(members, ending)
+    assert made.expiresAt < clock.now
+    for each in (ending, made.token):
+        assert passes(members.gate, each).expires_at == clock.now + 4
+    clock.now += 4
+    for each in (ending, made.token):
+        with pytest.raises(ReauthenticateError, match="expired"):
+            passes(members.gate, each)
+
+
+def test_a_revoked_token_stops_opening(members: Members, store: SqlStore, token: str, clock: HandClock) -> None:
+    """At once where it is revoked, elsewhere within five seconds; and so does what was signed for it."""
+    other, record = create_token(store, EMAIL, name="laptop")
+    elsewhere = Members(store, clock).gate
+    opening = (other, signed(members, other).token)
+    assert all(passes(gate, each).email == EMAIL for gate in (members.gate, elsewhere) for each in opening)
+    store.revoke_token(record.id, EMAIL)
+    members.gate.changed()
+    for each in opening:
         with pytest.raises(AuthenticationError):
-            gate.by_password(email, password)
+            passes(members.gate, each)
+    clock.now += 5.1
+    for each in opening:
+        with pytest.raises(AuthenticationError):
+            passes(elsewhere, each)
+    assert passes(elsewhere, token).email == EMAIL
 
 
-def test_without_a_password_none_opens(store: SqlStore) -> None:
-    """A user who was made without one cannot log in by an empty one."""
-    add_user(store, EMAIL)
-    assert not check_password(store, EMAIL, "")
-
-
-def test_a_replaced_token_stops_opening(gate: AccountGate, token: str) -> None:
-    """At once where it was replaced."""
-    assert gate.caller(f"Bearer {token}") == EMAIL
-    new = gate.replace_token(EMAIL)
-    assert gate.caller(f"Bearer {new}") == EMAIL
+def test_a_replaced_token_stops_opening(members: Members, store: SqlStore, token: str) -> None:
+    """Together with every other of that user, and of nobody else."""
+    bobs = add_user(store, "bob@example.org")
+    new = replace_token(store, EMAIL)
+    assert passes(members.gate, new).email == EMAIL
+    assert passes(members.gate, bobs).email == "bob@example.org"
     with pytest.raises(AuthenticationError):
-        gate.caller(f"Bearer {token}")
+        passes(members.gate, token)
 
 
-def test_a_token_replaced_elsewhere_stops_opening_soon(
-    gate: AccountGate, store: SqlStore, token: str, clock: HandClock
-) -> None:
-    """What was checked is trusted for ten seconds."""
-    assert gate.caller(f"Bearer {token}") == EMAIL
-    replace_token(store, EMAIL)
-    clock.now += 10.1
+def test_a_password_login_ends_with_the_password(members: Members, store: SqlStore, token: str) -> None:
+    """Whoever changes a password that became known wants it so."""
+    login = by_password(members)
+    assert passes(members.gate, login).email == EMAIL
+    change_password(store, EMAIL, "another horse")
+    members.gate.changed()
+    with pytest.raises(AuthenticationError, match="password was changed"):
+        passes(members.gate, login)
+    assert passes(members.gate, by_password(members, "another horse")).email == EMAIL
+
+
+def test_a_user_who_is_removed_stays_outside(members: Members, store: SqlStore, token: str) -> None:
+    """With every kind of credential."""
+    login = by_password(members)
+    add_user(store, "bob@example.org")
+    experiment(store, "ada's", EMAIL)
+    store.remove_account(EMAIL, "bob@example.org")
+    for each in (token, login):
+        with pytest.raises(AuthenticationError):
+            passes(members.gate, each)
     with pytest.raises(AuthenticationError):
-        gate.caller(f"Bearer {token}")
+        by_password(members)
+    assert store.get_access("ada's").owner == "bob@example.org"
+
+
+def test_a_strangers_experiment_is_not_there(gate: AccountGate, store: SqlStore, token: str) -> None:
+    """It answers as a name that nobody has; one that nobody owns is everybody's."""
+    add_user(store, "bob@example.org")
+    experiment(store, "bob's", "bob@example.org")
+    experiment(store, "everybody's", None)
+    ada = passes(gate, token)
+    for name in ("bob's", "nobody's"):
+        with pytest.raises(NotFoundError) as caught:
+            gate.admit(ada, Role.READ, name)
+        assert str(caught.value) == f"There is no experiment {name!r}."
+    gate.admit(ada, Role.ADMIN, "everybody's")
+
+
+def test_a_share_allows_its_role(gate: AccountGate, store: SqlStore, token: str, clock: HandClock) -> None:
+    """And what it allows no more is refused within five seconds."""
+    add_user(store, "bob@example.org")
+    experiment(store, "bob's", "bob@example.org")
+    store.share("bob's", EMAIL, Role.WORK)
+    ada = passes(gate, token)
+    gate.admit(ada, Role.WORK, "bob's")
+    with pytest.raises(AuthenticationError, match="shared with you in the role work"):
+        gate.admit(ada, Role.ADMIN, "bob's")
+    store.share("bob's", EMAIL, None)
+    clock.now += 5.1
+    with pytest.raises(NotFoundError):
+        gate.admit(ada, Role.READ, "bob's")
 
 
 def test_nothing_secret_is_stored(store: SqlStore, token: str, tmp_path: Path) -> None:
-    """The file holds neither the password nor the API token."""
+    """The file holds neither the password nor an API token."""
+    limited, _ = create_token(store, EMAIL, role=Role.READ)
     store.close()
     kept = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
     assert EMAIL.encode() in kept
-    assert token.encode() not in kept
-    assert PASSWORD.encode() not in kept
+    for secret in (token, limited, PASSWORD):
+        assert secret.encode() not in kept
 
 
-@pytest.mark.parametrize("email", ["", "ada", "@", "ada@", " ada@example.org", "a@b\n", "a" * 300 + "@b"])
-def test_an_email_must_look_like_one(store: SqlStore, email: str) -> None:
-    """Nothing is stored otherwise."""
-    with pytest.raises(InvalidInputError, match="email"):
-        add_user(store, email)
-    assert not store.list_accounts()
+def test_an_older_server_knows_no_limited_token(store: SqlStore, token: str) -> None:
+    """It would take it for a full one, so it must not find it by the digest that it makes."""
+    limited, record = create_token(store, EMAIL, role=Role.READ)
+    plain = hashlib.sha256(limited.encode()).hexdigest()
+    assert (store.find_token(plain), store.find_token(record.digest) is None) == (None, False)
 
 
-def test_a_password_has_a_length(store: SqlStore) -> None:
-    """Too short and too long ones are refused before there is a user."""
-    for password in ("", "1234567", "x" * 5000):
-        with pytest.raises(InvalidInputError, match="password"):
-            add_user(store, EMAIL, password)
-    assert not store.list_accounts()
+def test_an_open_gate_lets_all_pass() -> None:
+    """Whatever they show."""
+    gate = OpenGate()
+    assert gate.caller(None) == gate.caller("Bearer x") == NOBODY
+    assert gate.held(NOBODY, ["x"]) == ["x"]
 
 
-def test_a_user_is_made_once(store: SqlStore, token: str) -> None:
-    """Making the same user again is refused, and the first token goes on working."""
-    with pytest.raises(ResourceExistsError):
-        add_user(store, EMAIL)
-    assert AccountGate(store, HandClock()).caller(f"Bearer {token}") == EMAIL
-
-
-def test_an_open_gate_lets_all_pass(clock: HandClock) -> None:
-    """Clients that insist on a token get one without meaning."""
-    gate = OpenGate(clock)
-    assert gate.caller(None) == gate.caller("Bearer x")
-    assert gate.by_password("a", "b").expiresAt > clock.now
-    assert gate.by_token("a", "b").token
-    assert gate.replace_token("a")
-
-
-def test_tokens_are_not_shown_by_mistake(gate: AccountGate, token: str) -> None:
-    """A signed token's repr keeps the token to itself."""
-    signed = gate.by_token(EMAIL, token)
-    assert signed.token not in repr(signed)
+def test_tokens_are_not_shown_by_mistake(members: Members, token: str) -> None:
+    """A signed token's repr keeps the token to itself, and an account's its hash."""
+    made = signed(members, token)
+    assert made.token not in repr(made)
+    account = members.accounts.find_account(EMAIL)
+    assert account is not None
+    assert "argon2" not in repr(account)

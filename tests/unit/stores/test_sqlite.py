@@ -212,7 +212,7 @@ def test_threads_share_a_store(store: SqlStore) -> None:
 def test_a_store_that_nobody_closed_lets_go_of_its_file(path: Path, clock: HandClock) -> None:
     """Once nobody refers to a store any more its connections are closed, and SQLite folds its log into the file."""
     opened = open_store(f"sqlite:///{path}", clock)
-    assert opened.list_experiments(None, 10).items == ()
+    assert opened.list_experiments(None, 10, None).items == ()
     log = path.with_name("store.db-wal")
     assert log.exists()
     del opened

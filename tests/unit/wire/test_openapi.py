@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from sweepstake.server.handlers import Handlers
+from sweepstake.server.users import OpenUserHandlers, UserHandlers
 from sweepstake.wire.openapi import openapi
-from sweepstake.wire.operations import OPERATIONS, Operation
+from sweepstake.wire.operation import Operation
+from sweepstake.wire.operations import OPERATIONS
 from sweepstake.wire.schemas import SCHEMAS
 
 DOCUMENT = openapi("1.2.3")
@@ -27,8 +29,9 @@ def _references(tree: Any) -> Iterator[str]:
 
 def test_every_operation_has_a_handler() -> None:
     """The table and the handlers name the same calls."""
-    public = {name for name in vars(Handlers) if not name.startswith("_")}
-    assert public == set(OPERATIONS)
+    for of_users in (UserHandlers, OpenUserHandlers):
+        public = {name for kind in (Handlers, of_users) for name in vars(kind) if not name.startswith("_")}
+        assert public == set(OPERATIONS)
 
 
 def test_every_operation_is_described() -> None:

@@ -1,5 +1,5 @@
 -- lock_experiment: one experiment.
-select id, name, status, search_kind, search_params, settings, etag, proposals, created, created_at
+select id, name, status, search_kind, search_params, settings, etag, proposals, created, created_at, owner
 from experiments where name = :name for no key update;
 
 -- lock_job: one job, and how many wait for it.
@@ -17,6 +17,11 @@ where seq = any (array(
     select a.job_seq from json_array_elements_text(cast(:keys as json)) k join attempts a on a.key = k
 ))
 order by seq for update;
+
+-- under_way: the transactions of this database's clients that have begun.
+select pid, cast(xact_start as text) from pg_stat_activity
+where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
+and xact_start is not null;
 
 -- live_leases: how many jobs of an experiment are held now; all its jobs are locked, so that none can be claimed.
 with locked as materialized (

@@ -10,13 +10,23 @@ select email, password_hash from accounts where email = :email;
 -- accounts: all users.
 select email, password_hash from accounts order by email;
 
+-- delete_account: a user is one no more.
+delete from accounts where email = :email;
+
 -- add_token: one more API token of a user who exists.
-insert into api_tokens (digest, email, created_at)
-select :digest, email, :now from accounts where email = :email
+insert into api_tokens (digest, email, created_at, role, name, expires_at)
+select :digest, email, :now, :role, :name, :expires_at from accounts where email = :email
 on conflict (digest) do nothing;
 
 -- delete_tokens: no API token of this user's is valid any more.
 delete from api_tokens where email = :email;
 
--- token_owner: whose API token it is.
-select email from api_tokens where digest = :digest;
+-- token: one API token.
+select digest, email, name, role, created_at, expires_at from api_tokens where digest = :digest;
+
+-- tokens: the API tokens of one user, or of all.
+select digest, email, name, role, created_at, expires_at from api_tokens
+where email = coalesce(cast(:email as text), email) order by email, created_at, digest;
+
+-- delete_token: an API token is valid no more.
+delete from api_tokens where digest = :digest;

@@ -1,18 +1,23 @@
 -- experiment: one experiment by its name.
-select id, name, status, search_kind, search_params, settings, etag, proposals, created, created_at
+select id, name, status, search_kind, search_params, settings, etag, proposals, created, created_at, owner
 from experiments where name = :name;
 
--- experiments_page: experiments made after one, oldest first.
-select id, name, status, search_kind, search_params, settings, etag, proposals, created, created_at
-from experiments where id > :after order by id limit :limit;
+-- experiments_page: experiments made after one, oldest first; of a viewer's only those that the viewer may see.
+select id, name, status, search_kind, search_params, settings, etag, proposals, created, created_at, owner
+from experiments
+where id > :after and (
+    cast(:viewer as text) is null or owner is null or owner = :viewer
+    or id in (select experiment_id from shares where email = :viewer)
+)
+order by id limit :limit;
 
 -- insert_experiment: a new experiment, unless the name is taken.
 insert into experiments (
     name, status, search_kind, search_params, settings, lease, timeout, max_attempts, max_lost, max_preemptions,
-    retry_delay, max_running, max_jobs, etag, created_at
+    retry_delay, max_running, max_jobs, etag, created_at, owner
 ) values (
     :name, :status, :search_kind, :search_params, :settings, :lease, :timeout, :max_attempts, :max_lost,
-    :max_preemptions, :retry_delay, :max_running, :max_jobs, :etag, :now
+    :max_preemptions, :retry_delay, :max_running, :max_jobs, :etag, :now, :owner
 ) on conflict (name) do nothing;
 
 -- update_experiment: another definition; jobs, counts and proposals stay.

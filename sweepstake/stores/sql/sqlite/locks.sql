@@ -1,5 +1,5 @@
 -- lock_experiment: one experiment; the transaction is the only writer.
-select id, name, status, search_kind, search_params, settings, etag, proposals, created, created_at
+select id, name, status, search_kind, search_params, settings, etag, proposals, created, created_at, owner
 from experiments where name = :name;
 
 -- lock_job: one job, and how many wait for it.

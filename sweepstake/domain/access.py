@@ -1,0 +1,90 @@
+"""Who may do what: roles, API tokens as they are kept, and the shares of an experiment."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from attrs import frozen
+
+__all__ = ["TOKEN_ID", "Access", "Role", "Share", "Standing", "TokenRecord"]
+
+#: How many characters of a token's digest are its id.
+TOKEN_ID: Final = 12
+
+
+class Role(StrEnum):
+    """What a token, or a share of an experiment, allows; each role allows all that those before it allow."""
+
+    #: Look at everything, change nothing.
+    READ = "read"
+    #: Add jobs, claim, report, and whatever else running jobs takes.
+    WORK = "work"
+    #: Make, change, share and delete experiments, delete jobs, make and revoke tokens.
+    ADMIN = "admin"
+
+    def covers(self, needed: Role) -> bool:
+        """Tell whether who has this role may do what needs that one."""
+        return _ORDER.index(self) >= _ORDER.index(needed)
+
+
+_ORDER: Final = tuple(Role)
+
+
+@frozen(kw_only=True)
+class TokenRecord:
+    """What is kept of an API token.
+
+    Attributes:
+        digest: of the token, in hex; the token itself is not kept.
+        name: what its user calls it; may be empty.
+        role: the most that it allows, in any experiment.
+        created_at: Unix time in seconds.
+        expires_at: Unix time in seconds from which it is refused; None: never.
+    """
+
+    digest: str
+    email: str
+    name: str = ""
+    role: Role = Role.ADMIN
+    created_at: float = 0.0
+    expires_at: float | None = None
+
+    @property
+    def id(self) -> str:
+        """The name by which it is revoked."""
+        return self.digest[:TOKEN_ID]
+
+
+@frozen
+class Share:
+    """What somebody other than the owner may do with an experiment."""
+
+    email: str
+    role: Role
+
+
+@frozen(kw_only=True)
+class Access:
+    """Whose an experiment is.
+
+    Attributes:
+        owner: email of the user who made it; None: it is everybody's.
+        shares: by email.
+    """
+
+    owner: str | None
+    shares: tuple[Share, ...] = ()
+
+
+@frozen(kw_only=True)
+class Standing:
+    """An experiment as one user stands to it.
+
+    Attributes:
+        etag: of the definition.
+        role: the most that the user may do; None: nothing, it is somebody else's.
+    """
+
+    etag: str
+    role: Role | None

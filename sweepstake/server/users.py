@@ -1,0 +1,144 @@
+"""What the operations about users do: logging in, tokens, and shares."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sweepstake.codec import to_tree
+from sweepstake.domain.names import check_name
+from sweepstake.errors import AuthenticationError, ClientRequestError, InvalidInputError
+from sweepstake.ports import Accounts, Clock
+from sweepstake.server.accounts import create_token, digest_of, replace_token
+from sweepstake.server.calls import Answer, Call, empty, ok
+from sweepstake.server.gates import AccountGate
+from sweepstake.server.logins import MARGIN, VALID, Signer
+from sweepstake.server.passwords import PasswordDoor
+from sweepstake.wire.bodies import ClientConfig, Credentials, Token
+from sweepstake.wire.members import MadeToken, NewShare, NewToken, TokenInfo, Tokens
+
+__all__ = ["Members", "OpenUserHandlers", "UserHandlers"]
+
+#: A token without meaning, of the form that signed tokens have.
+_OPEN: Final = "open.to.all"
+
+
+class Members:
+    """The users of a store, and the doors by which they come in.
+
+    Attributes:
+        accounts: where they are kept.
+        gate: lets their requests pass.
+        signer: makes tokens for Schedy's clients.
+        door: checks passwords.
+    """
+
+    def __init__(self, accounts: Accounts, clock: Clock) -> None:
+        self.accounts = accounts
+        self.signer = Signer(accounts, clock)
+        self.gate = AccountGate(accounts, clock, self.signer)
+        self.door = PasswordDoor(accounts, self.signer.key)
+
+
+class UserHandlers:
+    """The methods are named after the operations in `sweepstake.wire.users`.
+
+    Args:
+        members: the users.
+        clock: for the ends of tokens.
+    """
+
+    def __init__(self, members: Members, clock: Clock) -> None:
+        self._members = members
+        self._accounts = members.accounts
+        self._clock = clock
+
+    def token(self, call: Call) -> Answer:
+        """Exchange an API token for a signed one."""
+        asked = call.read(Credentials)
+        token = self._accounts.find_token(digest_of(asked.token))
+        expired = token is not None and token.expires_at is not None and token.expires_at <= self._clock.wall()
+        if token is None or token.email != asked.email or expired:
+            raise AuthenticationError("the email and the API token do not belong together, or it has expired")
+        return ok(to_tree(self._members.signer.for_token(token)))
+
+    def passauth(self, call: Call) -> Answer:
+        """Exchange a password for a signed token."""
+        asked = call.read(Credentials)
+        account = self._members.door.enter(asked.email, asked.token, call.address)
+        return ok(to_tree(self._members.signer.for_password(account)))
+
+    def resettoken(self, call: Call) -> Answer:
+        """Replace the caller's API tokens; the new one ends with that of the caller."""
+        email = _email(call)
+        token = replace_token(self._accounts, email, call.caller.expires_at)
+        self._members.gate.changed()
+        return ok(to_tree(ClientConfig(root=call.root, email=email, token=token)))
+
+    def list_tokens(self, call: Call) -> Answer:
+        """List the caller's API tokens."""
+        return ok(to_tree(Tokens(tuple(map(TokenInfo.of, self._accounts.list_tokens(_email(call)))))))
+
+    def create_token(self, call: Call) -> Answer:
+        """Make an API token, which never outlives that of the caller."""
+        asked = call.read(NewToken)
+        longest = call.caller.expires_at
+        expires_at = longest if asked.lifetime is None else self._clock.wall() + asked.lifetime
+        if longest is not None and expires_at is not None and expires_at > longest:
+            raise InvalidInputError.at("lifetime", "is longer than that of the API token which asks for it")
+        token, record = create_token(
+            self._accounts, _email(call), role=asked.role, name=asked.name, expires_at=expires_at
+        )
+        return ok(to_tree(MadeToken(token, record.id)), 201)
+
+    def revoke_token(self, call: Call) -> Answer:
+        """Revoke one of the caller's API tokens."""
+        [token_id] = call.names
+        self._accounts.revoke_token(token_id, _email(call))
+        self._members.gate.changed()
+        return empty()
+
+    def get_access(self, call: Call) -> Answer:
+        """Tell whose an experiment is."""
+        return ok(to_tree(self._accounts.get_access(*call.names)))
+
+    def share(self, call: Call) -> Answer:
+        """Share an experiment."""
+        name, email = call.names
+        self._accounts.share(name, check_name(email, "email"), call.read(NewShare).role)
+        self._members.gate.changed()
+        return empty()
+
+    def unshare(self, call: Call) -> Answer:
+        """Share an experiment no more."""
+        name, email = call.names
+        self._accounts.share(name, email, None)
+        self._members.gate.changed()
+        return empty()
+
+
+def _email(call: Call) -> str:
+    assert call.caller.email is not None, "the gate lets nobody pass without credentials"
+    return call.caller.email
+
+
+class OpenUserHandlers:
+    """The same for a server that asks for no credentials: clients that insist on some get some without meaning."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def token(self, call: Call) -> Answer:  # noqa: ARG002 -- whoever it is
+        """Return a token without meaning."""
+        return ok(to_tree(Token(_OPEN, self._clock.wall() + VALID - MARGIN)))
+
+    passauth = token
+
+    def resettoken(self, call: Call) -> Answer:
+        """Return a token without meaning."""
+        return ok(to_tree(ClientConfig(root=call.root, email="anonymous", token=_OPEN)))
+
+    def list_tokens(self, call: Call) -> Answer:  # noqa: ARG002 -- as above
+        """Refuse: there are no users."""
+        raise ClientRequestError("this server asks for no credentials: it has neither users nor tokens nor shares")
+
+    create_token = revoke_token = get_access = share = unshare = list_tokens

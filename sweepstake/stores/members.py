@@ -1,0 +1,219 @@
+"""What is kept of the server's users, and of whose experiments are whose."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sweepstake.domain.access import Access, Role, Share, Standing, TokenRecord
+from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError
+from sweepstake.ports import Account, TryLimit
+from sweepstake.stores.engine import Engine, Row, Transaction
+from sweepstake.stores.experiments import no_experiment
+
+__all__ = ["SqlAccounts"]
+
+#: Seconds after which tries count no more.
+_MEMORY: Final = 900.0
+
+
+class SqlAccounts:
+    """`Accounts` in a SQL database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    # Users
+
+    def add_account(self, account: Account) -> None:
+        """As `Accounts.add_account`."""
+        with self._engine.write() as transaction:
+            if not transaction.run("add_account", email=account.email, password_hash=account.password_hash):
+                raise ResourceExistsError(f"There is a user {account.email!r} already.")
+
+    def set_password(self, email: str, password_hash: str) -> None:
+        """As `Accounts.set_password`."""
+        with self._engine.write() as transaction:
+            if not transaction.run("set_password", email=email, password_hash=password_hash):
+                raise _no_user(email)
+
+    def find_account(self, email: str) -> Account | None:
+        """As `Accounts.find_account`."""
+        with self._engine.read() as transaction:
+            row = transaction.row("account", email=email)
+        return None if row is None else Account(email=row[0], password_hash=row[1])
+
+    def list_accounts(self) -> Sequence[Account]:
+        """As `Accounts.list_accounts`."""
+        with self._engine.read() as transaction:
+            return [Account(email=row[0], password_hash=row[1]) for row in transaction.rows("accounts")]
+
+    def remove_account(self, email: str, heir: str | None) -> None:
+        """As `Accounts.remove_account`."""
+        with self._engine.write() as transaction:
+            _check_user(transaction, email)
+            if heir is not None:
+                if heir == email or transaction.row("account", email=heir) is None:
+                    raise InvalidInputError.at("heir", "must be another user of this server")
+                transaction.run("bequeath", email=email, heir=heir)
+            owned = transaction.row("owned", email=email)
+            if owned is not None:
+                raise InvalidInputError.at("heir", f"{email} has experiments, such as {owned[0]!r}: say who gets them")
+            for statement in ("unshare_user", "delete_tokens", "delete_account"):
+                transaction.run(statement, email=email)
+
+    # Tokens
+
+    def add_token(self, token: TokenRecord, *, only: bool = False) -> None:
+        """As `Accounts.add_token`."""
+        with self._engine.write() as transaction:
+            _check_user(transaction, token.email)
+            if only:
+                transaction.run("delete_tokens", email=token.email)
+            transaction.run(
+                "add_token",
+                digest=token.digest,
+                email=token.email,
+                role=str(token.role),
+                name=token.name,
+                expires_at=token.expires_at,
+            )
+
+    def find_token(self, digest: str) -> TokenRecord | None:
+        """As `Accounts.find_token`."""
+        with self._engine.read() as transaction:
+            row = transaction.row("token", digest=digest)
+        return None if row is None else _token(row)
+
+    def list_tokens(self, email: str | None = None) -> Sequence[TokenRecord]:
+        """As `Accounts.list_tokens`."""
+        with self._engine.read() as transaction:
+            return [_token(row) for row in transaction.rows("tokens", email=email)]
+
+    def revoke_token(self, token_id: str, email: str | None = None) -> TokenRecord:
+        """As `Accounts.revoke_token`."""
+        with self._engine.write() as transaction:
+            for row in transaction.rows("tokens", email=email):
+                token = _token(row)
+                if token.id == token_id:
+                    transaction.run("delete_token", digest=token.digest)
+                    return token
+        raise NotFoundError(f"There is no token {token_id!r}. See which there are: sweepstake token list")
+
+    def signing_key(self, candidate: str) -> str:
+        """As `Accounts.signing_key`."""
+        with self._engine.write() as transaction:
+            transaction.run("keep_meta", name="signing_key", value=candidate)
+            row = transaction.row("meta", name="signing_key")
+            assert row is not None, "it was stored above"
+            key: str = row[0]
+            return key
+
+    # Experiments
+
+    def standing(self, email: str, name: str) -> Standing | None:
+        """As `Accounts.standing`."""
+        with self._engine.read() as transaction:
+            row = transaction.row("standing", email=email, name=name)
+        if row is None:
+            return None
+        etag, owner, shared = row
+        if owner is None or owner == email:
+            return Standing(etag=etag, role=Role.ADMIN)
+        return Standing(etag=etag, role=None if shared is None else Role(shared))
+
+    def experiments_of(self, attempts: Sequence[str]) -> Mapping[str, str]:
+        """As `Accounts.experiments_of`."""
+        if not attempts:
+            return {}
+        with self._engine.read() as transaction:
+            return {row[0]: row[1] for row in transaction.rows("experiments_of", keys=json.dumps(list(attempts)))}
+
+    def get_access(self, name: str) -> Access:
+        """As `Accounts.get_access`."""
+        with self._engine.read() as transaction:
+            number, owner = _whose(transaction, name)
+            shares = transaction.rows("shares", experiment_id=number)
+        return Access(owner=owner, shares=tuple(Share(row[0], Role(row[1])) for row in shares))
+
+    def share(self, name: str, email: str, role: Role | None) -> None:
+        """As `Accounts.share`."""
+        with self._engine.write() as transaction:
+            number, owner = _whose(transaction, name)
+            if role is None:
+                transaction.run("unshare", experiment_id=number, email=email)
+            elif owner is None:
+                raise InvalidInputError.at(
+                    "name", "is everybody's, so there is nothing to share; the operator can give it to a user first"
+                )
+            elif owner == email:
+                raise InvalidInputError.at("email", "owns the experiment already")
+            elif not transaction.run("share", experiment_id=number, email=email, role=str(role)):
+                raise _unknown()
+
+    def give(self, name: str, email: str | None) -> None:
+        """As `Accounts.give`."""
+        with self._engine.write() as transaction:
+            number, _ = _whose(transaction, name)
+            if email is not None and transaction.row("account", email=email) is None:
+                raise _unknown()
+            transaction.run("give_experiment", experiment_id=number, owner=email)
+
+    # Tries
+
+    def take_try(self, limits: Mapping[str, TryLimit]) -> float:
+        """As `Accounts.take_try`."""
+        with self._engine.write() as transaction:
+            now = transaction.now()
+            transaction.run("forget_old_tries", before=now - _MEMORY)
+            found = {subject: _lock_tries(transaction, subject, now) for subject in sorted(limits)}
+            wait = max((free_at - now for _, free_at in found.values()), default=0.0)
+            if wait > 0:
+                return wait
+            for subject, (tries, _) in found.items():
+                free_at = now + limits[subject].delay(tries + 1)
+                transaction.run("count_try", subject=subject, tries=tries + 1, free_at=free_at)
+        return 0.0
+
+    def forget_tries(self, cleared: Sequence[str], eased: Sequence[str]) -> None:
+        """As `Accounts.forget_tries`."""
+        with self._engine.write() as transaction:
+            for subject in sorted({*cleared, *eased}):
+                transaction.run("forget_tries" if subject in cleared else "ease_tries", subject=subject)
+
+
+def _lock_tries(transaction: Transaction, subject: str, now: float) -> tuple[int, float]:
+    """Return how often the subject was tried, and from when it may be tried again."""
+    transaction.run("begin_tries", subject=subject)
+    row = transaction.row("lock_tries", subject=subject)
+    if row is None or row[2] < now - _MEMORY:
+        return 0, 0.0
+    return row[0], row[1]
+
+
+def _whose(transaction: Transaction, name: str) -> tuple[int, str | None]:
+    row = transaction.row("whose", name=name)
+    if row is None:
+        raise no_experiment(name)
+    return row[0], row[1]
+
+
+def _token(row: Row) -> TokenRecord:
+    digest, email, name, role, created_at, expires_at = row
+    return TokenRecord(
+        digest=digest, email=email, name=name, role=Role(role), created_at=created_at, expires_at=expires_at
+    )
+
+
+def _check_user(transaction: Transaction, email: str) -> None:
+    if transaction.row("account", email=email) is None:
+        raise _no_user(email)
+
+
+def _no_user(email: str) -> NotFoundError:
+    return NotFoundError(f"There is no user {email!r}. Add it first: sweepstake user add {email}")
+
+
+def _unknown() -> InvalidInputError:
+    return InvalidInputError.at("email", "is no user of this server")

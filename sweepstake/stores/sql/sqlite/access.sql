@@ -1,0 +1,7 @@
+-- lock_tries: how often a subject was tried in vain, and from when it may be tried again; the transaction is the only writer.
+select tries, free_at, last_at from tries where subject = :subject;
+
+-- experiments_of: which experiments these attempts belong to.
+select a.key, e.name
+from json_each(:keys) k cross join attempts a on a.key = k.value
+join jobs j on j.seq = a.job_seq join experiments e on e.id = j.experiment_id;

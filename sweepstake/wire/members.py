@@ -1,0 +1,81 @@
+"""Bodies of the calls about tokens and shares."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from sweepstake.domain.access import Role, TokenRecord
+from sweepstake.domain.names import check_name
+from sweepstake.errors import InvalidInputError
+
+__all__ = ["MAX_LIFETIME", "MadeToken", "NewShare", "NewToken", "TokenInfo", "Tokens"]
+
+#: The longest life of a token that ends, in seconds.
+MAX_LIFETIME: Final = 10**9
+
+
+def _is_label(_: object, attribute: Any, value: str) -> None:
+    if value:
+        check_name(value, attribute.name)
+
+
+def _is_lifetime(_: object, attribute: Any, value: float | None) -> None:
+    if value is not None and not 1 <= value <= MAX_LIFETIME:
+        raise InvalidInputError.at(attribute.name, f"must be 1 to {MAX_LIFETIME:,} seconds, is {value!r}")
+
+
+@frozen(kw_only=True)
+class NewToken:
+    """An API token to be made; without a lifetime, in seconds, it lives as long as the one that makes it."""
+
+    role: Role
+    name: str = field(default="", validator=_is_label)
+    lifetime: float | None = field(default=None, validator=_is_lifetime)
+
+
+@frozen(kw_only=True)
+class TokenInfo:
+    """An API token as it is listed: all but the token itself. Times are Unix times in seconds."""
+
+    id: str
+    email: str
+    name: str
+    role: Role
+    created_at: float
+    expires_at: float | None
+
+    @classmethod
+    def of(cls, record: TokenRecord) -> TokenInfo:
+        """Make what is shown of a token."""
+        return cls(
+            id=record.id,
+            email=record.email,
+            name=record.name,
+            role=record.role,
+            created_at=record.created_at,
+            expires_at=record.expires_at,
+        )
+
+
+@frozen
+class Tokens:
+    """A user's API tokens, oldest first."""
+
+    tokens: tuple[TokenInfo, ...]
+
+
+@frozen
+class MadeToken:
+    """A new API token, which is told only once, and its id."""
+
+    token: str = field(repr=False)
+    id: str
+
+
+@frozen
+class NewShare:
+    """What a user shall be allowed to do with an experiment."""
+
+    role: Role

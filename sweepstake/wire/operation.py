@@ -1,0 +1,78 @@
+"""What is said of one call that a server answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote
+
+from attrs import field, frozen
+
+from sweepstake.domain.access import Role
+from sweepstake.wire.headers import IF_MATCH
+from sweepstake.wire.parameters import Parameter
+
+__all__ = ["BASE", "Operation"]
+
+#: Where the API begins, below the server's root.
+BASE: Final = "/api/v1/"
+
+
+@frozen(kw_only=True)
+class Operation:
+    """One method on one path.
+
+    Attributes:
+        name: what the handler and the OpenAPI operation are called.
+        path: `{name}` and `{id}` stand for an experiment and what `of` says, percent-encoded.
+        request: name of the body's schema.
+        answers: name of the body's schema by status of success; None for an empty body.
+        problems: statuses of errors beyond those that follow from the rest.
+        etag: the answer has an ETag.
+        role: what credentials must allow, in general and in the experiment of the path; None: none are needed.
+        fenced: an experiment in the path must be there, and the caller's in that role, before the call is worked on;
+            else the handler sees to it.
+        links: what can be called next: the operation, and where its parameters and body come from.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    answers: Mapping[int, str | None]
+    request: str | None = None
+    parameters: tuple[Parameter, ...] = ()
+    problems: tuple[int, ...] = ()
+    etag: bool = False
+    role: Role | None
+    fenced: bool = True
+    of: str = "job"
+    links: tuple[tuple[str, Mapping[str, str]], ...] = ()
+    _parts: tuple[str, ...] = field(init=False, repr=False)
+
+    @_parts.default
+    def _split(self) -> tuple[str, ...]:
+        return tuple(self.path.replace("{id}", "{name}").split("{name}"))
+
+    def url(self, *names: str) -> str:
+        """Return the path with these names in it."""
+        url = self._parts[0]
+        for name, part in zip(names, self._parts[1:], strict=True):
+            url += quote(name, safe="") + part
+        return url
+
+    @property
+    def statuses(self) -> tuple[int, ...]:
+        """Every status of an error that it may answer."""
+        found = {431, 500, *self.problems}
+        if self.role is not None:
+            found |= {401, 403, 503}
+        if "{" in self.path:
+            found |= {400, 404}
+        if self.parameters:
+            found |= {400, 422}
+        if self.request is not None:
+            found |= {400, 408, 413, 422}
+        if any(parameter.name == IF_MATCH for parameter in self.parameters):
+            found |= {412}
+        return tuple(sorted(found))
