@@ -151,7 +151,7 @@ class Attempt:
         finally:
             if limit is not None:
                 limit.cancel()
-            signal = self._pulse.drop(self._claim.key)
+            signal = self._pulse.ended(self._claim.key)
             output.end()
         stored = self._claim.job.results
         results, problem = _results(stored, output.block, results_path)

@@ -1,10 +1,10 @@
-"""The process that renews the leases of `sweepstake run`: ``python -m sweepstake.worker.heart``.
+"""The process that renews the leases of a worker's commands: ``python -m sweepstake.worker.heart``.
 
 It reads one JSON object per line: first ``{"url", "token", "grace"}``, then ``{"hold", "lease", "group"}`` for each
-attempt that begins and ``{"drop"}`` for each that ends. It writes ``{"ready"}`` once it renews leases. When the queue
-says that an attempt should stop, it ends the command's process group and writes ``{"attempt", "signal"}``. When its
-input ends while attempts are held, their worker has died: their commands are ended as well, because somebody else will
-run those jobs.
+attempt that begins, ``{"ended"}`` when its command has ended, and ``{"drop"}`` when that was reported. It writes
+``{"ready"}`` once it renews leases. When the queue says that an attempt should stop, it ends the command's process
+group and writes ``{"attempt", "signal"}``. When its input ends while commands run, their worker has died: they are
+ended as well, because somebody else will run those jobs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["main", "serve"]
 class _Held:
     """An attempt whose command runs elsewhere."""
 
-    def __init__(self, attempt: str, group: int, grace: float, answers: IO[str]) -> None:
+    def __init__(self, attempt: str, group: int | None, grace: float, answers: IO[str]) -> None:
         self._attempt = attempt
         self._group = group
         self._grace = grace
@@ -49,26 +49,31 @@ class _Held:
             self._answers.flush()
         self.end()
 
-    def end(self) -> None:
-        """Ask the command's process group to end, and kill it after the grace time."""
+    def end(self) -> bool:
+        """Ask the command's process group to end, and kill it after the grace time; tell whether there is one."""
+        if self._group is None:
+            return False
         end_group(self._group, signal.SIGTERM)
         if self._killer is None:
             self._killer = threading.Timer(self._grace, self.kill)
             self._killer.daemon = True
             self._killer.start()
+        return True
 
     def kill(self) -> None:
         """Kill the command's process group."""
-        end_group(self._group, signal.SIGKILL)
+        if self._group is not None:
+            end_group(self._group, signal.SIGKILL)
 
     def forget(self) -> None:
         """Leave the process group alone from now on: the command has ended."""
+        self._group = None
         if self._killer is not None:
             self._killer.cancel()
 
 
 def serve(heart: Heart, lines: Iterable[str], answers: IO[str], grace: float) -> None:
-    """Hold and drop attempts as the lines say; at their end, end the commands of those still held."""
+    """Hold and drop attempts as the lines say; after the last line, end the commands that still run."""
     held: dict[str, _Held] = {}
     for line in lines:
         message: dict[str, Any] = json.loads(line)
@@ -76,14 +81,15 @@ def serve(heart: Heart, lines: Iterable[str], answers: IO[str], grace: float) ->
             attempt = message["hold"]
             held[attempt] = _Held(attempt, message["group"], grace, answers)
             heart.add(attempt, message["lease"], held[attempt])
-        elif message["drop"] in held:
+        elif message.get("ended") in held:
+            held[message["ended"]].forget()
+        elif message.get("drop") in held:
             heart.remove(message["drop"])
             held.pop(message["drop"]).forget()
-    for orphan in held.values():
-        orphan.end()
-    if held:
+    orphans = [one for one in held.values() if one.end()]
+    if orphans:
         time.sleep(grace)
-    for orphan in held.values():
+    for orphan in orphans:
         orphan.kill()
 
 

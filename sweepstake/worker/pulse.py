@@ -69,12 +69,23 @@ class Pulse:
             self._held[attempt] = message
             self._send(message)
 
-    def drop(self, attempt: str) -> Signal:
-        """Stop renewing a lease; return what the queue said of the attempt meanwhile."""
+    def ended(self, attempt: str) -> Signal:
+        """Take note that a command has ended, whose lease is renewed until that is reported.
+
+        Returns:
+            What the queue said of the attempt while the command ran.
+        """
         with self._lock:
-            self._held.pop(attempt, None)
-            self._send({"drop": attempt})
+            self._held[attempt]["group"] = None
+            self._send({"ended": attempt})
             return self._signals.pop(attempt, Signal.CONTINUE)
+
+    def drop(self, attempt: str) -> None:
+        """Stop renewing a lease, if it is renewed."""
+        with self._lock:
+            if self._held.pop(attempt, None) is not None:
+                self._send({"drop": attempt})
+                self._signals.pop(attempt, None)
 
     def __enter__(self) -> Self:
         return self

@@ -264,6 +264,7 @@ class Worker:
             _logger.debug("Reporting failed.", exc_info=True)
             self._fail(error)
         finally:
+            self._pulse.drop(claim.key)
             with self._wake:
                 self._running.discard(attempt)
                 self._rota.ended(claim.job.experiment, time.monotonic(), given_back=given_back)
