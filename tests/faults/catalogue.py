@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from typing import Final
 
-from tests.faults import claim_race, killed_statements, killed_workers, limits, same_name, stopped_workers
+from tests.faults import (
+    bad_node,
+    claim_race,
+    forked_blocks,
+    killed_statements,
+    killed_workers,
+    limits,
+    same_name,
+    stopped_workers,
+)
 from tests.faults.fault import Fault
 
 __all__ = ["FAULTS", "choose"]
@@ -15,7 +24,9 @@ FAULTS: Final[Sequence[Fault]] = (
     killed_statements.FAULT,
     stopped_workers.FAULT,
     same_name.FAULT,
+    forked_blocks.FAULT,
     limits.FAULT,
+    bad_node.FAULT,
 )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import sweepstake
 from sweepstake import Database, Job, ManualSearch
 from sweepstake.domain.status import Outcome
 from tests.integration.commands import BLOCK, alive, begun, lasting, python, until_told
@@ -156,13 +155,3 @@ def test_the_end_of_the_output_is_seen_from_elsewhere(db: Database, shell: Shell
     assert "end of the output of attempt 1, as its worker reported it" in shown
     (attempt,) = exp.get_job(job.job_id).attempts()
     assert 15 * 1024 < len(attempt.output) <= 16 * 1024
-
-
-def test_a_worker_on_postgresql(postgres_url: str) -> None:
-    """Jobs of both experiments are run, side by side."""
-    with sweepstake.connect(postgres_url) as db, closing(Shell(postgres_url)) as shell:
-        experiments = [db.add_experiment(ManualSearch(name)) for name in "ab"]
-        for exp in experiments:
-            exp.add_jobs([{"x": i} for i in range(3)])
-        shell.run("worker", "a", "b", "--concurrency", "2", "--idle", "0", *python(BLOCK))
-        assert [exp.counts().done for exp in experiments] == [3, 3]
