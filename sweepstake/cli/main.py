@@ -20,10 +20,11 @@ from sweepstake.cli.pausing import pause, resume
 from sweepstake.cli.requeueing import edit, retry
 from sweepstake.cli.running import run, worker
 from sweepstake.cli.serving import serve
+from sweepstake.cli.sharing import share
 from sweepstake.cli.showing import show
 from sweepstake.cli.spooling import spool
 from sweepstake.cli.target import Target
-from sweepstake.cli.tokens import gen_token
+from sweepstake.cli.tokens import gen_token, token
 from sweepstake.cli.users import user
 from sweepstake.cli.verifying import verify
 from sweepstake.errors import SweepstakeError
@@ -86,6 +87,8 @@ _VERBS: Final = (
     gen_token,
     serve,
     user,
+    token,
+    share,
     demo,
 )
 

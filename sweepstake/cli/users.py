@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
 
+from sweepstake.cli.members import accounts, missing, store_option
 from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.target import Target, pass_target
-from sweepstake.errors import MissingExtraError
-from sweepstake.ports import Accounts
-from sweepstake.stores import open_store
 
 __all__ = ["user"]
-
-_store_option = click.option(
-    "--store", metavar="URL", help="The store that the server keeps: sqlite:///PATH or postgresql://..."
-)
 
 
 @click.group()
@@ -29,7 +21,7 @@ def user() -> None:
 @user.command("add")
 @click.argument("email")
 @click.option("--password-stdin", is_flag=True, help="Read a password from standard input, for login by password.")
-@_store_option
+@store_option
 @pass_target
 def add(target: Target, email: str, password_stdin: bool, store: str | None) -> None:
     """Add a user, and print the user's API token as the last line.
@@ -40,12 +32,37 @@ def add(target: Target, email: str, password_stdin: bool, store: str | None) -> 
     try:
         from sweepstake.server.accounts import add_user
     except ImportError as error:
-        raise _missing(error) from None
+        raise missing(error) from None
     password = _read_password() if password_stdin else None
-    with _accounts(target, store) as accounts:
-        token = add_user(accounts, email, password)
+    with accounts(target, store) as kept:
+        token = add_user(kept, email, password)
     click.echo(f"Added {email}. The API token, which is shown only now:", err=True)
     click.echo(token)
+
+
+@user.command("passwd")
+@click.argument("email")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
+@store_option
+@pass_target
+def passwd(target: Target, email: str, password_stdin: bool, store: str | None) -> None:
+    """Give a user another password.
+
+    Whoever logged in with the old one is logged out, within seconds; API tokens stay.
+    """
+    try:
+        from sweepstake.server.accounts import change_password
+    except ImportError as error:
+        raise missing(error) from None
+    password = _read_password() if password_stdin else _ask_password()
+    with accounts(target, store) as kept:
+        change_password(kept, email, password)
+    click.echo(f"{email} has another password.")
+
+
+def _ask_password() -> str:
+    typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return typed
 
 
 def _read_password() -> str:
@@ -56,13 +73,13 @@ def _read_password() -> str:
 
 
 @user.command("list")
-@_store_option
+@store_option
 @format_option
 @pass_target
 def list_(target: Target, store: str | None, format_: str) -> None:
     """List the users."""
-    with _accounts(target, store) as accounts:
-        emails = [account.email for account in accounts.list_accounts()]
+    with accounts(target, store) as kept:
+        emails = [account.email for account in kept.list_accounts()]
     if format_ == "json":
         as_json(emails)
     else:
@@ -70,19 +87,20 @@ def list_(target: Target, store: str | None, format_: str) -> None:
             click.echo(email)
 
 
-@contextmanager
-def _accounts(target: Target, store: str | None) -> Iterator[Accounts]:
-    url = store or target.config().url
-    if url.startswith(("http://", "https://")):
-        raise click.UsageError("Users are added to the server's store, not through the server: give --store URL.")
-    accounts = open_store(url)
-    try:
-        yield accounts
-    finally:
-        accounts.close()
+@user.command("remove")
+@click.argument("email")
+@click.option("--heir", metavar="EMAIL", help="The user who gets the experiments of the one who goes.")
+@click.option("-f", "--force", is_flag=True, help="Do not ask.")
+@store_option
+@pass_target
+def remove(target: Target, email: str, heir: str | None, force: bool, store: str | None) -> None:
+    """Remove a user with all tokens and shares.
 
-
-def _missing(error: ImportError) -> MissingExtraError:
-    return MissingExtraError(
-        f"this needs the server's packages ({error}); install them with: pip install 'sweepstake[server]'"
-    )
+    A server that runs lets the user in no more within seconds.
+    """
+    if not force and not click.confirm(f"Are you sure you want to remove {email}?"):
+        click.echo(f"{email} was not removed.")
+        return
+    with accounts(target, store) as kept:
+        kept.remove_account(email, heir)
+    click.echo(f"Removed {email}.")

@@ -1,0 +1,77 @@
+"""Where users, tokens and shares are kept: in a server's store, which may be reached through the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+from sweepstake.cli.target import Target
+from sweepstake.domain.access import Access, Role
+from sweepstake.errors import MissingExtraError
+from sweepstake.ports import Accounts
+from sweepstake.stores import open_store
+
+if TYPE_CHECKING:  # it loads the HTTP client, which most commands do without
+    from sweepstake.remote import RemoteAccess
+
+__all__ = ["Sharing", "accounts", "is_served", "missing", "server", "sharing", "store_option"]
+
+#: Says which store, on commands for operators.
+store_option = click.option(
+    "--store", metavar="URL", help="The store that the server keeps: sqlite:///PATH or postgresql://..."
+)
+
+
+class Sharing(Protocol):
+    """What a store and a server both do for whoever may."""
+
+    def get_access(self, name: str) -> Access:
+        """Return whose an experiment is."""
+
+    def share(self, name: str, email: str, role: Role | None) -> None:
+        """Let a user do with an experiment what the role allows; None: no more."""
+
+
+def is_served(target: Target, store: str | None) -> bool:
+    """Tell whether a command goes to a server instead of a store."""
+    return (store or target.config().url).startswith(("http://", "https://"))
+
+
+def sharing(target: Target, store: str | None) -> AbstractContextManager[Sharing]:
+    """Reach what a store keeps of shares, or what a server lets its caller do of them."""
+    return server(target, store) if is_served(target, store) else accounts(target, store)
+
+
+@contextmanager
+def server(target: Target, store: str | None) -> Iterator[RemoteAccess]:
+    """Reach what a server lets its caller do."""
+    from sweepstake.remote import RemoteAccess
+
+    config = target.config()
+    remote = RemoteAccess(store or config.url, config.token)
+    try:
+        yield remote
+    finally:
+        remote.close()
+
+
+@contextmanager
+def accounts(target: Target, store: str | None) -> Iterator[Accounts]:
+    """Open what a store keeps of users; a server's address is refused."""
+    if is_served(target, store):
+        raise click.UsageError("This is done in the server's store, not through the server: give --store URL.")
+    opened = open_store(store or target.config().url)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def missing(error: ImportError) -> MissingExtraError:
+    """Return the error for a command that needs the server's packages."""
+    return MissingExtraError(
+        f"this needs the server's packages ({error}); install them with: pip install 'sweepstake[server]'"
+    )

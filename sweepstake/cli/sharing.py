@@ -1,0 +1,66 @@
+"""`sweepstake share`: whose experiments are whose."""
+
+from __future__ import annotations
+
+import click
+
+from sweepstake.cli.members import accounts, sharing, store_option
+from sweepstake.cli.output import as_json, format_option
+from sweepstake.cli.target import Target, pass_target
+from sweepstake.domain.access import Access, Role
+from sweepstake.view.table import OWN, Column, Table
+from sweepstake.view.text import boxed
+
+__all__ = ["share"]
+
+
+@click.command()
+@click.argument("experiment")
+@click.argument("email", required=False)
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    default=Role.READ.value,
+    show_default=True,
+    help="What the user may do: read looks, work also claims, reports and adds jobs, admin does everything.",
+)
+@click.option("--revoke", is_flag=True, help="Share it with the user no more.")
+@click.option("--owner", is_flag=True, help="Make it the user's own; on a store only.")
+@store_option
+@format_option
+@pass_target
+def share(
+    target: Target,
+    experiment: str,
+    email: str | None,
+    role: str,
+    revoke: bool,
+    owner: bool,
+    store: str | None,
+    format_: str,
+) -> None:
+    """Share an experiment with the user EMAIL, and show whose it is.
+
+    What you make through a server is yours alone until you share it. What was made on the store itself is everybody's.
+    """
+    if (revoke or owner) and (email is None or (revoke and owner)):
+        raise click.UsageError("--revoke and --owner are about a user: give an EMAIL, and one of them.")
+    if owner:
+        with accounts(target, store) as operated:
+            operated.give(experiment, email)
+    with sharing(target, store) as kept:
+        if email is not None and not owner:
+            kept.share(experiment, email, None if revoke else Role(role))
+        access = kept.get_access(experiment)
+    if format_ == "json":
+        as_json(access)
+    else:
+        _print(access)
+
+
+def _print(access: Access) -> None:
+    if access.owner is None:
+        click.echo("It is everybody's.")
+        return
+    rows = [(access.owner, "owner"), *((each.email, str(each.role)) for each in access.shares)]
+    click.echo(boxed(Table.of({Column(OWN, "user"): email, Column(OWN, "role"): role} for email, role in rows)))

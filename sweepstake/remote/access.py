@@ -1,0 +1,68 @@
+"""`RemoteAccess`: the caller's tokens and shares on a server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from sweepstake.codec import from_answer, to_tree
+from sweepstake.domain.access import Access, Role
+from sweepstake.domain.names import check_name
+from sweepstake.remote.session import HttpSession, Reply
+from sweepstake.wire.members import MadeToken, NewShare, NewToken, TokenInfo, Tokens
+from sweepstake.wire.operations import OPERATIONS
+
+__all__ = ["RemoteAccess"]
+
+
+class RemoteAccess:
+    """Makes and revokes API tokens of the caller, and shares experiments; each call is tried once.
+
+    Args:
+        url: the server's root.
+        token: API token of the role `admin`.
+    """
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self._session = HttpSession(url, token)
+
+    def create_token(self, wanted: NewToken) -> MadeToken:
+        """Make an API token.
+
+        Raises:
+            InvalidInputError: it would live longer than the token that asks for it.
+        """
+        return from_answer(self._call("create_token", body=wanted).tree, MadeToken)
+
+    def list_tokens(self) -> Sequence[TokenInfo]:
+        """Return the caller's tokens, oldest first."""
+        return from_answer(self._call("list_tokens").tree, Tokens).tokens
+
+    def revoke_token(self, token_id: str) -> None:
+        """Revoke a token. Raises NotFoundError."""
+        self._call("revoke_token", check_name(token_id, "id"))
+
+    def get_access(self, name: str) -> Access:
+        """Return whose an experiment is."""
+        return from_answer(self._call("get_access", check_name(name, "name")).tree, Access)
+
+    def share(self, name: str, email: str, role: Role | None) -> None:
+        """Let a user do with an experiment what the role allows; None: no more.
+
+        Raises:
+            InvalidInputError: no such user, or nothing to share because the experiment is everybody's or the user's.
+        """
+        names = check_name(name, "name"), check_name(email, "email")
+        if role is None:
+            self._call("unshare", *names)
+        else:
+            self._call("share", *names, body=NewShare(role))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _call(self, operation: str, *names: str, body: object = None) -> Reply:
+        called = OPERATIONS[operation]
+        text = None if body is None else json.dumps(to_tree(body))
+        return self._session.request(called.method, called.url(*names), {}, text)

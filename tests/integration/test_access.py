@@ -1,0 +1,289 @@
+"""Who may call what: every operation with every kind of credentials, against a real server."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import pytest
+import requests
+
+from sweepstake.clock import SystemClock
+from sweepstake.domain.access import Role
+from sweepstake.domain.records import ABSENT, Claim, SearchDefinition
+from sweepstake.domain.status import JobStatus
+from sweepstake.ports import ExperimentDraft
+from sweepstake.server.accounts import add_user, create_token
+from sweepstake.service import QueueService
+from sweepstake.stores import SqlStore, open_store
+from sweepstake.wire.operation import Operation
+from sweepstake.wire.operations import OPERATIONS
+from tests.lab import document, draft, new_key
+from tests.serving import Served, start_server
+
+SECURED: Final = [operation for operation in OPERATIONS.values() if operation.role is not None]
+#: A job that is queued, one that runs with a lease, and one that crashed.
+QUEUED, RUNNING, CRASHED = "queued", "running", "crashed"
+#: Operations that look at a job in another state than queued.
+JOBS: Final = {"finish": RUNNING, "retry": CRASHED}
+
+
+@attrs.frozen
+class Scene:
+    """An experiment, its owner, and everybody who comes to its door.
+
+    Attributes:
+        tokens: by kind of credentials.
+        attempt: key of the open attempt of the running job.
+        token_id: of a token of the owner's.
+    """
+
+    name: str
+    owner: str
+    tokens: dict[str, str]
+    attempt: str
+    token_id: str
+
+
+@attrs.frozen
+class House:
+    """A server, and the store behind it."""
+
+    server: Served
+    store: SqlStore
+    file: Path
+
+    def scene(self) -> Scene:
+        """Make a new experiment and new people."""
+        name = new_key()
+        owner = f"owner-{name}@example.org"
+        tokens = {who: add_user(self.store, f"{who}-{name}@example.org") for who in ("owner", "stranger")}
+        attempt = self._fill(name, owner)
+        for role in Role:
+            guest = f"{role}-{name}@example.org"
+            tokens[f"shared {role}"] = add_user(self.store, guest)
+            self.store.share(name, guest, role)
+        for role in Role:
+            tokens[f"token {role}"], kept = create_token(self.store, owner, role=role, name=role.value)
+        tokens["expired"], _ = create_token(self.store, owner, expires_at=1.0)
+        tokens["revoked"], revoked = create_token(self.store, owner)
+        self.store.revoke_token(revoked.id)
+        return Scene(name, owner, tokens, attempt, kept.id)
+
+    def _fill(self, name: str, owner: str) -> str:
+        queue = QueueService(self.store, SystemClock())
+        wanted = ExperimentDraft(search=SearchDefinition("Manual"), owner=owner)
+        queue.put_experiment(name, wanted, guard=ABSENT, key=new_key())
+        queue.add_jobs(name, [draft(RUNNING), draft(CRASHED, of=document(JobStatus.CRASHED))], key=new_key())
+        claim = queue.claim(name, worker="w", key=new_key())
+        assert isinstance(claim, Claim)
+        queue.add_jobs(name, [draft(QUEUED)], key=new_key())
+        return claim.key
+
+    def call(self, operation: Operation, scene: Scene, token: str | None) -> requests.Response:
+        """Call an operation about the scene."""
+        url = f"{self.server.url}{operation.url(*_names(operation, scene))}"
+        url += "?force=true" if operation.name == "delete_experiment" else ""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        body = None if operation.request is None else _body(operation.request, scene)
+        return requests.request(operation.method, url, json=body, headers=headers, timeout=30)
+
+    def content(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Return all that is stored."""
+        with closing(sqlite3.connect(self.file)) as connection:
+            tables = [row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")]
+            kept = [
+                table for table in tables if table != "meta"
+            ]  # which holds the key that signs, once it is asked for
+            return {table: connection.execute(f"select * from {table}").fetchall() for table in kept}
+
+
+def _names(operation: Operation, scene: Scene) -> list[str]:
+    if "{name}" not in operation.path:
+        return [scene.token_id] if "{id}" in operation.path else []
+    if "shares/{id}" in operation.path:
+        return [scene.name, f"read-{scene.name}@example.org"]
+    return [scene.name, JOBS.get(operation.name, QUEUED)] if "{id}" in operation.path else [scene.name]
+
+
+def _body(schema: str, scene: Scene) -> Any:
+    bodies = {
+        "PutExperiment": {"scheduler": {"Manual": None}, "status": "DONE"},
+        "NewJob": {},
+        "NewJobs": {"jobs": [{}]},
+        "PutJob": {"status": "DONE"},
+        "ClaimRequest": {},
+        "FinishRequest": {"attempt": scene.attempt, "outcome": "done"},
+        "HeartbeatRequest": {"attempts": [scene.attempt]},
+        "QueueingChanges": {"priority": 7},
+        "NewToken": {"role": "read"},
+        "NewShare": {"role": "work"},
+    }
+    assert schema in bodies, f"say here what a request with the body {schema} looks like"
+    return bodies[schema]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A server over SQLite, and its store."""
+    file = tmp_path_factory.mktemp("house") / "store.db"
+    with closing(open_store(f"sqlite:///{file}")) as store:
+        add_user(store, "somebody@example.org")
+        server = start_server(f"sqlite:///{file}", "")
+        yield House(server, store, file)
+        server.stop()
+
+
+def _expected(operation: Operation, kind: str) -> int | None:
+    """Return the status by which a caller is refused; None: the call is answered."""
+    needed = operation.role
+    assert needed is not None
+    about_experiment = "{name}" in operation.path
+    if kind in ("nothing", "expired"):
+        return 401
+    if kind in ("wrong", "forged", "revoked"):
+        return 403
+    if kind == "stranger":
+        if operation.name == "revoke_token":
+            return 404
+        return {"put_experiment": 412}.get(operation.name, 404 if operation.fenced and about_experiment else None)
+    how, _, word = kind.partition(" ")
+    allowed = how == "owner" or Role(word).covers(needed)
+    if how == "shared" and not about_experiment:
+        return 404 if operation.name == "revoke_token" else None
+    return None if allowed else 403
+
+
+KINDS: Final = (
+    *("nothing", "wrong", "forged", "expired", "revoked", "stranger", "owner"),
+    *(f"{how} {role}" for how in ("token", "shared") for role in Role),
+)
+
+
+@pytest.mark.parametrize("operation", SECURED, ids=lambda operation: operation.name)
+def test_an_operation_answers_whom_its_role_allows(house: House, operation: Operation) -> None:
+    """The table of operations decides, whatever the credentials are; who is refused changes nothing."""
+    scene = house.scene()
+    scene.tokens.update({"wrong": f"sws_{'x' * 43}", "forged": "e30.e30.e30"})
+    refused = [kind for kind in KINDS if _expected(operation, kind) is not None]
+    before = house.content()
+    for kind in refused:
+        answer = house.call(operation, scene, scene.tokens.get(kind))
+        assert answer.status_code == _expected(operation, kind), (kind, answer.text)
+        assert answer.headers["Content-Type"] == "application/problem+json"
+    assert house.content() == before
+    for kind in (kind for kind in KINDS if kind not in refused):
+        fresh = house.scene()
+        answer = house.call(operation, fresh, fresh.tokens[kind])
+        assert answer.status_code in operation.answers, (kind, answer.status_code, answer.text)
+
+
+def test_an_experiment_of_somebody_else_is_not_to_be_seen(house: House) -> None:
+    """What a stranger learns of it is what there is to learn of one that is not there."""
+    scene = house.scene()
+    nowhere = attrs.evolve(scene, name=new_key())
+    stranger = scene.tokens["stranger"]
+    before = house.content()
+    for operation in SECURED:
+        if "{name}" in operation.path and operation.name != "put_experiment":
+            there, not_there = (house.call(operation, each, stranger) for each in (scene, nowhere))
+            assert there.status_code == not_there.status_code, operation.name
+            assert there.text.replace(scene.name, "NAME") == not_there.text.replace(nowhere.name, "NAME")
+    assert house.content() == before
+
+
+def test_listings_show_what_one_may_see(house: House) -> None:
+    """One's own experiments, those that are shared with one, and everybody's."""
+    scene = house.scene()
+    everybodys = house.scene()
+    house.store.give(everybodys.name, None)
+    seen = {}
+    for kind in ("owner", "shared read", "stranger", "token read"):
+        answer = house.call(OPERATIONS["list_experiments"], scene, scene.tokens[kind]).json()
+        seen[kind] = {each["name"] for each in answer["items"]}
+    mine = {scene.name, everybodys.name}
+    assert seen == {"owner": mine, "shared read": mine, "token read": mine, "stranger": {everybodys.name}}
+
+
+def test_a_heartbeat_renews_only_what_its_sender_may_work_on(house: House) -> None:
+    """Attempts of other people's experiments are lost to it, and known ones stay known."""
+    scene, other = house.scene(), house.scene()
+    url = f"{house.server.url}{OPERATIONS['heartbeat'].path}"
+    asked = [other.attempt, scene.attempt, new_key(), scene.attempt]
+    expected = {"owner": "continue", "shared work": "continue", "shared read": "lost", "stranger": "lost"}
+    for _ in range(2):
+        for kind, signal in expected.items():
+            answer = requests.post(
+                url, json={"attempts": asked}, headers={"Authorization": f"Bearer {scene.tokens[kind]}"}, timeout=30
+            )
+            assert [beat["attempt"] for beat in answer.json()["beats"]] == asked
+            assert [beat["signal"] for beat in answer.json()["beats"]] == ["lost", signal, "lost", signal], kind
+
+
+def test_a_name_that_a_stranger_has_can_neither_be_made_nor_changed(house: House) -> None:
+    """Whatever the guard; and it can be made once it is free."""
+    scene = house.scene()
+    etag = house.call(OPERATIONS["get_experiment"], scene, scene.tokens["owner"]).headers["ETag"]
+    url = f"{house.server.url}{OPERATIONS['put_experiment'].url(scene.name)}"
+    headers = {"Authorization": f"Bearer {scene.tokens['stranger']}"}
+    body = {"scheduler": {"Manual": None}, "status": "DONE"}
+    before = house.content()
+    for guard in ({}, {"If-None-Match": "*"}, {"If-Match": "*"}, {"If-Match": etag}):
+        assert requests.put(url, json=body, headers=headers | guard, timeout=30).status_code == 412
+        if guard and "If-None-Match" not in guard:
+            assert requests.delete(url, headers=headers | guard, timeout=30).status_code == 412
+    assert house.content() == before
+    owner = {"Authorization": f"Bearer {scene.tokens['owner']}"}
+    assert requests.delete(f"{url}?force=true", headers=owner, timeout=30).status_code == 204
+    assert requests.put(url, json=body, headers=headers, timeout=30).json()["owner"].startswith("stranger-")
+
+
+def test_revoking_takes_effect_at_once_where_it_is_done(house: House) -> None:
+    """A token, and a share, though the server knew both a moment ago."""
+    scene = house.scene()
+    get = OPERATIONS["get_experiment"]
+    assert house.call(get, scene, scene.tokens["shared read"]).status_code == 200
+    assert house.call(OPERATIONS["unshare"], scene, scene.tokens["owner"]).status_code == 204
+    assert house.call(get, scene, scene.tokens["shared read"]).status_code == 404
+    assert house.call(get, scene, scene.tokens["token admin"]).status_code == 200
+    assert house.call(OPERATIONS["revoke_token"], scene, scene.tokens["owner"]).status_code == 204
+    assert house.call(get, scene, scene.tokens["token admin"]).status_code == 403
+
+
+def test_a_token_makes_none_that_outlives_it(house: House) -> None:
+    """Nor one that never ends, whichever way it is asked."""
+    scene = house.scene()
+    ending, _ = create_token(house.store, scene.owner, expires_at=SystemClock().wall() + 600)
+    url = f"{house.server.url}{OPERATIONS['create_token'].path}"
+    headers = {"Authorization": f"Bearer {ending}"}
+    asked = ({"role": "admin", "lifetime": 700}, {"role": "admin", "lifetime": 60}, {"role": "admin"})
+    answers = [requests.post(url, json=body, headers=headers, timeout=30) for body in asked]
+    assert [answer.status_code for answer in answers] == [422, 201, 201]
+    assert requests.post(url.replace("tokens", "resettoken"), headers=headers, timeout=30).status_code == 200
+    assert all(token.expires_at is not None for token in house.store.list_tokens(scene.owner))
+
+
+def test_a_signed_token_does_what_its_token_does(house: House) -> None:
+    """That of a read-only token reads; a proposal by `nextjob/` is a write."""
+    scene = house.scene()
+    login = {"email": scene.owner, "token": scene.tokens["token read"]}
+    signed = requests.post(f"{house.server.url}/api/v1/token/", json=login, timeout=30).json()["token"]
+    statuses = {
+        name: house.call(OPERATIONS[name], scene, signed).status_code
+        for name in ("get_job", "list_jobs", "offer", "claim", "put_job", "heartbeat", "resettoken")
+    }
+    assert statuses == {"get_job": 200, "list_jobs": 200} | dict.fromkeys(list(statuses)[2:], 403)
+    for kind in ("expired", "revoked"):
+        login["token"] = scene.tokens[kind]
+        assert requests.post(f"{house.server.url}/api/v1/token/", json=login, timeout=30).status_code == 403
+
+
+def test_every_operation_says_its_role(house: House) -> None:
+    """In the OpenAPI document, which anybody may read."""
+    paths = requests.get(f"{house.server.url}/openapi.json", timeout=30).json()["paths"]
+    said = {each["operationId"]: each["security"] for methods in paths.values() for each in methods.values()}
+    assert said == {
+        name: [{"bearer": [operation.role.value]}] if operation.role else [] for name, operation in OPERATIONS.items()
+    }

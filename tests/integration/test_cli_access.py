@@ -1,0 +1,120 @@
+"""`sweepstake user`, `token` and `share`, on a store and through a server."""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import sweepstake
+from sweepstake import ManualSearch
+from sweepstake.errors import AuthenticationError, NotFoundError
+from sweepstake.remote import reset_token
+from sweepstake.server.accounts import add_user
+from sweepstake.stores import open_store
+from tests.integration.shell import Command, Shell
+from tests.serving import PASSWORD, Served, served
+
+ADA: Final = "ada@example.org"
+BOB: Final = "bob@example.org"
+
+
+def _through(server: Served, sw: Command, monkeypatch: pytest.MonkeyPatch, token: str) -> Command:
+    """Return the command as a user of the server gives it."""
+    monkeypatch.setenv("SWEEPSTAKE_TOKEN", token)
+    return Command(server.url, sw.capture)
+
+
+def test_tokens_are_made_listed_and_revoked_on_a_store(sw: Command) -> None:
+    """By the operator, for any user."""
+    sw("user", "add", ADA)
+    made = sw("token", "create", "--email", ADA, "--role", "read", "--expires", "12h", "--name", "notebook")
+    assert made.out.startswith("swr_")
+    first, second = json.loads(sw("token", "list", "--format", "json").out)
+    assert (first["role"], first["expires_at"], second["role"], second["name"]) == ("admin", None, "read", "notebook")
+    assert second["expires_at"] - second["created_at"] == pytest.approx(12 * 3600, abs=60)
+    assert second["id"] in made.err
+    assert made.out.strip() not in sw("token", "list").out
+    assert "notebook" in sw("token", "list", "--email", ADA).out
+    assert sw("token", "revoke", second["id"], "--force").out == f"Revoked {second['id']}.\n"
+    assert "no token" in sw("token", "revoke", second["id"], "--force", code=1).err
+    assert len(json.loads(sw("token", "list", "--format", "json").out)) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("token", "create"),
+        ("token", "create", "--email", ADA, "--expires", "soon"),
+        ("token", "create", "--email", ADA, "--expires", "0d"),
+        ("share", "e", "--revoke"),
+        ("share", "e", ADA, "--revoke", "--owner"),
+    ],
+)
+def test_what_cannot_be_meant_is_wrong_usage(sw: Command, arguments: tuple[str, ...]) -> None:
+    """Before anything is opened for it."""
+    sw(*arguments, code=2)
+
+
+def test_a_user_is_removed_and_somebody_inherits(sw: Command) -> None:
+    """Experiments never become nobody's by that."""
+    for email in (ADA, BOB):
+        sw("user", "add", email)
+    sw("add", "e", "manual")
+    assert sw("share", "e").out == "It is everybody's.\n"
+    sw("share", "e", ADA, "--owner")
+    assert "experiments, such as 'e'" in sw("user", "remove", ADA, "--force", code=1).err
+    assert "another user" in sw("user", "remove", ADA, "--force", "--heir", ADA, code=1).err
+    sw("user", "remove", ADA, "--force", "--heir", BOB)
+    assert sw("user", "list").out == f"{BOB}\n"
+    assert json.loads(sw("share", "e", "--format", "json").out) == {"owner": BOB, "shares": []}
+
+
+def test_a_password_is_changed(shell: Shell, tmp_path: Path) -> None:
+    """While the server runs; the old one opens no more."""
+    new = tmp_path / "new"
+    new.write_text("another password\n")
+    with served(shell.url) as server:
+        with new.open() as file:
+            process = shell.start("user", "passwd", ADA, "--password-stdin", stdin=file)
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        with pytest.raises(AuthenticationError):
+            reset_token(server.url, ADA, PASSWORD)
+        assert reset_token(server.url, ADA, "another password").startswith("sws_")
+
+
+def test_users_share_and_make_tokens_through_a_server(
+    sw: Command, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their own, as far as their tokens allow."""
+    with served(url) as server:
+        store = open_store(url)
+        bobs = add_user(store, BOB)
+        store.close()
+        ada = _through(server, sw, monkeypatch, server.token)
+        ada("add", "e", "manual")
+        made = ada("token", "create", "--role", "work", "--name", "cluster").out.strip()
+        bob = sweepstake.connect(server.url, bobs)
+        with pytest.raises(NotFoundError):
+            bob.get_experiment("e")
+        shown = ada("share", "e", BOB, "--role", "work", "--format", "json").out
+        assert json.loads(shown) == {"owner": ADA, "shares": [{"email": BOB, "role": "work"}]}
+        assert BOB in ada("share", "e").out
+        bob.get_experiment("e").add_job({"x": 1})
+        with pytest.raises(AuthenticationError, match="shared with you in the role work"):
+            bob.get_experiment("e").delete()
+        assert "no user" in ada("share", "e", "eve@example.org", code=1).err
+        assert BOB not in ada("share", "e", BOB, "--revoke").out
+        with pytest.raises(NotFoundError):
+            bob.get_experiment("e")
+        bob.close()
+        with sweepstake.connect(server.url, made) as cluster:
+            with cluster.get_experiment("e").next_job() as job:
+                job.results["y"] = 1
+            with pytest.raises(AuthenticationError, match="this needs admin"):
+                cluster.add_experiment(ManualSearch("f"))
+        ids = {each["name"]: each["id"] for each in json.loads(ada("token", "list", "--format", "json").out)}
+        ada("token", "revoke", ids["cluster"], "--force")
+        with sweepstake.connect(server.url, made) as cluster, pytest.raises(AuthenticationError, match="revoked"):
+            cluster.get_experiment("e")
