@@ -91,12 +91,10 @@ class House:
         return requests.request(operation.method, url, json=body, headers=headers, timeout=30)
 
     def content(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Return all that is stored."""
+        """Return all that is stored, but for `meta`, which gains the signing key when that is first asked for."""
         with closing(sqlite3.connect(self.file)) as connection:
             tables = [row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")]
-            kept = [
-                table for table in tables if table != "meta"
-            ]  # which holds the key that signs, once it is asked for
+            kept = [table for table in tables if table != "meta"]
             return {table: connection.execute(f"select * from {table}").fetchall() for table in kept}
 
 
