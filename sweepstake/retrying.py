@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
+from attrs import evolve
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
 from sweepstake.domain.keys import uuid7
@@ -139,18 +140,19 @@ class RetryingQueue:
 
     def claim(self, name: str, worker: str, patience: Patience = lambda: PATIENCE) -> Claim | NoJob:
         """See `Queue.claim`; when the claimed job was lost together with the answer, another is claimed."""
-        while True:
-            try:
-                return self._claim(name, worker, self.new_id(), patience)
-            except LeaseLostError:
-                _logger.warning("A job of %r was claimed, but the answer came after its lease; claiming another.", name)
+        return self._claim(name, worker, self.new_id(), patience)
 
-    def _claim(self, name: str, worker: str, key: str, patience: Patience) -> Claim | NoJob:
-        return self._call(
-            lambda repeat: self._queue.claim(name, worker=worker, key=key, repeat=repeat),
-            patience,
-            claiming=True,
-        )
+    def _claim(self, name: str, worker: str, key: str, patience: Patience, *, repeated: bool = False) -> Claim | NoJob:
+        """Claim under this key, and under another if what was claimed under it is lost."""
+        try:
+            return self._call(
+                lambda repeat: self._queue.claim(name, worker=worker, key=key, repeat=repeat or repeated),
+                patience,
+                claiming=True,
+            )
+        except LeaseLostError:
+            _logger.warning("A job of %r was claimed, but the answer came after its lease; claiming another.", name)
+        return self._claim(name, worker, self.new_id(), patience)
 
     def finish(
         self,
@@ -185,7 +187,10 @@ class RetryingQueue:
                 away(error)
                 raise
 
-        return self._call(report, patience, claiming=claim)
+        finished = self._call(report, patience, claiming=claim)
+        if next_key is not None and finished.next is None:
+            return evolve(finished, next=self._claim(name, worker, next_key, patience, repeated=True))
+        return finished
 
     def heartbeat(self, attempts: Sequence[str]) -> tuple[Beat, ...]:
         """See `Queue.heartbeat`; tried once, because the next beat is the repeat."""

@@ -276,7 +276,8 @@ class Finished:
         recorded: whether the report became the job's document. False: the attempt was over,
             and the results were kept on it as late results.
         ended: how the attempt ended.
-        next: what a claim made in the same call brought; None when none was asked for.
+        next: what a claim made in the same call brought; None when none was asked for, or when the call was made
+            before and what it claimed is over, or was nothing.
     """
 
     job: JobRecord

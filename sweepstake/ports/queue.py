@@ -137,7 +137,9 @@ class Queue(Protocol):
         """End an attempt and record what it reports; with `claim` (an op key), claim the next job in the same call.
 
         A report on an attempt that is over changes nothing but is kept as the attempt's late results, and a
-        repeat answers as the first call did. A claim is made in either case.
+        repeat answers as the first call did. A claim is made in either case, but not again by a repeat, which may
+        come late and have nobody who waits for it: if what the first call claimed is over, or was nothing, `next` is
+        None, and who still wants a job repeats the claim by itself.
 
         Raises:
             NotFoundError: no such job or attempt: it was deleted.

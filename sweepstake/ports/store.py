@@ -117,7 +117,10 @@ class Store(Protocol):
         repeat: bool,
         uptime: float,
     ) -> Finished:
-        """As `Queue.finish`; `next` is None when a claim was asked for and nothing is ready."""
+        """As `Queue.finish`, but `next` is None when a claim was asked for and nothing is ready.
+
+        It is NoJob when the report was made before, and what was claimed with it is over, or was nothing.
+        """
 
     def heartbeat(self, attempts: Sequence[str]) -> tuple[Beat, ...]:
         """As `Queue.heartbeat`."""

@@ -143,6 +143,8 @@ class QueueService:
         finished = self._store.finish(
             name, job_id, finish, key=key, claim=claim, worker=worker, repeat=repeat, uptime=self._uptime()
         )
+        if isinstance(finished.next, NoJob):
+            return evolve(finished, next=None)
         if claim is not None and finished.next is None:
             return evolve(finished, next=self._claim_anew(name, worker, claim))
         return finished

@@ -35,8 +35,12 @@ def plain_params(name: str, job_id: str, finish: Finish, key: str) -> Params:
     }
 
 
-def finish_job(transaction: Transaction, name: str, job_id: str, finish: Finish, *, key: str) -> Finished:
-    """End an attempt in any case: plain, replayed, late, or judged by a budget; see `Queue.finish`."""
+def finish_job(transaction: Transaction, name: str, job_id: str, finish: Finish, *, key: str) -> tuple[Finished, bool]:
+    """End an attempt in any case: plain, replayed, late, or judged by a budget; see `Queue.finish`.
+
+    Returns:
+        The answer, and whether the call was made before with this key.
+    """
     transaction.row("lock_attempt", attempt=finish.attempt)
     row = transaction.row("held", attempt=finish.attempt)
     held = None if row is None else rows.HeldJob.of(row)
@@ -44,7 +48,7 @@ def finish_job(transaction: Transaction, name: str, job_id: str, finish: Finish,
         raise NotFoundError(f"The job {job_id!r}, or this attempt on it, is not there any more: it was deleted.")
     if held.outcome is None:
         _record(transaction, held, finish, key)
-        return _answer(transaction, held, finish.attempt, recorded=True, ended=finish.outcome)
+        return _answer(transaction, held, finish.attempt, recorded=True, ended=finish.outcome), False
     recorded = held.finish_key is not None and not held.late
     if held.finish_key is not None and held.finish_key != key:
         if recorded:
@@ -54,7 +58,8 @@ def finish_job(transaction: Transaction, name: str, job_id: str, finish: Finish,
     elif held.finish_key is None:
         output = rows.storable(finish.output)
         transaction.run("keep_late", key=finish.attempt, results=finish.results.text, output=output, finish_key=key)
-    return _answer(transaction, held, finish.attempt, recorded=recorded, ended=Outcome(held.outcome))
+    answer = _answer(transaction, held, finish.attempt, recorded=recorded, ended=Outcome(held.outcome))
+    return answer, held.finish_key == key
 
 
 def _answer(transaction: Transaction, held: rows.HeldJob, attempt: str, *, recorded: bool, ended: Outcome) -> Finished:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import count
 from typing import Final
 
 import attrs
 
-from sweepstake.domain.keys import item_key
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
@@ -24,8 +22,10 @@ from sweepstake.domain.records import (
     Guard,
     JobDraft,
     JobRecord,
+    NoJob,
     Page,
 )
+from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import LeaseLostError, ResourceExistsError
 from sweepstake.ports import Clock, Counts, ExperimentDraft, Outlook, PutAnswer
 from sweepstake.stores import adding, claims, experiments, finishing, jobs, putting, requeueing, rows
@@ -232,16 +232,15 @@ class SqlStore(SqlAccounts):
             return self._finish(name, job_id, finish, key=key)
         worker = rows.storable(worker)
         self._settle_at_times(name, uptime)
+        finished = None
         if not repeat:
-            # A duplicate means that the first call was still under way: by now it has claimed.
-            with suppress(DuplicateError):
-                finished = self._finish_and_claim(name, job_id, finish, key=key, claim=claim, worker=worker)
-                if finished.next is None and self._settle(name, uptime):
-                    following = self.claim(name, worker=worker, key=claim, repeat=False, uptime=uptime)
-                    return attrs.evolve(finished, next=following)
-                return finished
-        finished = self._finish(name, job_id, finish, key=key)
-        return attrs.evolve(finished, next=self._claim_again(name, worker, claim, uptime))
+            finished = self._finish_and_claim_plainly(name, job_id, finish, key=key, claim=claim, worker=worker)
+        if finished is None:
+            finished = self._finish_and_claim(name, job_id, finish, key=key, claim=claim, worker=worker)
+        if finished.next is None and self._settle(name, uptime):
+            following = self.claim(name, worker=worker, key=claim, repeat=False, uptime=uptime)
+            return attrs.evolve(finished, next=following)
+        return finished
 
     def _finish(self, name: str, job_id: str, finish: Finish, *, key: str) -> Finished:
         if finish.outcome in finishing.PLAIN:
@@ -249,33 +248,44 @@ class SqlStore(SqlAccounts):
             if plain is not None:
                 return Finished(job=rows.job(name, plain[0]), recorded=True, ended=finish.outcome)
         with self._engine.write() as transaction:
-            return finishing.finish_job(transaction, name, job_id, finish, key=key)
+            return finishing.finish_job(transaction, name, job_id, finish, key=key)[0]
 
-    def _finish_and_claim(
+    def _finish_and_claim_plainly(
         self, name: str, job_id: str, finish: Finish, *, key: str, claim: str, worker: str
-    ) -> Finished:
+    ) -> Finished | None:
+        """Do the plain case in one statement; None, and nothing done, if it is another."""
+        if finish.outcome not in finishing.PLAIN:
+            return None
         wanted = {"name": name, "worker": worker, "key": claim}
-        if finish.outcome in finishing.PLAIN:
+        with suppress(DuplicateError):  # a call with this claim's key was made before
             plain = self._engine.finish(finishing.plain_params(name, job_id, finish, key), claim=wanted)
             if plain is not None:
                 row, following = plain
                 finished = Finished(job=rows.job(name, row), recorded=True, ended=finish.outcome)
                 return _with_next(finished, name, claim, following)
-        with self._engine.write() as transaction:
-            # Everybody locks the experiment before its jobs, and the claim may have to.
-            transaction.row("lock_experiment", name=name)
-            finished = finishing.finish_job(transaction, name, job_id, finish, key=key)
-            return _with_next(finished, name, claim, transaction.claim(**wanted))
+        return None
 
-    def _claim_again(self, name: str, worker: str, key: str, uptime: float) -> Claim | None:
-        """Return what the first call claimed; if that is lost by now, another job, under a key made from this one."""
-        for again in count():
-            try:
-                tried = item_key(key, again) if again else key
-                return self.claim(name, worker=worker, key=tried, repeat=True, uptime=uptime)
-            except LeaseLostError:
-                continue
-        raise AssertionError("the count never ends")
+    def _finish_and_claim(
+        self, name: str, job_id: str, finish: Finish, *, key: str, claim: str, worker: str
+    ) -> Finished:
+        """Do any case. A report that was made before brings the claim made with it, and never another."""
+        try:
+            with self._engine.write() as transaction:
+                # Everybody locks the experiment before its jobs, and the claim may have to.
+                transaction.row("lock_experiment", name=name)
+                finished, before = finishing.finish_job(transaction, name, job_id, finish, key=key)
+                if not before:
+                    return _with_next(finished, name, claim, transaction.claim(name=name, worker=worker, key=claim))
+        except DuplicateError:  # the claim was made before, but not with this report
+            finished = self._finish(name, job_id, finish, key=key)
+        return attrs.evolve(finished, next=self._claim_made_before(name, claim))
+
+    def _claim_made_before(self, name: str, key: str) -> Claim | NoJob:
+        """Return the claim that was made with this key, unless it is over or found nothing."""
+        with suppress(LeaseLostError):
+            if (found := self._find_claim(name, key)) is not None:
+                return found
+        return NoJob(NoJobReason.EMPTY)
 
     def heartbeat(self, attempts: Sequence[str]) -> tuple[Beat, ...]:
         """As `Store.heartbeat`."""

@@ -4,7 +4,7 @@ import pytest
 
 from sweepstake.domain.records import Claim, Finish, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
-from sweepstake.errors import KeyReusedError, LeaseLostError, NotFoundError
+from sweepstake.errors import KeyReusedError, NotFoundError
 from sweepstake.ports import Queue
 from sweepstake.values import JsonObject
 from tests.lab import Lab, document, new_key
@@ -121,22 +121,29 @@ def test_repeating_a_finish_with_claim_answers_both_the_same(lab: Lab) -> None:
     assert (counts.done, counts.running, counts.ready) == (1, 1, 1)
 
 
-def test_a_repeat_after_the_next_job_was_lost_says_so(lab: Lab) -> None:
-    """The report stands; the claim made with it is over, so that the caller claims anew."""
-    lab.add_many(2)
+@pytest.mark.parametrize("repeat", [True, False])
+def test_a_repeat_after_the_next_job_was_lost_takes_no_other(lab: Lab, *, repeat: bool) -> None:
+    """It may come late, with nobody who waits for its answer: the report stands, and no job is taken for it."""
+    lab.add_many(3)
     claim, key, next_key = lab.claim(), new_key(), new_key()
     finished = lab.finish(claim, key=key, next_key=next_key)
     assert isinstance(finished.next, Claim)
     lab.put(finished.next.job.id, document(JobStatus.PRUNED))
-    try:
-        again = lab.finish(claim, key=key, next_key=next_key, repeat=True)
-    except LeaseLostError:
-        pass
-    else:
-        assert again.recorded
-        assert isinstance(again.next, NoJob)
+    again = lab.finish(claim, key=key, next_key=next_key, repeat=repeat)
+    assert (again.recorded, again.next) == (True, None)
     assert lab.job(claim.job.id).status is JobStatus.DONE
     assert lab.queue.count_jobs(lab.name).running == 0
+
+
+@pytest.mark.parametrize("repeat", [True, False])
+def test_a_repeat_of_a_finish_that_claimed_nothing_takes_no_job(lab: Lab, *, repeat: bool) -> None:
+    """A job that was added meanwhile is for those who ask now; by itself, the same claim may be made again."""
+    lab.add_one()
+    claim, key, next_key = lab.claim(), new_key(), new_key()
+    assert lab.finish(claim, key=key, next_key=next_key).next == NoJob(NoJobReason.EMPTY)
+    job_id = lab.add_one()
+    assert lab.finish(claim, key=key, next_key=next_key, repeat=repeat).next is None
+    assert lab.claim(key=next_key, repeat=True).job.id == job_id
 
 
 def test_a_second_report_is_refused_and_the_first_stands(lab: Lab) -> None:

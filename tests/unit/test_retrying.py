@@ -205,3 +205,21 @@ def test_a_finish_of_a_lost_attempt_says_so_however_often_it_is_asked(queue: Ret
     line.lost_answers = 1
     finished: Finished = queue.finish("exp", "a", _report(claim), key=new_key(), patience=lambda: 60.0, away=_unheard)
     assert (finished.recorded, finished.ended) == (False, Outcome.PRUNED)
+
+
+def test_a_job_that_was_lost_with_the_answer_is_made_up_for(queue: RetryingQueue, line: LossyQueue) -> None:
+    """When the job that a lost answer brought was pruned meanwhile, the caller gets another one."""
+    queue.add_jobs("exp", [draft("a"), draft("b"), draft("c")])
+    claim = queue.claim("exp", "me")
+    assert isinstance(claim, Claim)
+    line.lost_answers = 1
+
+    def prune_meanwhile(_: StoreUnavailableError) -> None:
+        line.queue.prune("exp", "b", key=new_key())
+
+    finished = queue.finish(
+        "exp", "a", _report(claim), claim=True, worker="me", key=new_key(), patience=lambda: 60.0, away=prune_meanwhile
+    )
+    assert finished.recorded
+    assert isinstance(finished.next, Claim)
+    assert finished.next.job.id == "c"
