@@ -10,6 +10,7 @@ from tests.faults import (
     killed_statements,
     killed_workers,
     limits,
+    random_walks,
     same_name,
     stopped_workers,
 )
@@ -25,6 +26,7 @@ FAULTS: Final[Sequence[Fault]] = (
     stopped_workers.FAULT,
     same_name.FAULT,
     forked_blocks.FAULT,
+    random_walks.FAULT,
     limits.FAULT,
     bad_node.FAULT,
 )  # fmt: skip
