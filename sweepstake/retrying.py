@@ -10,6 +10,7 @@ from attrs import evolve
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
 from sweepstake.domain.keys import uuid7
+from sweepstake.domain.portable import ExportPage, ImportPart
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
@@ -210,6 +211,14 @@ class RetryingQueue:
         """See `Queue.set_queueing`."""
         key = self.new_id()
         return self._call(lambda _: self._queue.set_queueing(name, job_id, changes, key=key))
+
+    def export_page(self, name: str, start: str | None = None) -> ExportPage:
+        """See `Queue.export_page`."""
+        return self._call(lambda _: self._queue.export_page(name, start))
+
+    def import_part(self, name: str, part: ImportPart) -> None:
+        """See `Queue.import_part`."""
+        self._call(lambda _: self._queue.import_part(name, part))
 
     def ping(self) -> None:
         """See `Queue.ping`."""

@@ -10,7 +10,7 @@ import itertools
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -142,8 +142,10 @@ def _snapshot(url: str) -> Iterator[Ask]:
 
 
 def _budgets(ask: Ask) -> Iterator[str]:
-    """Count what each job's attempts have spent; a retry gives new budgets, so that then an ending of them counts."""
-    retried = set(ask("select experiment, job from events where verb = 'retry'"))
+    """Count what each job's attempts have spent; a retry gives new budgets."""
+    retried: dict[tuple[str, str], list[int]] = {}
+    for name, job, begun in ask("select experiment, job, detail from events where verb = 'retry' and detail <> ''"):
+        retried.setdefault((name, job), []).append(int(begun))
     jobs = ask("""select j.seq, e.name, j.id, j.failures, j.losses, j.preemptions
         from jobs j join experiments e on e.id = j.experiment_id""")
     spent = ask("""select job_seq, number, case when outcome = 'lease_lost' then 'lease_lost'
@@ -151,8 +153,7 @@ def _budgets(ask: Ask) -> Iterator[str]:
     outcomes = {seq: [row[2] for row in rows] for seq, rows in itertools.groupby(spent, lambda row: row[0])}
     for seq, name, job, *counted in jobs:
         ended = outcomes.get(seq, [])
-        starts: Iterable[int] = range(len(ended) + 1) if (name, job) in retried else (0,)
-        allowed = [_spent(ended[start:]) for start in starts]
+        allowed = [_spent(ended[start:]) for start in retried.get((name, job), [0])]
         if counted not in allowed:
             yield f"the budgets spent are not those of the attempts: {(seq, counted, allowed)}"
 

@@ -16,6 +16,7 @@ from sweepstake.cli.adding import add
 from sweepstake.cli.changing import push, rm
 from sweepstake.cli.demo import demo
 from sweepstake.cli.listing import list_, workers
+from sweepstake.cli.moving import export, import_
 from sweepstake.cli.pausing import pause, resume
 from sweepstake.cli.requeueing import edit, retry
 from sweepstake.cli.running import run, worker
@@ -83,6 +84,8 @@ _VERBS: Final = (
     resume,
     workers,
     spool,
+    export,
+    import_,
     verify,
     gen_token,
     serve,

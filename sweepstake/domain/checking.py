@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from attrs import frozen
 
 from sweepstake.domain.ledger import Check, LedgerAttempt, LedgerEvent, LedgerExperiment, LedgerJob, Violation
+from sweepstake.domain.portable import HIDDEN
 from sweepstake.domain.status import JobStatus, Outcome, Verb
 
 __all__ = [
@@ -38,7 +39,7 @@ _LEADS_TO: Final = {
     str(Outcome.PREEMPTED): (JobStatus.QUEUED, JobStatus.CRASHED),
 }
 #: Verbs that may state that a job is DONE.
-_STATES: Final = frozenset((Verb.PUT_JOB, Verb.ADD_JOBS))
+_STATES: Final = frozenset((Verb.PUT_JOB, Verb.ADD_JOBS, Verb.IMPORT))
 #: The end of the etag that settling an overdue lease writes, behind the key of the attempt.
 _LOST: Final = ".lost"
 
@@ -72,7 +73,7 @@ def check_experiment(
     """Yield which limits of an experiment are exceeded; those that were changed meanwhile cannot be told."""
     checked[Check.LIMITS] += 1
     faults = []
-    if experiment.created < experiment.jobs:
+    if experiment.created < experiment.jobs and not experiment.name.startswith(HIDDEN):
         faults.append(f"counts {experiment.created:,} jobs ever created, and has {experiment.jobs:,}")
     if definitions.get(experiment.name) == experiment.etag:
         if experiment.max_jobs is not None and experiment.created > experiment.max_jobs:
@@ -189,7 +190,7 @@ def _overspent(job: LedgerJob, last: LedgerAttempt) -> Iterator[Fault]:
 
 def _budgets(job: LedgerJob, known: Knowledge) -> Iterator[Fault]:
     counted = (job.failures, job.losses, job.preemptions)
-    starts = range(len(job.attempts) + 1) if job.retried else range(1)
+    starts = job.retried or (0,)
     if all(spent(job.attempts[start:]) != counted for start in starts):
         yield None, f"counts {_budget(counted)}, and its attempts have {_budget(spent(job.attempts))}"
     settled = job.definition is not None and known.definitions.get(job.experiment or "") == job.definition

@@ -78,7 +78,7 @@ class LedgerJob:
         asked_at: Unix time by the store's clock when this was read.
         unfinished: how many of its dependencies are not DONE.
         depending: how many jobs depend on it.
-        retried: the ledger has an event that gave it new budgets.
+        retried: after how many attempts it was given new budgets, each time.
     """
 
     seq: int
@@ -102,7 +102,7 @@ class LedgerJob:
     unfinished: int
     depending: int
     attempts: tuple[LedgerAttempt, ...] = ()
-    retried: bool = False
+    retried: tuple[int, ...] = ()
 
     @property
     def open_attempts(self) -> list[LedgerAttempt]:

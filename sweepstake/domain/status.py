@@ -94,6 +94,7 @@ class Verb(StrEnum):
     PRUNE = "prune"
     RETRY = "retry"
     SET_QUEUEING = "set_queueing"
+    IMPORT = "import"
 
 
 @frozen

@@ -1,6 +1,7 @@
 """The seams: what a client may ask (`Queue`), what is kept (`Store`, `Accounts`, `Ledger`), and time (`Clock`)."""
 
 from sweepstake.ports.accounts import Account, Accounts, TryLimit
+from sweepstake.ports.archive import Archive
 from sweepstake.ports.clock import Clock
 from sweepstake.ports.ledger import Extent, Ledger
 from sweepstake.ports.queue import HostedQueue, Queue
@@ -12,6 +13,7 @@ __all__ = [
     "MAX_PAGE",
     "Account",
     "Accounts",
+    "Archive",
     "Clock",
     "Counts",
     "ExperimentDraft",

@@ -50,5 +50,5 @@ class Ledger(Protocol):
     def writes(self, keys: Sequence[str]) -> Mapping[str, LedgerEvent]:
         """Return those events that have one of these op keys, by key."""
 
-    def was_retried(self, experiment: str, job: str) -> bool:
-        """Tell whether a job was ever given new budgets."""
+    def retries(self, experiment: str, job: str) -> tuple[int, ...]:
+        """Return after how many attempts a job was given new budgets, each time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from sweepstake.domain.portable import ExportPage, ImportPart
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
@@ -178,6 +179,24 @@ class Queue(Protocol):
         One offered within the last second is passed over while others are ready. A search's proposal is stored QUEUED.
         """
 
+    def export_page(self, name: str, start: str | None = None) -> ExportPage:
+        """Return part of all that is kept of an experiment; `start` is the `next` of the part before.
+
+        Each page is as the store stood at one moment, and the next page at a later one.
+        """
+
+    def import_part(self, name: str, part: ImportPart) -> None:
+        """Take one part of an experiment from elsewhere; the last makes all of it visible under `name` at once.
+
+        Repeating a part changes nothing. A job that was RUNNING becomes QUEUED, its attempt ends as released: its
+        worker holds it in another store. An attempt whose key is known here already gets a new one.
+
+        Raises:
+            ResourceExistsError: there is an experiment of that name.
+            NotFoundError: there is no such import under way: it was never begun, was abandoned, or has ended.
+            InvalidInputError: a part is missing or contradicts another, or the totals are others than what arrived.
+        """
+
     def ping(self) -> None:
         """Return if the store answers."""
 
@@ -192,3 +211,6 @@ class HostedQueue(Queue, Protocol):
         self, start: str | None = None, limit: int = MAX_PAGE, *, viewer: str | None = None
     ) -> Page[ExperimentRecord]:
         """As `Queue.list_experiments`; only those that the user with the email `viewer` may see, if one is named."""
+
+    def import_part(self, name: str, part: ImportPart, *, owner: str | None = None) -> None:
+        """As `Queue.import_part`; the experiment is the user's with the email `owner`, if one is named."""

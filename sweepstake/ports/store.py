@@ -21,6 +21,7 @@ from sweepstake.domain.records import (
     JobRecord,
     Page,
 )
+from sweepstake.ports.archive import Archive
 from sweepstake.ports.shapes import Counts, ExperimentDraft, Outlook, PutAnswer
 
 __all__ = ["Store"]
@@ -31,6 +32,10 @@ class Store(Protocol):
 
     A store judges leases by its own clock. It raises what `Queue` says, never an error of its database's library.
     """
+
+    @property
+    def archive(self) -> Archive:
+        """Whole experiments on their way out and in."""
 
     def put_experiment(
         self, name: str, draft: ExperimentDraft, *, seed: int, guard: Guard, key: str

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from sweepstake.codec import from_answer, to_tree
 from sweepstake.domain.names import check_name
+from sweepstake.domain.portable import ExportPage, ImportPart
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
@@ -170,6 +171,14 @@ class RemoteQueue:
         """See `Queue.offer`."""
         reply = self._call("offer", name, key=key)
         return _no_job(reply) if reply.status == 204 else _read(reply, JobRecord)
+
+    def export_page(self, name: str, start: str | None = None) -> ExportPage:
+        """See `Queue.export_page`."""
+        return _read(self._call("export", name, query=[] if start is None else [("start", start)]), ExportPage)
+
+    def import_part(self, name: str, part: ImportPart) -> None:
+        """See `Queue.import_part`."""
+        self._call("import_part", name, body=part)
 
     def ping(self) -> None:
         """See `Queue.ping`."""

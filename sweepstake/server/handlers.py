@@ -10,6 +10,7 @@ from attrs import evolve
 from sweepstake.codec import to_tree
 from sweepstake.domain.keys import uuid7
 from sweepstake.domain.names import check_name
+from sweepstake.domain.portable import ImportPart
 from sweepstake.domain.queries import Condition, JobQuery, Order
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import ABSENT, Beat, ExperimentRecord, Guard, GuardKind, NoJob, Page
@@ -206,6 +207,17 @@ class Handlers:
     def count_jobs(self, call: Call) -> Answer:
         """Count jobs by state."""
         return ok(to_tree(self._queue.count_jobs(*call.names)))
+
+    def export(self, call: Call) -> Answer:
+        """Export a page of an experiment."""
+        [name] = call.names
+        return ok(to_tree(self._queue.export_page(name, call.one("start"))))
+
+    def import_part(self, call: Call) -> Answer:
+        """Take a part of an import."""
+        [name] = call.names
+        self._queue.import_part(name, call.read(ImportPart), owner=call.caller.email)
+        return empty()
 
     # operators
 

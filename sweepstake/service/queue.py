@@ -11,6 +11,7 @@ from attrs import evolve
 from sweepstake.domain.dependencies import check_dependencies
 from sweepstake.domain.keys import check_key
 from sweepstake.domain.names import check_name
+from sweepstake.domain.portable import ExportPage, ImportPart
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
@@ -32,6 +33,7 @@ from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import InvalidInputError, ResourceExistsError
 from sweepstake.ports import MAX_BULK, MAX_PAGE, Clock, Counts, ExperimentDraft, PutAnswer, Store
 from sweepstake.search import policy_for
+from sweepstake.service.archiving import check_part, page_of_export
 from sweepstake.service.listing import check_limit, page_of_jobs
 from sweepstake.service.proposals import Policies, propose
 
@@ -184,6 +186,14 @@ class QueueService:
             if found is not None:
                 return found
         return NoJob(NoJobReason.EMPTY)
+
+    def export_page(self, name: str, start: str | None = None) -> ExportPage:
+        """Return part of all that is kept of an experiment."""
+        return page_of_export(self._store.archive, check_name(name, "name"), start)
+
+    def import_part(self, name: str, part: ImportPart, *, owner: str | None = None) -> None:
+        """Take one part of an experiment from elsewhere."""
+        self._store.archive.take(check_name(name, "name"), check_part(part), owner)
 
     def ping(self) -> None:
         """Return if the store answers."""

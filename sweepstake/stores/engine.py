@@ -34,6 +34,9 @@ class Transaction(Protocol):
     def run(self, statement: str, /, **params: Any) -> int:
         """Run a statement and return how many rows it changed."""
 
+    def run_many(self, statement: str, /, params: Sequence[Params]) -> None:
+        """Run a statement with each of these parameters."""
+
     def add_jobs(self, jobs: Sequence[Row]) -> None:
         """Insert many jobs; each row is what `rows.draft_row` returns."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from sweepstake.domain.portable import HIDDEN
 from sweepstake.domain.records import ExperimentRecord, Guard, Page
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import Verb
@@ -94,7 +95,7 @@ def list_experiments(
     """Return a page of the experiments, oldest first; see `HostedQueue.list_experiments`."""
     if start is not None and not (start.isascii() and start.isdigit() and len(start) < 19):
         raise InvalidInputError.at("start", "is not the `next` of a page of experiments")
-    found = transaction.rows("experiments_page", after=int(start or 0), limit=limit + 1, viewer=viewer)
+    found = transaction.rows("experiments_page", after=int(start or 0), limit=limit + 1, viewer=viewer, hidden=HIDDEN)
     more = str(found[limit - 1][0]) if len(found) > limit else None
     return Page(tuple(rows.experiment(row) for row in found[:limit]), more)
 

@@ -59,10 +59,11 @@ class SqlLedger:
             found = transaction.rows("ledger_writes", keys=json.dumps(list(keys)))
         return {event.key: event for event in (LedgerEvent(*row) for row in found)}
 
-    def was_retried(self, experiment: str, job: str) -> bool:
-        """As `Ledger.was_retried`."""
+    def retries(self, experiment: str, job: str) -> tuple[int, ...]:
+        """As `Ledger.retries`."""
         with self._engine.read() as transaction:
-            return transaction.row("ledger_retry", experiment=experiment, job=job) is not None
+            found = transaction.rows("ledger_retries", experiment=experiment, job=job)
+        return tuple(int(detail) for (detail,) in found if detail.isdigit())
 
 
 def _experiment(row: Row) -> LedgerExperiment:

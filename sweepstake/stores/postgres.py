@@ -90,6 +90,11 @@ class PostgresTransaction:
         """Run a statement and return how many rows it changed."""
         return self._execute(self._statements[statement], params).rowcount
 
+    def run_many(self, statement: str, /, params: Sequence[Params]) -> None:
+        """Run a statement with each of these parameters."""
+        with self._connection.cursor() as cursor:
+            cursor.executemany(self._statements[statement], params)
+
     def add_jobs(self, jobs: Sequence[Row]) -> None:
         """Insert many jobs."""
         with self._connection.cursor() as cursor, cursor.copy(self._statements["copy_jobs"]) as copy:

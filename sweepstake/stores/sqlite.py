@@ -64,6 +64,11 @@ class SqliteTransaction:
         params["tick"] = self._monotonic()
         return self._execute(self._statements[statement], params).rowcount
 
+    def run_many(self, statement: str, /, params: Sequence[Params]) -> None:
+        """Run a statement with each of these parameters."""
+        times = {"now": self._wall(), "tick": self._monotonic()}
+        self.connection.executemany(self._statements[statement], [{**each, **times} for each in params])
+
     def add_jobs(self, jobs: Sequence[Row]) -> None:
         """Insert many jobs."""
         self.connection.executemany(self._statements["add_job"], jobs)

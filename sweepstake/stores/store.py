@@ -29,6 +29,7 @@ from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import LeaseLostError, ResourceExistsError
 from sweepstake.ports import Clock, Counts, ExperimentDraft, Outlook, PutAnswer
 from sweepstake.stores import adding, claims, experiments, finishing, jobs, putting, requeueing, rows
+from sweepstake.stores.archive import SqlArchive
 from sweepstake.stores.engine import DuplicateError, Engine, Row, Transaction
 from sweepstake.stores.guards import key_reused
 from sweepstake.stores.ledger import SqlLedger
@@ -47,6 +48,7 @@ class SqlStore(SqlAccounts):
 
     Attributes:
         ledger: the history of all that is in it.
+        archive: whole experiments on their way out and in.
     """
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
@@ -54,6 +56,7 @@ class SqlStore(SqlAccounts):
         self._clock = clock
         self._probed: dict[str, float] = {}
         self.ledger = SqlLedger(engine)
+        self.archive = SqlArchive(engine)
 
     # Experiments
 

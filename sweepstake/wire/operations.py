@@ -82,6 +82,26 @@ _OF_EXPERIMENTS: Final = (
         summary="Count the jobs of an experiment by state",
         answers={200: "Counts"},
     ),
+    Operation(
+        name="export",
+        method="GET",
+        path=f"{_EXPERIMENT}export/",
+        summary="Read part of all that is kept of an experiment: jobs with attempts, dependencies, events",
+        parameters=(START,),
+        role=Role.READ,
+        answers={200: "ExportPage"},
+    ),
+    Operation(
+        name="import_part",
+        method="POST",
+        path=f"{_EXPERIMENT}import/",
+        summary="Take part of an experiment from elsewhere; the last part makes all of it visible",
+        request="ImportPart",
+        role=Role.ADMIN,
+        fenced=False,
+        answers={204: None},
+        problems=(409,),
+    ),
 )
 
 _OF_JOBS: Final = (

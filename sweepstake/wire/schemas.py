@@ -13,6 +13,17 @@ from sweepstake.domain.access import Access
 from sweepstake.domain.dependencies import MAX_DEPENDENCIES
 from sweepstake.domain.keys import KEY_PATTERN
 from sweepstake.domain.names import MAX_NAME, MAX_NOTES, MAX_TAGS
+from sweepstake.domain.portable import (
+    MAX_PART,
+    ExportPage,
+    ImportPart,
+    PortableAttempt,
+    PortableDependency,
+    PortableEvent,
+    PortableExperiment,
+    PortableJob,
+    Totals,
+)
 from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY, QueueingChanges
 from sweepstake.domain.records import Claim, ExperimentRecord, Finished, JobRecord, NoJob, SearchDefinition
 from sweepstake.domain.settings import Settings
@@ -101,6 +112,12 @@ def _count(low: int, high: int = _MAX_COUNT) -> Schema:
     return {"type": "integer", "minimum": low, "maximum": high}
 
 
+def _many(item: str) -> Schema:
+    return {"type": "array", "items": ref(item), "maxItems": MAX_PART}
+
+
+_INSTANT: Final[Schema] = {"type": "number", "minimum": 0, "maximum": MAX_INSTANT}
+_ETAG: Final[Schema] = {"type": "string", "pattern": "^[!#-~]{1,255}$"}
 _SECRET: Final[Schema] = {"type": "string", "maxLength": MAX_SECRET}
 _NAMED_JOB: Final[Mapping[str, Schema]] = {"tags": ref("Tags"), "notes": ref("Notes")}
 _CAUSES: Final[Schema] = {
@@ -127,7 +144,7 @@ _NARROWED: Final[Mapping[type, Mapping[str, Schema]]] = {
     NewJob: {
         "id": _nullable(ref("Name")),
         "priority": _count(-MAX_PRIORITY - 1, MAX_PRIORITY),
-        "not_before": _nullable({"type": "number", "minimum": 0, "maximum": MAX_INSTANT}),
+        "not_before": _nullable(_INSTANT),
         "depends_on": {
             "type": "array",
             "description": "Ids of jobs of the experiment, or of this call, that must be DONE before",
@@ -142,7 +159,7 @@ _NARROWED: Final[Mapping[type, Mapping[str, Schema]]] = {
     },
     QueueingChanges: {
         "priority": _count(-MAX_PRIORITY - 1, MAX_PRIORITY),
-        "not_before": _nullable({"type": "number", "minimum": 0, "maximum": MAX_INSTANT}),
+        "not_before": _nullable(_INSTANT),
         **_NAMED_JOB,
     },
     NewJobs: {"jobs": {"type": "array", "items": ref("NewJob"), "maxItems": MAX_BULK}},
@@ -153,6 +170,45 @@ _NARROWED: Final[Mapping[type, Mapping[str, Schema]]] = {
         "causes": {**_CAUSES, "maxItems": MAX_CAUSES},
         "claim": _nullable(ref("Key")),
         "worker": ref("Label"),
+    },
+    PortableExperiment: {"proposals": _count(0), "created": _count(0), "created_at": _INSTANT},
+    PortableAttempt: {
+        "number": _count(1, MAX_PRIORITY),
+        "key": _ETAG,
+        "worker": ref("Label"),
+        "lease": _nullable(_seconds(0)),
+        "started_at": _INSTANT,
+        "ended_at": _nullable(_INSTANT),
+        "finish_key": _nullable(_ETAG),
+    },
+    PortableJob: {
+        "id": ref("Name"),
+        "priority": _count(-MAX_PRIORITY - 1, MAX_PRIORITY),
+        "not_before": _nullable(_INSTANT),
+        "worker": _nullable(ref("Label")),
+        "failures": _count(0, MAX_PRIORITY),
+        "losses": _count(0, MAX_PRIORITY),
+        "preemptions": _count(0, MAX_PRIORITY),
+        "created_at": _INSTANT,
+        "started_at": _nullable(_INSTANT),
+        "ended_at": _nullable(_INSTANT),
+        **_NAMED_JOB,
+    },
+    PortableDependency: {"job": ref("Name"), "on": ref("Name")},
+    PortableEvent: {
+        "at": _INSTANT,
+        "verb": {"allOf": [ref("Name"), {"maxLength": 64}]},
+        "job": ref("Label"),
+        "key": _ETAG,
+        "detail": {"type": "string", "maxLength": 4096},
+    },
+    Totals: {word: _count(0) for word in ("jobs", "attempts", "dependencies", "events")},
+    ImportPart: {
+        "id": ref("Key"),
+        "number": _count(0, MAX_PRIORITY),
+        "jobs": _many("PortableJob"),
+        "dependencies": _many("PortableDependency"),
+        "events": _many("PortableEvent"),
     },
     HeartbeatRequest: {"attempts": {"type": "array", "items": ref("Key"), "maxItems": MAX_BEATS}},
     Credentials: {"email": _SECRET, "token": _SECRET},
@@ -173,6 +229,7 @@ _REQUESTS: Final[tuple[type, ...]] = (
     ClaimRequest,
     FinishRequest,
     HeartbeatRequest,
+    ImportPart,
     Credentials,
     NewToken,
     NewShare,
@@ -186,6 +243,7 @@ _ANSWERS: Final[tuple[type, ...]] = (
     Counts,
     Dependencies,
     ExperimentRecord,
+    ExportPage,
     Finished,
     Health,
     JobRecord,

@@ -21,7 +21,7 @@ from sweepstake.service import Verification, verify
 from sweepstake.stores import open_store
 from tests.history import check_history, findings
 from tests.integration.shell import Shell
-from tests.lab import Lab, document, draft
+from tests.lab import Lab, document, draft, new_key
 from tests.stack import open_queue
 
 #: One way to break each rule; the jobs are those of `fill`.
@@ -104,6 +104,24 @@ def test_each_check_finds_its_damage(check: Check, filled: Path, tmp_path: Path)
     assert look(url).found == 0
     damage(url, DAMAGE[check])
     assert check in {violation.check for violation in look(url).violations}
+    assert list(findings(url))
+
+
+def test_a_retry_gives_new_budgets(tmp_path: Path) -> None:
+    """Which are then counted from the attempts that came after it."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    with closing(open_queue(url)) as queue:
+        lab = Lab.new(queue, name="sweep", max_attempts=2)
+        lab.add_one()
+        for _ in range(2):
+            claim = lab.claim()
+            lab.finish(claim, Outcome.CRASHED)
+        queue.retry("sweep", claim.job.id, key=new_key())
+        lab.finish(lab.claim(), Outcome.CRASHED)
+    assert look(url).violations == ()
+    check_history(url)
+    damage(url, "update jobs set losses = 2")
+    assert [violation.check for violation in look(url).violations] == [Check.BUDGETS]
     assert list(findings(url))
 
 

@@ -3,9 +3,10 @@ select id, name, status, search_kind, search_params, settings, etag, proposals, 
 from experiments where name = :name;
 
 -- experiments_page: experiments made after one, oldest first; of a viewer's only those that the viewer may see.
+-- Those that are being imported nobody sees.
 select id, name, status, search_kind, search_params, settings, etag, proposals, created, created_at, owner
 from experiments
-where id > :after and (
+where id > :after and substr(name, 1, 1) <> :hidden and (
     cast(:viewer as text) is null or owner is null or owner = :viewer
     or id in (select experiment_id from shares where email = :viewer)
 )

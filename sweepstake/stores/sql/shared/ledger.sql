@@ -43,5 +43,5 @@ select
     (select count(*) from jobs j where j.experiment_id = e.id and j.status = 'RUNNING')
 from experiments e where e.id > :after order by e.id limit :limit;
 
--- ledger_retry: whether a job was ever given new budgets.
-select 1 from events where experiment = :experiment and job = :job and verb = 'retry' limit 1;
+-- ledger_retries: after how many attempts a job was given new budgets.
+select detail from events where experiment = :experiment and job = :job and verb = 'retry' order by seq;

@@ -1,0 +1,60 @@
+"""`sweepstake export` and `sweepstake import`: experiments from store to store."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TextIO
+
+import click
+
+from sweepstake.cli.target import Target, pass_target
+from sweepstake.client import Database
+from sweepstake.client.archive import export_experiment, import_experiment
+
+__all__ = ["export", "import_"]
+
+
+@click.command()
+@click.argument("experiment")
+@pass_target
+def export(target: Target, experiment: str) -> None:
+    """Write all that is kept of an experiment to standard output: its definition, jobs, attempts, events.
+
+    The output is JSON lines, which `sweepstake import` reads into any store: sweepstake export mnist > mnist.jsonl
+    """
+    database = target.database()
+    with _progress(database, f"Exporting {experiment}") as progress:
+        exported = export_experiment(database.session.queue, experiment, sys.stdout, progress)
+    totals = exported.totals
+    click.echo(f"Exported {totals.jobs:,} jobs, {totals.attempts:,} attempts, {totals.events:,} events.", err=True)
+    if exported.running:
+        click.echo(
+            f"{exported.running:,} jobs were running. Where the file is imported they are queued, and run once more; "
+            "stop the workers first if that must not be.",
+            err=True,
+        )
+
+
+@click.command("import")
+@click.argument("file", type=click.File("r", encoding="utf-8", errors="backslashreplace"), default="-")
+@click.option("--name", help="What to call the experiment here, instead of what it was called.")
+@pass_target
+def import_(target: Target, file: TextIO, name: str | None) -> None:
+    """Store an experiment that `sweepstake export` wrote to FILE, or standard input.
+
+    All or nothing: nobody sees any of it before all of it is there. An experiment of the same name is never touched:
+    give --name instead. Jobs that were running are queued.
+    """
+    database = target.database()
+    with _progress(database, "Importing") as progress:
+        stored = import_experiment(database.session.queue, file, name, progress)
+    click.echo(f"Imported {stored}.", err=True)
+
+
+def _progress(database: Database, label: str) -> AbstractContextManager[Callable[[int], None]]:
+    """Show on a terminal how many lines are done."""
+    if sys.stderr.isatty():
+        return database.session.display.progress(label, None)
+    return nullcontext(lambda _: None)

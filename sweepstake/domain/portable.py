@@ -1,0 +1,219 @@
+"""An experiment on its way from one store to another: everything but etags, which belong to a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from attrs import field, frozen
+from attrs.validators import optional
+
+from sweepstake.domain.keys import check_etag, check_key
+from sweepstake.domain.names import check_name, check_notes, check_tags
+from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY
+from sweepstake.domain.records import SearchDefinition
+from sweepstake.domain.settings import Settings
+from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.errors import InvalidInputError
+from sweepstake.values import EMPTY, JsonObject
+
+__all__ = [
+    "HIDDEN",
+    "MAX_PART",
+    "ExportPage",
+    "ImportPart",
+    "PortableAttempt",
+    "PortableDependency",
+    "PortableEvent",
+    "PortableExperiment",
+    "PortableJob",
+    "Totals",
+]
+
+#: The most jobs, dependencies and events of a page, or of a part of an import.
+MAX_PART: Final = 1000
+#: How the name of an experiment begins whose import is under way; no name that is asked for can.
+HIDDEN: Final = "\x01"
+_MAX_COUNT: Final = 2**31 - 1
+_MAX_EVER: Final = 2**53
+_MAX_WORD: Final = 64
+_MAX_DETAIL: Final = 4096
+
+Check = Callable[[Any, Any, Any], None]
+
+
+def _within(low: float, high: float) -> Check:
+    def check(_: object, attribute: Any, value: float) -> None:
+        if not low <= value <= high:
+            raise InvalidInputError.at(attribute.name, f"must be {low:,} to {high:,}, is {value!r}")
+
+    return check
+
+
+def _is_name(_: object, attribute: Any, value: str) -> None:
+    check_name(value, attribute.name)
+
+
+def _is_worker(_: object, attribute: Any, value: str) -> None:
+    if value:
+        check_name(value, attribute.name)
+
+
+def _is_key(_: object, attribute: Any, value: str) -> None:
+    check_etag(value, attribute.name)
+
+
+def _is_op_key(_: object, attribute: Any, value: str) -> None:
+    check_key(value, attribute.name)
+
+
+def _at_most(count: int) -> Check:
+    def check(_: object, attribute: Any, value: tuple[object, ...] | str) -> None:
+        if len(value) > count:
+            raise InvalidInputError.at(attribute.name, f"has a length of {len(value):,}, at most {count:,} is allowed")
+
+    return check
+
+
+_INSTANT: Final = _within(0, MAX_INSTANT)
+_COUNT: Final = _within(0, _MAX_COUNT)
+_EVER: Final = _within(0, _MAX_EVER)
+
+
+@frozen(kw_only=True)
+class PortableExperiment:
+    """An experiment's definition and counts; see `ExperimentRecord`."""
+
+    status: ExperimentStatus
+    search: SearchDefinition
+    settings: Settings
+    proposals: int = field(default=0, validator=_EVER)
+    created: int = field(default=0, validator=_EVER)
+    created_at: float = field(default=0.0, validator=_INSTANT)
+
+
+@frozen(kw_only=True)
+class PortableAttempt:
+    """One running of a job; see `AttemptRecord`.
+
+    Attributes:
+        finish_key: op key of the report that ended it, or that came late.
+    """
+
+    number: int = field(validator=_within(1, _MAX_COUNT))
+    key: str = field(validator=_is_key)
+    worker: str = field(default="", validator=_is_worker)
+    lease: float | None = field(default=None, validator=optional(_within(0, 10**9)))
+    started_at: float = field(validator=_INSTANT)
+    ended_at: float | None = field(default=None, validator=optional(_INSTANT))
+    outcome: Outcome | None = None
+    reason: str = ""
+    output: str = ""
+    finish_key: str | None = field(default=None, validator=optional(_is_key))
+    late_results: JsonObject | None = None
+
+
+@frozen(kw_only=True)
+class PortableJob:
+    """A job with its queueing, its budgets spent, and its attempts; see `JobRecord`."""
+
+    id: str = field(validator=_is_name)
+    status: JobStatus
+    hyperparameters: JsonObject = EMPTY
+    results: JsonObject = EMPTY
+    priority: int = field(default=0, validator=_within(-MAX_PRIORITY - 1, MAX_PRIORITY))
+    not_before: float | None = field(default=None, validator=optional(_INSTANT))
+    tags: tuple[str, ...] = field(default=(), converter=check_tags)
+    notes: str = field(default="", converter=check_notes)
+    origin: JsonObject | None = None
+    worker: str | None = field(default=None, validator=optional(_is_worker))
+    failures: int = field(default=0, validator=_COUNT)
+    losses: int = field(default=0, validator=_COUNT)
+    preemptions: int = field(default=0, validator=_COUNT)
+    created_at: float = field(default=0.0, validator=_INSTANT)
+    started_at: float | None = field(default=None, validator=optional(_INSTANT))
+    ended_at: float | None = field(default=None, validator=optional(_INSTANT))
+    attempts: tuple[PortableAttempt, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        for i, attempt in enumerate(self.attempts):
+            path = f"attempts[{i}]"
+            if attempt.number != i + 1:
+                raise InvalidInputError.at(f"{path}.number", f"must be {i + 1}, is {attempt.number}")
+            if (attempt.outcome is None) != (attempt.ended_at is None):
+                raise InvalidInputError.at(f"{path}.outcome", "must stand there exactly if ended_at does")
+            is_open = attempt.outcome is None
+            if is_open != (i + 1 == len(self.attempts) and self.status is JobStatus.RUNNING):
+                raise InvalidInputError.at(f"{path}.outcome", "may only be missing from a RUNNING job's last attempt")
+        if self.status is JobStatus.RUNNING and not self.attempts:
+            raise InvalidInputError.at("attempts", "must not be empty, because the job is RUNNING")
+
+
+@frozen(kw_only=True)
+class PortableDependency:
+    """A job that waits for another, by their ids; see `Dependency`."""
+
+    job: str = field(validator=_is_name)
+    on: str = field(validator=_is_name)
+    prune_with: bool = False
+
+
+@frozen(kw_only=True)
+class PortableEvent:
+    """A row of the ledger of rarer writes."""
+
+    at: float = field(validator=_INSTANT)
+    verb: str = field(validator=[_is_name, _at_most(_MAX_WORD)])
+    job: str = field(default="", validator=_is_worker)
+    key: str = field(validator=_is_key)
+    detail: str = field(default="", validator=_at_most(_MAX_DETAIL))
+
+
+@frozen(kw_only=True)
+class ExportPage:
+    """Part of an experiment: jobs come first, then what waits for what, then events.
+
+    Attributes:
+        next: with which the next part begins; None at the end.
+    """
+
+    jobs: tuple[PortableJob, ...] = ()
+    dependencies: tuple[PortableDependency, ...] = ()
+    events: tuple[PortableEvent, ...] = ()
+    next: str | None = None
+
+
+@frozen(kw_only=True)
+class Totals:
+    """How much an import must have brought."""
+
+    jobs: int = field(validator=_EVER)
+    attempts: int = field(validator=_EVER)
+    dependencies: int = field(validator=_EVER)
+    events: int = field(validator=_EVER)
+
+
+@frozen(kw_only=True)
+class ImportPart:
+    """One step of an import. Nobody sees the experiment before the last.
+
+    Attributes:
+        id: an op key, the same for all parts.
+        number: counted from 0; a part that came before changes nothing.
+        experiment: stands in the first part, and only there.
+        totals: stands in the last part: what must have arrived by then.
+        abandon: forget all that came, instead of anything else.
+    """
+
+    id: str = field(validator=_is_op_key)
+    number: int = field(validator=_COUNT)
+    experiment: PortableExperiment | None = None
+    jobs: tuple[PortableJob, ...] = field(default=(), validator=_at_most(MAX_PART))
+    dependencies: tuple[PortableDependency, ...] = field(default=(), validator=_at_most(MAX_PART))
+    events: tuple[PortableEvent, ...] = field(default=(), validator=_at_most(MAX_PART))
+    totals: Totals | None = None
+    abandon: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if (self.number == 0) != (self.experiment is not None) and not self.abandon:
+            raise InvalidInputError.at("experiment", "must stand in part 0, and in no other")

@@ -1,0 +1,244 @@
+"""Taking an experiment from elsewhere, part by part, under a hidden name that the last part changes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from attrs import evolve
+
+from sweepstake.domain.portable import (
+    HIDDEN,
+    ImportPart,
+    PortableAttempt,
+    PortableEvent,
+    PortableExperiment,
+    PortableJob,
+    Totals,
+)
+from sweepstake.domain.records import ExperimentRecord
+from sweepstake.domain.status import JobStatus, Outcome, Verb
+from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError
+from sweepstake.stores import rows
+from sweepstake.stores.engine import Transaction
+from sweepstake.stores.guards import is_first
+
+__all__ = ["take_part", "twice"]
+
+#: Seconds after which an import that was begun and never ended is forgotten when another begins.
+_STALE_SECONDS: Final = 86400.0
+_RUNNING_ELSEWHERE: Final = "it was running when the experiment was exported"
+
+
+def take_part(transaction: Transaction, name: str, part: ImportPart, owner: str | None) -> None:
+    """Take a part; see `HostedQueue.import_part`."""
+    hidden = HIDDEN + part.id
+    if part.experiment is not None and not part.abandon:
+        _begin(transaction, name, hidden, part, part.experiment, owner)
+        return
+    experiment = transaction.row("lock_experiment", name=hidden)
+    event = transaction.row("known_event", key=part.id)
+    if experiment is not None and rows.experiment(experiment).owner != owner:
+        raise _none(name, part)
+    if part.abandon:
+        if experiment is not None and event is not None:
+            _forget(transaction, experiment[0], hidden, event[0])
+        return
+    if experiment is None or event is None:
+        _refuse_ended(name, part, event)
+        return
+    begun, _, expected = event
+    if part.number < int(expected):
+        return
+    if part.number > int(expected):
+        raise InvalidInputError.at("number", f"must be {expected}, is {part.number}: a part is missing")
+    _add(transaction, experiment[0], hidden, part)
+    transaction.run("note_event", key=part.id, detail=str(part.number + 1))
+    if part.totals is not None:
+        _publish(transaction, experiment[0], name, hidden, begun, part.totals)
+
+
+def twice(part: ImportPart) -> InvalidInputError:
+    """Return the error for a part that holds an id or a key which came before."""
+    ids = ", ".join(job.id for job in part.jobs[:3])
+    return InvalidInputError.at("jobs", f"hold an id or a key that came before, in part {part.number} (from {ids})")
+
+
+def _begin(
+    transaction: Transaction,
+    name: str,
+    hidden: str,
+    part: ImportPart,
+    experiment: PortableExperiment,
+    owner: str | None,
+) -> None:
+    if not is_first(transaction, Verb.IMPORT, hidden, "", part.id, detail="1"):
+        return
+    if transaction.row("limits", name=name) is not None:
+        raise _taken(name)
+    for (stale,) in transaction.rows("stale_imports", pattern=f"{HIDDEN}%", seconds=_STALE_SECONDS):
+        old = transaction.row("lock_experiment", name=stale)
+        event = transaction.row("known_event", key=stale.removeprefix(HIDDEN))
+        if old is not None and event is not None:
+            _forget(transaction, old[0], stale, event[0])
+    record = ExperimentRecord(
+        name=hidden,
+        status=experiment.status,
+        search=experiment.search,
+        settings=experiment.settings,
+        etag=part.id,
+        owner=owner,
+    )
+    transaction.run("insert_experiment", **rows.experiment_params(record))
+    row = transaction.row("limits", name=hidden)
+    assert row is not None, "it was inserted above"
+    transaction.run(
+        "import_counts",
+        experiment_id=row[0],
+        proposals=experiment.proposals,
+        created=experiment.created,
+        created_at=experiment.created_at,
+    )
+    _add(transaction, row[0], hidden, part)
+
+
+def _refuse_ended(name: str, part: ImportPart, event: Any) -> None:
+    """Let the repeat of the last part pass, and refuse whatever else comes after it."""
+    if event is not None and event[1] == name and part.number < int(event[2]):
+        return
+    raise _none(name, part)
+
+
+def _none(name: str, part: ImportPart) -> NotFoundError:
+    return NotFoundError(f"No import {part.id} into {name!r} is under way here; begin it again.")
+
+
+def _add(transaction: Transaction, number: int, hidden: str, part: ImportPart) -> None:
+    now = transaction.now()
+    jobs = [_ended(job, now) for job in part.jobs]
+    transaction.run_many(
+        "import_job", [_job_params(number, job, f"{part.id}.{part.number}.{i}") for i, job in enumerate(jobs)]
+    )
+    keys = [attempt.key for job in jobs for attempt in job.attempts]
+    known = {row[0] for row in transaction.rows("known_attempts", keys=json.dumps(keys))} if keys else set()
+    transaction.run_many(
+        "import_attempt",
+        [_attempt_params(number, job.id, attempt, known, part.id) for job in jobs for attempt in job.attempts],
+    )
+    _add_dependencies(transaction, number, part)
+    _add_events(transaction, hidden, part)
+
+
+def _add_dependencies(transaction: Transaction, number: int, part: ImportPart) -> None:
+    transaction.run_many(
+        "import_dependency",
+        [
+            {"experiment_id": number, "id": each.job, "on_id": each.on, "prunes": int(each.prune_with)}
+            for each in part.dependencies
+        ],
+    )
+    touched = sorted({job for each in part.dependencies for job in (each.job, each.on)})
+    transaction.run_many("count_dependencies", [{"experiment_id": number, "id": job} for job in touched])
+
+
+def _add_events(transaction: Transaction, hidden: str, part: ImportPart) -> None:
+    keys = [event.key for event in part.events]
+    known = {row[5] for row in transaction.rows("ledger_writes", keys=json.dumps(keys))} if keys else set()
+    transaction.run_many("import_event", [_event_params(hidden, event, known, part.id) for event in part.events])
+
+
+def _ended(job: PortableJob, now: float) -> PortableJob:
+    """Return the job as nobody holds it here: whoever runs it, holds it in another store."""
+    if job.status is not JobStatus.RUNNING:
+        return job
+    last = job.attempts[-1]
+    end = max(now, last.started_at)
+    last = evolve(last, outcome=Outcome.RELEASED, ended_at=end, reason=_RUNNING_ELSEWHERE)
+    return evolve(job, status=JobStatus.QUEUED, ended_at=end, attempts=(*job.attempts[:-1], last))
+
+
+def _job_params(number: int, job: PortableJob, etag: str) -> dict[str, Any]:
+    return {
+        "experiment_id": number,
+        "id": job.id,
+        "status": str(job.status),
+        "etag": etag,
+        "priority": job.priority,
+        "not_before": job.not_before,
+        "attempt": len(job.attempts),
+        "failures": job.failures,
+        "losses": job.losses,
+        "preemptions": job.preemptions,
+        "worker": job.worker,
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "ended_at": job.ended_at,
+        "tags": json.dumps(job.tags) if job.tags else "[]",
+        "notes": job.notes,
+        "origin": None if job.origin is None else job.origin.text,
+        "hyperparameters": job.hyperparameters.text,
+        "results": job.results.text,
+    }
+
+
+def _attempt_params(number: int, job_id: str, attempt: PortableAttempt, known: set[str], mark: str) -> dict[str, Any]:
+    clashes = attempt.key in known
+    finish_key = attempt.finish_key
+    return {
+        "experiment_id": number,
+        "id": job_id,
+        "number": attempt.number,
+        "key": _fresh(attempt.key, mark) if clashes else attempt.key,
+        "worker": attempt.worker,
+        "lease": attempt.lease,
+        "started_at": attempt.started_at,
+        "ended_at": attempt.ended_at,
+        "outcome": str(attempt.outcome),
+        "reason": rows.storable(attempt.reason),
+        "output": rows.storable(attempt.output),
+        "finish_key": _fresh(finish_key, mark) if clashes and finish_key is not None else finish_key,
+        "late_results": None if attempt.late_results is None else attempt.late_results.text,
+    }
+
+
+def _event_params(hidden: str, event: PortableEvent, known: set[str], mark: str) -> dict[str, Any]:
+    return {
+        "at": event.at,
+        "verb": event.verb,
+        "experiment": hidden,
+        "job": event.job,
+        "key": _fresh(event.key, mark) if event.key in known else event.key,
+        "detail": rows.storable(event.detail),
+    }
+
+
+def _fresh(key: str, mark: str) -> str:
+    """Return another key for a write that this store knows already, because the experiment was copied within it."""
+    return f"{key.partition(':')[0]}:{mark}"
+
+
+def _publish(transaction: Transaction, number: int, name: str, hidden: str, begun: int, totals: Totals) -> None:
+    found = transaction.row("arrived", experiment_id=number, name=hidden, after=begun)
+    assert found is not None, "counts always have a row"
+    for word, wanted, arrived in zip(
+        ("jobs", "attempts", "dependencies", "events"),
+        (totals.jobs, totals.attempts, totals.dependencies, totals.events),
+        found,
+        strict=True,
+    ):
+        if wanted != arrived:
+            raise InvalidInputError.at(f"totals.{word}", f"says {wanted:,}, and {arrived:,} have arrived")
+    if transaction.row("limits", name=name) is not None:
+        raise _taken(name)
+    transaction.run("publish_experiment", experiment_id=number, name=name, jobs=totals.jobs)
+    transaction.run("publish_events", name=name, hidden=hidden, first=begun)
+
+
+def _forget(transaction: Transaction, number: int, hidden: str, begun: int) -> None:
+    for statement in ("delete_attempts", "delete_dependencies", "delete_jobs", "delete_experiment"):
+        transaction.run(statement, experiment_id=number)
+    transaction.run("delete_events", hidden=hidden, first=begun)
+
+
+def _taken(name: str) -> ResourceExistsError:
+    return ResourceExistsError(f"The experiment {name!r} exists already. Import under another name: --name NEW.")
