@@ -9,10 +9,12 @@ from tests.faults import (
     forked_blocks,
     killed_statements,
     killed_workers,
+    left_blocks,
     limits,
     random_walks,
     same_name,
     stopped_workers,
+    store_away,
 )
 from tests.faults.fault import Fault
 
@@ -25,6 +27,8 @@ FAULTS: Final[Sequence[Fault]] = (
     killed_statements.FAULT,
     stopped_workers.FAULT,
     same_name.FAULT,
+    left_blocks.FAULT,
+    store_away.FAULT,
     forked_blocks.FAULT,
     random_walks.FAULT,
     limits.FAULT,
