@@ -98,12 +98,18 @@ def _print(table: Table, layout: str | None) -> None:
 
 
 @click.command()
+@click.argument("experiments", nargs=-1, metavar="[EXPERIMENT]...")
 @format_option
 @pass_target
-def workers(target: Target, format_: str) -> None:
-    """List the workers that are running jobs: who, which job of which experiment, and since when."""
+def workers(target: Target, experiments: Sequence[str], format_: str) -> None:
+    """List the workers that are running jobs: who, which job of which experiment, and since when.
+
+    Of the experiments that are named, else of all. A worker is its host and process id. One that waits for a job is
+    not in the list; one that died is, until its lease is over and somebody claims.
+    """
+    database = target.database()
     rows = []
-    for experiment in target.database().get_experiments():
+    for experiment in [database.get_experiment(name) for name in experiments] or database.get_experiments():
         for job in experiment.all_jobs(status=JobStatus.RUNNING):
             record = job.record
             rows.append(

@@ -15,8 +15,9 @@ from sweepstake.domain.status import Outcome
 from sweepstake.errors import ConfigurationError
 from sweepstake.worker.attempt import Plan
 from sweepstake.worker.expansion import check_command
+from sweepstake.worker.options import Options, Summary
 from sweepstake.worker.pulse import Pulse
-from sweepstake.worker.running import Options, Summary, Worker
+from sweepstake.worker.running import Worker
 from sweepstake.worker.stopping import Stop
 from sweepstake.worker.terminal import Terminal
 
@@ -24,6 +25,21 @@ __all__ = ["run", "worker"]
 
 #: Exit code of a worker whose machine crashes job after job (EX_UNAVAILABLE of sysexits.h).
 _UNFIT: Final = 69
+
+
+class _Seconds(click.FloatRange):
+    """A number of seconds that a timer can take: up to 30 years."""
+
+    def __init__(self, *, above_zero: bool = False) -> None:
+        super().__init__(0, 10**9, min_open=above_zero)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number; NaN is none."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return number
+
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -34,14 +50,14 @@ def _command_options(command: C) -> C:
         click.option("-q", "--quiet", is_flag=True, help="Do not tell of each job."),
         click.option(
             "--grace",
-            type=click.FloatRange(0),
+            type=_Seconds(),
             default=10.0,
             show_default=True,
             help="Seconds a command has to end after SIGTERM before its whole process group is killed.",
         ),
         click.option(
             "--timeout",
-            type=click.FloatRange(0, min_open=True),
+            type=_Seconds(above_zero=True),
             help="Seconds an attempt may run before it is ended and CRASHED; the experiment's own if that is shorter.",
         ),
         click.option("--allow-empty-results", is_flag=True, help="Let a command succeed without results."),
@@ -55,7 +71,7 @@ def _command_options(command: C) -> C:
 @click.option("--once", is_flag=True, help="Run one job only.")
 @click.option("--ignore-errors", is_flag=True, help="Go on with the next job after one that crashed.")
 @click.option("--workers", type=click.IntRange(1, 1000), default=1, show_default=True, help="Jobs to run side by side.")
-@click.option("--wait", type=click.FloatRange(0), default=0.0, help="Seconds to wait for a job when there is none.")
+@click.option("--wait", type=_Seconds(), default=0.0, help="Seconds to wait for a job when there is none.")
 @_command_options
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @pass_target
@@ -121,13 +137,13 @@ class _CommandBehindDashes(click.Command):
 )
 @click.option(
     "--idle",
-    type=click.FloatRange(0),
+    type=_Seconds(),
     help="End after so many seconds without a job; by default it waits until it is told to stop.",
 )
 @click.option("--max-jobs", type=click.IntRange(1), help="End after so many jobs.")
 @click.option(
     "--drain",
-    type=click.FloatRange(0),
+    type=_Seconds(),
     help="Seconds for which running jobs may go on after the first signal; by default as long as they take.",
 )
 @click.option(
@@ -139,7 +155,7 @@ class _CommandBehindDashes(click.Command):
 )
 @click.option(
     "--quickly",
-    type=click.FloatRange(0, min_open=True),
+    type=_Seconds(above_zero=True),
     default=10.0,
     show_default=True,
     help="Seconds within which a crash is quick.",

@@ -12,8 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
-from attrs import field, frozen
-
 from sweepstake.client import Experiment, Job
 from sweepstake.client.reporting import report_end
 from sweepstake.domain.records import Claim, Finish, Finished, NoJob
@@ -22,56 +20,14 @@ from sweepstake.errors import NotFoundError, StoreUnavailableError, SweepstakeEr
 from sweepstake.retrying import FINAL_PATIENCE, PATIENCE, TERM_PATIENCE
 from sweepstake.worker.attempt import Attempt, Plan
 from sweepstake.worker.breaker import Breaker
+from sweepstake.worker.options import Options, Summary
 from sweepstake.worker.pulse import Pulse
 from sweepstake.worker.rota import Rota
-from sweepstake.worker.stopping import Stop, next_step, signals_go_to
+from sweepstake.worker.stopping import Stop, meaning, next_step, signals_go_to
 
-__all__ = ["Options", "Summary", "Worker"]
+__all__ = ["Worker"]
 
 _logger = logging.getLogger(__name__)
-
-
-@frozen(kw_only=True)
-class Options:
-    """What a worker does beyond running commands.
-
-    Attributes:
-        concurrency: how many jobs run side by side.
-        idle: seconds to wait for another job when there is none; jobs that are only delayed, blocked behind others or
-            held up by a limit are always waited for. None to wait until told to stop, also for a store that is away.
-        max_jobs: begin no more than so many jobs; None for no limit.
-        stop_on_crash: begin no other job after one that crashed.
-        drain: seconds for which running jobs may go on after the first signal to stop; 0 to end them at once.
-        crashes: how many jobs in a row that crash quickly stop it; 0 for any.
-        quickly: seconds within which a crash is quick.
-    """
-
-    concurrency: int = 1
-    idle: float | None = 0.0
-    max_jobs: int | None = None
-    stop_on_crash: bool = False
-    drain: float = 0.0
-    crashes: int = 0
-    quickly: float = 10.0
-
-
-@frozen(kw_only=True)
-class Summary:
-    """What a worker did.
-
-    Attributes:
-        outcomes: how many attempts ended in which way.
-        told: how it was told to stop.
-        stopped_by: the last signal that told it, or None.
-        tripped: why the machine seems unfit, if too many jobs in a row crashed quickly; else empty.
-        failure: the error of ours that ended it, or None.
-    """
-
-    outcomes: Counter[Outcome] = field(factory=Counter)
-    told: Stop = Stop.NO
-    stopped_by: signal.Signals | None = None
-    tripped: str = ""
-    failure: BaseException | None = None
 
 
 class Worker:
@@ -156,23 +112,12 @@ class Worker:
             running = list(self._running)
             self._wake.notify_all()
         self._was_told.set()
-        self._tell(f"{why}: {self._meaning(step, len(running))}")
+        self._tell(f"{why}: {meaning(step, len(running), drain=self._options.drain, grace=self._plan.grace)}")
         for attempt in running:
             if step is Stop.KILL:
                 attempt.kill()
             elif step is Stop.END:
                 attempt.stop()
-
-    def _meaning(self, step: Stop, running: int) -> str:
-        jobs = f"{running} running job{'s' if running != 1 else ''}"
-        if not running:
-            return "taking no more jobs"
-        if step is Stop.DRAIN:
-            limit = "" if self._options.drain == math.inf else f" for {self._options.drain:g} s"
-            return f"taking no more jobs; {jobs} may go on{limit} (a second signal ends them)"
-        if step is Stop.END:
-            return f"ending {jobs} within {self._plan.grace:g} s and giving back what is not done (again: kill at once)"
-        return f"killing {jobs}"
 
     def _take_jobs(self) -> None:
         """Claim jobs as long as it makes sense, and wait for the last of them to end."""

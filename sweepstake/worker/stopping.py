@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from enum import IntEnum
 from types import FrameType
 from typing import Final
 
-__all__ = ["Stop", "next_step", "signals_go_to"]
+__all__ = ["Stop", "meaning", "next_step", "signals_go_to"]
 
 _STOP: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -37,6 +38,26 @@ def next_step(now: Stop, *, drains: bool) -> Stop:
     if now is Stop.NO and not drains:
         return Stop.END
     return Stop(min(now + 1, Stop.KILL))
+
+
+def meaning(step: Stop, running: int, *, drain: float, grace: float) -> str:
+    """Say what a step does to that many running jobs.
+
+    Args:
+        step: more than NO.
+        running: how many.
+        drain: seconds for which they may go on.
+        grace: seconds that their commands have to end.
+    """
+    jobs = f"{running} running job{'s' if running != 1 else ''}"
+    if not running:
+        return "taking no more jobs"
+    if step is Stop.DRAIN:
+        limit = "" if drain == math.inf else f" for {drain:g} s"
+        return f"taking no more jobs; {jobs} may go on{limit} (a second signal ends them)"
+    if step is Stop.END:
+        return f"ending {jobs} within {grace:g} s and giving back what is not done (again: kill at once)"
+    return f"killing {jobs}"
 
 
 @contextmanager

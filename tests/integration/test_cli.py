@@ -258,6 +258,8 @@ def test_workers_are_listed(sw: Command, db: Database) -> None:
     out = sw("workers").out
     assert str(job.record.worker) in out
     assert out.count(" e ") == 2
+    db.add_experiment(ManualSearch("idle"))
+    assert sw("workers", "idle").out == "No job is running.\n"
     assert next(line for line in out.splitlines() if old.job_id in line).rstrip(" |").endswith("no")
 
 

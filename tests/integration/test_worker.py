@@ -12,8 +12,8 @@ import pytest
 from sweepstake import Database, Job, ManualSearch
 from sweepstake.domain.status import Outcome
 from tests.integration.commands import BLOCK, alive, begun, lasting, python, until_told
-from tests.integration.shell import Shell, eventually
-from tests.serving import add_user, start_server
+from tests.integration.shell import Command, Shell, eventually
+from tests.stack import ServerProcess
 
 
 def ended(process: "subprocess.Popen[str]", code: int) -> str:
@@ -24,14 +24,22 @@ def ended(process: "subprocess.Popen[str]", code: int) -> str:
     return told
 
 
-def test_experiments_take_turns(db: Database, shell: Shell) -> None:
-    """One job each, in the order they were named, to the last; then --idle 0 ends it."""
-    for name in ("a", "b"):
-        db.add_experiment(ManualSearch(name)).add_jobs([{"x": 1}] * 3)
-    script = f"import os; print(os.environ['SWEEPSTAKE_EXPERIMENT'])\n{BLOCK}"
-    ran = shell.run("worker", "b", "a", "--idle", "0", *python(script))
+def test_experiments_take_turns(db: Database, shell: Shell, tmp_path: Path) -> None:
+    """One job each, in the order they were named, to the last; the end of what each said is seen from everywhere."""
+    a, b = (db.add_experiment(ManualSearch(name)) for name in "ab")
+    for exp in (a, b):
+        exp.add_jobs([{"x": 1}] * 3)
+    script = f"import os; print('first'); print(os.environ['SWEEPSTAKE_EXPERIMENT']); print('x' * 20_000)\n{BLOCK}"
+    with closing(Shell(shell.url, {"SWEEPSTAKE_STATE": str(tmp_path / "elsewhere")})) as other:
+        ran = other.run("worker", "b", "a", "--idle", "0", *python(script))
     assert re.findall("^[ab]$", ran.stdout, re.MULTILINE) == list("bababa")
     assert "jobs run: 6 done" in ran.stderr
+    job = next(b.all_jobs())
+    shown = shell.run("show", "b", job.job_id).stdout
+    assert "end of the output of attempt 1, as its worker reported it" in shown
+    assert shown.endswith("--- END RESULTS ---\n")
+    assert "first" not in shown
+    assert len(job.attempts()[0].output) == 16 * 1024
 
 
 def test_it_waits_for_jobs_and_drains(db: Database, shell: Shell, tmp_path: Path) -> None:
@@ -105,6 +113,12 @@ def test_a_machine_that_fails_everything_stops(db: Database, shell: Shell) -> No
     assert (exp.counts().crashed, exp.counts().ready) == (2, 3)
 
 
+@pytest.mark.parametrize("seconds", ["nan", "-1", "1e10", "soon"])
+def test_a_time_that_no_timer_can_take_is_refused(sw: Command, seconds: str) -> None:
+    """Before a job is touched, and the option is named."""
+    assert "--timeout" in sw("worker", "e", "--timeout", seconds, "--", "true", code=2).err
+
+
 def test_an_experiment_that_is_deleted_does_not_stop_the_others(db: Database, shell: Shell) -> None:
     """The worker says so and goes on; only with none left is it an error."""
     gone, exp = db.add_experiment(ManualSearch("gone")), db.add_experiment(ManualSearch("e"))
@@ -122,8 +136,7 @@ def test_a_store_that_goes_away_costs_nothing(db: Database, shell: Shell, tmp_pa
     """A job that runs and ends meanwhile is reported when the store is back, and then the next one begins."""
     exp = db.add_experiment(ManualSearch("e"))
     first, second = exp.add_job({}), exp.add_job({})
-    server = start_server(shell.url, add_user(shell.url))
-    with closing(Shell(server.url, {"SWEEPSTAKE_TOKEN": server.token})) as remote:
+    with ServerProcess(shell.url, tmp_path) as server, closing(Shell(server.url)) as remote:
         process = remote.start("worker", "e", "--max-jobs", "2", *python(until_told(tmp_path)))
         (command,) = begun(tmp_path, first)
         server.stop()
@@ -131,27 +144,9 @@ def test_a_store_that_goes_away_costs_nothing(db: Database, shell: Shell, tmp_pa
         eventually(lambda: not alive(command))
         assert process.stderr is not None
         assert any("store is away" in line for line in process.stderr)
-        server = start_server(shell.url, server.token, port=int(server.url.rsplit(":", 1)[1].split("/")[0]))
+        server.start()
         (command,) = begun(tmp_path, second)
         os.kill(command, signal.SIGUSR1)
         ended(process, 0)
-        server.stop()
     attempts = [exp.get_job(job.job_id).attempts() for job in (first, second)]
     assert [[attempt.outcome for attempt in each] for each in attempts] == [[Outcome.DONE], [Outcome.DONE]]
-
-
-def test_the_end_of_the_output_is_seen_from_elsewhere(db: Database, shell: Shell, tmp_path: Path) -> None:
-    """At most 16 KiB of it travel with the report."""
-    exp = db.add_experiment(ManualSearch("e"))
-    job = exp.add_job({})
-    script = (
-        f"print('first line'); print('x' * 100 + chr(10), end='' ) or [print('y' * 99) for _ in range(200)]\n{BLOCK}"
-    )
-    with closing(Shell(shell.url, {"SWEEPSTAKE_STATE": str(tmp_path / "elsewhere")})) as other:
-        other.run("worker", "e", "--idle", "0", "--quiet", *python(script))
-    shown = shell.run("show", "e", job.job_id).stdout
-    assert shown.endswith("--- END RESULTS ---\n")
-    assert "first line" not in shown
-    assert "end of the output of attempt 1, as its worker reported it" in shown
-    (attempt,) = exp.get_job(job.job_id).attempts()
-    assert 15 * 1024 < len(attempt.output) <= 16 * 1024
