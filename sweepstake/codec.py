@@ -16,6 +16,7 @@ from sweepstake.domain.access import Role
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import ExperimentRecord, SearchDefinition
 from sweepstake.domain.settings import Direction
+from sweepstake.domain.situation import WhyReason
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import JsonItem, JsonObject
@@ -187,6 +188,7 @@ _ENUMS: Final[tuple[type[Enum], ...]] = (
     Outcome,
     Role,
     Signal,
+    WhyReason,
 )
 _EXACT: Final[Mapping[type, Callable[[Any, Any], Any]]] = {str: _text, bool: _truth, int: _whole, float: _number}
 

@@ -28,6 +28,7 @@ from sweepstake.domain.records import (
     NoJob,
     Page,
 )
+from sweepstake.domain.situation import Why
 from sweepstake.errors import ConfigurationError, LeaseLostError, StoreUnavailableError
 from sweepstake.ports import MAX_PAGE, Clock, Counts, ExperimentDraft, PutAnswer, Queue
 
@@ -219,6 +220,10 @@ class RetryingQueue:
     def import_part(self, name: str, part: ImportPart) -> None:
         """See `Queue.import_part`."""
         self._call(lambda _: self._queue.import_part(name, part))
+
+    def why(self, name: str, job_id: str) -> Why:
+        """See `Queue.why`."""
+        return self._call(lambda _: self._queue.why(name, job_id))
 
     def ping(self) -> None:
         """See `Queue.ping`."""

@@ -26,6 +26,7 @@ from sweepstake.domain.records import (
     SearchDefinition,
 )
 from sweepstake.domain.settings import Settings
+from sweepstake.domain.situation import Why
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
 from sweepstake.ports import ExperimentDraft, PutAnswer, Queue
 from sweepstake.values import JsonObject
@@ -206,6 +207,10 @@ class Lab:
     def set_queueing(self, job_id: str, *, key: str | None = None, **changes: Any) -> JobRecord:
         """Change what is beside a job's document."""
         return self.queue.set_queueing(self.name, job_id, QueueingChanges(**changes), key=key or new_key())
+
+    def why(self, job_id: str) -> Why:
+        """Ask why a job is not running."""
+        return self.queue.why(self.name, job_id)
 
     def beat(self, claim: Claim) -> Signal:
         """Send a heartbeat for one claim, and return the signal it brings."""

@@ -28,6 +28,7 @@ from sweepstake.cli.target import Target
 from sweepstake.cli.tokens import gen_token, token
 from sweepstake.cli.users import user
 from sweepstake.cli.verifying import verify
+from sweepstake.cli.why import why
 from sweepstake.errors import SweepstakeError
 from sweepstake.view.text import printable
 
@@ -82,6 +83,7 @@ _VERBS: Final = (
     retry,
     pause,
     resume,
+    why,
     workers,
     spool,
     export,

@@ -29,6 +29,7 @@ from sweepstake.domain.records import (
     JobRecord,
     NoJob,
 )
+from sweepstake.domain.situation import Why
 from sweepstake.domain.status import JobStatus, Outcome, Signal, member_of
 from sweepstake.errors import LeaseLostError, SweepstakeError
 
@@ -292,6 +293,10 @@ class Job:
     def dependencies(self) -> tuple[Dependency, ...]:
         """Return the jobs that this one waits for, or waited for: id and status, oldest first."""
         return self._session.queue.list_dependencies(self._record.experiment, self.job_id)
+
+    def why(self) -> Why:
+        """Return why this job is not running: ``print(job.why())`` says it in one sentence."""
+        return self._session.queue.why(self._record.experiment, self.job_id)
 
     def drain_into(self, claim_next: Callable[[Claim | NoJob | None], None]) -> None:
         """Claim the next job with the end of this one, and hand it to `claim_next`; a lost lease is only logged."""

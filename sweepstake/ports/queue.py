@@ -23,6 +23,7 @@ from sweepstake.domain.records import (
     NoJob,
     Page,
 )
+from sweepstake.domain.situation import Why
 from sweepstake.ports.shapes import MAX_PAGE, Counts, ExperimentDraft, PutAnswer
 
 __all__ = ["HostedQueue", "Queue"]
@@ -172,6 +173,9 @@ class Queue(Protocol):
 
     def set_queueing(self, name: str, job_id: str, changes: QueueingChanges, *, key: str) -> JobRecord:
         """Change the queueing of a job in any status; its document and etag stay, and whoever runs it runs on."""
+
+    def why(self, name: str, job_id: str) -> Why:
+        """Say in one sentence why a job is not running, from what is known now."""
 
     def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
         """Return the oldest ready job, still QUEUED, for a client that claims by a guarded PUT (`GET nextjob/`).

@@ -21,6 +21,7 @@ from sweepstake.domain.records import (
     JobRecord,
     Page,
 )
+from sweepstake.domain.situation import Situation
 from sweepstake.ports.archive import Archive
 from sweepstake.ports.shapes import Counts, ExperimentDraft, Outlook, PutAnswer
 
@@ -138,6 +139,9 @@ class Store(Protocol):
 
     def set_queueing(self, name: str, job_id: str, changes: QueueingChanges, *, key: str) -> JobRecord:
         """As `Queue.set_queueing`."""
+
+    def situation(self, name: str, job_id: str) -> Situation:
+        """Tell where a job stands in its queue, from some rows, however many jobs there are."""
 
     def offer(self, name: str, *, uptime: float) -> JobRecord | None:
         """Return the first ready job that was not offered within the last second, else the first ready one."""

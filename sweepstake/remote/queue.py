@@ -30,6 +30,7 @@ from sweepstake.domain.records import (
     NoJob,
     Page,
 )
+from sweepstake.domain.situation import Why
 from sweepstake.errors import InvalidInputError, UnhandledResponseError
 from sweepstake.ports import MAX_PAGE, Counts, ExperimentDraft, PutAnswer
 from sweepstake.remote.session import HttpSession, Reply
@@ -166,6 +167,10 @@ class RemoteQueue:
     def set_queueing(self, name: str, job_id: str, changes: QueueingChanges, *, key: str) -> JobRecord:
         """See `Queue.set_queueing`."""
         return _read(self._call("set_queueing", name, job_id, body=changes, key=key), JobRecord)
+
+    def why(self, name: str, job_id: str) -> Why:
+        """See `Queue.why`."""
+        return _read(self._call("why", name, job_id), Why)
 
     def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
         """See `Queue.offer`."""

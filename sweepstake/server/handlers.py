@@ -157,6 +157,10 @@ class Handlers:
         name, job_id = call.names
         return document(self._queue.set_queueing(name, job_id, call.read(QueueingChanges), key=self._key(call)))
 
+    def why(self, call: Call) -> Answer:
+        """Say why a job is not running."""
+        return ok(to_tree(self._queue.why(*call.names)))
+
     # experiments
 
     def list_experiments(self, call: Call) -> Answer:

@@ -9,6 +9,7 @@ from typing import Final
 from attrs import evolve
 
 from sweepstake.domain.dependencies import check_dependencies
+from sweepstake.domain.explaining import explain
 from sweepstake.domain.keys import check_key
 from sweepstake.domain.names import check_name
 from sweepstake.domain.portable import ExportPage, ImportPart
@@ -29,6 +30,7 @@ from sweepstake.domain.records import (
     NoJob,
     Page,
 )
+from sweepstake.domain.situation import Why
 from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import InvalidInputError, ResourceExistsError
 from sweepstake.ports import MAX_BULK, MAX_PAGE, Clock, Counts, ExperimentDraft, PutAnswer, Store
@@ -169,6 +171,11 @@ class QueueService:
         """Change what is beside a job's document."""
         _check_names(name, job_id)
         return self._store.set_queueing(name, job_id, changes, key=key)
+
+    def why(self, name: str, job_id: str) -> Why:
+        """Say why a job is not running."""
+        _check_names(name, job_id)
+        return explain(self._store.situation(name, job_id))
 
     def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
         """Return a ready job, still QUEUED, or store one that the search proposes."""

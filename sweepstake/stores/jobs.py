@@ -68,10 +68,7 @@ def list_attempts(transaction: Transaction, name: str, job_id: str) -> tuple[Att
 def list_dependencies(transaction: Transaction, name: str, job_id: str) -> tuple[Dependency, ...]:
     """Return the jobs that a job waits for, oldest first."""
     job = read_job(transaction, name, experiment_id(transaction, name), job_id)
-    return tuple(
-        Dependency(id=id_, status=JobStatus(status), prune_with=bool(prunes))
-        for id_, status, prunes in transaction.rows("dependencies", seq=job.seq)
-    )
+    return tuple(rows.dependency(row) for row in transaction.rows("dependencies", seq=job.seq))
 
 
 def delete_job(transaction: Transaction, name: str, job_id: str, *, guard: Guard, key: str) -> None:

@@ -8,7 +8,15 @@ from typing import Any, Final, NamedTuple
 
 import attrs
 
-from sweepstake.domain.records import AttemptRecord, Claim, ExperimentRecord, JobDraft, JobRecord, SearchDefinition
+from sweepstake.domain.records import (
+    AttemptRecord,
+    Claim,
+    Dependency,
+    ExperimentRecord,
+    JobDraft,
+    JobRecord,
+    SearchDefinition,
+)
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.stores.engine import Row
@@ -21,6 +29,7 @@ __all__ = [
     "LockedJob",
     "attempt",
     "claimed",
+    "dependency",
     "draft_row",
     "experiment",
     "experiment_params",
@@ -162,6 +171,12 @@ def attempt(row: Row) -> AttemptRecord:
         late_results=None if late_results is None else JsonObject(late_results),
         output=output,
     )
+
+
+def dependency(row: Row) -> Dependency:
+    """Return the dependency in a row of `dependencies`."""
+    job_id, status, prunes = row
+    return Dependency(id=job_id, status=_STATUS[status], prune_with=bool(prunes))
 
 
 def experiment(row: Row) -> ExperimentRecord:

@@ -25,10 +25,11 @@ from sweepstake.domain.records import (
     NoJob,
     Page,
 )
+from sweepstake.domain.situation import Situation
 from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import LeaseLostError, ResourceExistsError
 from sweepstake.ports import Clock, Counts, ExperimentDraft, Outlook, PutAnswer
-from sweepstake.stores import adding, claims, experiments, finishing, jobs, putting, requeueing, rows
+from sweepstake.stores import adding, claims, experiments, finishing, jobs, putting, requeueing, rows, situation
 from sweepstake.stores.archive import SqlArchive
 from sweepstake.stores.engine import DuplicateError, Engine, Row, Transaction
 from sweepstake.stores.guards import key_reused
@@ -175,6 +176,11 @@ class SqlStore(SqlAccounts):
         """As `Store.set_queueing`."""
         with self._engine.write() as transaction:
             return requeueing.set_queueing(transaction, name, job_id, changes, key=key)
+
+    def situation(self, name: str, job_id: str) -> Situation:
+        """As `Store.situation`."""
+        with self._engine.read() as transaction:
+            return situation.situation(transaction, name, job_id)
 
     # Claims
 

@@ -114,7 +114,8 @@ _OF_JOBS: Final = (
         parameters=(START, LIMIT, *FILTERS),
         answers={200: "JobPage"},
         links=tuple(
-            (name, _FIRST_JOB) for name in ("get_job", "put_job", "list_attempts", "prune", "retry", "set_queueing")
+            (name, _FIRST_JOB)
+            for name in ("get_job", "put_job", "list_attempts", "why", "prune", "retry", "set_queueing")
         ),
     ),
     Operation(
@@ -220,6 +221,14 @@ _OF_JOBS: Final = (
         parameters=(OP_KEY,),
         answers={200: "Job"},
         etag=True,
+    ),
+    Operation(
+        name="why",
+        method="GET",
+        path=f"{_JOB}why/",
+        role=Role.READ,
+        summary="Say in one sentence why a job is not running",
+        answers={200: "Why"},
     ),
 )
 

@@ -27,6 +27,7 @@ from sweepstake.domain.portable import (
 from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY, QueueingChanges
 from sweepstake.domain.records import Claim, ExperimentRecord, Finished, JobRecord, NoJob, SearchDefinition
 from sweepstake.domain.settings import Settings
+from sweepstake.domain.situation import Why
 from sweepstake.ports import MAX_BULK, Counts
 from sweepstake.values import JsonObject
 from sweepstake.wire.bodies import (
@@ -251,6 +252,7 @@ _ANSWERS: Final[tuple[type, ...]] = (
     NoJob,
     Problem,
     Token,
+    Why,
     Tokens,
 )
 #: What a class is called where that is not its own name.

@@ -112,3 +112,16 @@ def test_an_experiment_is_paused_and_goes_on(sw: Command, db: Database) -> None:
     assert exp.next_job().hyperparameters == {"x": 2}
     assert json.loads(sw("pause", "e", "--format", "json").out)["status"] == "DONE"
     assert json.loads(sw("resume", "e", "--format", "json").out)["status"] == "RUNNING"
+
+
+def test_why_a_job_is_not_running(sw: Command, db: Database) -> None:
+    """One sentence for people, and all that is known for programs."""
+    exp = db.add_experiment(ManualSearch("e"))
+    exp.add_jobs([{}, {}])
+    first, second = exp.all_jobs()
+    sentence = sw("why", "e", second.job_id).out
+    assert sentence.startswith("It is ready, and 1 job is claimed before it, but no worker is alive")
+    assert str(second.why()) == sentence.strip()
+    told = json.loads(sw("why", "e", first.job_id, "--format", "json").out)
+    assert (told["reason"], told["ahead"], told["workers"], told["blockers"]) == ("ready", 0, [], [])
+    assert "There is no job" in sw("why", "e", "missing", code=1).err

@@ -67,7 +67,7 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
     "prune_with": {"seqs": "[77, 78]", "cause": KEY},
     "beats": {"keys": KEYS},
     "renew": {"seqs": "[77, 78]"},
-    # These are no part of it, but every client asks for one job, one page, or why there is nothing to claim.
+    # These are no part of it, but every client asks for one job, one page, or why nothing is claimed.
     "job": {"experiment_id": 1, "id": "running"},
     "jobs_of": {"experiment_id": 1, "ids": '["running", "ready"]'},
     "lock_jobs": {"seqs": "[77, 78]"},
@@ -78,6 +78,10 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
     "jobs_page": {"experiment_id": 1, "after": 50_000, "limit": 5},
     "recent_jobs": {"experiment_id": 1, "limit": 5},
     "offer": {"experiment_id": 1, "fresh": 1},
+    "situation": {"experiment_id": 1, "id": "running"},
+    "blockers": {"seq": 77, "most": 3},
+    "live_workers": {"experiment_id": 1, "most": 3},
+    "ahead": {"experiment_id": 1, "priority": 0, "seq": 50_000, "most": 3},
 }
 OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "sqlite": {

@@ -1,0 +1,25 @@
+"""`sweepstake why`: what keeps a job from running."""
+
+from __future__ import annotations
+
+import click
+
+from sweepstake.cli.output import as_json, format_option
+from sweepstake.cli.target import Target, pass_target
+from sweepstake.view.text import printable
+
+__all__ = ["why"]
+
+
+@click.command()
+@click.argument("experiment")
+@click.argument("job")
+@format_option
+@pass_target
+def why(target: Target, experiment: str, job: str, format_: str) -> None:
+    """Say in one sentence why JOB is not running, and what would change that."""
+    answer = target.database().get_experiment(experiment).get_job(job).why()
+    if format_ == "json":
+        as_json(answer)
+    else:
+        click.echo(printable(answer.sentence))

@@ -1,0 +1,90 @@
+"""Where a job stands: what is known of it and of what is before it, and the answer that this makes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from attrs import frozen
+
+from sweepstake.domain.records import AttemptRecord, Dependency, JobRecord
+from sweepstake.domain.settings import Settings
+from sweepstake.domain.status import ExperimentStatus
+
+__all__ = ["MOST_AHEAD", "MOST_BLOCKERS", "MOST_WORKERS", "Situation", "Why", "WhyReason"]
+
+#: How many jobs before one are counted.
+MOST_AHEAD: Final = 1000
+#: How many of the jobs that one waits for are named.
+MOST_BLOCKERS: Final = 10
+#: How many running jobs are looked at for their workers.
+MOST_WORKERS: Final = 1000
+
+
+class WhyReason(StrEnum):
+    """What keeps a job from running; RUNNING: nothing does."""
+
+    RUNNING = "running"
+    OVERDUE = "overdue"
+    UNLEASED = "unleased"
+    DONE = "done"
+    CRASHED = "crashed"
+    PRUNED = "pruned"
+    PAUSED = "paused"
+    BLOCKED = "blocked"
+    DELAYED = "delayed"
+    AT_LIMIT = "at_limit"
+    BEHIND = "behind"
+    READY = "ready"
+
+
+@frozen(kw_only=True)
+class Situation:
+    """What is known of a job and of what stands before it.
+
+    Attributes:
+        now: Unix time by the store's clock.
+        overdue: seconds since the lease of a running job ran out; negative while it has not, None without a lease.
+        status: of the experiment.
+        last: the job's latest attempt.
+        failures, losses, preemptions: what it has spent of its budgets since it was made, or retried.
+        blockers: of a queued job, the first MOST_BLOCKERS that it waits for.
+        running: how many jobs of the experiment are RUNNING.
+        workers: who runs jobs of the experiment with leases that are live, by name; see MOST_WORKERS.
+        ahead: how many jobs are ready and claimed before it, up to MOST_AHEAD.
+    """
+
+    job: JobRecord
+    now: float
+    overdue: float | None
+    status: ExperimentStatus
+    settings: Settings
+    last: AttemptRecord | None = None
+    failures: int = 0
+    losses: int = 0
+    preemptions: int = 0
+    blockers: tuple[Dependency, ...] = ()
+    running: int = 0
+    workers: tuple[str, ...] = ()
+    ahead: int = 0
+
+
+@frozen(kw_only=True)
+class Why:
+    """Why a job is not running; as text, the sentence.
+
+    Attributes:
+        sentence: for people.
+        blockers: the jobs it waits for, at most MOST_BLOCKERS, when it is blocked.
+        ahead: how many jobs are claimed before it, up to MOST_AHEAD, when it is ready.
+        workers: who runs jobs of the experiment and sends heartbeats, when the job is ready or at the limit.
+    """
+
+    reason: WhyReason
+    sentence: str
+    blockers: tuple[Dependency, ...] = ()
+    ahead: int = 0
+    workers: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.sentence

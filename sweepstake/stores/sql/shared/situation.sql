@@ -1,0 +1,32 @@
+-- situation: a job, its latest attempt, what it has spent of its budgets, and for how long its lease is over.
+select
+    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
+    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at,
+    j.failures, j.losses, j.preemptions, case when j.status = 'RUNNING' then :tick - j.due end,
+    a.number, a.key, a.worker, a.lease, a.started_at, a.ended_at, a.outcome, a.reason, a.late_results, a.output
+from jobs j left join attempts a on a.job_seq = j.seq and a.number = j.attempt
+where j.experiment_id = :experiment_id and j.id = :id;
+
+-- blockers: some of the jobs that a job waits for.
+select o.id, o.status, d.prunes from dependencies d join jobs o on o.seq = d.on_seq
+where d.job_seq = :seq and o.status <> 'DONE' order by d.on_seq limit :most;
+
+-- live_workers: who runs jobs of an experiment and sends heartbeats; looks at some of the running jobs.
+select distinct coalesce(worker, '') from (
+    select worker from jobs where experiment_id = :experiment_id and status = 'RUNNING' and due > :tick limit :most
+) as live order by 1;
+
+-- ahead: how many ready jobs are claimed before one of this priority and age, up to :most of each kind.
+select (
+    select count(*) from (
+        select 1 from jobs
+        where experiment_id = :experiment_id and status = 'QUEUED' and waiting = 0 and due is null
+        and priority > :priority limit :most
+    ) as higher
+) + (
+    select count(*) from (
+        select 1 from jobs
+        where experiment_id = :experiment_id and status = 'QUEUED' and waiting = 0 and due is null
+        and priority = :priority and seq < :seq limit :most
+    ) as older
+);
