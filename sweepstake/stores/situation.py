@@ -13,8 +13,6 @@ from sweepstake.stores.jobs import no_job
 
 __all__ = ["situation"]
 
-_BUDGETS_END = rows.JOB_COLUMNS + 4
-
 
 def situation(transaction: Transaction, name: str, job_id: str) -> Situation:
     """Read what is known of a job, and of a queued one what stands before it; see `Store.situation`."""
@@ -25,15 +23,16 @@ def situation(transaction: Transaction, name: str, job_id: str) -> Situation:
     row = transaction.row("situation", experiment_id=number, id=job_id)
     if row is None:
         raise no_job(name, job_id)
-    failures, losses, preemptions, overdue = row[rows.JOB_COLUMNS : _BUDGETS_END]
-    last = row[_BUDGETS_END:]
+    failures, losses, preemptions, overdue = row[rows.JOB_COLUMNS :]
+    job = rows.job(name, row)
+    last = transaction.row("attempt", seq=job.seq, number=job.attempt)
     found = Situation(
-        job=rows.job(name, row),
+        job=job,
         now=transaction.now(),
         overdue=overdue,
         status=definition.status,
         settings=definition.settings,
-        last=None if last[0] is None else rows.attempt(last),
+        last=None if last is None else rows.attempt(last),
         failures=failures,
         losses=losses,
         preemptions=preemptions,

@@ -79,6 +79,7 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
     "recent_jobs": {"experiment_id": 1, "limit": 5},
     "offer": {"experiment_id": 1, "fresh": 1},
     "situation": {"experiment_id": 1, "id": "running"},
+    "attempt": {"seq": 77, "number": 1},
     "blockers": {"seq": 77, "most": 3},
     "live_workers": {"experiment_id": 1, "most": 3},
     "ahead": {"experiment_id": 1, "priority": 0, "seq": 50_000, "most": 3},

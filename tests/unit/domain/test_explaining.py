@@ -41,16 +41,8 @@ def situation(of: JobRecord, settings: Settings | None = None, **known: Any) -> 
 
 def ended(outcome: Outcome, reason: str = "") -> AttemptRecord:
     """Make the latest attempt of a job."""
-    return AttemptRecord(
-        number=2,
-        key="k",
-        worker="w",
-        lease=60.0,
-        started_at=NOW - 90,
-        ended_at=NOW - 30,
-        outcome=outcome,
-        reason=reason,
-    )
+    begun = AttemptRecord(number=2, key="k", worker="w", lease=60.0, started_at=NOW - 90)
+    return attrs.evolve(begun, ended_at=NOW - 30, outcome=outcome, reason=reason)
 
 
 RUNNING = job(JobStatus.RUNNING, worker="node:1", attempt=2)
@@ -81,8 +73,8 @@ SENTENCES: dict[str, tuple[Situation, WhyReason, str]] = {
         situation(job(JobStatus.RUNNING)),
         WhyReason.UNLEASED,
         (
-            "It was put RUNNING at 2027-01-15 07:58:30 UTC without a lease, as Schedy's client does, so nobody can tell "
-            "whether its worker is alive; if it is not, `sweepstake retry mnist j` queues the job again."
+            "It was put RUNNING at 2027-01-15 07:58:30 UTC without a lease, as Schedy's client does, so nobody can "
+            "tell whether its worker is alive; if it is not, `sweepstake retry mnist j` queues the job again."
         ),
     ),
     "done": (situation(job(JobStatus.DONE)), WhyReason.DONE, "It is DONE since 2027-01-15 07:59:30 UTC."),
@@ -148,7 +140,10 @@ SENTENCES: dict[str, tuple[Situation, WhyReason, str]] = {
     "paused": (
         situation(job(experiment="my sweep"), status=ExperimentStatus.DONE, ahead=3),
         WhyReason.PAUSED,
-        "Its experiment is DONE: it was paused, or its search is complete; `sweepstake resume 'my sweep'` lets it go on.",
+        (
+            "Its experiment is DONE: it was paused, or its search is complete; `sweepstake resume 'my sweep'` lets it "
+            "go on."
+        ),
     ),
     "blocked": (
         situation(job(waiting=1), blockers=(Dependency(id="a", status=JobStatus.RUNNING),)),
@@ -162,8 +157,8 @@ SENTENCES: dict[str, tuple[Situation, WhyReason, str]] = {
         ),
         WhyReason.BLOCKED,
         (
-            "It waits for 12 jobs that are not DONE: a (QUEUED), b (CRASHED) and 10 more; what is CRASHED or PRUNED stays "
-            "so until somebody retries it."
+            "It waits for 12 jobs that are not DONE: a (QUEUED), b (CRASHED) and 10 more; what is CRASHED or PRUNED "
+            "stays so until somebody retries it."
         ),
     ),
     "delayed": (
@@ -198,8 +193,8 @@ SENTENCES: dict[str, tuple[Situation, WhyReason, str]] = {
         situation(job(not_before=NOW - 1.0)),
         WhyReason.READY,
         (
-            "It is ready, and the next to be claimed, but no worker is alive that runs jobs of its experiment: start one, "
-            "such as `sweepstake run mnist -- COMMAND`."
+            "It is ready, and the next to be claimed, but no worker is alive that runs jobs of its experiment: start "
+            "one, such as `sweepstake run mnist -- COMMAND`."
         ),
     ),
     "next": (

@@ -1,11 +1,13 @@
--- situation: a job, its latest attempt, what it has spent of its budgets, and for how long its lease is over.
+-- situation: a job, what it has spent of its budgets, and for how long its lease is over.
 select
     j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
     j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at,
-    j.failures, j.losses, j.preemptions, case when j.status = 'RUNNING' then :tick - j.due end,
-    a.number, a.key, a.worker, a.lease, a.started_at, a.ended_at, a.outcome, a.reason, a.late_results, a.output
-from jobs j left join attempts a on a.job_seq = j.seq and a.number = j.attempt
-where j.experiment_id = :experiment_id and j.id = :id;
+    j.failures, j.losses, j.preemptions, case when j.status = 'RUNNING' then :tick - j.due end
+from jobs j where j.experiment_id = :experiment_id and j.id = :id;
+
+-- attempt: one attempt of a job.
+select number, key, worker, lease, started_at, ended_at, outcome, reason, late_results, output
+from attempts where job_seq = :seq and number = :number;
 
 -- blockers: some of the jobs that a job waits for.
 select o.id, o.status, d.prunes from dependencies d join jobs o on o.seq = d.on_seq
