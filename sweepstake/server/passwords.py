@@ -22,6 +22,8 @@ LIMITS: Final = (TryLimit(free=5, longest=60), TryLimit(free=20, longest=60), Tr
 _AT_ONCE: Final = 4
 _WAITING: Final = 8
 
+Check = Callable[[Account | None, str], bool]
+
 
 class PasswordDoor:
     """Lets users in by password. What was tried is counted in the store, for all servers together.
@@ -29,11 +31,13 @@ class PasswordDoor:
     Args:
         accounts: where users and tries are kept.
         key: returns the secret by which subjects are made unreadable: people type passwords where emails belong.
+        check: tells whether a password is a user's; it is meant to be slow.
     """
 
-    def __init__(self, accounts: Accounts, key: Callable[[], str]) -> None:
+    def __init__(self, accounts: Accounts, key: Callable[[], str], check: Check = check_password) -> None:
         self._accounts = accounts
         self._key = key
+        self._check = check
         self._places = threading.BoundedSemaphore(_AT_ONCE + _WAITING)
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
 
@@ -56,7 +60,7 @@ class PasswordDoor:
             if wait > 0:
                 raise TooManyTriesError("too many passwords were tried; wait before the next", wait)
             found = self._accounts.find_account(email) if may_be_a_user(email) else None
-            if not check_password(found, password) or found is None:
+            if not self._check(found, password) or found is None:
                 raise AuthenticationError("the email or the password is wrong")
         self._accounts.forget_tries([pair], [place, account])
         return found

@@ -40,8 +40,8 @@ update tries set tries = :tries, free_at = :free_at, last_at = :now where subjec
 -- forget_tries: a try was not in vain.
 delete from tries where subject = :subject;
 
--- ease_tries: one try fewer of a subject.
-update tries set tries = tries - 1 where subject = :subject and tries > 0;
+-- ease_tries: one try fewer of a subject, and no wait because of it.
+update tries set tries = tries - 1, free_at = 0 where subject = :subject and tries > 0;
 
 -- forget_old_tries: tries of a while ago count no more.
 delete from tries where last_at < :before;

@@ -1,0 +1,140 @@
+"""What both stores keep of users, tokens and shares."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Final
+
+import pytest
+
+from sweepstake.domain.access import Access, Role, Share, Standing, TokenRecord
+from sweepstake.domain.records import ABSENT, UNGUARDED, Claim, SearchDefinition
+from sweepstake.errors import InvalidInputError, NotFoundError
+from sweepstake.ports import Account, ExperimentDraft
+from sweepstake.stores import SqlStore, open_store
+from tests.lab import draft, new_key
+
+ADA, BOB, EVE = "ada@example.org", "bob@example.org", "eve@example.org"
+MANUAL: Final = SearchDefinition("Manual")
+
+
+@pytest.fixture
+def kept(store: str) -> Iterator[SqlStore]:
+    """A new store with three users, of whom Ada has an experiment."""
+    with closing(open_store(store)) as opened:
+        for email in (ADA, BOB, EVE):
+            opened.add_account(Account(email=email, password_hash=None))
+        make(opened, "ada's", ADA)
+        yield opened
+
+
+def make(kept: SqlStore, name: str, owner: str | None) -> str:
+    """Make an experiment and return its etag."""
+    wanted = ExperimentDraft(search=MANUAL, owner=owner)
+    return kept.put_experiment(name, wanted, seed=1, guard=ABSENT, key=new_key()).etag
+
+
+def test_an_experiment_is_its_owners_and_shared(kept: SqlStore) -> None:
+    """With each user in one role, which can be changed and taken back."""
+    etag = kept.get_experiment("ada's").etag
+    kept.share("ada's", BOB, Role.READ)
+    kept.share("ada's", BOB, Role.WORK)
+    assert kept.get_access("ada's") == Access(owner=ADA, shares=(Share(BOB, Role.WORK),))
+    roles = {email: kept.standing(email, "ada's") for email in (ADA, BOB, EVE)}
+    assert roles == {
+        ADA: Standing(etag=etag, role=Role.ADMIN),
+        BOB: Standing(etag=etag, role=Role.WORK),
+        EVE: Standing(etag=etag, role=None),
+    }
+    assert kept.standing(ADA, "nobody's") is None
+    for _ in range(2):
+        kept.share("ada's", BOB, None)
+    assert kept.get_access("ada's").shares == ()
+
+
+def test_a_share_is_with_a_user_of_an_experiment_that_is_somebodys(kept: SqlStore) -> None:
+    """Nothing else is stored, and the error says which part is wrong."""
+    make(kept, "everybody's", None)
+    for name, email, at in (("ada's", "x@example.org", "email"), ("ada's", ADA, "email"), ("everybody's", BOB, "name")):
+        with pytest.raises(InvalidInputError) as caught:
+            kept.share(name, email, Role.READ)
+        assert caught.value.problems[0][0] == at
+    with pytest.raises(NotFoundError):
+        kept.share("nobody's", BOB, Role.READ)
+    with pytest.raises(InvalidInputError, match="email"):
+        kept.give("ada's", "x@example.org")
+
+
+def test_a_listing_for_somebody_holds_what_he_may_see(kept: SqlStore) -> None:
+    """In pages of the size asked for, whatever stands between."""
+    for name, owner in (("1", BOB), ("2", EVE), ("3", None), ("4", EVE), ("5", BOB)):
+        make(kept, name, owner)
+    kept.share("4", BOB, Role.READ)
+
+    def names(viewer: str | None) -> list[str]:
+        found, start = [], None
+        while True:
+            page = kept.list_experiments(start, 2, viewer)
+            assert len(page.items) == 2 or page.next is None
+            found += [each.name for each in page.items]
+            start = page.next
+            if start is None:
+                return found
+
+    assert names(BOB) == ["1", "3", "4", "5"]
+    assert names(EVE) == ["2", "3", "4"]
+    assert names(None) == ["ada's", "1", "2", "3", "4", "5"]
+
+
+def test_an_owner_stays_when_the_definition_is_replaced(kept: SqlStore) -> None:
+    """Whoever replaces it; and shares go with the experiment, not to the next of its name."""
+    kept.share("ada's", BOB, Role.READ)
+    replaced = kept.put_experiment(
+        "ada's", ExperimentDraft(search=MANUAL, owner=EVE), seed=1, guard=UNGUARDED, key=new_key()
+    )
+    assert replaced.owner == ADA
+    kept.delete_experiment("ada's", guard=UNGUARDED, key=new_key(), force=False)
+    make(kept, "ada's", EVE)
+    assert kept.get_access("ada's") == Access(owner=EVE)
+
+
+def test_a_user_who_goes_leaves_nothing_behind(kept: SqlStore) -> None:
+    """Neither tokens nor shares; experiments go to the heir."""
+    make(kept, "bob's", BOB)
+    kept.share("ada's", BOB, Role.READ)
+    kept.add_token(TokenRecord(digest="d" * 64, email=BOB))
+    with pytest.raises(InvalidInputError, match="bob's"):
+        kept.remove_account(BOB, None)
+    assert kept.find_token("d" * 64) is not None
+    kept.remove_account(BOB, EVE)
+    assert kept.find_token("d" * 64) is None
+    assert kept.get_access("ada's").shares == ()
+    assert kept.get_access("bob's").owner == EVE
+    with pytest.raises(NotFoundError):
+        kept.remove_account(BOB, None)
+
+
+def test_attempts_are_known_by_their_experiments(kept: SqlStore) -> None:
+    """Those that are there."""
+    kept.add_jobs("ada's", [draft()], key=new_key())
+    claim = kept.claim("ada's", worker="", key=new_key(), repeat=False, uptime=1e9)
+    assert isinstance(claim, Claim)
+    assert kept.experiments_of([claim.key, new_key()]) == {claim.key: "ada's"}
+    assert kept.experiments_of([]) == {}
+
+
+def test_tokens_are_kept_as_they_were_made(kept: SqlStore) -> None:
+    """Of one user or of all."""
+    made = [
+        TokenRecord(digest="a" * 64, email=ADA),
+        TokenRecord(digest="b" * 64, email=ADA, role=Role.READ, name="é ü", expires_at=2e9),
+        TokenRecord(digest="c" * 64, email=EVE, role=Role.WORK),
+    ]
+    for token in made:
+        kept.add_token(token)
+    found = [(each.digest, each.email, each.role, each.name, each.expires_at) for each in kept.list_tokens()]
+    assert found == [(each.digest, each.email, each.role, each.name, each.expires_at) for each in made]
+    assert [each.email for each in kept.list_tokens(EVE)] == [EVE]
+    kept.add_token(TokenRecord(digest="e" * 64, email=ADA), only=True)
+    assert [each.digest[0] for each in kept.list_tokens()] == ["e", "c"]
+    with pytest.raises(NotFoundError):
+        kept.add_token(TokenRecord(digest="f" * 64, email="x@example.org"))
