@@ -61,7 +61,8 @@ class Call:
         name: for people.
         make: makes the call; told whether it is a repeat.
         settings: of the experiment.
-        jobs: how many are queued.
+        jobs: how many there are.
+        first: the status of the first of them; the others are queued.
         held: whether the first of them is claimed before.
         overdue: whether that claim's lease is over.
         search: of the experiment.
@@ -71,6 +72,7 @@ class Call:
     make: Make
     settings: Mapping[str, Any] = field(factory=dict)
     jobs: int = 1
+    first: JobStatus = JobStatus.QUEUED
     held: bool = False
     overdue: bool = False
     search: SearchDefinition | None = None
@@ -80,11 +82,9 @@ class Call:
         names = Names.new()
         search = {} if self.search is None else {"search": self.search}
         lab = lab_of(name=f"scene {names.run}", seed=7, **{"lease": 60.0, **self.settings}, **search)
-        lab.queue.add_jobs(
-            lab.name,
-            [draft(f"{names.run}-{i}", of=document(hyperparameters={"i": i})) for i in range(self.jobs)],
-            key=names.key("adds"),
-        )
+        statuses = [self.first, *([JobStatus.QUEUED] * self.jobs)][: self.jobs]
+        drafts = [draft(f"{names.run}-{i}", of=document(status, {"i": i})) for i, status in enumerate(statuses)]
+        lab.queue.add_jobs(lab.name, drafts, key=names.key("adds"))
         held = lab.claim(worker="first", key=names.key("held")) if self.held else None
         if self.overdue:
             make_overdue(store, lab.name)
@@ -150,6 +150,14 @@ def _prune(scene: Scene, again: bool) -> object:
     return scene.lab.prune(scene.claim.job.id, key=scene.names.key("prun"))
 
 
+def _retry(scene: Scene, again: bool) -> object:
+    return scene.lab.retry(f"{scene.names.run}-0", key=scene.names.key("retr"))
+
+
+def _set_queueing(scene: Scene, again: bool) -> object:
+    return scene.lab.set_queueing(scene.claim.job.id, priority=3, tags=["urgent"], key=scene.names.key("queu"))
+
+
 def _delete(scene: Scene, again: bool) -> object:
     scene.lab.delete(
         f"{scene.names.run}-0", guard=Guard.match(f"{scene.names.key('adds')}.0"), key=scene.names.key("dele")
@@ -179,5 +187,8 @@ CALLS: Final = (
     Call(name="put by the holder", make=_report, held=True),
     Call(name="bulk add", make=_add),
     Call(name="prune", make=_prune, held=True),
+    Call(name="retry of a crash", make=_retry, first=JobStatus.CRASHED),
+    Call(name="retry of what runs without a lease", make=_retry, first=JobStatus.RUNNING),
+    Call(name="change of the queueing", make=_set_queueing, held=True),
     Call(name="delete", make=_delete),
 )

@@ -76,14 +76,14 @@ ended as (
 )
 select * from finished;
 
--- finish_and_claim: as finish, and if that was done, as claim.
+-- finish_and_claim: as finish in an experiment that may run any number at once, and if that was done, as claim.
 with finished as (
     update jobs j set
         status = :status, results = :results, hyperparameters = coalesce(:hyperparameters, j.hyperparameters),
         etag = :key, due = null, ended_at = :now
     from attempts a
     where a.key = :attempt and j.seq = a.job_seq and j.attempt = a.number
-    and j.experiment_id + 0 = (select id from experiments where name = :name)
+    and j.experiment_id + 0 = (select id from experiments where name = :name and max_running is null)
     and coalesce(j.id, '') = :id and coalesce(j.status, '') = 'RUNNING' and j.dependants = 0
     returning
         j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags,
