@@ -145,7 +145,7 @@ def test_only_this_server_signs(gate: AccountGate, token: str, clock: HandClock)
     claims = {"sub": EMAIL, "exp": int(clock.now) + DAY}
     forged = [
         jwt.encode(claims, "k" * 32, algorithm="HS256"),
-        jwt.encode(claims, None, algorithm="none"),
+        jwt.encode(claims, "", algorithm="none"),
         jwt.encode({"sub": EMAIL}, "k" * 32, algorithm="HS256"),
     ]
     for each in forged:
