@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from attrs import evolve
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
+from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.keys import uuid7
 from sweepstake.domain.portable import ExportPage, ImportPart
 from sweepstake.domain.queries import JobQuery
@@ -106,11 +107,10 @@ class RetryingQueue:
         """See `Queue.count_jobs`."""
         return self._call(lambda _: self._queue.count_jobs(name))
 
-    def add_jobs(self, name: str, drafts: Sequence[JobDraft]) -> str:
-        """See `Queue.add_jobs`; returns the op key of the call, from which the etags follow."""
+    def add_jobs(self, name: str, drafts: Sequence[JobDraft], on_duplicate: OnDuplicate = OnDuplicate.ALLOW) -> Added:
+        """See `Queue.add_jobs`."""
         key = self.new_id()
-        self._call(lambda _: self._queue.add_jobs(name, drafts, key=key))
-        return key
+        return self._call(lambda _: self._queue.add_jobs(name, drafts, key=key, on_duplicate=on_duplicate))
 
     def put_job(
         self, name: str, job_id: str, document: Document, guard: Guard, attempt: str | None = None

@@ -8,6 +8,7 @@ so that no value of a user's can be mistaken for one.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import marshal
 import math
@@ -103,6 +104,10 @@ class JsonObject:
     def canonical(self) -> str:
         """Return the text with sorted keys: equal for equal values in any key order (1, 1.0 and true differ)."""
         return json.dumps(json.loads(self.text), sort_keys=True, separators=(",", ":"))
+
+    def digest(self) -> str:
+        """Return the SHA-256 of `canonical()` in hexadecimal."""
+        return hashlib.sha256(self.canonical().encode("ascii")).hexdigest()
 
 
 #: The object that holds nothing.

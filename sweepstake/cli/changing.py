@@ -9,6 +9,7 @@ import click
 from sweepstake.cli.output import as_json, format_option, print_experiment, print_job
 from sweepstake.cli.pairs import PairsCommand, as_values
 from sweepstake.cli.target import Target, pass_target
+from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.status import JobStatus
 
 __all__ = ["push", "rm"]
@@ -56,6 +57,13 @@ Pairs = Sequence[tuple[str, str]]
 @click.option(
     "--prune-with-dependencies", is_flag=True, help="Prune the job when one that it depends on crashes or is pruned."
 )
+@click.option(
+    "--on-duplicate",
+    type=click.Choice([each.value for each in OnDuplicate]),
+    default=OnDuplicate.ALLOW.value,
+    show_default=True,
+    help="If a job has these hyperparameters already: add another, show that job, or fail.",
+)
 @format_option
 @pass_target
 def push(
@@ -70,6 +78,7 @@ def push(
     job_id: str | None,
     depends_on: Sequence[str],
     prune_with_dependencies: bool,
+    on_duplicate: str,
     format_: str,
 ) -> None:
     """Add a job to an experiment."""
@@ -86,6 +95,7 @@ def push(
         notes=notes,
         depends_on=depends_on,
         prune_with_dependencies=prune_with_dependencies,
+        on_duplicate=on_duplicate,
     )
     if format_ == "json":
         as_json(job.record)

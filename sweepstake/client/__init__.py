@@ -1,6 +1,6 @@
 """What a user holds: databases, experiments and jobs."""
 
-from sweepstake.client.adding import NewJob
+from sweepstake.client.adding import JobIds, NewJob
 from sweepstake.client.database import Database
 from sweepstake.client.experiment import Experiment
 from sweepstake.client.heart import Heart
@@ -15,6 +15,7 @@ __all__ = [
     "GridSearch",
     "Heart",
     "Job",
+    "JobIds",
     "ManualSearch",
     "NewJob",
     "PopulationBasedTraining",

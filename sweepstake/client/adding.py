@@ -14,6 +14,7 @@ from attrs import field, frozen
 from sweepstake.client.job import Job
 from sweepstake.client.session import Session
 from sweepstake.domain.dependencies import check_dependencies
+from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.names import check_name, check_notes, check_tags
 from sweepstake.domain.queueing import check_instant, check_priority
 from sweepstake.domain.records import Document, JobDraft
@@ -21,7 +22,7 @@ from sweepstake.domain.status import JobStatus, member_of
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import EMPTY, JsonObject
 
-__all__ = ["NewJob", "add_in_chunks", "add_one", "draft_of"]
+__all__ = ["JobIds", "NewJob", "add_in_chunks", "add_one", "draft_of"]
 
 #: Jobs sent in one call.
 _CHUNK: Final = 2000
@@ -89,10 +90,23 @@ def _ids(jobs: Iterable[Job | str]) -> tuple[str, ...]:
     return check_dependencies(ids, "depends_on")
 
 
-def add_one(session: Session, name: str, draft: JobDraft) -> None:
-    """Create a job; errors name its fields as the caller does."""
+class JobIds(list[str]):
+    """The ids that `Experiment.add_jobs` returns: in each place that of the job that stands for what was given.
+
+    Attributes:
+        skipped: the places of what was left out, because a job has its hyperparameters already.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.skipped: list[int] = []
+
+
+def add_one(session: Session, name: str, draft: JobDraft, on_duplicate: OnDuplicate | str) -> str:
+    """Create a job and return its id, or that of the job that stands for it; errors name fields as the caller does."""
     with _placed(r"jobs\[0\]\.?", lambda _: ""):
-        session.queue.add_jobs(name, [draft])
+        added = session.queue.add_jobs(name, [draft], member_of(OnDuplicate, on_duplicate, "on_duplicate"))
+    return added.duplicates[0].id if added.duplicates else draft.id
 
 
 def add_in_chunks(
@@ -101,13 +115,15 @@ def add_in_chunks(
     many: Iterable[Mapping[str, Any] | NewJob],
     common: Mapping[str, Any],
     *,
+    on_duplicate: OnDuplicate | str,
     progress: bool | None,
-) -> list[str]:
+) -> JobIds:
     """Create a job per item, some thousands a call; return the ids."""
+    on_duplicate = member_of(OnDuplicate, on_duplicate, "on_duplicate")
     if isinstance(many, (str, bytes, Mapping)) or not isinstance(many, Iterable):
         raise InvalidInputError.at("hyperparameters", f"must be a list of dicts, not {type(many).__name__}")
     total = len(many) if isinstance(many, Sized) else None
-    ids: list[str] = []
+    ids = JobIds()
     template = draft_of("template", {}, **common)
     with _progress(session, total, progress) as advance:
         for chunk in _chunks(many):
@@ -116,8 +132,11 @@ def add_in_chunks(
                 _draft(session.queue.new_id(), item, template, f"[{place}]") for place, item in enumerate(chunk, first)
             ]
             with _placed(r"jobs\[(\d+)\]", lambda found: f"[{int(found[1]) + first}]"):  # noqa: B023 -- called at once
-                session.queue.add_jobs(name, drafts)
+                added = session.queue.add_jobs(name, drafts, on_duplicate)
             ids.extend(draft.id for draft in drafts)
+            for each in added.duplicates:
+                ids[first + each.place] = each.id
+                ids.skipped.append(first + each.place)
             advance(len(drafts))
     return ids
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, ClassVar
 
-from sweepstake.client.adding import NewJob, add_in_chunks, add_one, draft_of
+from sweepstake.client.adding import JobIds, NewJob, add_in_chunks, add_one, draft_of
 from sweepstake.client.draining import drain
 from sweepstake.client.job import Job
 from sweepstake.client.listing import iterate, query_of
+from sweepstake.client.nothing import no_job
 from sweepstake.client.pausing import set_status
 from sweepstake.client.ranking import Ranking
 from sweepstake.client.session import Session
@@ -29,16 +30,6 @@ __all__ = ["Experiment"]
 _GENERATION = 1e9
 #: Seconds between looks for a job while `next_job` waits.
 _POLL = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
-
-_WHY: dict[NoJobReason, str] = {
-    NoJobReason.EMPTY: "its queue is empty and its search proposes nothing; add jobs",
-    NoJobReason.FINISHED: "it is DONE, because it was paused or its search is complete; resume() lets it go on",
-    NoJobReason.BLOCKED: "its jobs wait for jobs they depend on",
-    NoJobReason.DELAYED: "its jobs are not due yet",
-    NoJobReason.AT_LIMIT: "as many of its jobs are RUNNING as max_running allows",
-    NoJobReason.WAITING: "its search waits for running jobs to end",
-    NoJobReason.EXHAUSTED: "its search has proposed all it may: the space is used up, or max_jobs is reached",
-}
 
 
 class Experiment:
@@ -123,6 +114,7 @@ class Experiment:
         notes: str = "",
         depends_on: Iterable[Job | str] = (),
         prune_with_dependencies: bool = False,
+        on_duplicate: str = "allow",
     ) -> Job:
         """Create a job.
 
@@ -137,10 +129,12 @@ class Experiment:
             notes: free text.
             depends_on: jobs of this experiment, or their ids, that must be DONE before it is claimed.
             prune_with_dependencies: make it PRUNED, while it is QUEUED, when one of them becomes CRASHED or PRUNED.
+            on_duplicate: when a job of the experiment has these hyperparameters already (in any order; 1, 1.0 and True
+                differ), "allow" creates another, "skip" returns that job, "error" raises.
 
         Raises:
             InvalidInputError: a value is wrong, or a dependency is not there; the error names its path.
-            ResourceExistsError: the id is taken.
+            ResourceExistsError: the id is taken, or it is a duplicate that shall raise.
             LimitReachedError: `max_jobs` allows no more.
         """
         queue = self.session.queue
@@ -156,8 +150,7 @@ class Experiment:
             depends_on=depends_on,
             prune_with_dependencies=prune_with_dependencies,
         )
-        add_one(self.session, self.name, draft)
-        return self.get_job(draft.id)
+        return self.get_job(add_one(self.session, self.name, draft, on_duplicate))
 
     def add_jobs(
         self,
@@ -169,9 +162,10 @@ class Experiment:
         notes: str = "",
         depends_on: Iterable[Job | str] = (),
         prune_with_dependencies: bool = False,
+        on_duplicate: str = "allow",
         progress: bool | None = None,
-    ) -> list[str]:
-        """Create a job for each mapping of hyperparameters, and return their ids.
+    ) -> JobIds:
+        """Create a job for each mapping of hyperparameters, and return their ids: a list.
 
         The jobs are sent some thousands at a time, so the iterable may be endless for all the memory it takes.
         Each chunk is stored as a whole; when one is refused, those before it stand.
@@ -184,6 +178,8 @@ class Experiment:
             notes: see `add_job`.
             depends_on: see `add_job`.
             prune_with_dependencies: see `add_job`.
+            on_duplicate: see `add_job`; a job that is skipped is stood for by the id of the one that is there, and
+                `skipped` of the list names its place.
             progress: show a progress bar; by default when there are many and somebody watches.
         """
         common = {
@@ -194,7 +190,9 @@ class Experiment:
             "depends_on": depends_on,
             "prune_with_dependencies": prune_with_dependencies,
         }
-        return add_in_chunks(self.session, self.name, hyperparameters, common, progress=progress)
+        return add_in_chunks(
+            self.session, self.name, hyperparameters, common, on_duplicate=on_duplicate, progress=progress
+        )
 
     def get_job(self, job_id: str) -> Job:
         """Return the job of that id."""
@@ -287,7 +285,7 @@ class Experiment:
 
     def no_job(self, answer: NoJob) -> NoJobError:
         """Return the error that says why there is no job."""
-        return NoJobError(f"no job of {self.name!r} can be claimed: {_WHY[answer.reason]}", answer.reason)
+        return no_job(self.name, answer.reason)
 
     def claim_jobs(self, wait: float = 0.0) -> Iterator[Job]:
         """Claim job after job until there is none; use each in a `with` block.

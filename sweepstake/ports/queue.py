@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.portable import ExportPage, ImportPart
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
@@ -68,17 +69,24 @@ class Queue(Protocol):
     def count_jobs(self, name: str) -> Counts:
         """Count the jobs by state."""
 
-    def add_jobs(self, name: str, drafts: Sequence[JobDraft], *, key: str) -> None:
+    def add_jobs(
+        self, name: str, drafts: Sequence[JobDraft], *, key: str, on_duplicate: OnDuplicate = OnDuplicate.ALLOW
+    ) -> Added:
         """Create up to MAX_BULK jobs, all or none; job i gets the etag `key.i`.
 
         Drafts may have any status; one that is RUNNING begins an attempt without a lease. They may depend on jobs of
         the experiment and on each other, in any order; one that asks to be pruned with a dependency which is CRASHED
         or PRUNED already is PRUNED from the start.
 
+        Args:
+            on_duplicate: SKIP leaves out the drafts whose hyperparameters a job of the experiment has, or a draft
+                before; whoever depends on one of them depends on that job instead. ERROR refuses the call then.
+                Whoever races, SKIP and ERROR never create the same twice.
+
         Raises:
             InvalidInputError: a dependency is no job of the experiment (`jobs[3].depends_on[0]`), or drafts wait for
                 each other in a circle.
-            ResourceExistsError: an id is taken, or stands twice among the drafts.
+            ResourceExistsError: an id is taken, or stands twice among the drafts; with ERROR, so do hyperparameters.
             LimitReachedError: `max_jobs` allows no more (or `max_running` a RUNNING one).
         """
 

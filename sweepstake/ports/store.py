@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
@@ -61,7 +62,9 @@ class Store(Protocol):
     def outlook(self, name: str) -> Outlook:
         """Tell what there is to claim; it costs a few rows however many jobs there are."""
 
-    def add_jobs(self, name: str, drafts: Sequence[JobDraft], *, key: str) -> None:
+    def add_jobs(
+        self, name: str, drafts: Sequence[JobDraft], *, key: str, on_duplicate: OnDuplicate = OnDuplicate.ALLOW
+    ) -> Added:
         """As `Queue.add_jobs`."""
 
     def put_job(

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from attrs import evolve
 
 from sweepstake.codec import from_answer, to_tree
+from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.names import check_name
 from sweepstake.domain.portable import ExportPage, ImportPart
 from sweepstake.domain.queries import JobQuery
@@ -94,9 +95,13 @@ class RemoteQueue:
         """See `Queue.count_jobs`."""
         return _read(self._call("count_jobs", name), Counts)
 
-    def add_jobs(self, name: str, drafts: Sequence[JobDraft], *, key: str) -> None:
+    def add_jobs(
+        self, name: str, drafts: Sequence[JobDraft], *, key: str, on_duplicate: OnDuplicate = OnDuplicate.ALLOW
+    ) -> Added:
         """See `Queue.add_jobs`."""
-        self._call("add_jobs", name, body=NewJobs(_new_jobs(drafts)), key=key)
+        query = [] if on_duplicate is OnDuplicate.ALLOW else [("on_duplicate", on_duplicate.value)]
+        reply = self._call("add_jobs", name, body=NewJobs(_new_jobs(drafts)), key=key, query=query)
+        return Added() if reply.status == 204 else _read(reply, Added)
 
     def put_job(
         self, name: str, job_id: str, document: Document, *, guard: Guard, key: str, attempt: str | None = None

@@ -8,13 +8,14 @@ from typing import Final
 from attrs import evolve
 
 from sweepstake.codec import to_tree
+from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.keys import uuid7
 from sweepstake.domain.names import check_name
 from sweepstake.domain.portable import ImportPart
 from sweepstake.domain.queries import Condition, JobQuery, Order
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import ABSENT, Beat, ExperimentRecord, Guard, GuardKind, NoJob, Page
-from sweepstake.domain.status import JobStatus, Signal
+from sweepstake.domain.status import JobStatus, Signal, member_of
 from sweepstake.errors import InvalidInputError, UnsafeUpdateError
 from sweepstake.ports import MAX_PAGE, Clock, HostedQueue
 from sweepstake.server.calls import Answer, Call, MalformedError, document, empty, ok
@@ -102,15 +103,17 @@ class Handlers:
         [name] = call.names
         key = self._key(call)
         draft = call.read(NewJob).draft(lambda: key)
-        self._queue.add_jobs(name, [draft], key=key)
+        added = self._queue.add_jobs(name, [draft], key=key, on_duplicate=_on_duplicate(call))
+        if added.duplicates:
+            return document(self._queue.get_job(name, added.duplicates[0].id))
         return document(self._queue.get_job(name, draft.id), 201)
 
     def add_jobs(self, call: Call) -> Answer:
         """Add many jobs."""
         [name] = call.names
         drafts = [job.draft(self._new_key) for job in call.read(NewJobs).jobs]
-        self._queue.add_jobs(name, drafts, key=self._key(call))
-        return empty()
+        added = self._queue.add_jobs(name, drafts, key=self._key(call), on_duplicate=_on_duplicate(call))
+        return ok(to_tree(added)) if added.duplicates else empty()
 
     def get_job(self, call: Call) -> Answer:
         """Read a job."""
@@ -257,6 +260,13 @@ def _limit(call: Call) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_PAGE):
         raise MalformedError.at("limit", f"must be a whole number from 1 to {MAX_PAGE:,}")
     return int(text)
+
+
+def _on_duplicate(call: Call) -> OnDuplicate:
+    try:
+        return member_of(OnDuplicate, call.one("on_duplicate") or OnDuplicate.ALLOW, "on_duplicate")
+    except InvalidInputError as error:
+        raise MalformedError(error.problems) from None
 
 
 def _query(call: Call) -> JobQuery:

@@ -9,6 +9,7 @@ from typing import Final
 from attrs import evolve
 
 from sweepstake.domain.dependencies import check_dependencies
+from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.explaining import explain
 from sweepstake.domain.keys import check_key
 from sweepstake.domain.names import check_name
@@ -86,13 +87,17 @@ class QueueService:
         """Count the jobs by state."""
         return self._store.count_jobs(check_name(name, "name"))
 
-    def add_jobs(self, name: str, drafts: Sequence[JobDraft], *, key: str) -> None:
+    def add_jobs(
+        self, name: str, drafts: Sequence[JobDraft], *, key: str, on_duplicate: OnDuplicate = OnDuplicate.ALLOW
+    ) -> Added:
         """Create jobs, all or none."""
         check_name(name, "name")
         if len(drafts) > MAX_BULK:
             raise InvalidInputError.at("jobs", f"holds {len(drafts):,} jobs, at most {MAX_BULK:,} are added at once")
-        if drafts:
-            self._store.add_jobs(name, [_checked(draft, f"jobs[{i}]") for i, draft in enumerate(drafts)], key=key)
+        if not drafts:
+            return Added()
+        checked = [_checked(draft, f"jobs[{i}]") for i, draft in enumerate(drafts)]
+        return self._store.add_jobs(name, checked, key=key, on_duplicate=on_duplicate)
 
     def put_job(
         self, name: str, job_id: str, document: Document, *, guard: Guard, key: str, attempt: str | None = None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
+from sweepstake.domain.duplicates import Added, Duplicate, OnDuplicate, sift
 from sweepstake.domain.keys import item_key
 from sweepstake.domain.records import JobDraft
 from sweepstake.domain.status import JobStatus, Verb
-from sweepstake.errors import LimitReachedError, ResourceExistsError
+from sweepstake.errors import LimitReachedError, ResourceExistsError, shown
 from sweepstake.stores import rows
+from sweepstake.stores.duplicates import catch_up, find_equal, remember_new
 from sweepstake.stores.engine import Transaction
 from sweepstake.stores.experiments import experiment_id, no_experiment
 from sweepstake.stores.guards import is_first
@@ -18,13 +21,62 @@ from sweepstake.stores.linking import link, plan_links
 __all__ = ["add_jobs", "begin_unleased", "check_running_limit", "create_job", "find_taken"]
 
 
-def add_jobs(transaction: Transaction, name: str, drafts: Sequence[JobDraft], *, key: str) -> None:
+def add_jobs(
+    transaction: Transaction, name: str, drafts: Sequence[JobDraft], *, key: str, on_duplicate: OnDuplicate
+) -> Added:
     """Create jobs, all or none; see `Queue.add_jobs`."""
     _refuse_repeats(drafts)
     if not is_first(transaction, Verb.ADD_JOBS, name, "", key, detail=str(len(drafts))):
-        return
+        return _first_answer(transaction, key)
+    if on_duplicate is not OnDuplicate.ALLOW:
+        return _add_new_ones(transaction, name, drafts, key, on_duplicate)
     number, max_running = _reserve(transaction, name, len(drafts))
     _insert(transaction, name, number, max_running, dict(enumerate(drafts)), key)
+    return Added()
+
+
+def _add_new_ones(
+    transaction: Transaction, name: str, drafts: Sequence[JobDraft], key: str, on_duplicate: OnDuplicate
+) -> Added:
+    """Create the jobs whose hyperparameters the experiment does not have yet."""
+    row = transaction.row("lock_experiment", name=name)
+    if row is None:
+        raise no_experiment(name)
+    number: int = row[0]
+    while catch_up(transaction, number):
+        pass
+    digests = [draft.document.hyperparameters.digest() for draft in drafts]
+    fresh, added = sift(drafts, digests, find_equal(transaction, number, digests))
+    if added.duplicates:
+        if on_duplicate is OnDuplicate.ERROR:
+            raise _duplicate(name, drafts, added)
+        left_out = [(each.place, each.id) for each in added.duplicates]
+        transaction.run("note_event", key=key, detail=json.dumps({"created": len(fresh), "duplicates": left_out}))
+    if fresh:
+        _insert(transaction, name, number, _reserve(transaction, name, len(fresh))[1], fresh, key)
+        by_id = {draft.id: digests[place] for place, draft in fresh.items()}
+        found = transaction.rows("jobs_of", experiment_id=number, ids=json.dumps([*by_id]))
+        remember_new(transaction, number, sorted((seq, by_id[id_]) for seq, id_, _ in found))
+    return added
+
+
+def _first_answer(transaction: Transaction, key: str) -> Added:
+    """Return what the first call with this key answered; the ledger has it."""
+    event = transaction.row("event", key=key)
+    if event is None or not event[3].startswith("{"):
+        return Added()
+    return Added(tuple(Duplicate(place, id_) for place, id_ in json.loads(event[3])["duplicates"]))
+
+
+def _duplicate(name: str, drafts: Sequence[JobDraft], added: Added) -> ResourceExistsError:
+    first = added.duplicates[0]
+    what = shown(drafts[first.place].document.hyperparameters.text)
+    own = any(draft.id == first.id for draft in drafts[: first.place])
+    where = "stand twice among the jobs to add" if own else f"are those of the job {first.id!r} of {name!r}"
+    return ResourceExistsError(
+        f"The hyperparameters {what} {where}. Of {len(drafts):,} jobs to add {len(added.duplicates):,} are repeats, so "
+        "none was added. Leave repeats out with on_duplicate='skip', or add them all the same with 'allow'."
+    )
 
 
 def _insert(

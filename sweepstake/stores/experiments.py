@@ -113,8 +113,9 @@ def delete_experiment(transaction: Transaction, name: str, *, guard: Guard, key:
         raise LiveLeasesError(
             f"Workers hold {live[0]} jobs of the experiment {name!r}. Stop them, or delete it with force."
         )
-    for statement in ("delete_attempts", "delete_dependencies", "delete_jobs", "unshare_all", "delete_experiment"):
-        transaction.run(statement, experiment_id=row[0])
+    for what in ("delete_attempts", "delete_dependencies", "delete_fingerprints", "delete_jobs", "unshare_all"):
+        transaction.run(what, experiment_id=row[0])
+    transaction.run("delete_experiment", experiment_id=row[0])
 
 
 def end_experiment(transaction: Transaction, name: str, *, etag: str, key: str) -> None:

@@ -11,12 +11,18 @@ from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import KeyReusedError, NotFoundError
 from sweepstake.stores import rows
 from sweepstake.stores.dependencies import follow
+from sweepstake.stores.duplicates import change_fingerprint
 from sweepstake.stores.engine import Params, Transaction
 
-__all__ = ["PLAIN", "finish_job", "plain_params"]
+__all__ = ["PLAIN", "finish_job", "is_plain", "plain_params"]
 
 #: The outcomes that need no budget, and the status they lead to.
 PLAIN: Final = {Outcome.DONE: JobStatus.DONE, Outcome.PRUNED: JobStatus.PRUNED}
+
+
+def is_plain(finish: Finish) -> bool:
+    """Tell whether a report may be the plain case: it needs no budget, and leaves the hyperparameters as they are."""
+    return finish.outcome in PLAIN and finish.hyperparameters is None
 
 
 def plain_params(name: str, job_id: str, finish: Finish, key: str) -> Params:
@@ -131,5 +137,7 @@ def _record(transaction: Transaction, held: rows.HeldJob, finish: Finish, key: s
         output=rows.storable(finish.output),
         finish_key=key,
     )
+    if finish.hyperparameters is not None and finish.hyperparameters.text != held.job.hyperparameters:
+        change_fingerprint(transaction, held.job.seq, finish.hyperparameters)
     if held.dependants:
         follow(transaction, held.job.seq, JobStatus.RUNNING, end.status, key)

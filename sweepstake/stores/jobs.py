@@ -84,8 +84,8 @@ def delete_job(transaction: Transaction, name: str, job_id: str, *, guard: Guard
         return
     seq = locked.job.seq
     unlink(transaction, seq, JobStatus(locked.job.status), awaited=locked.dependants > 0)
-    transaction.run("delete_job_attempts", seq=seq)
-    transaction.run("delete_job", seq=seq)
+    for statement in ("forget_fingerprint", "delete_job_attempts", "delete_job"):
+        transaction.run(statement, seq=seq)
 
 
 def prune_job(transaction: Transaction, name: str, job_id: str, *, key: str) -> JobRecord:

@@ -12,6 +12,7 @@ from sweepstake.ports import PutAnswer
 from sweepstake.stores import rows
 from sweepstake.stores.adding import begin_unleased, check_running_limit, create_job
 from sweepstake.stores.dependencies import follow
+from sweepstake.stores.duplicates import change_fingerprint
 from sweepstake.stores.engine import Transaction
 from sweepstake.stores.experiments import no_experiment
 from sweepstake.stores.guards import check_guard, is_first
@@ -112,6 +113,8 @@ def _replace(transaction: Transaction, locked: rows.LockedJob, document: Documen
         keeps=int(stays),
         ends=int(plan.ends is not None),
     )
+    if document.hyperparameters.text != job.hyperparameters:
+        change_fingerprint(transaction, job.seq, document.hyperparameters)
     if plan.ends is not None:
         transaction.run(
             "end_attempt",

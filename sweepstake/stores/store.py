@@ -8,6 +8,7 @@ from typing import Final
 
 import attrs
 
+from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
@@ -31,6 +32,7 @@ from sweepstake.errors import LeaseLostError, ResourceExistsError
 from sweepstake.ports import Clock, Counts, ExperimentDraft, Outlook, PutAnswer
 from sweepstake.stores import adding, claims, experiments, finishing, jobs, putting, requeueing, rows, situation
 from sweepstake.stores.archive import SqlArchive
+from sweepstake.stores.duplicates import catch_up, is_far_behind
 from sweepstake.stores.engine import DuplicateError, Engine, Row, Transaction
 from sweepstake.stores.guards import key_reused
 from sweepstake.stores.ledger import SqlLedger
@@ -103,17 +105,31 @@ class SqlStore(SqlAccounts):
 
     # Jobs
 
-    def add_jobs(self, name: str, drafts: Sequence[JobDraft], *, key: str) -> None:
+    def add_jobs(
+        self, name: str, drafts: Sequence[JobDraft], *, key: str, on_duplicate: OnDuplicate = OnDuplicate.ALLOW
+    ) -> Added:
         """As `Store.add_jobs`."""
+        if on_duplicate is not OnDuplicate.ALLOW:
+            self._compare_old_jobs(name)
         try:
             with self._engine.write() as transaction:
-                adding.add_jobs(transaction, name, drafts, key=key)
+                return adding.add_jobs(transaction, name, drafts, key=key, on_duplicate=on_duplicate)
         except DuplicateError as error:
             with self._engine.read() as transaction:
                 taken = adding.find_taken(transaction, name, [draft.id for draft in drafts])
             if taken is None:
                 raise key_reused(key) from error
             raise ResourceExistsError(f"The experiment {name!r} has a job {taken!r} already.") from error
+
+    def _compare_old_jobs(self, name: str) -> None:
+        """Catch up in short transactions, when an experiment with many jobs is asked for duplicates."""
+        with self._engine.read() as transaction:
+            number = experiments.experiment_id(transaction, name)
+            behind = is_far_behind(transaction, number)
+        while behind:
+            with self._engine.write() as transaction:
+                transaction.row("lock_experiment", name=name)
+                behind = catch_up(transaction, number)
 
     def put_job(
         self, name: str, job_id: str, document: Document, *, guard: Guard, key: str, attempt: str | None
@@ -252,7 +268,7 @@ class SqlStore(SqlAccounts):
         return finished
 
     def _finish(self, name: str, job_id: str, finish: Finish, *, key: str) -> Finished:
-        if finish.outcome in finishing.PLAIN:
+        if finishing.is_plain(finish):
             plain = self._engine.finish(finishing.plain_params(name, job_id, finish, key), claim=None)
             if plain is not None:
                 return Finished(job=rows.job(name, plain[0]), recorded=True, ended=finish.outcome)
@@ -263,7 +279,7 @@ class SqlStore(SqlAccounts):
         self, name: str, job_id: str, finish: Finish, *, key: str, claim: str, worker: str
     ) -> Finished | None:
         """Do the plain case in one statement; None, and nothing done, if it is another."""
-        if finish.outcome not in finishing.PLAIN:
+        if not finishing.is_plain(finish):
             return None
         wanted = {"name": name, "worker": worker, "key": claim}
         with suppress(DuplicateError):  # a call with this claim's key was made before

@@ -8,7 +8,17 @@ from typing import Final
 from sweepstake.domain.access import Role
 from sweepstake.ports import MAX_BULK
 from sweepstake.wire.operation import BASE, Operation
-from sweepstake.wire.parameters import ATTEMPT_KEY, FILTERS, FORCE, LIMIT, MATCH, NONE_MATCH, OP_KEY, START
+from sweepstake.wire.parameters import (
+    ATTEMPT_KEY,
+    FILTERS,
+    FORCE,
+    LIMIT,
+    MATCH,
+    NONE_MATCH,
+    ON_DUPLICATE,
+    OP_KEY,
+    START,
+)
 from sweepstake.wire.users import OF_USERS
 
 __all__ = ["OPERATIONS"]
@@ -123,10 +133,10 @@ _OF_JOBS: Final = (
         method="POST",
         path=_JOBS,
         role=Role.WORK,
-        summary="Add a job",
+        summary="Add a job; 200 answers with the one that has its hyperparameters, if it was left out",
         request="NewJob",
-        parameters=(OP_KEY,),
-        answers={201: "Job"},
+        parameters=(OP_KEY, ON_DUPLICATE),
+        answers={201: "Job", 200: "Job"},
         problems=(409, 412),
         etag=True,
         links=tuple((name, _ADDED) for name in ("get_job", "put_job", "list_dependencies", "prune", "delete_job")),
@@ -136,10 +146,10 @@ _OF_JOBS: Final = (
         method="POST",
         path=f"{_EXPERIMENT}bulk/",
         role=Role.WORK,
-        summary=f"Add up to {MAX_BULK:,} jobs, all or none",
+        summary=f"Add up to {MAX_BULK:,} jobs, all or none; 200 tells which were left out",
         request="NewJobs",
-        parameters=(OP_KEY,),
-        answers={204: None},
+        parameters=(OP_KEY, ON_DUPLICATE),
+        answers={200: "Added", 204: None},
         problems=(409, 412),
     ),
     Operation(

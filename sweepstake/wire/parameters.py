@@ -6,13 +6,25 @@ from typing import Final
 
 from attrs import frozen
 
+from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.keys import KEY_PATTERN
 from sweepstake.domain.status import JobStatus
 from sweepstake.ports import MAX_PAGE
 from sweepstake.wire.headers import ATTEMPT, ETAG_LIST_PATTERN, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH
 from sweepstake.wire.schemas import Schema, ref
 
-__all__ = ["ATTEMPT_KEY", "FILTERS", "FORCE", "LIMIT", "MATCH", "NONE_MATCH", "OP_KEY", "START", "Parameter"]
+__all__ = [
+    "ATTEMPT_KEY",
+    "FILTERS",
+    "FORCE",
+    "LIMIT",
+    "MATCH",
+    "NONE_MATCH",
+    "ON_DUPLICATE",
+    "OP_KEY",
+    "START",
+    "Parameter",
+]
 
 
 @frozen(kw_only=True)
@@ -68,6 +80,13 @@ LIMIT: Final = Parameter(
 #: Whether to delete what workers hold.
 FORCE: Final = Parameter(
     name="force", schema={"type": "boolean"}, description="Delete although workers hold live leases of its jobs"
+)
+#: What becomes of a new job whose hyperparameters the experiment has.
+ON_DUPLICATE: Final = Parameter(
+    name="on_duplicate",
+    schema={"enum": [each.value for each in OnDuplicate]},
+    description="What to do with a job whose hyperparameters the experiment has already: add it (the default), "
+    "leave it out, or refuse the call",
 )
 #: Which jobs a listing has, and in which order.
 FILTERS: Final = (

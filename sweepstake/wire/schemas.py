@@ -11,6 +11,7 @@ import attrs
 
 from sweepstake.domain.access import Access
 from sweepstake.domain.dependencies import MAX_DEPENDENCIES
+from sweepstake.domain.duplicates import Added
 from sweepstake.domain.keys import KEY_PATTERN
 from sweepstake.domain.names import MAX_NAME, MAX_NOTES, MAX_TAGS
 from sweepstake.domain.portable import (
@@ -237,6 +238,7 @@ _REQUESTS: Final[tuple[type, ...]] = (
 )
 _ANSWERS: Final[tuple[type, ...]] = (
     Access,
+    Added,
     Attempts,
     Beats,
     Claim,

@@ -87,6 +87,17 @@ def test_jobs_can_wait_for_others(sw: Command, db: Database) -> None:
     assert "'nobody'" in sw("push", "e", "-p", "x", "3", "--depends-on", "nobody", code=1).err
 
 
+def test_a_repeat_can_be_left_out(sw: Command, db: Database) -> None:
+    """`push --on-duplicate` shows the job that is there, or fails and says which it is."""
+    sw("add", "e", "manual")
+    push = ["push", "e", "-p", "x", "1", "y", "2"]
+    sw(*push, "--id", "a")
+    assert sw("push", "e", "-p", "y", "2", "x", "1", "--on-duplicate", "skip").out.startswith("id: a\n")
+    assert "'a'" in sw(*push, "--on-duplicate", "error", code=1).err
+    sw(*push, "--id", "b")
+    assert sw("list", "e", "-f", "id").out == "a\nb\n"
+
+
 def test_every_search_can_be_added(sw: Command, db: Database) -> None:
     """Random, grid and population based training, with their settings."""
     for line in (

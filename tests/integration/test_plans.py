@@ -74,6 +74,11 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
     "recount": {"seqs": "[77, 78]"},
     "add_dependants": {"seqs": "[77, 78]", "more": 2},
     "dependencies": {"seq": 77},
+    "uncompared": {"experiment_id": 1, "limit": 5},
+    "count_uncompared": {"experiment_id": 1, "most": 5},
+    "seen": {"experiment_id": 1, "digests": '["d77", "d78", "none"]'},
+    "equal": {"experiment_id": 1, "digests": '["d77", "d78", "none"]'},
+    "change_fingerprint": {"seq": 77, "digest": "other"},
     "lock_job": {"experiment_id": 1, "id": "running"},
     "jobs_page": {"experiment_id": 1, "after": 50_000, "limit": 5},
     "recent_jobs": {"experiment_id": 1, "limit": 5},
@@ -119,6 +124,12 @@ MANY_ATTEMPTS = """
 insert into attempts (job_seq, number, key, worker, lease, started_at, ended_at, outcome)
 select seq, 1, 'k' || seq, 'w', 60, 0, 0, 'done' from jobs where status = 'DONE'
 """
+
+
+#: All of them were looked at for duplicates.
+FINGERPRINTS = (
+    "insert into fingerprints (job_seq, experiment_id, digest, repeat) select seq, 1, 'd' || seq, 0 from jobs"
+)
 
 
 @attrs.frozen
@@ -212,7 +223,7 @@ def sqlite_planner(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
             "select 1, 'job ' || i, ?, ?, ?, ? + i, 'etag', 0, 0, '{}', '{}' from n",
             (MANY, *SHAPES[request.param]),
         )
-        for statement in (FEW, MANY_ATTEMPTS, FEW_ATTEMPTS):
+        for statement in (FEW, MANY_ATTEMPTS, FEW_ATTEMPTS, FINGERPRINTS):
             connection.execute(statement)
         connection.execute("commit")
         connection.execute("analyze")
@@ -260,7 +271,7 @@ def _fill_postgres(connection: "psycopg.Connection[Any]", shape: str, *, few: bo
         " select 1, %s || i, %s, %s, %s, %s::float8 + i, 'etag', 0, 0, '{}', '{}' from generate_series(1, %s) i",
         (shape, status, priority, waiting, due, MANY),
     )
-    for statement in (FEW, MANY_ATTEMPTS, FEW_ATTEMPTS) if few else ():
+    for statement in (FEW, MANY_ATTEMPTS, FEW_ATTEMPTS, FINGERPRINTS) if few else ():
         connection.execute(statement.encode())
 
 

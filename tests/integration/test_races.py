@@ -39,6 +39,32 @@ def test_a_script_started_eight_times_shares_one_grid(address: str) -> None:
     assert sorted(point for some in points for point in some) == list(range(30))
 
 
+def produce(number: int, url: str, name: str) -> tuple[int, list[str]]:
+    """Add the same sweep as everybody else in an order of one's own; return how many were new, and all ids."""
+    with sweepstake.connect(url) as database:
+        experiment = database.get_experiment(name)
+        values = random.Random(number).sample(range(60), 60)
+        new = 0
+        ids: dict[int, str] = {}
+        for first in range(0, 60, 6):
+            chunk = values[first : first + 6]
+            added = experiment.add_jobs(({"x": x, "y": "z"} for x in chunk), on_duplicate="skip")
+            new += len(chunk) - len(added.skipped)
+            ids |= dict(zip(chunk, added, strict=True))
+        return new, [ids[x] for x in range(60)]
+
+
+def test_producers_that_skip_duplicates_create_each_job_once(address: str) -> None:
+    """Four processes add one sweep in pieces: each is told the same ids, of which each is made by one of them."""
+    with sweepstake.connect(address) as database:
+        experiment = database.add_experiment(sweepstake.ManualSearch("produced"))
+        experiment.add_jobs({"y": "z", "x": x} for x in range(10))
+        made = all_together(4, produce, address, "produced")
+        assert sum(new for new, _ in made) == 50
+        jobs = [job.job_id for job in experiment.all_jobs()]
+        assert all(sorted(ids) == sorted(jobs) and ids == made[0][1] for _, ids in made)
+
+
 def open_and_add(number: int, url: str) -> int:
     """Open a store that may not be there yet, and use it."""
     queue = open_queue(url)
