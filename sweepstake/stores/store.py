@@ -215,7 +215,10 @@ class SqlStore(SqlAccounts):
             if (found := self._find_claim(name, key)) is None:
                 raise key_reused(key) from error
             return found
-        return None if row is None else rows.claimed(name, key, row)
+        if row is None:
+            # The same call, delivered twice, may have taken the last one.
+            return None if repeat else self._find_claim(name, key)
+        return rows.claimed(name, key, row)
 
     def claim_proposal(self, name: str, draft: JobDraft, *, proposals: int, worker: str, key: str) -> Claim | None:
         """As `Store.claim_proposal`."""

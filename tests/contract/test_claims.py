@@ -201,3 +201,10 @@ def test_a_raised_limit_holds_at_once(queue: Queue) -> None:
     raised = ExperimentDraft(search=record.search, settings=attrs.evolve(record.settings, max_running=None))
     queue.put_experiment(lab.name, raised, guard=Guard.match(record.etag), key=new_key())
     assert lab.claim().job.attempt == 1
+
+
+def test_a_claim_that_is_delivered_twice_says_twice_what_it_took(lab: Lab) -> None:
+    """Not that nothing is left, although that is so, and although nothing says that it is a repeat."""
+    lab.add_one()
+    key = new_key()
+    assert lab.claim(key=key) == lab.claim(key=key)

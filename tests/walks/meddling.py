@@ -27,7 +27,8 @@ class Meddler:
         self._moved: dict[str, float] = {}
         self._connection: sqlite3.Connection | psycopg.Connection[Any]
         if store.startswith("sqlite"):
-            self._connection = sqlite3.connect(unquote(store.partition("://")[2]), timeout=30, isolation_level=None)
+            path = unquote(store.partition("://")[2])
+            self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
         else:
             self._connection = psycopg.connect(store, autocommit=True)
 

@@ -1,14 +1,23 @@
 """One who does to an experiment all that can be done, and holds every answer against the model."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import attrs
 import pytest
 
 from sweepstake.domain.queueing import QueueingChanges
-from sweepstake.domain.records import ABSENT, PRESENT, UNGUARDED, Claim, Finished, Guard, JobRecord, NoJob
+from sweepstake.domain.records import (
+    ABSENT,
+    PRESENT,
+    UNGUARDED,
+    Claim,
+    ExperimentRecord,
+    Finished,
+    Guard,
+    JobRecord,
+    NoJob,
+)
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.errors import (
@@ -23,10 +32,11 @@ from sweepstake.errors import (
 from sweepstake.ports import ExperimentDraft, Queue
 from tests.lab import MANUAL, Lab, document, draft, new_key
 from tests.walks.agreement import agree
+from tests.walks.calling import REFUSED, Caller, Made, Refusals
 from tests.walks.meddling import Meddler
 from tests.walks.model import Attempt, Model, Wanted
 
-__all__ = ["GUARDS", "LEASE_SECONDS", "Call", "Made", "Walker"]
+__all__ = ["GUARDS", "LEASE_SECONDS", "Walker"]
 
 #: What a write may be guarded by: nothing, the etag as it is, another one, that nothing is there, or that something is.
 GUARDS = ("none", "match", "stale", "absent", "present")
@@ -36,20 +46,8 @@ LEASE_SECONDS = 3.0
 _RENEW_SECONDS = 0.75
 _FAR = 5e6
 
-Call = Callable[[], Any]
-Refusals = set[type[ClientRequestError]]
 
-
-@attrs.frozen
-class Made:
-    """A write that was made: the call, how its sender would repeat it, and what it answered."""
-
-    call: Call
-    again: Call
-    answer: Any
-
-
-class Walker:
+class Walker(Caller):
     """A user and a worker in one, alone in an experiment of his own.
 
     Each method makes one call with the arguments that it is given, whether they make sense or not: the model says
@@ -58,21 +56,22 @@ class Walker:
     Args:
         queue: where the calls are made.
         quiet: a way to the same queue on which nothing is broken, for looking at what the calls did.
-        store: the URL of the store behind it; it and its server have been up for LEASE_SECONDS.
+        store: the URL of the store behind it; if time is to pass, it and its server have been up for a lease.
+        lease: seconds of every claim.
 
     Attributes:
         claims: all that were ever made.
-        made: each write that was made, for being made again.
-        calls: how many calls were made.
+        unrepeatable: keys of reports that were kept nowhere.
     """
 
-    def __init__(self, queue: Queue, quiet: Queue, store: str) -> None:
-        self.lab = Lab.new(queue, lease=LEASE_SECONDS)
+    def __init__(self, queue: Queue, quiet: Queue, store: str, *, lease: float = LEASE_SECONDS) -> None:
+        super().__init__()
+        self.lab = Lab.new(queue, lease=lease)
+        self._lease = lease
         self.quiet = Lab(quiet, self.lab.name)
         self.model = Model()
         self.claims: list[Claim] = []
-        self.made: list[Made] = []
-        self.calls = 0
+        self.unrepeatable: set[str] = set()
         self._n = 0
         self._hurried = -1
         self._meddler = Meddler(store, self.lab.name)
@@ -102,7 +101,7 @@ class Walker:
             refusals.add(ResourceExistsError)
         if self.model.crowded(len(ids)) or self.model.full(sum(one.status is JobStatus.RUNNING for one in wanted)):
             refusals.add(LimitReachedError)
-        if self._make(lambda: self.lab.queue.add_jobs(self.lab.name, drafts, key=key), refusals) is not _REFUSED:
+        if self._make(lambda: self.lab.queue.add_jobs(self.lab.name, drafts, key=key), refusals) is not REFUSED:
             for i, one in enumerate(wanted):
                 self.model.add(one, n, f"{key}.{i}")
 
@@ -119,7 +118,7 @@ class Walker:
             refusals.add(LimitReachedError)
         of = document(status, results={"n": n})
         answer = self._make(lambda: self.lab.put(job_id, of, guard=guard, key=key), refusals)
-        if answer is not _REFUSED:
+        if answer is not REFUSED:
             assert (answer.created, answer.superseded) == (known is None, False)
             self.model.put(job_id, status, n, key)
 
@@ -135,7 +134,7 @@ class Walker:
         lost = attempt is None or attempt.outcome is not None
         of = document(status, results={"n": n})
         call = lambda: self.lab.put(claim.job.id, of, key=key, attempt=claim.key)  # noqa: E731 -- read where it is made
-        if self._make(call, {LeaseLostError} if lost else set()) is not _REFUSED:
+        if self._make(call, {LeaseLostError} if lost else set()) is not REFUSED:
             self.model.put_as_holder(claim.job.id, status, n)
 
     def prune(self, job_id: str) -> None:
@@ -146,7 +145,7 @@ class Walker:
             refusals.add(NotFoundError)
         elif job.status in (JobStatus.DONE, JobStatus.CRASHED):
             refusals.add(UnsafeUpdateError)
-        if self._make(lambda: self.lab.prune(job_id, key=key), refusals) is not _REFUSED:
+        if self._make(lambda: self.lab.prune(job_id, key=key), refusals) is not REFUSED:
             self.model.jobs[job_id].become(JobStatus.PRUNED, Outcome.PRUNED)
 
     def retry(self, job_id: str) -> None:
@@ -157,7 +156,7 @@ class Walker:
             refusals.add(NotFoundError)
         elif job.status is JobStatus.DONE or (job.current is not None and job.current.leased):
             refusals.add(UnsafeUpdateError)
-        if self._make(lambda: self.lab.queue.retry(self.lab.name, job_id, key=key), refusals) is not _REFUSED:
+        if self._make(lambda: self.lab.queue.retry(self.lab.name, job_id, key=key), refusals) is not REFUSED:
             self.model.retry(job_id)
 
     def requeue(self, job_id: str, priority: int, *, delayed: bool) -> None:
@@ -179,7 +178,7 @@ class Walker:
         refusals: Refusals = set()
         if not holds:
             refusals.add(ResourceExistsError if guarded == "absent" else UnsafeUpdateError)
-        if self._make(lambda: self.lab.delete(job_id, guard=guard, key=key), refusals) is not _REFUSED:
+        if self._make(lambda: self.lab.delete(job_id, guard=guard, key=key), refusals) is not REFUSED:
             self.model.jobs.pop(job_id, None)
 
     def _guard(self, job_id: str, guarded: str) -> tuple[Guard, bool]:
@@ -224,7 +223,8 @@ class Walker:
         finished = self._make(call, refusals, lambda: call(repeat=True))
         if second:
             self.made.pop()  # the first report's late results stand, and nothing tells that there was another
-        if finished is _REFUSED:
+            self.unrepeatable.add(key)
+        if finished is REFUSED:
             self._see_settled(must=False)
             return
         assert attempt is not None
@@ -275,7 +275,7 @@ class Walker:
     def define(self, status: ExperimentStatus, guarded: str = "none", **limits: Any) -> None:
         """Pause the experiment or let it run, with these limits."""
         key = new_key()
-        wanted = ExperimentDraft(search=MANUAL, status=status, settings=Settings(lease=LEASE_SECONDS, **limits))
+        wanted = ExperimentDraft(search=MANUAL, status=status, settings=Settings(lease=self._lease, **limits))
         etag = {"match": self.quiet.record().etag}.get(guarded, new_key())
         guard = {"none": UNGUARDED, "absent": ABSENT, "present": PRESENT}.get(guarded, Guard.match(etag))
         refusals: Refusals = set()
@@ -285,12 +285,30 @@ class Walker:
         def call() -> Any:
             return self.lab.queue.put_experiment(self.lab.name, wanted, guard=guard, key=key)
 
-        if self._make(call, refusals) is not _REFUSED:
+        if self._make(call, refusals) is not REFUSED:
             self.model.status = status
             for limit in ("max_running", "max_jobs", "max_preemptions"):
                 setattr(self.model, limit, limits.get(limit))
             self.model.max_attempts = limits.get("max_attempts") or 1
             self.model.max_lost = 3 if (lost := limits.get("max_lost")) is None else lost
+
+    def make_another(self) -> None:
+        """Create another experiment, and delete it again."""
+        name, keys = f"other {new_key()}", (new_key(), new_key())
+        wanted = ExperimentDraft(search=MANUAL)
+
+        def create() -> ExperimentRecord:
+            return self.lab.queue.put_experiment(name, wanted, guard=ABSENT, key=keys[0])
+
+        record = self._make(create, set())
+        guard = Guard.match(record.etag)
+        self._make(lambda: self.lab.queue.delete_experiment(name, guard=guard, key=keys[1]), set())
+
+    def give_back(self) -> None:
+        """End all that is held, so that nothing runs but what a put made run."""
+        while (held := self.held()) is not None:
+            self.finish(held, Outcome.RELEASED)
+        assert not any(job.leased for job in self.quiet.jobs())
 
     # Time
 
@@ -344,8 +362,8 @@ class Walker:
         Else it answers; in either case it changes nothing.
         """
         made = self.made[which % len(self.made)]
-        if isinstance(made.answer, Claim) and self._attempt_of(made.answer) is None:
-            return True  # its key was forgotten with the job
+        if isinstance(made.answer, Claim) and self.forgot(made.answer.key):
+            return True
         try:
             self._call(made.again if as_repeat else made.call)
         except ClientRequestError:
@@ -353,6 +371,14 @@ class Walker:
         finally:
             self._see_settled(must=False)
         return False
+
+    def forgot(self, key: str) -> bool:
+        """Tell whether this is the key of a claim that was forgotten with its job."""
+        return any(claim.key == key and self._attempt_of(claim) is None for claim in self.claims)
+
+    def look_again(self) -> None:
+        """Follow what a call made by somebody else may have settled."""
+        self._see_settled(must=False)
 
     # What is common to all
 
@@ -381,21 +407,3 @@ class Walker:
             return answer
         following = answer.next if isinstance(answer.next, Claim) and self._is_open(answer.next) else None
         return answer.recorded, answer.ended, following
-
-    def _call(self, call: Call) -> Any:
-        self.calls += 1
-        return call()
-
-    def _make(self, call: Call, refusals: Refusals, again: Call | None = None) -> Any:
-        """Make a call that must be refused for one of these reasons; without any it must be made, and is kept."""
-        if not refusals:
-            answer = self._call(call)
-            self.made.append(Made(call, again or call, answer))
-            return answer
-        with pytest.raises(ClientRequestError) as refusal:
-            self._call(call)
-        assert refusal.type in refusals, repr(refusal.value)
-        return _REFUSED
-
-
-_REFUSED = object()
