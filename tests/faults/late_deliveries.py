@@ -80,7 +80,7 @@ def _deliver_one(walker: Walker, proxy: RepeatingProxy | None, dice: random.Rand
     if walker.forgot(proxy.written[which].key):
         return True
     status = proxy.deliver_again(which)
-    walker.look_again()
+    walker.see_settled(must=False)
     assert status < 500
     return status >= 400
 

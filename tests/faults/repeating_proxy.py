@@ -52,6 +52,7 @@ class RepeatingProxy:
         self._dice = random.Random(seed)
         self._pool = ThreadPoolExecutor(16)
         self._local = threading.local()
+        self._connections: list[HTTPConnection] = []
         self._server = _Server(("127.0.0.1", 0), self._forward)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.written: list[Delivered] = []
@@ -69,6 +70,8 @@ class RepeatingProxy:
         self._server.shutdown()
         self._server.server_close()
         self._pool.shutdown()
+        for connection in self._connections:
+            connection.close()
 
     def deliver_again(self, which: int) -> int:
         """Deliver an old write once more, from nobody to nobody, and return the status of the answer."""
@@ -100,6 +103,7 @@ class RepeatingProxy:
         connection: HTTPConnection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = HTTPConnection(self._target, timeout=_SECONDS)
+            self._connections.append(connection)
         connection.request(method, path, body=body or None, headers=dict(headers))
         response = connection.getresponse()
         answer = response.read()

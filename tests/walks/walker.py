@@ -50,8 +50,7 @@ _FAR = 5e6
 class Walker(Caller):
     """A user and a worker in one, alone in an experiment of his own.
 
-    Each method makes one call with the arguments that it is given, whether they make sense or not: the model says
-    whether it must succeed, and what it must do.
+    Each method makes one call, whether it makes sense or not: the model says what it must do.
 
     Args:
         queue: where the calls are made.
@@ -110,10 +109,8 @@ class Walker(Caller):
         key, n = new_key(), self._number()
         known = self.model.jobs.get(job_id)
         guard, holds = self._guard(job_id, guarded)
-        refusals: Refusals = set()
-        if not holds:
-            refusals.add(ResourceExistsError if guarded == "absent" else UnsafeUpdateError)
-        begins = status is JobStatus.RUNNING and (known is None or known.status is not JobStatus.RUNNING)
+        refusals: Refusals = set() if holds else {ResourceExistsError if guarded == "absent" else UnsafeUpdateError}
+        begins = status is JobStatus.RUNNING and (known is None or known.status is not status)
         if (known is None and self.model.crowded(1)) or self.model.full(int(begins)):
             refusals.add(LimitReachedError)
         of = document(status, results={"n": n})
@@ -133,8 +130,8 @@ class Walker(Caller):
         attempt = self._attempt_of(claim)
         lost = attempt is None or attempt.outcome is not None
         of = document(status, results={"n": n})
-        call = lambda: self.lab.put(claim.job.id, of, key=key, attempt=claim.key)  # noqa: E731 -- read where it is made
-        if self._make(call, {LeaseLostError} if lost else set()) is not REFUSED:
+        refusals: Refusals = {LeaseLostError} if lost else set()
+        if self._make(lambda: self.lab.put(claim.job.id, of, key=key, attempt=claim.key), refusals) is not REFUSED:
             self.model.put_as_holder(claim.job.id, status, n)
 
     def prune(self, job_id: str) -> None:
@@ -175,9 +172,7 @@ class Walker(Caller):
         """Delete a job, there or not."""
         key = new_key()
         guard, holds = self._guard(job_id, guarded)
-        refusals: Refusals = set()
-        if not holds:
-            refusals.add(ResourceExistsError if guarded == "absent" else UnsafeUpdateError)
+        refusals: Refusals = set() if holds else {ResourceExistsError if guarded == "absent" else UnsafeUpdateError}
         if self._make(lambda: self.lab.delete(job_id, guard=guard, key=key), refusals) is not REFUSED:
             self.model.jobs.pop(job_id, None)
 
@@ -198,12 +193,11 @@ class Walker(Caller):
     def claim(self) -> None:
         """Claim a job: the model says which it must be."""
         key = new_key()
-        call = lambda: self.lab.ask(key=key)  # noqa: E731 -- made, and kept
-        answer = self._call(call)
-        self._see_settled()
+        answer = self._call(lambda: self.lab.ask(key=key))
+        self.see_settled()
         self._take(answer, key)
         if isinstance(answer, Claim):
-            self.made.append(Made(call, lambda: self.lab.ask(key=key, repeat=True), answer))
+            self.made.append(Made(lambda: self.lab.ask(key=key), lambda: self.lab.ask(key=key, repeat=True), answer))
 
     def finish(self, which: int, outcome: Outcome, *, then_claim: bool = False) -> None:
         """Report on any claim there ever was, and claim the next job in the same call if asked to."""
@@ -225,12 +219,12 @@ class Walker(Caller):
             self.made.pop()  # the first report's late results stand, and nothing tells that there was another
             self.unrepeatable.add(key)
         if finished is REFUSED:
-            self._see_settled(must=False)
+            self.see_settled(must=False)
             return
         assert attempt is not None
         self._report(claim.job.id, attempt, outcome, finished, n, key)
         if next_key is not None:
-            self._see_settled()
+            self.see_settled()
             self._take(finished.next, next_key)
 
     def _report(self, job_id: str, attempt: Attempt, outcome: Outcome, finished: Finished, n: int, key: str) -> None:
@@ -265,7 +259,7 @@ class Walker(Caller):
         """Ask for a job as the old client does, which leaves it in the queue."""
         key = new_key()
         answer = self._call(lambda: self.lab.queue.offer(self.lab.name, key=key))
-        self._see_settled()
+        self.see_settled()
         if isinstance(answer, JobRecord):
             assert self.model.jobs[answer.id].ready
         assert isinstance(answer, JobRecord) == (self.model.pick() is not None)
@@ -322,7 +316,7 @@ class Walker(Caller):
             self.model.jobs[job_id].pending = True
             self.model.jobs[job_id].delayed = False
 
-    def _see_settled(self, *, must: bool = True) -> None:
+    def see_settled(self, *, must: bool = True) -> None:
         """Let the model follow, if the store has just looked at what was pending, as it must if nothing was ready."""
         pending = self.model.pending()
         if not pending:
@@ -354,7 +348,7 @@ class Walker(Caller):
                 self._call(last.again)
         else:
             assert self._told(self._call(last.again)) == self._told(last.answer)
-        self._see_settled(must=False)
+        self.see_settled(must=False)
 
     def replay(self, which: int, *, as_repeat: bool) -> bool:
         """Make any old write again, as a network does that delivers late, and tell whether it was refused.
@@ -369,16 +363,12 @@ class Walker(Caller):
         except ClientRequestError:
             return True
         finally:
-            self._see_settled(must=False)
+            self.see_settled(must=False)
         return False
 
     def forgot(self, key: str) -> bool:
         """Tell whether this is the key of a claim that was forgotten with its job."""
         return any(claim.key == key and self._attempt_of(claim) is None for claim in self.claims)
-
-    def look_again(self) -> None:
-        """Follow what a call made by somebody else may have settled."""
-        self._see_settled(must=False)
 
     # What is common to all
 
@@ -387,9 +377,8 @@ class Walker(Caller):
         agree(self.quiet, self.model)
 
     def _number(self) -> int:
-        """Count on: results tell writes apart."""
         self._n += 1
-        return self._n
+        return self._n  # results tell writes apart
 
     def _claim_of(self, which: int) -> Claim:
         return self.claims[which % len(self.claims)]
