@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import NamedTuple
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sweepstake.client.edits import Edits
 from sweepstake.client.leaving import Leaving, Terminated, TermWatch, leaving
@@ -26,8 +27,7 @@ _OUTCOMES = {JobStatus.CRASHED: Outcome.CRASHED, JobStatus.PRUNED: Outcome.PRUNE
 _logger = logging.getLogger(__name__)
 
 
-@frozen(kw_only=True)
-class Ties:
+class Ties(NamedTuple):
     """What the end of a block needs of its job; made for each call, so that neither keeps the other alive.
 
     Attributes:
@@ -120,8 +120,8 @@ class Block:
         except InvalidInputError as error:
             self._finish(ties, _unreadable(left, error), self._edits.salvage(), None)
             raise
-        if left.outcome is Outcome.DONE:
-            left = evolve(left, outcome=_OUTCOMES.get(stated, left.outcome))
+        if left.outcome is Outcome.DONE and stated in _OUTCOMES:
+            left = evolve(left, outcome=_OUTCOMES[stated])
         self._finish(ties, left, results, hyperparameters)
 
     def _finish(self, ties: Ties, left: Leaving, results: JsonObject, hyperparameters: JsonObject | None) -> None:
