@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from sweepstake.cli.target import Target, pass_target
+from sweepstake.client.preempting import HOOK_SECONDS
 from sweepstake.config import Config
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import ConfigurationError
@@ -51,7 +52,7 @@ def _command_options(command: C) -> C:
         click.option(
             "--grace",
             type=_Seconds(),
-            default=10.0,
+            default=HOOK_SECONDS,
             show_default=True,
             help="Seconds a command has to end after SIGTERM before its whole process group is killed.",
         ),

@@ -247,6 +247,7 @@ class Worker:
             self._tell(f"{self._title(claim)}: its end could not be recorded: {error}")
             raise
         if finished is None:
+            self._add(report.outcome)
             self._tell(
                 f"{self._title(claim)}: {report.outcome.value}; its report waits in the spool until the store answers"
             )
@@ -254,15 +255,18 @@ class Worker:
 
     def _count(self, claim: Claim, report: Finish, finished: Finished, seconds: float) -> None:
         crashed = finished.ended is Outcome.CRASHED
-        with self._wake:
-            self._outcomes[finished.ended] += 1
-            self._enough = self._enough or (crashed and self._options.stop_on_crash)
+        self._add(finished.ended)
         line = f"{self._title(claim)}: {finished.ended.value} after {seconds:.1f} s"
         if crashed:
             line += f": {_first_line(report.reason)}"
         if not finished.recorded and finished.ended is not Outcome.PRUNED:
             line += " (it was no longer this worker's; its results were kept as late results)"
         self._tell(line)
+
+    def _add(self, outcome: Outcome) -> None:
+        with self._wake:
+            self._outcomes[outcome] += 1
+            self._enough = self._enough or (outcome is Outcome.CRASHED and self._options.stop_on_crash)
 
     def _fail(self, error: Exception) -> None:
         """Begin nothing more; the first error is what `run` reports."""

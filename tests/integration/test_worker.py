@@ -71,7 +71,7 @@ def test_what_does_not_drain_is_ended(db: Database, shell: Shell, tmp_path: Path
         assert process.stderr is not None
         assert any("may go on" in line for line in process.stderr)
         process.send_signal(signal.SIGTERM)
-    assert "ending 1 running job within 10 s" in ended(process, 143)
+    assert "ending 1 running job within 20 s" in ended(process, 143)
     assert not alive(command)
     assert [attempt.outcome for attempt in exp.get_job(job.job_id).attempts()] == [Outcome.PREEMPTED]
 
