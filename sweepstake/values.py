@@ -38,6 +38,8 @@ JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, J
 MAX_DEPTH: Final = 64
 #: The largest canonical text of one object, in characters (which are bytes: it is ASCII).
 MAX_TEXT: Final = 8 * 1024 * 1024
+#: The most lists and objects in a text that is parsed; brackets within its strings are counted as well.
+MAX_CONTAINERS: Final = 1_000_000
 #: The most decimal digits of an int.
 MAX_INT_DIGITS: Final = 4300
 
@@ -46,6 +48,7 @@ _NUMBER_KEY: Final = "$number"
 _ONLY_TEXT: Final = frozenset({str})
 _PLAIN: Final = frozenset({str, float, int, bool, type(None)})
 _SHORT: Final = 2000
+_LARGE_TEXT: Final = 1024 * 1024
 _NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 # Canonical text has no white space to look for, around which `json.loads` spends half its time.
@@ -155,8 +158,10 @@ def parse_json(text: str | bytes, path: str = "") -> Any:
     """Parse JSON text; bare ``NaN`` and ``Infinity`` tokens are read as numbers.
 
     Raises:
-        InvalidInputError: not JSON, not UTF-8, nested too deep, or a number of too many digits.
+        InvalidInputError: not JSON, not UTF-8, nested too deep, of too many parts, or a number of too many digits.
     """
+    if len(text) > _LARGE_TEXT and _containers(text) > MAX_CONTAINERS:
+        raise InvalidInputError.at(path, f"holds more than {MAX_CONTAINERS:,} lists and objects; send less at once")
     try:
         return json.loads(text)
     except UnicodeDecodeError as error:
@@ -167,6 +172,11 @@ def parse_json(text: str | bytes, path: str = "") -> Any:
         raise InvalidInputError.at(path, f"nests deeper than {MAX_DEPTH} levels") from None
     except ValueError:
         raise InvalidInputError.at(path, f"holds an integer of more than {MAX_INT_DIGITS} digits") from None
+
+
+def _containers(text: str | bytes) -> int:
+    """Return how many lists and objects the text may hold; each takes 30 times the memory of its text."""
+    return text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
 
 
 def _flat_text(value: dict[Any, Any]) -> str | None:

@@ -29,8 +29,9 @@ from sweepstake.errors import (
 )
 from sweepstake.ports import Clock, HostedQueue
 from sweepstake.server.calls import Answer, Call, MalformedError, ok, read_names, read_query
-from sweepstake.server.gates import NOBODY, Gate, OpenGate
+from sweepstake.server.gates import NOBODY, Caller, Gate, OpenGate
 from sweepstake.server.handlers import Handlers
+from sweepstake.server.receiving import MAX_BODY, SMALL_BODY, SlowBodyError, is_small, read_body
 from sweepstake.server.schedy import is_schedys
 from sweepstake.server.users import Members, OpenUserHandlers, UserHandlers
 from sweepstake.wire.openapi import openapi
@@ -39,14 +40,12 @@ from sweepstake.wire.operations import OPERATIONS
 from sweepstake.wire.problems import PROBLEM_TYPE, problem_of
 from sweepstake.wire.users import OF_USERS
 
-__all__ = ["MAX_BODY", "create_app"]
+__all__ = ["create_app"]
 
-#: The largest body of a request, in bytes.
-MAX_BODY: Final = 64 * 1024 * 1024
 #: How many calls are worked on at once; more wait.
 _THREADS: Final = 40
-#: Seconds a client may take to send its body.
-_BODY_SECONDS: Final = 60.0
+#: How many large bodies are read and worked on at once; more wait.
+_LARGE: Final = 8
 _OPENAPI: Final = "/openapi.json"
 
 #: The most bytes of an address with its headers, and the most headers.
@@ -80,7 +79,8 @@ def create_app(queue: HostedQueue, members: Members | None, clock: Clock) -> ASG
         yield
         await asyncio.to_thread(_close, pool, queue)
 
-    routes = [Route(path, _Resource(each, gate, pool)) for path, each in methods.items()]
+    large = asyncio.Semaphore(_LARGE)
+    routes = [Route(path, _Resource(each, gate, pool, large)) for path, each in methods.items()]
     routes.append(Route(_OPENAPI, _Description()))
     router = Router(routes, redirect_slashes=False, default=_no_such_path, lifespan=lifespan)
     return _RawPaths(router)
@@ -107,39 +107,77 @@ class _RawPaths:
 class _Resource:
     """Answers every method on one path."""
 
-    def __init__(self, methods: Mapping[str, tuple[Operation, Handler]], gate: Gate, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        methods: Mapping[str, tuple[Operation, Handler]],
+        gate: Gate,
+        pool: ThreadPoolExecutor,
+        large: asyncio.Semaphore,
+    ) -> None:
         self._methods = {**methods, **({"HEAD": methods["GET"]} if "GET" in methods else {})}
         self._gate = gate
         self._pool = pool
+        self._large = large
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self._methods.get(scope["method"])
         if found is None:
             answer = _refusal(405, f"{scope['method']} is not possible here", Allow=", ".join(self._methods))
         else:
-            operation, handler = found
-            headers = _headers(scope)
             try:
-                body = await _read_body(receive, headers) if _short(scope) else _too_long()
+                answer = await self._answer(*found, scope, receive)
             except ClientDisconnect:
                 return
-            if isinstance(body, Answer):
-                answer = body
-            else:
-                loop = asyncio.get_running_loop()
-                answer = await loop.run_in_executor(self._pool, self._work, operation, handler, scope, headers, body)
+            except SlowBodyError:
+                answer = _refusal(408, "the body did not arrive in time; send less at once", Connection="close")
         await _respond(answer, scope, receive, send)
+
+    async def _answer(self, operation: Operation, handler: Handler, scope: Scope, receive: Receive) -> Answer:
+        """Answer a call; a large body is read only of somebody who may send it, and few at once."""
+        if not _short(scope):
+            return _too_long()
+        headers = _headers(scope)
+        run = asyncio.get_running_loop().run_in_executor
+
+        async def work(most: int) -> Answer:
+            body = await read_body(receive, headers, most)
+            if body is None:
+                return _refusal(413, f"the body is larger than {most:,} bytes; send less at once", Connection="close")
+            return await run(self._pool, self._work, operation, handler, scope, headers, body)
+
+        if operation.role is None or is_small(headers):
+            return await work(SMALL_BODY)
+        refusal = await run(self._pool, self._refuse, operation, scope, headers)
+        if refusal is not None:
+            await read_body(receive, headers, 0)
+            return refusal
+        async with self._large:
+            return await work(MAX_BODY)
+
+    def _refuse(self, operation: Operation, scope: Scope, headers: Mapping[str, str]) -> Answer | None:
+        """Return the answer to somebody who may not call, in a thread."""
+        try:
+            self._admit(operation, scope, headers)
+        except SweepstakeError as error:
+            return _report(error, operation)
+        return None
+
+    def _admit(self, operation: Operation, scope: Scope, headers: Mapping[str, str]) -> tuple[Caller, tuple[str, ...]]:
+        """Return who calls, and the names in the path, of which the caller may make this use."""
+        if operation.role is None:
+            return NOBODY, read_names(scope["path_params"])
+        caller = self._gate.caller(headers.get("authorization"))
+        names = read_names(scope["path_params"])
+        fenced = operation.fenced and "name" in scope["path_params"]
+        self._gate.admit(caller, operation.role, names[0] if fenced else None)
+        return caller, names
 
     def _work(
         self, operation: Operation, handler: Handler, scope: Scope, headers: Mapping[str, str], body: bytes
     ) -> Answer:
         """Answer a call, in a thread."""
         try:
-            caller = NOBODY if operation.role is None else self._gate.caller(headers.get("authorization"))
-            names = read_names(scope["path_params"])
-            if operation.role is not None:
-                fenced = operation.fenced and "name" in scope["path_params"]
-                self._gate.admit(caller, operation.role, names[0] if fenced else None)
+            caller, names = self._admit(operation, scope, headers)
             call = Call(
                 names=names,
                 query=read_query(scope["query_string"], operation),
@@ -158,37 +196,8 @@ class _Resource:
             return _report(ServerError(), operation)
 
 
-async def _read_body(receive: Receive, headers: Mapping[str, str]) -> bytes | Answer:
-    """Return the body, or the refusal of one that is too large or too slow.
-
-    What is too large is read to its end but not kept: a connection that is closed before would lose the answer.
-    """
-    announced = headers.get("content-length", "0")
-    if "expect" in headers and announced.isdigit() and int(announced[:20]) > MAX_BODY:
-        return _too_large()  # the client waits for a word before it sends
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            more = True
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientDisconnect
-                chunk = message.get("body", b"")
-                size += len(chunk)
-                if size <= MAX_BODY:
-                    chunks.append(chunk)
-                else:
-                    chunks.clear()
-                more = message.get("more_body", False)
-    except TimeoutError:
-        return _refusal(408, f"the body did not arrive within {_BODY_SECONDS:g} s", Connection="close")
-    return b"".join(chunks) if size <= MAX_BODY else _too_large()
-
-
-def _too_large() -> Answer:
-    return _refusal(413, f"the body is larger than {MAX_BODY:,} bytes; send less at once", Connection="close")
+def _too_long() -> Answer:
+    return _refusal(431, f"the address and headers are too long: at most {_MOST_HEAD:,} bytes, {_MOST_HEADERS} headers")
 
 
 def _short(scope: Scope) -> bool:
@@ -196,10 +205,6 @@ def _short(scope: Scope) -> bool:
     headers = scope["headers"]
     size = len(scope["query_string"]) + len(scope["path"]) + sum(len(name) + len(value) for name, value in headers)
     return size <= _MOST_HEAD and len(headers) <= _MOST_HEADERS
-
-
-def _too_long() -> Answer:
-    return _refusal(431, f"the address and headers are too long: at most {_MOST_HEAD:,} bytes, {_MOST_HEADERS} headers")
 
 
 def _headers(scope: Scope) -> dict[str, str]:
