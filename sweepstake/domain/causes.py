@@ -19,7 +19,9 @@ def check_causes(value: Iterable[object], path: str) -> tuple[str | int, ...]:
     if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
         raise InvalidInputError.at(path, "must be a list of exception names and exit codes")
     items: list[str | int] = []
-    for i, item in enumerate(value):
+    for i, each in enumerate(value):
+        # JSON does not tell 3 from 3.0.
+        item = int(each) if isinstance(each, float) and each.is_integer() else each
         if isinstance(item, bool) or not isinstance(item, (str, int)) or item == "":
             raise InvalidInputError.at(f"{path}[{i}]", "must be an exception's name or an exit code")
         items.append(check_notes(item, f"{path}[{i}]") if isinstance(item, str) else item)

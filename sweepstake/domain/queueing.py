@@ -52,7 +52,10 @@ UNCHANGED: Final = Unchanged.UNCHANGED
 
 
 def _priority(value: object) -> int | Unchanged:
-    return value if isinstance(value, Unchanged) else check_priority(value)
+    if isinstance(value, Unchanged):
+        return value
+    # JSON does not tell 3 from 3.0.
+    return check_priority(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _instant(value: object) -> float | Unchanged | None:

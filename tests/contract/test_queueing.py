@@ -27,6 +27,11 @@ def test_each_field_is_changed_by_itself(lab: Lab) -> None:
     assert (job.etag, job.status, job.hyperparameters) == (before.etag, before.status, before.hyperparameters)
 
 
+def test_a_whole_number_may_be_written_as_a_fraction(lab: Lab) -> None:
+    """JSON does not tell the two apart, so the queue does not either."""
+    assert repr(lab.set_queueing(lab.add_one(), priority=3.0).priority) == "3"
+
+
 def test_a_raised_priority_is_claimed_first(lab: Lab) -> None:
     """Of jobs that are queued already."""
     first, second = lab.add_many(2)

@@ -55,6 +55,11 @@ def test_an_exit_code_is_a_cause() -> None:
     assert causes_of_exit(-9) == (-9, 137)
 
 
+def test_a_code_may_be_written_as_a_fraction() -> None:
+    """JSON does not tell 3 from 3.0."""
+    assert repr(check_causes([3.0, "KeyError"], "causes")) == "(3, 'KeyError')"
+
+
 @pytest.mark.parametrize("causes, path", [("text", "causes"), ([1.5], "causes[0]"), ([1, True], "causes[1]")])
 def test_only_names_and_codes_are_causes(causes: Any, path: str) -> None:
     """Everything else is refused, by its place."""
