@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import json
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,7 +26,7 @@ MOST_SHOWN = 20
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 
-#: What must never be there, as queries for it; `{clock}` stands for the error allowed to clocks.
+#: What must never be there, as queries for it; `{clock}` stands for the error allowed to clocks, `{now}` for the time.
 RULES = {
     "attempts are not numbered 1 to n": """
         select job_seq, count(*) from attempts group by job_seq having min(number) <> 1 or max(number) <> count(*)""",
@@ -79,6 +80,8 @@ RULES = {
         select seq, status, due from jobs where status in ('DONE', 'CRASHED', 'PRUNED') and due is not null""",
     "a queued job is delayed, and nobody asked for that": """
         select seq, due from jobs where status = 'QUEUED' and due is not null and not_before is null""",
+    "a queued job can be claimed before its time": """
+        select seq, not_before from jobs where status = 'QUEUED' and due is null and not_before > {now} + {clock}""",
     "the job is in another state than its last report led to": """
         select j.seq, j.status, a.outcome from jobs j join attempts a on a.job_seq = j.seq and a.number = j.attempt
         where j.etag = a.finish_key and a.late_results is null and not (
@@ -120,7 +123,7 @@ def findings(url: str, *, clock_error: float = CLOCK_ERROR) -> Iterator[str]:
     """Yield all that is wrong, seen in one snapshot."""
     with _snapshot(url) as ask:
         for rule, query in RULES.items():
-            for row in ask(query.replace("{clock}", str(clock_error))):
+            for row in ask(query.replace("{clock}", str(clock_error)).replace("{now}", str(time.time()))):
                 yield f"{rule}: {row}"
         yield from _budgets(ask)
         yield from _origins(ask)
@@ -165,7 +168,8 @@ def _spent(ended: list[str | None]) -> list[int]:
 
 def _origins(ask: Ask) -> Iterator[str]:
     """Find for every document the write that its etag names, and for every result who reported it."""
-    writes: dict[str, str] = dict(ask("select key, verb from events"))
+    events = {key: (verb, *of) for key, verb, *of in ask("select key, verb, experiment, job from events")}
+    writes = {key: verb for key, (verb, *_) in events.items()}
     reported = {
         (seq, key): outcome
         for seq, key, outcome in ask(
@@ -173,7 +177,9 @@ def _origins(ask: Ask) -> Iterator[str]:
         )
     }
     begun = set(ask("select job_seq, key from attempts"))
-    for seq, job, status, etag in ask("select seq, id, status, etag from jobs"):
+    jobs = ask("""select j.seq, j.id, j.status, j.etag, e.name from jobs j
+        left join experiments e on e.id = j.experiment_id""")
+    for seq, job, status, etag, name in jobs:
         base = etag.partition(".")[0]
         if (seq, etag) in reported:
             if status == "DONE" and reported[seq, etag] != "done":
@@ -183,6 +189,8 @@ def _origins(ask: Ask) -> Iterator[str]:
                 yield f"the job is DONE, and nobody said so: {(seq, etag)}"
         elif base not in writes and etag != job:
             yield f"the etag is that of no write: {(seq, etag)}"
+        elif base in writes and events[base][1:] not in ((name, job), (name, "")):
+            yield f"the etag is that of a write of something else: {(seq, events[base])}"
         elif status == "DONE" and writes.get(base) not in ("put_job", "add_jobs", "import"):
             yield f"the job is DONE by a write that does not say so: {(seq, writes.get(base))}"
         elif etag == job and base not in writes and status != "QUEUED":

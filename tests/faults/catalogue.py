@@ -7,6 +7,7 @@ from tests.faults import (
     bad_node,
     claim_race,
     forked_blocks,
+    judges,
     killed_statements,
     killed_workers,
     late_deliveries,
@@ -35,6 +36,7 @@ FAULTS: Final[Sequence[Fault]] = (
     store_away.FAULT,
     forked_blocks.FAULT,
     random_walks.FAULT,
+    judges.FAULT,
     limits.FAULT,
     bad_node.FAULT,
 )  # fmt: skip

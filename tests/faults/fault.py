@@ -1,12 +1,14 @@
 """One fault as data, and the place in which it is tried."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from attrs import field, frozen
 
+from sweepstake.service import verify
+from sweepstake.stores import open_store
 from tests.history import CLOCK_ERROR, check_history
 from tests.stack import ServerProcess, store_of
 
@@ -80,7 +82,15 @@ class Fault:
         figures = self.run(place, size)
         for store in place.judged:
             check_history(store, clock_error=self.clock_error)
+            _verify(store, self.clock_error)
         return figures
+
+
+def _verify(url: str, clock_error: float) -> None:
+    """Let the package's own `verify` judge as well; both must agree that nothing is wrong."""
+    with closing(open_store(url)) as store:
+        verification = verify(store.ledger, clock_error=clock_error)
+    assert not verification.found, f"`sweepstake verify` finds: {verification.violations[:5]}"
 
 
 @contextmanager
