@@ -18,12 +18,18 @@ def _operations(document: Document) -> Iterator[str]:
     meanings: dict[str, str] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            yield f"## `{method.upper()} {path}`\n\n{operation['summary']}.\n"
+            yield f"## `{method.upper()} {path}`\n\n{operation['summary']}. {_role(operation)}\n"
             yield from _parameters(operation)
             yield from _bodies(operation)
             meanings |= {status: said["description"] for status, said in operation["responses"].items()}
     rows = [f"| {status} | {meaning} |" for status, meaning in sorted(meanings.items()) if status >= "400"]
     yield "\n".join(["## Errors\n", "| status | meaning |", "|---|---|", *rows, ""])
+
+
+def _role(operation: Document) -> str:
+    if not operation["security"]:
+        return "Needs no credentials."
+    return f"Needs the role `{operation['security'][0]['bearer'][0]}`."
 
 
 def _parameters(operation: Document) -> Iterator[str]:
