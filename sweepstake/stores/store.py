@@ -259,13 +259,15 @@ class SqlStore(SqlAccounts):
         if claim is None:
             return self._finish(name, job_id, finish, key=key)
         worker = rows.storable(worker)
-        self._settle_at_times(name, uptime)
         finished = None
         if not repeat:
             finished = self._finish_and_claim_plainly(name, job_id, finish, key=key, claim=claim, worker=worker)
         if finished is None:
             finished = self._finish_and_claim(name, job_id, finish, key=key, claim=claim, worker=worker)
-        if finished.next is None and self._settle(name, uptime):
+        # Overdue leases are settled afterwards: one of them may be that of the attempt that ends here.
+        if finished.next is not None:
+            self._settle_at_times(name, uptime)
+        elif self._settle(name, uptime):
             following = self.claim(name, worker=worker, key=claim, repeat=False, uptime=uptime)
             return attrs.evolve(finished, next=following)
         return finished

@@ -111,6 +111,19 @@ def test_an_overdue_lease_revives_until_it_is_settled(queue: Queue) -> None:
     assert lab.finish(beating).recorded
 
 
+def test_a_report_that_claims_as_well_does_not_settle_its_own_lease(queue: Queue) -> None:
+    """What nobody took from its holder is recorded, however long ago its lease ran out."""
+    lab = Lab.new(queue, lease=1.0)  # as long as the store goes without looking for overdue leases
+    lab.add_many(2)
+    claim = lab.claim()
+    until = time.monotonic() + 1.1
+    eventually(lambda: time.monotonic() > until or None)
+    finished = lab.finish(claim, results={"y": 1}, next_key=new_key())
+    assert finished.recorded
+    assert isinstance(finished.next, Claim)
+    assert finished.next.job.id != claim.job.id
+
+
 def test_a_holders_put_keeps_the_lease_but_not_for_ever(queue: Queue) -> None:
     """Writing the document takes nothing from the lease; without heartbeats it still ends."""
     lab = Lab.new(queue, lease=SHORT)

@@ -1,8 +1,8 @@
 """The moments of a call: before and after each statement, begin and commit that it sends to its database."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
@@ -10,7 +10,9 @@ from unittest.mock import patch
 
 import psycopg
 
-__all__ = ["observing", "watched"]
+from sweepstake.stores.engine import Engine, Params, Row, Transaction
+
+__all__ = ["ObservedEngine", "observing", "watched"]
 
 #: Who is told of the moments of this thread.
 _watch: ContextVar[Callable[[str], None] | None] = ContextVar("watch", default=None)
@@ -40,6 +42,30 @@ def observing() -> Iterator[None]:
             stack.enter_context(patch.object(owner, name, _around(getattr(owner, name))))
         stack.enter_context(patch.object(psycopg.Connection, "transaction", _transaction))
         yield
+
+
+class ObservedEngine:
+    """An engine that also tells of the moment before each of its turns, when it waits for nobody and holds nothing."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.read = engine.read
+        self.close = engine.close
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """As `Engine.write`."""
+        _tell("before turn")
+        return self._engine.write()
+
+    def claim(self, *, name: str, worker: str, key: str) -> Row | None:
+        """As `Engine.claim`."""
+        _tell("before turn")
+        return self._engine.claim(name=name, worker=worker, key=key)
+
+    def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
+        """As `Engine.finish`."""
+        _tell("before turn")
+        return self._engine.finish(params, claim=claim)
 
 
 class _SqliteConnection(sqlite3.Connection):
@@ -80,15 +106,13 @@ def _around(call: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def _moment(statement: str) -> Iterator[None]:
-    told = _watch.get()
-    if told is None:
-        yield
-        return
-    words = _first_words(statement.split())
-    told(f"before {words}")
+    words = " ".join(statement.split()[:3]).lower()
+    _tell(f"before {words}")
     yield
-    told(f"after {words}")
+    _tell(f"after {words}")
 
 
-def _first_words(words: Sequence[str]) -> str:
-    return " ".join(words[:3]).lower()
+def _tell(moment: str) -> None:
+    told = _watch.get()
+    if told is not None:
+        told(moment)
