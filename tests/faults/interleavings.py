@@ -44,7 +44,7 @@ class _Way:
     Attributes:
         situation: number of the situation.
         acts: what the two sides do.
-        halts: before which of its statements each halts.
+        halts: before which of its statements (of those that hold nothing, when they are made apart) each halts.
     """
 
     situation: int
@@ -73,7 +73,7 @@ class _Stage:
 
     Attributes:
         queues: of the two sides.
-        between: for each statement of an act alone, whether it holds no lock before it.
+        between: for each statement of an act alone, whether nothing is held before it.
         serial: the outcomes known so far of two acts whose transactions do not overlap.
     """
 
@@ -122,9 +122,7 @@ class _Stage:
 
     def _in_turn(self, situation: int, acts: tuple[str, str]) -> Iterator[_Outcome]:
         """Yield what comes of two acts in each order of their transactions, first one act after the other."""
-        first, second = (
-            [halt for halt, is_between in enumerate(self.between[situation, act]) if is_between] for act in acts
-        )
+        first, second = (range(sum(self.between[situation, act]) + 1) for act in acts)
         for halts in [(_NEVER, _NEVER), (0, _NEVER), *product(first, [*second, _NEVER])]:
             way = _Way(situation, acts, halts)
             if way not in self.serial:
@@ -134,15 +132,15 @@ class _Stage:
     def _play(self, way: _Way, *, apart: bool) -> tuple[Scene, tuple[Side, Side]]:
         while True:
             scene = _SITUATIONS[way.situation].stage(partial(Lab.new, self.queue), self.place.store)
-            first, second = (self._side(scene, way, side) for side in (0, 1))
+            first, second = (self._side(scene, way, side, apart=apart) for side in (0, 1))
             started = time.monotonic()
             play(first, second, apart=apart)
             if time.monotonic() - started < _LEASE / 2:
                 return scene, (first, second)
 
-    def _side(self, scene: Scene, way: _Way, side: int) -> Side:
+    def _side(self, scene: Scene, way: _Way, side: int, *, apart: bool) -> Side:
         ours = evolve(scene, lab=Lab(self.queues[side], scene.lab.name))
-        return Side(lambda: ACTS[way.acts[side]](ours, "ab"[side]), way.halts[side])
+        return Side(lambda: ACTS[way.acts[side]](ours, "ab"[side]), way.halts[side], apart=apart)
 
 
 def _outcome(scene: Scene, sides: tuple[Side, Side]) -> _Outcome:

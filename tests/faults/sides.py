@@ -21,17 +21,19 @@ class Side:
     Args:
         call: what it does.
         halt: before which of its statements; a negative one lets it come to its end.
+        apart: count only the statements before which nothing is held and nobody waited for.
 
     Attributes:
         answer: what the call returned, or the name of the error with which it was refused.
-        between: for each of its statements, whether nothing is held and nobody waited for before it.
+        between: for each of its statements, whether it is such a one.
     """
 
-    def __init__(self, call: Callable[[], object], halt: int) -> None:
+    def __init__(self, call: Callable[[], object], halt: int, *, apart: bool) -> None:
         self.answer: object = None
         self.between: list[bool] = []
         self._call = call
         self._halt = halt
+        self._apart = apart
         self._inside = False
         self._still = threading.Event()
         self._go = threading.Event()
@@ -65,11 +67,13 @@ class Side:
         if when == "after":
             self._inside = word not in ("commit", "rollback") and (self._inside or word == "begin")
             return
-        if len(self.between) == self._halt:
+        # Whoever begins on a SQLite file has the turn already.
+        between = not self._inside and statement != "begin immediate"
+        passed = sum(self.between) if self._apart else len(self.between)
+        if passed == self._halt and (between or not self._apart):
             self._still.set()
             self._go.wait(WAIT_SECONDS)
-        # Whoever begins on a SQLite file has the turn already.
-        self.between.append(not self._inside and statement != "begin immediate")
+        self.between.append(between)
 
 
 def play(first: Side, second: Side, *, apart: bool) -> None:
@@ -78,7 +82,7 @@ def play(first: Side, second: Side, *, apart: bool) -> None:
     Whoever waits for a lock of the other's goes on when the other is through.
 
     Args:
-        apart: both halt between their transactions only, so that none can wait for the other.
+        apart: both were made to halt apart, so that none can wait for the other.
 
     Raises:
         AssertionError: a call came to no end; whatever else a call raised is raised again.
