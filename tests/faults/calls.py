@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 import psycopg
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from sweepstake.domain.records import UNGUARDED, Claim, Guard, SearchDefinition
+from sweepstake.domain.records import UNGUARDED, Claim, Finished, Guard, SearchDefinition
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.stores.urls import SqliteUrl, parse_store_url
 from tests.faults.ledger import Names
@@ -37,7 +37,7 @@ class Scene:
         assert self.held is not None
         return self.held
 
-    def finish(self, outcome: Outcome = Outcome.DONE, *, again: bool, following: bool = False) -> object:
+    def finish(self, outcome: Outcome = Outcome.DONE, *, again: bool, following: bool = False) -> Finished:
         """End the attempt of the claim, and claim the next job with it if asked to."""
         next_key = self.names.key("next") if following else None
         results = {"loss": 0.5, "said": outcome.value}
@@ -121,7 +121,12 @@ def _give_back(scene: Scene, again: bool) -> object:
 
 
 def _finish_and_claim(scene: Scene, again: bool) -> object:
-    return scene.finish(again=again, following=True)
+    """End the attempt and claim the next job; if a repeat brings none, repeat the claim by itself, as clients do."""
+    finished = scene.finish(again=again, following=True)
+    if finished.next is None:
+        following = scene.lab.claim(key=scene.names.key("next"), repeat=True)
+        return evolve(finished, next=following)
+    return finished
 
 
 def _create(scene: Scene, again: bool) -> object:
