@@ -23,6 +23,7 @@ if sys.argv[3] == "pretend":
     os.getpid = lambda: 4711
 import sweepstake
 
+sys.stdin.readline()
 with sweepstake.connect(sys.argv[1]) as database:
     job = database.get_experiment(sys.argv[2]).next_job()
     with job:
@@ -39,13 +40,13 @@ def take_the_place(place: Place, size: int) -> Figures:
     for _ in range(size):
         lab = Lab.new(queue, lease=_LEASE)
         first, second = lab.add_many(2)
-        with _worker(place.url, lab.name, alone) as dead:
-            job_id, name = _words(dead)
+        with _worker(place.url, lab.name, alone) as dead, _worker(place.url, lab.name, alone) as namesake:
+            job_id, name = _begin(dead)
             assert job_id == first, job_id
             dead.kill()
             died = time.monotonic()
-        with _worker(place.url, lab.name, alone) as namesake:
-            assert _words(namesake) == [second, name], "the namesake has another name, or another job"
+            begun = _begin(namesake)
+            assert begun == [second, name], f"{begun} is not {name} with another job"
             claim = eventually(lab.claimed_or_none, within=_LEASE + GRACE_SECONDS)
             waits.append(time.monotonic() - died - _LEASE)
             _check(lab, claim, first, name)
@@ -82,8 +83,12 @@ def _worker(url: str, name: str, alone: bool) -> "Iterator[subprocess.Popen[str]
             process.kill()
 
 
-def _words(worker: "subprocess.Popen[str]") -> list[str]:
+def _begin(worker: "subprocess.Popen[str]") -> list[str]:
+    """Let a worker that is ready connect and claim; return its job and its name."""
+    assert worker.stdin is not None
     assert worker.stdout is not None
+    worker.stdin.write("begin\n")
+    worker.stdin.flush()
     words = worker.stdout.readline().split()
     assert words, "the worker ended before it had a job"
     return words
