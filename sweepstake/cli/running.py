@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import click
@@ -261,7 +262,8 @@ def _make_folders(config: Config) -> None:
 
 
 def _tell(line: str) -> None:
-    click.echo(f"[sweepstake] {line}", err=True)
+    with suppress(OSError, ValueError):  # when nobody reads any more, as after SIGHUP, the jobs go on in silence
+        click.echo(f"[sweepstake] {line}", err=True)
 
 
 def _silent(line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import threading
@@ -29,6 +30,8 @@ __all__ = ["Attempt", "Plan", "output_path"]
 
 #: Seconds within which a worker hears of the SIGTERM that its commands got as well.
 _ECHO: Final = 1.0
+#: Errors of a machine that has no room for another process: no fault of the job's.
+_EXHAUSTED: Final = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 #: Characters of a command's last line that go into the reason of a crash.
 _LAST_WORDS: Final = 200
 
@@ -93,7 +96,11 @@ class Attempt:
         return self._timed_out
 
     def run(self) -> Finish:
-        """Run the command to its end, and return what to report."""
+        """Run the command to its end, and return what to report.
+
+        Raises:
+            OSError: this machine cannot run it: its disk is full, or it has too many processes or open files.
+        """
         job = self._claim.job
         path = output_path(self._plan.state, job.experiment, job.id, job.attempt)
         with Capture(path) as capture, tempfile.TemporaryDirectory(prefix="sweepstake-") as folder:
@@ -104,6 +111,8 @@ class Attempt:
             except InvalidInputError as error:
                 return self._report(Verdict(Outcome.CRASHED, str(error)))
             except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    raise
                 command = self._plan.command[0]
                 return self._report(Verdict(Outcome.CRASHED, f"{command!r} cannot be started: {error.strerror}"))
             return self._conclude(process, results_path, output)

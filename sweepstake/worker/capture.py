@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -13,6 +15,8 @@ __all__ = ["LIMIT", "Capture", "Trim"]
 LIMIT: Final = 10 * 1024 * 1024
 _MARK: Final = "\n... {:,} bytes left out ...\n"
 _MARK_ROOM: Final = 64
+
+_logger = logging.getLogger(__name__)
 
 
 class Trim:
@@ -66,19 +70,21 @@ class Trim:
 class Capture:
     """A file that takes output as it comes and never grows beyond the limit.
 
-    The beginning is on disk at once; of longer output the end is written when the file is closed.
+    The beginning is on disk at once; of longer output the end is written when the file is closed. When the disk is
+    full, the rest is dropped: the command goes on without this copy of what it says.
     """
 
     def __init__(self, path: Path, limit: int = LIMIT) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._file = path.open("wb", buffering=0)
         self._trim = Trim(limit)
+        self._broken = False
 
     def write(self, data: bytes) -> None:
         """Take the next bytes of output; what comes after the end is dropped."""
         now = self._trim.feed(data)
         if now and not self._file.closed:
-            self._file.write(now)
+            self._write(now)
 
     def __enter__(self) -> Self:
         return self
@@ -87,5 +93,15 @@ class Capture:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Write the end and close the file."""
-        with self._file:
-            self._file.write(self._trim.rest())
+        self._write(self._trim.rest())
+        with suppress(OSError):  # a network file system tells here that it is full
+            self._file.close()
+
+    def _write(self, data: bytes) -> None:
+        if self._broken:
+            return
+        try:
+            self._file.write(data)
+        except OSError as error:
+            self._broken = True
+            _logger.warning("%s: the output is kept no longer: %s", self._file.name, error.strerror)

@@ -34,6 +34,7 @@ class Process:
     Raises:
         OSError: it cannot be started.
         ValueError: an argument or variable holds a NUL character.
+        RuntimeError: this machine has no room for another thread.
     """
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], out: Sink, err: Sink) -> None:
@@ -53,7 +54,12 @@ class Process:
         self._killer: threading.Timer | None = None
         self._killed = threading.Event()
         self._patient_until = 0.0
-        self._pump = _pump([(self._process.stdout, out), (self._process.stderr, err)])
+        try:
+            self._pump = _pump([(self._process.stdout, out), (self._process.stderr, err)])
+        except RuntimeError:
+            end_group(self.group, signal.SIGKILL)
+            self._process.wait()
+            raise
 
     @property
     def group(self) -> int:

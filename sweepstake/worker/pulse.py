@@ -62,8 +62,8 @@ class Pulse:
                 f"the heartbeat process did not begin within {_BEGIN:g} s; is the machine overloaded?"
             )
 
-    def hold(self, attempt: str, lease: float, group: int) -> None:
-        """Renew the lease of an attempt whose command is this process group."""
+    def hold(self, attempt: str, lease: float, group: int | None) -> None:
+        """Renew the lease of an attempt whose command is this process group, or has not begun yet (None)."""
         message = {"hold": attempt, "lease": lease, "group": group}
         with self._lock:
             self._held[attempt] = message

@@ -191,8 +191,14 @@ class Worker:
         if late:
             self._finish(claim, Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason="the worker was to stop"))
             return
+        self._pulse.hold(claim.key, claim.lease, None)
         self._tell(f"{self._title(claim)}: attempt {claim.job.attempt} begins")
-        threading.Thread(target=self._work, args=(attempt, claim), name="sweepstake-job", daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(attempt, claim), name="sweepstake-job", daemon=True).start()
+        except RuntimeError as error:  # the machine has no room for another thread
+            _logger.debug("A thread could not be started.", exc_info=True)
+            self._fail(error)
+            self._work(attempt, claim)
 
     def _work(self, attempt: Attempt, claim: Claim) -> None:
         """Run a job's command and report how it ended, which others may have decided otherwise."""

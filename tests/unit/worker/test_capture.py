@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,3 +42,16 @@ def test_the_beginning_is_on_disk_at_once(tmp_path: Path) -> None:
         capture.write(b"x" * 1000)
     assert len(path.read_bytes()) <= LIMIT
     assert path.read_bytes().startswith(b"epoch 1\nxxx")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_costs_the_copy_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The command is not held up by what cannot be written, and somebody is told once."""
+    path = tmp_path / "1.log"
+    path.symlink_to("/dev/full")
+    with Capture(path, LIMIT) as capture:
+        for _ in range(3):
+            capture.write(b"epoch\n" * 1000)
+    assert [record.message.partition(": ")[2] for record in caplog.records] == [
+        "the output is kept no longer: No space left on device"
+    ]
