@@ -68,7 +68,7 @@ class Courier:
                 return _AGAIN
             for delivery in deliver(self._spool, self._queue, keys):
                 _tell(delivery)
-                if delivery.away:
+                if delivery.futile:
                     return _AGAIN
                 if self._clock.monotonic() > until:
                     return 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from typing import Final
 
 from attrs import evolve, frozen
 
@@ -23,6 +24,9 @@ from sweepstake.spool.entry import Entry
 from sweepstake.spool.folder import Spool
 
 __all__ = ["Delivery", "Fate", "deliver", "is_hopeless"]
+
+_CREDENTIALS: Final = (AuthenticationError, ReauthenticateError)
+_FUTILE: Final = (StoreUnavailableError, *_CREDENTIALS)
 
 _logger = logging.getLogger(__name__)
 
@@ -45,19 +49,20 @@ class Delivery:
 
     Attributes:
         ended: how the attempt ended in the end; None when the store did not take the report.
-        away: the store did not answer, so that it is of no use to go on.
+        futile: others will fare no better: the store does not answer, or not to these credentials.
     """
 
     entry: Entry
     fate: Fate
     ended: Outcome | None = None
-    away: bool = False
+    futile: bool = False
 
 
 def deliver(spool: Spool, queue: Queue, keys: Iterable[str], *, hopeless: bool = False) -> Iterator[Delivery]:
     """Report what these entries hold, each once, and yield what became of it; entries that are gone are passed over.
 
-    It stops when the store is away. A report that was delivered before, by whomever, is recorded once all the same.
+    It stops when the store is away, or takes nothing from us. A report that was delivered before, by whomever, is
+    recorded once all the same.
 
     Args:
         spool: where the entries are.
@@ -80,13 +85,13 @@ def deliver(spool: Spool, queue: Queue, keys: Iterable[str], *, hopeless: bool =
             continue
         delivery = _deliver(spool, queue, entry)
         yield delivery
-        if delivery.away:
+        if delivery.futile:
             return
 
 
 def is_hopeless(error: SweepstakeError) -> bool:
     """Tell whether the report that was answered so will never be taken; other credentials, or a mended store, might."""
-    return isinstance(error, ClientRequestError) and not isinstance(error, (AuthenticationError, ReauthenticateError))
+    return isinstance(error, ClientRequestError) and not isinstance(error, _CREDENTIALS)
 
 
 def _deliver(spool: Spool, queue: Queue, entry: Entry) -> Delivery:
@@ -97,7 +102,7 @@ def _deliver(spool: Spool, queue: Queue, entry: Entry) -> Delivery:
         left = evolve(entry, last_error=str(error), undeliverable=undeliverable)
         spool.update(left)
         fate = Fate.WAITING if undeliverable is None else Fate.UNDELIVERABLE
-        return Delivery(entry=left, fate=fate, away=isinstance(error, StoreUnavailableError))
+        return Delivery(entry=left, fate=fate, futile=isinstance(error, _FUTILE))
     spool.drop(entry.key)
     fate = Fate.RECORDED if finished.recorded else Fate.LATE
     return Delivery(entry=entry, fate=fate, ended=finished.ended)

@@ -107,7 +107,7 @@ class Spool:
         if sys.platform == "win32":
             yield True
             return
-        descriptor = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             try:
                 # Not flock, which a child forked meanwhile would hold on to.
@@ -157,7 +157,7 @@ def _write_whole(path: Path, content: bytes) -> None:
     """Write a file beside its place, and move it there once it is on the disk."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
@@ -173,7 +173,7 @@ def _sync(folder: Path) -> None:
     """Put a folder's names on the disk; Windows has no such call, and its file systems keep names in order."""
     if sys.platform == "win32":
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
