@@ -19,6 +19,7 @@ from tests.faults import (
     same_name,
     stopped_workers,
     store_away,
+    wrong_clocks,
 )
 from tests.faults.fault import Fault
 
@@ -32,6 +33,7 @@ FAULTS: Final[Sequence[Fault]] = (
     lost_answers.FAULT,
     late_deliveries.FAULT,
     stopped_workers.FAULT,
+    wrong_clocks.FAULT,
     interleavings.FAULT,
     same_name.FAULT,
     left_blocks.FAULT,
