@@ -1,5 +1,9 @@
 """When a report can be neither delivered nor, perhaps, kept: nothing of the user's is hidden, and nothing is silent."""
 
+import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -130,3 +134,47 @@ def _connect(server: Served, token: str, folder: Path) -> Database:
     clock = LeapingClock()
     config = Config(url=server.url, token=token, state=folder / "state", checkpoints=folder)
     return connect_with(config, clock, clock.sleep)
+
+
+_TERMINATED = """
+import os, signal, sys
+from pathlib import Path
+from sweepstake.config import Config
+from sweepstake.connection import connect_with
+from tests.faults.clocks import LeapingClock
+from tests.faults.gate import Gate
+
+url, folder, name = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+clock = LeapingClock()
+
+def sleep(seconds):
+    with (folder / "naps").open("a") as naps:
+        naps.write("z")
+    if (folder / "naps").stat().st_size == 3:
+        os.kill(os.getpid(), signal.SIGTERM)
+    clock.sleep(seconds)
+
+with Gate(url) as gate:
+    config = Config(url=gate.url, token=None, state=folder / "state", checkpoints=folder)
+    with connect_with(config, clock, sleep).get_experiment(name).next_job() as job:
+        job.results["x"] = 1
+        gate.shut()
+"""
+
+
+def test_sigterm_cuts_the_patience_short_and_keeps_the_report(
+    exp: Experiment, server: ServerProcess, tmp_path: Path
+) -> None:
+    """A process that waits for its store and is told to end leaves within seconds; the report stays on disk."""
+    done = subprocess.run(
+        [sys.executable, "-c", _TERMINATED, server.url, str(tmp_path), exp.name],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGTERM, done.stderr
+    assert len((tmp_path / "naps").read_text()) == 3, "it went on trying"
+    (entry,) = (tmp_path / "state").rglob("*.json")
+    assert json.loads(entry.read_text())["report"]["results"] == {"x": 1}
