@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, ClassVar
@@ -12,24 +11,19 @@ from sweepstake.client.adding import JobIds, NewJob, add_in_chunks, add_one, dra
 from sweepstake.client.draining import drain
 from sweepstake.client.job import Job
 from sweepstake.client.listing import iterate, query_of
-from sweepstake.client.nothing import no_job
 from sweepstake.client.pausing import set_status
 from sweepstake.client.ranking import Ranking
 from sweepstake.client.session import Session
+from sweepstake.client.waiting import check_wait, claim_within
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.names import check_name
-from sweepstake.domain.records import PRESENT, UNGUARDED, Claim, ExperimentRecord, Guard, NoJob, SearchDefinition
+from sweepstake.domain.records import PRESENT, UNGUARDED, Claim, ExperimentRecord, Guard, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, member_of
-from sweepstake.errors import ConfigurationError, InvalidInputError, NoJobError, shown
+from sweepstake.errors import ConfigurationError, InvalidInputError, NoJobError
 from sweepstake.ports import Counts, ExperimentDraft
 
 __all__ = ["Experiment"]
-
-#: The longest wait, in seconds.
-_GENERATION = 1e9
-#: Seconds between looks for a job while `next_job` waits.
-_POLL = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class Experiment:
@@ -266,26 +260,11 @@ class Experiment:
         Raises:
             NoJobError: there is none; its `reason` says why.
         """
-        session = self.session
-        until = time.monotonic() + _check_wait(wait)
-        looks = 0
-        while True:
-            claim = session.queue.claim(self.name, session.worker())
-            if isinstance(claim, Claim):
-                return self.adopt(claim)
-            left = until - time.monotonic()
-            if left <= 0 or claim.reason is NoJobReason.FINISHED:
-                raise self.no_job(claim)
-            time.sleep(min(left, _POLL[min(looks, len(_POLL) - 1)]))
-            looks += 1
+        return self.adopt(claim_within(self.session, self.name, wait))
 
     def adopt(self, claim: Claim) -> Job:
         """Return the job of a claim that was made for this process; its lease is renewed from now on."""
         return Job(self.session, self, claim.job, claim)
-
-    def no_job(self, answer: NoJob) -> NoJobError:
-        """Return the error that says why there is no job."""
-        return no_job(self.name, answer.reason)
 
     def claim_jobs(self, wait: float = 0.0) -> Iterator[Job]:
         """Claim job after job until there is none; use each in a `with` block.
@@ -302,7 +281,7 @@ class Experiment:
         Args:
             wait: seconds to wait for another job before the loop ends.
         """
-        return drain(self, _check_wait(wait))
+        return drain(self, check_wait(wait))
 
     def pause(self) -> None:
         """Let nothing more be claimed; jobs that run go on, and report.
@@ -375,13 +354,6 @@ class Experiment:
             return ""
         page = self.session.queue.list_jobs(self.name, query_of(), limit=20)
         return self.session.display.experiment_html(self._record, page.items)
-
-
-def _check_wait(wait: object) -> float:
-    """Return how many seconds to wait; a time that has passed is none, and for ever is a generation."""
-    if isinstance(wait, bool) or not isinstance(wait, (int, float)) or wait != wait:  # noqa: PLR0124 -- NaN
-        raise InvalidInputError.at("wait", f"must be a number of seconds, is {shown(wait)}")
-    return float(max(0, min(wait, _GENERATION)))
 
 
 def _settings(values: dict[str, Any]) -> Settings:
