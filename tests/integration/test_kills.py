@@ -14,8 +14,7 @@ import pytest
 
 import sweepstake
 from sweepstake.domain.status import JobStatus, Outcome
-from sweepstake.errors import StoreUnavailableError
-from tests.lab import GRACE_SECONDS, Lab, document, draft, eventually, new_key
+from tests.lab import GRACE_SECONDS, Lab, document, eventually
 from tests.stack import ServerProcess, open_queue
 
 WRITER = """
@@ -86,47 +85,6 @@ def test_a_killed_workers_job_is_claimed_again_in_time(address: str) -> None:
     assert (claim.job.id, claim.job.attempt) == (job_id, 2)
     assert lab.attempts(job_id)[0].outcome is Outcome.LEASE_LOST
     queue.close()
-
-
-def test_a_killed_server_loses_nothing_it_acknowledged(server: ServerProcess) -> None:
-    """Four threads write without retrying; after each kill, all that was answered is there, and nothing half-made."""
-    queue = open_queue(server.url)
-    lab = Lab.new(queue)
-    for _ in range(3):
-        acknowledged = _write_until_killed(lab, server)
-        server.start()
-        jobs = {job.id: job for job in lab.jobs()}
-        assert len(acknowledged) > 4
-        for job_id, text in acknowledged.items():
-            assert (jobs[job_id].status, jobs[job_id].results.decode()) == (JobStatus.DONE, {"text": text})
-        for job in jobs.values():
-            assert job.hyperparameters.decode() == {"of": job.id}
-    queue.close()
-
-
-def _write_until_killed(lab: Lab, server: ServerProcess) -> dict[str, str]:
-    acknowledged: dict[str, str] = {}
-    enough = threading.Event()
-
-    def write() -> None:
-        while True:
-            job_id, text = new_key(), "x" * 2000 + new_key()
-            try:
-                lab.add(draft(job_id, of=document(JobStatus.QUEUED, {"of": job_id})))
-                lab.put(job_id, document(JobStatus.DONE, {"of": job_id}, {"text": text}))
-            except StoreUnavailableError:
-                return
-            acknowledged[job_id] = text
-            if len(acknowledged) > 20:
-                enough.set()
-
-    with ThreadPoolExecutor(4) as pool:
-        futures = [pool.submit(write) for _ in range(4)]
-        assert enough.wait(30)
-        server.kill()
-        for future in futures:
-            future.result(timeout=60)
-    return acknowledged
 
 
 def test_clients_outlast_a_server_that_is_killed(server: ServerProcess) -> None:
