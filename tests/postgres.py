@@ -11,6 +11,7 @@ import contextlib
 import importlib.util
 import os
 import pwd
+import shlex
 import shutil
 import signal
 import socket
@@ -27,7 +28,7 @@ import attrs
 import psycopg
 from psycopg import sql
 
-__all__ = ["NoPostgresError", "PostgresServer", "free_port", "postgres_server", "start", "stop"]
+__all__ = ["NoPostgresError", "PostgresServer", "crash", "free_port", "postgres_server", "start", "start_own", "stop"]
 
 ENVIRONMENT = "SWEEPSTAKE_TEST_POSTGRES"
 START_SECONDS = 60.0
@@ -82,6 +83,11 @@ def start(owner: int | None = None) -> PostgresServer:
     """
     if named := os.environ.get(ENVIRONMENT):
         return PostgresServer(named)
+    return start_own(owner)
+
+
+def start_own(owner: int | None = None) -> PostgresServer:
+    """Start a server, whatever the environment names: one that may be broken. Else as `start`."""
     folder = Path(tempfile.mkdtemp(prefix="sweepstake-pg-"))
     try:
         server = _start_in(folder)
@@ -129,9 +135,27 @@ def _start_in(folder: Path) -> PostgresServer:
         "max_connections": 300,
         "logging_collector": "off",
     }
-    with (folder / "log").open("wb") as log:
+    command: list[Path | str] = [binaries / "postgres", "-D", data]
+    command += [f"--{name}={value}" for name, value in settings.items()]
+    return _boot(command, folder, port, account)
+
+
+def crash(server: PostgresServer) -> PostgresServer:
+    """Stop a server that `start_own` started at once (`immediate`), start it again, and return it as it is now."""
+    assert server.pid is not None
+    assert server.folder is not None
+    folder = Path(server.folder)
+    command = shlex.split((folder / "data" / "postmaster.opts").read_text())
+    os.kill(server.pid, signal.SIGQUIT)
+    while _is_running(server.pid, folder):
+        time.sleep(0.01)
+    return _boot(command, folder, urlsplit(server.url).port or 0, _account())
+
+
+def _boot(command: Sequence[Path | str], folder: Path, port: int, account: _Account) -> PostgresServer:
+    with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
-            [binaries / "postgres", "-D", data, *(f"--{name}={value}" for name, value in settings.items())],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -5,6 +5,7 @@ from typing import Final
 
 from tests.faults import (
     bad_node,
+    broken_databases,
     claim_race,
     forked_blocks,
     interleavings,
@@ -37,6 +38,7 @@ FAULTS: Final[Sequence[Fault]] = (
     wrong_clocks.FAULT,
     interleavings.FAULT,
     same_name.FAULT,
+    broken_databases.FAULT,
     killed_servers.FAULT,
     left_blocks.FAULT,
     store_away.FAULT,
