@@ -14,6 +14,7 @@ from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import InvalidInputError
 from sweepstake.ports import ExperimentDraft
 from sweepstake.stores import SqlStore, open_store
+from tests.history import check_history
 from tests.lab import draft, eventually, new_key
 
 QUEUED, RUNNING, CRASHED, PRUNED, DONE = JobStatus
@@ -143,6 +144,7 @@ def test_the_end_of_a_job_and_the_creation_of_its_dependants_see_each_other(
     if how == "done and claim" and waits["b"][0] is RUNNING:
         waits["b"] = (QUEUED, waits["b"][1])
     assert waits == {"b": (QUEUED, int(not freed)), "with": (QUEUED, 0) if freed else (PRUNED, 1)}
+    check_history(postgres_url)
     assert how == "deleted" or {other.id for other in store.list_dependencies("sweep", "b")} == {"a"}
 
 
@@ -160,6 +162,7 @@ def test_jobs_that_share_dependants_may_end_at_once(store: SqlStore, postgres_ur
                 )
             )
     assert threads.errors == []
+    check_history(postgres_url)
     assert store.count_jobs("sweep").ready == 30
 
 
@@ -170,5 +173,6 @@ def test_a_job_may_end_while_its_dependant_is_deleted(store: SqlStore, running: 
         threads.start(lambda: store.delete_job("sweep", "b", guard=UNGUARDED, key=new_key()))
         threads.start(ending(store, "done", running))
     assert threads.errors == []
+    check_history(postgres_url)
     assert [job.id for job in store.recent_jobs("sweep", 9)] == ["a"]
     assert store.get_job("sweep", "a").status is DONE

@@ -348,6 +348,35 @@ def test_a_reset_token_replaces_the_old_one(tmp_path: Path) -> None:
         assert Api(new).call("GET", "/api/v1/experiments/").status_code == 200
 
 
+def test_a_job_that_is_there_is_answered_with_200(api: Api) -> None:
+    """A single add answers with the job itself; a bulk tells what was left out, or nothing."""
+    experiment = api.new()
+    jobs, bulk = f"{experiment}jobs/?on_duplicate=skip", f"{experiment}bulk/?on_duplicate=skip"
+    first = api.call("POST", jobs, {"hyperparameters": {"a": 1, "b": 2}})
+    again = api.call("POST", jobs, {"hyperparameters": {"b": 2, "a": 1}})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert (again.json(), again.headers["ETag"]) == (first.json(), first.headers["ETag"])
+    both = {"jobs": [{"hyperparameters": {"a": 3}}, {"hyperparameters": {"a": 1, "b": 2}}]}
+    found = api.call("POST", bulk, both)
+    assert (found.status_code, found.json()) == (200, {"duplicates": [{"place": 1, "id": first.json()["id"]}]})
+    assert api.call("POST", bulk, {"jobs": [{"hyperparameters": {"a": 4}}]}).status_code == 204
+    refused = api.call("POST", f"{experiment}bulk/?on_duplicate=error", both)
+    assert _problem(refused, 412)["type"].endswith(":exists")
+    _problem(api.call("POST", f"{experiment}jobs/?on_duplicate=perhaps", {}), 400)
+
+
+def test_dependencies_are_named_by_their_place(api: Api) -> None:
+    """A job may wait for others by their ids, and says which those are; what is not there is refused."""
+    experiment = api.new()
+    first = api.add(experiment).json()["id"]
+    second = api.add(experiment, depends_on=[first], prune_with=True).json()
+    assert second["waiting"] == 1
+    found = api.call("GET", f"{experiment}jobs/{second['id']}/dependencies/").json()
+    assert found == {"dependencies": [{"id": first, "status": "QUEUED", "prune_with": True}]}
+    refused = _problem(api.call("POST", f"{experiment}bulk/", {"jobs": [{}, {"depends_on": [first, "x"]}]}), 422)
+    assert [error["path"] for error in refused["errors"]] == ["jobs[1].depends_on[1]"]
+
+
 def test_a_repeated_call_has_the_effect_of_one(api: Api) -> None:
     """By its Idempotency-Key; the same key for something else is refused."""
     experiment = api.new()

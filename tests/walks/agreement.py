@@ -22,6 +22,7 @@ def agree(lab: Lab, model: Model) -> None:
         current = known.current
         assert (job.status, job.results.decode()["n"]) == (known.status, known.n), job
         assert (job.attempt, job.leased) == (len(known.attempts), current is not None and current.leased), job
+        assert job.waiting == model.unfinished(job.id), job
         if known.attempts:
             _agree_on_attempts(lab, job.id, known.attempts)
 

@@ -23,7 +23,10 @@ __all__ = ["walk"]
 _IDS = st.sampled_from("abcdef")
 _STATUSES = st.sampled_from([JobStatus.QUEUED] * 4 + list(JobStatus))
 _OUTCOMES = st.sampled_from([Outcome.DONE, Outcome.CRASHED, Outcome.PRUNED, Outcome.RELEASED, Outcome.PREEMPTED])
-_WANTED = st.builds(Wanted, _IDS, _STATUSES, st.integers(-1, 1), st.sampled_from([False] * 5 + [True]))
+_DELAYED = st.sampled_from([False] * 5 + [True])
+_WANTED = st.builds(Wanted, _IDS, _STATUSES, st.integers(-1, 1), _DELAYED)
+_NEEDS = st.sampled_from([0, 0, 1, 2]).flatmap(lambda n: st.lists(_IDS, min_size=n, max_size=n, unique=True)).map(tuple)
+_TIED = st.builds(Wanted, _IDS, _STATUSES, st.integers(-1, 1), _DELAYED, _NEEDS, st.booleans())
 _GUARDS = st.sampled_from(["none"] * 4 + ["match"] * 2 + list(GUARDS))
 _STEPS = st.sampled_from(["add", "claim", "claim", "wait", "finish", "finish", "finish and claim", "finish any"])
 _ANY = st.integers(0, 1000)
@@ -46,7 +49,7 @@ class Walk(RuleBasedStateMachine):
         """Have something to do."""
         self.walker.add(wanted)
 
-    @rule(wanted=st.lists(_WANTED, min_size=1, max_size=3))
+    @rule(wanted=st.lists(_TIED, min_size=1, max_size=3))
     def add(self, wanted: list[Wanted]) -> None:
         """Add jobs in bulk."""
         self.walker.add(wanted)

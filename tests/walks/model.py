@@ -34,6 +34,8 @@ class Wanted:
     status: JobStatus = QUEUED
     priority: int = 0
     delayed: bool = False
+    needs: tuple[str, ...] = ()
+    prune_with: bool = False
 
 
 @attrs.define
@@ -45,6 +47,8 @@ class Modelled:
         born: its place in the order of creation.
         delayed: its `not_before` is to come.
         pending: its time has come (its lease is over, or its delay), and nobody has looked yet.
+        needs: the jobs that it waits for.
+        prune_with: it is pruned with any of them.
     """
 
     status: JobStatus
@@ -57,16 +61,13 @@ class Modelled:
     losses: int = 0
     preemptions: int = 0
     attempts: list[Attempt] = attrs.field(factory=list)
+    needs: set[str] = attrs.field(factory=set)
+    prune_with: bool = False
 
     @property
     def current(self) -> Attempt | None:
         """The open attempt."""
         return self.attempts[-1] if self.status is RUNNING else None
-
-    @property
-    def ready(self) -> bool:
-        """Whether it may be claimed now."""
-        return self.status is QUEUED and not self.delayed and not self.pending
 
     @property
     def waits_for_time(self) -> bool:
@@ -113,36 +114,87 @@ class Model:
         """Tell whether so many more jobs may not be created."""
         return self.max_jobs is not None and self.created + more > self.max_jobs
 
+    def tangled(self, wanted: Sequence[Wanted]) -> bool:
+        """Tell whether one of these waits for what is not there, or for itself by whatever way."""
+        new = {one.job_id: one for one in wanted}
+        there, rest = self.jobs.keys() - new.keys(), list(new.values())
+        while free := [one for one in rest if there.issuperset(one.needs)]:
+            there |= {one.job_id for one in free}
+            rest = [one for one in rest if one not in free]
+        return bool(rest)
+
+    def add_all(self, wanted: Sequence[Wanted], n: int, key: str) -> None:
+        """Create jobs in one call, each after those of them that it waits for."""
+        places = {one.job_id: i for i, one in enumerate(wanted)}
+
+        def create(place: int) -> None:
+            one = wanted[place]
+            if one.job_id not in self.jobs:
+                for need in one.needs:
+                    if need in places:
+                        create(places[need])
+                self.add(one, n, f"{key}.{place}")
+
+        for place in range(len(wanted)):
+            create(place)
+
     def add(self, wanted: Wanted, n: int, key: str) -> None:
         """Create a job; one that is RUNNING begins an attempt under this key."""
         self._born += 1
         self.created += 1
-        job = Modelled(wanted.status, n, wanted.priority, self._born, delayed=wanted.delayed)
-        if wanted.status is RUNNING:
+        failed = any(self.jobs[need].status in (CRASHED, PRUNED) for need in wanted.needs)
+        status = PRUNED if wanted.prune_with and failed and wanted.status is QUEUED else wanted.status
+        job = Modelled(status, n, wanted.priority, self._born, delayed=wanted.delayed)
+        job.needs, job.prune_with = set(wanted.needs), wanted.prune_with
+        if status is RUNNING:
             job.attempts.append(Attempt(key, leased=False))
         self.jobs[wanted.job_id] = job
+
+    def unfinished(self, job_id: str) -> int:
+        """Return for how many jobs one waits."""
+        return sum(self.jobs[need].status is not DONE for need in self.jobs[job_id].needs)
+
+    def ready(self, job_id: str) -> bool:
+        """Tell whether a job may be claimed now."""
+        job = self.jobs[job_id]
+        return job.status is QUEUED and not job.delayed and not job.pending and not self.unfinished(job_id)
+
+    def become(self, job_id: str, status: JobStatus, outcome: Outcome, opened: str | None = None) -> None:
+        """Change a job's status; those that are pruned with it follow."""
+        before = self.jobs[job_id].status
+        self.jobs[job_id].become(status, outcome, opened)
+        if status is before or status not in (CRASHED, PRUNED):
+            return
+        for other_id, other in self.jobs.items():
+            if job_id in other.needs and other.prune_with and other.status is QUEUED:
+                self.become(other_id, PRUNED, Outcome.PRUNED)
+
+    def delete(self, job_id: str) -> None:
+        """Forget a job, there or not; nobody waits for it any more."""
+        self.jobs.pop(job_id, None)
+        for job in self.jobs.values():
+            job.needs.discard(job_id)
 
     def put(self, job_id: str, status: JobStatus, n: int, key: str) -> None:
         """Write a job's document, as somebody who does not hold it."""
         if job_id not in self.jobs:
             self.add(Wanted(job_id, status), n, key)
             return
-        job = self.jobs[job_id]
-        job.become(status, ENDED_BY_PUT.get(status, Outcome.SUPERSEDED), opened=key if status is RUNNING else None)
-        job.n = n
+        opened = key if status is RUNNING else None
+        self.become(job_id, status, ENDED_BY_PUT.get(status, Outcome.SUPERSEDED), opened)
+        self.jobs[job_id].n = n
 
     def put_as_holder(self, job_id: str, status: JobStatus, n: int) -> None:
         """Write a job's document, as the holder of its open attempt."""
-        job = self.jobs[job_id]
         if status is not RUNNING:
-            job.become(status, ENDED_BY_PUT.get(status, Outcome.RELEASED))
-        job.n = n
+            self.become(job_id, status, ENDED_BY_PUT.get(status, Outcome.RELEASED))
+        self.jobs[job_id].n = n
 
     def pick(self) -> str | None:
         """Return the job that a claim takes now."""
         if self.status is not ExperimentStatus.RUNNING or self.full(1):
             return None
-        ready = [(-job.priority, job.born, job_id) for job_id, job in self.jobs.items() if job.ready]
+        ready = [(-job.priority, job.born, job_id) for job_id, job in self.jobs.items() if self.ready(job_id)]
         return min(ready)[2] if ready else None
 
     def claim(self, job_id: str, key: str) -> None:
@@ -163,14 +215,14 @@ class Model:
             spent = self.max_preemptions is not None and job.preemptions >= self.max_preemptions
             status = CRASHED if spent else QUEUED
             job.preemptions += 1
-        job.become(status, outcome)
+        self.become(job_id, status, outcome)
         job.n = n
 
     def retry(self, job_id: str) -> None:
         """Queue a job again, with its budgets anew."""
         job = self.jobs[job_id]
         if job.status is not QUEUED:
-            job.become(QUEUED, Outcome.RELEASED)
+            self.become(job_id, QUEUED, Outcome.RELEASED)
             job.failures = job.losses = job.preemptions = 0
 
     def pending(self) -> set[str]:
@@ -179,9 +231,9 @@ class Model:
 
     def settle(self) -> None:
         """Look for whose time has come."""
-        for job in self.jobs.values():
+        for job_id, job in self.jobs.items():
             if job.pending and job.status is RUNNING:
-                job.become(QUEUED if job.losses < self.max_lost else CRASHED, Outcome.LEASE_LOST)
+                self.become(job_id, QUEUED if job.losses < self.max_lost else CRASHED, Outcome.LEASE_LOST)
                 job.losses += 1
                 self.lost += 1
             job.pending = False

@@ -22,6 +22,7 @@ from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.errors import (
     ClientRequestError,
+    InvalidInputError,
     KeyReusedError,
     LeaseLostError,
     LimitReachedError,
@@ -91,18 +92,19 @@ class Walker(Caller):
                 of=document(one.status, results={"n": n}),
                 priority=one.priority,
                 not_before=time.time() + _FAR if one.delayed else None,
+                depends_on=one.needs,
+                prune_with=one.prune_with,
             )
             for one in wanted
         ]
         ids = [one.job_id for one in wanted]
-        refusals: Refusals = set()
+        refusals: Refusals = {InvalidInputError} if self.model.tangled(wanted) else set()
         if len(set(ids)) < len(ids) or not self.model.jobs.keys().isdisjoint(ids):
             refusals.add(ResourceExistsError)
         if self.model.crowded(len(ids)) or self.model.full(sum(one.status is JobStatus.RUNNING for one in wanted)):
             refusals.add(LimitReachedError)
         if self._make(lambda: self.lab.queue.add_jobs(self.lab.name, drafts, key=key), refusals) is not REFUSED:
-            for i, one in enumerate(wanted):
-                self.model.add(one, n, f"{key}.{i}")
+            self.model.add_all(wanted, n, key)
 
     def put(self, job_id: str, status: JobStatus, guarded: str = "none") -> None:
         """State a fact about a job, as somebody who does not hold it, guarded by one of GUARDS."""
@@ -143,7 +145,7 @@ class Walker(Caller):
         elif job.status in (JobStatus.DONE, JobStatus.CRASHED):
             refusals.add(UnsafeUpdateError)
         if self._make(lambda: self.lab.prune(job_id, key=key), refusals) is not REFUSED:
-            self.model.jobs[job_id].become(JobStatus.PRUNED, Outcome.PRUNED)
+            self.model.become(job_id, JobStatus.PRUNED, Outcome.PRUNED)
 
     def retry(self, job_id: str) -> None:
         """Queue a job again, if it may be."""
@@ -174,7 +176,7 @@ class Walker(Caller):
         guard, holds = self._guard(job_id, guarded)
         refusals: Refusals = set() if holds else {ResourceExistsError if guarded == "absent" else UnsafeUpdateError}
         if self._make(lambda: self.lab.delete(job_id, guard=guard, key=key), refusals) is not REFUSED:
-            self.model.jobs.pop(job_id, None)
+            self.model.delete(job_id)
 
     def _guard(self, job_id: str, guarded: str) -> tuple[Guard, bool]:
         """Return a guard, and whether it holds."""
@@ -261,7 +263,7 @@ class Walker(Caller):
         answer = self._call(lambda: self.lab.queue.offer(self.lab.name, key=key))
         self.see_settled()
         if isinstance(answer, JobRecord):
-            assert self.model.jobs[answer.id].ready
+            assert self.model.ready(answer.id)
         assert isinstance(answer, JobRecord) == (self.model.pick() is not None)
 
     # The experiment
