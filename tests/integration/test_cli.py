@@ -11,7 +11,10 @@ import pytest
 import sweepstake
 from sweepstake import Database, Job, ManualSearch
 from sweepstake.cli.main import run_app
+from sweepstake.domain.status import Outcome
 from tests.integration.shell import Command, Shell, eventually
+from tests.lab import Lab
+from tests.stack import open_queue
 
 
 def test_a_manual_experiment_and_its_jobs(sw: Command, db: Database) -> None:
@@ -284,6 +287,18 @@ def test_a_crash_shows_its_traceback(sw: Command, db: Database) -> None:
     assert "attempt 1: by " in out
     assert "ZeroDivisionError: division by zero" in out
     assert "no output of attempt 1" in sw("show", "e", job.job_id, "--attempt", "1", code=1).err
+
+
+def test_output_from_another_machine_is_shown_as_reported(sw: Command, url: str) -> None:
+    """Where the file of an attempt's output is not, its end is, without what would move the cursor."""
+    with closing(open_queue(url)) as queue:
+        lab = Lab.new(queue, name="e")
+        lab.add_one()
+        claim = lab.claim()
+        lab.finish(claim, Outcome.CRASHED, output="epoch 1\n\x1b[2Jepoch 2\n")
+    out = sw("show", "e", claim.job.id).out
+    assert "end of the output of attempt 1, as its worker reported it:\nepoch 1\n" in out
+    assert "\x1b" not in out
 
 
 def test_hostile_text_stays_text(sw: Command, db: Database) -> None:
