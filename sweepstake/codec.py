@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
+from itertools import islice
 from types import GenericAlias
 from typing import Any, Final, TypeVar, get_args, get_origin
 
@@ -21,9 +22,12 @@ from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, O
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import JsonItem, JsonObject
 
-__all__ = ["from_answer", "from_tree", "to_tree"]
+__all__ = ["MAX_PROBLEMS", "from_answer", "from_tree", "to_tree"]
 
 T = TypeVar("T")
+
+#: The most fields that an error names.
+MAX_PROBLEMS: Final = 50
 
 
 def to_tree(record: object) -> Any:
@@ -53,7 +57,10 @@ def _structure(converter: cattrs.Converter, tree: object, kind: type[T], path: s
     try:
         return converter.structure(tree, kind)
     except (InvalidInputError, cattrs.BaseValidationError) as error:
-        raise InvalidInputError(_problems(error, path)) from None
+        found = list(islice(_problems(error, path), MAX_PROBLEMS + 1))
+        if len(found) > MAX_PROBLEMS:
+            found[MAX_PROBLEMS:] = [("", "and more is wrong")]
+        raise InvalidInputError(found) from None
 
 
 def _problems(error: BaseException, path: str) -> Iterator[tuple[str, str]]:

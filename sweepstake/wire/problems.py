@@ -34,6 +34,10 @@ __all__ = ["PROBLEM_TYPE", "STATUSES", "FieldProblem", "Problem", "error_of", "p
 PROBLEM_TYPE: Final = "application/problem+json"
 _URN: Final = "urn:sweepstake:problem:"
 
+#: The most characters of a detail and of what is said of a field, and the most fields.
+_MAX_DETAIL: Final = 8192
+_MAX_FIELD: Final = 1024
+_MAX_FIELDS: Final = 51
 #: Every class of error that a client can meet, with its HTTP status.
 STATUSES: Final[Mapping[type[ClientRequestError], int]] = {
     ClientRequestError: 400,
@@ -113,10 +117,22 @@ def problem_of(error: SweepstakeError, status: int | None = None) -> Problem:
         type=_URN + error.slug,
         title=_TITLES[error.slug],
         status=status or next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES),
-        detail=str(error),
-        errors=tuple(FieldProblem(*each) for each in error.problems) if isinstance(error, InvalidInputError) else None,
+        detail=_short(str(error), _MAX_DETAIL),
+        errors=_fields(error) if isinstance(error, InvalidInputError) else None,
         reason=NoJobReason(error.reason) if isinstance(error, NoJobError) else None,
     )
+
+
+def _fields(error: InvalidInputError) -> tuple[FieldProblem, ...]:
+    return tuple(
+        FieldProblem(_short(path, _MAX_FIELD), _short(problem, _MAX_FIELD))
+        for path, problem in error.problems[:_MAX_FIELDS]
+    )
+
+
+def _short(text: str, most: int) -> str:
+    """Cut a text that holds more of the request than helps."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def error_of(status: int, tree: Any, retry_after: float | None = None) -> SweepstakeError:
