@@ -28,6 +28,8 @@ _ROOT: Final = str(Path(__file__).resolve().parents[2])
 #: Seconds within which the heartbeat process begins, and ends once its work is over.
 _BEGIN: Final = 60.0
 _END: Final = 5.0
+#: Seconds before another is started after one that never began.
+_AGAIN: Final = 1.0
 
 _logger = logging.getLogger(__name__)
 
@@ -47,8 +49,9 @@ class Pulse:
         self._lock = threading.Lock()
         self._held: dict[str, dict[str, Any]] = {}
         self._signals: dict[str, Signal] = {}
-        self._closing = False
+        self._closing = threading.Event()
         self._ready = threading.Event()
+        self._failed: int | None = None
         self._process = self._start()
 
     def wait(self) -> None:
@@ -60,6 +63,10 @@ class Pulse:
         if not self._ready.wait(_BEGIN):
             raise ConfigurationError(
                 f"the heartbeat process did not begin within {_BEGIN:g} s; is the machine overloaded?"
+            )
+        if self._failed is not None:
+            raise ConfigurationError(
+                f"the heartbeat process ended at once (exit code {self._failed}); its last words stand above"
             )
 
     def hold(self, attempt: str, lease: float, group: int | None) -> None:
@@ -95,7 +102,7 @@ class Pulse:
     ) -> None:
         """End the process."""
         with self._lock:
-            self._closing = True
+            self._closing.set()
             process = self._process
             with suppress(OSError):
                 self._input(process).close()
@@ -122,19 +129,27 @@ class Pulse:
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
+        began = False
         with process.stdout as lines:
             for line in lines:
                 answer = json.loads(line)
                 if "ready" in answer:
+                    began = True
                     self._ready.set()
                     continue
                 with self._lock:
                     if answer["attempt"] in self._held:
                         self._signals[answer["attempt"]] = Signal(answer["signal"])
+        code = process.wait()
+        if not self._ready.is_set():
+            self._failed = code
+            self._ready.set()
+            return
+        if not began:
+            self._closing.wait(_AGAIN)
         with self._lock:
-            if self._closing or not self._ready.is_set():
+            if self._closing.is_set():
                 return
-            code = process.wait()
             _logger.warning("The heartbeat process ended (exit code %d); starting another.", code)
             with suppress(OSError):
                 self._input(process).close()

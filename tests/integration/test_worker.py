@@ -150,3 +150,15 @@ def test_a_store_that_goes_away_costs_nothing(db: Database, shell: Shell, tmp_pa
         ended(process, 0)
     attempts = [exp.get_job(job.job_id).attempts() for job in (first, second)]
     assert [[attempt.outcome for attempt in each] for each in attempts] == [[Outcome.DONE], [Outcome.DONE]]
+
+
+def test_a_heartbeat_process_that_cannot_begin_costs_no_job(db: Database, shell: Shell, tmp_path: Path) -> None:
+    """The worker ends at once, before it claims, and points to what the process said."""
+    exp = db.add_experiment(ManualSearch("e"))
+    exp.add_job({})
+    (tmp_path / "sitecustomize.py").write_text("import os, sys\nif '-P' in sys.orig_argv: os._exit(1)\n")
+    misled = Shell(shell.url, {"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}"})
+    with closing(misled):
+        told = misled.start("worker", "e", "--", "true")
+        assert "the heartbeat process ended at once (exit code 1)" in ended(told, 1)
+    assert exp.counts().ready == 1
