@@ -54,14 +54,19 @@ class ServerProcess:
         url: where clients find it.
     """
 
-    def __init__(self, store: str, folder: Path, *options: str) -> None:
+    def __init__(self, store: str, folder: Path, *options: str, credentials: bool = False) -> None:
         self._port = _free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._log = folder / "server.log"
         self._environment = {**os.environ, "HOME": str(folder), "PYTHONUNBUFFERED": "1"}
-        self._command = [sys.executable, "-c", _SERVE, "serve", "--store", store, "--no-auth"]
+        self._command = [sys.executable, "-c", _SERVE, "serve", "--store", store]
+        self._command += [] if credentials else ["--no-auth"]
         self._command += ["--host", "127.0.0.1", "--port", str(self._port), *options]
         self._process: subprocess.Popen[bytes] | None = None
+
+    def log(self) -> str:
+        """Return what all its lives wrote to their logs."""
+        return self._log.read_text(errors="replace")
 
     def start(self) -> None:
         """Start it, and return once it answers."""
