@@ -168,7 +168,7 @@ class Worker:
             self._tell(f"{error}; going on without it")
             return
         except StoreUnavailableError:
-            if self._told is Stop.NO:
+            if not self._is_enough():
                 raise
             return
         if isinstance(answer, NoJob):
@@ -277,9 +277,12 @@ class Worker:
     def _fail(self, error: Exception) -> None:
         """Begin nothing more; the first error is what `run` reports."""
         with self._wake:
+            first = self._failure is None
             self._failure = self._failure or error
             self._enough = True
             self._wake.notify_all()
+        if first:
+            self._tell(f"taking no more jobs: {error}")
 
     def _title(self, claim: Claim) -> str:
         return f"job {claim.job.id}" + (f" of {claim.job.experiment}" if len(self._experiments) > 1 else "")
