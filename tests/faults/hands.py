@@ -43,11 +43,19 @@ class Hand:
         self.talk.send(word)
 
     def stop(self) -> None:
-        """Stop it, as by a suspended machine, and return when it stands still."""
-        self._signal(signal.SIGSTOP)
+        """Stop it, as by a suspended machine, and return when it stands still.
+
+        It holds no file's lock then: whoever is stopped in his turn on a SQLite file keeps it until he goes on.
+        """
         state = Path(f"/proc/{self._process.pid}/stat")
-        if state.exists():
+        while True:
+            self._signal(signal.SIGSTOP)
+            if not state.exists():
+                return
             eventually(lambda: state.read_text().rpartition(")")[2].split()[0] == "T" or None)
+            if not _has_locks(self._process.pid):
+                return
+            self.go_on()
 
     def go_on(self) -> None:
         """Let it go on after `stop`."""
@@ -90,3 +98,9 @@ class Hand:
         """Kill it if it still runs."""
         if self._process.exitcode is None:
             self.kill()
+
+
+def _has_locks(pid: int | None) -> bool:
+    """Tell whether a process has a lock of a file that it shares with nobody."""
+    locks = (line.split() for line in Path("/proc/locks").read_text().splitlines())
+    return any(words[3:5] == ["WRITE", str(pid)] for words in locks)

@@ -53,7 +53,9 @@ def _stop_some(lab: Lab, url: str, count: int) -> None:
         held = {hand.hear(): hand for hand in hands}
         for hand in hands:
             hand.stop()
-        claims = [eventually(lab.claimed_or_none, within=_LEASE + GRACE_SECONDS) for _ in hands]
+        claims: list[Claim] = []
+        while len(claims) < count:
+            claims.append(eventually(lambda: _claimed_while_held(lab, claims), within=_LEASE + GRACE_SECONDS))
         assert {claim.job.id for claim in claims} == set(held), "not the jobs of those who stand still"
         done, running = claims[: count // 2], claims[count // 2 :]
         _end(lab, done)
@@ -73,6 +75,12 @@ def _stop_some(lab: Lab, url: str, count: int) -> None:
         _end(lab, running)
         for claim in claims:
             _check(lab, claim)
+
+
+def _claimed_while_held(lab: Lab, claims: Sequence[Claim]) -> Claim | None:
+    """Claim one more job if there is one, and go on holding the others."""
+    lab.queue.heartbeat([claim.key for claim in claims])
+    return lab.claimed_or_none()
 
 
 def _end(lab: Lab, claims: Sequence[Claim]) -> None:
