@@ -8,7 +8,7 @@ from typing import Final, Protocol, TypeVar
 from attrs import frozen
 
 from sweepstake.domain.access import Role, Standing, TokenRecord
-from sweepstake.domain.records import Guard, GuardKind
+from sweepstake.domain.records import Claim, Guard, GuardKind
 from sweepstake.errors import (
     AuthenticationError,
     NotFoundError,
@@ -31,6 +31,7 @@ _MOST_TRIES: Final = 100
 _HINT: Final = "make a new one with `sweepstake token create` or `sweepstake gen-token`"
 #: The experiment of an attempt never changes; it is forgotten to keep the memory small.
 _LONG: Final = 3600.0
+_MOST_ATTEMPTS: Final = 65_536
 
 
 @frozen(kw_only=True)
@@ -86,6 +87,9 @@ class Gate(Protocol):
     def held(self, caller: Caller, attempts: Sequence[str]) -> Sequence[str]:
         """Return those of the attempts that are of experiments in which the caller may work."""
 
+    def began(self, claim: Claim, name: str) -> None:
+        """Take note of a claim that was answered here, whose heartbeats may come here too."""
+
     def changed(self) -> None:
         """Look up everything anew, because tokens or shares were changed here."""
 
@@ -108,6 +112,9 @@ class OpenGate:
         """Return all of them."""
         return attempts
 
+    def began(self, claim: Claim, name: str) -> None:
+        """It makes no difference whose it is."""
+
     def changed(self) -> None:
         """Nothing was looked up."""
 
@@ -125,7 +132,7 @@ class AccountGate:
         self._tokens: Trusted[str, TokenRecord] = Trusted(clock)
         self._logins: Trusted[Login, bool] = Trusted(clock)
         self._roles: Trusted[tuple[str, str], Role] = Trusted(clock)
-        self._attempts: Trusted[str, str] = Trusted(clock, _LONG)
+        self._attempts: Trusted[str, str] = Trusted(clock, _LONG, _MOST_ATTEMPTS)
 
     def caller(self, authorization: str | None) -> Caller:
         """See `Gate.caller`."""
@@ -175,6 +182,10 @@ class AccountGate:
         roles = {name: self._role(caller.email, name) for name in set(names.values()) if name is not None}
         working = {name for name, role in roles.items() if role is not None and role.covers(Role.WORK)}
         return [attempt for attempt in attempts if names[attempt] in working]
+
+    def began(self, claim: Claim, name: str) -> None:
+        """See `Gate.began`."""
+        self._attempts.put(claim.key, name)
 
     def changed(self) -> None:
         """See `Gate.changed`."""

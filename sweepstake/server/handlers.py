@@ -14,7 +14,7 @@ from sweepstake.domain.names import check_name
 from sweepstake.domain.portable import ImportPart
 from sweepstake.domain.queries import Condition, JobQuery, Order
 from sweepstake.domain.queueing import QueueingChanges
-from sweepstake.domain.records import ABSENT, Beat, ExperimentRecord, Guard, GuardKind, NoJob, Page
+from sweepstake.domain.records import ABSENT, Beat, Claim, ExperimentRecord, Guard, GuardKind, NoJob, Page
 from sweepstake.domain.status import JobStatus, Signal, member_of
 from sweepstake.errors import InvalidInputError, UnsafeUpdateError
 from sweepstake.ports import MAX_PAGE, Clock, HostedQueue
@@ -62,7 +62,10 @@ class Handlers:
         asked = call.read(ClaimRequest)
         [name] = call.names
         claim = self._queue.claim(name, worker=asked.worker, key=self._key(call), repeat=asked.repeat)
-        return _none(claim) if isinstance(claim, NoJob) else ok(to_tree(claim))
+        if isinstance(claim, NoJob):
+            return _none(claim)
+        self._gate.began(claim, name)
+        return ok(to_tree(claim))
 
     def finish(self, call: Call) -> Answer:
         """End an attempt."""
@@ -77,6 +80,8 @@ class Handlers:
             worker=asked.worker,
             repeat=asked.repeat,
         )
+        if isinstance(finished.next, Claim):
+            self._gate.began(finished.next, name)
         return ok(to_tree(finished))
 
     def heartbeat(self, call: Call) -> Answer:

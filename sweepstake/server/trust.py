@@ -21,9 +21,10 @@ _MOST: Final = 4096
 class Trusted(Generic[K, V]):
     """Values that count for a few seconds. Safe to use from several threads."""
 
-    def __init__(self, clock: Clock, seconds: float = TRUST) -> None:
+    def __init__(self, clock: Clock, seconds: float = TRUST, most: int = _MOST) -> None:
         self._clock = clock
         self._seconds = seconds
+        self._most = most
         self._known: dict[K, tuple[V, float]] = {}
         self._lock = threading.Lock()
 
@@ -35,7 +36,7 @@ class Trusted(Generic[K, V]):
     def put(self, key: K, value: V) -> None:
         """Remember what was looked up."""
         with self._lock:
-            if len(self._known) >= _MOST:
+            if len(self._known) >= self._most:
                 self._known.clear()
             self._known[key] = (value, self._clock.monotonic() + self._seconds)
 

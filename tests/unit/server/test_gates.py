@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from sweepstake.domain.access import Role
-from sweepstake.domain.records import ABSENT, SearchDefinition
+from sweepstake.domain.records import ABSENT, Claim, SearchDefinition
 from sweepstake.errors import AuthenticationError, NotFoundError, ReauthenticateError
 from sweepstake.ports import ExperimentDraft
 from sweepstake.server.accounts import add_user, change_password, create_token, digest_of, replace_token
@@ -17,7 +17,7 @@ from sweepstake.server.gates import NOBODY, AccountGate, Caller, OpenGate
 from sweepstake.server.users import Members
 from sweepstake.stores import SqlStore, open_store
 from sweepstake.wire.bodies import Token
-from tests.lab import new_key
+from tests.lab import draft, new_key
 
 EMAIL = "ada@example.org"
 PASSWORD = "correct horse"
@@ -260,6 +260,20 @@ def test_a_share_allows_its_role(gate: AccountGate, store: SqlStore, token: str,
     clock.now += 5.1
     with pytest.raises(NotFoundError):
         gate.admit(ada, Role.READ, "bob's")
+
+
+def test_most_requests_cost_no_look_up(gate: AccountGate, store: SqlStore, token: str) -> None:
+    """Once a token, a role and a claim are known, claims and heartbeats are let in from memory."""
+    experiment(store, "mine", EMAIL)
+    store.add_jobs("mine", [draft()], key=new_key())
+    claim = store.claim("mine", worker="", key=new_key(), repeat=False, uptime=DAY)
+    assert isinstance(claim, Claim)
+    gate.admit(passes(gate, token), Role.WORK, "mine")
+    gate.began(claim, "mine")
+    store.close()
+    caller = passes(gate, token)
+    gate.admit(caller, Role.WORK, "mine")
+    assert gate.held(caller, [claim.key]) == [claim.key]
 
 
 def test_nothing_secret_is_stored(store: SqlStore, token: str, tmp_path: Path) -> None:
