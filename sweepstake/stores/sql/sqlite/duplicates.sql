@@ -11,7 +11,7 @@ on conflict (job_seq) do nothing;
 -- equal: of each of these digests the first fingerprint, and its job, if that is still there.
 select f.job_seq, f.digest, j.id, j.hyperparameters
 from json_each(:digests) wanted
-join fingerprints f on f.experiment_id = :experiment_id and f.digest = wanted.value and f.repeat = (
+cross join fingerprints f on f.experiment_id = :experiment_id and f.digest = wanted.value and f.repeat = (
     select min(repeat) from fingerprints where experiment_id = :experiment_id and digest = wanted.value
 )
 left join jobs j on j.seq = f.job_seq;
