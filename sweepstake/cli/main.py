@@ -26,6 +26,7 @@ from sweepstake.cli.showing import show
 from sweepstake.cli.spooling import spool
 from sweepstake.cli.target import Target
 from sweepstake.cli.tokens import gen_token, token
+from sweepstake.cli.upkeep import db
 from sweepstake.cli.users import user
 from sweepstake.cli.verifying import verify
 from sweepstake.cli.why import why
@@ -89,6 +90,7 @@ _VERBS: Final = (
     export,
     import_,
     verify,
+    db,
     gen_token,
     serve,
     user,

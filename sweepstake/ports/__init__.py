@@ -7,6 +7,7 @@ from sweepstake.ports.ledger import Extent, Ledger
 from sweepstake.ports.queue import HostedQueue, Queue
 from sweepstake.ports.shapes import MAX_BULK, MAX_PAGE, Counts, ExperimentDraft, Outlook, PutAnswer
 from sweepstake.ports.store import Store
+from sweepstake.ports.upkeep import Upkeep
 
 __all__ = [
     "MAX_BULK",
@@ -25,4 +26,5 @@ __all__ = [
     "Queue",
     "Store",
     "TryLimit",
+    "Upkeep",
 ]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sweepstake.errors import MissingExtraError
-from sweepstake.ports import Clock
+from sweepstake.ports import Clock, Upkeep
 from sweepstake.stores.clocks import SystemClock
 from sweepstake.stores.store import SqlStore
 from sweepstake.stores.urls import SqliteUrl, parse_store_url
 
-__all__ = ["SqlStore", "open_store"]
+__all__ = ["SqlStore", "open_store", "open_upkeep"]
+
+_NO_DRIVER: Final = "A postgresql:// store needs PostgreSQL's driver. Install it: pip install 'sweepstake[postgres]'"
 
 
 def open_store(url: str, clock: Clock | None = None) -> SqlStore:
@@ -33,7 +37,24 @@ def open_store(url: str, clock: Clock | None = None) -> SqlStore:
     try:
         from sweepstake.stores.postgres import PostgresEngine
     except ImportError as error:
-        raise MissingExtraError(
-            "A postgresql:// store needs PostgreSQL's driver. Install it: pip install 'sweepstake[postgres]'"
-        ) from error
+        raise MissingExtraError(_NO_DRIVER) from error
     return SqlStore(PostgresEngine(place), clock)
+
+
+def open_upkeep(url: str) -> Upkeep:
+    """Return what an operator does to the store at a URL; nothing is opened before it is asked for.
+
+    Raises:
+        ConfigurationError: the URL is no store's.
+        MissingExtraError: PostgreSQL's driver is not installed.
+    """
+    place = parse_store_url(url)
+    if isinstance(place, SqliteUrl):
+        from sweepstake.stores.sqliteupkeep import SqliteUpkeep
+
+        return SqliteUpkeep(place.path)
+    try:
+        from sweepstake.stores.postgresupkeep import PostgresUpkeep
+    except ImportError as error:
+        raise MissingExtraError(_NO_DRIVER) from error
+    return PostgresUpkeep(place)

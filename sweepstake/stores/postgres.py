@@ -27,6 +27,8 @@ _CLOCK: Final = "date_part('epoch', clock_timestamp())"
 #: The first version that has `materialized`, as its number of itself.
 _OLDEST: Final = 120_000
 _MAX_CONNECTIONS: Final = 10
+#: How often an upgrade may give way to those at work.
+_UPGRADES: Final = 10
 _POOL_SECONDS: Final = 10.0
 #: How long a new limit waits for transactions that began before it, in seconds, and how long between two looks.
 _OUTWAIT_SECONDS: Final = 5.0
@@ -242,10 +244,7 @@ class PostgresEngine:
                 if connection.info.server_version < _OLDEST:
                     found = connection.info.server_version // 10_000
                     raise StoreRefusedError(f"PostgreSQL {found} is too old: Sweepstake needs 12 or newer.")
-                transaction = PostgresTransaction(connection, self._statements)
-                with transaction.atomically():
-                    transaction.row("lock_schema")
-                    migrate(transaction, "postgres", transaction.migrate)
+                _upgrade(PostgresTransaction(connection, self._statements))
         except psycopg.Error as error:
             raise _translate(error) from error
 
@@ -290,6 +289,22 @@ class PostgresEngine:
             open=True,
             name="sweepstake",
         )
+
+
+def _upgrade(transaction: PostgresTransaction) -> None:
+    """Bring the schema up to date while others are at work.
+
+    They lock the tables in another order than a migration, so that one of two may have to give way and begin again.
+    """
+    for left in reversed(range(_UPGRADES)):
+        try:
+            with transaction.atomically():
+                transaction.row("lock_schema")
+                migrate(transaction, "postgres", transaction.migrate)
+            return
+        except psycopg.errors.DeadlockDetected:
+            if not left:
+                raise
 
 
 def _translate(error: psycopg.Error) -> SweepstakeError | DuplicateError:

@@ -22,6 +22,7 @@ from tests.faults import (
     same_name,
     stopped_workers,
     store_away,
+    upgrades,
     wrong_clocks,
 )
 from tests.faults.fault import Fault
@@ -49,6 +50,7 @@ FAULTS: Final[Sequence[Fault]] = (
     judges.FAULT,
     limits.FAULT,
     bad_node.FAULT,
+    upgrades.FAULT,
 )  # fmt: skip
 
 

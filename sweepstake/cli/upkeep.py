@@ -1,0 +1,94 @@
+"""`sweepstake db`: upgrading, backing up and checking a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sweepstake.cli.output import as_json, format_option
+from sweepstake.cli.target import Target, pass_target
+from sweepstake.cli.verifying import print_verification, progress_bar, store_option, store_url
+from sweepstake.service import verify
+from sweepstake.stores import open_store, open_upkeep
+
+__all__ = ["db"]
+
+
+@click.group()
+def db() -> None:
+    """Upgrade, back up and check a store."""
+
+
+@db.command()
+@store_option
+@format_option
+@pass_target
+def upgrade(target: Target, store: str | None, format_: str) -> None:
+    """Bring a store to this version's schema, and say from which.
+
+    Any command does so when it opens a store; this one does nothing else. Older versions that have the store open go
+    on working; see the documentation.
+    """
+    url = store_url(target, store)
+    upkeep = open_upkeep(url)
+    before = upkeep.schema()
+    open_store(url).close()
+    after = upkeep.schema()
+    if format_ == "json":
+        as_json({"before": before, "after": after})
+    elif before == after:
+        click.echo(f"The schema is {after} already.")
+    else:
+        click.echo(f"Upgraded from schema {before} to {after}.")
+
+
+@db.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@store_option
+@pass_target
+def backup(target: Target, file: Path, store: str | None) -> None:
+    """Copy a store of a SQLite file to a new FILE, as it is at one moment, while it is in use.
+
+    FILE is a store itself: to put it back, stop whoever uses the store and move FILE to its place.
+    """
+    with progress_bar("Copying") as progress:
+        open_upkeep(store_url(target, store)).back_up(file, progress)
+    click.echo(f"Copied to {file}.", err=True)
+
+
+@db.command()
+@store_option
+@format_option
+@pass_target
+def check(target: Target, store: str | None, format_: str) -> None:
+    """Check a store: the database's own structures, its schema, and its history as `sweepstake verify` does.
+
+    The exit code is 1 if anything is wrong. Nothing is changed.
+    """
+    url = store_url(target, store)
+    upkeep = open_upkeep(url)
+    schema, known = upkeep.schema(), upkeep.known
+    problems = list(upkeep.problems())
+    if schema < known:
+        problems.append(f"the schema is {schema}, and this version's is {known}: run sweepstake db upgrade")
+    if schema > known:
+        problems.append(f"the schema is {schema}, and this version knows {known}: pip install --upgrade sweepstake")
+    verification = None
+    if not problems:
+        opened = open_store(url)
+        try:
+            with progress_bar("Verifying") as progress:
+                verification = verify(opened.ledger, progress=progress)
+        finally:
+            opened.close()
+    if format_ == "json":
+        as_json({"schema": schema, "known": known, "problems": problems, "verification": verification})
+    else:
+        for problem in problems:
+            click.echo(f"Problem: {problem}")
+        if verification is not None:
+            click.echo(f"Schema {schema}; the database finds nothing wrong with itself.")
+            print_verification(verification)
+    if problems or (verification is not None and verification.found):
+        raise click.exceptions.Exit(1)
