@@ -29,7 +29,8 @@ def fail(place: Place, size: int) -> Figures:
             experiments = [database.add_experiment(ManualSearch(f"{name} {concurrency}")) for name in _EXPERIMENTS]
             for experiment in experiments:
                 experiment.add_jobs({"i": i} for i in range(size // len(experiments)))
-            _work(place, experiments, concurrency, _UNFIT, sys.executable, "-c", _FAIL)
+            told = _work(place, experiments, concurrency, _UNFIT, sys.executable, "-c", _FAIL)
+            assert "3 jobs in a row crashed within 10 s each, the last with: exit code 1: no device" in told, told
             crashed = sum(experiment.counts().crashed for experiment in experiments)
             assert crashed <= _BURNT, f"{crashed} jobs were burnt with {concurrency} side by side"
             _work(place, experiments, concurrency, 0, "true")
@@ -39,11 +40,11 @@ def fail(place: Place, size: int) -> Figures:
     return {"nodes": len(burnt), "jobs each": size, "most burnt by one": max(burnt)}
 
 
-def _work(place: Place, experiments: Sequence[Experiment], concurrency: int, code: int, *command: str) -> None:
+def _work(place: Place, experiments: Sequence[Experiment], concurrency: int, code: int, *command: str) -> str:
     names = [experiment.name for experiment in experiments]
     how = ("--concurrency", str(concurrency), "--idle", "0", "--allow-empty-results", "--quiet")
     with closing(Shell(place.url, {"SWEEPSTAKE_STATE": str(place.folder / "state")})) as shell:
-        shell.run("worker", *names, *how, "--", *command, code=code)
+        return shell.run("worker", *names, *how, "--", *command, code=code).stderr
 
 
 FAULT = Fault(

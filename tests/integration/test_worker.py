@@ -102,17 +102,6 @@ def test_a_timeout_ends_the_whole_process_group(db: Database, shell: Shell, tmp_
     assert attempt.reason == "ran longer than its timeout of 1.5 s"
 
 
-def test_a_machine_that_fails_everything_stops(db: Database, shell: Shell) -> None:
-    """It says so with the last reason and ends with its own exit code; the limit can be set."""
-    exp = db.add_experiment(ManualSearch("e"))
-    exp.add_jobs([{"x": i} for i in range(5)])
-    process = shell.start("worker", "e", "--crashes", "2", *python("raise SystemExit('no device')"))
-    told = ended(process, 69)
-    assert "2 jobs in a row crashed within 10 s each, the last with: exit code 1: no device" in told
-    assert "Error: this machine seems unfit" in told
-    assert (exp.counts().crashed, exp.counts().ready) == (2, 3)
-
-
 @pytest.mark.parametrize("seconds", ["nan", "-1", "1e10", "soon"])
 def test_a_time_that_no_timer_can_take_is_refused(sw: Command, seconds: str) -> None:
     """Before a job is touched, and the option is named."""
