@@ -1,0 +1,43 @@
+"""A store from before jobs could wait for others, and a process that still knows only its schema."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from sweepstake.domain.duplicates import OnDuplicate
+from sweepstake.domain.status import JobStatus
+from sweepstake.stores import open_store
+from sweepstake.stores.statements import load_migrations
+from tests.lab import document, draft, new_key
+from tests.unit.stores.conftest import HandClock
+
+#: The schema before dependencies could be made, and duplicates be told.
+BEFORE = 3
+ADD = (
+    "insert into jobs (experiment_id, id, status, etag, created_at, hyperparameters, results)"
+    " values (1, ?, 'QUEUED', ?, 0, ?, '{}')"
+)
+
+
+def test_jobs_of_an_older_schema_are_waited_for_and_recognized(tmp_path: Path, clock: HandClock) -> None:
+    """Those that were there before, and those that an older process adds beside us."""
+    path = tmp_path / "store.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as older:
+        older.execute("create table meta (name text primary key, value text not null)")
+        for migration in load_migrations("sqlite")[:BEFORE]:
+            for statement in migration.statements:
+                older.execute(statement)
+        older.execute("insert into meta values ('schema', ?)", [str(BEFORE)])
+        older.execute(
+            "insert into experiments (name, status, search_kind, search_params, settings, lease, max_attempts,"
+            " max_lost, retry_delay, etag, created_at) values ('sweep', 'RUNNING', 'Manual', 'null', '{}', 60, 1, 3, 0, 'e', 0)"
+        )
+        older.execute(ADD, ["old", new_key(), '{"x":1}'])
+        with closing(open_store(f"sqlite:///{path}", clock)) as store:
+            older.execute(ADD, ["beside", new_key(), '{"x":2}'])
+            wanted = [draft(of=document(hyperparameters={"x": x})) for x in (1, 2)]
+            wanted.append(draft("new", depends_on=("old", "beside"), prune_with=True))
+            added = store.add_jobs("sweep", wanted, key=new_key(), on_duplicate=OnDuplicate.SKIP)
+            assert [each.id for each in added.duplicates] == ["old", "beside"]
+            store.prune("sweep", "beside", key=new_key())
+            assert store.get_job("sweep", "new").status is JobStatus.PRUNED
