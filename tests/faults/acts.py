@@ -34,10 +34,19 @@ def _overwrite(scene: Scene, who: str) -> object:
     return scene.lab.put(scene.claim.job.id, of, key=scene.names.key("put" + who))
 
 
+def _retry(scene: Scene, who: str) -> object:
+    return scene.lab.retry(scene.claim.job.id, key=scene.names.key("ret" + who))
+
+
+def _set_queueing(scene: Scene, who: str) -> object:
+    return scene.lab.set_queueing(scene.claim.job.id, notes=who, key=scene.names.key("que" + who))
+
+
 _SETTLING = "settling"
 _CLAIMING = "claiming again"
 _FINISHING = "finishing"
 _BOTH = "finishing and claiming"
+_READING = "reading"
 _OTHERS = ("pruning", "putting by another")
 
 ACTS: Final[dict[str, Act]] = {
@@ -48,6 +57,9 @@ ACTS: Final[dict[str, Act]] = {
     _BOTH: _finish_and_claim,
     "heartbeat": lambda scene, who: scene.lab.beat(scene.claim),
     "pruning": lambda scene, who: scene.lab.prune(scene.claim.job.id, key=scene.names.key("pru" + who)),
+    _READING: lambda scene, who: scene.lab.job(scene.claim.job.id),
+    "retrying": _retry,
+    "changing the queueing": _set_queueing,
     "putting by the holder": _report,
     "putting by another": _overwrite,
 }
@@ -58,9 +70,9 @@ def found_nothing(answer: object) -> bool:
     return isinstance(answer.next if isinstance(answer, Finished) else answer, NoJob)
 
 
-def without_claiming(act: str) -> str:
-    """Return what an act is that looked for a job and got none."""
-    return {_CLAIMING: _SETTLING, _BOTH: _FINISHING}.get(act, act)
+def without_claiming(act: str) -> tuple[str, ...]:
+    """Return what an act may be that looked for a job and got none: a job that is locked is not settled either."""
+    return {_CLAIMING: (_SETTLING, _READING), _BOTH: (_FINISHING,), _SETTLING: (_SETTLING, _READING)}.get(act, (act,))
 
 
 def check_told(scene: Scene, acts: Sequence[str], answers: Sequence[object]) -> None:

@@ -113,10 +113,11 @@ class _Stage:
         nothing = [found_nothing(side.answer) for side in sides]
         if any(nothing):
             first, second = (
-                without_claiming(act) if none else act for act, none in zip(way.acts, nothing, strict=True)
+                without_claiming(act) if none else (act,) for act, none in zip(way.acts, nothing, strict=True)
             )
-            if any(known.state == outcome.state for known in self._in_turn(way.situation, (first, second))):
-                return
+            for acts in product(first, second):
+                if any(known.state == outcome.state for known in self._in_turn(way.situation, acts)):
+                    return
         known = {str(known) for known in self._in_turn(way.situation, way.acts)}
         raise AssertionError(f"{way}:\n{outcome}\n\nis none of\n\n" + "\n\n".join(sorted(known)))
 
@@ -176,7 +177,7 @@ def interleave(place: Place, size: int) -> Figures:
 
 FAULT = Fault(
     number="F8",
-    words="settling, finishing, heartbeats, pruning, putting, claiming again: two at a time, halted at each statement",
+    words="settling, finishing, heartbeats, pruning, retrying, putting, claiming again: two at a time, halted at each statement",
     holds="it ends as if one had come after the other, everybody was told the truth, nothing is overwritten",
     run=interleave,
     unit="interleavings",
