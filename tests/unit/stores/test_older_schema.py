@@ -30,7 +30,8 @@ def test_jobs_of_an_older_schema_are_waited_for_and_recognized(tmp_path: Path, c
         older.execute("insert into meta values ('schema', ?)", [str(BEFORE)])
         older.execute(
             "insert into experiments (name, status, search_kind, search_params, settings, lease, max_attempts,"
-            " max_lost, retry_delay, etag, created_at) values ('sweep', 'RUNNING', 'Manual', 'null', '{}', 60, 1, 3, 0, 'e', 0)"
+            " max_lost, retry_delay, etag, created_at)"
+            " values ('sweep', 'RUNNING', 'Manual', 'null', '{}', 60, 1, 3, 0, 'e', 0)"
         )
         older.execute(ADD, ["old", new_key(), '{"x":1}'])
         with closing(open_store(f"sqlite:///{path}", clock)) as store:
