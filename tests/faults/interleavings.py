@@ -177,7 +177,7 @@ def interleave(place: Place, size: int) -> Figures:
 
 FAULT = Fault(
     number="F8",
-    words="settling, finishing, heartbeats, pruning, retrying, putting, claiming again: two at a time, halted at each statement",
+    words="settling, finishing, beating, pruning, retrying, putting, claiming: two at a time, halted at each statement",
     holds="it ends as if one had come after the other, everybody was told the truth, nothing is overwritten",
     run=interleave,
     unit="interleavings",
