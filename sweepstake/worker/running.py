@@ -293,7 +293,7 @@ class Worker:
         return math.inf if self._options.idle is None else PATIENCE
 
     def _patience_to_finish(self) -> float:
-        return TERM_PATIENCE if self._told >= Stop.END else FINAL_PATIENCE
+        return FINAL_PATIENCE if self._told is Stop.NO else TERM_PATIENCE  # it is in the spool as well
 
 
 def _first_line(reason: str) -> str:
