@@ -102,7 +102,7 @@ class HeldJob(NamedTuple):
 
     def no_retry_on(self) -> Sequence[str | int]:
         """Return the causes of failure that no retry can mend."""
-        causes: list[str | int] = json.loads(self.settings)["no_retry_on"]
+        causes: list[str | int] = json.loads(self.settings).get("no_retry_on", [])
         return causes
 
 
