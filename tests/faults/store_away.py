@@ -84,11 +84,15 @@ def end_while_away(place: Place, size: int) -> Figures:
             hand.end(_PATIENCE)
         with _connect(gate.url, state) as database:
             eventually(lambda: _call(database, lab.name, spool), within=_PATIENCE)
+        _check(lab, ids)
+    return {"jobs that ended": size, "workers killed": len(dead), "delivered once": size, "lost or twice": 0}
+
+
+def _check(lab: Lab, ids: list[str]) -> None:
     for job_id in ids:
         record = lab.job(job_id)
         assert (record.status, record.results) == (JobStatus.DONE, record.hyperparameters), record
         assert [attempt.outcome for attempt in lab.attempts(job_id)] == [Outcome.DONE], lab.attempts(job_id)
-    return {"jobs that ended": size, "workers killed": len(dead), "delivered once": size, "lost or twice": 0}
 
 
 def _call(database: Database, name: str, spool: Spool) -> bool | None:
