@@ -152,17 +152,17 @@ def test_experiments_do_not_share_what_they_have_seen(queue: Queue) -> None:
 
 def test_an_experiment_with_many_jobs_is_caught_up_with(lab: Lab) -> None:
     """More than are looked at in one transaction, of which some are repeats."""
-    lab.add(*(having(i % 1700, f"j{i}") for i in range(2000)))
-    assert add(lab, having(0), having(1699), having(1700), having(299)) == {0: "j0", 1: "j1699", 3: "j299"}
+    lab.add(*(having(i % 900, f"j{i}") for i in range(1100)))
+    assert add(lab, having(0), having(899), having(900), having(199)) == {0: "j0", 1: "j899", 3: "j199"}
 
 
 def test_racing_calls_create_each_once(lab: Lab) -> None:
-    """Eight threads that add the same sweep in different orders, beside puts and plain adds of other jobs."""
-    lab.add(*(having(i) for i in range(10)))
+    """Four threads that add the same sweep in different orders, beside puts and plain adds of other jobs."""
+    lab.add(*(having(i) for i in range(8)))
 
     def work(number: int) -> list[int]:
         created = []
-        order = range(30) if number % 2 else range(29, -1, -1)
+        order = range(20) if number % 2 else range(19, -1, -1)
         for x in order:
             if x % 10 == number:
                 lab.put(new_key(), document(hyperparameters={"y": number, "x": x}))
@@ -170,9 +170,9 @@ def test_racing_calls_create_each_once(lab: Lab) -> None:
                 created.append(x)
         return created
 
-    created = [x for each in at_once(work) for x in each]
-    assert sorted(created) == list(range(10, 30))
-    assert len([job for job in lab.jobs() if "y" not in job.hyperparameters.decode()]) == 30
+    created = [x for each in at_once(work, 4) for x in each]
+    assert sorted(created) == list(range(8, 20))
+    assert len([job for job in lab.jobs() if "y" not in job.hyperparameters.decode()]) == 20
 
 
 def test_skipping_is_the_same_whether_all_or_none_is_new(lab: Lab) -> None:
