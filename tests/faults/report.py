@@ -74,7 +74,7 @@ def markdown(faults: Sequence[Fault], findings: Sequence[Finding]) -> str:
 
 
 def _cells(fault: Fault, finding: Finding) -> tuple[str, ...]:
-    size = f"{finding.size:,} {fault.unit}{'' if finding.size >= fault.full else ' (small)'}"
+    size = f"{finding.size:,}{'' if finding.size >= fault.full else f' of {fault.full:,}'} {fault.unit}"
     how = "BROKEN" if finding.broken else "holds"
     return finding.number, finding.kind, size, _words(finding.figures), f"{finding.seconds:.0f}", finding.date, how
 

@@ -58,6 +58,6 @@ def test_findings_fill_the_page(tmp_path: Path) -> None:
     assert load(saved)[0] == [broken, small, full]
     page = filled("# Faults\n<!-- findings -->\nout of date\n<!-- end of findings -->\n", saved)
     assert "| F1 | sqlite | 10,000 jobs | lost 0 | 2 |  | holds |" in page
-    assert "| F1 | postgres | 9 jobs (small) |  | 0 |  | BROKEN |" in page
+    assert "| F1 | postgres | 9 of 10,000 jobs |  | 0 |  | BROKEN |" in page
     assert "out of date" not in page
     assert "twice" in broken.line()
