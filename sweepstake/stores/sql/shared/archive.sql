@@ -12,6 +12,11 @@ from (
     from jobs where experiment_id = :experiment_id and seq > :after order by seq limit :limit
 ) j
 left join attempts a on a.job_seq = j.seq and a.job_seq > :after
+and a.job_seq <= (
+    select max(seq) from (
+        select seq from jobs where experiment_id = :experiment_id and seq > :after order by seq limit :limit
+    ) p
+)
 order by j.seq, a.number;
 
 -- archive_dependencies: what waits for what among the jobs of an experiment up to one.

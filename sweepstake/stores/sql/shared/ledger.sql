@@ -4,6 +4,7 @@ select
     coalesce((select max(seq) from events), 0);
 
 -- ledger_jobs: the bare facts of some jobs of all experiments with their attempts, in one snapshot.
+-- The bounds of job_seq keep the planner from reading all attempts beyond the first.
 select
     j.seq, e.name, j.id, j.status, j.etag, j.due, j.not_before, j.waiting, j.dependants, j.attempt, j.failures,
     j.losses, j.preemptions, e.etag, e.max_attempts, e.max_lost, e.max_preemptions, :now,
@@ -22,6 +23,7 @@ from (
 ) j
 left join experiments e on e.id = j.experiment_id
 left join attempts a on a.job_seq = j.seq and a.job_seq > :after
+and a.job_seq <= (select max(seq) from (select seq from jobs where seq > :after order by seq limit :limit) p)
 order by j.seq, a.number;
 
 -- ledger_strays: attempts and dependencies within a range of jobs that belong to none.
