@@ -110,7 +110,7 @@ _OF_EXPERIMENTS: Final = (
         role=Role.ADMIN,
         fenced=False,
         answers={204: None},
-        problems=(409,),
+        problems=(409, 412),
     ),
 )
 

@@ -13,9 +13,9 @@ from sweepstake.domain.records import ABSENT, SearchDefinition
 from sweepstake.ports import ExperimentDraft
 from sweepstake.remote import RemoteQueue
 from sweepstake.wire.operations import OPERATIONS
-from tests.acceptance.openapi_hooks import SEEDED
+from tests.acceptance.openapi_hooks import SEEDED, STEPS
 from tests.lab import draft, new_key
-from tests.serving import EMAIL, Served, served
+from tests.serving import EMAIL, PASSWORD, Served, served
 
 ROOT = Path(__file__).parents[2]
 SEARCH = SearchDefinition("RandomSearch", '{"lr":{"loguniform":{"low":0.001,"high":1.0}}}')
@@ -37,24 +37,46 @@ def server(tmp_path: Path) -> Iterator[Served]:
 @pytest.mark.parametrize(
     "examples", [pytest.param(5, id="small"), pytest.param(200, id="full", marks=pytest.mark.full)]
 )
-def test_the_api_is_what_its_document_says(server: Served, examples: int) -> None:
+def test_the_api_is_what_its_document_says(server: Served, examples: int, tmp_path: Path) -> None:
     """Valid requests are accepted, invalid ones refused, answers have their schema, whatever order calls come in."""
-    # A signed token, because the tester also calls what replaces the API token.
-    answer = requests.post(f"{server.url}/api/v1/token/", json={"email": EMAIL, "token": server.token}, timeout=30)
+    told, _ = _try(server, tmp_path, "--max-examples", str(examples))
+    assert f"{len(OPERATIONS)} selected / {len(OPERATIONS)} total" in told
+
+
+@pytest.mark.acceptance
+def test_a_walk_along_the_links_leads_to_the_end_of_a_job(server: Served, tmp_path: Path) -> None:
+    """From a listing to a claim, and from the claim to a report that is recorded, by what the answers hold."""
+    chosen = [word for name in ("list_experiments", "claim", "finish") for word in ("--include-operation-id", name)]
+    _, steps = _try(server, tmp_path, "--phases", "stateful", "--max-examples", "10", "--seed", "1", *chosen)
+    assert {"list_experiments 200", "claim 200", "finish 200"} <= steps
+
+
+def _try(server: Served, folder: Path, *options: str) -> tuple[str, set[str]]:
+    """Let the tester call the server; return what it told, and the steps of its walks with their statuses."""
+    # A login by password, because the tester also calls what replaces and revokes API tokens.
+    login = {"email": EMAIL, "token": PASSWORD}
+    signed = requests.post(f"{server.url}/api/v1/passauth/", json=login, timeout=30).json()["token"]
+    steps = folder / "steps"
+    steps.touch()
     done = subprocess.run(
         [
             *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"),
             *("--config-file", str(ROOT / "schemathesis.toml"), "run", f"{server.url}/openapi.json"),
-            *("--header", f"Authorization: Bearer {answer.json()['token']}"),
-            *("--max-examples", str(examples), "--continue-on-failure", "--request-timeout", "30"),
-            *("--generation-database", "none", "--no-color"),
+            *("--header", f"Authorization: Bearer {signed}"),
+            *("--continue-on-failure", "--request-timeout", "30", "--generation-database", "none", "--no-color"),
+            *options,
         ],
         cwd=ROOT,
-        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.acceptance.openapi_hooks", "PYTHONPATH": str(ROOT)},
+        env={
+            **os.environ,
+            "SCHEMATHESIS_HOOKS": "tests.acceptance.openapi_hooks",
+            "PYTHONPATH": str(ROOT),
+            STEPS: str(steps),
+        },
         capture_output=True,
         text=True,
         timeout=1800,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
-    assert f"{len(OPERATIONS)} selected / {len(OPERATIONS)} total" in done.stdout
+    return done.stdout, set(steps.read_text().splitlines())
