@@ -2,6 +2,7 @@
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -44,6 +45,7 @@ class RepeatingProxy:
         url: the server's URL, through the proxy.
         written: the writes with a key that were made, but for claims of nothing.
         twice: how many requests were delivered twice at once.
+        asked: how many requests came for each path.
     """
 
     def __init__(self, url: str, chance: float, seed: int) -> None:
@@ -57,6 +59,7 @@ class RepeatingProxy:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.written: list[Delivered] = []
         self.twice = 0
+        self.asked: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
         """Forward for the length of a block."""
@@ -79,6 +82,7 @@ class RepeatingProxy:
         return self._deliver(old.method, old.path, old.headers, old.body).status
 
     def _forward(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Delivered:
+        self.asked[path] += 1
         if method == "GET":
             return self._deliver(method, path, headers, body)
         if self._dice.random() >= self._chance:
