@@ -11,6 +11,8 @@ from tests.walks.walker import GUARDS, Walker
 __all__ = ["Wanderer"]
 
 _IDS = "abcdefgh"
+#: How many of the new jobs wait for another.
+_DEPENDENT = 0.2
 _OUTCOMES = (Outcome.DONE, Outcome.DONE, Outcome.CRASHED, Outcome.PRUNED, Outcome.RELEASED, Outcome.PREEMPTED)
 _STATUSES = (*JobStatus, JobStatus.QUEUED, JobStatus.QUEUED)
 
@@ -60,7 +62,13 @@ class Wanderer:
 
     def _add(self) -> None:
         wanted = [
-            Wanted(self._id(), self._dice.choice(_STATUSES), self._dice.randint(-1, 1))
+            Wanted(
+                self._id(),
+                self._dice.choice(_STATUSES),
+                self._dice.randint(-1, 1),
+                needs=(self._id(),) if self._dice.random() < _DEPENDENT else (),
+                prune_with=self._dice.random() < _DEPENDENT,
+            )
             for _ in range(self._dice.randint(1, 3))
         ]
         self.walker.add(wanted)
