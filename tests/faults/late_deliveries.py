@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sweepstake.ports import Queue
 from tests.faults.fault import DIRECT, SERVED, Fault, Figures, Place
-from tests.faults.random_walks import settling
+from tests.faults.random_walks import settled_lease
 from tests.faults.repeating_proxy import RepeatingProxy
 from tests.stack import open_queue
 from tests.walks.walker import Walker
@@ -24,13 +24,13 @@ _WRITES = 150
 
 def deliver_late(place: Place, size: int) -> Figures:
     """Deliver `size` old writes again: by a proxy to a server, else by making the same calls again."""
-    settling(place)
+    lease = settled_lease(place, full=size >= FAULT.full)
     quiet = open_queue(place.store)
     dice = random.Random(5)
     seen: Counter[str] = Counter()
     with _reached(place) as (queue, proxy):
         while seen["late"] < size:
-            walker = Walker(queue, quiet, place.store)
+            walker = Walker(queue, quiet, place.store, lease=lease)
             wanderer = Wanderer(walker, seed=seen["late"])
             if proxy is not None:
                 proxy.written.clear()

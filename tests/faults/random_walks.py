@@ -6,30 +6,34 @@ from tests.faults.fault import DIRECT, SERVED, Fault, Figures, Place
 from tests.lab import eventually
 from tests.stack import open_queue
 from tests.walks.machine import walk
-from tests.walks.walker import LEASE_SECONDS, Walker
+from tests.walks.walker import Walker
 
-__all__ = ["FAULT", "settling"]
+__all__ = ["FAULT", "settled_lease"]
 
 _STEPS = 20
+#: Seconds of leases: a machine that stands still for longer than one is no fault of the store.
+_SHORT, _LONG = 3.0, 20.0
 #: In the normal run of the tests, which shall be quick.
 _QUICK_STEPS = 8
 
 
-def settling(place: Place) -> None:
-    """Return once the store settles leases: it, and the server over it, have been up for one."""
-    started = time.monotonic()
-    if place.kind != "sqlite":
-        eventually(lambda: time.monotonic() - started > LEASE_SECONDS or None)
+def settled_lease(place: Place, *, full: bool) -> float:
+    """Return the seconds for leases, once the store settles such: it, and a server over it, have been up for one."""
+    if place.kind == "sqlite":
+        return _LONG  # the clock of the machine is enough
+    lease, started = (_LONG if full else _SHORT), time.monotonic()
+    eventually(lambda: time.monotonic() - started > lease or None, within=_LONG * 2)
+    return lease
 
 
 def wander(place: Place, size: int) -> Figures:
     """Take so many walks, each in an experiment of its own."""
-    settling(place)
+    lease = settled_lease(place, full=size >= FAULT.full)
     queue, quiet = open_queue(place.url), open_queue(place.store)
     walkers: list[Walker] = []
 
     def start() -> Walker:
-        walkers.append(Walker(queue, quiet, place.store))
+        walkers.append(Walker(queue, quiet, place.store, lease=lease))
         return walkers[-1]
 
     quick = size < FAULT.full and place.kind != "sqlite"

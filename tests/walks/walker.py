@@ -37,14 +37,11 @@ from tests.walks.calling import REFUSED, Caller, Made, Refusals
 from tests.walks.meddling import Meddler
 from tests.walks.model import Attempt, Model, Wanted
 
-__all__ = ["GUARDS", "LEASE_SECONDS", "Walker"]
+__all__ = ["GUARDS", "Walker"]
 
 #: What a write may be guarded by: nothing, the etag as it is, another one, that nothing is there, or that something is.
 GUARDS = ("none", "match", "stale", "absent", "present")
 
-#: Of every claim; longer than a step of a walk takes on a busy machine.
-LEASE_SECONDS = 3.0
-_RENEW_SECONDS = 0.75
 _FAR = 5e6
 
 
@@ -57,14 +54,14 @@ class Walker(Caller):
         queue: where the calls are made.
         quiet: a way to the same queue on which nothing is broken, for looking at what the calls did.
         store: the URL of the store behind it; if time is to pass, it and its server have been up for a lease.
-        lease: seconds of every claim.
+        lease: seconds of every claim; longer than a step takes on a busy machine.
 
     Attributes:
         claims: all that were ever made.
         unrepeatable: keys of reports that were kept nowhere.
     """
 
-    def __init__(self, queue: Queue, quiet: Queue, store: str, *, lease: float = LEASE_SECONDS) -> None:
+    def __init__(self, queue: Queue, quiet: Queue, store: str, *, lease: float) -> None:
         super().__init__()
         self.lab = Lab.new(queue, lease=lease)
         self._lease = lease
@@ -332,7 +329,7 @@ class Walker(Caller):
 
     def keep_leases(self) -> None:
         """Renew what was not given up, if it is time."""
-        if time.monotonic() - self._renewed > _RENEW_SECONDS:
+        if time.monotonic() - self._renewed > self._lease / 4:
             held = filter(self._is_open, self.claims)
             kept = [claim.key for claim in held if not self.model.jobs[claim.job.id].pending]
             self.quiet.queue.heartbeat(kept)
