@@ -147,8 +147,12 @@ def _snapshot(url: str) -> Iterator[Ask]:
 def _budgets(ask: Ask) -> Iterator[str]:
     """Count what each job's attempts have spent; a retry gives new budgets."""
     retried: dict[tuple[str, str], list[int]] = {}
-    for name, job, begun in ask("select experiment, job, detail from events where verb = 'retry' and detail <> ''"):
-        retried.setdefault((name, job), []).append(int(begun))
+    for verb, name, job, begun in ask("""select verb, experiment, job, detail from events
+        where verb = 'retry' and detail <> '' or verb = 'delete_job' order by seq"""):
+        if verb == "delete_job":  # one that is made anew by this id has all its budgets
+            retried.pop((name, job), None)
+        else:
+            retried.setdefault((name, job), []).append(int(begun))
     jobs = ask("""select j.seq, e.name, j.id, j.failures, j.losses, j.preemptions
         from jobs j join experiments e on e.id = j.experiment_id""")
     spent = ask("""select job_seq, number, case when outcome = 'lease_lost' then 'lease_lost'

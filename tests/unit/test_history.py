@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.service import verify
+from sweepstake.stores import open_store
 from tests.history import check_history, findings
-from tests.lab import Lab, document
+from tests.lab import Lab, document, draft, new_key
 from tests.stack import open_queue
 
 
@@ -58,3 +60,21 @@ def test_damage_is_found(path: Path, damage: str) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(damage)
     assert list(findings(f"sqlite:///{path}"))
+
+
+def test_a_job_made_anew_by_the_id_of_one_that_was_retried_has_its_own_budgets(tmp_path: Path) -> None:
+    """The new budgets of a deleted job are not held against the one that has its id now, by either judge."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    with closing(open_queue(url)) as queue:
+        lab = Lab.new(queue, max_attempts=3)
+        lab.add(draft("again"))
+        for _ in range(3):
+            lab.finish(lab.claim(), Outcome.CRASHED)
+        queue.retry(lab.name, "again", key=new_key())
+        lab.delete("again")
+        lab.add(draft("again"))
+        for _ in range(2):
+            lab.finish(lab.claim(), Outcome.CRASHED)
+    check_history(url)
+    with closing(open_store(url)) as store:
+        assert not verify(store.ledger).found
