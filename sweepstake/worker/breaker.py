@@ -26,7 +26,7 @@ class Breaker:
     def __init__(self, limit: int, within: float) -> None:
         self._limit = limit
         self._within = within
-        self._began: dict[JobId, float] = {}
+        self._began: dict[str, tuple[JobId, float]] = {}
         self._crashed: set[JobId] = set()
         self._trusted = False
 
@@ -39,24 +39,25 @@ class Breaker:
         """Tell whether another job may begin."""
         if not self._limit:
             return True
-        young = {job for job, began in self._began.items() if now - began < self._within}
-        self._trusted = self._trusted or len(young) < len(self._began)
+        young = {job for job, began in self._began.values() if now - began < self._within}
+        self._trusted = self._trusted or any(now - began >= self._within for _, began in self._began.values())
         if self._trusted and not self._crashed:
             return True
         return len(self._crashed | young) < self._limit
 
     def pause(self, now: float) -> float:
         """Return the seconds until a running job will have shown that the machine can run one."""
-        ages = [began + self._within - now for began in self._began.values()]
+        ages = [began + self._within - now for _, began in self._began.values()]
         return min((left for left in ages if left > 0), default=float("inf"))
 
-    def begin(self, job: JobId, now: float) -> None:
-        """Take note that a job begins."""
-        self._began[job] = now
+    def begin(self, attempt: str, job: JobId, now: float) -> None:
+        """Take note that an attempt at a job begins; one before it, which lost the job, may not have ended yet."""
+        self._began[attempt] = job, now
 
-    def end(self, job: JobId, outcome: Outcome, now: float, *, timed_out: bool) -> None:
-        """Take note of how a job ended; one that was ended because its time was over did not crash quickly."""
-        quick = now - self._began.pop(job) < self._within
+    def end(self, attempt: str, outcome: Outcome, now: float, *, timed_out: bool) -> None:
+        """Take note of how an attempt ended; one that was ended because its time was over did not crash quickly."""
+        job, began = self._began.pop(attempt)
+        quick = now - began < self._within
         if outcome is Outcome.DONE:
             self._trusted = True
             self._crashed.clear()

@@ -187,7 +187,7 @@ class Worker:
                 self._begun += 1
                 self._running.add(attempt)
                 self._rota.had(experiment.name, now)
-                self._breaker.begin((experiment.name, claim.job.id), now)
+                self._breaker.begin(claim.key, (experiment.name, claim.job.id), now)
         if late:
             self._finish(claim, Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason="the worker was to stop"))
             return
@@ -230,9 +230,7 @@ class Worker:
             report = Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason="the worker failed")
         with self._wake:
             tripped = self._breaker.tripped
-            self._breaker.end(
-                (claim.job.experiment, claim.job.id), report.outcome, time.monotonic(), timed_out=attempt.timed_out
-            )
+            self._breaker.end(claim.key, report.outcome, time.monotonic(), timed_out=attempt.timed_out)
             if not self._breaker.tripped or tripped:
                 return report
             self._enough = True

@@ -31,6 +31,16 @@ def test_a_retry_waits_for_its_delay(queue: Queue) -> None:
     assert lab.queue.count_jobs(lab.name).delayed == 1
 
 
+def test_a_retry_waits_for_the_jobs_own_delay_too(queue: Queue) -> None:
+    """A `not_before` that was set while the job ran is not cut short by a `retry_delay` that is over sooner."""
+    lab = Lab.new(queue, max_attempts=3, retry_delay=0.001)
+    job_id = lab.add_one()
+    claim = lab.claim()
+    lab.set_queueing(job_id, not_before=4_000_000_000.0)
+    assert lab.finish(claim, Outcome.CRASHED).job.not_before == 4_000_000_000.0
+    assert lab.why_none() is NoJobReason.DELAYED
+
+
 def test_preemptions_have_a_budget_of_their_own(queue: Queue) -> None:
     """Preempted more often than allowed the job crashes; giving it back does not count."""
     lab = Lab.new(queue, max_preemptions=1)

@@ -12,8 +12,8 @@ from sweepstake.worker.breaker import Breaker
 
 def run(breaker: Breaker, job: str, outcome: Outcome, seconds: float = 1.0, *, timed_out: bool = False) -> None:
     """Let a job run alone from time 0."""
-    breaker.begin(("e", job), 0.0)
-    breaker.end(("e", job), outcome, seconds, timed_out=timed_out)
+    breaker.begin("attempt", ("e", job), 0.0)
+    breaker.end("attempt", outcome, seconds, timed_out=timed_out)
 
 
 def test_quick_crashes_in_a_row_trip_it() -> None:
@@ -68,16 +68,27 @@ def test_one_job_that_is_tried_again_does_not_trip_it() -> None:
     assert breaker.allows(0.0)
 
 
+def test_two_attempts_at_one_job_end_each_by_itself() -> None:
+    """A job that was lost may be had again here while the command of the attempt before is still being ended."""
+    breaker = Breaker(2, 10.0)
+    breaker.begin("first", ("e", "1"), 0.0)
+    breaker.begin("second", ("e", "1"), 5.0)
+    breaker.end("first", Outcome.CRASHED, 11.0, timed_out=False)
+    breaker.end("second", Outcome.CRASHED, 12.0, timed_out=False)
+    run(breaker, "2", Outcome.CRASHED)
+    assert breaker.tripped
+
+
 def test_a_machine_that_proved_nothing_may_begin_few() -> None:
     """Of many side by side only as many as may crash; when they have run for a while, all."""
     breaker = Breaker(3, 10.0)
     for number in range(3):
         assert breaker.allows(0.0)
-        breaker.begin(("e", str(number)), float(number))
+        breaker.begin(str(number), ("e", str(number)), float(number))
     assert not breaker.allows(2.0)
     assert breaker.pause(2.0) == 8.0
     assert breaker.allows(10.0)
-    breaker.begin(("e", "more"), 10.0)
+    breaker.begin("more", ("e", "more"), 10.0)
     assert breaker.allows(10.0)
 
 
@@ -100,10 +111,10 @@ def test_a_machine_that_fails_everything_burns_no_more_than_the_limit(limit: int
     for moment, choice in enumerate(order):
         now = moment / 10
         while len(running) < slots and breaker.allows(now):
-            breaker.begin(("e", str(begun)), now)
+            breaker.begin(str(begun), ("e", str(begun)), now)
             running.append(begun)
             begun += 1
         if running:
             job = running.pop(choice % len(running))
-            breaker.end(("e", str(job)), Outcome.CRASHED, now, timed_out=False)
+            breaker.end(str(job), Outcome.CRASHED, now, timed_out=False)
     assert begun <= limit

@@ -40,11 +40,14 @@ update jobs set
     etag = :etag, ended_at = :now,
     failures = failures + cast(:failures as integer), losses = losses + cast(:losses as integer),
     preemptions = preemptions + cast(:preemptions as integer),
-    not_before = case when cast(:delay as float8) > 0 then :now + cast(:delay as float8) else not_before end,
+    not_before = case
+        when cast(:delay as float8) > 0 and coalesce(not_before, 0) < :now + cast(:delay as float8)
+        then :now + cast(:delay as float8) else not_before
+    end,
     due = case
         when cast(:status as text) <> 'QUEUED' then null
+        when not_before > :now + cast(:delay as float8) then not_before
         when cast(:delay as float8) > 0 then :now + cast(:delay as float8)
-        when not_before > :now then not_before
     end
 where seq = :seq;
 
