@@ -28,7 +28,7 @@ _ROOT: Final = str(Path(__file__).resolve().parents[2])
 #: Seconds within which the heartbeat process begins, and ends once its work is over.
 _BEGIN: Final = 60.0
 _END: Final = 5.0
-#: Seconds before another is started after one that never began.
+#: Seconds before another is started after one that never began, or could not be started.
 _AGAIN: Final = 1.0
 
 _logger = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class Pulse:
         self._ready = threading.Event()
         self._failed: int | None = None
         self._process = self._start()
+        threading.Thread(target=self._listen, name="sweepstake-pulse", daemon=True).start()
 
     def wait(self) -> None:
         """Wait until the process renews leases, so that no short lease is lost before its first beat.
@@ -120,14 +121,31 @@ class Pulse:
             start_new_session=True,
             text=True,
         )
-        self._input(process).write(json.dumps(self._settings) + "\n")
-        for message in self._held.values():
-            self._input(process).write(json.dumps(message) + "\n")
-        self._input(process).flush()
-        threading.Thread(target=self._listen, args=(process,), name="sweepstake-pulse", daemon=True).start()
+        with suppress(OSError):  # it has died already, which `_listen` notices
+            for message in (self._settings, *self._held.values()):
+                self._input(process).write(json.dumps(message) + "\n")
+            self._input(process).flush()
         return process
 
-    def _listen(self, process: subprocess.Popen[str]) -> None:
+    def _listen(self) -> None:
+        """Hear what the process says, and start another when it ends, until its work is over."""
+        while True:
+            process = self._process
+            began = self._hear(process)
+            code = process.wait()
+            if not self._ready.is_set():
+                self._failed = code
+                self._ready.set()
+                return
+            pause = 0.0 if began else _AGAIN
+            while self._process is process:
+                if self._closing.wait(pause):
+                    return
+                pause = _AGAIN
+                self._replace(process, code)
+
+    def _hear(self, process: subprocess.Popen[str]) -> bool:
+        """Take note of all that the process says; return whether it renewed leases."""
         assert process.stdout is not None
         began = False
         with process.stdout as lines:
@@ -140,23 +158,23 @@ class Pulse:
                 with self._lock:
                     if answer["attempt"] in self._held:
                         self._signals[answer["attempt"]] = Signal(answer["signal"])
-        code = process.wait()
-        if not self._ready.is_set():
-            self._failed = code
-            self._ready.set()
-            return
-        if not began:
-            self._closing.wait(_AGAIN)
+        return began
+
+    def _replace(self, process: subprocess.Popen[str], code: int) -> None:
+        """Start another process, if this machine has room for one now."""
         with self._lock:
             if self._closing.is_set():
                 return
             _logger.warning("The heartbeat process ended (exit code %d); starting another.", code)
             with suppress(OSError):
                 self._input(process).close()
-            self._process = self._start()
+            try:
+                self._process = self._start()
+            except OSError as error:
+                _logger.warning("It could not be started (%s); trying again in %g s.", error, _AGAIN)
 
     def _send(self, message: dict[str, Any]) -> None:
-        with suppress(OSError):  # it has died: the next process is told by `_start`
+        with suppress(OSError, ValueError):  # it has died: the next process is told by `_start`
             self._input(self._process).write(json.dumps(message) + "\n")
             self._input(self._process).flush()
 
