@@ -21,7 +21,7 @@ from sweepstake.values import JsonObject
 from sweepstake.worker.capture import Capture
 from sweepstake.worker.expansion import expand, variables
 from sweepstake.worker.judgement import Ending, Verdict, judge, terminated
-from sweepstake.worker.process import Process
+from sweepstake.worker.process import Process, no_room
 from sweepstake.worker.pulse import Pulse
 from sweepstake.worker.results import BlockReader, read_file
 from sweepstake.worker.terminal import Lines, Terminal
@@ -103,7 +103,9 @@ class Attempt:
         """
         job = self._claim.job
         path = output_path(self._plan.state, job.experiment, job.id, job.attempt)
-        with Capture(path) as capture, tempfile.TemporaryDirectory(prefix="sweepstake-") as folder:
+        # What the command made of the folder must not cost what it reported.
+        scratch = tempfile.TemporaryDirectory(prefix="sweepstake-", ignore_cleanup_errors=True)
+        with Capture(path) as capture, scratch as folder:
             output = _Output(capture, self._plan.terminal, f"[{job.id}] ".encode())
             results_path = Path(folder) / "results.json"
             try:
@@ -154,7 +156,12 @@ class Attempt:
         return process
 
     def _conclude(self, process: Process, results_path: Path, output: _Output) -> Finish:
-        limit = self._limit(process)
+        try:
+            limit = self._limit(process)
+        except RuntimeError as error:
+            process.kill()
+            process.wait()
+            raise no_room(error) from error
         try:
             code = process.wait()
         finally:

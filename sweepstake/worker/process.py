@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import selectors
 import signal
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Final
 
-__all__ = ["Process", "end_group"]
+__all__ = ["Process", "end_group", "no_room"]
 
 #: Seconds that output may keep coming after the command itself has ended.
 _AFTERMATH: Final = 2.0
@@ -32,9 +33,8 @@ class Process:
         err: takes its standard error, on the same one.
 
     Raises:
-        OSError: it cannot be started.
+        OSError: it cannot be started, or this machine has no room for another thread.
         ValueError: an argument or variable holds a NUL character.
-        RuntimeError: this machine has no room for another thread.
     """
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], out: Sink, err: Sink) -> None:
@@ -56,10 +56,10 @@ class Process:
         self._patient_until = 0.0
         try:
             self._pump = _pump([(self._process.stdout, out), (self._process.stderr, err)])
-        except RuntimeError:
+        except RuntimeError as error:
             end_group(self.group, signal.SIGKILL)
             self._process.wait()
-            raise
+            raise no_room(error) from error
 
     @property
     def group(self) -> int:
@@ -103,6 +103,11 @@ class Process:
         with self._lock:
             if not self._over:
                 end_group(self.group, signal.SIGKILL)
+
+
+def no_room(error: RuntimeError) -> OSError:
+    """Return what Python means by this error of a thread that could not be started."""
+    return OSError(errno.EAGAIN, f"{error}; raise the limits of processes and memory, or run less at once")
 
 
 def end_group(group: int, number: signal.Signals) -> None:

@@ -21,6 +21,7 @@ from sweepstake.retrying import FINAL_PATIENCE, PATIENCE, TERM_PATIENCE
 from sweepstake.worker.attempt import Attempt, Plan
 from sweepstake.worker.breaker import Breaker
 from sweepstake.worker.options import Options, Summary
+from sweepstake.worker.process import no_room
 from sweepstake.worker.pulse import Pulse
 from sweepstake.worker.rota import Rota
 from sweepstake.worker.stopping import Stop, meaning, next_step, signals_go_to
@@ -197,7 +198,7 @@ class Worker:
             threading.Thread(target=self._work, args=(attempt, claim), name="sweepstake-job", daemon=True).start()
         except RuntimeError as error:  # the machine has no room for another thread
             _logger.debug("A thread could not be started.", exc_info=True)
-            self._fail(error)
+            self._fail(no_room(error))
             self._work(attempt, claim)
 
     def _work(self, attempt: Attempt, claim: Claim) -> None:
