@@ -6,6 +6,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -101,13 +102,26 @@ def default_path() -> Path:
 
 
 def write_config(url: str, token: str, path: Path) -> None:
-    """Write a configuration file that only its owner can read."""
+    """Write a configuration file that only its owner can read, whole or not at all; its other settings stay."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    with path.open("w", encoding="utf-8") as file:
-        # A JSON string is a TOML string as well.
-        file.write(f"url = {json.dumps(url)}\ntoken = {json.dumps(token)}\n")
+    path = path.resolve()  # a link to the file stays one
+    kept: Mapping[str, str] = {}
+    with suppress(ConfigurationError):  # one that cannot be read is written anew
+        kept = _read_file(path, required=False)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            # A JSON string is a TOML string as well.
+            file.writelines(
+                f"{key} = {json.dumps(value, ensure_ascii=False)}\n"
+                for key, value in {**kept, "url": url, "token": token}.items()
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def _default_url() -> str:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -128,11 +129,10 @@ class Spool:
             raise SpoolError(f"{path} cannot be written: {error.strerror or error}") from error
 
     def _make_folder(self) -> None:
-        if self.folder.is_dir():
-            return
-        self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-        for parent in (self.folder.parent, self.folder.parent.parent):
-            _sync(parent)
+        new = list(takewhile(lambda folder: not folder.exists(), (self.folder, *self.folder.parents)))
+        for folder in reversed(new):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _sync(folder.parent)
 
 
 def every_spool(root: Path) -> list[Spool]:

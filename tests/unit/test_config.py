@@ -66,3 +66,14 @@ def test_what_is_named_must_not_be_empty(wrong: dict[str, str]) -> None:
 def test_every_setting_is_explained() -> None:
     """The reference page is made of these sentences."""
     assert all(name.startswith("SWEEPSTAKE_") and text for name, text in SETTINGS.items())
+
+
+def test_a_new_token_leaves_the_other_settings(tmp_path: Path) -> None:
+    """Checkpoints are looked for where they were; nothing else is left in the folder."""
+    (tmp_path / "settings").mkdir()
+    file = tmp_path / "settings" / "config.toml"
+    file.write_text('checkpoints = "/shared/ö😀"\nurl = "http://old/"\n', encoding="utf-8")
+    write_config("http://h/", "t", file)
+    config = read_config(config=file, environment={})
+    assert (config.url, config.token, str(config.checkpoints)) == ("http://h/", "t", "/shared/ö😀")
+    assert list(file.parent.iterdir()) == [file]

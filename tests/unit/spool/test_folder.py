@@ -51,6 +51,23 @@ def test_files_are_for_their_owner_only(spool: Spool) -> None:
     assert stat.S_IMODE(spool.folder.stat().st_mode) == 0o700
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks for files in /proc")
+def test_new_folders_survive_a_power_cut_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each folder that had to be made is put on the disk by its parent, up to one that was there."""
+    synced: list[str] = []
+    real = os.fsync
+
+    def sync(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    spool = Spool(tmp_path / "new" / "state" / "spool" / "store", "store")
+    spool.keep(entry(spool))
+    made = [spool.folder, *spool.folder.parents]
+    assert {str(folder) for folder in made[: made.index(tmp_path) + 1]} <= set(synced)
+
+
 def test_entries_are_in_the_order_in_which_they_were_kept(spool: Spool) -> None:
     """The oldest is delivered first."""
     kept = [entry(spool) for _ in range(5)]
