@@ -91,8 +91,9 @@ class Heart:
 
     def _start(self, due: float) -> None:
         self._next_beat = due
-        self._thread = threading.Thread(target=self._run, name="sweepstake-heartbeat", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name="sweepstake-heartbeat", daemon=True)
+        thread.start()  # on a machine without room for it this fails, and the next lease tries again
+        self._thread = thread
 
     def _run(self) -> None:
         while self._wait():
@@ -132,8 +133,12 @@ class Heart:
         patient = leases[attempt][0]() if attempt in leases else None
         if signal is not Signal.CONTINUE:
             self.remove(attempt)
-        if patient is not None:
+        if patient is None:
+            return
+        try:
             patient.receive(signal)
+        except Exception:  # a thread ends here: one that cannot do as it is told must not cost the others' leases
+            _logger.exception("What the store says of an attempt (%s) could not be heeded.", signal)
 
     def _plan(self, *, failed: bool) -> None:
         with self._wake:

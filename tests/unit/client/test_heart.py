@@ -2,12 +2,18 @@
 
 import gc
 import threading
+from collections.abc import Sequence
+from contextlib import closing
 
 import pytest
 
 import sweepstake
 from sweepstake import Job
-from sweepstake.domain.status import Outcome
+from sweepstake.client import Heart
+from sweepstake.clock import SystemClock
+from sweepstake.domain.records import Beat
+from sweepstake.domain.status import Outcome, Signal
+from sweepstake.retrying import RetryingQueue
 from tests.lab import eventually
 
 
@@ -63,3 +69,48 @@ def test_threads_of_one_process_share_a_heart(db: sweepstake.Database) -> None:
         thread.join(30)
     assert sorted(job.results["i"] for job in exp.all_jobs(status="DONE")) == [0, 1, 2, 3]
     assert all(job.attempt == 1 for job in exp.all_jobs())
+
+
+class Beats(RetryingQueue):
+    """A queue in which every attempt was pruned, and which counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def heartbeat(self, attempts: Sequence[str]) -> tuple[Beat, ...]:
+        """Answer for each."""
+        self.count += 1
+        return tuple(Beat(attempt, Signal.PRUNE) for attempt in attempts)
+
+
+class Helpless:
+    """Somebody who cannot do as he is told."""
+
+    def receive(self, signal: Signal) -> None:
+        """Fail, as on a machine that has no room for another thread."""
+        raise RuntimeError(signal)
+
+
+def test_one_who_cannot_heed_a_signal_does_not_stop_the_heart() -> None:
+    """The leases of the others are renewed all the same."""
+    beats, patient = Beats(), Helpless()
+    with closing(Heart(beats, SystemClock())) as heart:
+        heart.add("first", 0.03, patient)
+        eventually(lambda: beats.count or None, within=5)
+        heart.add("second", 0.03, patient)
+        eventually(lambda: beats.count > 1 or None, within=5)
+
+
+def test_a_heart_that_could_not_start_starts_with_the_next_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that had no room for its thread for a moment does not leave the process without heartbeats."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    beats, patient = Beats(), Helpless()
+    with closing(Heart(beats, SystemClock())) as heart:
+        with monkeypatch.context() as crowded, pytest.raises(RuntimeError):
+            crowded.setattr(threading.Thread, "start", refuse)
+            heart.add("first", 0.03, patient)
+        heart.add("second", 0.03, patient)
+        eventually(lambda: beats.count or None, within=5)
