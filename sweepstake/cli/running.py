@@ -92,6 +92,8 @@ def run(
 ) -> None:
     """Run COMMAND for job after job of an experiment, until there is none.
 
+    Jobs that are delayed, or wait for running ones, are waited for.
+
     \b
     In the command:  %h  --NAME VALUE for each hyperparameter (text as it is, everything else as JSON)
                      %e  the experiment's name      %j  the job's id      %%  a percent sign

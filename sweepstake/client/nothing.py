@@ -13,7 +13,7 @@ __all__ = ["no_job"]
 _WHY: Final[Mapping[NoJobReason, str]] = {
     NoJobReason.EMPTY: "its queue is empty and its search proposes nothing; add jobs",
     NoJobReason.FINISHED: "it is DONE, because it was paused or its search is complete; resume() lets it go on",
-    NoJobReason.BLOCKED: "its jobs wait for jobs they depend on",
+    NoJobReason.BLOCKED: "its jobs wait for jobs they depend on; of those, retry what is CRASHED or PRUNED",
     NoJobReason.DELAYED: "its jobs are not due yet",
     NoJobReason.AT_LIMIT: "as many of its jobs are RUNNING as max_running allows",
     NoJobReason.WAITING: "its search waits for running jobs to end",

@@ -20,7 +20,8 @@ class Options:
     Attributes:
         concurrency: how many jobs run side by side.
         idle: seconds to wait for another job when there is none; jobs that are only delayed, blocked behind others or
-            held up by a limit are always waited for. None to wait until told to stop, also for a store that is away.
+            held up by a limit are always waited for, except for blocked ones of an experiment in which nothing runs.
+            None to wait until told to stop, also for a store that is away.
         max_jobs: begin no more than so many jobs; None for no limit.
         stop_on_crash: begin no other job after one that crashed.
         drain: seconds for which running jobs may go on after the first signal to stop; 0 to end them at once.

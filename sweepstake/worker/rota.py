@@ -15,6 +15,8 @@ __all__ = ["Rota"]
 _PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 #: Reasons for having no job that pass without anybody adding one.
 _PASSING: Final = {NoJobReason.BLOCKED, NoJobReason.DELAYED, NoJobReason.AT_LIMIT, NoJobReason.WAITING}
+#: Looks in a row that find an experiment stuck before it is believed.
+_SURE: Final = 2
 
 
 @define
@@ -24,6 +26,7 @@ class _Turn:
     looks: int = 0
     given_back: int = 0
     answer: NoJobReason | None = None
+    stuck: int = 0
 
 
 class Rota:
@@ -59,12 +62,18 @@ class Rota:
     def had(self, name: str, now: float) -> None:
         """Take note that the experiment had a job."""
         turn = self._find(name)
-        turn.looks, turn.answer = 0, None
+        turn.looks, turn.answer, turn.stuck = 0, None, 0
         self._active = now
 
-    def had_none(self, name: str, reason: NoJobReason, now: float) -> None:
-        """Take note that the experiment had no job, and let it rest."""
+    def had_none(self, name: str, reason: NoJobReason, now: float, *, stuck: bool = False) -> None:
+        """Take note that the experiment had no job, and let it rest.
+
+        Args:
+            stuck: no job of it runs anywhere, so what is blocked stays so; believed when it is so twice in a row, for
+                one look may fall between the end of a job and the claim of the next.
+        """
         turn = self._find(name)
+        turn.stuck = turn.stuck + 1 if stuck else 0
         turn.due, turn.answer = now + self._rest(turn.looks), reason
         turn.looks += 1
 
@@ -72,7 +81,7 @@ class Rota:
         """Take note that a job of the experiment ended here, after which there may be others to claim."""
         self._active = now
         turn = self._find(name)
-        turn.looks, turn.answer = 0, None
+        turn.looks, turn.answer, turn.stuck = 0, None, 0
         turn.given_back = turn.given_back + 1 if given_back else 0
         turn.due = now + self._rest(turn.given_back) if given_back else now
 
@@ -84,10 +93,10 @@ class Rota:
     def left(self, idle: float, now: float) -> float:
         """Return the seconds for which it is worth waiting for jobs; 0 when it is not.
 
-        Jobs that are only delayed, blocked or held up by a limit are worth any time; otherwise `idle` seconds, counted
-        from when a job was had or ended last, unless all experiments are DONE.
+        Jobs that are only delayed, blocked or held up by a limit are worth any time, unless they are stuck; otherwise
+        `idle` seconds, counted from when a job was had or ended last, unless all experiments are DONE.
         """
-        if any(turn.answer is None or turn.answer in _PASSING for turn in self._turns):
+        if any(turn.answer is None or (turn.answer in _PASSING and turn.stuck < _SURE) for turn in self._turns):
             return float("inf")
         if all(turn.answer is NoJobReason.FINISHED for turn in self._turns):
             return 0.0

@@ -11,11 +11,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
+from typing import Final
 
 from sweepstake.client import Experiment, Job
+from sweepstake.client.nothing import no_job
 from sweepstake.client.reporting import report_end
+from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.records import Claim, Finish, Finished, NoJob
-from sweepstake.domain.status import Outcome
+from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import NotFoundError, StoreUnavailableError, SweepstakeError
 from sweepstake.retrying import FINAL_PATIENCE, PATIENCE, TERM_PATIENCE
 from sweepstake.worker.attempt import Attempt, Plan
@@ -29,6 +32,9 @@ from sweepstake.worker.stopping import Stop, meaning, next_step, signals_go_to
 __all__ = ["Worker"]
 
 _logger = logging.getLogger(__name__)
+
+#: Reasons for having no job that are the usual end of the work.
+_DONE: Final = {NoJobReason.EMPTY, NoJobReason.EXHAUSTED}
 
 
 class Worker:
@@ -68,6 +74,7 @@ class Worker:
         self._running: set[Attempt] = set()
         self._outcomes: Counter[Outcome] = Counter()
         self._tripped = ""
+        self._reasons: dict[str, NoJobReason] = {}
         self._failure: BaseException | None = None
         self._events: SimpleQueue[signal.Signals | None] = SimpleQueue()
 
@@ -173,10 +180,23 @@ class Worker:
                 raise
             return
         if isinstance(answer, NoJob):
-            with self._wake:
-                self._rota.had_none(name, answer.reason, time.monotonic())
+            self._rest(name, answer.reason)
             return
         self._begin(experiment, answer)
+
+    def _rest(self, name: str, reason: NoJobReason) -> None:
+        """Let an experiment without a job rest, and say why it has none if that is not because all is done."""
+        with self._wake:
+            busy = bool(self._running)
+        stuck = not busy and reason is NoJobReason.BLOCKED and self._options.idle is not None
+        if stuck:
+            running = JobQuery(status=frozenset({JobStatus.RUNNING}))
+            stuck = not self._session.queue.list_jobs(name, running, limit=1).items
+        with self._wake:
+            self._rota.had_none(name, reason, time.monotonic(), stuck=stuck)
+        if not busy and reason not in _DONE and self._reasons.get(name) is not reason:
+            self._reasons[name] = reason
+            self._tell(str(no_job(name, reason)))
 
     def _begin(self, experiment: Experiment, claim: Claim) -> None:
         job = Job(self._session, experiment, claim.job)

@@ -391,3 +391,21 @@ def test_a_folder_that_cannot_be_made_costs_no_job(db: Database, shell: Shell, v
     with closing(Shell(shell.url, {variable: "/dev/null/folder"})) as misled:
         assert f"set {variable} to another" in misled.run("run", "exp", "--", "true", code=1).stderr
     assert job.experiment.get_job(job.job_id).attempt == 0
+
+
+def test_jobs_that_wait_for_a_failed_one_do_not_hold_up_a_run(db: Database, shell: Shell) -> None:
+    """Nothing that runs can free them, so the command ends, and says what is the matter."""
+    exp = db.add_experiment(ManualSearch("e"))
+    failed = exp.add_job({"x": 1}, "CRASHED")
+    waiting = exp.add_job({"x": 2}, depends_on=[failed])
+    ran = shell.run("run", "e", "--", "true")
+    assert "its jobs wait for jobs they depend on" in ran.stderr
+    assert exp.get_job(waiting.job_id).status == Job.QUEUED
+
+
+def test_a_run_of_a_paused_experiment_says_so(db: Database, shell: Shell) -> None:
+    """Nobody has to wonder why no job is run."""
+    exp = db.add_experiment(ManualSearch("e"))
+    exp.add_job({"x": 1})
+    exp.pause()
+    assert "was paused" in shell.run("run", "e", "--", "true").stderr

@@ -3,6 +3,8 @@
 import math
 from collections import Counter
 
+import pytest
+
 from sweepstake.domain.status import NoJobReason
 from sweepstake.worker.rota import Rota
 
@@ -101,3 +103,14 @@ def test_an_experiment_that_is_gone_is_left_out() -> None:
     assert [turns.turn(0.0) for _ in range(2)] == ["b", "b"]
     assert not turns.remove("b")
     assert turns.turn(0.0) is None
+
+
+def test_what_waits_for_a_failed_job_is_not_waited_for() -> None:
+    """Where nothing runs, blocked jobs stay blocked; that is believed when it is seen twice in a row."""
+    turns = rota("a")
+    turns.had_none("a", NoJobReason.BLOCKED, 0.0, stuck=True)
+    assert turns.left(1.0, 0.0) == math.inf
+    turns.had_none("a", NoJobReason.BLOCKED, 0.1, stuck=True)
+    assert turns.left(1.0, 0.1) == pytest.approx(0.9)
+    turns.had_none("a", NoJobReason.BLOCKED, 0.2)
+    assert turns.left(1.0, 0.2) == math.inf
