@@ -36,7 +36,7 @@ def _seconds(_context: click.Context, _option: click.Parameter, span: str | None
     found = re.fullmatch(r"([0-9]{1,9})([smhd])", span)
     seconds = int(found[1]) * _UNITS[found[2]] if found else 0
     if not 1 <= seconds <= MAX_LIFETIME:
-        raise click.BadParameter("a span is a number and its unit, such as 90m, 12h or 30d")
+        raise click.BadParameter("a span is a number and its unit, such as 90m, 12h or 30d; from 1s to 11574d")
     return float(seconds)
 
 

@@ -116,7 +116,7 @@ class HttpSession:
         except requests.exceptions.InvalidURL as error:
             raise ConfigurationError(f"{self._root} is no URL of a server: {error}") from error
         except requests.exceptions.RequestException as error:
-            raise StoreUnavailableError(f"{self._root} did not answer: {error}") from error
+            raise StoreUnavailableError(f"{self._root} did not answer: {_cause(error)}") from error
         return response
 
     def _wire(self) -> _Wire:
@@ -200,3 +200,12 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     except (TypeError, ValueError):
         return None
     return max(0.0, wait.total_seconds())
+
+
+def _cause(error: requests.exceptions.RequestException) -> str:
+    """Return what kept a connection from being made, in the system's words; else all that the libraries say."""
+    told = getattr(error.args[0], "reason", None) if error.args else None
+    cause = told.__cause__ if isinstance(told, Exception) else None
+    if isinstance(cause, OSError) and cause.strerror and not isinstance(error, requests.exceptions.ProxyError):
+        return cause.strerror
+    return str(error)

@@ -119,10 +119,10 @@ def test_a_server_that_is_away_may_say_for_how_long(
 
 
 def test_nobody_there_is_worth_another_try() -> None:
-    """A refused connection is a store that is away."""
+    """A refused connection is a store that is away, and is told in a few words."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    with pytest.raises(StoreUnavailableError, match="did not answer"):
+    with pytest.raises(StoreUnavailableError, match=r"did not answer: Connection refused$"):
         HttpSession(f"http://127.0.0.1:{port}").request("GET", "/", {})
 
 
