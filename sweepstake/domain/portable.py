@@ -201,7 +201,7 @@ class ImportPart:
         id: an op key, the same for all parts.
         number: counted from 0; a part that came before changes nothing.
         experiment: stands in the first part, and only there.
-        totals: stands in the last part: what must have arrived by then.
+        totals: stands in the last part, which is never part 0: what must have arrived by then.
         abandon: forget all that came, instead of anything else.
     """
 
@@ -217,3 +217,5 @@ class ImportPart:
     def __attrs_post_init__(self) -> None:
         if (self.number == 0) != (self.experiment is not None) and not self.abandon:
             raise InvalidInputError.at("experiment", "must stand in part 0, and in no other")
+        if self.number == 0 and self.totals is not None:
+            raise InvalidInputError.at("totals", "must stand in the last part, which comes after part 0")

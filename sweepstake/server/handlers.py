@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from attrs import evolve
@@ -108,7 +109,9 @@ class Handlers:
         [name] = call.names
         key = self._key(call)
         draft = call.read(NewJob).draft(lambda: key)
-        added = self._queue.add_jobs(name, [draft], key=key, on_duplicate=_on_duplicate(call))
+        on_duplicate = _on_duplicate(call)
+        with _naming_fields_of_one():
+            added = self._queue.add_jobs(name, [draft], key=key, on_duplicate=on_duplicate)
         if added.duplicates:
             return document(self._queue.get_job(name, added.duplicates[0].id))
         return document(self._queue.get_job(name, draft.id), 201)
@@ -247,6 +250,15 @@ class Handlers:
 
     def _new_key(self) -> str:
         return uuid7(int(self._clock.wall() * 1000), self._entropy(10))
+
+
+@contextmanager
+def _naming_fields_of_one() -> Iterator[None]:
+    """Name fields as they stand in the body of one job, and not in a list of jobs."""
+    try:
+        yield
+    except InvalidInputError as error:
+        raise InvalidInputError((path.removeprefix("jobs[0]."), what) for path, what in error.problems) from None
 
 
 def _none(nothing: NoJob) -> Answer:

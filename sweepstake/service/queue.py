@@ -33,7 +33,7 @@ from sweepstake.domain.records import (
 )
 from sweepstake.domain.situation import Why
 from sweepstake.domain.status import NoJobReason
-from sweepstake.errors import InvalidInputError, ResourceExistsError
+from sweepstake.errors import InvalidInputError, KeyReusedError, ResourceExistsError
 from sweepstake.ports import MAX_BULK, MAX_PAGE, Clock, Counts, ExperimentDraft, PutAnswer, Store
 from sweepstake.search import policy_for
 from sweepstake.service.archiving import check_part, page_of_export
@@ -149,6 +149,8 @@ class QueueService:
     ) -> Finished:
         """End an attempt, and claim the next job if asked to."""
         _check_names(name, job_id)
+        if len({key, claim, finish.attempt}) < 3:
+            raise KeyReusedError("A report, its attempt and the claim after it each need a key of their own.")
         finished = self._store.finish(
             name, job_id, finish, key=key, claim=claim, worker=worker, repeat=repeat, uptime=self._uptime()
         )

@@ -13,11 +13,20 @@ from sweepstake.stores import rows
 from sweepstake.stores.adding import check_running_limit
 from sweepstake.stores.dependencies import follow
 from sweepstake.stores.engine import Row, Transaction
-from sweepstake.stores.experiments import no_experiment
+from sweepstake.stores.experiments import ENDED_BY_CLAIM, no_experiment
 from sweepstake.stores.guards import key_reused
 from sweepstake.stores.jobs import read_job
 
-__all__ = ["add_proposal", "claim_proposal", "find_claim", "heartbeat", "is_overdue", "offer", "settle"]
+__all__ = [
+    "add_proposal",
+    "claim_proposal",
+    "find_claim",
+    "heartbeat",
+    "is_overdue",
+    "offer",
+    "refuse_used_key",
+    "settle",
+]
 
 _CLAIMED: Final = rows.JOB_COLUMNS
 
@@ -38,6 +47,13 @@ def find_claim(transaction: Transaction, name: str, key: str) -> Claim | None:
     if not is_open:
         raise LeaseLostError(f"The job {row[1]!r}, claimed by the first call with this key, is lost; claim another.")
     return Claim(job=rows.job(name, row), key=key, lease=lease, timeout=timeout)
+
+
+def refuse_used_key(transaction: Transaction, key: str) -> None:
+    """Raise KeyReusedError if the key is that of a rarer write, under which nothing is claimed."""
+    event = transaction.row("event", key=key)
+    if event is not None and event[3] != ENDED_BY_CLAIM:
+        raise key_reused(key)
 
 
 def is_overdue(transaction: Transaction, name: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
 from sweepstake.domain.portable import HIDDEN
@@ -15,6 +17,7 @@ from sweepstake.stores.engine import Transaction
 from sweepstake.stores.guards import check_guard, is_first
 
 __all__ = [
+    "ENDED_BY_CLAIM",
     "count_jobs",
     "delete_experiment",
     "end_experiment",
@@ -25,6 +28,10 @@ __all__ = [
     "outlook",
     "put_experiment",
 ]
+
+
+#: What the ledger remembers of a write that a claim made, because it found the search complete.
+ENDED_BY_CLAIM: Final = "complete"
 
 
 def put_experiment(
@@ -120,7 +127,7 @@ def delete_experiment(transaction: Transaction, name: str, *, guard: Guard, key:
 
 def end_experiment(transaction: Transaction, name: str, *, etag: str, key: str) -> None:
     """Make an experiment DONE, if its definition is the one with this etag."""
-    if is_first(transaction, Verb.PUT_EXPERIMENT, name, "", key):
+    if is_first(transaction, Verb.PUT_EXPERIMENT, name, "", key, detail=ENDED_BY_CLAIM):
         transaction.run("end_experiment", name=name, etag=etag, key=key)
 
 

@@ -75,7 +75,7 @@ class SqliteTransaction:
 
     def claim(self, *, name: str, worker: str, key: str) -> Row | None:
         """Claim a ready job; no other writer is at work, so what is read here stays true."""
-        picked = self.row("pick", name=name)
+        picked = self.row("pick", name=name, key=key)
         if picked is None:
             return None
         seq, lease, number = picked[0], picked[18], picked[12]

@@ -217,7 +217,7 @@ class SqlStore(SqlAccounts):
             return found
         if row is None:
             # The same call, delivered twice, may have taken the last one.
-            return None if repeat else self._find_claim(name, key)
+            return self._find_claim(name, key, missing_before=repeat)
         return rows.claimed(name, key, row)
 
     def claim_proposal(self, name: str, draft: JobDraft, *, proposals: int, worker: str, key: str) -> Claim | None:
@@ -334,9 +334,12 @@ class SqlStore(SqlAccounts):
                 job = claims.offer(transaction, name)
         return job
 
-    def _find_claim(self, name: str, key: str) -> Claim | None:
+    def _find_claim(self, name: str, key: str, *, missing_before: bool = False) -> Claim | None:
         with self._engine.read() as transaction:
-            return claims.find_claim(transaction, name, key)
+            found = None if missing_before else claims.find_claim(transaction, name, key)
+            if found is None:
+                claims.refuse_used_key(transaction, key)
+            return found
 
     def _settle_at_times(self, name: str, uptime: float) -> None:
         """Settle what is overdue, unless this store looked for it a moment ago."""

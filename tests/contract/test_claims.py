@@ -5,7 +5,7 @@ from collections.abc import Callable
 import attrs
 import pytest
 
-from sweepstake.domain.records import Guard, NoJob
+from sweepstake.domain.records import UNGUARDED, Guard, NoJob
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome
 from sweepstake.errors import KeyReusedError, LeaseLostError, UnsafeUpdateError
 from sweepstake.ports import ExperimentDraft, Queue
@@ -138,6 +138,19 @@ def test_one_key_cannot_claim_in_two_experiments(lab: Lab) -> None:
         with pytest.raises(KeyReusedError):
             other.ask(key=claim.key, repeat=repeat)
     assert other.queue.count_jobs(other.name).ready == 1
+
+
+@pytest.mark.parametrize("most", [None, 1])
+def test_a_key_of_another_write_claims_nothing(queue: Queue, most: int | None) -> None:
+    """Claimed under the etag that a job has from a put, it would hold for both: the job stays queued."""
+    lab = Lab.new(queue, max_running=most)
+    key = new_key()
+    lab.queue.put_job(lab.name, "mine", document(), guard=UNGUARDED, key=key)
+    for repeat in (False, True):
+        with pytest.raises(KeyReusedError):
+            lab.ask(key=key, repeat=repeat)
+    assert lab.queue.count_jobs(lab.name).ready == 1
+    assert lab.claim().job.id == "mine"
 
 
 def test_a_claims_key_without_the_mark_never_claims_twice(lab: Lab) -> None:

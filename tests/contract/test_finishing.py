@@ -157,6 +157,17 @@ def test_a_second_report_is_refused_and_the_first_stands(lab: Lab) -> None:
     assert lab.job(claim.job.id).results == RESULTS
 
 
+@pytest.mark.parametrize("same", ["attempt", "claim", "both"])
+def test_a_report_needs_a_key_of_its_own(lab: Lab, same: str) -> None:
+    """Under the key of its attempt or of the claim after it, two writes would have one etag; nothing is done."""
+    lab.add_many(2)
+    claim = lab.claim()
+    key = new_key() if same == "claim" else claim.key
+    with pytest.raises(KeyReusedError):
+        lab.finish(claim, key=key, next_key=None if same == "attempt" else key)
+    assert lab.job(claim.job.id).status is JobStatus.RUNNING
+
+
 @pytest.mark.parametrize("how", ["pruned", "put"])
 def test_a_late_report_is_kept_on_its_attempt(lab: Lab, how: str) -> None:
     """It changes nothing of the job, and is not thrown away."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 
 from sweepstake.client.archive import export_experiment, import_experiment
@@ -141,6 +142,13 @@ def parts() -> list[ImportPart]:
         ImportPart(id=key, number=1, jobs=(job,)),
         ImportPart(id=key, number=2, totals=totals),
     ]
+
+
+def test_an_import_cannot_end_with_its_first_part() -> None:
+    """It would be taken and never seen: the first part only makes room."""
+    first, _, last = parts()
+    with pytest.raises(InvalidInputError, match="totals: must stand in the last part"):
+        attrs.evolve(first, totals=last.totals)
 
 
 def test_nobody_sees_an_import_before_it_ends(queue: Queue) -> None:

@@ -91,7 +91,7 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
 }
 OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "sqlite": {
-        "pick": {"name": "sweep"},
+        "pick": {"name": "sweep", "key": "c" * 26},
         "take": {"seq": 77, "number": 2, "lease": 60.0, "worker": "w", "key": "c" * 26},
         "held_plain": FINISH,
         "finish": {**FINISH, "seq": 77, "hyperparameters": "{}"},

@@ -375,6 +375,8 @@ def test_dependencies_are_named_by_their_place(api: Api) -> None:
     assert found == {"dependencies": [{"id": first, "status": "QUEUED", "prune_with": True}]}
     refused = _problem(api.call("POST", f"{experiment}bulk/", {"jobs": [{}, {"depends_on": [first, "x"]}]}), 422)
     assert [error["path"] for error in refused["errors"]] == ["jobs[1].depends_on[1]"]
+    refused = _problem(api.call("POST", f"{experiment}jobs/", {"depends_on": [first, "x"]}), 422)
+    assert [error["path"] for error in refused["errors"]] == ["depends_on[1]"]
 
 
 def test_a_repeated_call_has_the_effect_of_one(api: Api) -> None:

@@ -1,7 +1,8 @@
 -- claim: the ready job of highest priority, then oldest, of an experiment that may run any number at once.
 with experiment as materialized (
     select e.id, e.lease, e.timeout from experiments e
-    where e.name = :name and e.status = 'RUNNING' and e.max_running is null
+    where e.name = :name and e.status = 'RUNNING'
+    and e.max_running is null and not exists (select 1 from events where key = :key)
 ),
 picked as (
     select j.seq from jobs j
@@ -29,6 +30,7 @@ select * from taken;
 with experiment as materialized (
     select e.id, e.lease, e.timeout from experiments e
     where e.name = :name and e.status = 'RUNNING'
+    and not exists (select 1 from events where key = :key)
     and (
         e.max_running is null
         or (select count(*) from jobs r where r.experiment_id = e.id and r.status = 'RUNNING') < e.max_running
@@ -95,7 +97,8 @@ ended as (
 ),
 experiment as materialized (
     select e.id, e.lease, e.timeout from experiments e
-    where e.name = :name and e.status = 'RUNNING' and e.max_running is null
+    where e.name = :name and e.status = 'RUNNING'
+    and e.max_running is null and not exists (select 1 from events where key = :claim)
 ),
 picked as (
     select j.seq from jobs j
