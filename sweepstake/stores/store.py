@@ -304,7 +304,8 @@ class SqlStore(SqlAccounts):
                 # Everybody locks the experiment before its jobs, and the claim may have to.
                 transaction.row("lock_experiment", name=name)
                 finished, before = finishing.finish_job(transaction, name, job_id, finish, key=key)
-                if not before:
+                # Of a second late report nothing is kept but the claim that was made with it.
+                if not before and (finished.recorded or transaction.row("claimed", key=claim) is None):
                     return _with_next(finished, name, claim, transaction.claim(name=name, worker=worker, key=claim))
         except DuplicateError:  # the claim was made before, but not with this report
             finished = self._finish(name, job_id, finish, key=key)

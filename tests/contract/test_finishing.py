@@ -146,6 +146,19 @@ def test_a_repeat_of_a_finish_that_claimed_nothing_takes_no_job(lab: Lab, *, rep
     assert lab.claim(key=next_key, repeat=True).job.id == job_id
 
 
+@pytest.mark.parametrize("repeat", [True, False])
+def test_a_repeat_of_a_second_late_report_brings_the_job_it_took(lab: Lab, *, repeat: bool) -> None:
+    """Nothing is kept of the report itself, but the claim that was made with it is known by its key."""
+    first, second = lab.add_many(2)
+    claim, key, next_key = lab.claim(), new_key(), new_key()
+    lab.prune(first)
+    lab.finish(claim)
+    finished = lab.finish(claim, key=key, next_key=next_key)
+    assert isinstance(finished.next, Claim)
+    assert finished.next.job.id == second
+    assert lab.finish(claim, key=key, next_key=next_key, repeat=repeat).next == finished.next
+
+
 def test_a_second_report_is_refused_and_the_first_stands(lab: Lab) -> None:
     """An attempt is finished once: another key is another report."""
     lab.add_one()

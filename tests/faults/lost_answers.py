@@ -24,7 +24,7 @@ _CALLERS = 4
 #: Longer than the test: nobody shall lose a lease.
 _LEASE = 3600.0
 #: Steps between two looks at the store.
-_LOOK = 25
+_LOOK = 10
 
 
 def lose_answers(place: Place, size: int) -> Figures:

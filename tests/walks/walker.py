@@ -240,7 +240,7 @@ class Walker(Caller):
     def _take(self, answer: Claim | NoJob | None, key: str) -> None:
         """Hold what a claim brought against what the model would have taken."""
         picked = self.model.pick()
-        assert (answer.job.id if isinstance(answer, Claim) else None) == picked
+        assert (answer.job.id if isinstance(answer, Claim) else None) == picked, (answer, picked)
         if isinstance(answer, Claim):
             assert picked is not None
             assert answer.key == key
