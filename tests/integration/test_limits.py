@@ -20,6 +20,7 @@ from tests.stack import KINDS, ServerProcess, open_queue, store_of
 
 CLAIMERS = 4
 ROUNDS = 3
+JOBS = 30
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -62,7 +63,7 @@ def test_a_new_limit_binds_the_claims_that_begin_after_it(queues: tuple[Queue, Q
     """Claimed on one way and limited on the other: what begins after the answer keeps the limit, race by race."""
     for most in range(ROUNDS):
         lab = Lab.new(queues[0])
-        lab.add_many(30)
+        lab.add_many(JOBS)
         enough = threading.Event()
         ways = [attrs.evolve(lab, queue=queues[i % 2]) for i in range(CLAIMERS)]
         with ThreadPoolExecutor(CLAIMERS) as pool:
@@ -76,7 +77,8 @@ def test_a_new_limit_binds_the_claims_that_begin_after_it(queues: tuple[Queue, Q
         late = sum(got for began, got in calls if began > acknowledged) + sum(isinstance(a, Claim) for a in refused)
         assert late == 0 or early + late <= most, (early, late, most)
         assert lab.queue.count_jobs(lab.name).running == early + late
-        assert refused[-1] == NoJob(NoJobReason.AT_LIMIT)
+        # On a slow machine all may have been claimed before the limit was set.
+        assert refused[-1] == NoJob(NoJobReason.AT_LIMIT if early + late < JOBS else NoJobReason.EMPTY)
 
 
 def test_a_limit_may_be_raised_and_lifted(queues: tuple[Queue, Queue]) -> None:
