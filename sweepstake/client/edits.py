@@ -23,12 +23,13 @@ class Edits:
     def __init__(self, record: JobRecord) -> None:
         self._hyperparameters: dict[str, Any] | None = None
         self._results: dict[str, Any] | None = None
-        self.rebase(record)
+        self._record = record
+        self._as_read: bytes | None = None
 
     def rebase(self, record: JobRecord) -> None:
         """Compare with another record from now on; what is in hand stays."""
         self._record = record
-        self._as_read: bytes | None = None
+        self._as_read = None
 
     @property
     def hyperparameters(self) -> dict[str, Any]:

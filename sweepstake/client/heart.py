@@ -46,7 +46,8 @@ class Heart:
 
     def _reset(self) -> None:
         self._pid = os.getpid()
-        self._wake = threading.Condition()
+        self._mutex = threading.Lock()
+        self._wake = threading.Condition(self._mutex)  # the two below take its lock without its detour
         self._leases: dict[str, tuple[weakref.ref[Patient], float]] = {}
         self._thread: threading.Thread | None = None
         self._next_beat = float("inf")
@@ -55,7 +56,7 @@ class Heart:
     def add(self, attempt: str, lease: float, patient: Patient) -> None:
         """Renew this attempt's lease of `lease` seconds from now on."""
         self._forget_parent()
-        with self._wake:
+        with self._mutex:
             self._leases[attempt] = (weakref.ref(patient), lease)
             due = self._clock.monotonic() + lease / _BEATS_PER_LEASE
             if self._thread is None:
@@ -67,7 +68,7 @@ class Heart:
     def remove(self, attempt: str) -> None:
         """Stop renewing this attempt's lease."""
         self._forget_parent()
-        with self._wake:
+        with self._mutex:
             self._leases.pop(attempt, None)
 
     def close(self) -> None:

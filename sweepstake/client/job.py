@@ -65,7 +65,9 @@ class Job:
         self._session = session
         self._experiment = experiment
         self._edits = Edits(record)
-        self._take(record)
+        self._record = record
+        self.status = record.status
+        self.etag = record.etag
         self._attempt_key: str | None = None
         self._pid = os.getpid()
         self._prune_asked = False

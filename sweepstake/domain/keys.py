@@ -15,6 +15,9 @@ _KEY: Final = re.compile(KEY_PATTERN)
 _ETAG: Final = re.compile(r"[!#-~]{1,255}")
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuv"
 _PAIRS: Final = tuple(high + low for high in _DIGITS for low in _DIGITS)
+#: The bits of a UUIDv7 that are free, and those that say what it is: version 7 of variant 2.
+_FREE: Final = ~(0xF << 76 | 0x3 << 62)
+_FIXED: Final = 0x7 << 76 | 0x2 << 62
 _SHIFTS: Final = tuple(range(120, -1, -10))
 
 
@@ -29,9 +32,7 @@ def uuid7(milliseconds: int, entropy: bytes) -> str:
         entropy: 10 random bytes.
     """
     number = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(entropy[:10])
-    number = number & ~(0xF << 76) | 0x7 << 76  # version
-    number = number & ~(0x3 << 62) | 0x2 << 62  # variant
-    padded = number << 2  # 130 bits are 13 pairs of digits
+    padded = (number & _FREE | _FIXED) << 2  # 130 bits are 13 pairs of digits
     return "".join([_PAIRS[padded >> shift & 0x3FF] for shift in _SHIFTS])
 
 

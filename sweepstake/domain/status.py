@@ -26,6 +26,8 @@ E = TypeVar("E", bound=StrEnum)
 
 def member_of(kind: type[E], value: object, path: str) -> E:
     """Return the member of `kind` that `value` is or spells, or raise InvalidInputError at `path`."""
+    if type(value) is kind:
+        return value
     if isinstance(value, str):
         for member in kind:
             if member == value:

@@ -127,7 +127,7 @@ def job(name: str, row: Row) -> JobRecord:
         created_at,
         started_at,
         ended_at,
-    ) = row[:JOB_COLUMNS]
+    ) = row if len(row) == JOB_COLUMNS else row[:JOB_COLUMNS]
     return JobRecord(
         experiment=name,
         id=job_id,

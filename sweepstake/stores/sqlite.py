@@ -75,7 +75,7 @@ class SqliteTransaction:
 
     def claim(self, *, name: str, worker: str, key: str) -> Row | None:
         """Claim a ready job; no other writer is at work, so what is read here stays true."""
-        picked = self.row("pick", name=name, key=key)
+        picked = self._execute(self._statements["pick"], {"name": name, "key": key}).fetchone()
         if picked is None:
             return None
         seq, lease, number = picked[0], picked[18], picked[12]
@@ -96,23 +96,17 @@ class SqliteTransaction:
 
     def finish(self, params: Params) -> Row | None:
         """Finish the plain case and return the job's columns."""
-        found = self.rows("held_plain", **params)
-        if not found:
+        held = self._execute(self._statements["held_plain"], params).fetchone()
+        if held is None:
             return None
-        held = found[0]
+        now = self._wall()
         hyperparameters = params["hyperparameters"] or held[3]
-        ends = {
-            **params,
-            "hyperparameters": hyperparameters,
-            "seq": held[0],
-            "number": held[12],
-            "finish_key": params["key"],
-            "now": self._wall(),
-        }
+        ends = {**params, "hyperparameters": hyperparameters, "seq": held[0], "number": held[12], "now": now}
+        ends["finish_key"] = params["key"]
         self._execute(self._statements["finish"], ends)
         self._execute(self._statements["end_attempt"], ends)
         document = (params["status"], hyperparameters, params["results"], params["key"])
-        return (*held[:2], *document, *held[6:14], None, *held[15:17], ends["now"])
+        return (*held[:2], *document, *held[6:14], None, *held[15:17], now)
 
 
 class SqliteTurn:
