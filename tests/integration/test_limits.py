@@ -110,10 +110,33 @@ def test_a_new_limit_of_jobs_binds_at_once(queues: tuple[Queue, Queue]) -> None:
         lab.add_one()
 
 
-def test_a_new_limit_waits_for_the_claims_under_way(new_database: Callable[[], str]) -> None:
-    """A claim that began before the limit and is slow to commit counts for those that begin after the answer."""
+@pytest.fixture
+def as_another_user(new_database: Callable[[], str]) -> Iterator[tuple[str, str]]:
+    """A new database: its URL, and that of a user who has no more rights there than any other."""
     url = new_database()
-    with closing(open_queue(url)) as queue, ThreadPoolExecutor(2) as pool:
+    open_queue(url).close()
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("create role another login")
+        owner.execute("grant select, insert, update, delete on all tables in schema public to another")
+        owner.execute("grant usage on all sequences in schema public to another")
+        owner.execute("grant create on schema public to another")
+    yield url, f"{url}{'&' if '?' in url else '?'}user=another"
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("drop owned by another")
+        owner.execute("drop role another")
+
+
+def test_a_new_limit_waits_for_the_claims_under_way(as_another_user: tuple[str, str]) -> None:
+    """A claim that began before the limit and is slow to commit counts for those that begin after the answer.
+
+    It does so whichever database user it is made by, however little whoever limits may see of others.
+    """
+    url, limited_url = as_another_user
+    with (
+        closing(open_queue(url)) as queue,
+        closing(open_queue(limited_url)) as limiter,
+        ThreadPoolExecutor(2) as pool,
+    ):
         lab = Lab.new(queue)
         lab.add_many(3)
         key = new_key()
@@ -124,14 +147,28 @@ def test_a_new_limit_waits_for_the_claims_under_way(new_database: Callable[[], s
             )
             slow = pool.submit(lab.claim, key=key)
             wait_for_lock(url)
-            limiting = pool.submit(limit, lab, max_running=1)
+            limiting = pool.submit(limit, attrs.evolve(lab, queue=limiter), max_running=1)
             while lab.record().settings.max_running is None:
                 assert not limiting.done()
-            assert not limiting.done()
+            with pytest.raises(TimeoutError):
+                limiting.result(timeout=0.3)
             blocker.rollback()
         limiting.result(timeout=20)
         assert lab.why_none() is NoJobReason.AT_LIMIT
         assert slow.result(timeout=20).job.attempt == 1
+
+
+def test_a_new_limit_waits_for_nobody_who_reads(new_database: Callable[[], str]) -> None:
+    """A dump, or a notebook with an open snapshot, does not delay it."""
+    url = new_database()
+    with closing(open_queue(url)) as queue, psycopg.connect(url) as reader, ThreadPoolExecutor(1) as pool:
+        lab = Lab.new(queue)
+        lab.add_many(2)
+        reader.execute("set transaction isolation level repeatable read")
+        reader.execute("select count(*) from jobs")
+        pool.submit(limit, lab, max_running=1).result(timeout=4)
+        lab.claim()
+        assert lab.why_none() is NoJobReason.AT_LIMIT
 
 
 def wait_for_lock(url: str) -> None:

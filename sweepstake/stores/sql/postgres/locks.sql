@@ -18,10 +18,10 @@ where seq = any (array(
 ))
 order by seq for update;
 
--- under_way: the transactions of this database's clients that have begun.
-select pid, cast(xact_start as text) from pg_stat_activity
-where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
-and xact_start is not null;
+-- under_way: the transactions of whoever is writing jobs now. Whoever claims locks the table before reading any limit.
+select virtualtransaction from pg_locks
+where locktype = 'relation' and relation = cast('jobs' as regclass) and mode = 'RowExclusiveLock'
+and database = (select oid from pg_database where datname = current_database()) and pid <> pg_backend_pid();
 
 -- live_leases: how many jobs of an experiment are held now; all its jobs are locked, so that none can be claimed.
 with locked as materialized (
