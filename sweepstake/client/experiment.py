@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from sweepstake.client.adding import JobIds, NewJob, add_in_chunks, add_one, draft_of
 from sweepstake.client.draining import drain
 from sweepstake.client.job import Job
+from sweepstake.client.jobs import Jobs
 from sweepstake.client.listing import iterate, query_of
 from sweepstake.client.pausing import set_status
 from sweepstake.client.ranking import Ranking
@@ -198,8 +199,8 @@ class Experiment:
         tag: str | None = None,
         where: str | Iterable[str] | None = None,
         order: str | None = None,
-    ) -> Iterator[Job]:
-        """Iterate over the jobs, oldest first.
+    ) -> Jobs:
+        """Return an iterator over the jobs, oldest first; in a notebook it shows the first of them.
 
         Args:
             status: only those of this status, or of these.
@@ -208,9 +209,7 @@ class Experiment:
                 see `sweepstake.domain.queries.Condition`.
             order: sort by a field, such as ``"-results.accuracy"`` for the highest first; reads all of them first.
         """
-        query = query_of(status, tag, where, order)
-        for record in iterate(self.session.queue, self.name, query):
-            yield Job(self.session, self, record)
+        return Jobs(self.session, self, query_of(status, tag, where, order))
 
     def top(self, n: int = 10, by: str | None = None, direction: str | None = None) -> list[Job]:
         """Return the best `n` DONE jobs, best first.

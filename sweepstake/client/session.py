@@ -24,8 +24,8 @@ class Display(Protocol):
     def frame(self, jobs: Iterable[JobRecord]) -> Any:
         """Return the jobs as a pandas DataFrame. Raises MissingExtraError without pandas."""
 
-    def jobs_html(self, jobs: Sequence[JobRecord]) -> str:
-        """Return a table of jobs as HTML."""
+    def jobs_html(self, jobs: Sequence[JobRecord], *, more: bool = False) -> str:
+        """Return a table of jobs as HTML; `more` says that there are others."""
 
     def experiment_html(self, experiment: ExperimentRecord, jobs: Sequence[JobRecord]) -> str:
         """Return an experiment and its newest jobs as HTML."""

@@ -31,9 +31,9 @@ class RichDisplay:
         """Return the jobs as a pandas DataFrame."""
         return self._frame(jobs)
 
-    def jobs_html(self, jobs: Sequence[JobRecord]) -> str:
-        """Return a table of jobs as HTML."""
-        return jobs_html(jobs)
+    def jobs_html(self, jobs: Sequence[JobRecord], *, more: bool = False) -> str:
+        """Return a table of jobs as HTML; `more` says that there are others."""
+        return jobs_html(jobs, more=more)
 
     def experiment_html(self, experiment: ExperimentRecord, jobs: Sequence[JobRecord]) -> str:
         """Return an experiment and its newest jobs as HTML."""

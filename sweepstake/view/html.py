@@ -28,9 +28,10 @@ def job_html(record: JobRecord) -> str:
     return _pairs(f"Job {record.id} of {record.experiment}", _named(shown))
 
 
-def jobs_html(records: Iterable[JobRecord]) -> str:
-    """Return a table of jobs, a row each."""
-    return table_html(job_table(records).of_categories(OWN, HYPERPARAMETER, RESULT))
+def jobs_html(records: Iterable[JobRecord], *, more: bool = False) -> str:
+    """Return a table of jobs, a row each; `more` says that there are others."""
+    table = table_html(job_table(records).of_categories(OWN, HYPERPARAMETER, RESULT))
+    return f"{table}<p>and more; <code>to_frame()</code> has all of them</p>" if more else table
 
 
 def table_html(table: Table) -> str:

@@ -68,6 +68,25 @@ def test_listings_are_filtered_and_ordered(exp: sweepstake.ManualSearch) -> None
         listed(status="SLEEPING")
 
 
+def test_wrong_filters_are_refused_by_the_call(exp: sweepstake.ManualSearch) -> None:
+    """Nobody has to iterate to learn that a condition is none."""
+    with pytest.raises(sweepstake.InvalidInputError, match="where"):
+        exp.all_jobs(where="results.loss")
+
+
+def test_a_notebook_shows_the_first_of_a_listing(exp: sweepstake.ManualSearch) -> None:
+    """They are the first in the listing's own order, it says whether there are more, and nothing is used up by it."""
+    exp.add_jobs({"i": i} for i in range(21))
+    listing = exp.all_jobs(order="-i")
+    html = listing._repr_html_()
+    assert "<td>20</td>" in html
+    assert "<td>0</td>" not in html
+    assert "and more" in html
+    assert "and more" not in exp.all_jobs(where="i > 0")._repr_html_()
+    assert "exp" in repr(listing)
+    assert [job.hyperparameters["i"] for job in listing] == list(range(20, -1, -1))
+
+
 def test_the_best_jobs_are_found_by_the_objective(db: sweepstake.Database) -> None:
     """The experiment's objective ranks; others can be asked for; jobs without a number are left out."""
     exp = db.add_experiment(sweepstake.ManualSearch("ranked", objective="acc"))

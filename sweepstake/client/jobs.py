@@ -1,0 +1,40 @@
+"""`Jobs`: what a listing finds, one job after another, or at a glance in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sweepstake.client.job import Job
+from sweepstake.client.listing import iterate
+from sweepstake.client.session import Session
+from sweepstake.domain.queries import JobQuery
+
+__all__ = ["Jobs"]
+
+#: How many jobs a notebook shows.
+_GLANCE: Final = 20
+
+
+class Jobs(Iterator[Job]):
+    """The jobs that `Experiment.all_jobs` finds; they are read page by page as they are asked for.
+
+    As the last line of a notebook's cell it shows the first of them.
+    """
+
+    def __init__(self, session: Session, experiment: Any, query: JobQuery) -> None:
+        self._session = session
+        self._experiment = experiment
+        self._query = query
+        self._records = iterate(session.queue, experiment.name, query)
+
+    def __next__(self) -> Job:
+        """Return the next job."""
+        return Job(self._session, self._experiment, next(self._records))
+
+    def __repr__(self) -> str:
+        return f"<Jobs of {self._experiment.name!r}: iterate over them, or see to_frame()>"
+
+    def _repr_html_(self) -> str:
+        page = self._session.queue.list_jobs(self._experiment.name, self._query, limit=_GLANCE + 1)
+        return self._session.display.jobs_html(page.items[:_GLANCE], more=len(page.items) > _GLANCE)
