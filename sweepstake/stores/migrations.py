@@ -18,7 +18,8 @@ def migrate(transaction: Transaction, dialect: str, execute: Callable[[str], Any
     Raises:
         StoreRefusedError: a newer version has changed the schema to one that we do not know.
     """
-    transaction.run("create_meta")
+    if transaction.row("has_meta") is None:  # to create it, even if it exists, takes a right that workers need not have
+        transaction.run("create_meta")
     row = transaction.row("meta", name="schema")
     version = 0 if row is None else int(row[0])
     migrations = load_migrations(dialect)

@@ -119,7 +119,6 @@ def as_another_user(new_database: Callable[[], str]) -> Iterator[tuple[str, str]
         owner.execute("create role another login")
         owner.execute("grant select, insert, update, delete on all tables in schema public to another")
         owner.execute("grant usage on all sequences in schema public to another")
-        owner.execute("grant create on schema public to another")
     yield url, f"{url}{'&' if '?' in url else '?'}user=another"
     with psycopg.connect(url, autocommit=True) as owner:
         owner.execute("drop owned by another")
