@@ -18,6 +18,7 @@ from sweepstake.cli.demo import demo
 from sweepstake.cli.listing import list_, workers
 from sweepstake.cli.moving import export, import_
 from sweepstake.cli.pausing import pause, resume
+from sweepstake.cli.pruning import prune
 from sweepstake.cli.requeueing import edit, retry
 from sweepstake.cli.running import run, worker
 from sweepstake.cli.serving import serve
@@ -82,6 +83,7 @@ _VERBS: Final = (
     run,
     worker,
     retry,
+    prune,
     pause,
     resume,
     why,

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 import click
-from attrs import define, field
 
+from sweepstake.cli.many import Verb, do_to_each
 from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment, Job
 from sweepstake.domain.queueing import UNCHANGED, Unchanged
 from sweepstake.domain.status import JobStatus, Outcome
-from sweepstake.errors import UnsafeUpdateError
 from sweepstake.view.text import printable
 
 __all__ = ["edit", "retry"]
 
-#: From so many jobs on, a progress bar is shown to whoever watches.
-_MANY: Final = 100
-
-
-@define
-class _Retried:
-    """What became of the jobs: the ids of those that are queued again, of those that were, and the refusals."""
-
-    retried: list[str] = field(factory=list)
-    unchanged: list[str] = field(factory=list)
-    refused: dict[str, str] = field(factory=dict)
+_RETRY: Final = Verb(act=Job.retry, reached=JobStatus.QUEUED, doing="Retrying", done="retried", told="queued again")
 
 
 @click.command()
@@ -60,16 +47,7 @@ def retry(
         raise click.UsageError("Name the jobs, or say --crashed or --lost.")
     found = target.database().get_experiment(experiment)
     chosen = [found.get_job(job) for job in jobs] if jobs else _crashed(found, lost=lost)
-    report = _Retried()
-    with _progress(found, len(chosen)) as advance:
-        for job in chosen:
-            _retry(job, report)
-            advance(1)
-    if format_ == "json":
-        as_json({"retried": report.retried, "unchanged": report.unchanged, "refused": report.refused})
-    else:
-        _tell(experiment, report)
-    context.exit(1 if report.refused else 0)
+    context.exit(do_to_each(found, chosen, _RETRY, format_))
 
 
 def _crashed(experiment: Experiment, *, lost: bool) -> list[Job]:
@@ -80,37 +58,6 @@ def _crashed(experiment: Experiment, *, lost: bool) -> list[Job]:
 def _lost_its_lease(job: Job) -> bool:
     attempts = job.attempts()
     return bool(attempts) and attempts[-1].outcome is Outcome.LEASE_LOST
-
-
-def _retry(job: Job, report: _Retried) -> None:
-    if job.status == JobStatus.QUEUED:
-        report.unchanged.append(job.job_id)
-        return
-    try:
-        job.retry()
-    except UnsafeUpdateError as error:
-        report.refused[job.job_id] = str(error)
-    else:
-        report.retried.append(job.job_id)
-
-
-def _tell(experiment: str, report: _Retried) -> None:
-    count = len(report.retried)
-    click.echo(printable(f"{count} {'job' if count == 1 else 'jobs'} of {experiment} queued again."))
-    for job in report.unchanged:
-        click.echo(printable(f"{job} is queued already."))
-    for message in report.refused.values():
-        click.echo(f"Refused: {printable(message)}", err=True)
-
-
-def _progress(experiment: Experiment, total: int) -> AbstractContextManager[Callable[[int], None]]:
-    if total < _MANY or not sys.stderr.isatty():
-        return nullcontext(_ignore)
-    return experiment.session.display.progress("Retrying", total)
-
-
-def _ignore(_done: int) -> None:
-    """Show nothing."""
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""The verbs by which people change where jobs stand: retry, edit, pause, resume."""
+"""The verbs by which people change where jobs stand: retry, prune, edit, pause, resume."""
 
 import json
 
@@ -25,7 +25,7 @@ def test_jobs_are_retried_by_name(sw: Command, db: Database) -> None:
     ran = sw("retry", "e", "failed", "pruned", "done", code=1)
     assert ran.out == "2 jobs of e queued again.\n"
     assert ran.err.startswith("Refused: The job 'done' is DONE")
-    assert sw("retry", "e", "failed").out == "0 jobs of e queued again.\nfailed is queued already.\n"
+    assert sw("retry", "e", "failed").out == "0 jobs of e queued again.\nfailed is QUEUED already.\n"
     assert [exp.get_job(job).status for job in ("failed", "pruned", "done")] == [Job.QUEUED, Job.QUEUED, Job.DONE]
     told = json.loads(sw("retry", "e", "failed", "done", "--format", "json", code=1).out)
     assert told["unchanged"] == ["failed"]
@@ -62,6 +62,23 @@ def test_only_the_lost_are_retried(sw: Command, db: Database) -> None:
 def test_a_retry_says_of_what(sw: Command, options: tuple[str, ...]) -> None:
     """Either jobs by name, or one of the two words."""
     assert "Name the jobs" in sw("retry", "e", *options, code=2).err
+
+
+def test_jobs_are_pruned_by_name(sw: Command, db: Database) -> None:
+    """What waits and what runs is stopped, and what has ended is refused with exit code 1."""
+    exp = db.add_experiment(ManualSearch("e"))
+    for job_id in ("running", "waiting"):
+        exp.add_job({}, job_id=job_id)
+    exp.add_job({}, "DONE", job_id="done")
+    with exp.next_job() as job:
+        ran = sw("prune", "e", "running", "waiting", "done", code=1)
+        assert ran.out == "2 jobs of e pruned.\n"
+        assert ran.err.startswith("Refused: The job 'done' is DONE")
+        job.results["so far"] = 1
+    assert [exp.get_job(job).status for job in ("running", "waiting", "done")] == [Job.PRUNED, Job.PRUNED, Job.DONE]
+    told = json.loads(sw("prune", "e", "waiting", "--format", "json").out)
+    assert told == {"pruned": [], "unchanged": ["waiting"], "refused": {}}
+    assert "Missing argument" in sw("prune", "e", code=2).err
 
 
 def test_jobs_are_edited(sw: Command, db: Database) -> None:
