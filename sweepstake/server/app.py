@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -31,6 +32,7 @@ from sweepstake.ports import Clock, HostedQueue
 from sweepstake.server.calls import Answer, Call, MalformedError, ok, read_names, read_query
 from sweepstake.server.gates import NOBODY, Caller, Gate, OpenGate
 from sweepstake.server.handlers import Handlers
+from sweepstake.server.metrics import METRICS, Metrics
 from sweepstake.server.receiving import MAX_BODY, SMALL_BODY, SlowBodyError, is_small, read_body
 from sweepstake.server.schedy import is_schedys
 from sweepstake.server.users import Members, OpenUserHandlers, UserHandlers
@@ -80,8 +82,9 @@ def create_app(queue: HostedQueue, members: Members | None, clock: Clock) -> ASG
         await asyncio.to_thread(_close, pool, queue)
 
     large = asyncio.Semaphore(_LARGE)
-    routes = [Route(path, _Resource(each, gate, pool, large)) for path, each in methods.items()]
-    routes.append(Route(_OPENAPI, _Description()))
+    metrics = Metrics()
+    routes = [Route(path, _Resource(each, gate, pool, large, metrics)) for path, each in methods.items()]
+    routes += [Route(_OPENAPI, _Page(_description)), Route(METRICS, _Page(lambda _: _metrics(metrics)))]
     router = Router(routes, redirect_slashes=False, default=_no_such_path, lifespan=lifespan)
     return _RawPaths(router)
 
@@ -113,23 +116,27 @@ class _Resource:
         gate: Gate,
         pool: ThreadPoolExecutor,
         large: asyncio.Semaphore,
+        metrics: Metrics,
     ) -> None:
         self._methods = {**methods, **({"HEAD": methods["GET"]} if "GET" in methods else {})}
         self._gate = gate
         self._pool = pool
         self._large = large
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self._methods.get(scope["method"])
         if found is None:
             answer = _refusal(405, f"{scope['method']} is not possible here", Allow=", ".join(self._methods))
         else:
+            began = time.perf_counter()
             try:
                 answer = await self._answer(*found, scope, receive)
             except ClientDisconnect:
                 return
             except SlowBodyError:
                 answer = _refusal(408, "the body did not arrive in time; send less at once", Connection="close")
+            self._metrics.count(found[0].name, answer.status, time.perf_counter() - began)
         await _respond(answer, scope, receive, send)
 
     async def _answer(self, operation: Operation, handler: Handler, scope: Scope, receive: Receive) -> Answer:
@@ -260,12 +267,24 @@ async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
     await _respond(_problem(error, None, {}), scope, receive, send)
 
 
-class _Description:
-    """Answers with the OpenAPI document."""
+class _Page:
+    """Answers with something about the server itself, which is made anew each time."""
+
+    def __init__(self, make: Callable[[Scope], Answer]) -> None:
+        self._make = make
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] in ("GET", "HEAD"):
-            answer = ok(openapi(version("sweepstake"), scope.get("root_path", "")))
+            answer = self._make(scope)
         else:
             answer = _refusal(405, f"{scope['method']} is not possible here", Allow="GET, HEAD")
         await _respond(answer, scope, receive, send)
+
+
+def _description(scope: Scope) -> Answer:
+    return ok(openapi(version("sweepstake"), scope.get("root_path", "")))
+
+
+def _metrics(metrics: Metrics) -> Answer:
+    body, kind = metrics.page()
+    return Answer(200, body, {"Content-Type": kind})

@@ -23,6 +23,7 @@ from sweepstake.errors import ConfigurationError, ResourceExistsError, ServerErr
 from sweepstake.ports import Accounts
 from sweepstake.server.accounts import add_user
 from sweepstake.server.app import create_app
+from sweepstake.server.metrics import counting_together
 from sweepstake.server.users import Members
 from sweepstake.service import QueueService
 from sweepstake.stores import open_store
@@ -82,7 +83,8 @@ def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
             _Server(config, ready).run(sockets=[listener])
         else:
             fleet = _Fleet(config, listener, ready)
-            fleet.run()
+            with counting_together():
+                fleet.run()
             if not fleet.answered:
                 raise ServerError("a worker process did not start; the log says why")
 

@@ -324,7 +324,7 @@ def test_missing_credentials_answer_401(api: Api) -> None:
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", "/metrics"])
 def test_operators_need_no_credentials(api: Api, path: str) -> None:
     """A load balancer has none."""
     assert requests.get(f"{api.server.url}{path}", timeout=30).status_code == 200
