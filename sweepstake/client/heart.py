@@ -46,7 +46,7 @@ class Heart:
 
     def _reset(self) -> None:
         self._pid = os.getpid()
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()  # a signal may end a job in the middle of another call
         self._wake = threading.Condition(self._mutex)  # the two below take its lock without its detour
         self._leases: dict[str, tuple[weakref.ref[Patient], float]] = {}
         self._thread: threading.Thread | None = None

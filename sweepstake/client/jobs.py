@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from sweepstake.client.job import Job
@@ -33,8 +34,8 @@ class Jobs(Iterator[Job]):
         return Job(self._session, self._experiment, next(self._records))
 
     def __repr__(self) -> str:
-        return f"<Jobs of {self._experiment.name!r}: iterate over them, or see to_frame()>"
+        return f"<Jobs of {self._experiment.name!r}: iterate over them, or see experiment.to_frame()>"
 
     def _repr_html_(self) -> str:
-        page = self._session.queue.list_jobs(self._experiment.name, self._query, limit=_GLANCE + 1)
-        return self._session.display.jobs_html(page.items[:_GLANCE], more=len(page.items) > _GLANCE)
+        found = list(islice(iterate(self._session.queue, self._experiment.name, self._query), _GLANCE + 1))
+        return self._session.display.jobs_html(found[:_GLANCE], more=len(found) > _GLANCE)

@@ -8,8 +8,9 @@ import struct
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from sweepstake.errors import StoreUnavailableError
 
@@ -20,26 +21,31 @@ _PATIENCE_SECONDS: Final = 30.0
 #: How long a process may go on before those who wait, if nobody is awake to take the turn from it, counted from its
 #: own turn in the line: to hand the turn over costs as much as a claim.
 _HEAD_START: Final = 0.02
-#: How long whoever is next looks for the end of a turn without a pause.
+#: How long whoever is first looks for the end of a turn without a pause.
 _AWAKE_SECONDS: Final = 0.0005
-#: How long the others in the line are waited for: whoever was stopped there is overtaken.
-_LINE_SECONDS: Final = 1.0
-#: Pauses between two looks: of those in the line, of the second, and of whoever is next, unless a turn takes long.
+#: How long whoever is first in the line may leave a free turn alone before it counts as stopped, and is overtaken.
+_STILL_SECONDS: Final = 1.0
+#: Pauses between two looks: of those in the line, and of whoever is first, unless a turn takes long.
 _LINE_PAUSE: Final = 0.002
-_SECOND_PAUSE: Final = 0.0001
-_NEXT_PAUSE: Final = 0.00005
+_FIRST_PAUSE: Final = 0.00005
 _LONG_TURN: Final = 0.02
 
-# Bytes of the file, each a lock. Whoever has the first has the turn, and whoever has the second is next and looks for
-# the turn, alone, since those who look take the processor from those who work. Beyond them is the line: who waits has
-# the byte of the moment at which it came, in microseconds of the machine's monotonic clock.
+# Bytes of the file, each a lock. Whoever has the first has the turn. Beyond it is the line: who waits has the byte of
+# the moment at which it came, in microseconds of the machine's monotonic clock, until it has the turn. Only whoever is
+# first in the line looks for the turn: those who look take the processor from those who work.
 _TURN: Final = 0
-_NEXT: Final = 1
 _LINE: Final = 1 << 10
 
-#: The system's `struct flock`, and where in it are kind and process.
+#: The system's `struct flock`.
 _LINUX: Final = sys.platform == "linux"
 _FLOCK: Final = struct.Struct("hhqqi4x" if _LINUX else "qqihh")
+
+
+class _Lock(NamedTuple):
+    """A lock of some bytes, and the number of the process that has it; 0 or less if it has none here."""
+
+    start: int
+    holder: int
 
 
 class FileLock:
@@ -57,9 +63,15 @@ class FileLock:
         self.path: Final = path
         self._patience: Final = patience
         self._descriptor: Final = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._threads = threading.Lock()
         self._first_until = 0.0
+        #: Whoever stands in the line before this byte was stopped there.
+        self._line = _LINE
         self.users = 0
+        self.forget_threads()
+
+    def forget_threads(self) -> None:
+        """Begin anew in a forked child, which has none of the threads that may have held the lock."""
+        self._threads = threading.RLock()  # it knows whose it is, so that an interrupted thread lets go of its own only
 
     def acquire(self) -> None:
         """Wait for our turn; a process that had its turn just now may go on, for a moment, before those who wait.
@@ -68,53 +80,60 @@ class FileLock:
             StoreUnavailableError: no turn came in time; it names the process that is in the way.
         """
         began = time.monotonic()
-        if not self._threads.acquire(timeout=self._patience):
-            raise self._stuck()
         try:
-            if began < self._first_until and self._try(_TURN):
+            self._pass_threads()
+            if time.monotonic() < self._first_until and self._try(_TURN):
                 return
-            if self._holder(_LINE, 0) is not None or not self._try(_TURN):
+            if self._find(self._line, 0) is not None or not self._try(_TURN):
                 self._queue(began)
             self._first_until = time.monotonic() + _HEAD_START
         except BaseException:  # such as KeyboardInterrupt, which may come when a byte has just been locked
-            fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
-            self._threads.release()
+            if self._threads.acquire(blocking=False):  # it is ours already, or nobody's
+                try:
+                    fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+                finally:
+                    self._threads.release()
+                    with suppress(RuntimeError):
+                        self._threads.release()
             raise
 
     def release(self) -> None:
         """Let the next one in."""
         try:
-            self._let_go(_TURN)
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _TURN)
         finally:
             self._threads.release()
-
-    def forget_threads(self) -> None:
-        """Begin anew in a forked child, which has none of the threads that may have held the lock."""
-        self._threads = threading.Lock()
 
     def close(self) -> None:
         """Give the descriptor back; nobody may be waiting."""
         os.close(self._descriptor)
+
+    def _pass_threads(self) -> None:
+        """Wait for the other threads of this process."""
+        if not self._threads.acquire(timeout=self._patience):
+            raise self._late()
 
     def _queue(self, began: float) -> None:
         """Stand in the line, and leave it with the turn."""
         place = _LINE + int(began * 1e6)
         while not self._try(place):  # somebody came in the same microsecond
             place += 1
-        self._become_next(place, began)
+        self._become_first(place, began)
         self._take_turn(began)
-        self._let_go(_NEXT)
-        self._let_go(place)
+        fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, place)
 
-    def _become_next(self, place: int, began: float) -> None:
-        """Wait until nobody is before us, and only a while for those who do not move: they may have been stopped."""
-        while time.monotonic() - began < _LINE_SECONDS:
-            if self._holder(_LINE, place - _LINE) is not None:
-                time.sleep(_LINE_PAUSE)
-            elif self._try(_NEXT):
-                return
-            else:
-                time.sleep(_SECOND_PAUSE)
+    def _become_first(self, place: int, began: float) -> None:
+        """Wait until nobody is before us, but for those who stand still."""
+        first, since = 0, began
+        while (found := self._first(place)) is not None:
+            now = time.monotonic()
+            if found != first:
+                first, since = found, now
+            elif now - since > _STILL_SECONDS and self._find(_TURN, 1) is None:
+                self._line = first + 1
+            if now - began > self._patience:
+                raise self._late(now - since)
+            time.sleep(_LINE_PAUSE)
 
     def _take_turn(self, began: float) -> None:
         """Look for the end of the turn before us, at first without a pause: a turn is mostly shorter than a sleep."""
@@ -122,11 +141,18 @@ class FileLock:
         while not self._try(_TURN):
             now = time.monotonic()
             if now - began > self._patience:
-                raise self._stuck()
+                raise self._late(now - since)
             if now - since < _AWAKE_SECONDS:
                 os.sched_yield()  # to whoever can use the processor
             else:
-                time.sleep(_NEXT_PAUSE if now - since < _LONG_TURN else _LINE_PAUSE)
+                time.sleep(_FIRST_PAUSE if now - since < _LONG_TURN else _LINE_PAUSE)
+
+    def _first(self, place: int) -> int | None:
+        """Return the first place in the line that somebody has before `place`."""
+        first = None
+        while place > self._line and (found := self._find(self._line, place - self._line)) is not None:
+            first = place = max(found.start, self._line)
+        return first
 
     def _try(self, byte: int) -> bool:
         """Take a byte if nobody has it."""
@@ -136,26 +162,29 @@ class FileLock:
             return False
         return True
 
-    def _let_go(self, byte: int) -> None:
-        fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, byte)
-
-    def _holder(self, byte: int, length: int) -> int | None:
-        """Return the number of another process that has one of these bytes (0 for all to the end), if one has."""
+    def _find(self, byte: int, length: int) -> _Lock | None:
+        """Return a lock that another process has on one of these bytes (length 0: all to the end), if there is one."""
         if _LINUX:
             asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, length, 0)
-            kind, _, _, _, process = _FLOCK.unpack(fcntl.fcntl(self._descriptor, fcntl.F_GETLK, asked))
+            kind, _, start, _, holder = _FLOCK.unpack(fcntl.fcntl(self._descriptor, fcntl.F_GETLK, asked))
         else:
             asked = _FLOCK.pack(byte, length, 0, fcntl.F_WRLCK, os.SEEK_SET)
-            _, _, process, kind, _ = _FLOCK.unpack(fcntl.fcntl(self._descriptor, fcntl.F_GETLK, asked))
-        return None if kind == fcntl.F_UNLCK else process
+            start, _, holder, kind, _ = _FLOCK.unpack(fcntl.fcntl(self._descriptor, fcntl.F_GETLK, asked))
+        return None if kind == fcntl.F_UNLCK else _Lock(start, holder)
 
-    def _stuck(self) -> StoreUnavailableError:
-        holder = self._holder(_TURN, 1)
-        # One in a container of its own has no number here.
-        who, how = (f"Process {holder}", f" (kill -CONT {holder})") if holder and holder > 0 else ("Somebody", "")
+    def _late(self, still: float = 0.0) -> StoreUnavailableError:
+        """Return the error of a wait that was too long, of which nothing moved for the last `still` seconds."""
+        turn = self._find(_TURN, 1)
+        message = f"No turn to write came within {self._patience:g} s; the lock is {self.path}."
+        if turn is None or still < _STILL_SECONDS:
+            return StoreUnavailableError(f"{message} Others write all the time.")
+        if turn.holder <= 0:  # it is in a container of its own
+            return StoreUnavailableError(
+                f"{message} Another process keeps it; if it was stopped, let it go on or end it."
+            )
         return StoreUnavailableError(
-            f"{who} has kept all others from writing for {self._patience:g} s; it holds the lock {self.path}. "
-            f"If it was stopped, let it go on{how} or end it."
+            f"{message} Process {turn.holder} keeps it; if it was stopped, let it go on (kill -CONT {turn.holder}) or "
+            "end it."
         )
 
 
@@ -172,7 +201,7 @@ class LockFiles:
             name = os.path.realpath(path)
             lock = self._locks.get(name)
             if lock is None:
-                lock = self._locks[name] = FileLock(path)
+                lock = self._locks[name] = FileLock(Path(name))
             lock.users += 1
             return lock
 
@@ -181,7 +210,7 @@ class LockFiles:
         with self._guard:
             lock.users -= 1
             if lock.users == 0:
-                del self._locks[os.path.realpath(lock.path)]
+                del self._locks[str(lock.path)]
                 lock.close()
 
     def after_fork(self) -> None:

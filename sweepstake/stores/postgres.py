@@ -43,8 +43,12 @@ _CONNECTION: Final = {
     "application_name": "sweepstake",
 }
 #: The server's settings. A plan that was prepared while a table was empty must not go on scanning it when it is full.
+#: A claim must see what was committed when it has the locks that it waited for, whatever the database's default is.
 #: A client that is stopped, or whose machine is gone, in the middle of a transaction must not keep its locks.
-_SESSION: Final = "-c statement_timeout=60s -c idle_in_transaction_session_timeout=5s -c enable_seqscan=off -c jit=off"
+_SESSION: Final = (
+    "-c statement_timeout=60s -c idle_in_transaction_session_timeout=5s -c enable_seqscan=off -c jit=off "
+    "-c default_transaction_isolation=read\\ committed"
+)
 
 #: Errors after which the same call may succeed.
 _AWAY: Final = (

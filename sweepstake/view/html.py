@@ -31,7 +31,7 @@ def job_html(record: JobRecord) -> str:
 def jobs_html(records: Iterable[JobRecord], *, more: bool = False) -> str:
     """Return a table of jobs, a row each; `more` says that there are others."""
     table = table_html(job_table(records).of_categories(OWN, HYPERPARAMETER, RESULT))
-    return f"{table}<p>and more; <code>to_frame()</code> has all of them</p>" if more else table
+    return f"{table}<p>and more; <code>experiment.to_frame()</code> has all of them</p>" if more else table
 
 
 def table_html(table: Table) -> str:

@@ -116,6 +116,7 @@ def as_another_user(new_database: Callable[[], str]) -> Iterator[tuple[str, str]
     url = new_database()
     open_queue(url).close()
     with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("drop role if exists another")
         owner.execute("create role another login")
         owner.execute("grant select, insert, update, delete on all tables in schema public to another")
         owner.execute("grant usage on all sequences in schema public to another")

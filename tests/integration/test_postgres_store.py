@@ -14,6 +14,8 @@ from sweepstake.domain.settings import Settings
 from sweepstake.errors import StoreRefusedError, StoreUnavailableError
 from sweepstake.ports import ExperimentDraft
 from sweepstake.stores import SqlStore, open_store
+from sweepstake.stores.postgres import connection_string
+from sweepstake.stores.urls import PostgresUrl, parse_store_url
 from tests.crew import all_together
 from tests.lab import draft, new_key
 
@@ -53,6 +55,17 @@ def test_a_newer_schema_is_refused(postgres_url: str) -> None:
         connection.execute("update meta set value = '99' where name = 'schema'")
     with pytest.raises(StoreRefusedError, match=r"schema 99.*pip install --upgrade"):
         open_store(postgres_url)
+
+
+def test_the_databases_default_isolation_is_not_taken_over(postgres_url: str) -> None:
+    """Workers claim side by side, each from what is committed, also where transactions see one snapshot by default."""
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        name = owner.info.dbname
+        owner.execute(f"alter database \"{name}\" set default_transaction_isolation = 'serializable'".encode())
+    place = parse_store_url(postgres_url)
+    assert isinstance(place, PostgresUrl)
+    with psycopg.connect(connection_string(place)) as connection:
+        assert connection.execute("show transaction_isolation").fetchone() == ("read committed",)
 
 
 def test_a_database_that_is_not_there_is_named(postgres_url: str) -> None:

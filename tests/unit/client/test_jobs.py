@@ -84,6 +84,7 @@ def test_a_notebook_shows_the_first_of_a_listing(exp: sweepstake.ManualSearch) -
     assert "and more" in html
     assert "and more" not in exp.all_jobs(where="i > 0")._repr_html_()
     assert "exp" in repr(listing)
+    assert "<td>20</td>" in exp.all_jobs(where="i = 20")._repr_html_()
     assert [job.hyperparameters["i"] for job in listing] == list(range(20, -1, -1))
 
 
