@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 __all__ = [
     "AuthenticationError",
@@ -95,6 +95,10 @@ class InvalidInputError(ClientRequestError, ValueError):
         self.problems = tuple(problems)
         super().__init__("; ".join(f"{path}: {problem}" if path else problem for path, problem in self.problems))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let the error cross from a process of a pool to another; as for the next that takes more than its text."""
+        return type(self), (self.problems,)
+
     @classmethod
     def at(cls, path: str, problem: str) -> InvalidInputError:
         """Make the error for a single field."""
@@ -147,6 +151,10 @@ class NoJobError(ClientRequestError):
     def __init__(self, message: str, reason: str) -> None:
         self.reason = reason
         super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As of `InvalidInputError`."""
+        return type(self), (str(self), self.reason)
 
 
 class LimitReachedError(ClientRequestError):

@@ -24,7 +24,18 @@ _SETTINGS = (
     click.option("--lease", type=float, help="Seconds a claim stays valid without a heartbeat (default 60)."),
     click.option("--timeout", type=float, help="Seconds one attempt may run."),
     click.option("--max-attempts", type=int, help="Failures after which a job stays CRASHED (default 1)."),
-    click.option("--max-lost", type=int, help="Lost leases after which a job becomes CRASHED (default 3)."),
+    click.option("--max-lost", type=int, help="After how many lost leases a job is queued again (default 3)."),
+    click.option("--max-preemptions", type=int, help="After how many preemptions a job is queued again (always)."),
+    click.option("--retry-delay", type=float, help="Seconds before a failed job is ready again, doubled each time."),
+    click.option(
+        "--no-retry-on",
+        multiple=True,
+        callback=lambda _context, _option, causes: tuple(
+            int(cause) if cause.isdecimal() else cause for cause in causes
+        ),
+        metavar="CAUSE",
+        help="An exception's name or an exit code after which no job is tried again; may be given several times.",
+    ),
     click.option("--max-running", type=int, help="How many jobs may be RUNNING at once."),
     click.option("--max-jobs", type=int, help="How many jobs may ever be created; a random search never ends without."),
     click.option("--objective", help="The result that says how good a job is."),

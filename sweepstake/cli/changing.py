@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from sweepstake.cli.moments import moment
 from sweepstake.cli.output import as_json, format_option, print_experiment, print_job
 from sweepstake.cli.pairs import PairsCommand, as_values
 from sweepstake.cli.target import Target, pass_target
@@ -45,6 +46,7 @@ Pairs = Sequence[tuple[str, str]]
     help="Status of the job.",
 )
 @click.option("--priority", type=int, default=0, show_default=True, help="Higher is claimed first.")
+@click.option("--not-before", metavar="WHEN", help="Do not claim it before: a date and time, or a Unix time.")
 @click.option("--tag", "tags", multiple=True, help="A label of the job; may be given several times.")
 @click.option("--notes", default="", help="Free text.")
 @click.option("--id", "job_id", help="An id of your own.")
@@ -73,6 +75,7 @@ def push(
     results: Pairs,
     status: str,
     priority: int,
+    not_before: str | None,
     tags: Sequence[str],
     notes: str,
     job_id: str | None,
@@ -91,6 +94,7 @@ def push(
         outputs,
         job_id=job_id,
         priority=priority,
+        not_before=None if not_before is None else moment(not_before, "--not-before"),
         tags=tags,
         notes=notes,
         depends_on=depends_on,

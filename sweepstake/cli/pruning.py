@@ -30,4 +30,4 @@ def prune(context: click.Context, target: Target, experiment: str, jobs: Sequenc
     What is DONE or CRASHED is refused, and the exit code is 1 then.
     """
     found = target.database().get_experiment(experiment)
-    context.exit(do_to_each(found, [found.get_job(job) for job in jobs], _PRUNE, format_))
+    context.exit(do_to_each(found, [found.get_job(job) for job in dict.fromkeys(jobs)], _PRUNE, format_))

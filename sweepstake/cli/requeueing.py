@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 import click
 
 from sweepstake.cli.many import Verb, do_to_each
+from sweepstake.cli.moments import moment
 from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment, Job
-from sweepstake.domain.queueing import UNCHANGED, Unchanged
+from sweepstake.domain.queueing import UNCHANGED
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.view.text import printable
 
@@ -46,7 +46,7 @@ def retry(
     if [bool(jobs), crashed, lost].count(True) != 1:
         raise click.UsageError("Name the jobs, or say --crashed or --lost.")
     found = target.database().get_experiment(experiment)
-    chosen = [found.get_job(job) for job in jobs] if jobs else _crashed(found, lost=lost)
+    chosen = [found.get_job(job) for job in dict.fromkeys(jobs)] if jobs else _crashed(found, lost=lost)
     context.exit(do_to_each(found, chosen, _RETRY, format_))
 
 
@@ -94,9 +94,9 @@ def edit(
         raise click.UsageError("--tag and --no-tags exclude each other.")
     if priority is None and not_before is None and not tags and not no_tags and notes is None:
         raise click.UsageError("Say what to change: --priority, --not-before, --tag, --no-tags or --notes.")
-    instant = UNCHANGED if not_before is None else _instant(not_before)
+    instant = UNCHANGED if not_before is None else moment(not_before, "--not-before")
     found = target.database().get_experiment(experiment)
-    chosen = [found.get_job(job) for job in jobs]
+    chosen = [found.get_job(job) for job in dict.fromkeys(jobs)]
     for job in chosen:
         job.set_queueing(
             priority=UNCHANGED if priority is None else priority,
@@ -108,18 +108,3 @@ def edit(
         as_json([job.record for job in chosen])
     else:
         click.echo(printable(f"{len(chosen)} {'job' if len(chosen) == 1 else 'jobs'} of {experiment} changed."))
-
-
-def _instant(text: str) -> float | Unchanged | None:
-    if text == "now":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError, OSError):
-        raise click.UsageError(
-            f"--not-before takes a date and time such as 2030-01-31T18:00, a Unix time, or now; not {printable(text)}."
-        ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,9 +12,10 @@ import click
 from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.domain.ledger import Violation
+from sweepstake.errors import ConfigurationError
 from sweepstake.service import CLOCK_ERROR, Verification
 from sweepstake.service import verify as verify_ledger
-from sweepstake.stores import open_store
+from sweepstake.stores import open_store, open_upkeep
 from sweepstake.view.table import OWN, Column, Table
 from sweepstake.view.text import boxed
 
@@ -28,7 +30,7 @@ store_option = click.option(
 @store_option
 @click.option(
     "--clock-error",
-    type=click.FloatRange(0),
+    type=click.FloatRange(0, 10**9),
     default=CLOCK_ERROR,
     show_default=True,
     help="Seconds by which clocks may have been wrong when times were written.",
@@ -41,7 +43,12 @@ def verify(target: Target, store: str | None, clock_error: float, format_: str) 
     Says how much each check looked at, and what breaks a promise: the exit code is 1 if anything does. The store may
     be in use: it is read in short pages. The reference documentation says what each check means.
     """
-    opened = open_store(store_url(target, store))
+    if math.isnan(clock_error):
+        raise click.UsageError("--clock-error takes a number of seconds, not nan.")
+    url = store_url(target, store)
+    if not open_upkeep(url).schema():
+        raise ConfigurationError("There is no store yet in that database. Check the URL.")
+    opened = open_store(url)
     try:
         with progress_bar("Verifying") as progress:
             verification = verify_ledger(opened.ledger, clock_error=clock_error, progress=progress)

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from sweepstake.client.job import Job
 from sweepstake.client.session import Session
@@ -19,7 +19,7 @@ from sweepstake.domain.names import check_name, check_notes, check_tags
 from sweepstake.domain.queueing import check_instant, check_priority
 from sweepstake.domain.records import Document, JobDraft
 from sweepstake.domain.status import JobStatus, member_of
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import InvalidInputError, shown
 from sweepstake.values import EMPTY, JsonObject
 
 __all__ = ["JobIds", "NewJob", "add_in_chunks", "add_one", "draft_of"]
@@ -53,6 +53,7 @@ class NewJob:
 
 
 def draft_of(
+    name: str,
     job_id: str,
     hyperparameters: Mapping[str, Any],
     *,
@@ -66,7 +67,7 @@ def draft_of(
     prune_with_dependencies: bool = False,
     path: str = "hyperparameters",
 ) -> JobDraft:
-    """Check everything about a new job and return it as a draft."""
+    """Check everything about a new job of the experiment `name`, and return it as a draft."""
     return JobDraft(
         id=check_name(job_id, "job_id"),
         document=Document(
@@ -78,16 +79,26 @@ def draft_of(
         not_before=check_instant(not_before, "not_before"),
         tags=check_tags(tags),
         notes=check_notes(notes),
-        depends_on=_ids(depends_on),
-        prune_with=bool(prune_with_dependencies),
+        depends_on=_ids(depends_on, name),
+        prune_with=_flag(prune_with_dependencies, "prune_with_dependencies"),
     )
 
 
-def _ids(jobs: Iterable[Job | str]) -> tuple[str, ...]:
+def _ids(jobs: Iterable[Job | str], name: str) -> tuple[str, ...]:
+    """Return the ids of jobs of the experiment of this name."""
     if isinstance(jobs, (str, bytes, Job)) or not isinstance(jobs, Iterable):
         raise InvalidInputError.at("depends_on", f"must be a list of jobs or ids, not {type(jobs).__name__}")
-    ids = [job.job_id if isinstance(job, Job) else job for job in jobs]
-    return check_dependencies(ids, "depends_on")
+    given = tuple(jobs)
+    for i, job in enumerate(given):
+        if isinstance(job, Job) and job.record.experiment != name:
+            raise InvalidInputError.at(f"depends_on[{i}]", f"is a job of the experiment {shown(job.record.experiment)}")
+    return check_dependencies([job.job_id if isinstance(job, Job) else job for job in given], "depends_on")
+
+
+def _flag(value: object, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidInputError.at(path, f"must be True or False, is {shown(value)}")
+    return value
 
 
 class JobIds(list[str]):
@@ -124,12 +135,13 @@ def add_in_chunks(
         raise InvalidInputError.at("hyperparameters", f"must be a list of dicts, not {type(many).__name__}")
     total = len(many) if isinstance(many, Sized) else None
     ids = JobIds()
-    template = draft_of("template", {}, **common)
+    template = draft_of(name, "template", {}, **common)
     with _progress(session, total, progress) as advance:
         for chunk in _chunks(many):
             first = len(ids)
             drafts = [
-                _draft(session.queue.new_id(), item, template, f"[{place}]") for place, item in enumerate(chunk, first)
+                _draft(name, session.queue.new_id(), item, template, f"[{place}]")
+                for place, item in enumerate(chunk, first)
             ]
             with _placed(r"jobs\[(\d+)\]", lambda found: f"[{int(found[1]) + first}]"):  # noqa: B023 -- called at once
                 added = session.queue.add_jobs(name, drafts, on_duplicate)
@@ -141,7 +153,7 @@ def add_in_chunks(
     return ids
 
 
-def _draft(new_id: str, item: Mapping[str, Any] | NewJob, template: JobDraft, path: str) -> JobDraft:
+def _draft(name: str, new_id: str, item: Mapping[str, Any] | NewJob, template: JobDraft, path: str) -> JobDraft:
     if not isinstance(item, NewJob):
         return JobDraft(
             id=new_id,
@@ -155,6 +167,7 @@ def _draft(new_id: str, item: Mapping[str, Any] | NewJob, template: JobDraft, pa
         )
     try:
         draft = draft_of(
+            name,
             new_id if item.job_id is None else item.job_id,
             item.hyperparameters,
             status=item.status,
@@ -163,12 +176,12 @@ def _draft(new_id: str, item: Mapping[str, Any] | NewJob, template: JobDraft, pa
             not_before=template.not_before if item.not_before is None else item.not_before,
             tags=template.tags if item.tags is None else item.tags,
             notes=template.notes if item.notes is None else item.notes,
-            depends_on=(*template.depends_on, *_ids(item.depends_on)),
-            prune_with_dependencies=item.prune_with_dependencies or template.prune_with,
+            depends_on=(*template.depends_on, *_ids(item.depends_on, name)),
+            prune_with_dependencies=item.prune_with_dependencies,
         )
     except InvalidInputError as error:
         raise error.under(path) from None
-    return draft
+    return evolve(draft, prune_with=draft.prune_with or template.prune_with)
 
 
 @contextmanager

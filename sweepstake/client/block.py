@@ -16,7 +16,7 @@ from sweepstake.client.session import Session
 from sweepstake.domain.causes import causes_of
 from sweepstake.domain.records import Claim, Document, Finish, Finished, Guard, JobRecord, NoJob
 from sweepstake.domain.status import JobStatus, Outcome, member_of
-from sweepstake.errors import InvalidInputError, LeaseLostError, SweepstakeError
+from sweepstake.errors import InvalidInputError, LeaseLostError, NotFoundError, SweepstakeError
 from sweepstake.retrying import FINAL_PATIENCE, TERM_PATIENCE
 from sweepstake.values import JsonObject
 
@@ -49,7 +49,7 @@ class Block:
     Attributes:
         hooks: called before the job is given back as preempted.
         claim_next: takes the job claimed with the end of this one; None claims none.
-        loses_quietly: a lost lease is only logged.
+        loses_quietly: a lost lease, or a job that was deleted, is only logged.
     """
 
     def __init__(self, session: Session, edits: Edits) -> None:
@@ -138,13 +138,20 @@ class Block:
             reason=left.reason,
             causes=left.causes,
         )
-        finished = report_end(
-            self._session,
-            record,
-            report,
-            patience=self._short_patience if left.outcome is Outcome.PREEMPTED else self._patience,
-            claim=claim_next is not None,
-        )
+        try:
+            finished = report_end(
+                self._session,
+                record,
+                report,
+                patience=self._short_patience if left.outcome is Outcome.PREEMPTED else self._patience,
+                claim=claim_next is not None,
+            )
+        except NotFoundError as error:
+            ties.let_go()
+            if not self.loses_quietly:
+                raise
+            _logger.warning("%s Its results are kept in the spool; going on.", error)
+            return
         ties.let_go()
         if finished is None:
             return

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self, TypeVar
+
+import attrs
 
 from sweepstake.client.experiment import Experiment
 from sweepstake.client.searches import experiment_of
 from sweepstake.client.session import Session
 from sweepstake.domain.names import check_name
-from sweepstake.domain.records import ABSENT
+from sweepstake.domain.records import ABSENT, ExperimentRecord
 from sweepstake.errors import InvalidInputError, ResourceExistsError
 
 __all__ = ["Database"]
+
+_logger = logging.getLogger(__name__)
 
 E = TypeVar("E", bound=Experiment)
 
@@ -39,7 +44,7 @@ class Database:
         Args:
             experiment: a `ManualSearch`, `RandomSearch`, `GridSearch` or `PopulationBasedTraining`.
             exist_ok: if one of that name exists, take that one as it is stored, so that many workers can start the
-                same script.
+                same script; where its settings or status are others, a warning is logged.
 
         Returns:
             `experiment` itself.
@@ -61,6 +66,7 @@ class Database:
                     f"there is an experiment {experiment.name!r} already, with another search; "
                     "choose another name, or get_experiment() the one there"
                 ) from None
+            _tell_differences(experiment, record)
         experiment.attach(self._session, record)
         return experiment
 
@@ -105,3 +111,20 @@ class Database:
 
     def __repr__(self) -> str:
         return f"<Database {self._url}>"
+
+
+def _tell_differences(experiment: Experiment, stored: ExperimentRecord) -> None:
+    """Warn of what was asked for and is not so; to change it is not the matter of whoever starts a worker."""
+    wanted, there = attrs.asdict(experiment.settings), attrs.asdict(stored.settings)
+    if wanted["seed"] is None:  # the store has chosen one
+        wanted["seed"] = there["seed"]
+    others = [f"{name} is {there[name]!r}, not {wanted[name]!r}" for name in wanted if wanted[name] != there[name]]
+    if experiment.status != stored.status:
+        others.append(f"status is {stored.status}, not {experiment.status}")
+    if others:
+        _logger.warning(
+            "The experiment %r is there already and stays as it is: %s. To change it, get_experiment() it, assign and "
+            "push_updates().",
+            experiment.name,
+            "; ".join(others),
+        )

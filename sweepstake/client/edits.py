@@ -41,7 +41,7 @@ class Edits:
 
     @hyperparameters.setter
     def hyperparameters(self, value: dict[str, Any]) -> None:
-        self._hyperparameters = value
+        self._hyperparameters = _assigned(value, "hyperparameters")
 
     @property
     def results(self) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class Edits:
 
     @results.setter
     def results(self, value: dict[str, Any]) -> None:
-        self._results = value
+        self._results = _assigned(value, "results")
 
     def document(self, status: JobStatus) -> Document:
         """Return what a put writes.
@@ -94,6 +94,13 @@ class Edits:
 
     def _outputs(self) -> JsonObject:
         return _encoded(self._results, self._record.results, "results")
+
+
+def _assigned(value: dict[str, Any], path: str) -> dict[str, Any]:
+    """Return what is assigned, or refuse what is none, as of a function that forgot to return it."""
+    if value is None:
+        raise InvalidInputError.at(path, "must be an object (a dict), not None")
+    return value
 
 
 def _encoded(value: dict[str, Any] | None, stored: JsonObject, path: str) -> JsonObject:

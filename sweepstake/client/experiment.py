@@ -134,6 +134,7 @@ class Experiment:
         """
         queue = self.session.queue
         draft = draft_of(
+            self.name,
             queue.new_id() if job_id is None else job_id,
             hyperparameters,
             status=status,

@@ -189,11 +189,13 @@ class Job:
         return self._put(document, UNGUARDED, None)
 
     def try_run(self) -> None:
-        """Make the job RUNNING for this process, without a lease.
+        """Make the job RUNNING for this process, without a lease; a job that this object holds is running already.
 
         Raises:
             UnsafeUpdateError: another worker did first.
         """
+        if self._held() is not None:
+            return
         before = self.status
         self.status = JobStatus.RUNNING
         try:
@@ -348,7 +350,7 @@ class Job:
 
     def __repr__(self) -> str:
         name, shown = self._record.experiment, dict(list(self.hyperparameters.items())[:6])
-        values = f"hyperparameters={shown}, results={_short(self.results)}"
+        values = f"hyperparameters={_short(shown)}, results={_short(self.results)}"
         return f"<Job {self.job_id} of {name!r}: {self.status}, {values}>"
 
     def _repr_html_(self) -> str:

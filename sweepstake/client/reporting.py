@@ -11,6 +11,7 @@ from sweepstake.domain.records import Finish, Finished, JobRecord
 from sweepstake.errors import KeyReusedError, NotFoundError, SpoolError, StoreUnavailableError, SweepstakeError
 from sweepstake.retrying import Patience
 from sweepstake.spool import Entry, is_hopeless
+from sweepstake.values import EMPTY
 
 __all__ = ["report_end"]
 
@@ -34,7 +35,7 @@ def report_end(
 
     Raises:
         SpoolError: it could be neither reported nor kept.
-        NotFoundError: the job was deleted.
+        NotFoundError: the job was deleted; its results stay in the spool, as a report that cannot be delivered.
         SweepstakeError: the store refused the report.
     """
     worker = session.worker() if claim else ""
@@ -114,12 +115,12 @@ class _Keeper:
         )
 
     def refused(self, error: SweepstakeError) -> None:
-        """Keep what the store does not take, unless it knows of nothing that this could be the end of."""
-        gone = isinstance(error, (NotFoundError, KeyReusedError))
+        """Keep what the store does not take, unless it has taken another report, or there are no results to lose."""
+        nothing = isinstance(error, NotFoundError) and self._finish.results == EMPTY
         if self._entry is not None:
             undeliverable = str(error) if is_hopeless(error) else None
             self._session.spool.update(evolve(self._entry, last_error=str(error), undeliverable=undeliverable))
-        elif not gone:
+        elif not (nothing or isinstance(error, KeyReusedError)):
             self.keep(error)
         if self._entry is not None:
             error.add_note(f"The results are kept in the spool; see `sweepstake spool show {self.key}`.")

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from sweepstake.domain.names import check_text
 from sweepstake.domain.records import JobRecord
-from sweepstake.domain.status import JobStatus
+from sweepstake.domain.status import JobStatus, member_of
 from sweepstake.errors import InvalidInputError, shown
 from sweepstake.values import parse_json
 
@@ -29,7 +29,12 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 _CONDITION: Final = re.compile(
     r"\s*(?P<field>[^<>=!]+?)\s*(?P<operator><=|>=|!=|==|=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL
 )
-_OWN_FIELDS: Final = ("id", "status", "priority", "attempt", "worker", "created_at", "started_at", "ended_at")
+_OWN_FIELDS: Final = ("id", "status", "priority", "notes", "attempt", "worker", "created_at", "started_at", "ended_at")
+#: What the two kinds of values are called, in conditions and in tables.
+_RESULTS: Final = ("results", "result")
+_HYPERPARAMETERS: Final = ("hyperparameters", "hyperparameter")
+#: What text is hardly meant to hold: an operator at its beginning, or between spaces.
+_UNCLEAR: Final = re.compile(r"^[<>=!]|\s[<>=!]=?\s")
 _MISSING: Final = object()
 
 
@@ -45,9 +50,10 @@ class Condition:
     def parse(cls, text: str, path: str = "where") -> Condition:
         """Read `FIELD OPERATOR VALUE`; the value is JSON, or bare text.
 
-        FIELD is `hyperparameters.NAME`, `results.NAME`, a field of the job itself (`status`, `priority`,
+        FIELD is `hyperparameters.NAME`, `results.NAME`, a field of the job itself (`status`, `priority`, `notes`,
         `attempt`, `worker`, `id`, `created_at`, `started_at`, `ended_at`), or a bare NAME looked for
-        among the results first and the hyperparameters then.
+        among the results first and the hyperparameters then. Text that looks like more of a condition, such as the
+        end of `a > 3 and b = 4`, is refused unless it is JSON, in double quotes.
         """
         match = _CONDITION.fullmatch(check_text(text, path))
         if match is None:
@@ -58,6 +64,11 @@ class Condition:
             value = parse_json(match["value"])
         except InvalidInputError:
             value = match["value"]
+            if _UNCLEAR.search(value) or (not value and match["operator"] not in ("=", "==", "!=")):
+                raise InvalidInputError.at(
+                    path, f"{shown(text)} compares with {shown(value)}; if that is text, put it in double quotes"
+                ) from None
+        _check_comparison(match["field"], value, path)
         return cls(match["field"], match["operator"].replace("==", "="), value)
 
     def __str__(self) -> str:
@@ -78,6 +89,14 @@ class Condition:
             return bool(_OPERATORS[self.operator](found, self.value))
         except TypeError:
             return False
+
+
+def _check_comparison(field: str, value: Any, path: str) -> None:
+    """Refuse what no job can ever fulfil."""
+    if field == "status":
+        member_of(JobStatus, value, path)
+    if field == "tags":
+        raise InvalidInputError.at(path, "tags are not compared: ask for one by `tag`; or say hyperparameters.tags")
 
 
 @frozen
@@ -130,9 +149,9 @@ def field_value(job: JobRecord, name: str, default: Any) -> Any:
         value = getattr(job, name)
         return default if value is None else value
     head, dot, rest = name.partition(".")
-    if dot and head == "results":
+    if dot and head in _RESULTS:
         return job.results.decode().get(rest, default)
-    if dot and head == "hyperparameters":
+    if dot and head in _HYPERPARAMETERS:
         return job.hyperparameters.decode().get(rest, default)
     found = job.results.decode().get(name, _MISSING)
     return job.hyperparameters.decode().get(name, default) if found is _MISSING else found

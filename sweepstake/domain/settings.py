@@ -85,8 +85,9 @@ class Settings:
         lease: seconds a claim stays valid without a heartbeat.
         timeout: seconds one attempt may run, or None for as long as it takes.
         max_attempts: failures after which a job stays CRASHED.
-        max_lost: lost leases after which a job becomes CRASHED.
-        max_preemptions: preemptions after which a job becomes CRASHED; None for no end.
+        max_lost: after how many lost leases a job is queued again; with one more it becomes CRASHED.
+        max_preemptions: after how many preemptions a job is queued again; with one more it becomes CRASHED. None for
+            no end.
         retry_delay: seconds before a failed job is ready again, doubled with each failure.
         no_retry_on: exception names, plain or qualified, and exit codes that no retry can mend: a failure that is
             one of them, or whose exception derives from one, is not tried again whatever `max_attempts` says.

@@ -15,7 +15,13 @@ from attrs import frozen
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
-from sweepstake.errors import ConfigurationError, InvalidInputError, StoreUnavailableError, UnhandledResponseError
+from sweepstake.errors import (
+    ConfigurationError,
+    InvalidInputError,
+    ReauthenticateError,
+    StoreUnavailableError,
+    UnhandledResponseError,
+)
 from sweepstake.values import parse_json
 from sweepstake.wire.operation import BASE
 from sweepstake.wire.problems import error_of
@@ -71,6 +77,11 @@ class HttpSession:
         status = response.status_code
         if 200 <= status < 300:
             return Reply(status, _parse(response), response.headers)
+        if status == 401 and "Authorization" not in self._headers:
+            raise ReauthenticateError(
+                f"{self._root} asks for an API token: put one into SWEEPSTAKE_TOKEN or the configuration file; "
+                "`sweepstake gen-token` makes one"
+            )
         raise error_of(status, _parse_problem(response), _retry_after(response.headers))
 
     def close(self) -> None:

@@ -205,14 +205,16 @@ class PbtPolicy:
         candidates = population.candidates(self.max_generations)
         if candidates:
             return self._child(candidates[0], population, random)
-        return NoProposal.WAITING if population.active or not history else NoProposal.COMPLETE
+        if not history:
+            return NoProposal.NONE
+        return NoProposal.WAITING if population.active else NoProposal.COMPLETE
 
     def _child(self, candidate: Member, population: Population, random: Random) -> Proposal | NoProposal:
         parent = candidate
         if population.is_worst(candidate, self.exploit.proportion):
             best = population.best(self.exploit.proportion)
             if not best:
-                return self._restart(candidate, random)
+                return self._restart(candidate, population, random)
             parent = random.choice(best)
         hyperparameters = parent.job.hyperparameters.decode()
         for name, strategy in sorted(self.explore, key=lambda pair: pair[0]):
@@ -220,7 +222,7 @@ class PbtPolicy:
                 hyperparameters[name] = strategy.perturb(hyperparameters[name], random)
         return Proposal(JsonObject.of(hyperparameters), parent.job.results, origin_of(candidate, parent))
 
-    def _restart(self, candidate: Member, random: Random) -> Proposal | NoProposal:
+    def _restart(self, candidate: Member, population: Population, random: Random) -> Proposal | NoProposal:
         if not self.initial_distributions:
-            return NoProposal.WAITING
+            return NoProposal.WAITING if population.active else NoProposal.NONE
         return Proposal(draw(self.initial_distributions, random), origin=origin_of(candidate))

@@ -32,7 +32,7 @@ class Proposal:
 class NoProposal(Enum):
     """Why a search proposes nothing now."""
 
-    #: This search never proposes: its jobs are made by hand.
+    #: It proposes nothing before a job is added by hand; a manual search never does.
     NONE = "none"
     #: It may propose again when a running job has ended or a job was added.
     WAITING = "waiting"

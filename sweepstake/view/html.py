@@ -14,6 +14,8 @@ __all__ = ["experiment_html", "job_html", "jobs_html", "table_html"]
 
 #: The most rows that are drawn; a notebook chokes on more.
 MAX_ROWS: Final = 1000
+#: The most characters of a value that are drawn.
+_MAX_CELL: Final = 200
 
 
 def experiment_html(record: ExperimentRecord, jobs: Sequence[JobRecord] = ()) -> str:
@@ -44,7 +46,11 @@ def table_html(table: Table) -> str:
 
 
 def _row(values: Sequence[object]) -> str:
-    return "<tr>" + "".join(f"<td>{escape(cell(value))}</td>" for value in values) + "</tr>"
+    return "<tr>" + "".join(f"<td>{escape(_short(cell(value)))}</td>" for value in values) + "</tr>"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MAX_CELL else f"{text[: _MAX_CELL - 3]}..."
 
 
 def _named(table: Table) -> list[tuple[str, str]]:
@@ -52,5 +58,5 @@ def _named(table: Table) -> list[tuple[str, str]]:
 
 
 def _pairs(title: str, pairs: Sequence[tuple[str, str]]) -> str:
-    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in pairs)
+    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(_short(value))}</td></tr>" for name, value in pairs)
     return f"<table><caption>{escape(title)}</caption><tbody>{rows}</tbody></table>"

@@ -19,7 +19,8 @@ OWN: Final = "sweepstake"
 HYPERPARAMETER: Final = "hyperparameter"
 RESULT: Final = "result"
 QUEUEING: Final = "queueing"
-_SCHEDY: Final = "schedy."
+#: What else a category may be called: as in conditions, and as Schedy does.
+_CATEGORIES: Final = {"hyperparameters": HYPERPARAMETER, "results": RESULT, "schedy": OWN}
 
 
 @frozen
@@ -94,7 +95,8 @@ class Table:
         return Table(columns, tuple(tuple(row[i] for i in indices) for row in self.rows))
 
     def _index(self, field: str) -> int:
-        name = f"{OWN}.{field.removeprefix(_SCHEDY)}" if field.startswith(_SCHEDY) else field
+        category, _, rest = field.partition(".")
+        name = f"{_CATEGORIES[category]}.{rest}" if category in _CATEGORIES else field
         for i, column in enumerate(self.columns):
             if column.full_name == name:
                 return i

@@ -266,7 +266,7 @@ class Worker:
         try:
             finished = report_end(self._session, claim.job, report, patience=self._patience_to_finish)
         except NotFoundError:
-            self._tell(f"{self._title(claim)}: it was deleted while it ran")
+            self._tell(f"{self._title(claim)}: it was deleted while it ran; its results are kept in the spool")
             return None
         except SweepstakeError as error:
             self._tell(f"{self._title(claim)}: its end could not be recorded: {error}")

@@ -165,7 +165,7 @@ class Cell:
         deleted = self._store in (Store.DELETED, Store.AWAY_AND_DELETED)
         self._check_seen()
         waiting = self._spool.waiting()
-        if self._store is Store.AWAY_AND_DELETED:
+        if deleted:
             assert [self._spool.read(key).undeliverable is not None for key in waiting] == [True]
             self._spool.drop(waiting[0])
         else:

@@ -63,6 +63,7 @@ def test_names_of_two_meanings_are_told_apart(sw: Command, db: Database) -> None
     exp = db.add_experiment(ManualSearch("e"))
     exp.add_job({"x": 1}, results={"x": 2}, job_id="j")
     assert sw("list", "e", "-f", "result.x", "-f", "schedy.id").out == "2  j\n"
+    assert sw("list", "e", "-f", "results.x", "-f", "hyperparameters.x").out == "2  1\n"
     assert "hyperparameter.x or result.x" in sw("list", "e", "-f", "x", code=2).err
     assert "there is no 'y'" in sw("list", "e", "-s", "y", code=2).err
 
@@ -75,8 +76,28 @@ def test_jobs_can_be_chosen(sw: Command, db: Database) -> None:
     assert sw("list", "e", "--tag", "night", "-f", "id", "-f", "priority", "-f", "notes").out == "a  7  n\n"
     assert sw("list", "e", "--status", "CRASHED").out == "b  CRASHED\n"
     assert sw("list", "e", "--where", "x>1").out == "b  CRASHED\n"
+    assert sw("list", "e", "--where", "notes=n").out == "a  QUEUED\n"
     assert "FIELD OPERATOR VALUE" in sw("list", "e", "--where", "x", code=1).err
+    assert "must be one of" in sw("list", "e", "--where", "status=done", code=1).err
     assert "name an experiment" in sw("list", "--tag", "x", code=2).err
+
+
+def test_a_job_can_be_pushed_for_later(sw: Command, db: Database) -> None:
+    """`push --not-before` takes a date as `edit` does."""
+    sw("add", "e", "manual")
+    sw("push", "e", "-p", "x", "1", "--id", "later", "--not-before", "2100-01-31T18:00+01:00")
+    assert db.get_experiment("e").get_job("later").record.not_before == 4105098000.0
+    assert "too small" in sw("push", "e", "-p", "x", "1", "--not-before", "20300101", code=2).err
+
+
+def test_budgets_can_be_added(sw: Command, db: Database) -> None:
+    """Every budget of an experiment has an option."""
+    sw(*shlex.split("add e manual --max-attempts 3 --max-preemptions 2 --max-lost 0 --retry-delay 1.5"))
+    sw(*shlex.split("add f manual --no-retry-on ValueError --no-retry-on 137"))
+    settings = db.get_experiment("e").settings
+    assert (settings.max_attempts, settings.max_preemptions, settings.max_lost) == (3, 2, 0)
+    assert settings.retry_delay == 1.5
+    assert db.get_experiment("f").settings.no_retry_on == ("ValueError", 137)
 
 
 def test_jobs_can_wait_for_others(sw: Command, db: Database) -> None:

@@ -30,6 +30,7 @@ def test_jobs_are_retried_by_name(sw: Command, db: Database) -> None:
     told = json.loads(sw("retry", "e", "failed", "done", "--format", "json", code=1).out)
     assert told["unchanged"] == ["failed"]
     assert list(told["refused"]) == ["done"]
+    assert sw("retry", "e", "pruned", "pruned").out == "0 jobs of e queued again.\npruned is QUEUED already.\n"
 
 
 def test_all_that_crashed_is_retried(sw: Command, db: Database) -> None:
@@ -105,6 +106,8 @@ def test_jobs_are_edited(sw: Command, db: Database) -> None:
         ((), "Say what to change"),
         (("--tag", "x", "--no-tags"), "exclude each other"),
         (("--not-before", "tomorrow"), "a date and time such as"),
+        (("--not-before", "2030"), "too small for a Unix time"),
+        (("--not-before", "nan"), "too small for a Unix time"),
     ],
 )
 def test_an_edit_that_makes_no_sense_is_refused(

@@ -199,3 +199,15 @@ def test_the_command_names_what_is_wrong(filled: Path, tmp_path: Path) -> None:
     out = Shell(url).run("verify", code=1).stdout
     assert "attempts-apart: experiment 'sweep', job '" in out
     assert "attempt 2 began" in out
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, postgres_url: str) -> None:
+    """A slip in a URL does not look like an empty store that is as promised."""
+    assert "There is no store" in Shell(f"sqlite:///{tmp_path}/typo.db").run("verify", code=1).stderr
+    assert not (tmp_path / "typo.db").exists()
+    assert "There is no store" in Shell(postgres_url).run("verify", code=1).stderr
+
+
+def test_an_error_of_clocks_is_a_number(filled: Path) -> None:
+    """What is none would switch the checks of times off."""
+    assert "a number of seconds" in Shell(f"sqlite:///{filled}").run("verify", "--clock-error", "nan", code=2).stderr

@@ -1,6 +1,7 @@
 """The tree of errors: one root, the drawing that opens the module, and words for the wire."""
 
 import inspect
+import pickle
 import re
 
 import pytest
@@ -17,6 +18,15 @@ def test_every_error_has_the_root_and_stands_in_the_front_module(error: type[Exc
     """`except SweepstakeError` catches them all, and each can be named from the package."""
     assert issubclass(error, SweepstakeError)
     assert getattr(sweepstake, error.__name__) is error
+
+
+@pytest.mark.parametrize("error", _ALL, ids=errors.__all__)
+def test_every_error_crosses_to_another_process(error: type[Exception]) -> None:
+    """A pool of processes pickles what its workers raise."""
+    given = {errors.NoJobError: ("no job", "empty"), InvalidInputError: ([("lr", "is missing"), ("x.y", "is wrong")],)}
+    made = error(*given.get(error, ("in vain",)))
+    again = pickle.loads(pickle.dumps(made))
+    assert (type(again), str(again), vars(again)) == (error, str(made), vars(made))
 
 
 def test_the_drawing_shows_the_tree_as_it_is() -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import sweepstake
-from sweepstake import InvalidInputError, Job, ManualSearch
+from sweepstake import InvalidInputError, Job, ManualSearch, NewJob
+from sweepstake.domain.records import UNGUARDED
 
 
 class Hostile(Mapping[str, Any]):
@@ -88,6 +89,9 @@ def test_a_wrong_argument_is_named_in_a_short_error(exp: ManualSearch, field: st
         ("results", lambda exp: exp.add_job({}, results=[])),
         ("not_before", lambda exp: exp.add_job({}, not_before=1e300)),
         ("hyperparameters", lambda exp: exp.add_job(Hostile())),
+        ("prune_with_dependencies", lambda exp: exp.add_job({}, prune_with_dependencies="no")),
+        (r"depends_on\[1\]", lambda exp: exp.add_job({}, depends_on=["a", job_of_another(exp)])),
+        (r"\[0\].depends_on\[0\]", lambda exp: exp.add_jobs([NewJob({}, depends_on=[job_of_another(exp)])])),
         ("hyperparameters.a", lambda exp: exp.add_job({"a": Hostile()})),
     ],
 )
@@ -96,6 +100,13 @@ def test_a_wrong_kind_of_argument_is_named(exp: ManualSearch, field: str, call: 
     with pytest.raises(InvalidInputError, match=f"^{field}: "):
         call(exp)
     assert exp.counts().ready == 0
+
+
+def job_of_another(exp: ManualSearch) -> Job:
+    """Make a job in another experiment of the same store."""
+    other = ManualSearch("other")
+    other.attach(exp.session, exp.session.queue.put_experiment("other", other.draft(), UNGUARDED))
+    return other.add_job({}, status="DONE")
 
 
 def test_what_is_no_experiment_cannot_be_added(db: sweepstake.Database) -> None:

@@ -55,6 +55,25 @@ def test_a_crash_that_is_not_caught_leaves_nothing_running(exp: sweepstake.Manua
     assert (counts.crashed, counts.running, counts.ready) == (1, 0, 1)
 
 
+def test_a_job_deleted_while_it_runs_costs_neither_its_results_nor_the_loop(
+    exp: sweepstake.ManualSearch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The results are kept in the spool, as nobody can take them any more, and the next job runs."""
+    exp.add_jobs({"i": i} for i in range(2))
+    gone = ""
+    for job in exp.claim_jobs():
+        with job:
+            job.results["acc"] = 0.5
+            if not gone:
+                gone = job.job_id
+                exp.get_job(gone).delete()
+    assert exp.counts().done == 1
+    spool = exp.session.spool
+    [entry] = [spool.read(key) for key in spool.waiting()]
+    assert (entry.job, entry.report.results.decode(), bool(entry.undeliverable)) == (gone, {"acc": 0.5}, True)
+    assert "kept in the spool; going on" in caplog.text
+
+
 def test_a_lost_lease_does_not_end_the_loop(exp: sweepstake.ManualSearch, caplog: pytest.LogCaptureFixture) -> None:
     """In a loop a lost lease is logged, and the next job runs."""
     exp.add_jobs({"i": i} for i in range(2))

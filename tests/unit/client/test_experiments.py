@@ -56,6 +56,16 @@ def test_many_workers_may_start_the_same_script(db: sweepstake.Database) -> None
         db.add_experiment(sweepstake.GridSearch("exp", {"a": [1]}), exist_ok=True)
 
 
+def test_a_script_is_told_what_it_does_not_get(db: sweepstake.Database, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever asks for other settings than the experiment has learns which, and the experiment stays as it is."""
+    db.add_experiment(sweepstake.ManualSearch("exp", max_jobs=5))
+    db.add_experiment(sweepstake.ManualSearch("exp", max_jobs=5), exist_ok=True)
+    assert caplog.text == ""
+    taken = db.add_experiment(sweepstake.ManualSearch("exp", "DONE", max_jobs=50, objective="loss"), exist_ok=True)
+    assert "max_jobs is 5, not 50; objective is None, not 'loss'; status is RUNNING, not DONE" in caplog.text
+    assert (taken.settings.max_jobs, taken.status) == (5, Experiment.RUNNING)
+
+
 def test_an_experiment_is_guarded_by_its_etag(db: sweepstake.Database, exp: sweepstake.ManualSearch) -> None:
     """Two notebooks cannot overwrite each other's settings unnoticed."""
     other = db.get_experiment("exp")

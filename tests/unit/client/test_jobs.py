@@ -142,6 +142,33 @@ def test_a_program_prunes_by_a_guarded_put(exp: sweepstake.ManualSearch) -> None
         held[1].put()
 
 
+def test_a_held_job_is_running_already(exp: sweepstake.ManualSearch) -> None:
+    """To run it once more does nothing, and its attempt and its lease go on."""
+    exp.add_job({})
+    with exp.next_job() as job:
+        key = job.attempt_key
+        job.try_run()
+        assert job.attempt_key == key
+        job.results["acc"] = 1
+    assert exp.get_job(job.job_id).results == {"acc": 1}
+
+
+@pytest.mark.parametrize("name", ["results", "hyperparameters"])
+def test_nothing_is_no_dict_of_values(exp: sweepstake.ManualSearch, name: str) -> None:
+    """`job.results = train(...)`, of a function that forgot to return them, fails there and then."""
+    exp.add_job({})
+    with pytest.raises(sweepstake.InvalidInputError, match=f"{name}: must be an object"), exp.next_job() as job:
+        setattr(job, name, None)
+    assert exp.get_job(job.job_id).status == Job.CRASHED
+
+
+def test_huge_values_are_cut_where_people_look(exp: sweepstake.ManualSearch) -> None:
+    """A repr and a notebook's table stay readable."""
+    job = exp.add_job({"text": "x" * 100_000})
+    assert len(repr(job)) < 1000
+    assert len(job._repr_html_()) < 2000
+
+
 def test_a_job_given_back_is_ready_again(exp: sweepstake.ManualSearch) -> None:
     """`release` and `preempt` end the attempt; giving back what is not held is refused."""
     exp.add_job({})

@@ -47,6 +47,28 @@ class TestCondition:
         with pytest.raises(InvalidInputError, match=r"where\[1\]: .*results.accuracy>=0.9"):
             Condition.parse(text, "where[1]")
 
+    @pytest.mark.parametrize(
+        "text,problem",
+        [
+            ("acc => 3", "double quotes"),
+            ("acc > 3 and k = 1", "double quotes"),
+            ("acc >", "double quotes"),
+            ("status=done", "must be one of QUEUED"),
+            ("status=7", "must be one of QUEUED"),
+            ("tags=x", "`tag`"),
+        ],
+    )
+    def test_refuses_what_no_job_can_fulfil(self, text: str, problem: str) -> None:
+        """A slip of the pen is told, and does not look like a listing without jobs."""
+        with pytest.raises(InvalidInputError, match=rf"where\[0\]: .*{problem}"):
+            Condition.parse(text, "where[0]")
+
+    def test_both_kinds_of_values_have_two_names(self) -> None:
+        """Those of conditions and those of tables mean the same."""
+        record = job(hyperparameters={"x": 1}, results={"x": 2})
+        assert all(Condition(f"{kind}.x", "=", 1).holds(record) for kind in ("hyperparameter", "hyperparameters"))
+        assert all(Condition(f"{kind}.x", "=", 2).holds(record) for kind in ("result", "results"))
+
     @given(found=json_values, value=json_values)
     def test_equal_and_unequal_are_opposites(self, found: Any, value: Any) -> None:
         """Of a field that is there, exactly one of = and != holds."""

@@ -74,9 +74,9 @@ class TestFirstGeneration:
             assert found["layers"] in {1, 2, 3}
             assert (proposal.results, _origin(proposal)) == (EMPTY, {"generation": 1})
 
-    def test_without_distributions_waits_for_jobs_made_by_hand(self) -> None:
+    def test_without_distributions_needs_jobs_made_by_hand(self) -> None:
         """A population that nobody began has nothing to propose, and is not over."""
-        assert _by_hand(max_generations=3).propose(0, 1, ()) is NoProposal.WAITING
+        assert _by_hand(max_generations=3).propose(0, 1, ()) is NoProposal.NONE
 
     def test_made_by_hand_has_children_at_once(self) -> None:
         """Jobs added by hand are the first generation."""
@@ -184,9 +184,11 @@ class TestNothingWorked:
         assert proposal.results == EMPTY
         assert set(proposal.hyperparameters.decode()) == {"lr", "layers"}
 
-    def test_waits_without_distributions(self) -> None:
-        """Jobs made by hand that all crashed leave nothing to go on from."""
-        assert _by_hand().propose(0, 1, (job(1, status=_CRASHED),)) is NoProposal.WAITING
+    def test_needs_jobs_made_by_hand_without_distributions(self) -> None:
+        """Jobs made by hand that all crashed leave nothing to go on from, but for those that still run."""
+        crashed = job(1, status=_CRASHED)
+        assert _by_hand().propose(0, 1, (crashed,)) is NoProposal.NONE
+        assert _by_hand().propose(0, 1, (crashed, job(2, status=JobStatus.RUNNING))) is NoProposal.WAITING
 
 
 class TestEnd:
