@@ -30,7 +30,7 @@ def deliver_late(place: Place, size: int) -> Figures:
     seen: Counter[str] = Counter()
     with _reached(place) as (queue, proxy):
         while seen["late"] < size:
-            walker = Walker(queue, quiet, place.store, lease=lease)
+            walker = Walker(queue, quiet, place.store, lease=lease, twice=proxy is not None)
             wanderer = Wanderer(walker, seed=seen["late"])
             if proxy is not None:
                 proxy.written.clear()

@@ -55,16 +55,18 @@ class Walker(Caller):
         quiet: a way to the same queue on which nothing is broken, for looking at what the calls did.
         store: the URL of the store behind it; if time is to pass, it and its server have been up for a lease.
         lease: seconds of every claim; longer than a step takes on a busy machine.
+        twice: what is on the way to the queue may deliver calls twice.
 
     Attributes:
         claims: all that were ever made.
         unrepeatable: keys of reports that were kept nowhere.
     """
 
-    def __init__(self, queue: Queue, quiet: Queue, store: str, *, lease: float) -> None:
+    def __init__(self, queue: Queue, quiet: Queue, store: str, *, lease: float, twice: bool = False) -> None:
         super().__init__()
         self.lab = Lab.new(queue, lease=lease)
         self._lease = lease
+        self._twice = twice
         self.quiet = Lab(quiet, self.lab.name)
         self.model = Model()
         self.claims: list[Claim] = []
@@ -193,8 +195,10 @@ class Walker(Caller):
         """Claim a job: the model says which it must be."""
         key = new_key()
         answer = self._call(lambda: self.lab.ask(key=key))
+        # Delivered a second time, the claim may be the one that looks: after it has its job.
+        early = self.model.pick() if self._twice else None
         self.see_settled()
-        self._take(answer, key)
+        self._take(answer, key, early)
         if isinstance(answer, Claim):
             self.made.append(Made(lambda: self.lab.ask(key=key), lambda: self.lab.ask(key=key, repeat=True), answer))
 
@@ -223,8 +227,12 @@ class Walker(Caller):
         assert attempt is not None
         self._report(claim.job.id, attempt, outcome, finished, n, key)
         if next_key is not None:
+            following: Claim | NoJob | None = finished.next
+            if self._twice and following is None:  # the answer of the second delivery; clients then ask again, too
+                following = self._call(lambda: self.lab.ask(key=next_key, repeat=True))
+            early = self.model.pick()  # what ends and claims in one looks afterwards
             self.see_settled()
-            self._take(finished.next, next_key)
+            self._take(following, next_key, early)
 
     def _report(self, job_id: str, attempt: Attempt, outcome: Outcome, finished: Finished, n: int, key: str) -> None:
         """Hold the answer to a report against the model, which follows it."""
@@ -237,9 +245,11 @@ class Walker(Caller):
             attempt.late, attempt.finish_key = n, key
         assert finished.ended is attempt.outcome
 
-    def _take(self, answer: Claim | NoJob | None, key: str) -> None:
-        """Hold what a claim brought against what the model would have taken."""
+    def _take(self, answer: Claim | NoJob | None, key: str, early: str | None) -> None:
+        """Hold what a claim brought against what the model would have taken, now or before the store had looked."""
         picked = self.model.pick()
+        if isinstance(answer, Claim) and answer.job.id == early:
+            picked = early
         assert (answer.job.id if isinstance(answer, Claim) else None) == picked, (answer, picked)
         if isinstance(answer, Claim):
             assert picked is not None
