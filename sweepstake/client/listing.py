@@ -26,7 +26,7 @@ def query_of(
     return JobQuery(
         status=_statuses(status),
         tag=None if tag is None else check_name(tag, "tag"),
-        where=tuple(Condition.parse(text, f"where[{i}]") for i, text in enumerate(_many(where, "where"))),
+        where=tuple(Condition.written(text, f"where[{i}]") for i, text in enumerate(_many(where, "where"))),
         order=None if order is None else Order.parse(order),
     )
 

@@ -52,24 +52,32 @@ class Condition:
 
         FIELD is `hyperparameters.NAME`, `results.NAME`, a field of the job itself (`status`, `priority`, `notes`,
         `attempt`, `worker`, `id`, `created_at`, `started_at`, `ended_at`), or a bare NAME looked for
-        among the results first and the hyperparameters then. Text that looks like more of a condition, such as the
-        end of `a > 3 and b = 4`, is refused unless it is JSON, in double quotes.
+        among the results first and the hyperparameters then.
         """
-        match = _CONDITION.fullmatch(check_text(text, path))
-        if match is None:
-            raise InvalidInputError.at(
-                path, f"{shown(text)} is not FIELD OPERATOR VALUE, such as results.accuracy>=0.9"
-            )
+        field, comparison, value = _parts(text, path)
         try:
-            value = parse_json(match["value"])
+            return cls(field, comparison, parse_json(value))
         except InvalidInputError:
-            value = match["value"]
-            if _UNCLEAR.search(value) or (not value and match["operator"] not in ("=", "==", "!=")):
-                raise InvalidInputError.at(
-                    path, f"{shown(text)} compares with {shown(value)}; if that is text, put it in double quotes"
-                ) from None
-        _check_comparison(match["field"], value, path)
-        return cls(match["field"], match["operator"].replace("==", "="), value)
+            return cls(field, comparison, value)
+
+    @classmethod
+    def written(cls, text: str, path: str = "where") -> Condition:
+        """Read what a person wrote: as `parse`, but for slips of the pen, which no job would fulfil.
+
+        Text that looks like more of a condition, such as the end of `a > 3 and b = 4`, is refused unless it is JSON,
+        in double quotes.
+        """
+        condition, bare = cls.parse(text, path), _parts(text, path)[2]
+        ordered = condition.operator not in ("=", "!=")
+        if condition.value == bare and (_UNCLEAR.search(bare) or (not bare and ordered)):
+            raise InvalidInputError.at(
+                path, f"{shown(text)} compares with {shown(bare)}; if that is text, put it in double quotes"
+            )
+        if condition.field == "status":
+            member_of(JobStatus, condition.value, path)
+        if condition.field == "tags":
+            raise InvalidInputError.at(path, "tags are not compared: ask for one by `tag`, or say hyperparameters.tags")
+        return condition
 
     def __str__(self) -> str:
         """Return the text that `parse` reads as this condition."""
@@ -91,12 +99,12 @@ class Condition:
             return False
 
 
-def _check_comparison(field: str, value: Any, path: str) -> None:
-    """Refuse what no job can ever fulfil."""
-    if field == "status":
-        member_of(JobStatus, value, path)
-    if field == "tags":
-        raise InvalidInputError.at(path, "tags are not compared: ask for one by `tag`; or say hyperparameters.tags")
+def _parts(text: str, path: str) -> tuple[str, str, str]:
+    """Return the field, the operator and the value of a condition."""
+    match = _CONDITION.fullmatch(check_text(text, path))
+    if match is None:
+        raise InvalidInputError.at(path, f"{shown(text)} is not FIELD OPERATOR VALUE, such as results.accuracy>=0.9")
+    return match["field"], match["operator"].replace("==", "="), match["value"]
 
 
 @frozen

@@ -61,7 +61,12 @@ class TestCondition:
     def test_refuses_what_no_job_can_fulfil(self, text: str, problem: str) -> None:
         """A slip of the pen is told, and does not look like a listing without jobs."""
         with pytest.raises(InvalidInputError, match=rf"where\[0\]: .*{problem}"):
-            Condition.parse(text, "where[0]")
+            Condition.written(text, "where[0]")
+
+    @pytest.mark.parametrize("text", ['acc = "> 3"', "x=a=b", "x=", "x != ", "status=DONE", "hyperparameters.tags=x"])
+    def test_takes_what_is_meant(self, text: str) -> None:
+        """What a job may fulfil is read as by a program."""
+        assert Condition.written(text) == Condition.parse(text)
 
     def test_both_kinds_of_values_have_two_names(self) -> None:
         """Those of conditions and those of tables mean the same."""
