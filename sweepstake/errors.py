@@ -97,7 +97,7 @@ class InvalidInputError(ClientRequestError, ValueError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let the error cross from a process of a pool to another; as for the next that takes more than its text."""
-        return type(self), (self.problems,)
+        return type(self), (self.problems,), self.__dict__
 
     @classmethod
     def at(cls, path: str, problem: str) -> InvalidInputError:
@@ -154,7 +154,7 @@ class NoJobError(ClientRequestError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As of `InvalidInputError`."""
-        return type(self), (str(self), self.reason)
+        return type(self), (str(self), self.reason), self.__dict__
 
 
 class LimitReachedError(ClientRequestError):

@@ -12,8 +12,10 @@ from sweepstake.view.text import printable
 
 __all__ = ["moment"]
 
-#: Unix times before this one (the year 2001) are rather years, or dates without hyphens.
+#: Unix times before the first (the year 2001) are rather years, or dates without hyphens; those after the last (the
+#: year 5138) are milliseconds, or such dates with a time.
 _FIRST: Final = 1e9
+_LAST: Final = 1e11
 
 
 def moment(text: str, option: str) -> float | None:
@@ -22,10 +24,10 @@ def moment(text: str, option: str) -> float | None:
         return None
     with suppress(ValueError):
         seconds = float(text)
-        if abs(seconds) >= _FIRST:
+        if _FIRST <= seconds <= _LAST:
             return seconds
         raise click.UsageError(
-            f"{option} {printable(text)} is too small for a Unix time; say a date and time such as 2030-01-31T18:00."
+            f"{option} {printable(text)} is no Unix time of our days; say a date and time such as 2030-01-31T18:00."
         )
     try:
         return datetime.fromisoformat(text).timestamp()

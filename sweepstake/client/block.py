@@ -11,13 +11,13 @@ from attrs import evolve
 from sweepstake.client.edits import Edits
 from sweepstake.client.leaving import Leaving, Terminated, TermWatch, leaving
 from sweepstake.client.preempting import Hooks
-from sweepstake.client.reporting import report_end
+from sweepstake.client.reporting import report_end, told
 from sweepstake.client.session import Session
 from sweepstake.domain.causes import causes_of
 from sweepstake.domain.records import Claim, Document, Finish, Finished, Guard, JobRecord, NoJob
 from sweepstake.domain.status import JobStatus, Outcome, member_of
 from sweepstake.errors import InvalidInputError, LeaseLostError, NotFoundError, SweepstakeError
-from sweepstake.retrying import FINAL_PATIENCE, TERM_PATIENCE
+from sweepstake.retrying import FINAL_PATIENCE, TERM_PATIENCE, Patience
 from sweepstake.values import JsonObject
 
 __all__ = ["Block", "Ties"]
@@ -103,9 +103,12 @@ class Block:
         results, hyperparameters = self._edits.report()
         finish = Finish(attempt=attempt, outcome=outcome, results=results, hyperparameters=hyperparameters)
         patience = self._short_patience if outcome is Outcome.PREEMPTED else self._patience
-        finished = report_end(self._session, record, finish, patience=patience)
+        try:
+            finished = self._report(ties, record, finish, patience)
+        except NotFoundError:
+            self._given_back = True
+            raise
         self._given_back = True
-        ties.let_go()
         if finished is not None:
             ties.take(finished.job)
 
@@ -138,21 +141,8 @@ class Block:
             reason=left.reason,
             causes=left.causes,
         )
-        try:
-            finished = report_end(
-                self._session,
-                record,
-                report,
-                patience=self._short_patience if left.outcome is Outcome.PREEMPTED else self._patience,
-                claim=claim_next is not None,
-            )
-        except NotFoundError as error:
-            ties.let_go()
-            if not self.loses_quietly:
-                raise
-            _logger.warning("%s Its results are kept in the spool; going on.", error)
-            return
-        ties.let_go()
+        patience = self._short_patience if left.outcome is Outcome.PREEMPTED else self._patience
+        finished = self._report(ties, record, report, patience, claim=claim_next is not None)
         if finished is None:
             return
         ties.take(finished.job)
@@ -160,6 +150,21 @@ class Block:
             claim_next(finished.next)
         if not finished.recorded and left.outcome is not Outcome.PRUNED:
             self._tell_lost(finished)
+
+    def _report(
+        self, ties: Ties, record: JobRecord, report: Finish, patience: Patience, *, claim: bool = False
+    ) -> Finished | None:
+        """Report, and hold the job no more; None if the report is in the spool, or the job was deleted in a loop."""
+        try:
+            finished = report_end(self._session, record, report, patience=patience, claim=claim)
+        except NotFoundError as error:
+            ties.let_go()
+            if not self.loses_quietly:
+                raise
+            _logger.warning("%s; going on.", told(error))
+            return None
+        ties.let_go()
+        return finished
 
     def _finish_unheld(
         self, ties: Ties, outcome: Outcome, results: JsonObject, hyperparameters: JsonObject | None

@@ -13,7 +13,7 @@ from sweepstake.retrying import Patience
 from sweepstake.spool import Entry, is_hopeless
 from sweepstake.values import EMPTY
 
-__all__ = ["report_end"]
+__all__ = ["report_end", "told"]
 
 _logger = logging.getLogger(__name__)
 
@@ -61,6 +61,11 @@ def report_end(
     return finished
 
 
+def told(error: SweepstakeError) -> str:
+    """Return what an error says, with what was noted on it, such as where the results are."""
+    return " ".join([str(error), *getattr(error, "__notes__", ())])
+
+
 class _Keeper:
     """Keeps a report in the spool while it cannot be delivered."""
 
@@ -93,7 +98,7 @@ class _Keeper:
             self._tell(problem)
             return
         self._entry = entry
-        _logger.warning("The end of job %s is kept in %s until it is delivered.", self._job.id, path)
+        _logger.warning("The end of job %s is kept in %s.", self._job.id, path)
 
     def forget(self) -> None:
         """Remove the report from the spool: it was delivered."""
@@ -103,10 +108,7 @@ class _Keeper:
     def give_up(self, error: StoreUnavailableError) -> None:
         """Leave the report in the spool, or say that it is nowhere."""
         if self._entry is None:
-            raise SpoolError(
-                f"the end of job {self._job.id} could be neither reported ({error}) nor kept ({self._problem}); "
-                "its results are in the memory of this process only: save job.results elsewhere"
-            ) from error
+            raise self._nowhere(error) from error
         _logger.warning(
             "The end of job %s could not be reported (%s). It stays in the spool and is delivered by the next call "
             "that reaches the store, or by `sweepstake spool push`.",
@@ -122,8 +124,16 @@ class _Keeper:
             self._session.spool.update(evolve(self._entry, last_error=str(error), undeliverable=undeliverable))
         elif not (nothing or isinstance(error, KeyReusedError)):
             self.keep(error)
+            if self._entry is None:
+                raise self._nowhere(error) from error
         if self._entry is not None:
             error.add_note(f"The results are kept in the spool; see `sweepstake spool show {self.key}`.")
+
+    def _nowhere(self, error: SweepstakeError) -> SpoolError:
+        return SpoolError(
+            f"the end of job {self._job.id} could be neither reported ({error}) nor kept ({self._problem}); "
+            "its results are in the memory of this process only: save job.results elsewhere"
+        )
 
     def _tell(self, problem: SpoolError) -> None:
         if self._problem is None:

@@ -29,12 +29,10 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 _CONDITION: Final = re.compile(
     r"\s*(?P<field>[^<>=!]+?)\s*(?P<operator><=|>=|!=|==|=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL
 )
-_OWN_FIELDS: Final = ("id", "status", "priority", "notes", "attempt", "worker", "created_at", "started_at", "ended_at")
-#: What the two kinds of values are called, in conditions and in tables.
-_RESULTS: Final = ("results", "result")
-_HYPERPARAMETERS: Final = ("hyperparameters", "hyperparameter")
-#: What text is hardly meant to hold: an operator at its beginning, or between spaces.
+_OWN_FIELDS: Final = ("id", "status", "priority", "attempt", "worker", "created_at", "started_at", "ended_at")
+#: What text is hardly meant to hold: an operator at its beginning or between spaces, and more after `<` or `>`.
 _UNCLEAR: Final = re.compile(r"^[<>=!]|\s[<>=!]=?\s")
+_UNCLEAR_ORDER: Final = re.compile(r"^$|[<>=!]|\s(and|or)\s")
 _MISSING: Final = object()
 
 
@@ -52,7 +50,8 @@ class Condition:
 
         FIELD is `hyperparameters.NAME`, `results.NAME`, a field of the job itself (`status`, `priority`, `notes`,
         `attempt`, `worker`, `id`, `created_at`, `started_at`, `ended_at`), or a bare NAME looked for
-        among the results first and the hyperparameters then.
+        among the results first and the hyperparameters then; as in tables, `result.NAME` and `hyperparameter.NAME`
+        say which.
         """
         field, comparison, value = _parts(text, path)
         try:
@@ -69,7 +68,7 @@ class Condition:
         """
         condition, bare = cls.parse(text, path), _parts(text, path)[2]
         ordered = condition.operator not in ("=", "!=")
-        if condition.value == bare and (_UNCLEAR.search(bare) or (not bare and ordered)):
+        if condition.value == bare and (_UNCLEAR.search(bare) or (ordered and _UNCLEAR_ORDER.search(bare))):
             raise InvalidInputError.at(
                 path, f"{shown(text)} compares with {shown(bare)}; if that is text, put it in double quotes"
             )
@@ -157,9 +156,17 @@ def field_value(job: JobRecord, name: str, default: Any) -> Any:
         value = getattr(job, name)
         return default if value is None else value
     head, dot, rest = name.partition(".")
-    if dot and head in _RESULTS:
+    if dot and head == "results":
         return job.results.decode().get(rest, default)
-    if dot and head in _HYPERPARAMETERS:
+    if dot and head == "hyperparameters":
         return job.hyperparameters.decode().get(rest, default)
-    found = job.results.decode().get(name, _MISSING)
-    return job.hyperparameters.decode().get(name, default) if found is _MISSING else found
+    results, hyperparameters = job.results.decode(), job.hyperparameters.decode()
+    for values, key in (
+        (results, name),
+        (hyperparameters, name),
+        *([(results, rest)] if head == "result" else []),
+        *([(hyperparameters, rest)] if head == "hyperparameter" else []),
+    ):
+        if key in values:
+            return values[key]
+    return job.notes if name == "notes" else default

@@ -286,5 +286,9 @@ def _description(scope: Scope) -> Answer:
 
 
 def _metrics(metrics: Metrics) -> Answer:
-    body, kind = metrics.page()
+    try:
+        body, kind = metrics.page()
+    except ServerError as error:
+        _logger.error("%s", error)  # noqa: TRY400 -- it says all
+        return _problem(error, None, {})
     return Answer(200, body, {"Content-Type": kind})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from typing import Final
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from sweepstake.errors import ServerError
+
 __all__ = ["METRICS", "Metrics", "counting_together"]
 
 #: Where it is shown.
@@ -18,6 +21,8 @@ METRICS: Final = "/metrics"
 
 #: By this the library knows that several processes count together, and where; it looks when it is imported.
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+_logger = logging.getLogger(__name__)
 
 
 class Metrics:
@@ -27,6 +32,7 @@ class Metrics:
     """
 
     def __init__(self) -> None:
+        self._failed = False
         self._registry = CollectorRegistry()
         self._answers = Counter(
             "sweepstake_answers", "Requests that were answered.", ("operation", "status"), registry=self._registry
@@ -39,12 +45,27 @@ class Metrics:
         )
 
     def count(self, operation: str, status: int, seconds: float) -> None:
-        """Count one answer."""
-        self._answers.labels(operation, str(status)).inc()
-        self._seconds.labels(operation).observe(seconds)
+        """Count one answer; whatever goes wrong with that, the answer is given."""
+        try:
+            self._answers.labels(operation, str(status)).inc()
+            self._seconds.labels(operation).observe(seconds)
+        except (OSError, ValueError) as error:  # somebody has removed or filled the folder in which processes count
+            if not self._failed:
+                _logger.warning("Answers are not counted any more: %s", error)
+            self._failed = True
 
     def page(self) -> tuple[bytes, str]:
-        """Return what was counted so far, by all processes of the server, and the type of that text."""
+        """Return what was counted so far, by all processes of the server, and the type of that text.
+
+        Raises:
+            ServerError: it cannot be read.
+        """
+        try:
+            return self._page()
+        except (OSError, ValueError) as error:
+            raise ServerError(f"what was counted cannot be read: {error}") from error
+
+    def _page(self) -> tuple[bytes, str]:
         registry = self._registry
         if _FOLDER in os.environ:
             registry = CollectorRegistry()

@@ -22,12 +22,13 @@ _PATIENCE_SECONDS: Final = 30.0
 #: own turn in the line: to hand the turn over costs as much as a claim.
 _HEAD_START: Final = 0.02
 #: How long whoever is first looks for the end of a turn without a pause.
-_AWAKE_SECONDS: Final = 0.0005
+_AWAKE_SECONDS: Final = 0.0003
 #: How long whoever is first in the line may leave a free turn alone before it counts as stopped, and is overtaken.
 _STILL_SECONDS: Final = 1.0
-#: Pauses between two looks: of those in the line, and of whoever is first, unless a turn takes long.
+#: Pauses between two looks: of those in the line, and of the first two, unless a turn takes long. The second must be
+#: there when the first has its turn, or nobody looks for the next.
 _LINE_PAUSE: Final = 0.002
-_FIRST_PAUSE: Final = 0.00005
+_NEAR_PAUSE: Final = 0.00005
 _LONG_TURN: Final = 0.02
 
 # Bytes of the file, each a lock. Whoever has the first has the turn. Beyond it is the line: who waits has the byte of
@@ -48,6 +49,13 @@ class _Lock(NamedTuple):
     holder: int
 
 
+class _Still(NamedTuple):
+    """Who is first in the line, and since when."""
+
+    place: int
+    since: float
+
+
 class FileLock:
     """A lock between all threads and processes that use one path.
 
@@ -64,6 +72,9 @@ class FileLock:
         self._patience: Final = patience
         self._descriptor: Final = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._first_until = 0.0
+        #: Which process was last seen to have the turn, if one had it, and since when that is so.
+        self._turn: int | None = None
+        self._turn_since = 0.0
         #: Whoever stands in the line before this byte was stopped there.
         self._line = _LINE
         self.users = 0
@@ -79,10 +90,11 @@ class FileLock:
         Raises:
             StoreUnavailableError: no turn came in time; it names the process that is in the way.
         """
-        began = time.monotonic()
+        began = now = time.monotonic()
         try:
-            self._pass_threads()
-            if time.monotonic() < self._first_until and self._try(_TURN):
+            if not self._threads.acquire(blocking=False):
+                now = self._pass_threads()
+            if now < self._first_until and self._try(_TURN):
                 return
             if self._find(self._line, 0) is not None or not self._try(_TURN):
                 self._queue(began)
@@ -108,10 +120,11 @@ class FileLock:
         """Give the descriptor back; nobody may be waiting."""
         os.close(self._descriptor)
 
-    def _pass_threads(self) -> None:
-        """Wait for the other threads of this process."""
+    def _pass_threads(self) -> float:
+        """Wait for the other threads of this process, and return the time."""
         if not self._threads.acquire(timeout=self._patience):
             raise self._late()
+        return time.monotonic()
 
     def _queue(self, began: float) -> None:
         """Stand in the line, and leave it with the turn."""
@@ -124,35 +137,51 @@ class FileLock:
 
     def _become_first(self, place: int, began: float) -> None:
         """Wait until nobody is before us, but for those who stand still."""
-        first, since = 0, began
-        while (found := self._first(place)) is not None:
+        still = _Still(0, began)
+        while (before := self._find(self._line, place - self._line)) is not None:
             now = time.monotonic()
-            if found != first:
-                first, since = found, now
-            elif now - since > _STILL_SECONDS and self._find(_TURN, 1) is None:
-                self._line = first + 1
-            if now - began > self._patience:
-                raise self._late(now - since)
-            time.sleep(_LINE_PAUSE)
+            if now - began > _LONG_TURN:
+                still = self._check_line(place, began, still)
+            between = place - before.start - 1
+            second = not between or self._find(before.start + 1, between) is None
+            time.sleep(_NEAR_PAUSE if second and now - began < _LONG_TURN else _LINE_PAUSE)
+
+    def _check_line(self, place: int, began: float, still: _Still) -> _Still:
+        """Overtake whoever is first and leaves a free turn alone; return who is first now, and since when."""
+        now, first = self._look(), self._first(place)
+        if now - began > self._patience:
+            raise self._late()
+        if first != still.place or first == place:
+            return _Still(first, now)
+        if self._turn is None and now - max(still.since, self._turn_since) > _STILL_SECONDS:
+            self._line = max(self._line, first + 1)
+        return still
 
     def _take_turn(self, began: float) -> None:
         """Look for the end of the turn before us, at first without a pause: a turn is mostly shorter than a sleep."""
         since = time.monotonic()
         while not self._try(_TURN):
             now = time.monotonic()
-            if now - began > self._patience:
-                raise self._late(now - since)
             if now - since < _AWAKE_SECONDS:
                 os.sched_yield()  # to whoever can use the processor
-            else:
-                time.sleep(_FIRST_PAUSE if now - since < _LONG_TURN else _LINE_PAUSE)
+                continue
+            if self._look() - began > self._patience:
+                raise self._late()
+            time.sleep(_NEAR_PAUSE if now - since < _LONG_TURN else _LINE_PAUSE)
 
-    def _first(self, place: int) -> int | None:
-        """Return the first place in the line that somebody has before `place`."""
-        first = None
+    def _look(self) -> float:
+        """See which process has the turn now, and return the time."""
+        now, found = time.monotonic(), self._find(_TURN, 1)
+        turn = None if found is None else found.holder
+        if turn != self._turn:
+            self._turn, self._turn_since = turn, now
+        return now
+
+    def _first(self, place: int) -> int:
+        """Return the first place in the line that somebody has before `place`; else `place`."""
         while place > self._line and (found := self._find(self._line, place - self._line)) is not None:
-            first = place = max(found.start, self._line)
-        return first
+            place = max(found.start, self._line)
+        return place
 
     def _try(self, byte: int) -> bool:
         """Take a byte if nobody has it."""
@@ -172,19 +201,19 @@ class FileLock:
             start, _, holder, kind, _ = _FLOCK.unpack(fcntl.fcntl(self._descriptor, fcntl.F_GETLK, asked))
         return None if kind == fcntl.F_UNLCK else _Lock(start, holder)
 
-    def _late(self, still: float = 0.0) -> StoreUnavailableError:
-        """Return the error of a wait that was too long, of which nothing moved for the last `still` seconds."""
-        turn = self._find(_TURN, 1)
+    def _late(self) -> StoreUnavailableError:
+        """Return the error of a wait that was too long; it accuses only who was seen with the turn all the time."""
         message = f"No turn to write came within {self._patience:g} s; the lock is {self.path}."
-        if turn is None or still < _STILL_SECONDS:
+        kept = self._look() - self._turn_since > _STILL_SECONDS
+        if self._turn is None or not kept:
             return StoreUnavailableError(f"{message} Others write all the time.")
-        if turn.holder <= 0:  # it is in a container of its own
+        if self._turn <= 0:  # it is in a container of its own
             return StoreUnavailableError(
                 f"{message} Another process keeps it; if it was stopped, let it go on or end it."
             )
         return StoreUnavailableError(
-            f"{message} Process {turn.holder} keeps it; if it was stopped, let it go on (kill -CONT {turn.holder}) or "
-            "end it."
+            f"{message} Process {self._turn} keeps it; if it was stopped, let it go on (kill -CONT {self._turn}) "
+            "or end it."
         )
 
 

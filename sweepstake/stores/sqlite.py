@@ -41,7 +41,7 @@ class SqliteTransaction:
         self._statements = statements
         self._wall = clock.wall
         self._monotonic = clock.monotonic
-        self._execute = connection.execute
+        self.execute = connection.execute
 
     def now(self) -> float:
         """Return Unix time."""
@@ -56,13 +56,13 @@ class SqliteTransaction:
         """Run a statement and return all rows of its answer."""
         params["now"] = self._wall()
         params["tick"] = self._monotonic()
-        return self._execute(self._statements[statement], params).fetchall()
+        return self.execute(self._statements[statement], params).fetchall()
 
     def run(self, statement: str, /, **params: Any) -> int:
         """Run a statement and return how many rows it changed."""
         params["now"] = self._wall()
         params["tick"] = self._monotonic()
-        return self._execute(self._statements[statement], params).rowcount
+        return self.execute(self._statements[statement], params).rowcount
 
     def run_many(self, statement: str, /, params: Sequence[Params]) -> None:
         """Run a statement with each of these parameters."""
@@ -75,7 +75,7 @@ class SqliteTransaction:
 
     def claim(self, *, name: str, worker: str, key: str) -> Row | None:
         """Claim a ready job; no other writer is at work, so what is read here stays true."""
-        picked = self._execute(self._statements["pick"], {"name": name, "key": key}).fetchone()
+        picked = self.execute(self._statements["pick"], {"name": name, "key": key}).fetchone()
         if picked is None:
             return None
         seq, lease, number = picked[0], picked[18], picked[12]
@@ -88,23 +88,23 @@ class SqliteTransaction:
             "now": self._wall(),
             "tick": self._monotonic(),
         }
-        self._execute(self._statements["take"], params)
-        self._execute(self._statements["begin_attempt"], params)
+        self.execute(self._statements["take"], params)
+        self.execute(self._statements["begin_attempt"], params)
         due = params["tick"] + lease
         started = (worker, due, picked[15], params["now"], None)
         return (*picked[:2], "RUNNING", *picked[3:5], key, *picked[6:13], *started, *picked[18:])
 
     def finish(self, params: Params) -> Row | None:
         """Finish the plain case and return the job's columns."""
-        held = self._execute(self._statements["held_plain"], params).fetchone()
+        held = self.execute(self._statements["held_plain"], params).fetchone()
         if held is None:
             return None
         now = self._wall()
         hyperparameters = params["hyperparameters"] or held[3]
         ends = {**params, "hyperparameters": hyperparameters, "seq": held[0], "number": held[12], "now": now}
         ends["finish_key"] = params["key"]
-        self._execute(self._statements["finish"], ends)
-        self._execute(self._statements["end_attempt"], ends)
+        self.execute(self._statements["finish"], ends)
+        self.execute(self._statements["end_attempt"], ends)
         document = (params["status"], hyperparameters, params["results"], params["key"])
         return (*held[:2], *document, *held[6:14], None, *held[15:17], now)
 
@@ -128,7 +128,7 @@ class SqliteTurn:
         try:
             self._lock.acquire()
             try:
-                transaction.connection.execute("begin immediate")
+                transaction.execute("begin immediate")
             except BaseException:
                 self._lock.release()
                 raise
@@ -146,7 +146,11 @@ class SqliteTurn:
         """Commit, or undo what was done if anything failed, and let the next one in."""
         try:
             if error is None:
-                self._commit()
+                try:
+                    self._transaction.execute("commit")
+                except BaseException:
+                    self._undo()
+                    raise
             else:
                 self._undo()
         except sqlite3.Error as failure:
@@ -156,13 +160,6 @@ class SqliteTurn:
             self._engine.give_back(self._transaction)
         if isinstance(error, sqlite3.Error):
             raise _translate(error, self._path) from error
-
-    def _commit(self) -> None:
-        try:
-            self._transaction.connection.execute("commit")
-        except BaseException:
-            self._undo()
-            raise
 
     def _undo(self) -> None:
         if self._transaction.connection.in_transaction:

@@ -100,7 +100,7 @@ class Table:
         for i, column in enumerate(self.columns):
             if column.full_name == name:
                 return i
-        found = [i for i, column in enumerate(self.columns) if column.name == name]
+        found = [i for i, column in enumerate(self.columns) if column.name == field]
         found = [i for i in found if self.columns[i].category != QUEUEING] or found
         if len(found) == 1:
             return found[0]

@@ -15,7 +15,7 @@ from typing import Final
 
 from sweepstake.client import Experiment, Job
 from sweepstake.client.nothing import no_job
-from sweepstake.client.reporting import report_end
+from sweepstake.client.reporting import report_end, told
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.records import Claim, Finish, Finished, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
@@ -265,8 +265,8 @@ class Worker:
     def _finish(self, claim: Claim, report: Finish) -> Finished | None:
         try:
             finished = report_end(self._session, claim.job, report, patience=self._patience_to_finish)
-        except NotFoundError:
-            self._tell(f"{self._title(claim)}: it was deleted while it ran; its results are kept in the spool")
+        except NotFoundError as error:
+            self._tell(f"{self._title(claim)}: it was deleted while it ran. {told(error)}")
             return None
         except SweepstakeError as error:
             self._tell(f"{self._title(claim)}: its end could not be recorded: {error}")

@@ -106,8 +106,9 @@ def test_jobs_are_edited(sw: Command, db: Database) -> None:
         ((), "Say what to change"),
         (("--tag", "x", "--no-tags"), "exclude each other"),
         (("--not-before", "tomorrow"), "a date and time such as"),
-        (("--not-before", "2030"), "too small for a Unix time"),
-        (("--not-before", "nan"), "too small for a Unix time"),
+        (("--not-before", "2030"), "no Unix time of our days"),
+        (("--not-before", "nan"), "no Unix time of our days"),
+        (("--not-before", "202601311800"), "no Unix time of our days"),
     ],
 )
 def test_an_edit_that_makes_no_sense_is_refused(

@@ -25,6 +25,7 @@ def test_every_error_crosses_to_another_process(error: type[Exception]) -> None:
     """A pool of processes pickles what its workers raise."""
     given = {errors.NoJobError: ("no job", "empty"), InvalidInputError: ([("lr", "is missing"), ("x.y", "is wrong")],)}
     made = error(*given.get(error, ("in vain",)))
+    made.add_note("while it ran")
     again = pickle.loads(pickle.dumps(made))
     assert (type(again), str(again), vars(again)) == (error, str(made), vars(made))
 

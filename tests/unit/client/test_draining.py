@@ -71,7 +71,33 @@ def test_a_job_deleted_while_it_runs_costs_neither_its_results_nor_the_loop(
     spool = exp.session.spool
     [entry] = [spool.read(key) for key in spool.waiting()]
     assert (entry.job, entry.report.results.decode(), bool(entry.undeliverable)) == (gone, {"acc": 0.5}, True)
-    assert "kept in the spool; going on" in caplog.text
+    assert "kept in the spool; see" in caplog.text
+
+
+def test_a_deleted_job_that_is_given_back_does_not_end_the_loop(exp: sweepstake.ManualSearch) -> None:
+    """It is reported once, and so kept once."""
+    exp.add_jobs({"i": i} for i in range(2))
+    for job in exp.claim_jobs():
+        with job:
+            job.results["acc"] = 0.5
+            if exp.counts().done == 0 and len(exp.session.spool.waiting()) == 0:
+                exp.get_job(job.job_id).delete()
+                job.release()
+    assert exp.counts().done == 1
+    assert len(exp.session.spool.waiting()) == 1
+
+
+def test_a_deleted_job_without_results_leaves_nothing_in_the_spool(
+    exp: sweepstake.ManualSearch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is nothing to lose, and nobody is told that something was kept."""
+    exp.add_job({})
+    for job in exp.claim_jobs():
+        with job:
+            exp.get_job(job.job_id).delete()
+    assert exp.session.spool.waiting() == []
+    assert "deleted" in caplog.text
+    assert "spool" not in caplog.text
 
 
 def test_a_lost_lease_does_not_end_the_loop(exp: sweepstake.ManualSearch, caplog: pytest.LogCaptureFixture) -> None:

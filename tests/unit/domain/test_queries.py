@@ -53,6 +53,8 @@ class TestCondition:
             ("acc => 3", "double quotes"),
             ("acc > 3 and k = 1", "double quotes"),
             ("acc >", "double quotes"),
+            ("accuracy>0.9 and loss<1", "double quotes"),
+            ("a>3 and b", "double quotes"),
             ("status=done", "must be one of QUEUED"),
             ("status=7", "must be one of QUEUED"),
             ("tags=x", "`tag`"),
@@ -73,6 +75,9 @@ class TestCondition:
         record = job(hyperparameters={"x": 1}, results={"x": 2})
         assert all(Condition(f"{kind}.x", "=", 1).holds(record) for kind in ("hyperparameter", "hyperparameters"))
         assert all(Condition(f"{kind}.x", "=", 2).holds(record) for kind in ("result", "results"))
+        odd = job(hyperparameters={"result.x": 3, "notes": 4}, results={"x": 2})
+        assert Condition("result.x", "=", 3).holds(odd)
+        assert Condition("notes", "=", 4).holds(odd)
 
     @given(found=json_values, value=json_values)
     def test_equal_and_unequal_are_opposites(self, found: Any, value: Any) -> None:

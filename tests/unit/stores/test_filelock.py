@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -116,6 +117,21 @@ def test_a_process_stopped_in_its_turn_is_named(lock: FileLock, writers: Callabl
     lock.acquire()
     lock.release()
     other.take()
+
+
+def test_whoever_waits_behind_others_learns_it_too(path: Path, writers: Callable[[], Writer]) -> None:
+    """Those who came later, and threads behind other threads, are told which process is in the way."""
+    other, before = writers(), writers()
+    other.take()
+    other.stop()
+    before.stand_in_line()
+    lock = FileLock(path, patience=2.5)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(lock.acquire) for _ in range(2)]
+        for future in waiting:
+            with pytest.raises(StoreUnavailableError, match=rf"Process {other.pid} keeps it"):
+                future.result(WAIT_SECONDS)
+    lock.close()
 
 
 def test_a_process_stopped_in_the_line_is_overtaken(lock: FileLock, writers: Callable[[], Writer]) -> None:
