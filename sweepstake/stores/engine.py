@@ -69,6 +69,9 @@ class Engine(Protocol):
             another case.
         """
 
+    def sync(self) -> None:
+        """Return when whatever can be read is on the disk: for answers that acknowledge what another call wrote."""
+
     def outwait(self) -> None:
         """Wait until the transactions of others that are under way have ended: later ones see what was committed."""
 

@@ -183,6 +183,9 @@ class PostgresEngine:
             return row[:JOB_COLUMNS], self.claim(**claim)
         return row[:JOB_COLUMNS], row[JOB_COLUMNS:]
 
+    def sync(self) -> None:
+        """Do nothing: what others can read is on the disk."""
+
     def outwait(self) -> None:
         """Wait until the transactions that are under way have ended, at most some seconds.
 

@@ -340,7 +340,9 @@ class SqlStore(SqlAccounts):
             found = None if missing_before else claims.find_claim(transaction, name, key)
             if found is None:
                 claims.refuse_used_key(transaction, key)
-            return found
+                return None
+        self._engine.sync()
+        return found
 
     def _settle_at_times(self, name: str, uptime: float) -> None:
         """Settle what is overdue, unless this store looked for it a moment ago."""

@@ -18,6 +18,7 @@ from tests.faults import (
     left_blocks,
     limits,
     lost_answers,
+    power_cuts,
     random_walks,
     same_name,
     stopped_workers,
@@ -51,6 +52,7 @@ FAULTS: Final[Sequence[Fault]] = (
     limits.FAULT,
     bad_node.FAULT,
     upgrades.FAULT,
+    power_cuts.FAULT,
 )  # fmt: skip
 
 

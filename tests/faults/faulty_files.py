@@ -1,24 +1,22 @@
 """F11: a SQLite file whose writers are killed, whose disk is full, and whose disk fails."""
 
 import errno
-import functools
 import multiprocessing
 import multiprocessing.connection
 import os
 import random
-import shutil
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import StoreUnavailableError
 from tests.faults.fault import Fault, Figures, Place
+from tests.faults.shims import can_compile, compiled
 from tests.lab import Lab, document, draft, new_key
 from tests.stack import open_queue
 
-__all__ = ["FAULT"]
+__all__ = ["FAULT", "check_file"]
 
 #: Kills to each full disk, and to each failing one.
 _KILLS_TO_A_DISK = 25
@@ -34,7 +32,7 @@ def harm_files(place: Place, size: int) -> Figures:
     dice = random.Random(11)
     wanted: dict[str, str] = {}
     begun = sum(_kill(place.url, lab.name, dice, wanted) for _ in range(size))
-    disks = max(1, size // _KILLS_TO_A_DISK) if _can_fail_disks() else 0
+    disks = max(1, size // _KILLS_TO_A_DISK) if can_compile() else 0
     failures = {
         number: [_fail_disk(place, lab.name, number, dice, wanted) for _ in range(disks)]
         for number in (errno.ENOSPC, errno.EIO)
@@ -55,7 +53,7 @@ def harm_files(place: Place, size: int) -> Figures:
     }
 
 
-def _check(url: str) -> None:
+def check_file(url: str) -> None:
     """Ask SQLite whether the file is whole."""
     path = url.removeprefix("sqlite:///")
     connection = sqlite3.connect(path)
@@ -85,7 +83,7 @@ def _kill(url: str, name: str, dice: random.Random, wanted: dict[str, str]) -> b
         except EOFError:
             break
     ours.close()
-    _check(url)
+    check_file(url)
     return bool(begun)
 
 
@@ -119,7 +117,7 @@ def _fail_disk(place: Place, name: str, number: int, dice: random.Random, wanted
     """Let the disk under a writer fail for some calls of the system, and count how often it was refused."""
     environment = {
         **os.environ,
-        "LD_PRELOAD": str(_shim(place.folder)),
+        "LD_PRELOAD": str(compiled("faulty_disk", place.folder)),
         "FAULTY_PATH": place.url.removeprefix("sqlite:///"),
         "FAULTY_AFTER": str(dice.randrange(_MOST_CALLS)),
         "FAULTY_CALLS": str(dice.randrange(1, 8)),
@@ -139,7 +137,7 @@ def _fail_disk(place: Place, name: str, number: int, dice: random.Random, wanted
         job_id, text = line.split()
         wanted[job_id] = text
     assert int(refused) > 0
-    _check(place.url)
+    check_file(place.url)
     return int(refused)
 
 
@@ -161,22 +159,6 @@ def write_over_failures(url: str, name: str) -> None:
             sys.stdout.write(f"{job_id} {text}\n")
     assert all(url.removeprefix("sqlite:///") in reason for reason in reasons), reasons
     sys.stdout.write(f"{len(reasons)}\n")
-
-
-def _can_fail_disks() -> bool:
-    """Tell whether disks can be made to fail here; where all must be tried, they must."""
-    can = sys.platform == "linux" and shutil.which("cc") is not None
-    assert can or not os.environ.get("CI"), "a failing disk is made with a C compiler: install one"
-    return can
-
-
-@functools.cache
-def _shim(folder: Path) -> Path:
-    """Compile what makes the calls of the system fail."""
-    library = folder / "faulty_disk.so"
-    source = Path(__file__).with_name("faulty_disk.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True, timeout=_SECONDS)
-    return library
 
 
 FAULT = Fault(

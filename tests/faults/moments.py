@@ -50,6 +50,7 @@ class ObservedEngine:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.read = engine.read
+        self.sync = engine.sync
         self.outwait = engine.outwait
         self.close = engine.close
 
