@@ -91,9 +91,9 @@ def test_an_answer_that_is_given_again_is_on_the_disk(store: SqlStore, disk: Dis
     syncs = disk.syncs
     assert store.claim("sweep", worker="w", key=key, repeat=True, uptime=math.inf) == first
     assert disk.syncs == syncs + 1
-    put = {"document": document(JobStatus.DONE), "guard": UNGUARDED, "key": new_key(), "attempt": None}
-    store.put_job("sweep", "job", **put)
-    store.put_job("sweep", "job", **put)
+    key = new_key()
+    for _ in range(2):
+        store.put_job("sweep", "job", document(JobStatus.DONE), guard=UNGUARDED, key=key, attempt=None)
     assert disk.syncs == syncs + 3
 
 
