@@ -9,7 +9,9 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
+
+from attrs import define, field
 
 from sweepstake.domain.status import JobStatus
 from sweepstake.stores import sqlitelog
@@ -19,9 +21,11 @@ from tests.faults.shims import can_compile, compiled
 from tests.lab import Lab, document, draft, new_key
 from tests.stack import open_queue
 
-__all__ = ["FAULT", "NO_SYNC", "cut", "missing", "new_experiment"]
+__all__ = ["FAULT", "NO_SYNC", "Machine"]
 
 _THREADS: Final = 4
+#: How many cuts one file meets; after each, all its jobs are looked at.
+_CUTS_TOGETHER: Final = 20
 _SECONDS: Final = 60.0
 SYNC: Final = "sync"
 NO_SYNC: Final = "no sync"
@@ -31,53 +35,68 @@ def cut_often(place: Place, size: int) -> Figures:
     """Cut the power `size` times, and find in the file what was acknowledged before."""
     if not can_compile():
         return {"cuts": 0}
-    name = new_experiment(place)
+    place.judged.clear()
     dice = random.Random(21)
-    wanted: dict[str, str] = {}
-    undone = 0
-    for _ in range(size):
-        acknowledged, lost = cut(place, name, dice)
-        wanted |= acknowledged
-        undone += lost
-        assert missing(place, name, wanted) == []
-    return {"cuts": size, "writes acknowledged": len(wanted), "writes of the system undone": undone, "lost": 0}
+    kept = undone = 0
+    for first in range(0, size, _CUTS_TOGETHER):
+        machine = Machine.new(place.folder / f"cut-{first}.db")
+        for _ in range(first, min(first + _CUTS_TOGETHER, size)):
+            undone += machine.cut(dice)
+            assert machine.lost() == []
+        kept += len(machine.wanted)
+        place.judged.append(machine.url)
+    return {"cuts": size, "jobs acknowledged": kept, "writes of the system undone": undone, "lost": 0}
 
 
-def new_experiment(place: Place) -> str:
-    """Make an experiment, and leave no connection open: a power cut ends every process."""
-    with closing(open_queue(place.url)) as queue:
-        return Lab.new(queue).name
+@define(kw_only=True)
+class Machine:
+    """A machine with a store on its disk, of which nothing is open while its power is off.
 
-
-def missing(place: Place, name: str, wanted: dict[str, str]) -> list[str]:
-    """Return the jobs that do not have the results that were acknowledged."""
-    check_file(place.store)
-    with closing(open_queue(place.url)) as queue:
-        jobs = {job.id: (job.status, job.results.decode()) for job in Lab(queue, name).jobs()}
-    return [job_id for job_id, text in wanted.items() if jobs.get(job_id) != (JobStatus.DONE, {"text": text})]
-
-
-def cut(place: Place, name: str, dice: random.Random, how: str = SYNC) -> tuple[dict[str, str], int]:
-    """Let a process write until its power is cut.
-
-    Returns:
-        What was acknowledged, and how many writes of the system were undone.
+    Attributes:
+        path: the store's file.
+        name: of its experiment.
+        wanted: the text in the results of each job whose end was acknowledged.
     """
-    path = Path(place.store.removeprefix("sqlite:///"))
-    faults = {"LD_PRELOAD": str(compiled("forgetful_disk", place.folder)), "FORGETFUL_PATH": str(path)}
-    seconds, seed, percent = dice.uniform(0.01, 0.4), dice.randrange(1 << 30), dice.choice([50, 100])
-    command = [sys.executable, "-m", "tests.faults.power_cuts", place.store, name, how]
-    writer = subprocess.run(
-        [*command, str(seconds), str(seed), str(percent)],
-        env={**os.environ, **faults},
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-        check=False,
-    )
-    assert writer.returncode == 0, writer.stderr
-    lines = [line.split() for line in writer.stdout.splitlines()]
-    return {line[0]: line[1] for line in lines if len(line) > 1}, sum(int(line[0]) for line in lines if len(line) == 1)
+
+    path: Path
+    name: str
+    wanted: dict[str, str] = field(factory=dict)
+
+    @classmethod
+    def new(cls, path: Path) -> Self:
+        """Make the store and an experiment."""
+        with closing(open_queue(f"sqlite:///{path}")) as queue:
+            return cls(path=path, name=Lab.new(queue).name)
+
+    @property
+    def url(self) -> str:
+        """The store's URL."""
+        return f"sqlite:///{self.path}"
+
+    def cut(self, dice: random.Random, how: str = SYNC) -> int:
+        """Let a process write until the power is cut; return how many writes of the system that undid."""
+        shim = compiled("forgetful_disk", self.path.parent)
+        seconds, seed, percent = dice.uniform(0.01, 0.4), dice.randrange(1 << 30), dice.choice([50, 100])
+        command = [sys.executable, "-m", "tests.faults.power_cuts", self.url, self.name, how]
+        writer = subprocess.run(
+            [*command, str(seconds), str(seed), str(percent)],
+            env={**os.environ, "LD_PRELOAD": str(shim), "FORGETFUL_PATH": str(self.path)},
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        assert writer.returncode == 0, writer.stderr
+        lines = [line.split() for line in writer.stdout.splitlines()]
+        self.wanted.update({line[0]: line[1] for line in lines if len(line) > 1})
+        return sum(int(line[0]) for line in lines if len(line) == 1)
+
+    def lost(self) -> list[str]:
+        """Return the jobs that do not have the results that were acknowledged; the file must be whole."""
+        check_file(self.url)
+        with closing(open_queue(self.url)) as queue:
+            jobs = {job.id: (job.status, job.results.decode()) for job in Lab(queue, self.name).jobs()}
+        return [job_id for job_id, text in self.wanted.items() if jobs.get(job_id) != (JobStatus.DONE, {"text": text})]
 
 
 def _write_until_cut(store: str, name: str, how: str, seconds: str, seed: str, percent: str) -> None:
