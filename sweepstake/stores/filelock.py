@@ -35,7 +35,12 @@ _LONG_TURN: Final = 0.02
 # the moment at which it came, in microseconds of the machine's monotonic clock, until it has the turn. Only whoever is
 # first in the line looks for the turn: those who look take the processor from those who work.
 _TURN: Final = 0
+#: Where the flag stands. Reading and writing know nothing of locks.
+_FLAG: Final = 0
 _LINE: Final = 1 << 10
+
+_LOWERED: Final = b"0"
+_RAISED: Final = b"1"
 
 #: The system's `struct flock`.
 _LINUX: Final = sys.platform == "linux"
@@ -71,6 +76,8 @@ class FileLock:
         self.path: Final = path
         self._patience: Final = patience
         self._descriptor: Final = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not os.fstat(self._descriptor).st_size:
+            self.flag = False  # so that there is room for it, even when the disk is full
         self._first_until = 0.0
         #: Which process was last seen to have the turn, if one had it, and since when that is so.
         self._turn: int | None = None
@@ -115,6 +122,15 @@ class FileLock:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _TURN)
         finally:
             self._threads.release()
+
+    @property
+    def flag(self) -> bool:
+        """Something that all who use the path can tell each other; it stays when they have ended."""
+        return os.pread(self._descriptor, 1, _FLAG) == _RAISED
+
+    @flag.setter
+    def flag(self, raised: bool) -> None:
+        os.pwrite(self._descriptor, _RAISED if raised else _LOWERED, _FLAG)
 
     def close(self) -> None:
         """Give the descriptor back; nobody may be waiting."""

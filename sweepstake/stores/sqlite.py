@@ -6,22 +6,23 @@ import errno
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final
+from typing import Final
 from weakref import finalize
 
-from sweepstake.errors import ConfigurationError, StoreRefusedError, StoreUnavailableError, SweepstakeError
+from sweepstake.errors import ConfigurationError, StoreRefusedError, StoreUnavailableError
 from sweepstake.ports import Clock
 from sweepstake.stores.clocks import boot_id
-from sweepstake.stores.engine import DuplicateError, Params, Row
-from sweepstake.stores.filelock import FileLock, LockFiles
-from sweepstake.stores.forks import ForkGate, ForkWatch, abandon
+from sweepstake.stores.engine import Params, Row
+from sweepstake.stores.filelock import LockFiles
+from sweepstake.stores.forks import ForkGate, ForkWatch
 from sweepstake.stores.migrations import migrate
 from sweepstake.stores.network import refuse_network
-from sweepstake.stores.sqlitelog import SqliteLog
+from sweepstake.stores.sqliteerrors import translate
+from sweepstake.stores.sqlitelog import SqliteLog, sync_file
+from sweepstake.stores.sqliteturn import SqliteTransaction, SqliteTurn
 from sweepstake.stores.statements import load_statements
 
 __all__ = ["SqliteEngine"]
@@ -34,177 +35,24 @@ _locks: Final = LockFiles()
 _forks: Final = ForkWatch()
 
 
-class SqliteTransaction:
-    """One connection, and what can be asked through it; at most one thread uses it at a time."""
-
-    def __init__(
-        self, connection: sqlite3.Connection, log: SqliteLog, statements: Mapping[str, str], clock: Clock
-    ) -> None:
-        self.connection = connection
-        self._log = log
-        self.sync = log.sync
-        self._statements = statements
-        self._wall = clock.wall
-        self._monotonic = clock.monotonic
-        self.execute = connection.execute
-
-    def forget(self) -> None:
-        """Leave the connection to the parent of this forked child."""
-        abandon(self.connection)
-        self._log.close()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._log.close()
-        self.connection.close()
-
-    def now(self) -> float:
-        """Return Unix time."""
-        return self._wall()
-
-    def row(self, statement: str, /, **params: Any) -> Row | None:
-        """Run a statement and return the first row of its answer."""
-        rows = self.rows(statement, **params)
-        return rows[0] if rows else None
-
-    def rows(self, statement: str, /, **params: Any) -> list[Row]:
-        """Run a statement and return all rows of its answer."""
-        params["now"] = self._wall()
-        params["tick"] = self._monotonic()
-        return self.execute(self._statements[statement], params).fetchall()
-
-    def run(self, statement: str, /, **params: Any) -> int:
-        """Run a statement and return how many rows it changed."""
-        params["now"] = self._wall()
-        params["tick"] = self._monotonic()
-        return self.execute(self._statements[statement], params).rowcount
-
-    def run_many(self, statement: str, /, params: Sequence[Params]) -> None:
-        """Run a statement with each of these parameters."""
-        times = {"now": self._wall(), "tick": self._monotonic()}
-        self.connection.executemany(self._statements[statement], [{**each, **times} for each in params])
-
-    def add_jobs(self, jobs: Sequence[Row]) -> None:
-        """Insert many jobs."""
-        self.connection.executemany(self._statements["add_job"], jobs)
-
-    def claim(self, *, name: str, worker: str, key: str) -> Row | None:
-        """Claim a ready job; no other writer is at work, so what is read here stays true."""
-        picked = self.execute(self._statements["pick"], {"name": name, "key": key}).fetchone()
-        if picked is None:
-            return None
-        seq, lease, number = picked[0], picked[18], picked[12]
-        params = {
-            "seq": seq,
-            "number": number,
-            "lease": lease,
-            "worker": worker,
-            "key": key,
-            "now": self._wall(),
-            "tick": self._monotonic(),
-        }
-        self.execute(self._statements["take"], params)
-        self.execute(self._statements["begin_attempt"], params)
-        due = params["tick"] + lease
-        started = (worker, due, picked[15], params["now"], None)
-        return (*picked[:2], "RUNNING", *picked[3:5], key, *picked[6:13], *started, *picked[18:])
-
-    def finish(self, params: Params) -> Row | None:
-        """Finish the plain case and return the job's columns."""
-        held = self.execute(self._statements["held_plain"], params).fetchone()
-        if held is None:
-            return None
-        now = self._wall()
-        hyperparameters = params["hyperparameters"] or held[3]
-        ends = {**params, "hyperparameters": hyperparameters, "seq": held[0], "number": held[12], "now": now}
-        ends["finish_key"] = params["key"]
-        self.execute(self._statements["finish"], ends)
-        self.execute(self._statements["end_attempt"], ends)
-        document = (params["status"], hyperparameters, params["results"], params["key"])
-        return (*held[:2], *document, *held[6:14], None, *held[15:17], now)
-
-
-class SqliteTurn:
-    """The block of one writer: its transaction begins when it is its turn, and ends with the block.
-
-    What it wrote is on the disk when the block has been left; the next writer has its turn before that.
-
-    A class, because a generator would take twice as long, which is a tenth of a claim.
-
-    Attributes:
-        idle: set it when nothing was written, and the answer acknowledges nothing that others wrote.
-    """
-
-    __slots__ = ("_engine", "_lock", "_path", "_transaction", "idle")
-
-    def __init__(self, engine: SqliteEngine, lock: FileLock, path: Path) -> None:
-        self._engine = engine
-        self._lock = lock
-        self._path = path
-        self.idle = False
-
-    def __enter__(self) -> SqliteTransaction:
-        """Wait for our turn and begin."""
-        self._transaction = transaction = self._engine.take()
-        try:
-            self._lock.acquire()
-            try:
-                transaction.execute("begin immediate")
-            except BaseException:
-                self._lock.release()
-                raise
-        except sqlite3.Error as error:
-            self._engine.give_back(transaction)
-            raise _translate(error, self._path) from error
-        except BaseException:
-            self._engine.give_back(transaction)
-            raise
-        return transaction
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Commit, or undo what was done if anything failed, and let the next one in."""
-        try:
-            try:
-                if error is None:
-                    self._commit()
-                else:
-                    self._undo()
-            finally:
-                self._lock.release()
-            if error is None and not self.idle:
-                self._transaction.sync()
-        except (sqlite3.Error, OSError) as failure:
-            raise _translate(failure, self._path) from failure
-        finally:
-            self._engine.give_back(self._transaction)
-        if isinstance(error, sqlite3.Error):
-            raise _translate(error, self._path) from error
-
-    def _commit(self) -> None:
-        try:
-            self._transaction.execute("commit")
-        except BaseException:
-            self._undo()
-            raise
-
-    def _undo(self) -> None:
-        if self._transaction.connection.in_transaction:
-            self._transaction.connection.execute("rollback")
-
-
 class SqliteEngine:
     """One SQLite file.
 
     Writers stand in a queue of our own, because SQLite's is not fair: with it, a worker may starve for seconds.
+
+    Args:
+        path: the file.
+        clock: by which leases are judged.
+        sync: returns when what was written to a descriptor is on the disk.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, sync: Callable[[int], None] = sync_file) -> None:
         _check_version()
+        path = path.absolute()  # the process may go elsewhere, and SQLite has a meaning of its own for `file:`
         refuse_network(path)
         self._path = path
         self._clock = clock
+        self._sync = sync
         self._statements = load_statements("sqlite")
         self._idle: list[SqliteTransaction] = []
         self._all: list[SqliteTransaction] = []
@@ -237,7 +85,7 @@ class SqliteEngine:
         try:
             yield transaction
         except sqlite3.Error as error:
-            raise _translate(error, self._path) from error
+            raise translate(error, self._path) from error
         finally:
             self.give_back(transaction)
 
@@ -269,7 +117,7 @@ class SqliteEngine:
             try:
                 transaction.sync()
             except OSError as failure:
-                raise _translate(failure, self._path) from failure
+                raise translate(failure, self._path) from failure
 
     def outwait(self) -> None:
         """Do nothing: writers take turns, so whatever was under way has ended when a write is committed."""
@@ -313,7 +161,7 @@ class SqliteEngine:
         try:
             return self._connect()
         except sqlite3.Error as error:
-            raise _translate(error, self._path) from error
+            raise translate(error, self._path) from error
 
     def give_back(self, transaction: SqliteTransaction) -> None:
         """End what `take` began."""
@@ -346,7 +194,7 @@ class SqliteEngine:
         except BaseException:
             connection.close()
             raise
-        log = SqliteLog(connection, self._path)
+        log = SqliteLog(connection, self._path, self._lock, self._sync)
         transaction = SqliteTransaction(connection, log, self._statements, self._clock)
         self._all.append(transaction)
         return transaction
@@ -356,7 +204,12 @@ class SqliteEngine:
         try:
             _create_file(self._path)
             with self.read() as reading:
-                reading.connection.execute("pragma journal_mode = wal")
+                mode = reading.connection.execute("pragma journal_mode = wal").fetchone()[0]
+            if mode != "wal":
+                raise StoreRefusedError(
+                    f"{self._path} cannot have a write-ahead log (its mode is {mode}), without which nothing is safe "
+                    "here. Name a file on another disk."
+                )
         finally:
             self._lock.release()
         with self.write() as writing:
@@ -403,25 +256,3 @@ def _refuse(path: Path, error: OSError) -> ConfigurationError:
     return ConfigurationError(
         f"The store {path} cannot be opened: {error.strerror}. Check the path in the store's URL, and its permissions."
     )
-
-
-def _translate(error: sqlite3.Error | OSError, path: Path) -> SweepstakeError | DuplicateError:
-    """Return our error for one of the library's or the disk's."""
-    name = getattr(error, "sqlite_errorname", None) or ""
-    if name.startswith(("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")):
-        return DuplicateError(str(error))
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return StoreRefusedError(
-            f"{path} is not a healthy SQLite database ({error}). Put back a backup, or name another file."
-        )
-    if name == "SQLITE_ERROR":
-        return StoreRefusedError(
-            f"{path} does not hold the tables of a store ({error}). Name another file, or one that is new."
-        )
-    if name.startswith("SQLITE_FULL"):
-        return StoreUnavailableError(
-            f"The disk that holds {path} is full ({error}). Make room; the call is then repeated."
-        )
-    if name.startswith("SQLITE_READONLY"):
-        return StoreRefusedError(f"{path} may not be written ({error}). Check its permissions, and its folder's.")
-    return StoreUnavailableError(f"The store {path} could not answer: {error}.")

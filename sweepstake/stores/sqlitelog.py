@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import errno
+import logging
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-__all__ = ["SqliteLog"]
+from sweepstake.stores.filelock import FileLock
 
-_sync: Final = getattr(os, "fdatasync", os.fsync)
+__all__ = ["SqliteLog", "sync_file"]
+
+_logger = logging.getLogger(__name__)
+
+#: Bytes that are written again at a time.
+_PART: Final = 1 << 20
+
+sync_file: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 
 
 class SqliteLog:
@@ -23,42 +31,66 @@ class SqliteLog:
     Args:
         connection: an open connection; the log is there, and is the same file, for as long as it is open.
         path: the file whose log it is.
+        lock: that of the file's writers. Its flag says that a sync failed, and was not made up for.
+        sync: syncs a descriptor.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, lock: FileLock, sync: Callable[[int], None] = sync_file
+    ) -> None:
         self._connection = connection
         self._path = os.path.realpath(path) + "-wal"
+        self._lock = lock
+        self._sync = sync
         self._descriptor: int | None = None
-        self._doubtful = False
 
     def sync(self) -> None:
-        """Return when whatever was committed before is on the disk.
-
-        A system that failed to write says so once, and may have forgotten by the next time what it did not write. So
-        after a failure the log is copied to the file, and that is synced.
+        """Return when whatever was committed before is on the disk. It may not be our turn.
 
         Raises:
             OSError: the disk failed.
             sqlite3.Error: the disk failed, and so did SQLite.
+            StoreUnavailableError: the disk failed, and no turn came in which to make up for it.
         """
+        descriptor = self._open()
         try:
-            if not self._doubtful:
-                _sync(self._open())
-                return
-        except OSError:
-            self._doubtful = True
-        busy, length, copied = self._connection.execute("pragma wal_checkpoint(passive)").fetchone()
-        if busy or copied < length:
-            raise OSError(errno.EIO, f"{self._path} cannot be synced, nor copied just now, because it is in use")
-        self._doubtful = False
-
-    def _open(self) -> int:
-        if self._descriptor is None:
-            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        return self._descriptor
+            self._sync(descriptor)
+        except OSError as error:
+            self._lock.flag = True
+            _logger.warning("%s could not be synced (%s); it is written again.", self._path, error)
+            self._write_again(descriptor)
+        else:
+            if self._lock.flag:
+                self._write_again(descriptor)
 
     def close(self) -> None:
         """Give the descriptor back."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
+
+    def _open(self) -> int:
+        if self._descriptor is None:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        return self._descriptor
+
+    def _write_again(self, descriptor: int) -> None:
+        """Write to the log what stands in it, so that the system knows again what it has to write, and sync that.
+
+        A system that failed to write says so once, to those who had the file open, and believes afterwards that all
+        was written. What follows a hole in the log is lost with it, so this is done before anybody says that
+        anything is kept.
+        """
+        self._lock.acquire()
+        try:
+            self._connection.execute("begin immediate")
+            try:
+                at = 0
+                while part := os.pread(descriptor, _PART, at):
+                    at += os.pwrite(descriptor, part, at)
+                self._sync(descriptor)
+                self._lock.flag = False
+            finally:
+                self._connection.execute("rollback")
+        finally:
+            self._lock.release()

@@ -1,7 +1,12 @@
-/* A disk whose power can be cut: what files under FORGETFUL_PATH were not synced to is undone, all or some of it. */
+/* A disk whose power can be cut: what files under FORGETFUL_PATH were not synced to is undone, all or some of it.
+ *
+ * Of a hundred syncs FORGETFUL_FAILS fail. As on Linux, the system then believes that what it failed to write is
+ * written, so that only writing it again helps, and says so once to each descriptor that was in use before.
+ */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -11,10 +16,11 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* A write that is not on the disk yet, and what stood there before. */
+/* A write that is not on the disk yet, or will never be, and what stood there before. */
 struct write {
     struct write *before;
     long number;
+    int is_lost;
     ino_t file;
     char path[1024];
     off64_t at;
@@ -24,7 +30,33 @@ struct write {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct write *latest;
-static long count;
+static long count, failures;
+static unsigned chance = 1;
+
+/* Each descriptor's file, and how many failures of all files it was told of. */
+static struct { ino_t file; long told; } descriptors[4096];
+/* Each file's last failure. */
+static struct { ino_t file; long failure; } files[64];
+
+static long *last_failure(ino_t inode) {
+    int i = 0;
+    while (files[i].file != 0 && files[i].file != inode) i++;
+    files[i].file = inode;
+    return &files[i].failure;
+}
+
+/* Say whether a descriptor must hear of a failure; one that is new here hears of none before. */
+static int hears(int file, ino_t inode) {
+    int is_known = descriptors[file].file == inode, must = is_known && descriptors[file].told < *last_failure(inode);
+    descriptors[file].file = inode;
+    descriptors[file].told = failures;
+    return must;
+}
+
+static int fails(void) {
+    const char *percent = getenv("FORGETFUL_FAILS");
+    return percent != NULL && rand_r(&chance) % 100 < atoi(percent);
+}
 
 #define REAL(type, name, parameters) \
     static type (*real) parameters; \
@@ -52,6 +84,21 @@ static ssize_t put(int file, const void *data, size_t size, off64_t at) {
     if (made == NULL || pread64(file, made->old, size, at) < 0) abort();
     *made = (struct write){.before = latest, .number = ++count, .file = inode, .at = at, .size = size};
     strcpy(made->path, path);
+    if (descriptors[file].file != inode) hears(file, inode);
+    for (struct write **each = &latest; *each != NULL;) {
+        struct write *lost = *each;
+        int is_again = lost->is_lost && lost->file == inode;
+        if (is_again && lost->at >= at && lost->at + lost->size <= at + size) {
+            memcpy(made->old + (lost->at - at), lost->old, lost->size);
+            if (made->before == lost) made->before = lost->before;
+            *each = lost->before;
+            free(lost);
+            continue;
+        }
+        if (is_again && lost->at < at + (off64_t)size && lost->at + (off64_t)lost->size > at)  /* at the edge of it */
+            if (pread64(file, lost->old, lost->size, lost->at) < 0) abort();
+        each = &lost->before;
+    }
     latest = made;
     ssize_t written = real(file, data, size, at);
     pthread_mutex_unlock(&lock);
@@ -68,12 +115,17 @@ static int make_safe(int file, int (*real)(int)) {
     if (!is_watched(file, path, &inode)) return real(file);
     pthread_mutex_lock(&lock);
     long safe = count;
+    int breaks = fails();
     pthread_mutex_unlock(&lock);
     int failed = real(file);
     pthread_mutex_lock(&lock);
+    if (breaks) *last_failure(inode) = ++failures;
+    int must_hear = hears(file, inode) || breaks;
     for (struct write **each = &latest; !failed && *each != NULL;) {
         struct write *here = *each;
-        if (here->file == inode && here->number <= safe) {
+        int is_meant = here->file == inode && here->number <= safe;
+        if (is_meant && breaks) here->is_lost = 1;
+        if (is_meant && !here->is_lost) {
             *each = here->before;
             free(here);
         } else {
@@ -81,7 +133,8 @@ static int make_safe(int file, int (*real)(int)) {
         }
     }
     pthread_mutex_unlock(&lock);
-    return failed;
+    if (must_hear) errno = EIO;
+    return must_hear ? -1 : failed;
 }
 
 int fsync(int file) {
@@ -94,18 +147,19 @@ int fdatasync(int file) {
     return make_safe(file, real);
 }
 
-/* Undo writes that nobody synced, each with a chance of `percent`, say how many, and end the process. */
+/* Undo what is lost, and writes that nobody synced, each with a chance of `percent`; say how many, and how many syncs
+   failed; and end the process. */
 void cut_power(unsigned seed, int percent) {
     REAL(ssize_t, "pwrite64", (int, const void *, size_t, off64_t));
     long undone = 0;
     pthread_mutex_lock(&lock);
     for (struct write *each = latest; each != NULL; each = each->before) {
-        if (rand_r(&seed) % 100 >= percent) continue;
+        if (!each->is_lost && rand_r(&seed) % 100 >= percent) continue;
         int file = open(each->path, O_WRONLY);
         if (file < 0 || real(file, each->old, each->size, each->at) < 0) abort();
         close(file);
         undone++;
     }
-    dprintf(1, "%ld\n", undone);
+    dprintf(1, "= %ld %ld\n", undone, failures);
     _exit(0);
 }

@@ -1,4 +1,4 @@
-"""F21: the power of the machine is cut while threads write to a SQLite file; what was not synced is lost, or half."""
+"""F21: the power is cut while threads write to a SQLite file, on a disk that may fail to sync."""
 
 import ctypes
 import os
@@ -7,28 +7,32 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from attrs import define, field
 
+from sweepstake.clock import SystemClock
 from sweepstake.domain.status import JobStatus
-from sweepstake.stores import sqlitelog
+from sweepstake.errors import StoreUnavailableError
+from sweepstake.service import QueueService
+from sweepstake.stores import SqlStore
+from sweepstake.stores.sqlite import SqliteEngine
+from sweepstake.stores.sqlitelog import sync_file
+from sweepstake.stores.urls import SqliteUrl, parse_store_url
 from tests.faults.fault import Fault, Figures, Place
 from tests.faults.faulty_files import check_file
 from tests.faults.shims import can_compile, compiled
 from tests.lab import Lab, document, draft, new_key
 from tests.stack import open_queue
 
-__all__ = ["FAULT", "NO_SYNC", "Machine"]
+__all__ = ["FAULT", "Machine"]
 
 _THREADS: Final = 4
 #: How many cuts one file meets; after each, all its jobs are looked at.
 _CUTS_TOGETHER: Final = 20
 _SECONDS: Final = 60.0
-SYNC: Final = "sync"
-NO_SYNC: Final = "no sync"
 
 
 def cut_often(place: Place, size: int) -> Figures:
@@ -37,15 +41,29 @@ def cut_often(place: Place, size: int) -> Figures:
         return {"cuts": 0}
     place.judged.clear()
     dice = random.Random(21)
-    kept = undone = 0
+    kept = undone = failed = 0
     for first in range(0, size, _CUTS_TOGETHER):
         machine = Machine.new(place.folder / f"cut-{first}.db")
         for _ in range(first, min(first + _CUTS_TOGETHER, size)):
-            undone += machine.cut(dice)
+            cut = machine.cut(dice, failing=dice.choice([0, 0, 2]))
+            undone, failed = undone + cut.undone, failed + cut.failed
             assert machine.lost() == []
         kept += len(machine.wanted)
         place.judged.append(machine.url)
-    return {"cuts": size, "jobs acknowledged": kept, "writes of the system undone": undone, "lost": 0}
+    return {
+        "cuts": size,
+        "syncs failed": failed,
+        "jobs acknowledged": kept,
+        "writes of the system undone": undone,
+        "lost": 0,
+    }
+
+
+class Cut(NamedTuple):
+    """What the disk did: how many writes of the system were undone, and how many syncs had failed."""
+
+    undone: int
+    failed: int
 
 
 @define(kw_only=True)
@@ -73,14 +91,25 @@ class Machine:
         """The store's URL."""
         return f"sqlite:///{self.path}"
 
-    def cut(self, dice: random.Random, how: str = SYNC) -> int:
-        """Let a process write until the power is cut; return how many writes of the system that undid."""
+    def cut(self, dice: random.Random, *, failing: int = 0, syncing: bool = True) -> Cut:
+        """Let a process write until the power is cut.
+
+        Args:
+            dice: choose the moment, and what is undone.
+            failing: of a hundred syncs, how many fail.
+            syncing: False for a store that acknowledges without a sync of its own.
+        """
         shim = compiled("forgetful_disk", self.path.parent)
         seconds, seed, percent = dice.uniform(0.01, 0.4), dice.randrange(1 << 30), dice.choice([50, 100])
-        command = [sys.executable, "-m", "tests.faults.power_cuts", self.url, self.name, how]
+        command = [sys.executable, "-m", "tests.faults.power_cuts", self.url, self.name, str(int(syncing))]
         writer = subprocess.run(
             [*command, str(seconds), str(seed), str(percent)],
-            env={**os.environ, "LD_PRELOAD": str(shim), "FORGETFUL_PATH": str(self.path)},
+            env={
+                **os.environ,
+                "LD_PRELOAD": str(shim),
+                "FORGETFUL_PATH": str(self.path),
+                "FORGETFUL_FAILS": str(failing),
+            },
             capture_output=True,
             text=True,
             timeout=_SECONDS,
@@ -88,8 +117,9 @@ class Machine:
         )
         assert writer.returncode == 0, writer.stderr
         lines = [line.split() for line in writer.stdout.splitlines()]
-        self.wanted.update({line[0]: line[1] for line in lines if len(line) > 1})
-        return sum(int(line[0]) for line in lines if len(line) == 1)
+        self.wanted.update({line[0]: line[1] for line in lines if line[0] != "="})
+        (cut,) = [Cut(int(line[1]), int(line[2])) for line in lines if line[0] == "="]
+        return cut
 
     def lost(self) -> list[str]:
         """Return the jobs that do not have the results that were acknowledged; the file must be whole."""
@@ -99,11 +129,12 @@ class Machine:
         return [job_id for job_id, text in self.wanted.items() if jobs.get(job_id) != (JobStatus.DONE, {"text": text})]
 
 
-def _write_until_cut(store: str, name: str, how: str, seconds: str, seed: str, percent: str) -> None:
+def _write_until_cut(store: str, name: str, syncing: str, seconds: str, seed: str, percent: str) -> None:
     """Write from several threads, say what was acknowledged, and cut the power."""
-    if how == NO_SYNC:
-        setattr(sqlitelog, "_sync", lambda descriptor: None)  # noqa: B010 - it is Final for everybody else
-    lab = Lab(open_queue(store), name)
+    place, clock = parse_store_url(store), SystemClock()
+    assert isinstance(place, SqliteUrl)
+    sync = sync_file if int(syncing) else lambda descriptor: None
+    lab = Lab(QueueService(SqlStore(SqliteEngine(place.path, clock, sync), clock), clock), name)
     dark = threading.Event()  # writes wait for ever then, and reads find anything
 
     def end(failure: threading.ExceptHookArgs) -> None:
@@ -122,9 +153,10 @@ def _write_until_cut(store: str, name: str, how: str, seconds: str, seed: str, p
 def _write(lab: Lab) -> None:
     while True:
         job_id, text = new_key(), "x" * 3_000 + new_key()
-        lab.add(draft(job_id))
-        lab.put(job_id, document(JobStatus.DONE, results={"text": text}))
-        os.write(1, f"{job_id} {text}\n".encode())
+        with suppress(StoreUnavailableError):  # the disk failed
+            lab.add(draft(job_id))
+            lab.put(job_id, document(JobStatus.DONE, results={"text": text}))
+            os.write(1, f"{job_id} {text}\n".encode())
 
 
 FAULT = Fault(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.power_cuts import NO_SYNC, Machine
+from tests.faults.power_cuts import Machine
 from tests.faults.shims import can_compile
 
 
@@ -14,5 +14,5 @@ def test_without_a_sync_what_was_acknowledged_is_lost(tmp_path: Path) -> None:
     """The disk of this fault forgets indeed: a store that does not wait for it breaks its promise."""
     machine, dice = Machine.new(tmp_path / "store.db"), random.Random(0)
     for _ in range(3):
-        machine.cut(dice, how=NO_SYNC)
+        machine.cut(dice, syncing=False)
     assert machine.lost()

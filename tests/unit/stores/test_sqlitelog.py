@@ -3,71 +3,74 @@
 import errno
 import math
 import os
-import shutil
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
-from sweepstake.domain.records import UNGUARDED, Finish, SearchDefinition
+from sweepstake.domain.records import ABSENT, UNGUARDED, Finish, SearchDefinition
 from sweepstake.domain.status import JobStatus, Outcome
-from sweepstake.errors import StoreUnavailableError
+from sweepstake.errors import ResourceExistsError, StoreUnavailableError
 from sweepstake.ports import ExperimentDraft
-from sweepstake.stores import SqlStore, open_store, sqlitelog
+from sweepstake.stores import SqlStore
+from sweepstake.stores.sqlite import SqliteEngine
+from sweepstake.stores.sqlitelog import sync_file
 from sweepstake.values import JsonObject
 from tests.lab import document, draft, new_key
 from tests.unit.stores.conftest import HandClock
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the store is."""
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
-def store(path: Path, clock: HandClock) -> Iterator[SqlStore]:
-    """A new store with an experiment `sweep`."""
-    with closing(open_store(f"sqlite:///{path}", clock)) as opened:
-        search = SearchDefinition("Manual")
-        opened.put_experiment("sweep", ExperimentDraft(search=search), seed=1, guard=UNGUARDED, key=new_key())
-        yield opened
-
-
 class Disk:
-    """What a power cut leaves of a store: its files as they were whenever the log was synced."""
+    """A disk that keeps a store's files as they were whenever the log was synced, and may fail to sync."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._kept = path.parent / "kept"
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "store.db"
+        self._kept = folder / "kept"
         self._kept.mkdir()
         self.syncs = 0
+        self.failures: list[int] = []
 
     def sync(self, descriptor: int) -> None:
         """Sync a file, and keep what is safe then."""
-        log = Path(f"{self._path}-wal")
+        log = Path(f"{self.path}-wal")
         assert os.path.samestat(os.fstat(descriptor), log.stat())
-        os.fdatasync(descriptor)
         self.syncs += 1
-        for file in (self._path, log):
-            shutil.copy(file, self._kept / file.name)
+        if self.failures:
+            number = self.failures.pop(0)
+            raise OSError(number, os.strerror(number))
+        sync_file(descriptor)
+        subprocess.run(["cp", self.path, log, self._kept], check=True)  # to close them here would drop our locks
 
     def job(self) -> tuple[str, str]:
-        """Return status and results of the only job that is left, and turn the power on and off again."""
-        with closing(sqlite3.connect(self._kept / self._path.name)) as connection:
+        """Turn the power off and on again, and return status and results of the only job."""
+        with closing(sqlite3.connect(self._kept / self.path.name)) as connection:
             assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
             status, results = connection.execute("select status, results from jobs").fetchone()
         return status, results
 
 
 @pytest.fixture
-def disk(path: Path, store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> Disk:
-    """The disk of a store that is open already."""
-    assert store.count_jobs("sweep").ready == 0
-    made = Disk(path)
-    monkeypatch.setattr(sqlitelog, "_sync", made.sync)
+def disk(tmp_path: Path) -> Disk:
+    """An empty disk."""
+    return Disk(tmp_path)
+
+
+@pytest.fixture
+def opened(disk: Disk, clock: HandClock) -> Iterator[Callable[[], SqlStore]]:
+    """Open the store on the disk, as another process would."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(closing(SqlStore(SqliteEngine(disk.path, clock, disk.sync), clock)))
+
+
+@pytest.fixture
+def store(opened: Callable[[], SqlStore]) -> SqlStore:
+    """A new store with an experiment `sweep`."""
+    made = opened()
+    search = SearchDefinition("Manual")
+    made.put_experiment("sweep", ExperimentDraft(search=search), seed=1, guard=UNGUARDED, key=new_key())
     return made
 
 
@@ -97,6 +100,15 @@ def test_an_answer_that_is_given_again_is_on_the_disk(store: SqlStore, disk: Dis
     assert disk.syncs == syncs + 3
 
 
+def test_what_a_refusal_relies_on_is_on_the_disk(store: SqlStore, disk: Disk) -> None:
+    """Who is told that a job is there already may go on as if it were."""
+    store.add_jobs("sweep", [draft("job")], key=new_key())
+    syncs = disk.syncs
+    with pytest.raises(ResourceExistsError):
+        store.put_job("sweep", "job", document(JobStatus.DONE), guard=ABSENT, key=new_key(), attempt=None)
+    assert disk.syncs == syncs + 1
+
+
 def test_a_claim_that_finds_nothing_does_not_touch_the_disk(store: SqlStore, disk: Disk) -> None:
     """Workers that wait for jobs ask again and again."""
     syncs = disk.syncs
@@ -104,39 +116,37 @@ def test_a_claim_that_finds_nothing_does_not_touch_the_disk(store: SqlStore, dis
     assert disk.syncs == syncs
 
 
-def failing(times: int) -> Callable[[int], None]:
-    """Return a sync that fails this often, and then says that all is well."""
-    left = [errno.EIO] * times
-
-    def sync(descriptor: int) -> None:
-        if left:
-            raise OSError(left.pop(), "the disk failed")
-        os.fdatasync(descriptor)
-
-    return sync
-
-
-def test_a_log_that_was_not_synced_is_copied(store: SqlStore, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After one failure nothing is believed of the log: all of it is in the file before the call returns."""
-    monkeypatch.setattr(sqlitelog, "_sync", failing(1))
-    store.add_jobs("sweep", [draft("job")], key=new_key())
-    shutil.copy(path, path.with_name("alone.db"))
-    with closing(sqlite3.connect(path.with_name("alone.db"))) as connection:
-        assert connection.execute("select id from jobs").fetchall() == [("job",)]
-
-
-def test_a_log_that_can_be_neither_synced_nor_copied_is_an_error(
-    store: SqlStore, path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_log_that_was_not_synced_is_written_again(
+    store: SqlStore, disk: Disk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Somebody reads an old state, so the file cannot be brought up to date: the call fails, and is repeated."""
-    store.add_jobs("sweep", [draft("early")], key=new_key())
+    """One failure is made up for before the call returns, and said."""
+    disk.failures = [errno.EIO]
+    store.add_jobs("sweep", [draft("job")], key=new_key())
+    assert disk.job() == ("QUEUED", "{}")
+    assert "could not be synced ([Errno 5] Input/output error); it is written again" in caplog.text
+
+
+def test_a_disk_that_goes_on_failing_fails_the_call(store: SqlStore, disk: Disk) -> None:
+    """The reason is told, and the repeated call is kept."""
     key = new_key()
-    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
-        reader.execute("begin")
-        assert reader.execute("select count(*) from jobs").fetchone() == (1,)
-        monkeypatch.setattr(sqlitelog, "_sync", failing(1))
-        for _ in range(2):  # the system knows nothing of its failure the second time, but we do
-            with pytest.raises(StoreUnavailableError, match="cannot be synced"):
-                store.add_jobs("sweep", [draft("job")], key=key)
+    disk.failures = [errno.EIO, errno.ENOSPC]
+    with pytest.raises(StoreUnavailableError, match="is full"):
+        store.add_jobs("sweep", [draft("job")], key=key)
     store.add_jobs("sweep", [draft("job")], key=key)
-    assert store.count_jobs("sweep").ready == 2
+    assert disk.job() == ("QUEUED", "{}")
+
+
+def test_a_failure_is_not_forgotten_by_others(
+    store: SqlStore, opened: Callable[[], SqlStore], disk: Disk, clock: HandClock
+) -> None:
+    """A store that is opened later, to which the system says that all is well, writes the log again as well."""
+    disk.failures = [errno.EIO, errno.EIO]
+    with pytest.raises(StoreUnavailableError, match="Input/output error"):
+        store.add_jobs("sweep", [draft("job")], key=new_key())
+    store.close()
+    syncs = disk.syncs
+    opened()
+    assert disk.syncs == syncs + 2  # of its first write, and of the log that it wrote again
+    assert disk.job() == ("QUEUED", "{}")
+    opened()
+    assert disk.syncs == syncs + 3
