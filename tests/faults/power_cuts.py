@@ -166,7 +166,7 @@ FAULT = Fault(
     run=cut_often,
     unit="cuts",
     small=5,
-    full=500,
+    full=300,
     small_kinds=("sqlite",),
     full_kinds=("sqlite",),
 )
