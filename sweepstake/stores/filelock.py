@@ -76,8 +76,9 @@ class FileLock:
         self.path: Final = path
         self._patience: Final = patience
         self._descriptor: Final = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not os.fstat(self._descriptor).st_size:
-            self.flag = False  # so that there is room for it, even when the disk is full
+        if _LINUX:
+            with suppress(OSError):  # so that there is room for the flag, even when the disk is full
+                os.posix_fallocate(self._descriptor, 0, 1)
         self._first_until = 0.0
         #: Which process was last seen to have the turn, if one had it, and since when that is so.
         self._turn: int | None = None

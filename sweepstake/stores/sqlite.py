@@ -48,7 +48,10 @@ class SqliteEngine:
 
     def __init__(self, path: Path, clock: Clock, sync: Callable[[int], None] = sync_file) -> None:
         _check_version()
-        path = path.absolute()  # the process may go elsewhere, and SQLite has a meaning of its own for `file:`
+        try:  # the process may go elsewhere, SQLite has a meaning of its own for `file:`, and a file has one lock
+            path = Path(os.path.realpath(path))
+        except OSError as error:
+            raise _refuse(path, error) from error
         refuse_network(path)
         self._path = path
         self._clock = clock

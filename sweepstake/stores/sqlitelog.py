@@ -6,6 +6,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +45,19 @@ class SqliteLog:
         self._sync = sync
         self._descriptor: int | None = None
 
+    def prepare(self) -> None:
+        """Make ready for what will be written; it is our turn, and a transaction has begun.
+
+        A failure is told only to descriptors that were open before it, so ours is opened before there is anything to
+        sync. And nothing is built on a log with a hole.
+
+        Raises:
+            OSError: an earlier sync failed, and the disk fails still.
+        """
+        descriptor = self._open()
+        if self._lock.flag:
+            self._write_again(descriptor)
+
     def sync(self) -> None:
         """Return when whatever was committed before is on the disk. It may not be our turn.
 
@@ -56,15 +70,26 @@ class SqliteLog:
         try:
             self._sync(descriptor)
         except OSError as error:
-            self._lock.flag = True
+            self._raise_flag()
             _logger.warning("%s could not be synced (%s); it is written again.", self._path, error)
-            self._write_again(descriptor)
+            self._make_up(descriptor)
         else:
             if self._lock.flag:
-                self._write_again(descriptor)
+                self._make_up(descriptor)
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Give the descriptor back; the connection was closed, and SQLite does not say whether its last sync failed."""
+        descriptor = self._descriptor
+        if descriptor is not None:
+            try:
+                if os.fstat(descriptor).st_nlink:  # the log is still there, so somebody may need it
+                    self._sync(descriptor)
+            except OSError:
+                self._raise_flag()
+            self.forget()
+
+    def forget(self) -> None:
+        """Give the descriptor back in a forked child, which has nothing to do with the connection."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -74,6 +99,21 @@ class SqliteLog:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
         return self._descriptor
 
+    def _raise_flag(self) -> None:
+        with suppress(OSError):  # such as a file system that has no room even for what was there before
+            self._lock.flag = True
+
+    def _make_up(self, descriptor: int) -> None:
+        """Write the log again in a turn and a transaction of its own."""
+        self._lock.acquire()
+        try:
+            self._connection.execute("begin immediate")
+            self._write_again(descriptor)
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
+            self._lock.release()
+
     def _write_again(self, descriptor: int) -> None:
         """Write to the log what stands in it, so that the system knows again what it has to write, and sync that.
 
@@ -81,16 +121,9 @@ class SqliteLog:
         was written. What follows a hole in the log is lost with it, so this is done before anybody says that
         anything is kept.
         """
-        self._lock.acquire()
-        try:
-            self._connection.execute("begin immediate")
-            try:
-                at = 0
-                while part := os.pread(descriptor, _PART, at):
-                    at += os.pwrite(descriptor, part, at)
-                self._sync(descriptor)
-                self._lock.flag = False
-            finally:
-                self._connection.execute("rollback")
-        finally:
-            self._lock.release()
+        self._raise_flag()  # what is written again is not safe before it is synced, whoever had seen to it before
+        at = 0
+        while part := os.pread(descriptor, _PART, at):
+            at += os.pwrite(descriptor, part, at)
+        self._sync(descriptor)
+        self._lock.flag = False

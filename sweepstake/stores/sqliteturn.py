@@ -29,6 +29,7 @@ class SqliteTransaction:
     ) -> None:
         self.connection = connection
         self._log = log
+        self.prepare = log.prepare
         self.sync = log.sync
         self._statements = statements
         self._wall = clock.wall
@@ -38,12 +39,12 @@ class SqliteTransaction:
     def forget(self) -> None:
         """Leave the connection to the parent of this forked child."""
         abandon(self.connection)
-        self._log.close()
+        self._log.forget()
 
     def close(self) -> None:
         """Close the connection."""
-        self._log.close()
         self.connection.close()
+        self._log.close()
 
     def now(self) -> float:
         """Return Unix time."""
@@ -147,10 +148,14 @@ class SqliteTurn:
             self._lock.acquire()
             try:
                 transaction.execute("begin immediate")
+                transaction.prepare()
             except BaseException:
-                self._lock.release()
+                try:
+                    self._undo()
+                finally:
+                    self._lock.release()
                 raise
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self._connections.give_back(transaction)
             raise translate(error, self._path) from error
         except BaseException:

@@ -1,7 +1,8 @@
 /* A disk whose power can be cut: what files under FORGETFUL_PATH were not synced to is undone, all or some of it.
  *
  * Of a hundred syncs FORGETFUL_FAILS fail. As on Linux, the system then believes that what it failed to write is
- * written, so that only writing it again helps, and says so once to each descriptor that was in use before.
+ * written, so that only writing it again helps, and says so once to each descriptor that was in use before. (Linux
+ * counts from when it was opened. And a write that is lost counts as safe too early if it is written again in two parts.)
  */
 
 #define _GNU_SOURCE

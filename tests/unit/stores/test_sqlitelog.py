@@ -136,17 +136,38 @@ def test_a_disk_that_goes_on_failing_fails_the_call(store: SqlStore, disk: Disk)
     assert disk.job() == ("QUEUED", "{}")
 
 
-def test_a_failure_is_not_forgotten_by_others(
-    store: SqlStore, opened: Callable[[], SqlStore], disk: Disk, clock: HandClock
-) -> None:
+def test_nothing_is_built_on_a_log_with_a_hole(store: SqlStore, disk: Disk) -> None:
+    """While the disk fails, calls are refused before they write."""
+    disk.failures = [errno.EIO] * 3
+    for name in ("first", "second"):
+        with pytest.raises(StoreUnavailableError, match="Input/output error"):
+            store.add_jobs("sweep", [draft(name)], key=new_key())
+    assert [job.id for job in store.recent_jobs("sweep", 9)] == ["first"]
+    store.add_jobs("sweep", [draft("third")], key=new_key())
+    assert [job.id for job in store.recent_jobs("sweep", 9)] == ["first", "third"]
+
+
+def test_a_failure_is_not_forgotten_by_others(store: SqlStore, disk: Disk, clock: HandClock) -> None:
     """A store that is opened later, to which the system says that all is well, writes the log again as well."""
     disk.failures = [errno.EIO, errno.EIO]
     with pytest.raises(StoreUnavailableError, match="Input/output error"):
         store.add_jobs("sweep", [draft("job")], key=new_key())
+    syncs = disk.syncs
+    link = disk.path.with_name("link.db")
+    link.symlink_to(disk.path)
+    for more in (2, 1):  # of its first write, and before that once of the log that it wrote again
+        with closing(SqlStore(SqliteEngine(link, clock, disk.sync), clock)):
+            assert disk.syncs == syncs + more
+        assert disk.job() == ("QUEUED", "{}")
+        syncs = disk.syncs
+
+
+def test_a_failure_at_the_end_is_noted(store: SqlStore, opened: Callable[[], SqlStore], disk: Disk) -> None:
+    """SQLite says nothing when its last sync fails, but the log's descriptor hears of it."""
+    store.add_jobs("sweep", [draft("job")], key=new_key())
+    other = opened()
+    disk.failures = [errno.EIO]
     store.close()
     syncs = disk.syncs
-    opened()
-    assert disk.syncs == syncs + 2  # of its first write, and of the log that it wrote again
-    assert disk.job() == ("QUEUED", "{}")
-    opened()
-    assert disk.syncs == syncs + 3
+    other.add_jobs("sweep", [draft("next")], key=new_key())
+    assert disk.syncs == syncs + 2
