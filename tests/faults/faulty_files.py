@@ -1,6 +1,7 @@
 """F11: a SQLite file whose writers are killed, whose disk is full, and whose disk fails."""
 
 import errno
+import logging
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -11,6 +12,7 @@ import sys
 
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import StoreUnavailableError
+from sweepstake.stores import sqlitelog
 from tests.faults.fault import Fault, Figures, Place
 from tests.faults.shims import can_compile, compiled
 from tests.lab import Lab, document, draft, new_key
@@ -47,7 +49,8 @@ def harm_files(place: Place, size: int) -> Figures:
         "kills within a write": begun,
         "full disks": len(failures[errno.ENOSPC]),
         "failing disks": len(failures[errno.EIO]),
-        "calls refused": sum(map(sum, failures.values())),
+        "calls refused": sum(refused for each in failures.values() for refused, _ in each),
+        "syncs failed": sum(made_up for each in failures.values() for _, made_up in each),
         "writes acknowledged": len(wanted),
         "lost": 0,
     }
@@ -113,8 +116,8 @@ write_over_failures(*sys.argv[1:])
 """
 
 
-def _fail_disk(place: Place, name: str, number: int, dice: random.Random, wanted: dict[str, str]) -> int:
-    """Let the disk under a writer fail for some calls of the system, and count how often it was refused."""
+def _fail_disk(place: Place, name: str, number: int, dice: random.Random, wanted: dict[str, str]) -> tuple[int, int]:
+    """Let the disk fail for some calls of the system; return how many writes it refused, and how many syncs failed."""
     environment = {
         **os.environ,
         "LD_PRELOAD": str(compiled("faulty_disk", place.folder)),
@@ -131,19 +134,25 @@ def _fail_disk(place: Place, name: str, number: int, dice: random.Random, wanted
         check=False,
         env=environment,
     )
-    assert (script.stderr, script.returncode) == ("", 0)
-    *lines, refused = script.stdout.splitlines()
+    assert (script.stderr, script.returncode) == ("", 0), script.stderr
+    *lines, heard = script.stdout.splitlines()
     for line in lines:
         job_id, text = line.split()
         wanted[job_id] = text
-    assert int(refused) > 0
+    refused, made_up = map(int, heard.split())
+    assert refused + made_up > 0
     check_file(place.url)
-    return int(refused)
+    return refused, made_up
 
 
 def write_over_failures(url: str, name: str) -> None:
-    """Write until the disk has failed and works again; a refusal says that the store could not answer, and why."""
+    """Write until the disk has failed and works again; a refusal says that the store could not answer, and why.
+
+    A sync that fails is made up for if it can be, and only logged.
+    """
     reasons: list[str] = []
+    made_up = _Failures()
+    logging.getLogger(sqlitelog.__name__).addHandler(made_up)
     after = 0
     lab = None
     while after < 20:
@@ -155,10 +164,19 @@ def write_over_failures(url: str, name: str) -> None:
         except StoreUnavailableError as error:
             reasons.append(str(error))
         else:
-            after += bool(reasons)
+            after += bool(reasons or made_up.count)
             sys.stdout.write(f"{job_id} {text}\n")
     assert all(url.removeprefix("sqlite:///") in reason for reason in reasons), reasons
-    sys.stdout.write(f"{len(reasons)}\n")
+    sys.stdout.write(f"{len(reasons)} {made_up.count}\n")
+
+
+class _Failures(logging.Handler):
+    """Counts syncs that failed."""
+
+    count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += 1
 
 
 FAULT = Fault(
