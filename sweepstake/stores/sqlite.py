@@ -30,6 +30,8 @@ __all__ = ["SqliteEngine"]
 #: The first version that has RETURNING.
 _OLDEST: Final = (3, 35, 0)
 _BUSY_SECONDS: Final = 30.0
+#: A claim changes a few hundred bytes in five places, and whole pages are written: smaller ones are written sooner.
+_PAGE_BYTES: Final = 1024
 
 _locks: Final = LockFiles()
 _forks: Final = ForkWatch()
@@ -207,6 +209,7 @@ class SqliteEngine:
         try:
             _create_file(self._path)
             with self.read() as reading:
+                reading.connection.execute(f"pragma page_size = {_PAGE_BYTES}")  # of a file that is new
                 mode = reading.connection.execute("pragma journal_mode = wal").fetchone()[0]
             if mode != "wal":
                 raise StoreRefusedError(

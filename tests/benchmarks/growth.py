@@ -50,11 +50,12 @@ def _costs_by_length(places: Places, opener: Opener, sizes: Sizes) -> dict[str, 
     """Return the median milliseconds of a claim at each length of the queue, measured in turns."""
     with contextlib.ExitStack() as exits:
         sessions = []
+        count = sizes.rounds * sizes.claims
         for length in sizes.queued:
             side = exits.enter_context(opener(places))
-            side.fill(length)
+            side.fill(max(length, count + _SPARE))
             sessions.append(exits.enter_context(side.session()))
-        times = _claim_in_turns(sessions, sizes.rounds * sizes.claims)
+        times = _claim_in_turns(sessions, count)
     return {f"{length:,}": median(seconds) * 1000 for length, seconds in zip(sizes.queued, times, strict=True)}
 
 
