@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import click
 
 from sweepstake.cli.output import as_json, format_option
-from sweepstake.cli.pairs import json_value, triples
+from sweepstake.cli.pairs import triples
+from sweepstake.cli.scalars import read_list, read_value
 from sweepstake.cli.target import Target
 from sweepstake.client import Experiment, GridSearch, ManualSearch, PopulationBasedTraining, RandomSearch
 from sweepstake.domain.status import ExperimentStatus
@@ -106,12 +107,14 @@ def manual(context: click.Context, /, **settings: Any) -> None:
 def random(context: click.Context, /, hyperparameters: Sequence[str], **settings: Any) -> None:
     """Draw hyperparameters at random.
 
-    HYPERPARAMETERS are three words each: name, distribution, and its parameters as JSON. Distributions: loguniform
-    and uniform {"low", "high"}, normal {"mean", "std"}, choice {"values", "weights"}, const VALUE.
+    HYPERPARAMETERS are three words each: name, distribution, and its parameters. Those of loguniform and uniform
+    {"low", "high"}, normal {"mean", "std"} and choice {"values", "weights"} are JSON; choice also takes values with
+    commas between them, and const any value.
 
     \b
     Example:
-      sweepstake add mnist random lr loguniform '{"low": 1e-5, "high": 1}' layers choice '{"values": [1, 2]}'
+      sweepstake add mnist random lr loguniform '{"low": 1e-5, "high": 1}' \\
+          layers choice 1,2,3 kernel choice rbf,linear
     """
     _store(context, settings, RandomSearch, distributions=_distributions(hyperparameters))
 
@@ -123,11 +126,11 @@ def random(context: click.Context, /, hyperparameters: Sequence[str], **settings
 def grid(context: click.Context, /, hyperparameters: Sequence[str], **settings: Any) -> None:
     """Try every combination.
 
-    HYPERPARAMETERS are two words each: name, and the values as a JSON list.
+    HYPERPARAMETERS are two words each: name, and the values with commas between them, or as a JSON list.
 
     \b
     Example:
-      sweepstake add mnist grid lr '[0.1, 0.01]' layers '[1, 2, 3]'
+      sweepstake add mnist grid lr 0.1,0.01 kernel rbf,linear sizes '[[8], [16]]'
     """
     if len(hyperparameters) % 2:
         raise click.UsageError("Invalid hyperparameters (not a list of name/values).")
@@ -135,9 +138,7 @@ def grid(context: click.Context, /, hyperparameters: Sequence[str], **settings: 
     for name, text in zip(hyperparameters[::2], hyperparameters[1::2], strict=True):
         if name in values:
             raise click.UsageError(f"Duplicate hyperparameter: {name}.")
-        values[name] = json_value(text, f"hyperparameter {name}")
-        if not isinstance(values[name], list):
-            raise click.UsageError(f"The value of hyperparameter {name} is not a JSON list.")
+        values[name] = read_list(text, f"hyperparameter {name}")
     _store(context, settings, GridSearch, grid=values)
 
 
@@ -172,8 +173,9 @@ def pbt(
 
     \b
     Example:
-      sweepstake add mnist pbt --result accuracy --population 10 --max-generations 5 \\
-          --explore lr 0.8 1.2 lr loguniform '{"low": 1e-5, "high": 1}'
+      sweepstake add mnist pbt --result accuracy --population 10 \\
+          --max-generations 5 --explore lr 0.8 1.2 \\
+          lr loguniform '{"low": 1e-5, "high": 1}'
     """
     search = {name: settings.pop(name) for name in ("result_name", "population_size", "max_generations")}
     search["objective"] = settings.get("direction") or "max"
@@ -187,10 +189,16 @@ def _distributions(words: Sequence[str]) -> dict[str, Distribution]:
     distributions = {}
     for name, kind, text in triples(words, "Hyperparameters (name, distribution, parameters)"):
         try:
-            distributions[name] = read_distribution({kind: json_value(text, f"hyperparameter {name}")})
+            distributions[name] = read_distribution({kind: _parameters(kind, text, f"hyperparameter {name}")})
         except InvalidInputError as error:
             raise click.UsageError(f"Hyperparameter {name}: {error}.") from None
     return distributions
+
+
+def _parameters(kind: str, text: str, what: str) -> Any:
+    if kind == "choice" and not text.strip().startswith("{"):
+        return {"values": read_list(text, what)}
+    return read_value(text, what)
 
 
 def _store(context: click.Context, settings: dict[str, Any], kind: type[Experiment], **search: Any) -> None:

@@ -27,7 +27,7 @@ Pairs = Sequence[tuple[str, str]]
     multiple=True,
     required=True,
     metavar="NAME VALUE ...",
-    help="Hyperparameters as pairs; each value is JSON. For example: -p lr 0.01 layers 3 sizes '[512, 1024]'",
+    help="Hyperparameters as pairs. For example: -p lr 1e-4 kernel rbf sizes '[512, 1024]'",
 )
 @click.option(
     "-r",
@@ -35,7 +35,7 @@ Pairs = Sequence[tuple[str, str]]
     nargs=2,
     multiple=True,
     metavar="NAME VALUE ...",
-    help="Results as pairs; each value is JSON. For example: -r accuracy 0.9 losses '[0.9, 0.8]'",
+    help="Results as pairs. For example: -r accuracy 0.9 losses '[0.9, 0.8]'",
 )
 @click.option(
     "-s",
@@ -46,7 +46,7 @@ Pairs = Sequence[tuple[str, str]]
     help="Status of the job.",
 )
 @click.option("--priority", type=int, default=0, show_default=True, help="Higher is claimed first.")
-@click.option("--not-before", metavar="WHEN", help="Do not claim it before: a date and time, or a Unix time.")
+@click.option("--not-before", metavar="WHEN", help="Do not claim it before: 1h from now, or a date and time.")
 @click.option("--tag", "tags", multiple=True, help="A label of the job; may be given several times.")
 @click.option("--notes", default="", help="Free text.")
 @click.option("--id", "job_id", help="An id of your own.")
@@ -84,7 +84,11 @@ def push(
     on_duplicate: str,
     format_: str,
 ) -> None:
-    """Add a job to an experiment."""
+    """Add a job to an experiment.
+
+    Values are read as in YAML: 3, .5, 1e-4, true, null, and every other word is text; '"3"' is the text 3. Lists and
+    maps are JSON.
+    """
     inputs = as_values(hyperparameters, "hyperparameter")
     outputs = as_values(results, "result")
     found = target.database().get_experiment(experiment)

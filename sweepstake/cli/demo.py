@@ -40,7 +40,7 @@ _END: Final = 10.0
 @click.option("--name", help="The experiment's name; by default a fresh one.")
 @pass_target
 def demo(target: Target, workers: int, name: str | None) -> None:
-    """Tune a classifier: queue a sweep, run it with worker processes, show the best jobs.
+    """Tune a classifier with a small sweep, and show the best jobs.
 
     Support vector classifiers learn to read scikit-learn's handwritten digits. It takes less than a minute.
     """

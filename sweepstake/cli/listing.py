@@ -102,7 +102,7 @@ def _print(table: Table, layout: str | None) -> None:
 @format_option
 @pass_target
 def workers(target: Target, experiments: Sequence[str], format_: str) -> None:
-    """List the workers that are running jobs: who, which job of which experiment, and since when.
+    """List the workers that are running jobs.
 
     Of the experiments that are named, else of all. A worker is its host and process id. One that waits for a job is
     not in the list; one that died is, until its lease is over and somebody claims.

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Final
 
 import click
@@ -25,7 +24,7 @@ from sweepstake.cli.serving import serve
 from sweepstake.cli.sharing import share
 from sweepstake.cli.showing import show
 from sweepstake.cli.spooling import spool
-from sweepstake.cli.target import Target
+from sweepstake.cli.target import Target, target_options
 from sweepstake.cli.tokens import gen_token, token
 from sweepstake.cli.upkeep import db
 from sweepstake.cli.users import user
@@ -52,25 +51,20 @@ _HELP: Final = ["-h", "--help"]
 
 @click.group(
     context_settings={"help_option_names": _HELP},
-    epilog='Completion of commands in your shell: eval "$(_SWEEPSTAKE_COMPLETE=bash_source sweepstake)", or '
-    "zsh_source or fish_source.",
-)
-@click.option("--url", metavar="URL", help="The store: sqlite:///PATH, postgresql://..., or http(s)://... of a server.")
-@click.option(
-    "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The configuration file, instead of the user's config.toml.",
+    epilog="""\b
+Completion in your shell (bash_source, zsh_source or fish_source):
+  eval "$(_SWEEPSTAKE_COMPLETE=bash_source sweepstake)"
+""",
 )
 @click.version_option(_version(), prog_name="sweepstake")
 @click.pass_context
-def app(context: click.Context, url: str | None, config: Path | None) -> None:
+def app(context: click.Context) -> None:
     """Queue hyperparameter sweeps, run their jobs, and look at the results.
 
     The store is that of --url, of SWEEPSTAKE_URL, of the configuration file, or a file in your data folder.
     SWEEPSTAKE_TOKEN holds the API token for a server.
     """
-    context.obj = Target(url=url, config=config)
-    context.call_on_close(context.obj.close)
+    context.call_on_close(context.ensure_object(Target).close)
 
 
 _VERBS: Final = (
@@ -109,8 +103,19 @@ def _explain_shortly(command: click.Command) -> None:
         _explain_shortly(below)
 
 
+def _take_target(command: click.Command) -> None:
+    """Let a verb take the options that say which store it talks to."""
+    below = getattr(command, "commands", {}).values()
+    if not below:
+        command.params.extend(target_options(shown=False))
+    for each in below:
+        _take_target(each)
+
+
+app.params.extend(target_options(shown=True))
 for _command in _VERBS:
     _explain_shortly(_command)
+    _take_target(_command)
     app.add_command(_command)
 
 

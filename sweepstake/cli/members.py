@@ -17,12 +17,7 @@ from sweepstake.stores import open_store
 if TYPE_CHECKING:  # it loads the HTTP client, which most commands do without
     from sweepstake.remote import RemoteAccess
 
-__all__ = ["Sharing", "accounts", "is_served", "missing", "server", "sharing", "store_option"]
-
-#: Says which store, on commands for operators.
-store_option = click.option(
-    "--store", metavar="URL", help="The store that the server keeps: sqlite:///PATH or postgresql://..."
-)
+__all__ = ["Sharing", "accounts", "is_served", "missing", "server", "sharing"]
 
 
 class Sharing(Protocol):
@@ -35,23 +30,23 @@ class Sharing(Protocol):
         """Let a user do with an experiment what the role allows; None: no more."""
 
 
-def is_served(target: Target, store: str | None) -> bool:
+def is_served(target: Target) -> bool:
     """Tell whether a command goes to a server instead of a store."""
-    return (store or target.config().url).startswith(("http://", "https://"))
+    return (target.config().url).startswith(("http://", "https://"))
 
 
-def sharing(target: Target, store: str | None) -> AbstractContextManager[Sharing]:
+def sharing(target: Target) -> AbstractContextManager[Sharing]:
     """Reach what a store keeps of shares, or what a server lets its caller do of them."""
-    return server(target, store) if is_served(target, store) else accounts(target, store)
+    return server(target) if is_served(target) else accounts(target)
 
 
 @contextmanager
-def server(target: Target, store: str | None) -> Iterator[RemoteAccess]:
+def server(target: Target) -> Iterator[RemoteAccess]:
     """Reach what a server lets its caller do."""
     from sweepstake.remote import RemoteAccess
 
     config = target.config()
-    remote = RemoteAccess(store or config.url, config.token)
+    remote = RemoteAccess(config.url, config.token)
     try:
         yield remote
     finally:
@@ -59,11 +54,11 @@ def server(target: Target, store: str | None) -> Iterator[RemoteAccess]:
 
 
 @contextmanager
-def accounts(target: Target, store: str | None) -> Iterator[Accounts]:
+def accounts(target: Target) -> Iterator[Accounts]:
     """Open what a store keeps of users; a server's address is refused."""
-    if is_served(target, store):
-        raise click.UsageError("This is done in the server's store, not through the server: give --store URL.")
-    opened = open_store(store or target.config().url)
+    if is_served(target):
+        raise click.UsageError("This is done in the server's store, not through the server: give --url STORE.")
+    opened = open_store(target.config().url)
     try:
         yield opened
     finally:

@@ -20,9 +20,10 @@ __all__ = ["export", "import_"]
 @click.argument("experiment")
 @pass_target
 def export(target: Target, experiment: str) -> None:
-    """Write all that is kept of an experiment to standard output: its definition, jobs, attempts, events.
+    """Write an experiment to standard output, whole.
 
-    The output is JSON lines, which `sweepstake import` reads into any store: sweepstake export mnist > mnist.jsonl
+        That is its definition, jobs, attempts and events. The output is JSON lines, which `sweepstake import` reads
+    into any store: sweepstake export mnist > mnist.jsonl
     """
     database = target.database()
     with _progress(database, f"Exporting {experiment}") as progress:
@@ -42,9 +43,10 @@ def export(target: Target, experiment: str) -> None:
 @click.option("--name", help="What to call the experiment here, instead of what it was called.")
 @pass_target
 def import_(target: Target, file: TextIO, name: str | None) -> None:
-    """Store an experiment that `sweepstake export` wrote to FILE, or standard input.
+    """Store an experiment that `sweepstake export` wrote.
 
-    All or nothing: nobody sees any of it before all of it is there. An experiment of the same name is never touched:
+        It is read from FILE, or from standard input. All or nothing: nobody sees any of it before all of it is there.
+    An experiment of the same name is never touched:
     give --name instead. Jobs that were running are queued.
     """
     database = target.database()

@@ -7,10 +7,9 @@ from typing import Any
 
 import click
 
-from sweepstake.errors import InvalidInputError
-from sweepstake.values import parse_json
+from sweepstake.cli.scalars import read_value
 
-__all__ = ["PairsCommand", "as_values", "json_value", "triples"]
+__all__ = ["PairsCommand", "as_values", "triples"]
 
 
 class PairsCommand(click.Command):
@@ -55,25 +54,17 @@ def _pairs(option: str, waiting: list[str], ctx: click.Context) -> list[tuple[st
 
 
 def as_values(pairs: Iterable[tuple[str, str]], what: str) -> dict[str, Any]:
-    """Return pairs as a dict; values are JSON.
+    """Return pairs as a dict; values are read as `read_value` does.
 
     Raises:
-        click.UsageError: a name comes twice, or a value is not JSON.
+        click.UsageError: a name comes twice, or a value begins as JSON and is not.
     """
     values: dict[str, Any] = {}
     for name, text in pairs:
         if name in values:
             raise click.UsageError(f"Duplicate {what}: {name}.")
-        values[name] = json_value(text, f"{what} {name}")
+        values[name] = read_value(text, f"{what} {name}")
     return values
-
-
-def json_value(text: str, what: str) -> Any:
-    """Return the value of JSON text from the command line; text itself needs its quotes."""
-    try:
-        return parse_json(text)
-    except InvalidInputError as error:
-        raise click.UsageError(f"The value of {what} {error}; text needs quotes of its own: '\"text\"'.") from None
 
 
 def triples(words: Sequence[str], what: str) -> list[tuple[str, str, str]]:

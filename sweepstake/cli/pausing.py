@@ -16,7 +16,10 @@ __all__ = ["pause", "resume"]
 @format_option
 @pass_target
 def pause(target: Target, experiment: str, format_: str) -> None:
-    """Let nothing more be claimed from an experiment; jobs that run go on, and report."""
+    """Let nothing more be claimed from an experiment.
+
+    Jobs that run go on, and report.
+    """
     found = target.database().get_experiment(experiment)
     found.pause()
     if format_ == "json":
@@ -32,7 +35,10 @@ def pause(target: Target, experiment: str, format_: str) -> None:
 @format_option
 @pass_target
 def resume(target: Target, experiment: str, format_: str) -> None:
-    """Let jobs be claimed again from an experiment that was paused, or was complete."""
+    """Let jobs be claimed again from an experiment.
+
+    It was paused, or its search was complete.
+    """
     found = target.database().get_experiment(experiment)
     found.resume()
     if format_ == "json":

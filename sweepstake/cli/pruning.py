@@ -25,9 +25,10 @@ _PRUNE: Final = Verb(act=Job.prune, reached=JobStatus.PRUNED, doing="Pruning", d
 @pass_target
 @click.pass_context
 def prune(context: click.Context, target: Target, experiment: str, jobs: Sequence[str], format_: str) -> None:
-    """Stop jobs that are not worth it: those that wait never run, and workers of those that run are told to stop.
+    """Stop jobs that are not worth it.
 
-    What is DONE or CRASHED is refused, and the exit code is 1 then.
+    Those that wait never run, and workers of those that run are told to stop. What is DONE or CRASHED is refused, and
+    the exit code is 1 then.
     """
     found = target.database().get_experiment(experiment)
     context.exit(do_to_each(found, [found.get_job(job) for job in dict.fromkeys(jobs)], _PRUNE, format_))

@@ -38,7 +38,9 @@ def retry(
     lost: bool,
     format_: str,
 ) -> None:
-    """Queue jobs again that are CRASHED or PRUNED: the same jobs, with their attempts; their budgets begin anew.
+    """Queue CRASHED or PRUNED jobs again.
+
+    They stay the same jobs, with their attempts; their budgets begin anew.
 
     A job that is RUNNING without heartbeats, because Schedy's client claimed it, is queued again as well. What is DONE
     or held by a living worker is refused, and the exit code is 1 then.
@@ -67,8 +69,8 @@ def _lost_its_lease(job: Job) -> bool:
 @click.option(
     "--not-before",
     metavar="WHEN",
-    help="Do not claim it before: a date and time such as 2030-01-31T18:00 (local, unless it names a zone), a Unix "
-    "time, or `now`.",
+    help="Do not claim it before: a span from now such as 1h, a date and time such as 2030-01-31T18:00 (local, unless "
+    "it names a zone), a Unix time, or `now`.",
 )
 @click.option("--tag", "tags", multiple=True, help="A label; those given here replace all that the job has.")
 @click.option("--no-tags", is_flag=True, help="Take all labels away.")
@@ -86,9 +88,9 @@ def edit(
     notes: str | None,
     format_: str,
 ) -> None:
-    """Change the priority, delay, tags or notes of jobs, whatever their status.
+    """Change the priority, delay, tags or notes of jobs.
 
-    A job that runs goes on: its worker's results are not in danger.
+    Jobs of any status can be changed. One that runs goes on: its worker's results are not in danger.
     """
     if tags and no_tags:
         raise click.UsageError("--tag and --no-tags exclude each other.")

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from sweepstake.cli.renamed import Renamed
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client.preempting import HOOK_SECONDS
 from sweepstake.config import Config
@@ -68,12 +69,33 @@ def _command_options(command: C) -> C:
     return command
 
 
+_concurrency = click.option(
+    "--concurrency",
+    "--workers",
+    cls=Renamed,
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Jobs to run side by side.",
+)
+_max_jobs = click.option("--max-jobs", type=click.IntRange(1), help="End after so many jobs.")
+
+
 @click.command()
 @click.argument("experiment")
-@click.option("--once", is_flag=True, help="Run one job only.")
+@click.option("--once", is_flag=True, hidden=True, help="Run one job only.")
 @click.option("--ignore-errors", is_flag=True, help="Go on with the next job after one that crashed.")
-@click.option("--workers", type=click.IntRange(1, 1000), default=1, show_default=True, help="Jobs to run side by side.")
-@click.option("--wait", type=_Seconds(), default=0.0, help="Seconds to wait for a job when there is none.")
+@_concurrency
+@click.option(
+    "--idle",
+    "--wait",
+    cls=Renamed,
+    type=_Seconds(),
+    default=0.0,
+    show_default=True,
+    help="End after so many seconds without a job.",
+)
+@_max_jobs
 @_command_options
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @pass_target
@@ -86,22 +108,33 @@ def run(
     command: Sequence[str],
     once: bool,
     ignore_errors: bool,
-    workers: int,
-    wait: float,
+    concurrency: int,
+    idle: float,
+    max_jobs: int | None,
     **how: Any,
 ) -> None:
-    """Run COMMAND for job after job of an experiment, until there is none.
+    """Run COMMAND for each job of an experiment.
 
-    Jobs that are delayed, or wait for running ones, are waited for.
+    It ends when there is no job left. Jobs that are delayed, or wait for running ones, are waited for.
 
     \b
-    In the command:  %h  --NAME VALUE for each hyperparameter (text as it is, everything else as JSON)
-                     %e  the experiment's name      %j  the job's id      %%  a percent sign
-    Results:         a block on standard output between the lines --- RESULTS --- and --- END RESULTS ---, of one
-                     JSON object or of lines NAME: VALUE; or a JSON object in the file SWEEPSTAKE_RESULTS_PATH
-    Exit code:       0 done, 75 give the job back to the queue, anything else crashed
-    Environment:     SWEEPSTAKE_EXPERIMENT, _JOB_ID, _ATTEMPT, _HYPERPARAMETERS (JSON), _RESULTS_PATH,
-                     _CHECKPOINT_DIR (the same in every attempt), _DEADLINE (Unix time, if there is a timeout)
+    In the command:
+      %h  --NAME VALUE for each hyperparameter (text as it is, all else as JSON)
+      %e  the experiment's name      %j  the job's id      %%  a percent sign
+
+    \b
+    Results: a block on standard output between the lines --- RESULTS --- and
+      --- END RESULTS ---, of one JSON object or of lines NAME: VALUE;
+      or a JSON object in the file SWEEPSTAKE_RESULTS_PATH
+
+    \b
+    Exit code: 0 done, 75 give the job back to the queue, anything else crashed
+
+    \b
+    Environment:
+      SWEEPSTAKE_EXPERIMENT, _JOB_ID, _ATTEMPT, _HYPERPARAMETERS (JSON),
+      _RESULTS_PATH, _CHECKPOINT_DIR (the same in every attempt),
+      _DEADLINE (Unix time, if there is a timeout)
 
     Ctrl-C or SIGTERM ends the commands and gives their jobs back to the queue. The output is passed through, and kept
     for `sweepstake show EXPERIMENT JOB`.
@@ -111,7 +144,10 @@ def run(
       sweepstake run mnist -- python train.py %h
     """
     options = Options(
-        concurrency=workers, idle=wait, max_jobs=1 if once else None, stop_on_crash=once or not ignore_errors
+        concurrency=concurrency,
+        idle=idle,
+        max_jobs=1 if once else max_jobs,
+        stop_on_crash=once or not ignore_errors,
     )
     summary = _work(target, [experiment], command, options, **how)
     if summary.stopped_by is not None:
@@ -136,15 +172,13 @@ class _CommandBehindDashes(click.Command):
 
 @click.command(cls=_CommandBehindDashes)
 @click.argument("experiments", nargs=-1, required=True, metavar="EXPERIMENT...")
-@click.option(
-    "--concurrency", type=click.IntRange(1, 1000), default=1, show_default=True, help="Jobs to run side by side."
-)
+@_concurrency
 @click.option(
     "--idle",
     type=_Seconds(),
     help="End after so many seconds without a job; by default it waits until it is told to stop.",
 )
-@click.option("--max-jobs", type=click.IntRange(1), help="End after so many jobs.")
+@_max_jobs
 @click.option(
     "--drain",
     type=_Seconds(),
@@ -181,19 +215,27 @@ def worker(
     quickly: float,
     **how: Any,
 ) -> None:
-    """Run COMMAND for the jobs of one or several experiments, and wait for more.
+    """Run COMMAND for jobs of experiments, and wait for more.
 
     The command is as for `sweepstake run`. Experiments take turns, one job each, in the order they are named; those
     without a job are asked again after 0.1 to 5 seconds. While the store is away, running jobs go on, and their
     reports are tried again.
 
     \b
-    First SIGINT or SIGTERM:  no more jobs; the running ones go on to their end, or for --drain seconds
-    Second:                   commands get SIGTERM, SIGKILL after --grace seconds; their jobs go back to the queue
-    Third:                    commands are killed at once
-    Exit code:                0 it ended as it was told, whatever became of the jobs
-                              69 this machine seems unfit: --crashes jobs in a row crashed within --quickly seconds each
-                              128+n signal n ended running jobs      1 an error of its own, 2 wrong usage
+    First SIGINT or SIGTERM: no more jobs; the running ones go on to their end,
+      or for --drain seconds
+    Second: commands get SIGTERM, SIGKILL after --grace seconds; their jobs go
+      back to the queue
+    Third: commands are killed at once
+
+    \b
+    Exit code:
+      0      it ended as it was told, whatever became of the jobs
+      69     this machine seems unfit: --crashes jobs in a row crashed within
+             --quickly seconds each
+      128+n  signal n ended running jobs
+      1      an error of its own
+      2      wrong usage
 
     Until a job is done, or has run for --quickly seconds, no more than --crashes run side by side.
 

@@ -11,7 +11,6 @@ __all__ = ["serve"]
 
 
 @click.command()
-@click.option("--store", metavar="URL", help="The store to serve: sqlite:///PATH or postgresql://...")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The port; 0 takes a free one."
@@ -20,7 +19,7 @@ __all__ = ["serve"]
 @click.option("--root-path", default="", help="The path below which a proxy shows the server.")
 @click.option("--no-auth", is_flag=True, help="Let everybody in who is on this machine; only with a loopback address.")
 @pass_target
-def serve(target: Target, store: str | None, host: str, port: int, workers: int, root_path: str, no_auth: bool) -> None:
+def serve(target: Target, host: str, port: int, workers: int, root_path: str, no_auth: bool) -> None:
     """Serve a store over HTTP.
 
     If there is no user yet, one is made, and its API token printed once.
@@ -32,10 +31,10 @@ def serve(target: Target, store: str | None, host: str, port: int, workers: int,
         raise MissingExtraError(
             f"serve needs the server's packages ({error}); install them with: pip install 'sweepstake[server]'"
         ) from None
-    url = store or target.config().url
+    url = target.config().url
     if url.startswith(("http://", "https://")):
         raise click.UsageError(
-            "A server serves a store, not another server: give --store sqlite:///PATH or postgresql://..."
+            "A server serves a store, not another server: give --url sqlite:///PATH or postgresql://..."
         )
     options = ServeOptions(store=url, host=host, port=port, workers=workers, root_path=root_path, auth=not no_auth)
     run_server(options, click.echo)

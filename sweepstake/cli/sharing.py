@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sweepstake.cli.members import accounts, sharing, store_option
+from sweepstake.cli.members import accounts, sharing
 from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.domain.access import Access, Role
@@ -26,7 +26,6 @@ __all__ = ["share"]
 )
 @click.option("--revoke", is_flag=True, help="Share it with the user no more.")
 @click.option("--owner", is_flag=True, help="Make it the user's own; on a store only.")
-@store_option
 @format_option
 @pass_target
 def share(
@@ -36,7 +35,6 @@ def share(
     role: str,
     revoke: bool,
     owner: bool,
-    store: str | None,
     format_: str,
 ) -> None:
     """Share an experiment with the user EMAIL, and show whose it is.
@@ -46,9 +44,9 @@ def share(
     if (revoke or owner) and (email is None or (revoke and owner)):
         raise click.UsageError("--revoke and --owner are about a user: give an EMAIL, and one of them.")
     if owner:
-        with accounts(target, store) as operated:
+        with accounts(target) as operated:
             operated.give(experiment, email)
-    with sharing(target, store) as kept:
+    with sharing(target) as kept:
         if email is not None and not owner:
             kept.share(experiment, email, None if revoke else Role(role))
         access = kept.get_access(experiment)

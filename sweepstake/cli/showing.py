@@ -36,7 +36,7 @@ _TIMES: Final = {"not_before", "created_at", "started_at", "ended_at"}
 @format_option
 @pass_target
 def show(target: Target, experiment: str, job: str | None, attempt: int | None, full: bool, format_: str) -> None:
-    """Show an experiment with its jobs counted, or one JOB with what it depends on and its attempts.
+    """Show an experiment, or one JOB with its attempts.
 
     The output of a command that `sweepstake run` ran on this machine is shown as well; of one that ran elsewhere, the
     end that its worker reported.

@@ -61,7 +61,10 @@ def list_(target: Target, format_: str) -> None:
 @format_option
 @pass_target
 def show(target: Target, entry: str, format_: str) -> None:
-    """Show one ENTRY with its results; see `sweepstake spool list` for the names of entries."""
+    """Show one ENTRY with its results.
+
+    `sweepstake spool list` names the entries.
+    """
     config = target.config()
     found = _spool_of(config, entry)
     read = found.read(entry)
@@ -81,10 +84,10 @@ def show(target: Target, entry: str, format_: str) -> None:
 @format_option
 @pass_target
 def push(target: Target, entries: Sequence[str], format_: str) -> None:
-    """Deliver what waits now, or these entries only; also what was found to be undeliverable before.
+    """Deliver what waits now, or these entries only.
 
-    A server's token is sent to the server of --url or of the configuration only. The exit code is 1 if anything is
-    left in the spool.
+    What was found to be undeliverable before is tried again. A server's token is sent to the server of --url or of
+    the configuration only. The exit code is 1 if anything is left in the spool.
     """
     config = target.config()
     chosen = _chosen(config, entries)

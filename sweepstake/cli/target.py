@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
+from sweepstake.cli.renamed import Renamed
 from sweepstake.client import Database
 from sweepstake.config import Config, read_config
 from sweepstake.connection import connect
 
-__all__ = ["Target", "pass_target"]
+__all__ = ["Target", "pass_target", "target_options"]
+
+_URL: Final = "The store: sqlite:///PATH, postgresql://... or a server's http(s)://..."
+_CONFIG: Final = "The configuration file, instead of the user's config.toml."
 
 
 class Target:
-    """What the options before the verb say, and the connection that follows from it.
+    """What the options say of the store, and the connection that follows from it.
 
-    Args:
+    Attributes:
         url: the store, or None for the configured one.
-        config: the configuration file, or None for the usual one.
+        config_path: the configuration file, or None for the usual one.
     """
 
-    def __init__(self, url: str | None, config: Path | None) -> None:
-        self.url = url
-        self.config_path = config
+    def __init__(self) -> None:
+        self.url: str | None = None
+        self.config_path: Path | None = None
         self._database: Database | None = None
 
     def database(self) -> Database:
@@ -43,3 +49,32 @@ class Target:
 
 
 pass_target = click.make_pass_decorator(Target)
+
+
+def target_options(*, shown: bool) -> list[click.Option]:
+    """Return the options that say which store a command talks to.
+
+    The command itself has them, and so has every verb: they may stand before and behind it.
+
+    Args:
+        shown: whether help tells of all of them, or of --url alone.
+    """
+    return [
+        Renamed(["--url", "--store"], metavar="URL", help=_URL, expose_value=False, callback=_set("url")),
+        click.Option(
+            ["--config"],
+            type=click.Path(dir_okay=False, path_type=Path),
+            help=_CONFIG,
+            hidden=not shown,
+            expose_value=False,
+            callback=_set("config_path"),
+        ),
+    ]
+
+
+def _set(attribute: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def keep(context: click.Context, _option: click.Parameter, value: Any) -> None:
+        if value is not None:
+            setattr(context.ensure_object(Target), attribute, value)
+
+    return keep

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import time
 from datetime import datetime
-from typing import Final
 
 import click
 
-from sweepstake.cli.members import accounts, is_served, missing, server, store_option
+from sweepstake.cli.members import accounts, is_served, missing, server
+from sweepstake.cli.moments import span
 from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.config import default_path, write_config
@@ -21,23 +20,20 @@ from sweepstake.wire.members import MAX_LIFETIME, MadeToken, NewToken, TokenInfo
 
 __all__ = ["gen_token", "token"]
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
 
 @click.group()
 def token() -> None:
-    """Manage API tokens: your own through a server, anybody's on its store."""
+    """Make, list and revoke API tokens.
+
+    Through a server these are your own, on its store anybody's.
+    """
 
 
-def _seconds(_context: click.Context, _option: click.Parameter, span: str | None) -> float | None:
-    """Read a span such as `12h`."""
-    if span is None:
-        return None
-    found = re.fullmatch(r"([0-9]{1,9})([smhd])", span)
-    seconds = int(found[1]) * _UNITS[found[2]] if found else 0
-    if not 1 <= seconds <= MAX_LIFETIME:
+def _lifetime(_context: click.Context, _option: click.Parameter, text: str | None) -> float | None:
+    seconds = None if text is None else span(text)
+    if text is not None and (seconds is None or not 1 <= seconds <= MAX_LIFETIME):
         raise click.BadParameter("a span is a number and its unit, such as 90m, 12h or 30d; from 1s to 11574d")
-    return float(seconds)
+    return seconds
 
 
 @token.command("create")
@@ -48,27 +44,26 @@ def _seconds(_context: click.Context, _option: click.Parameter, span: str | None
     show_default=True,
     help="What it allows: read looks, work also claims, reports and adds jobs, admin does everything.",
 )
-@click.option("--expires", "lifetime", callback=_seconds, metavar="SPAN", help="When it ends: 90m, 12h, 30d ...")
+@click.option("--expires", "lifetime", callback=_lifetime, metavar="SPAN", help="When it ends: 90m, 12h, 30d ...")
 @click.option("--name", default="", help="What you call it, such as the machine that shall have it.")
 @click.option("--email", metavar="EMAIL", help="Whose it is; on a store only.")
-@store_option
 @pass_target
-def create(target: Target, role: str, lifetime: float | None, name: str, email: str | None, store: str | None) -> None:
+def create(target: Target, role: str, lifetime: float | None, name: str, email: str | None) -> None:
     """Make an API token, and print it as the last line.
 
     It is kept only as a digest: this is the one time it is shown.
     """
     wanted = NewToken(role=Role(role), name=name, lifetime=lifetime)
-    made = _create(target, wanted, email, store)
+    made = _create(target, wanted, email)
     click.echo(f"Made the token {made.id}, which is shown only now:", err=True)
     click.echo(made.token)
 
 
-def _create(target: Target, wanted: NewToken, email: str | None, store: str | None) -> MadeToken:
-    if is_served(target, store):
+def _create(target: Target, wanted: NewToken, email: str | None) -> MadeToken:
+    if is_served(target):
         if email is not None:
             raise click.UsageError("Through a server you make tokens for yourself: leave out --email.")
-        with server(target, store) as remote:
+        with server(target) as remote:
             return remote.create_token(wanted)
     if email is None:
         raise click.UsageError("On a store, say whose token it is: --email EMAIL.")
@@ -77,23 +72,22 @@ def _create(target: Target, wanted: NewToken, email: str | None, store: str | No
     except ImportError as error:
         raise missing(error) from None
     ends = None if wanted.lifetime is None else time.time() + wanted.lifetime
-    with accounts(target, store) as kept:
+    with accounts(target) as kept:
         text, record = create_token(kept, email, role=wanted.role, name=wanted.name, expires_at=ends)
     return MadeToken(text, record.id)
 
 
 @token.command("list")
 @click.option("--email", metavar="EMAIL", help="Only the tokens of this user; on a store only.")
-@store_option
 @format_option
 @pass_target
-def list_(target: Target, email: str | None, store: str | None, format_: str) -> None:
+def list_(target: Target, email: str | None, format_: str) -> None:
     """List your API tokens, or on a store everybody's."""
-    if is_served(target, store):
-        with server(target, store) as remote:
+    if is_served(target):
+        with server(target) as remote:
             found = [each for each in remote.list_tokens() if email in (None, each.email)]
     else:
-        with accounts(target, store) as kept:
+        with accounts(target) as kept:
             found = [TokenInfo.of(record) for record in kept.list_tokens(email)]
     if format_ == "json":
         as_json(found)
@@ -122,21 +116,20 @@ def _when(seconds: float) -> str:
 @token.command("revoke")
 @click.argument("token_id", metavar="ID")
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
-@store_option
 @pass_target
-def revoke(target: Target, token_id: str, force: bool, store: str | None) -> None:
-    """Revoke the API token with this ID, which `sweepstake token list` shows.
+def revoke(target: Target, token_id: str, force: bool) -> None:
+    """Revoke the API token with this ID.
 
-    A server that runs refuses it within seconds.
+    `sweepstake token list` shows the ids. A server that runs refuses it within seconds.
     """
     if not force and not click.confirm(f"Are you sure you want to revoke {token_id}?"):
         click.echo(f"{token_id} was not revoked.")
         return
-    if is_served(target, store):
-        with server(target, store) as remote:
+    if is_served(target):
+        with server(target) as remote:
             remote.revoke_token(token_id)
     else:
-        with accounts(target, store) as kept:
+        with accounts(target) as kept:
             kept.revoke_token(token_id)
     click.echo(f"Revoked {token_id}.")
 

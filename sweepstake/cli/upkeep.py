@@ -8,7 +8,7 @@ import click
 
 from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.target import Target, pass_target
-from sweepstake.cli.verifying import print_verification, progress_bar, store_option, store_url
+from sweepstake.cli.verifying import print_verification, progress_bar, store_url
 from sweepstake.service import verify
 from sweepstake.stores import open_store, open_upkeep
 
@@ -21,16 +21,15 @@ def db() -> None:
 
 
 @db.command()
-@store_option
 @format_option
 @pass_target
-def upgrade(target: Target, store: str | None, format_: str) -> None:
+def upgrade(target: Target, format_: str) -> None:
     """Bring a store to this version's schema, and say from which.
 
     Any command does so when it opens a store; this one does nothing else. Older versions that have the store open go
     on working; see the documentation.
     """
-    url = store_url(target, store)
+    url = store_url(target)
     upkeep = open_upkeep(url)
     before = upkeep.schema()
     open_store(url).close()
@@ -45,28 +44,28 @@ def upgrade(target: Target, store: str | None, format_: str) -> None:
 
 @db.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@store_option
 @pass_target
-def backup(target: Target, file: Path, store: str | None) -> None:
-    """Copy a store of a SQLite file to a new FILE, as it is at one moment, while it is in use.
+def backup(target: Target, file: Path) -> None:
+    """Copy a SQLite store to a new FILE.
 
-    FILE is a store itself: to put it back, stop whoever uses the store and move FILE to its place.
+        The copy is as the store is at one moment, and the store may be in use. FILE is a store itself: to put it back,
+    stop whoever uses the store and move FILE to its place.
     """
     with progress_bar("Copying") as progress:
-        open_upkeep(store_url(target, store)).back_up(file, progress)
+        open_upkeep(store_url(target)).back_up(file, progress)
     click.echo(f"Copied to {file}.", err=True)
 
 
 @db.command()
-@store_option
 @format_option
 @pass_target
-def check(target: Target, store: str | None, format_: str) -> None:
-    """Check a store: the database's own structures, its schema, and its history as `sweepstake verify` does.
+def check(target: Target, format_: str) -> None:
+    """Check a store, and change nothing.
 
-    The exit code is 1 if anything is wrong. Nothing is changed.
+    That is the database's own structures, the schema, and the history, as `sweepstake verify` does. The exit code is 1
+    if anything is wrong.
     """
-    url = store_url(target, store)
+    url = store_url(target)
     upkeep = open_upkeep(url)
     schema, known = upkeep.schema(), upkeep.known
     problems = list(upkeep.problems())

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from sweepstake.cli.members import accounts, missing, store_option
+from sweepstake.cli.members import accounts, missing
 from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.target import Target, pass_target
 
@@ -21,9 +21,8 @@ def user() -> None:
 @user.command("add")
 @click.argument("email")
 @click.option("--password-stdin", is_flag=True, help="Read a password from standard input, for login by password.")
-@store_option
 @pass_target
-def add(target: Target, email: str, password_stdin: bool, store: str | None) -> None:
+def add(target: Target, email: str, password_stdin: bool) -> None:
     """Add a user, and print the user's API token as the last line.
 
     The token is kept only as a digest: this is the one time it is shown. Without --password-stdin the user has no
@@ -34,7 +33,7 @@ def add(target: Target, email: str, password_stdin: bool, store: str | None) -> 
     except ImportError as error:
         raise missing(error) from None
     password = _read_password() if password_stdin else None
-    with accounts(target, store) as kept:
+    with accounts(target) as kept:
         token = add_user(kept, email, password)
     click.echo(f"Added {email}. The API token, which is shown only now:", err=True)
     click.echo(token)
@@ -43,9 +42,8 @@ def add(target: Target, email: str, password_stdin: bool, store: str | None) -> 
 @user.command("passwd")
 @click.argument("email")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
-@store_option
 @pass_target
-def passwd(target: Target, email: str, password_stdin: bool, store: str | None) -> None:
+def passwd(target: Target, email: str, password_stdin: bool) -> None:
     """Give a user another password.
 
     Whoever logged in with the old one is logged out, within seconds; API tokens stay.
@@ -55,7 +53,7 @@ def passwd(target: Target, email: str, password_stdin: bool, store: str | None) 
     except ImportError as error:
         raise missing(error) from None
     password = _read_password() if password_stdin else _ask_password()
-    with accounts(target, store) as kept:
+    with accounts(target) as kept:
         change_password(kept, email, password)
     click.echo(f"{email} has another password.")
 
@@ -73,12 +71,11 @@ def _read_password() -> str:
 
 
 @user.command("list")
-@store_option
 @format_option
 @pass_target
-def list_(target: Target, store: str | None, format_: str) -> None:
+def list_(target: Target, format_: str) -> None:
     """List the users."""
-    with accounts(target, store) as kept:
+    with accounts(target) as kept:
         emails = [account.email for account in kept.list_accounts()]
     if format_ == "json":
         as_json(emails)
@@ -91,9 +88,8 @@ def list_(target: Target, store: str | None, format_: str) -> None:
 @click.argument("email")
 @click.option("--heir", metavar="EMAIL", help="The user who gets the experiments of the one who goes.")
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
-@store_option
 @pass_target
-def remove(target: Target, email: str, heir: str | None, force: bool, store: str | None) -> None:
+def remove(target: Target, email: str, heir: str | None, force: bool) -> None:
     """Remove a user with all tokens and shares.
 
     A server that runs lets the user in no more within seconds.
@@ -101,6 +97,6 @@ def remove(target: Target, email: str, heir: str | None, force: bool, store: str
     if not force and not click.confirm(f"Are you sure you want to remove {email}?"):
         click.echo(f"{email} was not removed.")
         return
-    with accounts(target, store) as kept:
+    with accounts(target) as kept:
         kept.remove_account(email, heir)
     click.echo(f"Removed {email}.")

@@ -19,15 +19,10 @@ from sweepstake.stores import open_store, open_upkeep
 from sweepstake.view.table import OWN, Column, Table
 from sweepstake.view.text import boxed
 
-__all__ = ["print_verification", "progress_bar", "store_option", "store_url", "verify"]
-
-store_option = click.option(
-    "--store", metavar="URL", help="The store itself: sqlite:///PATH or postgresql://... By default the configured one."
-)
+__all__ = ["print_verification", "progress_bar", "store_url", "verify"]
 
 
 @click.command()
-@store_option
 @click.option(
     "--clock-error",
     type=click.FloatRange(0, 10**9),
@@ -37,7 +32,7 @@ store_option = click.option(
 )
 @format_option
 @pass_target
-def verify(target: Target, store: str | None, clock_error: float, format_: str) -> None:
+def verify(target: Target, clock_error: float, format_: str) -> None:
     """Check a store's whole history against the promises.
 
     Says how much each check looked at, and what breaks a promise: the exit code is 1 if anything does. The store may
@@ -45,7 +40,7 @@ def verify(target: Target, store: str | None, clock_error: float, format_: str) 
     """
     if math.isnan(clock_error):
         raise click.UsageError("--clock-error takes a number of seconds, not nan.")
-    url = store_url(target, store)
+    url = store_url(target)
     if not open_upkeep(url).schema():
         raise ConfigurationError("There is no store yet in that database. Check the URL.")
     opened = open_store(url)
@@ -62,11 +57,11 @@ def verify(target: Target, store: str | None, clock_error: float, format_: str) 
         raise click.exceptions.Exit(1)
 
 
-def store_url(target: Target, store: str | None) -> str:
+def store_url(target: Target) -> str:
     """Return the URL of the store itself, which a server's is not."""
-    url = store or target.config().url
+    url = target.config().url
     if url.startswith(("http://", "https://")):
-        raise click.UsageError("This looks into the store itself, not through a server: give --store URL.")
+        raise click.UsageError("This looks into the store itself, not through a server: give --url STORE.")
     return url
 
 

@@ -17,7 +17,10 @@ __all__ = ["why"]
 @format_option
 @pass_target
 def why(target: Target, experiment: str, job: str, format_: str) -> None:
-    """Say in one sentence why JOB is not running, and what would change that."""
+    """Say why JOB is not running.
+
+    It is one sentence, which also tells what would change that.
+    """
     answer = target.database().get_experiment(experiment).get_job(job).why()
     if format_ == "json":
         as_json(answer)

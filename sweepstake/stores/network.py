@@ -67,7 +67,7 @@ def refuse_network(path: Path, mount_table: Path = _MOUNT_TABLE) -> None:
     if kind is not None and is_network(kind):
         raise StoreRefusedError(
             f"{path} is on a network file system ({kind}), on which SQLite can lose or corrupt jobs. "
-            "Keep the file on a local disk of one machine, run `sweepstake serve --store sqlite:////local/path` there, "
+            "Keep the file on a local disk of one machine, run `sweepstake serve --url sqlite:////local/path` there, "
             "and connect to its http:// URL from the others."
         )
 

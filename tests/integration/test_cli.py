@@ -20,7 +20,7 @@ from tests.stack import open_queue
 def test_a_manual_experiment_and_its_jobs(sw: Command, db: Database) -> None:
     """Schedy's way through: add, push, list, show, rm."""
     assert sw("add", "mnist", "manual").out == ""
-    pushed = sw("push", "mnist", "-p", "lr", "-0.5", "act", '"relu"', "-r", "acc", "0.25", "-s", "DONE").out
+    pushed = sw("push", "mnist", "-p", "lr", "-0.5", "act", "relu", "-r", "acc", "0.25", "-s", "DONE").out
     (job,) = db.get_experiment("mnist").all_jobs()
     assert pushed == f"id: {job.job_id}\nstatus: DONE\nlr: -0.5\nact: relu\nacc: 0.25\n"
     assert sw("list").out == "mnist  RUNNING  Manual\n"
@@ -159,11 +159,11 @@ def test_the_table_of_experiments_shows_their_searches(sw: Command, db: Database
         (["add", "r", "random", "lr", "uniform", '{"low": 1}'], "high"),
         (["add", "r", "random"], "Missing argument"),
         (["add", "r", "grid", "lr"], "name/values"),
-        (["add", "r", "grid", "lr", "1"], "not a JSON list"),
+        (["add", "r", "grid", "lr", "1,,2"], "empty place"),
         (["add", "r", "nosearch"], "No such command"),
         (["add", "r", "-s", "PAUSED", "manual"], "PAUSED"),
         (["push", "e", "-p", "lr"], "NAME VALUE"),
-        (["push", "e", "-p", "act", "relu"], "quotes"),
+        (["push", "e", "-p", "act", "[relu"], "quotes"),
         (["push", "e", "-p", "a", "1", "a", "2"], "Duplicate hyperparameter: a."),
         (["push", "e"], "Missing option"),
         (["push", "e", "-p", "a", "1", "-s", "done"], "done"),
