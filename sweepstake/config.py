@@ -14,6 +14,7 @@ from attrs import frozen
 from platformdirs import user_config_path, user_data_path, user_state_path
 
 from sweepstake.errors import ConfigurationError
+from sweepstake.plaintext import without_password
 
 __all__ = ["SETTINGS", "Config", "read_config", "write_config"]
 
@@ -57,7 +58,7 @@ class Config:
         return {"SWEEPSTAKE_URL": self.url, **token}
 
     def __repr__(self) -> str:
-        return f"Config(url={self.url!r}, token={'set' if self.token else None})"
+        return f"Config(url={without_password(self.url)!r}, token={'set' if self.token else None})"
 
 
 def read_config(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from sweepstake.clock import SystemClock
 from sweepstake.config import Config, read_config
 from sweepstake.domain.records import JobRecord
 from sweepstake.errors import ConfigurationError, MissingExtraError, shown
+from sweepstake.plaintext import without_password
 from sweepstake.ports import Clock, Queue
 from sweepstake.retrying import RetryingQueue
 from sweepstake.spool import Courier, Spool, address_of
@@ -61,7 +61,7 @@ def connect_with(config: Config, clock: Clock, sleep: Callable[[float], None]) -
         clock=clock,
         display=RichDisplay(_jobs_frame),
     )
-    return Database(session, _without_password(config.url))
+    return Database(session, without_password(config.url))
 
 
 def open_queue(config: Config) -> Queue:
@@ -94,8 +94,3 @@ def _jobs_frame(jobs: Iterable[JobRecord]) -> Any:
             f"to_frame() needs pandas ({error}); install it with: pip install 'sweepstake[frame]'"
         ) from None
     return jobs_frame(jobs)
-
-
-def _without_password(url: str) -> str:
-    """Return a URL for people: without a password, and without options, which may hold one as well."""
-    return re.sub(r"(://[^/@:]*):.*@", r"\1:***@", url.partition("?")[0])

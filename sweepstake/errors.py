@@ -32,6 +32,8 @@ import reprlib
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
+from sweepstake.plaintext import printable
+
 __all__ = [
     "AuthenticationError",
     "ClientRequestError",
@@ -65,7 +67,7 @@ _reprs.maxstring = _reprs.maxother = _reprs.maxlong = 80
 def shown(value: object) -> str:
     """Return a value of a user's as short text for a message, whatever it is."""
     try:
-        return _reprs.repr(value)
+        return printable(_reprs.repr(value))
     except Exception:  # noqa: BLE001 -- somebody else's code says how its objects look; the message must not fail with it
         return f"a {type(value).__name__}"
 

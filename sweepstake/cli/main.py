@@ -16,6 +16,7 @@ from sweepstake.cli.changing import push, rm
 from sweepstake.cli.demo import demo
 from sweepstake.cli.listing import list_, workers
 from sweepstake.cli.moving import export, import_
+from sweepstake.cli.output import say
 from sweepstake.cli.pausing import pause, resume
 from sweepstake.cli.pruning import prune
 from sweepstake.cli.requeueing import edit, retry
@@ -31,7 +32,7 @@ from sweepstake.cli.users import user
 from sweepstake.cli.verifying import verify
 from sweepstake.cli.why import why
 from sweepstake.errors import SweepstakeError
-from sweepstake.view.text import printable
+from sweepstake.plaintext import printable
 
 __all__ = ["app", "main", "run_app"]
 
@@ -133,7 +134,9 @@ def run_app(arguments: Sequence[str]) -> int:
         code = app.main(args=list(arguments), prog_name="sweepstake", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        told = io.StringIO()
+        error.show(told)
+        say(told.getvalue().rstrip("\n"), err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Aborted.", err=True)

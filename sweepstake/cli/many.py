@@ -14,7 +14,7 @@ from sweepstake.cli.output import as_json
 from sweepstake.client import Experiment, Job
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import UnsafeUpdateError
-from sweepstake.view.text import printable
+from sweepstake.plaintext import printable
 
 __all__ = ["Verb", "do_to_each"]
 

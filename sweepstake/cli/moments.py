@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from sweepstake.view.text import printable
+from sweepstake.plaintext import printable
 
 __all__ = ["moment", "span"]
 

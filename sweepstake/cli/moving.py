@@ -9,6 +9,7 @@ from typing import TextIO
 
 import click
 
+from sweepstake.cli.output import say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Database
 from sweepstake.client.archive import export_experiment, import_experiment
@@ -29,9 +30,9 @@ def export(target: Target, experiment: str) -> None:
     with _progress(database, f"Exporting {experiment}") as progress:
         exported = export_experiment(database.session.queue, experiment, sys.stdout, progress)
     totals = exported.totals
-    click.echo(f"Exported {totals.jobs:,} jobs, {totals.attempts:,} attempts, {totals.events:,} events.", err=True)
+    say(f"Exported {totals.jobs:,} jobs, {totals.attempts:,} attempts, {totals.events:,} events.", err=True)
     if exported.running:
-        click.echo(
+        say(
             f"{exported.running:,} jobs were running. Where the file is imported they are queued, and run once more; "
             "stop the workers first if that must not be.",
             err=True,
@@ -52,7 +53,7 @@ def import_(target: Target, file: TextIO, name: str | None) -> None:
     database = target.database()
     with _progress(database, "Importing") as progress:
         stored = import_experiment(database.session.queue, file, name, progress)
-    click.echo(f"Imported {stored}.", err=True)
+    say(f"Imported {stored}.", err=True)
 
 
 def _progress(database: Database, label: str) -> AbstractContextManager[Callable[[int], None]]:

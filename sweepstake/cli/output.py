@@ -10,10 +10,11 @@ import click
 
 from sweepstake.codec import to_tree
 from sweepstake.domain.records import ExperimentRecord, JobRecord
+from sweepstake.plaintext import printable_lines
 from sweepstake.view.table import HYPERPARAMETER, OWN, RESULT, experiment_table, job_table
 from sweepstake.view.text import paragraphs
 
-__all__ = ["as_json", "format_option", "print_experiment", "print_job"]
+__all__ = ["as_json", "format_option", "print_experiment", "print_job", "say"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -28,6 +29,16 @@ def format_option(command: C) -> C:
         show_default=True,
         help="Text for people, or JSON for programs.",
     )(command)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print text for people, with all that could drive the terminal written out; its line breaks stay.
+
+    Args:
+        text: may hold what comes from other users, machines and servers.
+        err: print it on standard error.
+    """
+    click.echo(printable_lines(text), err=err)
 
 
 def as_json(value: object) -> None:

@@ -6,7 +6,7 @@ import click
 
 from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.target import Target, pass_target
-from sweepstake.view.text import printable
+from sweepstake.plaintext import printable
 
 __all__ = ["pause", "resume"]
 

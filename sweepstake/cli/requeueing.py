@@ -14,7 +14,7 @@ from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment, Job
 from sweepstake.domain.queueing import UNCHANGED
 from sweepstake.domain.status import JobStatus, Outcome
-from sweepstake.view.text import printable
+from sweepstake.plaintext import printable
 
 __all__ = ["edit", "retry"]
 

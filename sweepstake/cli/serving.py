@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sweepstake.cli.output import say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.errors import MissingExtraError
 
@@ -37,4 +38,4 @@ def serve(target: Target, host: str, port: int, workers: int, root_path: str, no
             "A server serves a store, not another server: give --url sqlite:///PATH or postgresql://..."
         )
     options = ServeOptions(store=url, host=host, port=port, workers=workers, root_path=root_path, auth=not no_auth)
-    run_server(options, click.echo)
+    run_server(options, say)

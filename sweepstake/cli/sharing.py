@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from sweepstake.cli.members import accounts, sharing
-from sweepstake.cli.output import as_json, format_option
+from sweepstake.cli.output import as_json, format_option, say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.domain.access import Access, Role
 from sweepstake.view.table import OWN, Column, Table
@@ -58,7 +58,7 @@ def share(
 
 def _print(access: Access) -> None:
     if access.owner is None:
-        click.echo("It is everybody's.")
+        say("It is everybody's.")
         return
     rows = [(access.owner, "owner"), *((each.email, str(each.role)) for each in access.shares)]
-    click.echo(boxed(Table.of({Column(OWN, "user"): email, Column(OWN, "role"): role} for email, role in rows)))
+    say(boxed(Table.of({Column(OWN, "user"): email, Column(OWN, "role"): role} for email, role in rows)))

@@ -16,8 +16,9 @@ from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment
 from sweepstake.domain.records import AttemptRecord, JobRecord
 from sweepstake.domain.settings import Settings
+from sweepstake.plaintext import printable
 from sweepstake.view.table import job_table
-from sweepstake.view.text import cell, paragraphs, printable
+from sweepstake.view.text import cell, paragraphs
 from sweepstake.worker.attempt import output_path
 
 __all__ = ["show"]

@@ -19,10 +19,11 @@ from sweepstake.cli.target import Target, pass_target
 from sweepstake.config import Config
 from sweepstake.connection import open_queue
 from sweepstake.errors import NotFoundError, SpoolError, StoreUnavailableError, SweepstakeError
+from sweepstake.plaintext import printable
 from sweepstake.spool import Delivery, Entry, Fate, Spool, address_of, deliver, every_spool
 from sweepstake.view.display import progress
 from sweepstake.view.table import OWN, Column, Table
-from sweepstake.view.text import boxed, printable
+from sweepstake.view.text import boxed
 
 __all__ = ["spool"]
 

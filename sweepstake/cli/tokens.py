@@ -9,11 +9,13 @@ import click
 
 from sweepstake.cli.members import accounts, is_served, missing, server
 from sweepstake.cli.moments import span
-from sweepstake.cli.output import as_json, format_option
+from sweepstake.cli.output import as_json, format_option, say
+from sweepstake.cli.passwords import ask_password, password_stdin, read_password
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.config import default_path, write_config
 from sweepstake.domain.access import Role
 from sweepstake.errors import ConfigurationError
+from sweepstake.plaintext import printable
 from sweepstake.view.table import OWN, Column, Table
 from sweepstake.view.text import boxed
 from sweepstake.wire.members import MAX_LIFETIME, MadeToken, NewToken, TokenInfo
@@ -55,8 +57,8 @@ def create(target: Target, role: str, lifetime: float | None, name: str, email: 
     """
     wanted = NewToken(role=Role(role), name=name, lifetime=lifetime)
     made = _create(target, wanted, email)
-    click.echo(f"Made the token {made.id}, which is shown only now:", err=True)
-    click.echo(made.token)
+    say(f"Made the token {made.id}, which is shown only now:", err=True)
+    say(made.token)
 
 
 def _create(target: Target, wanted: NewToken, email: str | None) -> MadeToken:
@@ -92,9 +94,9 @@ def list_(target: Target, email: str | None, format_: str) -> None:
     if format_ == "json":
         as_json(found)
     elif found:
-        click.echo(boxed(Table.of(_row(each) for each in found)))
+        say(boxed(Table.of(_row(each) for each in found)))
     else:
-        click.echo("There are no tokens.")
+        say("There are no tokens.")
 
 
 def _row(info: TokenInfo) -> dict[Column, object]:
@@ -122,8 +124,8 @@ def revoke(target: Target, token_id: str, force: bool) -> None:
 
     `sweepstake token list` shows the ids. A server that runs refuses it within seconds.
     """
-    if not force and not click.confirm(f"Are you sure you want to revoke {token_id}?"):
-        click.echo(f"{token_id} was not revoked.")
+    if not force and not click.confirm(f"Are you sure you want to revoke {printable(token_id)}?"):
+        say(f"{token_id} was not revoked.")
         return
     if is_served(target):
         with server(target) as remote:
@@ -131,19 +133,26 @@ def revoke(target: Target, token_id: str, force: bool) -> None:
     else:
         with accounts(target) as kept:
             kept.revoke_token(token_id)
-    click.echo(f"Revoked {token_id}.")
+    say(f"Revoked {token_id}.")
 
 
 @click.command("gen-token")
 @click.option("--root", required=True, metavar="URL", help="The server, such as https://sweeps.example.org/")
 @click.option("--email", prompt="Email", help="Your email (asked for if not given).")
-@click.option("--password", prompt="Password", hide_input=True, help="Your password (asked for if not given).")
+@click.option("--password", "spelled_out", hidden=True, help="Refused: it could be read by others.")
+@password_stdin
 @pass_target
-def gen_token(target: Target, root: str, email: str, password: str) -> None:
+def gen_token(target: Target, root: str, email: str, spelled_out: str | None, password_stdin: bool) -> None:
     """Generate a new API token and save it in the configuration file.
 
-    The new token replaces all that the user had.
+    The new token replaces all that the user had. The password is asked for.
     """
+    if spelled_out is not None:
+        raise click.UsageError(
+            "A password on the command line can be read by everybody on this machine, and stays in the shell's "
+            "history: leave --password out to be asked for it, or give it on standard input with --password-stdin."
+        )
+    password = read_password() if password_stdin else ask_password(confirm=False)
     from sweepstake.remote import reset_token
 
     path = target.config_path or default_path()
@@ -152,4 +161,4 @@ def gen_token(target: Target, root: str, email: str, password: str) -> None:
         write_config(root, made, path)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written ({error.strerror}); give another --config") from None
-    click.echo(f"Your token has been saved to {path}.")
+    say(f"Your token has been saved to {path}.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sweepstake.cli.output import as_json, format_option
+from sweepstake.cli.output import as_json, format_option, say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.cli.verifying import print_verification, progress_bar, store_url
 from sweepstake.service import verify
@@ -37,9 +37,9 @@ def upgrade(target: Target, format_: str) -> None:
     if format_ == "json":
         as_json({"before": before, "after": after})
     elif before == after:
-        click.echo(f"The schema is {after} already.")
+        say(f"The schema is {after} already.")
     else:
-        click.echo(f"Upgraded from schema {before} to {after}.")
+        say(f"Upgraded from schema {before} to {after}.")
 
 
 @db.command()
@@ -53,7 +53,7 @@ def backup(target: Target, file: Path) -> None:
     """
     with progress_bar("Copying") as progress:
         open_upkeep(store_url(target)).back_up(file, progress)
-    click.echo(f"Copied to {file}.", err=True)
+    say(f"Copied to {file}.", err=True)
 
 
 @db.command()
@@ -85,9 +85,9 @@ def check(target: Target, format_: str) -> None:
         as_json({"schema": schema, "known": known, "problems": problems, "verification": verification})
     else:
         for problem in problems:
-            click.echo(f"Problem: {problem}")
+            say(f"Problem: {problem}")
         if verification is not None:
-            click.echo(f"Schema {schema}; the database finds nothing wrong with itself.")
+            say(f"Schema {schema}; the database finds nothing wrong with itself.")
             print_verification(verification)
     if problems or (verification is not None and verification.found):
         raise click.exceptions.Exit(1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from sweepstake.cli.members import accounts, missing
-from sweepstake.cli.output import as_json, format_option
+from sweepstake.cli.output import as_json, format_option, say
+from sweepstake.cli.passwords import ask_password, password_stdin, read_password
 from sweepstake.cli.target import Target, pass_target
+from sweepstake.plaintext import printable
 
 __all__ = ["user"]
 
@@ -20,7 +20,7 @@ def user() -> None:
 
 @user.command("add")
 @click.argument("email")
-@click.option("--password-stdin", is_flag=True, help="Read a password from standard input, for login by password.")
+@password_stdin
 @pass_target
 def add(target: Target, email: str, password_stdin: bool) -> None:
     """Add a user, and print the user's API token as the last line.
@@ -32,16 +32,16 @@ def add(target: Target, email: str, password_stdin: bool) -> None:
         from sweepstake.server.accounts import add_user
     except ImportError as error:
         raise missing(error) from None
-    password = _read_password() if password_stdin else None
+    password = read_password() if password_stdin else None
     with accounts(target) as kept:
         token = add_user(kept, email, password)
-    click.echo(f"Added {email}. The API token, which is shown only now:", err=True)
-    click.echo(token)
+    say(f"Added {email}. The API token, which is shown only now:", err=True)
+    say(token)
 
 
 @user.command("passwd")
 @click.argument("email")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
+@password_stdin
 @pass_target
 def passwd(target: Target, email: str, password_stdin: bool) -> None:
     """Give a user another password.
@@ -52,22 +52,10 @@ def passwd(target: Target, email: str, password_stdin: bool) -> None:
         from sweepstake.server.accounts import change_password
     except ImportError as error:
         raise missing(error) from None
-    password = _read_password() if password_stdin else _ask_password()
+    password = read_password() if password_stdin else ask_password(confirm=True)
     with accounts(target) as kept:
         change_password(kept, email, password)
-    click.echo(f"{email} has another password.")
-
-
-def _ask_password() -> str:
-    typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    return typed
-
-
-def _read_password() -> str:
-    try:
-        return sys.stdin.read().rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise click.UsageError(f"the password is not {error.encoding} text; check how your terminal sends it") from None
+    say(f"{email} has another password.")
 
 
 @user.command("list")
@@ -81,7 +69,7 @@ def list_(target: Target, format_: str) -> None:
         as_json(emails)
     else:
         for email in emails:
-            click.echo(email)
+            say(email)
 
 
 @user.command("remove")
@@ -94,9 +82,9 @@ def remove(target: Target, email: str, heir: str | None, force: bool) -> None:
 
     A server that runs lets the user in no more within seconds.
     """
-    if not force and not click.confirm(f"Are you sure you want to remove {email}?"):
-        click.echo(f"{email} was not removed.")
+    if not force and not click.confirm(f"Are you sure you want to remove {printable(email)}?"):
+        say(f"{email} was not removed.")
         return
     with accounts(target) as kept:
         kept.remove_account(email, heir)
-    click.echo(f"Removed {email}.")
+    say(f"Removed {email}.")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import click
 
-from sweepstake.cli.output import as_json, format_option
+from sweepstake.cli.output import as_json, format_option, say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.domain.ledger import Violation
 from sweepstake.errors import ConfigurationError
@@ -87,16 +87,16 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
 def print_verification(verification: Verification) -> None:
     """Print what was looked at, and what was found."""
     rows = [{"check": str(check), "looked at": count} for check, count in verification.checked.items()]
-    click.echo(boxed(Table.of({Column(OWN, name): value for name, value in row.items()} for row in rows)))
+    say(boxed(Table.of({Column(OWN, name): value for name, value in row.items()} for row in rows)))
     for violation in verification.violations:
-        click.echo(f"{violation.check}: {_where(violation)} {violation.what}")
+        say(f"{violation.check}: {_where(violation)} {violation.what}")
     if verification.found > len(verification.violations):
-        click.echo(f"... and {verification.found - len(verification.violations):,} more.")
+        say(f"... and {verification.found - len(verification.violations):,} more.")
     read = (
         f"{verification.experiments:,} experiments, {verification.jobs:,} jobs, {verification.attempts:,} attempts, "
         f"{verification.events:,} events"
     )
-    click.echo(f"{read}: {verification.found:,} violations" if verification.found else f"{read}: as promised")
+    say(f"{read}: {verification.found:,} violations" if verification.found else f"{read}: as promised")
 
 
 def _where(violation: Violation) -> str:

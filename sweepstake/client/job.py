@@ -32,6 +32,7 @@ from sweepstake.domain.records import (
 from sweepstake.domain.situation import Why
 from sweepstake.domain.status import JobStatus, Outcome, Signal, member_of
 from sweepstake.errors import LeaseLostError, SweepstakeError
+from sweepstake.plaintext import printable
 
 __all__ = ["Job"]
 
@@ -351,7 +352,7 @@ class Job:
     def __repr__(self) -> str:
         name, shown = self._record.experiment, dict(list(self.hyperparameters.items())[:6])
         values = f"hyperparameters={_short(shown)}, results={_short(self.results)}"
-        return f"<Job {self.job_id} of {name!r}: {self.status}, {values}>"
+        return f"<Job {printable(self.job_id)} of {name!r}: {self.status}, {values}>"
 
     def _repr_html_(self) -> str:
         return self._session.display.jobs_html([self._record])

@@ -165,15 +165,15 @@ def _root_of(url: str) -> str:
         raise ConfigurationError("the URL of a server looks like http://host:8000; this one cannot be read") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError("the URL of a server looks like http://host:8000")
-    if "@" in parts.netloc:
+    if "@" in url:
         raise ConfigurationError("a server's URL holds no credentials; put the token into SWEEPSTAKE_TOKEN")
     if parts.query or parts.fragment:
         raise ConfigurationError("a server's URL ends with its path, without ? and #")
     request = requests.Request("GET", url.rstrip("/") + "/")
     try:
         prepared = request.prepare().url or ""
-    except (requests.exceptions.RequestException, ValueError) as error:
-        raise ConfigurationError(f"{url!r} is no URL of a server: {error}") from None
+    except (requests.exceptions.RequestException, ValueError):
+        raise ConfigurationError(f"{url!r} is no URL of a server; it looks like http://host:8000") from None
     return prepared.removesuffix(BASE).rstrip("/")
 
 

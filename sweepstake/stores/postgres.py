@@ -336,8 +336,11 @@ def connection_string(url: PostgresUrl) -> str:
     """Return what libpq is told: the URL's settings, with ours where it has none."""
     try:
         given = conninfo.conninfo_to_dict(url.conninfo)
-    except psycopg.ProgrammingError as error:
-        raise ConfigurationError(f"The store's URL is not one that PostgreSQL understands: {error}.") from None
+    except psycopg.ProgrammingError:  # whose text may hold a part of the password
+        raise ConfigurationError(
+            "The store's URL is not one that PostgreSQL understands; see that its options are those of libpq, and that "
+            "what is special in them is percent-encoded."
+        ) from None
     settings: dict[str, Any] = {**_CONNECTION, **given}
     if url.prepare:
         # Behind pgbouncer it would be refused.

@@ -7,6 +7,7 @@ from html import escape
 from typing import Final
 
 from sweepstake.domain.records import ExperimentRecord, JobRecord
+from sweepstake.plaintext import printable
 from sweepstake.view.table import HYPERPARAMETER, OWN, RESULT, Table, experiment_table, job_table
 from sweepstake.view.text import cell
 
@@ -38,7 +39,7 @@ def jobs_html(records: Iterable[JobRecord], *, more: bool = False) -> str:
 
 def table_html(table: Table) -> str:
     """Return any table as HTML; rows beyond the first thousand are counted, not drawn."""
-    head = "".join(f"<th>{escape(label)}</th>" for label in table.labels())
+    head = "".join(f"<th>{escape(printable(label))}</th>" for label in table.labels())
     body = "".join(_row(row) for row in table.rows[:MAX_ROWS])
     hidden = len(table.rows) - MAX_ROWS
     more = f"<p>and {hidden:,} more</p>" if hidden > 0 else ""
@@ -58,5 +59,7 @@ def _named(table: Table) -> list[tuple[str, str]]:
 
 
 def _pairs(title: str, pairs: Sequence[tuple[str, str]]) -> str:
-    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(_short(value))}</td></tr>" for name, value in pairs)
-    return f"<table><caption>{escape(title)}</caption><tbody>{rows}</tbody></table>"
+    rows = "".join(
+        f"<tr><th>{escape(printable(name))}</th><td>{escape(_short(value))}</td></tr>" for name, value in pairs
+    )
+    return f"<table><caption>{escape(printable(title))}</caption><tbody>{rows}</tbody></table>"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Sequence
 from typing import Any, Final
 
 from rich.cells import cell_len
 
+from sweepstake.plaintext import printable
 from sweepstake.view.table import Table
 
-__all__ = ["boxed", "cell", "paragraphs", "plain", "printable"]
+__all__ = ["boxed", "cell", "paragraphs", "plain"]
 
 #: Columns that a header is wider than its text, so that tables of short values stay easy to read.
 _HEADER_ROOM: Final = 2
@@ -59,17 +59,6 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return "" if value is None else _full(value)
-
-
-def printable(text: str) -> str:
-    """Return text with control characters written out, so that it can neither break the layout nor drive a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(c if unicodedata.category(c) not in _UNSAFE else repr(c)[1:-1] for c in text)
-
-
-#: Control, format (such as right-to-left overrides), surrogate, and the two separators of lines.
-_UNSAFE: Final = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def _full(value: Any) -> str:

@@ -27,6 +27,7 @@ from sweepstake.errors import (
     UnhandledResponseError,
     UnsafeUpdateError,
 )
+from sweepstake.plaintext import printable, printable_lines
 
 __all__ = ["PROBLEM_TYPE", "STATUSES", "FieldProblem", "Problem", "error_of", "problem_of"]
 
@@ -144,7 +145,7 @@ def error_of(status: int, tree: Any, retry_after: float | None = None) -> Sweeps
         retry_after: seconds that the answer asks to wait.
     """
     problem = tree if isinstance(tree, dict) else {}
-    detail = str(problem.get("detail") or f"the server answered {status} without saying why")
+    detail = printable_lines(str(problem.get("detail") or f"the server answered {status} without saying why"))
     kind = _CLASSES.get(str(problem.get("type")).rpartition(":")[2])
     if kind is TooManyTriesError:
         return TooManyTriesError(detail, retry_after)
@@ -169,7 +170,8 @@ _BY_STATUS: Final[Mapping[int, type[ClientRequestError]]] = {
 def _make(kind: type[ClientRequestError], detail: str, problem: Mapping[str, Any]) -> ClientRequestError:
     if kind is InvalidInputError:
         errors = problem.get("errors")
-        pairs = [(str(each.get("path")), str(each.get("problem"))) for each in errors] if _are_fields(errors) else []
+        told = errors if _are_fields(errors) else []
+        pairs = [(printable(str(each.get("path"))), printable(str(each.get("problem")))) for each in told]
         return InvalidInputError(pairs or [("", detail)])
     if kind is NoJobError:
         return NoJobError(detail, str(problem.get("reason")))

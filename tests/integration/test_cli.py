@@ -1,6 +1,7 @@
 """The `sweepstake` command: Schedy's verbs and ours, in this process and as a process of its own."""
 
 import json
+import os
 import shlex
 import signal
 from contextlib import closing
@@ -377,16 +378,29 @@ def test_a_user_is_added_while_a_server_runs_and_logs_in(url: str, tmp_path: Pat
         remote.run("add", "e", "manual")
         assert remote.run("list").stdout == "e  RUNNING  Manual\n"
         assert "ann@example.org" in shell.run("user", "list").stdout
-        login = ["--config", str(config), "gen-token", "--root", root, "--email", "ann@example.org", "--password"]
-        ran = shell.run(*login, "correct horse")
-        assert ran.stdout == f"Your token has been saved to {config}.\n"
+        login = ["--config", str(config), "gen-token", "--root", root, "--email", "ann@example.org"]
+        told = _with_password(shell, "correct horse", *login)
+        assert told == f"Your token has been saved to {config}.\n"
         assert config.stat().st_mode & 0o777 == 0o600
-        assert "wrong" in shell.run(*login, "battery staple", code=1).stderr
+        assert "wrong" in _with_password(shell, "battery staple", *login, code=1)
+        assert "everybody on this machine" in shell.run(*login, "--password", "correct horse", code=2).stderr
         remote.run("list", code=1)  # the first token was replaced
         with sweepstake.connect(config=config) as again:
             assert [exp.name for exp in again.get_experiments()] == ["e"]
         serving.send_signal(signal.SIGTERM)
         eventually(lambda: serving.poll() is not None)
+
+
+def _with_password(shell: Shell, password: str, *arguments: str, code: int = 0) -> str:
+    """Run a command that reads a password from its standard input, and return what it prints."""
+    read_end, write_end = os.pipe()
+    with os.fdopen(write_end, "w") as typed:
+        typed.write(f"{password}\n")
+    with os.fdopen(read_end) as file:
+        process = shell.start(*arguments, "--password-stdin", stdin=file)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    return out if code == 0 else err
 
 
 def _add_user(shell: Shell, email: str, password: Path) -> str:

@@ -49,6 +49,14 @@ def test_postgres_options_reach_libpq_but_for_ours() -> None:
         "postgresql://me:secret@[::/base",
         "postgresql://me:secret@host/base?prepare=perhaps",
         "postgresql://me:secret@host:port/base?sslmode=require&sslmode",
+        "postgresql://me:p/secret@host/base",
+        "postgresql://me:12/secret@host/base",
+        "postgresql://me:p@secret@host/base",
+        "postgresql://me:p#secret@host/base",
+        "postgresql://me:p?secret=1@host/base",
+        "postgresql://me:p%secret@host/base",
+        "postgresql://me:x@host:secret/base",
+        "sqlite://me:secret@host/base",
     ],
 )
 def test_other_urls_are_refused_without_telling_the_password(url: str) -> None:
@@ -60,7 +68,15 @@ def test_other_urls_are_refused_without_telling_the_password(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql:///base?host=/run/postgresql&options=-c%20geqo=off", "postgresql://", "postgres://me@host"]
+    "url",
+    [
+        "postgresql:///base?host=/run/postgresql&options=-c%20geqo=off",
+        "postgresql://",
+        "postgres://me@host",
+        "postgresql://me:a:b%40c!$&'()*+;=~ d@%2Frun%2Fpostgresql/base",
+        "postgresql://me@one:5432,[::1]:5433,three/base?target_session_attrs=read-write",
+        "postgresql://host/base?user=me@tenant",
+    ],
 )
 def test_what_libpq_may_do_without_is_left_to_it(url: str) -> None:
     """A URL without a host, such as that of a Unix socket, reaches libpq as it was written."""
@@ -68,7 +84,8 @@ def test_what_libpq_may_do_without_is_left_to_it(url: str) -> None:
 
 
 def test_libpq_settings_that_do_not_exist_are_a_configuration_error() -> None:
-    """An option that libpq does not know is refused before anything is connected to, without the password."""
-    with pytest.raises(ConfigurationError, match="understands") as caught:
-        open_store("postgresql://me:secret@host/base?speed=high")
-    assert "secret" not in str(caught.value)
+    """An option that libpq does not know is refused before anything is connected to, and nothing of the URL is told."""
+    for url in ("postgresql://me:secret@host/base?speed=high", "postgresql://host/base?password=%zzsecret"):
+        with pytest.raises(ConfigurationError, match="understands") as caught:
+            open_store(url)
+        assert "secret" not in str(caught.value)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from sweepstake.view.table import job_table
-from sweepstake.view.text import boxed, cell, paragraphs, plain, printable
+from sweepstake.view.text import boxed, cell, paragraphs, plain
 from tests.unit.view.records import job
 
 
@@ -57,14 +57,6 @@ def test_text_cannot_drive_the_terminal() -> None:
         assert "\x1b" not in text
         assert "\u202e" not in text
         assert "one\\ntwo" in text
-
-
-@given(st.text())
-def test_printable_text_holds_no_control_character(text: str) -> None:
-    """Whatever goes in, one safe line comes out; text that was safe is unchanged."""
-    shown = printable(text)
-    assert len(shown.splitlines()) <= 1
-    assert printable(shown) == shown
 
 
 @given(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5) | st.floats() | st.none()), min_size=1, max_size=5))

@@ -1,0 +1,36 @@
+"""Text from outside, made safe to print.
+
+Names, tags, values, outputs and messages come from other users, machines and servers. Printed as they are, they could
+move the cursor, colour or overwrite lines, or turn the order of letters round. Whoever prints such text to a terminal,
+a log, a notebook or an error passes it through here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+__all__ = ["printable", "printable_lines", "without_password"]
+
+#: Control, format (such as right-to-left overrides), surrogate, and the two separators of lines.
+_UNSAFE: Final = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+#: From the user to the last `@`: a password may hold anything, also what had to be percent-encoded.
+_PASSWORD: Final = re.compile(r"(://[^/@:]*):[^\n]*@")
+
+
+def printable(text: str) -> str:
+    """Return text as one line that cannot drive a terminal: characters that could are written out."""
+    if text.isprintable():
+        return text
+    return "".join(c if unicodedata.category(c) not in _UNSAFE else repr(c)[1:-1] for c in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return text whose line breaks stay, with each of its lines made safe."""
+    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
+
+
+def without_password(url: str) -> str:
+    """Return a URL for people: without a password, and without options, which may hold one as well."""
+    return printable(_PASSWORD.sub(r"\1:***@", url.partition("?")[0]))
