@@ -19,10 +19,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sweepstake.cli.digits import SPACE, drain
+from sweepstake.cli.screen import screen_width
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Database, Experiment, ManualSearch
 from sweepstake.errors import MissingExtraError, ResourceExistsError
 from sweepstake.search import Grid
+from sweepstake.view.ids import with_short_ids
 from sweepstake.view.table import HYPERPARAMETER, OWN, RESULT, job_table
 from sweepstake.view.text import boxed
 
@@ -121,7 +123,9 @@ def _conclude(experiment: Experiment, total: int, target: Target) -> None:
     best = experiment.top(_BEST)
     if best:
         click.echo(f"\nThe best {len(best)} of {total} jobs:\n")
-        click.echo(boxed(job_table(job.record for job in best).of_categories(OWN, HYPERPARAMETER, RESULT)))
+        table = job_table(job.record for job in best).of_categories(OWN, HYPERPARAMETER, RESULT)
+        width = screen_width()
+        click.echo(boxed(table if width is None else with_short_ids(table).most_telling_first("accuracy"), width))
     done = experiment.counts().done
     if done < total:
         raise click.ClickException(

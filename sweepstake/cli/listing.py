@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from datetime import datetime
+from itertools import islice
 from operator import itemgetter
+from typing import Any
 
+import attrs
 import click
+from attrs import evolve, frozen
 
-from sweepstake.cli.output import as_json, format_option
+from sweepstake.cli.output import as_json, format_option, print_rows
+from sweepstake.cli.overview import overview_of, ranking_of
+from sweepstake.cli.screen import page, screen_width, wide_option
 from sweepstake.cli.target import Target, pass_target
-from sweepstake.domain.records import ExperimentRecord, JobRecord
+from sweepstake.client import Experiment
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError
-from sweepstake.view.table import HYPERPARAMETER, OWN, RESULT, Column, Table, experiment_table, job_table
-from sweepstake.view.text import boxed, paragraphs, plain
+from sweepstake.view.ids import with_short_ids
+from sweepstake.view.table import (
+    HYPERPARAMETER,
+    OWN,
+    QUEUEING,
+    RESULT,
+    TIMES,
+    Column,
+    Table,
+    experiment_table,
+    job_table,
+)
+from sweepstake.view.text import boxed, listed, paragraphs, plain
+from sweepstake.view.times import ago, lasting, local
 
 __all__ = ["list_", "workers"]
 
 
 @click.command("list")
 @click.argument("experiment", required=False)
-@click.option("-t", "--table", "layout", flag_value="table", help="Everything, as a table.")
+@click.option("-t", "--table", "layout", flag_value="table", help="Everything, in a frame.")
 @click.option("-p", "--paragraph", "layout", flag_value="paragraph", help="Everything, as paragraphs.")
 @click.option("-s", "--sort", "sort", multiple=True, help="Sort by this field, then by the next one given.")
 @click.option("-d", "--decreasing", is_flag=True, help="Sort from high to low.")
-@click.option("-f", "--field", "fields", multiple=True, help="Show this field; may be given several times.")
+@click.option("-f", "--field", "fields", multiple=True, help="Show this field alone; may be given several times.")
 @click.option(
     "--status",
     multiple=True,
@@ -34,74 +52,131 @@ __all__ = ["list_", "workers"]
 )
 @click.option("--tag", help="Only jobs with this tag.")
 @click.option("--where", multiple=True, help="Only jobs for which this holds, such as results.accuracy>=0.9.")
+@click.option("-n", "--limit", type=click.IntRange(1), help="Show no more than so many.")
+@wide_option
 @format_option
 @pass_target
 def list_(
     target: Target,
+    /,
     experiment: str | None,
-    layout: str | None,
     sort: Sequence[str],
     decreasing: bool,
-    fields: Sequence[str],
-    status: Sequence[str],
-    tag: str | None,
-    where: Sequence[str],
+    limit: int | None,
     format_: str,
+    wide: bool,
+    layout: str | None,
+    fields: Sequence[str],
+    **filters: Any,
 ) -> None:
     """List all experiments, or the jobs of one.
 
     Fields of jobs besides hyperparameters and results: id, status, priority, tags, notes, attempt, worker, not_before,
-    created_at, started_at, ended_at. A name that is both a hyperparameter and a result is written hyperparameter.NAME
-    or result.NAME.
+    created_at, started_at, ended_at, duration. A name that is both a hyperparameter and a result is written
+    hyperparameter.NAME or result.NAME. Fields chosen by -f are written without headers, for scripts.
     """
-    records: Sequence[ExperimentRecord | JobRecord]
+    look = _Look(layout=layout, fields=tuple(fields), width=screen_width(wide=wide))
     if experiment is None:
-        if status or tag or where:
+        if any(filters.values()):
             raise click.UsageError("--status, --tag and --where choose among jobs: name an experiment.")
-        experiments = [found.record for found in target.database().get_experiments() if found.record is not None]
-        table, records = experiment_table(experiments), experiments
+        overviews = [overview_of(found) for found in target.database().get_experiments()]
+        records: Sequence[Any] = [each.experiment for each in overviews]
+        if layout is None and format_ == "table" and not fields:
+            table = Table.of(each.row() for each in overviews).without_empty()
+        else:
+            table = experiment_table(records)
+        trees = {each.experiment.name: each.tree() for each in overviews}
+        footer = ""
     else:
         found = target.database().get_experiment(experiment)
-        jobs = [job.record for job in found.all_jobs(status=status or None, tag=tag, where=where or None)]
-        table, records = job_table(jobs), jobs
-    table = _arrange(table, sort, fields, decreasing=decreasing, short=layout is None and format_ == "table")
+        jobs = found.all_jobs(**{name: value or None for name, value in filters.items()})
+        records = [job.record for job in (jobs if sort else islice(jobs, limit))]
+        table = job_table(records)
+        trees = {record.id: record for record in records}
+        ranking = ranking_of(found)
+        look = evolve(look, favourite=ranking.result if ranking else None)
+        footer = _footer(found, len(records[:limit]))
+    table = _sorted(table, sort, decreasing=decreasing)
+    table = evolve(table, rows=table.rows[:limit])
     if format_ == "json":
-        as_json(table.records() if fields else _in_order(records, table))
+        as_json(look.chosen(table).records() if fields else [trees[row[0]] for row in table.rows])
     else:
-        _print(table, layout)
+        page("\n".join(part for part in (look.text(table), footer if look.is_plain else "") if part))
 
 
-def _arrange(table: Table, sort: Sequence[str], fields: Sequence[str], *, decreasing: bool, short: bool) -> Table:
-    if not table.rows:
-        return table
+def _sorted(table: Table, fields: Sequence[str], *, decreasing: bool) -> Table:
     try:
-        if sort:
-            table = table.sorted_by(sort, decreasing=decreasing)
-        if fields:
-            return table.only(fields)
+        return table.sorted_by(fields, decreasing=decreasing) if fields and table.rows else table
     except InvalidInputError as error:
         raise click.UsageError(str(error)) from None
-    return table.of_categories(OWN) if short else table.of_categories(OWN, HYPERPARAMETER, RESULT)
 
 
-def _in_order(records: Sequence[ExperimentRecord | JobRecord], table: Table) -> list[ExperimentRecord | JobRecord]:
-    """Return the records in the order of the table's rows, whose first column is the name or id."""
-    by_name = {record.name if isinstance(record, ExperimentRecord) else record.id: record for record in records}
-    return [by_name[row[0]] for row in table.rows]
+@frozen(kw_only=True)
+class _Look:
+    """How a listing is drawn.
+
+    Attributes:
+        layout: `table`, `paragraph`, or None.
+        fields: the only ones to show.
+        width: columns of the terminal; None if everything is shown.
+        favourite: the result that stands first.
+    """
+
+    layout: str | None
+    fields: tuple[str, ...]
+    width: int | None
+    favourite: str | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing was asked for, so that rows have headers and a summary."""
+        return self.layout is None and not self.fields
+
+    def chosen(self, table: Table) -> Table:
+        """Return the columns that are shown, in their order."""
+        if not table.rows:
+            return table
+        try:
+            if self.fields:
+                return table.only(self.fields)
+        except InvalidInputError as error:
+            raise click.UsageError(str(error)) from None
+        table = table.of_categories(OWN, HYPERPARAMETER, RESULT)
+        return table.most_telling_first(self.favourite) if self.layout != "paragraph" and self.width else table
+
+    def text(self, table: Table) -> str:
+        """Draw the table."""
+        shown = self.chosen(table).mapped(self._value)
+        if self.layout == "paragraph":
+            return paragraphs(shown)
+        if self.width is not None:
+            shown = with_short_ids(shown)
+        if self.layout == "table":
+            return boxed(shown, self.width)
+        return plain(shown) if self.fields else listed(shown, self.width)
+
+    def _value(self, column: Column, value: Any) -> Any:
+        if column.category != QUEUEING:
+            return value
+        if column.name in TIMES:
+            return local(value) if self.width is None else ago(value, time.time())
+        return value if self.width is None or column.name != "duration" else lasting(value)
 
 
-def _print(table: Table, layout: str | None) -> None:
-    draw = {"table": boxed, "paragraph": paragraphs}.get(layout or "", plain)
-    text = draw(table)
-    if text:
-        click.echo(text)
+def _footer(experiment: Experiment, shown: int) -> str:
+    counts = attrs.asdict(experiment.counts())
+    total = sum(counts.values())
+    states = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
+    some = f"{shown:,} of " if shown < total else ""
+    return f"\n{some}{total:,} {'job' if total == 1 else 'jobs'}{f': {states}' if states else ''}"
 
 
 @click.command()
 @click.argument("experiments", nargs=-1, metavar="[EXPERIMENT]...")
+@wide_option
 @format_option
 @pass_target
-def workers(target: Target, experiments: Sequence[str], format_: str) -> None:
+def workers(target: Target, experiments: Sequence[str], wide: bool, format_: str) -> None:
     """List the workers that are running jobs.
 
     Of the experiments that are named, else of all. A worker is its host and process id. One that waits for a job is
@@ -118,7 +193,7 @@ def workers(target: Target, experiments: Sequence[str], format_: str) -> None:
                     "experiment": record.experiment,
                     "job": record.id,
                     "attempt": record.attempt,
-                    "since": _when(record.started_at),
+                    "since": record.started_at,
                     "heartbeat": "yes" if record.leased else "no",
                 }
             )
@@ -126,10 +201,6 @@ def workers(target: Target, experiments: Sequence[str], format_: str) -> None:
     if format_ == "json":
         as_json(rows)
     elif rows:
-        click.echo(boxed(Table.of({Column(OWN, name): value for name, value in row.items()} for row in rows)))
+        print_rows(rows, wide=wide)
     else:
         click.echo("No job is running.")
-
-
-def _when(seconds: float | None) -> str:
-    return "" if seconds is None else datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds")

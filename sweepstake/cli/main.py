@@ -12,6 +12,7 @@ from typing import Final
 import click
 
 from sweepstake.cli.adding import add
+from sweepstake.cli.best import best
 from sweepstake.cli.changing import push, rm
 from sweepstake.cli.demo import demo
 from sweepstake.cli.listing import list_, workers
@@ -71,6 +72,7 @@ def app(context: click.Context) -> None:
 _VERBS: Final = (
     add,
     list_,
+    best,
     show,
     push,
     edit,

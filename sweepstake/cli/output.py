@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any, TypeVar
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import click
 
+from sweepstake.cli.screen import page, screen_width
 from sweepstake.codec import to_tree
 from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.plaintext import printable_lines
-from sweepstake.view.table import HYPERPARAMETER, OWN, RESULT, experiment_table, job_table
-from sweepstake.view.text import paragraphs
+from sweepstake.view.table import HYPERPARAMETER, OWN, RESULT, TIMES, Column, Table, experiment_table, job_table
+from sweepstake.view.text import boxed, listed, paragraphs
+from sweepstake.view.times import ago, iso, local
 
-__all__ = ["as_json", "format_option", "print_experiment", "print_job", "say"]
+__all__ = ["as_json", "format_option", "print_experiment", "print_job", "print_rows", "say"]
+
+#: What is a Unix time wherever it stands beside the records.
+_MOMENTS: Final = TIMES | {"expires_at", "written_at", "since", "made", "ends"}
+_OF_USERS: Final = {"hyperparameters", "results", "late_results", "origin"}
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -42,8 +49,40 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def as_json(value: object) -> None:
-    """Print records, or lists and dicts of them, as JSON; non-finite numbers are {"$number": "NaN"} and so on."""
-    click.echo(json.dumps(to_tree(value), indent=2))
+    """Print records, or lists and dicts of them, as JSON.
+
+    Times are ISO 8601 in UTC; non-finite numbers are {"$number": "NaN"} and so on.
+    """
+    click.echo(json.dumps(_timed(to_tree(value)), indent=2))
+
+
+def _timed(tree: Any) -> Any:
+    """Write moments as ISO 8601, but for what is in the values of users."""
+    if isinstance(tree, list):
+        return [_timed(each) for each in tree]
+    if not isinstance(tree, dict):
+        return tree
+    return {
+        name: value
+        if name in _OF_USERS
+        else iso(value)
+        if name in _MOMENTS and isinstance(value, float)
+        else _timed(value)
+        for name, value in tree.items()
+    }
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], *, wide: bool = False, framed: bool = True) -> None:
+    """Print a table, fitted into the terminal unless `wide` is asked for; what is a moment is said as one."""
+    width = screen_width(wide=wide)
+
+    def text(column: Column, value: Any) -> Any:
+        if column.name not in _MOMENTS or not isinstance(value, float):
+            return value
+        return local(value) if width is None else ago(value, time.time())
+
+    table = Table.of({Column(OWN, name): value for name, value in row.items()} for row in rows).mapped(text)
+    page(boxed(table, width) if framed else listed(table, width))
 
 
 def print_experiment(record: ExperimentRecord) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import click
 
 from sweepstake.cli.members import accounts, sharing
-from sweepstake.cli.output import as_json, format_option, say
+from sweepstake.cli.output import as_json, format_option, print_rows, say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.domain.access import Access, Role
-from sweepstake.view.table import OWN, Column, Table
-from sweepstake.view.text import boxed
 
 __all__ = ["share"]
 
@@ -61,4 +59,4 @@ def _print(access: Access) -> None:
         say("It is everybody's.")
         return
     rows = [(access.owner, "owner"), *((each.email, str(each.role)) for each in access.shares)]
-    say(boxed(Table.of({Column(OWN, "user"): email, Column(OWN, "role"): role} for email, role in rows)))
+    print_rows([{"user": email, "role": role} for email, role in rows])

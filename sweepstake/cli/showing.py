@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import click
@@ -17,8 +16,9 @@ from sweepstake.client import Experiment
 from sweepstake.domain.records import AttemptRecord, JobRecord
 from sweepstake.domain.settings import Settings
 from sweepstake.plaintext import printable
-from sweepstake.view.table import job_table
+from sweepstake.view.table import QUEUEING, TIMES, job_table
 from sweepstake.view.text import cell, paragraphs
+from sweepstake.view.times import lasting, local
 from sweepstake.worker.attempt import output_path
 
 __all__ = ["show"]
@@ -26,7 +26,6 @@ __all__ = ["show"]
 #: Lines of captured output that are shown unless all are asked for.
 _LINES: Final = 50
 _PRUNES: Final = ", and is pruned with it"
-_TIMES: Final = {"not_before", "created_at", "started_at", "ended_at"}
 
 
 @click.command()
@@ -87,19 +86,24 @@ _DEFAULTS: Final = Settings()
 
 def _paragraph(record: JobRecord) -> str:
     table = job_table([record])
-    rows = tuple(
-        tuple(
-            _when(value) if column.name in _TIMES and column.category == "queueing" else value
-            for value, column in zip(row, table.columns, strict=True)
-        )
-        for row in table.rows
+    return paragraphs(
+        table.mapped(lambda column, value: _readable(column.name, value) if column.category == QUEUEING else value)
     )
-    return paragraphs(attrs.evolve(table, rows=rows))
+
+
+def _readable(name: str, value: Any) -> Any:
+    if name in TIMES:
+        return local(value)
+    return lasting(value) if name == "duration" else value
 
 
 def _describe(attempt: AttemptRecord) -> str:
-    ended = "still running" if attempt.outcome is None else f"{attempt.outcome.value} at {_when(attempt.ended_at)}"
-    lines = [f"attempt {attempt.number}: by {printable(attempt.worker)}, from {_when(attempt.started_at)}, {ended}"]
+    if attempt.outcome is None or attempt.ended_at is None:
+        ended = "still running"
+    else:
+        span = lasting(max(attempt.ended_at - attempt.started_at, 0.0))
+        ended = f"{attempt.outcome.value} after {span} at {local(attempt.ended_at)}"
+    lines = [f"attempt {attempt.number}: by {printable(attempt.worker)}, from {local(attempt.started_at)}, {ended}"]
     lines += [f"  {printable(line)}" for line in attempt.reason.splitlines()]
     if attempt.late_results is not None:
         lines.append(f"  late results: {attempt.late_results.text}")
@@ -127,7 +131,3 @@ def _show_output(path: Path, attempt: int, *, asked: bool, full: bool) -> None:
     click.echo(f"\noutput of attempt {attempt}, {path}{left_out}:")
     sys.stdout.flush()
     sys.stdout.buffer.write(b"".join(lines[hidden:]))
-
-
-def _when(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds")

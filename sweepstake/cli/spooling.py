@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -14,7 +13,8 @@ from urllib.parse import unquote
 import click
 from attrs import evolve, frozen
 
-from sweepstake.cli.output import as_json, format_option
+from sweepstake.cli.output import as_json, format_option, print_rows
+from sweepstake.cli.screen import wide_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.config import Config
 from sweepstake.connection import open_queue
@@ -22,8 +22,8 @@ from sweepstake.errors import NotFoundError, SpoolError, StoreUnavailableError, 
 from sweepstake.plaintext import printable
 from sweepstake.spool import Delivery, Entry, Fate, Spool, address_of, deliver, every_spool
 from sweepstake.view.display import progress
-from sweepstake.view.table import OWN, Column, Table
-from sweepstake.view.text import boxed
+from sweepstake.view.grid import cut
+from sweepstake.view.times import local
 
 __all__ = ["spool"]
 
@@ -43,16 +43,16 @@ def spool() -> None:
 
 
 @spool.command("list")
+@wide_option
 @format_option
 @pass_target
-def list_(target: Target, format_: str) -> None:
+def list_(target: Target, wide: bool, format_: str) -> None:
     """List what waits, for all stores, oldest first."""
     entries = [found.entry for found in _found(target.config())]
     if format_ == "json":
         as_json(entries)
     elif entries:
-        rows = [{Column(OWN, name): value for name, value in _row(entry).items()} for entry in entries]
-        click.echo(boxed(Table.of(rows)))
+        print_rows([_row(entry) for entry in entries], wide=wide)
     else:
         click.echo("Nothing waits in the spool.")
 
@@ -192,15 +192,15 @@ def _row(entry: Entry) -> dict[str, Any]:
         "experiment": entry.experiment,
         "job": entry.job,
         "outcome": entry.report.outcome.value,
-        "since": _when(entry.written_at),
+        "since": entry.written_at,
         "state": "waiting" if entry.undeliverable is None else "undeliverable",
-        "last error": error if len(error) <= _ROOM else error[: _ROOM - 3] + "...",
+        "last error": cut(error, _ROOM),
     }
 
 
 def _description(entry: Entry) -> dict[str, str]:
     report = entry.report
-    row = {name: str(value) for name, value in _row(entry).items()}
+    row = {name: str(value) for name, value in _row(entry).items()} | {"since": local(entry.written_at)}
     changed = report.hyperparameters or entry.hyperparameters
     return {
         **row,
@@ -245,7 +245,3 @@ def _bar(label: str, total: int) -> AbstractContextManager[Callable[[int], None]
 
 def _ignore(_done: int) -> None:
     """Show nothing."""
-
-
-def _when(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds")

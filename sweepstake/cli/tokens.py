@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 
 import click
 
 from sweepstake.cli.members import accounts, is_served, missing, server
 from sweepstake.cli.moments import span
-from sweepstake.cli.output import as_json, format_option, say
+from sweepstake.cli.output import as_json, format_option, print_rows, say
 from sweepstake.cli.passwords import ask_password, password_stdin, read_password
+from sweepstake.cli.screen import wide_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.config import default_path, write_config
 from sweepstake.domain.access import Role
 from sweepstake.errors import ConfigurationError
 from sweepstake.plaintext import printable
-from sweepstake.view.table import OWN, Column, Table
-from sweepstake.view.text import boxed
 from sweepstake.wire.members import MAX_LIFETIME, MadeToken, NewToken, TokenInfo
 
 __all__ = ["gen_token", "token"]
@@ -81,9 +79,10 @@ def _create(target: Target, wanted: NewToken, email: str | None) -> MadeToken:
 
 @token.command("list")
 @click.option("--email", metavar="EMAIL", help="Only the tokens of this user; on a store only.")
+@wide_option
 @format_option
 @pass_target
-def list_(target: Target, email: str | None, format_: str) -> None:
+def list_(target: Target, email: str | None, wide: bool, format_: str) -> None:
     """List your API tokens, or on a store everybody's."""
     if is_served(target):
         with server(target) as remote:
@@ -94,25 +93,20 @@ def list_(target: Target, email: str | None, format_: str) -> None:
     if format_ == "json":
         as_json(found)
     elif found:
-        say(boxed(Table.of(_row(each) for each in found)))
+        print_rows([_row(each) for each in found], wide=wide)
     else:
         say("There are no tokens.")
 
 
-def _row(info: TokenInfo) -> dict[Column, object]:
-    values = {
+def _row(info: TokenInfo) -> dict[str, object]:
+    return {
         "id": info.id,
         "user": info.email,
         "name": info.name,
         "role": str(info.role),
-        "made": _when(info.created_at),
-        "ends": "never" if info.expires_at is None else _when(info.expires_at),
+        "made": info.created_at,
+        "ends": "never" if info.expires_at is None else info.expires_at,
     }
-    return {Column(OWN, name): value for name, value in values.items()}
-
-
-def _when(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds")
 
 
 @token.command("revoke")

@@ -9,15 +9,13 @@ from contextlib import contextmanager
 
 import click
 
-from sweepstake.cli.output import as_json, format_option, say
+from sweepstake.cli.output import as_json, format_option, print_rows, say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.domain.ledger import Violation
 from sweepstake.errors import ConfigurationError
 from sweepstake.service import CLOCK_ERROR, Verification
 from sweepstake.service import verify as verify_ledger
 from sweepstake.stores import open_store, open_upkeep
-from sweepstake.view.table import OWN, Column, Table
-from sweepstake.view.text import boxed
 
 __all__ = ["print_verification", "progress_bar", "store_url", "verify"]
 
@@ -87,7 +85,7 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
 def print_verification(verification: Verification) -> None:
     """Print what was looked at, and what was found."""
     rows = [{"check": str(check), "looked at": count} for check, count in verification.checked.items()]
-    say(boxed(Table.of({Column(OWN, name): value for name, value in row.items()} for row in rows)))
+    print_rows(rows)
     for violation in verification.violations:
         say(f"{violation.check}: {_where(violation)} {violation.what}")
     if verification.found > len(verification.violations):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import frozen
@@ -12,15 +12,25 @@ from attrs import frozen
 from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.errors import InvalidInputError
 
-__all__ = ["HYPERPARAMETER", "OWN", "QUEUEING", "RESULT", "Column", "Table", "experiment_table", "job_table"]
+__all__ = ["HYPERPARAMETER", "OWN", "QUEUEING", "RESULT", "TIMES", "Column", "Table", "experiment_table", "job_table"]
 
 #: The categories of columns: what the thing itself is, its inputs, its results, and what the queue knows of it.
 OWN: Final = "sweepstake"
 HYPERPARAMETER: Final = "hyperparameter"
 RESULT: Final = "result"
 QUEUEING: Final = "queueing"
+#: The columns of what the queue knows that are Unix times.
+TIMES: Final = frozenset({"not_before", "created_at", "started_at", "ended_at"})
 #: What else a category may be called: as in conditions, and as Schedy does.
 _CATEGORIES: Final = {"hyperparameters": HYPERPARAMETER, "results": RESULT, "schedy": OWN}
+#: What Schedy calls the parameters of population based training, and what we do.
+_PBT: Final = {
+    "objective": "direction",
+    "qualityResultName": "result",
+    "numParallel": "population",
+    "maxGenerations": "max_generations",
+    "exploit": "exploit",
+}
 
 
 @frozen
@@ -85,6 +95,41 @@ class Table:
         """Return the columns of these categories."""
         return self._take([i for i, column in enumerate(self.columns) if column.category in categories])
 
+    def without_empty(self) -> Table:
+        """Return the columns in which at least one row has a value."""
+        return self._take([i for i in range(len(self.columns)) if any(row[i] is not None for row in self.rows)])
+
+    def most_telling_first(self, favourite: str | None = None) -> Table:
+        """Return the columns in the order in which they tell rows apart.
+
+        First what a thing is, then its result of the name `favourite`, then what differs from row to row, then what is
+        the same in all of them.
+        """
+
+        def rank(i: int) -> int:
+            column = self.columns[i]
+            if column.category == OWN:
+                return 0
+            if column.category == RESULT and column.name == favourite:
+                return 1
+            values = [row[i] for row in self.rows]
+            return 3 if len(values) > 1 and all(value == values[0] for value in values) else 2
+
+        return self._take(sorted(range(len(self.columns)), key=rank))
+
+    def mapped(self, texts: Callable[[Column, Any], Any]) -> Table:
+        """Return the table with each value, None apart, as the function writes it."""
+        return Table(
+            self.columns,
+            tuple(
+                tuple(
+                    None if value is None else texts(column, value)
+                    for column, value in zip(self.columns, row, strict=True)
+                )
+                for row in self.rows
+            ),
+        )
+
     def records(self) -> list[dict[str, Any]]:
         """Return each row as a dict by label."""
         labels = self.labels()
@@ -117,7 +162,10 @@ def experiment_table(experiments: Iterable[ExperimentRecord]) -> Table:
 
 
 def job_table(jobs: Iterable[JobRecord]) -> Table:
-    """Make a row of each job: id, status, hyperparameters, results, and what the queue knows (category QUEUEING)."""
+    """Make a row of each job: id, status, hyperparameters, results, and what the queue knows (category QUEUEING).
+
+    Times are Unix times; `duration` is that of the last attempt that ended, in seconds.
+    """
     return Table.of(_job_row(record) for record in jobs)
 
 
@@ -127,15 +175,24 @@ def _experiment_row(record: ExperimentRecord) -> dict[Column, Any]:
         Column(OWN, "status"): record.status.value,
         Column(OWN, "scheduler"): record.search.kind,
     }
-    params = json.loads(record.search.params)
-    if record.search.kind == "RandomSearch":
-        for name, distribution in params.items():
-            for kind, arguments in distribution.items():
-                row[Column(HYPERPARAMETER, name)] = f"{kind} ({json.dumps(arguments)})"
-    elif record.search.kind == "Grid":
-        for name, values in params.items():
-            row[Column(HYPERPARAMETER, name)] = f"grid ({json.dumps(values)})"
+    params = json.loads(record.search.params) or {}
+    if record.search.kind == "PBT":
+        row.update({Column(OWN, name): _written(params[word]) for word, name in _PBT.items() if word in params})
+        row.update(
+            {Column(OWN, f"explore.{name}"): _written(value) for name, value in params.get("explore", {}).items()}
+        )
+        params = params.get("init", {})
+    for name, value in params.items():
+        text = f"grid ({json.dumps(value)})" if record.search.kind == "Grid" else _written(value)
+        row[Column(HYPERPARAMETER, name)] = text
     return row
+
+
+def _written(parameter: Any) -> Any:
+    """Write `{"uniform": {"low": 0, "high": 1}}` as `uniform ({"low": 0, "high": 1})`."""
+    if not isinstance(parameter, dict):
+        return parameter
+    return ", ".join(f"{kind} ({json.dumps(arguments)})" for kind, arguments in parameter.items())
 
 
 def _job_row(record: JobRecord) -> dict[Column, Any]:
@@ -152,9 +209,16 @@ def _job_row(record: JobRecord) -> dict[Column, Any]:
         "created_at": record.created_at,
         "started_at": record.started_at,
         "ended_at": record.ended_at,
+        "duration": _duration(record),
     }
     row.update({Column(QUEUEING, name): value for name, value in queueing.items()})
     return row
+
+
+def _duration(record: JobRecord) -> float | None:
+    if record.started_at is None or record.ended_at is None:
+        return None
+    return max(record.ended_at - record.started_at, 0.0)
 
 
 def _missing(value: Any) -> bool:

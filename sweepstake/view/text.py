@@ -9,39 +9,51 @@ from typing import Any, Final
 from rich.cells import cell_len
 
 from sweepstake.plaintext import printable
+from sweepstake.view.grid import Grid, cut
 from sweepstake.view.table import Table
 
-__all__ = ["boxed", "cell", "paragraphs", "plain"]
+__all__ = ["boxed", "cell", "listed", "paragraphs", "plain"]
+
+_GAP: Final = "  "
 
 #: Columns that a header is wider than its text, so that tables of short values stay easy to read.
 _HEADER_ROOM: Final = 2
 
 
-def boxed(table: Table) -> str:
-    """Draw the table with a frame and headers; numbers are aligned at the decimal point. No columns are no text."""
+def boxed(table: Table, width: int | None = None) -> str:
+    """Draw the table with a frame and headers; numbers are aligned at the decimal point. No columns are no text.
+
+    Args:
+        width: columns of the terminal, into which the table is fitted; None: as wide as it is.
+    """
     if not table.columns:
         return ""
-    headers = [printable(label) for label in table.labels()]
-    numeric = [_is_numeric([row[i] for row in table.rows]) for i in range(len(headers))]
-    cells = [_column([row[i] for row in table.rows], align=numeric[i]) for i in range(len(headers))]
-    widths = [
-        max([cell_len(header) + _HEADER_ROOM, *map(cell_len, column)])
-        for header, column in zip(headers, cells, strict=True)
-    ]
-    rule = "+".join("-" * (width + 2) for width in widths)
-    lines = [f"+{rule}+", _row(headers, widths, numeric), f"|{rule}|"]
-    lines += [_row([column[i] for column in cells], widths, numeric) for i in range(len(table.rows))]
-    return "\n".join([*lines, f"+{rule}+"])
+    grid = _grid(table)
+    if width is not None:
+        grid = grid.within(width - len("|  |"), len(" | "), _HEADER_ROOM)
+    header, *rows = grid.rows(headed=True, extra=_HEADER_ROOM)
+    rule = "+".join("-" * (cell_len(part) + 2) for part in header)
+    lines = [f"+{rule}+", _framed(header), f"|{rule}|", *map(_framed, rows), f"+{rule}+"]
+    return "\n".join([*lines, *_left_out(grid, width)])
+
+
+def listed(table: Table, width: int | None = None) -> str:
+    """Write the rows under headers, columns apart by two spaces. No rows are no text.
+
+    Args:
+        width: columns of the terminal, into which the table is fitted; None: as wide as it is.
+    """
+    if not table.rows:
+        return ""
+    grid = _grid(table)
+    if width is not None:
+        grid = grid.within(width, len(_GAP))
+    return "\n".join([*(_GAP.join(row).rstrip() for row in grid.rows(headed=True)), *_left_out(grid, width)])
 
 
 def plain(table: Table) -> str:
     """Write the rows without headers, columns apart by two spaces."""
-    cells = [_column([row[i] for row in table.rows], align=True) for i in range(len(table.columns))]
-    widths = [max(map(cell_len, column), default=0) for column in cells]
-    return "\n".join(
-        "  ".join(_pad(column[i], width, right=False) for column, width in zip(cells, widths, strict=True)).rstrip()
-        for i in range(len(table.rows))
-    )
+    return "\n".join(_GAP.join(row).rstrip() for row in _grid(table).rows(headed=False))
 
 
 def paragraphs(table: Table) -> str:
@@ -74,10 +86,26 @@ def _is_numeric(values: Sequence[Any]) -> bool:
     return bool(present) and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in present)
 
 
-def _column(values: Sequence[Any], *, align: bool) -> list[str]:
+def _framed(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _left_out(grid: Grid, width: int | None) -> list[str]:
+    return [cut(f"--wide also shows: {', '.join(grid.left_out)}", width or 0)] if grid.left_out else []
+
+
+def _grid(table: Table) -> Grid:
+    values = [[row[i] for row in table.rows] for i in range(len(table.columns))]
+    numeric = tuple(_is_numeric(column) for column in values)
+    columns = tuple(
+        tuple(_aligned(column) if aligned else map(cell, column))
+        for column, aligned in zip(values, numeric, strict=True)
+    )
+    return Grid(tuple(printable(label) for label in table.labels()), columns, numeric)
+
+
+def _aligned(values: Sequence[Any]) -> list[str]:
     texts = [cell(value) for value in values]
-    if not (align and _is_numeric(values)):
-        return texts
     after = [_after_point(text) for text in texts]
     room = max(after, default=0)
     padded = [text + " " * (room - length) for text, length in zip(texts, after, strict=True)]
@@ -91,13 +119,3 @@ def _after_point(text: str) -> int:
         if mark in text:
             return len(text) - text.rindex(mark)
     return 0
-
-
-def _row(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
-    padded = (_pad(text, width, right=right) for text, width, right in zip(cells, widths, numeric, strict=True))
-    return "| " + " | ".join(padded) + " |"
-
-
-def _pad(text: str, width: int, *, right: bool) -> str:
-    space = " " * (width - cell_len(text))
-    return space + text if right else text + space

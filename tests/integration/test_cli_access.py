@@ -1,6 +1,7 @@
 """`sweepstake user`, `token` and `share`, on a store and through a server."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +33,8 @@ def test_tokens_are_made_listed_and_revoked_on_a_store(sw: Command) -> None:
     assert made.out.startswith("swr_")
     first, second = json.loads(sw("token", "list", "--format", "json").out)
     assert (first["role"], first["expires_at"], second["role"], second["name"]) == ("admin", None, "read", "notebook")
-    assert second["expires_at"] - second["created_at"] == pytest.approx(12 * 3600, abs=60)
+    lifetime = datetime.fromisoformat(second["expires_at"]) - datetime.fromisoformat(second["created_at"])
+    assert lifetime.total_seconds() == pytest.approx(12 * 3600, abs=60)
     assert second["id"] in made.err
     assert made.out.strip() not in sw("token", "list").out
     assert "notebook" in sw("token", "list", "--email", ADA).out

@@ -1,0 +1,44 @@
+"""Ids as short as they can be told apart."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from sweepstake.view.table import OWN, Column, Table
+
+__all__ = ["LEAST", "shortened", "with_short_ids"]
+
+#: No id is shortened to less.
+LEAST: Final = 6
+_MADE: Final = re.compile(r"[0-9a-v]{26}")
+
+
+def shortened(ids: Iterable[str]) -> dict[str, str]:
+    """Return for each id its beginning or its end, as short as is unique among them, but not under six characters.
+
+    All are shortened at the same side to the same length: ids that Sweepstake made at the end, because those made
+    together share their beginning. What is shown is neither a beginning nor an end of another, so that it can be typed.
+    """
+    distinct = list(dict.fromkeys(ids))
+    sides = (True, False) if all(map(_MADE.fullmatch, distinct)) else (False, True)
+    longest = max(map(len, distinct), default=0)
+    for length in range(LEAST, longest):
+        ambiguous = Counter(part for each in distinct for part in {each[:length], each[-length:]})
+        for end in sides:
+            short = {each: each[-length:] if end else each[:length] for each in distinct}
+            if all(ambiguous[part] == 1 for part in short.values()):
+                return short
+    return {each: each for each in distinct}
+
+
+def with_short_ids(table: Table) -> Table:
+    """Return the table with the ids of jobs shortened."""
+    column = Column(OWN, "id")
+    if column not in table.columns:
+        return table
+    place = table.columns.index(column)
+    short = shortened(row[place] for row in table.rows)
+    return table.mapped(lambda each, value: short[value] if each == column else value)
