@@ -119,8 +119,12 @@ def run(
 
     \b
     In the command:
-      %h  --NAME VALUE for each hyperparameter (text as it is, all else as JSON)
+      %h  --NAME VALUE for each hyperparameter (text as it is, all else as JSON);
+          --NAME=VALUE where the value begins with a dash
+      %H  --NAME=VALUE for each hyperparameter
       %e  the experiment's name      %j  the job's id      %%  a percent sign
+    As arguments of their own they are exactly that; in the script of sh -c they
+      are quoted; where they could become code, only plain text is taken
 
     \b
     Results: a block on standard output between the lines --- RESULTS --- and
@@ -272,7 +276,7 @@ def _work(
     quiet: bool,
 ) -> Summary:
     """Run a worker to its end, and tell what it did; an error of ours that ended it is raised."""
-    check_command(command)
+    check_command(command, experiments)
     config = target.config()
     _make_folders(config)
     database = target.database()

@@ -19,7 +19,7 @@ from sweepstake.domain.status import Outcome
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import JsonObject
 from sweepstake.worker.capture import Capture
-from sweepstake.worker.expansion import expand, variables
+from sweepstake.worker.expansion import Values, expand, variables
 from sweepstake.worker.judgement import Ending, Verdict, judge, terminated
 from sweepstake.worker.process import Process, no_room
 from sweepstake.worker.pulse import Pulse
@@ -135,12 +135,12 @@ class Attempt:
 
     def _start(self, results_path: Path, output: _Output) -> Process:
         job = self._claim.job
-        hyperparameters = job.hyperparameters.decode()
-        arguments = expand(self._plan.command, job.experiment, job.id, hyperparameters)
+        values = Values(experiment=job.experiment, job_id=job.id, hyperparameters=job.hyperparameters.decode())
+        arguments = expand(self._plan.command, values)
         environment = {
             **os.environ,
             **self._plan.environment,
-            **variables(job.experiment, job.id, job.attempt, hyperparameters),
+            **variables(values, job.attempt),
             "SWEEPSTAKE_RESULTS_PATH": str(results_path),
             "SWEEPSTAKE_CHECKPOINT_DIR": str(self._checkpoints()),
         }

@@ -8,6 +8,8 @@ from pathlib import Path
 from sweepstake import Job
 from tests.integration.shell import eventually
 
+#: For a shell, and for Python.
+RESULTS = "echo '--- RESULTS ---'; echo 'x: 1'; echo '--- END RESULTS ---'"
 BLOCK = "print('--- RESULTS ---'); print('x: 1'); print('--- END RESULTS ---')"
 
 

@@ -11,7 +11,7 @@ import pytest
 import sweepstake
 from sweepstake import Database, Job, ManualSearch
 from sweepstake.domain.status import Outcome
-from tests.integration.commands import BLOCK, alive, begun, lasting, python, until_told
+from tests.integration.commands import BLOCK, RESULTS, alive, begun, lasting, python, until_told
 from tests.integration.shell import Shell, eventually
 
 
@@ -409,3 +409,19 @@ def test_a_run_of_a_paused_experiment_says_so(db: Database, shell: Shell) -> Non
     exp.add_job({"x": 1})
     exp.pause()
     assert "was paused" in shell.run("run", "e", "--", "true").stderr
+
+
+def test_an_id_runs_no_code(db: Database, shell: Shell, tmp_path: Path) -> None:
+    """Somebody with a share names a job so that a shell would take it for a command; it is a word, or is refused."""
+    exp = db.add_experiment(ManualSearch("e"))
+    proof = tmp_path / "P"
+    job_id = f"x; env>{proof}"
+    exp.add_job({"x": -1e-05}, job_id=job_id)
+    script = f"echo %j %h; {RESULTS}"
+    ran = shell.run("run", "e", "--", "sh", "-c", script)
+    assert f"{job_id} --x=-1e-05\n" in ran.stdout
+    exp.add_job({}, job_id=f"$(env>{proof})")
+    ran = shell.run("run", "e", "--", "sh", "-c", f'echo "%j"; {RESULTS}', code=1)
+    assert '"$SWEEPSTAKE_JOB_ID"' in ran.stderr
+    assert exp.counts().done == 1
+    assert not proof.exists()
