@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.screen import page, screen_width, wide_option
 from sweepstake.cli.target import Target, pass_target
@@ -17,7 +18,7 @@ __all__ = ["best"]
 
 
 @click.command()
-@click.argument("experiment")
+@click.argument("experiment", type=EXPERIMENT)
 @click.option(
     "-n", "--limit", type=click.IntRange(1, MAX_PAGE), default=1, show_default=True, help="Show the best so many jobs."
 )

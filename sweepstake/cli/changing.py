@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import click
 
+from sweepstake.cli.finding import find_job, find_jobs
 from sweepstake.cli.moments import moment
-from sweepstake.cli.output import as_json, format_option, print_experiment, print_job
+from sweepstake.cli.naming import EXPERIMENT, JOB
+from sweepstake.cli.output import as_json, format_option, print_experiment, print_job, say
 from sweepstake.cli.pairs import PairsCommand, as_values
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.domain.duplicates import OnDuplicate
@@ -19,7 +21,7 @@ Pairs = Sequence[tuple[str, str]]
 
 
 @click.command(cls=PairsCommand)
-@click.argument("experiment")
+@click.argument("experiment", type=EXPERIMENT)
 @click.option(
     "-p",
     "--hyperparameters",
@@ -53,6 +55,7 @@ Pairs = Sequence[tuple[str, str]]
 @click.option(
     "--depends-on",
     multiple=True,
+    type=JOB,
     metavar="JOB",
     help="The id of a job that must be DONE before; may be given several times.",
 )
@@ -101,7 +104,7 @@ def push(
         not_before=None if not_before is None else moment(not_before, "--not-before"),
         tags=tags,
         notes=notes,
-        depends_on=depends_on,
+        depends_on=find_jobs(found, depends_on),
         prune_with_dependencies=prune_with_dependencies,
         on_duplicate=on_duplicate,
     )
@@ -112,8 +115,8 @@ def push(
 
 
 @click.command()
-@click.argument("experiment")
-@click.argument("job", required=False)
+@click.argument("experiment", type=EXPERIMENT)
+@click.argument("job", type=JOB, required=False)
 @click.option("-f", "--force", is_flag=True, help="Do not ask, and remove also what workers still hold.")
 @pass_target
 def rm(target: Target, experiment: str, job: str | None, force: bool) -> None:
@@ -126,11 +129,12 @@ def rm(target: Target, experiment: str, job: str | None, force: bool) -> None:
             _confirm(experiment, f"{experiment} and all its jobs")
         found.delete(force=force)
     else:
-        doomed = found.get_job(job)
+        doomed = find_job(found, job)
         if not force:
             print_job(doomed.record)
-            _confirm(job, job)
+            _confirm(doomed.job_id, doomed.job_id)
         doomed.delete()
+        say(f"Removed {doomed.job_id}.")
 
 
 def _confirm(name: str, what: str) -> None:

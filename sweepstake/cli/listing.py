@@ -12,6 +12,7 @@ import attrs
 import click
 from attrs import evolve, frozen
 
+from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import as_json, format_option, print_rows
 from sweepstake.cli.overview import overview_of, ranking_of
 from sweepstake.cli.screen import page, screen_width, wide_option
@@ -38,7 +39,7 @@ __all__ = ["list_", "workers"]
 
 
 @click.command("list")
-@click.argument("experiment", required=False)
+@click.argument("experiment", type=EXPERIMENT, required=False)
 @click.option("-t", "--table", "layout", flag_value="table", help="Everything, in a frame.")
 @click.option("-p", "--paragraph", "layout", flag_value="paragraph", help="Everything, as paragraphs.")
 @click.option("-s", "--sort", "sort", multiple=True, help="Sort by this field, then by the next one given.")
@@ -172,7 +173,7 @@ def _footer(experiment: Experiment, shown: int) -> str:
 
 
 @click.command()
-@click.argument("experiments", nargs=-1, metavar="[EXPERIMENT]...")
+@click.argument("experiments", type=EXPERIMENT, nargs=-1, metavar="[EXPERIMENT]...")
 @wide_option
 @format_option
 @pass_target

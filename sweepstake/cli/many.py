@@ -16,8 +16,10 @@ from sweepstake.domain.status import JobStatus
 from sweepstake.errors import UnsafeUpdateError
 from sweepstake.plaintext import printable
 
-__all__ = ["Verb", "do_to_each"]
+__all__ = ["Verb", "do_to_each", "named"]
 
+#: Up to so many jobs are named when something was done to them.
+_FEW: Final = 10
 #: From so many jobs on, a progress bar is shown to whoever watches.
 _MANY: Final = 100
 
@@ -61,12 +63,21 @@ def do_to_each(experiment: Experiment, jobs: Sequence[Job], verb: Verb, format_:
     if format_ == "json":
         as_json({verb.done: done, "unchanged": unchanged, "refused": refused})
     else:
-        click.echo(printable(f"{len(done)} {'job' if len(done) == 1 else 'jobs'} of {experiment.name} {verb.told}."))
+        click.echo(
+            printable(
+                f"{len(done)} {'job' if len(done) == 1 else 'jobs'} of {experiment.name} {verb.told}{named(done)}."
+            )
+        )
         for job_id in unchanged:
             click.echo(printable(f"{job_id} is {verb.reached} already."))
         for message in refused.values():
             click.echo(f"Refused: {printable(message)}", err=True)
     return 1 if refused else 0
+
+
+def named(ids: Sequence[str]) -> str:
+    """Return what follows a count of jobs to say which they are; nothing if they are too many to read."""
+    return f": {', '.join(ids)}" if 0 < len(ids) <= _FEW else ""
 
 
 def _progress(experiment: Experiment, total: int, doing: str) -> AbstractContextManager[Callable[[int], None]]:

@@ -9,6 +9,7 @@ from typing import TextIO
 
 import click
 
+from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Database
@@ -18,7 +19,7 @@ __all__ = ["export", "import_"]
 
 
 @click.command()
-@click.argument("experiment")
+@click.argument("experiment", type=EXPERIMENT)
 @pass_target
 def export(target: Target, experiment: str) -> None:
     """Write an experiment to standard output, whole.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.plaintext import printable
@@ -12,7 +13,7 @@ __all__ = ["pause", "resume"]
 
 
 @click.command()
-@click.argument("experiment")
+@click.argument("experiment", type=EXPERIMENT)
 @format_option
 @pass_target
 def pause(target: Target, experiment: str, format_: str) -> None:
@@ -31,7 +32,7 @@ def pause(target: Target, experiment: str, format_: str) -> None:
 
 
 @click.command()
-@click.argument("experiment")
+@click.argument("experiment", type=EXPERIMENT)
 @format_option
 @pass_target
 def resume(target: Target, experiment: str, format_: str) -> None:

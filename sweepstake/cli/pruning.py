@@ -7,7 +7,9 @@ from typing import Final
 
 import click
 
+from sweepstake.cli.finding import find_jobs
 from sweepstake.cli.many import Verb, do_to_each
+from sweepstake.cli.naming import EXPERIMENT, JOB
 from sweepstake.cli.output import format_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Job
@@ -19,8 +21,8 @@ _PRUNE: Final = Verb(act=Job.prune, reached=JobStatus.PRUNED, doing="Pruning", d
 
 
 @click.command()
-@click.argument("experiment")
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
+@click.argument("experiment", type=EXPERIMENT)
+@click.argument("jobs", type=JOB, nargs=-1, required=True, metavar="JOB...")
 @format_option
 @pass_target
 @click.pass_context
@@ -31,4 +33,4 @@ def prune(context: click.Context, target: Target, experiment: str, jobs: Sequenc
     the exit code is 1 then.
     """
     found = target.database().get_experiment(experiment)
-    context.exit(do_to_each(found, [found.get_job(job) for job in dict.fromkeys(jobs)], _PRUNE, format_))
+    context.exit(do_to_each(found, find_jobs(found, jobs), _PRUNE, format_))

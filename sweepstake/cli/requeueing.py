@@ -7,8 +7,10 @@ from typing import Final
 
 import click
 
-from sweepstake.cli.many import Verb, do_to_each
+from sweepstake.cli.finding import find_jobs
+from sweepstake.cli.many import Verb, do_to_each, named
 from sweepstake.cli.moments import moment
+from sweepstake.cli.naming import EXPERIMENT, JOB
 from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment, Job
@@ -22,8 +24,8 @@ _RETRY: Final = Verb(act=Job.retry, reached=JobStatus.QUEUED, doing="Retrying", 
 
 
 @click.command()
-@click.argument("experiment")
-@click.argument("jobs", nargs=-1, metavar="[JOB]...")
+@click.argument("experiment", type=EXPERIMENT)
+@click.argument("jobs", type=JOB, nargs=-1, metavar="[JOB]...")
 @click.option("--crashed", is_flag=True, help="All jobs that are CRASHED.")
 @click.option("--lost", is_flag=True, help="All jobs that are CRASHED because their workers were lost.")
 @format_option
@@ -48,7 +50,7 @@ def retry(
     if [bool(jobs), crashed, lost].count(True) != 1:
         raise click.UsageError("Name the jobs, or say --crashed or --lost.")
     found = target.database().get_experiment(experiment)
-    chosen = [found.get_job(job) for job in dict.fromkeys(jobs)] if jobs else _crashed(found, lost=lost)
+    chosen = find_jobs(found, jobs) if jobs else _crashed(found, lost=lost)
     context.exit(do_to_each(found, chosen, _RETRY, format_))
 
 
@@ -63,8 +65,8 @@ def _lost_its_lease(job: Job) -> bool:
 
 
 @click.command()
-@click.argument("experiment")
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
+@click.argument("experiment", type=EXPERIMENT)
+@click.argument("jobs", type=JOB, nargs=-1, required=True, metavar="JOB...")
 @click.option("--priority", type=int, help="Higher is claimed first.")
 @click.option(
     "--not-before",
@@ -98,7 +100,7 @@ def edit(
         raise click.UsageError("Say what to change: --priority, --not-before, --tag, --no-tags or --notes.")
     instant = UNCHANGED if not_before is None else moment(not_before, "--not-before")
     found = target.database().get_experiment(experiment)
-    chosen = [found.get_job(job) for job in dict.fromkeys(jobs)]
+    chosen = find_jobs(found, jobs)
     for job in chosen:
         job.set_queueing(
             priority=UNCHANGED if priority is None else priority,
@@ -109,4 +111,5 @@ def edit(
     if format_ == "json":
         as_json([job.record for job in chosen])
     else:
-        click.echo(printable(f"{len(chosen)} {'job' if len(chosen) == 1 else 'jobs'} of {experiment} changed."))
+        what = f"{len(chosen)} {'job' if len(chosen) == 1 else 'jobs'} of {experiment} changed"
+        click.echo(printable(f"{what}{named([job.job_id for job in chosen])}."))

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.renamed import Renamed
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client.preempting import HOOK_SECONDS
@@ -82,7 +83,7 @@ _max_jobs = click.option("--max-jobs", type=click.IntRange(1), help="End after s
 
 
 @click.command()
-@click.argument("experiment")
+@click.argument("experiment", type=EXPERIMENT)
 @click.option("--once", is_flag=True, hidden=True, help="Run one job only.")
 @click.option("--ignore-errors", is_flag=True, help="Go on with the next job after one that crashed.")
 @_concurrency
@@ -175,7 +176,7 @@ class _CommandBehindDashes(click.Command):
 
 
 @click.command(cls=_CommandBehindDashes)
-@click.argument("experiments", nargs=-1, required=True, metavar="EXPERIMENT...")
+@click.argument("experiments", type=EXPERIMENT, nargs=-1, required=True, metavar="EXPERIMENT...")
 @_concurrency
 @click.option(
     "--idle",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from sweepstake.cli.members import accounts, sharing
+from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import as_json, format_option, print_rows, say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.domain.access import Access, Role
@@ -13,7 +14,7 @@ __all__ = ["share"]
 
 
 @click.command()
-@click.argument("experiment")
+@click.argument("experiment", type=EXPERIMENT)
 @click.argument("email", required=False)
 @click.option(
     "--role",

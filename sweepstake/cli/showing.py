@@ -10,6 +10,8 @@ from typing import Any, Final
 import attrs
 import click
 
+from sweepstake.cli.finding import find_job
+from sweepstake.cli.naming import EXPERIMENT, JOB
 from sweepstake.cli.output import as_json, format_option, print_experiment
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment
@@ -29,8 +31,8 @@ _PRUNES: Final = ", and is pruned with it"
 
 
 @click.command()
-@click.argument("experiment")
-@click.argument("job", required=False)
+@click.argument("experiment", type=EXPERIMENT)
+@click.argument("job", type=JOB, required=False)
 @click.option("--attempt", type=int, help="Show the output of this attempt, instead of the latest.")
 @click.option("--full", is_flag=True, help=f"Show all of the output, not only its last {_LINES} lines.")
 @format_option
@@ -45,7 +47,7 @@ def show(target: Target, experiment: str, job: str | None, attempt: int | None, 
     if job is None:
         _show_experiment(found, format_)
         return
-    shown = found.get_job(job)
+    shown = find_job(found, job)
     attempts, dependencies = shown.attempts(), shown.dependencies()
     state = target.config().state
     if format_ == "json":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from sweepstake.cli.finding import find_job
+from sweepstake.cli.naming import EXPERIMENT, JOB
 from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.plaintext import printable
@@ -12,8 +14,8 @@ __all__ = ["why"]
 
 
 @click.command()
-@click.argument("experiment")
-@click.argument("job")
+@click.argument("experiment", type=EXPERIMENT)
+@click.argument("job", type=JOB)
 @format_option
 @pass_target
 def why(target: Target, experiment: str, job: str, format_: str) -> None:
@@ -21,7 +23,7 @@ def why(target: Target, experiment: str, job: str, format_: str) -> None:
 
     It is one sentence, which also tells what would change that.
     """
-    answer = target.database().get_experiment(experiment).get_job(job).why()
+    answer = find_job(target.database().get_experiment(experiment), job).why()
     if format_ == "json":
         as_json(answer)
     else:

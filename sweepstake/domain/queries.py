@@ -134,10 +134,15 @@ class Order:
 
 @frozen(kw_only=True)
 class JobQuery:
-    """What a listing of jobs keeps; every condition must hold."""
+    """What a listing of jobs keeps; every condition must hold.
+
+    Attributes:
+        part: what the id begins or ends with.
+    """
 
     status: frozenset[JobStatus] = frozenset()
     tag: str | None = None
+    part: str | None = None
     where: tuple[Condition, ...] = ()
     order: Order | None = None
 
@@ -146,6 +151,7 @@ class JobQuery:
         return (
             (not self.status or job.status in self.status)
             and (self.tag is None or self.tag in job.tags)
+            and (self.part is None or job.id.startswith(self.part) or job.id.endswith(self.part))
             and all(condition.holds(job) for condition in self.where)
         )
 

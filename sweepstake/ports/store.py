@@ -76,9 +76,9 @@ class Store(Protocol):
         """As `Queue.get_job`."""
 
     def scan_jobs(self, name: str, query: JobQuery, after: int, limit: int) -> Sequence[JobRecord]:
-        """Return the first `limit` jobs with `seq > after`, by `seq`, of the query's status and tag.
+        """Return the first `limit` jobs with `seq > after`, by `seq`, that the query may keep.
 
-        `query.where` and `query.order` are the service's to apply.
+        They are of its part of an id, or else of its status and tag; all else is the service's to apply.
         """
 
     def recent_jobs(self, name: str, limit: int) -> Sequence[JobRecord]:

@@ -251,6 +251,8 @@ def _filters(query: JobQuery) -> list[tuple[str, str]]:
     filters = [("status", status.value) for status in sorted(query.status)]
     if query.tag is not None:
         filters.append(("tag", query.tag))
+    if query.part is not None:
+        filters.append(("part", query.part))
     filters += [("where", f"{each.field}{each.operator}{_json(each.value)}") for each in query.where]
     if query.order is not None:
         filters.append(("order", f"{'-' if query.order.descending else ''}{query.order.field}"))

@@ -287,12 +287,13 @@ def _on_duplicate(call: Call) -> OnDuplicate:
 
 
 def _query(call: Call) -> JobQuery:
-    tag = call.one("tag")
+    tag, part = call.one("tag"), call.one("part")
     order = call.one("order")
     try:
         return JobQuery(
             status=_statuses(call.query.get("status", ())),
             tag=check_name(tag, "tag") if tag else tag,
+            part=None if part is None else check_name(part, "part"),
             where=tuple(Condition.parse(text) for text in call.query.get("where", ())),
             order=None if order is None else Order.parse(order),
         )

@@ -41,9 +41,11 @@ def read_job(transaction: Transaction, name: str, number: int, job_id: str) -> r
 
 
 def scan_jobs(transaction: Transaction, name: str, query: JobQuery, after: int, limit: int) -> list[JobRecord]:
-    """Return jobs by age, of the query's status and tag."""
+    """Return jobs by age, of the query's part of an id, or else of its status and tag."""
     number = experiment_id(transaction, name)
-    if not query.status and query.tag is None:
+    if query.part is not None:
+        found = transaction.rows("jobs_with_part", experiment_id=number, after=after, limit=limit, part=query.part)
+    elif not query.status and query.tag is None:
         found = transaction.rows("jobs_page", experiment_id=number, after=after, limit=limit)
     else:
         statuses = json.dumps([str(status) for status in query.status])

@@ -97,6 +97,7 @@ FILTERS: Final = (
         many=True,
     ),
     Parameter(name="tag", schema={"anyOf": [{"const": ""}, ref("Name")]}, description="Only jobs that have this tag"),
+    Parameter(name="part", schema=ref("Name"), description="Only jobs whose id begins or ends with this"),
     Parameter(
         name="where",
         schema={"type": "string", "pattern": r"^[^<>=!]+(!=|[<>=])[\s\S]*$"},

@@ -42,6 +42,23 @@ def test_jobs_are_filtered_by_status(scores: Lab) -> None:
     assert _ids(scores, status=frozenset({JobStatus.RUNNING})) == ""
 
 
+def test_jobs_are_filtered_by_a_part_of_their_ids(lab: Lab) -> None:
+    """What an id begins or ends with, as plain text: patterns of databases mean nothing."""
+    ids = ["100%_done", "100 done", "模型-größe-ß", "ß", "a'b"]
+    lab.add(*(draft(each) for each in ids))
+    for part, found in (
+        ("100%_", ids[:1]),
+        ("done", ids[:2]),
+        ("%", []),
+        ("ß", ids[2:4]),
+        ("größe-ß", ids[2:3]),
+        ("a'b", ids[4:]),
+        ("00", []),
+        ("longer than any of these ids is", []),
+    ):
+        assert [job.id for job in lab.jobs(part=part)] == found
+
+
 def test_jobs_are_filtered_by_tag(scores: Lab) -> None:
     """A tag is matched as a whole."""
     assert _ids(scores, tag="x") == "ab"

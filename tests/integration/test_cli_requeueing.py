@@ -23,7 +23,7 @@ def test_jobs_are_retried_by_name(sw: Command, db: Database) -> None:
     exp.add_job({}, "PRUNED", job_id="pruned")
     exp.add_job({}, "DONE", job_id="done")
     ran = sw("retry", "e", "failed", "pruned", "done", code=1)
-    assert ran.out == "2 jobs of e queued again.\n"
+    assert ran.out == "2 jobs of e queued again: failed, pruned.\n"
     assert ran.err.startswith("Refused: The job 'done' is DONE")
     assert sw("retry", "e", "failed").out == "0 jobs of e queued again.\nfailed is QUEUED already.\n"
     assert [exp.get_job(job).status for job in ("failed", "pruned", "done")] == [Job.QUEUED, Job.QUEUED, Job.DONE]
@@ -73,7 +73,7 @@ def test_jobs_are_pruned_by_name(sw: Command, db: Database) -> None:
     exp.add_job({}, "DONE", job_id="done")
     with exp.next_job() as job:
         ran = sw("prune", "e", "running", "waiting", "done", code=1)
-        assert ran.out == "2 jobs of e pruned.\n"
+        assert ran.out == "2 jobs of e pruned: running, waiting.\n"
         assert ran.err.startswith("Refused: The job 'done' is DONE")
         job.results["so far"] = 1
     assert [exp.get_job(job).status for job in ("running", "waiting", "done")] == [Job.PRUNED, Job.PRUNED, Job.DONE]
@@ -87,7 +87,7 @@ def test_jobs_are_edited(sw: Command, db: Database) -> None:
     exp = db.add_experiment(ManualSearch("e"))
     etags = [exp.add_job({}, job_id=job_id, tags=["old"]).etag for job_id in "ab"]
     assert sw("edit", "e", "a", "b", "--priority", "-3", "--not-before", "2100-01-31T18:00+01:00").out == (
-        "2 jobs of e changed.\n"
+        "2 jobs of e changed: a, b.\n"
     )
     jobs = list(exp.all_jobs())
     assert [job.etag for job in jobs] == etags

@@ -1,0 +1,71 @@
+"""What arguments name, so that the shell can complete it: experiments, and jobs of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Final
+
+import click
+from click.shell_completion import CompletionItem
+from click.types import StringParamType
+
+from sweepstake.cli.target import Target
+from sweepstake.client.listing import iterate
+from sweepstake.domain.queries import JobQuery
+from sweepstake.errors import SweepstakeError
+
+__all__ = ["EXPERIMENT", "JOB"]
+
+#: The most words that are offered, and the most experiments that are looked at for them.
+_MOST: Final = 100
+_LOOKED_AT: Final = 10_000
+
+
+class _Experiment(StringParamType):
+    """The name of an experiment."""
+
+    name = "experiment"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the experiments of the store."""
+        del param
+
+        def names() -> Iterator[str]:
+            for experiment in islice(ctx.ensure_object(Target).database().get_experiments(), _LOOKED_AT):
+                if experiment.name.startswith(incomplete):
+                    yield experiment.name
+
+        return _offered(names())
+
+
+class _Job(StringParamType):
+    """The id of a job, or a part of it."""
+
+    name = "job"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the jobs of the experiment that is named already, whose ids begin or end so."""
+        del param
+        experiment = ctx.params.get("experiment")
+        if not isinstance(experiment, str):
+            return []
+
+        def ids() -> Iterator[str]:
+            query = JobQuery(part=incomplete or None)
+            for record in iterate(ctx.ensure_object(Target).database().session.queue, experiment, query):
+                yield record.id
+
+        return _offered(ids())
+
+
+EXPERIMENT: Final = _Experiment()
+JOB: Final = _Job()
+
+
+def _offered(words: Iterable[str]) -> list[CompletionItem]:
+    """Return words to offer; a store that cannot be asked offers none, and the shell stays quiet."""
+    try:
+        return [CompletionItem(word) for word in islice(words, _MOST)]
+    except (SweepstakeError, OSError):
+        return []
