@@ -15,7 +15,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from sweepstake.domain.access import Role
 from sweepstake.domain.queueing import QueueingChanges
-from sweepstake.domain.records import ExperimentRecord, SearchDefinition
+from sweepstake.domain.records import ExperimentRecord, Page, SearchDefinition
 from sweepstake.domain.settings import Direction
 from sweepstake.domain.situation import WhyReason
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
@@ -112,6 +112,9 @@ def _make_converter(*, forbid_extra_keys: bool) -> cattrs.Converter:
     converter.register_unstructure_hook(SearchDefinition, lambda search: {search.kind: json.loads(search.params)})
     converter.register_unstructure_hook(
         QueueingChanges, make_dict_unstructure_fn(QueueingChanges, converter, _cattrs_omit_if_default=True)
+    )
+    converter.register_unstructure_hook(
+        Page, make_dict_unstructure_fn(Page, converter, unranked=override(omit_if_default=True))
     )
     scheduler = override(rename="scheduler")  # Schedy's word
     converter.register_structure_hook(

@@ -215,6 +215,8 @@ class Experiment:
     def top(self, n: int = 10, by: str | None = None, direction: str | None = None) -> list[Job]:
         """Return the best `n` DONE jobs, best first.
 
+        A job whose result is NaN, text or not there is not compared; a logged warning tells how many there are.
+
         Args:
             n: at most 1,000.
             by: the result to compare; by default the experiment's objective.
@@ -235,7 +237,7 @@ class Experiment:
         """
         best = self.top(1, by, direction)
         if not best:
-            raise NoJobError(f"no job of {self.name!r} is DONE with the result asked for", NoJobReason.EMPTY)
+            raise NoJobError(f"no job of {self.name!r} is DONE with a number for the result asked", NoJobReason.EMPTY)
         return best[0]
 
     def to_frame(self, **filters: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import evolve
 
+from sweepstake.client.unknown import tell_unknown
 from sweepstake.domain.names import check_name
 from sweepstake.domain.queries import Condition, JobQuery, Order
 from sweepstake.domain.records import JobRecord
@@ -26,7 +27,7 @@ def query_of(
     return JobQuery(
         status=_statuses(status),
         tag=None if tag is None else check_name(tag, "tag"),
-        where=tuple(Condition.written(text, f"where[{i}]") for i, text in enumerate(_many(where, "where"))),
+        where=tuple(Condition.parse(text, f"where[{i}]") for i, text in enumerate(_many(where, "where"))),
         order=None if order is None else Order.parse(order),
     )
 
@@ -34,15 +35,22 @@ def query_of(
 def iterate(queue: RetryingQueue, name: str, query: JobQuery) -> Iterator[JobRecord]:
     """Iterate over all jobs of the query; in an order of its own only after reading them all."""
     if query.order is not None:
-        yield from sorted(iterate(queue, name, evolve(query, order=None)), key=query.order.key)
+        found = sorted(iterate(queue, name, evolve(query, order=None)), key=query.order.key)
+        if found and query.order.unknown_to(found):
+            tell_unknown(queue, name, query.order.field)
+        yield from found
         return
-    start = None
+    start, anything = None, False
     while True:
         page = queue.list_jobs(name, query, start)
+        anything = anything or bool(page.items)
         yield from page.items
         if page.next is None:
-            return
+            break
         start = page.next
+    if not anything:
+        for field in dict.fromkeys(condition.field for condition in query.where):
+            tell_unknown(queue, name, field)
 
 
 def _statuses(status: JobStatus | str | Iterable[JobStatus | str] | None) -> frozenset[JobStatus]:

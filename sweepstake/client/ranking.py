@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
+import logging
 from typing import Self
 
 from attrs import frozen
 
 from sweepstake.domain.names import check_text
-from sweepstake.domain.queries import JobQuery, Order, field_value
-from sweepstake.domain.records import JobRecord, SearchDefinition
+from sweepstake.domain.queries import JobQuery, Order
+from sweepstake.domain.records import JobRecord, SearchDefinition, Unranked
 from sweepstake.domain.settings import Direction, Settings
 from sweepstake.domain.status import JobStatus, member_of
 from sweepstake.errors import InvalidInputError, shown
@@ -18,6 +18,8 @@ from sweepstake.ports import MAX_PAGE
 from sweepstake.retrying import RetryingQueue
 
 __all__ = ["Ranking"]
+
+_logger = logging.getLogger(__name__)
 
 
 @frozen
@@ -40,14 +42,25 @@ class Ranking:
         return cls(result, member_of(Direction, own if direction is None else direction, "direction"))
 
     def best(self, queue: RetryingQueue, name: str, n: object) -> list[JobRecord]:
-        """Return the best `n` DONE jobs whose result is a number, best first."""
+        """Return the best `n` DONE jobs whose result is a number, best first; a warning tells how many have none."""
         if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_PAGE:
             raise InvalidInputError.at("n", f"must be a whole number from 1 to {MAX_PAGE:,}, is {shown(n)}")
         field = f"results.{self.result}"
         order = Order(field, descending=self.direction is Direction.MAXIMIZE)
         page = queue.list_jobs(name, JobQuery(status=frozenset({JobStatus.DONE}), order=order), limit=n)
-        return [job for job in page.items if _is_number(field_value(job, field, None))]
+        if page.unranked is not None:
+            _tell_unranked(name, self.result, page.unranked)
+        return [job for job in page.items if order.ranks(job)]
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not math.isnan(value)
+def _tell_unranked(name: str, result: str, unranked: Unranked) -> None:
+    """Say which jobs are left out, so that a sweep that diverged does not look like one that did well."""
+    kinds = {
+        "with NaN": unranked.nan,
+        "with text": unranked.text,
+        "with a value that is no number": unranked.other,
+        "without a value": unranked.missing,
+    }
+    told = [f"{count:,} {how}" for how, count in kinds.items() if count]
+    if told:
+        _logger.warning("DONE jobs of %r that are not compared by %r: %s.", name, result, ", ".join(told))

@@ -31,6 +31,7 @@ __all__ = [
     "NoJob",
     "Page",
     "SearchDefinition",
+    "Unranked",
 ]
 
 T = TypeVar("T")
@@ -294,9 +295,32 @@ class Beat:
     signal: Signal
 
 
+@frozen(kw_only=True)
+class Unranked:
+    """How many jobs of an ordered listing have no number in its field, and so no rank by it.
+
+    Attributes:
+        nan: those whose value is NaN.
+        text: those whose value is text.
+        other: those whose value is null, a list or an object.
+        missing: those without a value.
+    """
+
+    nan: int = 0
+    text: int = 0
+    other: int = 0
+    missing: int = 0
+
+
 @frozen
 class Page(Generic[T]):
-    """Part of a listing, and the token with which the next part begins (None at the end)."""
+    """Part of a listing, and the token with which the next part begins (None at the end).
+
+    Attributes:
+        unranked: of an ordered listing, how many jobs of all that it asks for have no rank; None of others, and where
+            the server does not tell.
+    """
 
     items: tuple[T, ...]
     next: str | None = None
+    unranked: Unranked | None = None

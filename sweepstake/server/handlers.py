@@ -11,9 +11,9 @@ from attrs import evolve
 from sweepstake.codec import to_tree
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.keys import uuid7
-from sweepstake.domain.names import check_name
+from sweepstake.domain.names import check_name, check_text
 from sweepstake.domain.portable import ImportPart
-from sweepstake.domain.queries import Condition, JobQuery, Order
+from sweepstake.domain.queries import Condition, JobQuery, Order, Parts
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import ABSENT, Beat, Claim, ExperimentRecord, Guard, GuardKind, NoJob, Page
 from sweepstake.domain.status import JobStatus, Signal, member_of
@@ -287,18 +287,27 @@ def _on_duplicate(call: Call) -> OnDuplicate:
 
 
 def _query(call: Call) -> JobQuery:
+    """Return what a listing asks for: what has not the form of its schema is malformed, what means nothing is wrong."""
     tag, part = call.one("tag"), call.one("part")
     order = call.one("order")
+    where = call.query.get("where", ())
     try:
-        return JobQuery(
-            status=_statuses(call.query.get("status", ())),
-            tag=check_name(tag, "tag") if tag else tag,
-            part=None if part is None else check_name(part, "part"),
-            where=tuple(Condition.parse(text) for text in call.query.get("where", ())),
-            order=None if order is None else Order.parse(order),
-        )
+        status = _statuses(call.query.get("status", ()))
+        tag = check_name(tag, "tag") if tag else tag
+        part = None if part is None else check_name(part, "part")
+        for text in where:
+            Parts.of(text)
+        if order is not None and check_text(order, "order") in ("", "-"):
+            Order.parse(order)
     except InvalidInputError as error:
         raise MalformedError(error.problems) from None
+    return JobQuery(
+        status=status,
+        tag=tag,
+        part=part,
+        where=tuple(map(Condition.parse, where)),
+        order=None if order is None else Order.parse(order),
+    )
 
 
 def _statuses(words: Sequence[str]) -> frozenset[JobStatus]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator
 from typing import Final
 
-from sweepstake.domain.queries import JobQuery, Order
+from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.records import JobRecord, Page
 from sweepstake.errors import InvalidInputError
 from sweepstake.ports import MAX_PAGE, Store
@@ -26,7 +25,9 @@ def page_of_jobs(store: Store, name: str, query: JobQuery, start: str | None, li
     check_limit(limit)
     after = _parse_start(start)
     if query.order is not None:
-        return Page(_first_in_order(store, name, query, query.order, limit))
+        kept = (job for job in _scan(store, name, query, 0, MAX_PAGE) if query.keeps(job))
+        first, unranked = query.order.first(kept, limit)
+        return Page(first, unranked=unranked)
     items: list[JobRecord] = []
     text = 0
     for read, job in enumerate(_scan(store, name, query, after, limit), 1):
@@ -64,8 +65,3 @@ def _scan(store: Store, name: str, query: JobQuery, after: int, limit: int) -> I
         wanted -= size  # more are read only if the caller drops some
         text = sum(len(job.hyperparameters.text) + len(job.results.text) for job in jobs)
         size = min(size * 4, wanted if wanted > 0 else MAX_PAGE) if text < _PAGE_TEXT // 8 else _FIRST_READ
-
-
-def _first_in_order(store: Store, name: str, query: JobQuery, order: Order, limit: int) -> tuple[JobRecord, ...]:
-    kept = (job for job in _scan(store, name, query, 0, MAX_PAGE) if query.keeps(job))
-    return tuple(heapq.nsmallest(limit, kept, key=order.key))

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.keys import KEY_PATTERN
+from sweepstake.domain.names import MAX_TEXT
 from sweepstake.domain.status import JobStatus
 from sweepstake.ports import MAX_PAGE
 from sweepstake.wire.headers import ATTEMPT, ETAG_LIST_PATTERN, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH
@@ -100,13 +101,14 @@ FILTERS: Final = (
     Parameter(name="part", schema=ref("Name"), description="Only jobs whose id begins or ends with this"),
     Parameter(
         name="where",
-        schema={"type": "string", "pattern": r"^[^<>=!]+(!=|[<>=])[\s\S]*$"},
-        description="Only jobs of which this holds, such as `results.accuracy>=0.9`",
+        schema={"type": "string", "pattern": r"^[^<>=!]+(!=|[<>=])[\s\S]*$", "maxLength": MAX_TEXT},
+        description="Only jobs of which this holds, such as `results.accuracy>=0.9`: a field, an operator, and a value "
+        "as in JSON or Python; after `=` and `!=` also a bare word. What no job could fulfil as it stands is refused",
         many=True,
     ),
     Parameter(
         name="order",
-        schema={"type": "string", "pattern": r"^([^\-][\s\S]*|-[\s\S]+)$"},
+        schema={"type": "string", "pattern": r"^([^\-][\s\S]*|-[\s\S]+)$", "maxLength": MAX_TEXT},
         description="The field to sort by; `-FIELD` for the largest first. Gives one page only",
     ),
 )

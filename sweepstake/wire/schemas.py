@@ -26,7 +26,7 @@ from sweepstake.domain.portable import (
     Totals,
 )
 from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY, QueueingChanges
-from sweepstake.domain.records import Claim, ExperimentRecord, Finished, JobRecord, NoJob, SearchDefinition
+from sweepstake.domain.records import Claim, ExperimentRecord, Finished, JobRecord, NoJob, SearchDefinition, Unranked
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.situation import Why
 from sweepstake.ports import MAX_BULK, Counts
@@ -256,6 +256,7 @@ _ANSWERS: Final[tuple[type, ...]] = (
     Token,
     Why,
     Tokens,
+    Unranked,
 )
 #: What a class is called where that is not its own name.
 _NAMES: Final[Mapping[type, str]] = {
@@ -317,11 +318,11 @@ class _Deriver:
 _PRIMITIVES: Final = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
 
-def _page(item: str) -> Schema:
+def _page(item: str, **more: Schema) -> Schema:
     return {
         "type": "object",
         "description": "Part of a listing, and the `start` of the next part (null at the end)",
-        "properties": {"items": {"type": "array", "items": ref(item)}, "next": _nullable({"type": "string"})},
+        "properties": {"items": {"type": "array", "items": ref(item)}, "next": _nullable({"type": "string"}), **more},
         "required": ["items", "next"],
         "additionalProperties": False,
     }
@@ -333,7 +334,7 @@ def _derive() -> dict[str, Schema]:
         deriver.add(kind, answer=False)
     for kind in _ANSWERS:
         deriver.add(kind, answer=True)
-    pages = {"ExperimentPage": _page("Experiment"), "JobPage": _page("Job")}
+    pages = {"ExperimentPage": _page("Experiment"), "JobPage": _page("Job", unranked=ref("Unranked"))}
     return deriver.schemas | pages
 
 

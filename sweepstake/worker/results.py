@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from sweepstake.domain.literals import read_number
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import MAX_TEXT, parse_json
 
@@ -14,6 +15,8 @@ __all__ = ["BEGIN", "END", "BlockReader", "parse_block", "read_file"]
 BEGIN: Final = "--- RESULTS ---"
 END: Final = "--- END RESULTS ---"
 
+#: What Python prints for values that JSON spells otherwise.
+_CONSTANTS: Final = {"True": True, "False": False, "None": None}
 #: Characters that JSON may take before it is canonical: escapes and white space.
 _MAX_BYTES: Final = 2 * MAX_TEXT
 
@@ -67,7 +70,8 @@ class BlockReader:
 def parse_block(block: bytes) -> dict[str, Any]:
     """Read what stands between the markers: one JSON object, or lines of `name: value`.
 
-    A value is JSON; what is not JSON is taken as text.
+    A value is JSON, a number as `float` reads it (`nan`, `inf`, `.5`, `1.`), or one of Python's True, False and None;
+    everything else is text.
 
     Raises:
         InvalidInputError: it is neither.
@@ -110,10 +114,17 @@ def _pair(line: str, number: int) -> tuple[str, Any]:
     name, colon, text = line.partition(":")
     if not colon or not name.strip():
         raise InvalidInputError.at(f"results line {number}", "is not of the form `name: value`")
+    return name.strip(), _value(text.strip())
+
+
+def _value(text: str) -> Any:
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
     try:
-        return name.strip(), parse_json(text)
+        return parse_json(text)
     except InvalidInputError:
-        return name.strip(), text.strip()
+        number = read_number(text)
+        return text if number is None else number
 
 
 def _object(text: str | bytes, path: str) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Listings of jobs: pages, filters, order, counts."""
 
+import math
+
 import pytest
 
 from sweepstake.domain.queries import Condition, JobQuery, Order
-from sweepstake.domain.records import Guard
+from sweepstake.domain.records import Guard, Unranked
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError
 from sweepstake.ports import MAX_PAGE, Counts, Queue
@@ -92,6 +94,34 @@ def test_a_tag_of_odd_characters_is_found(lab: Lab, tag: str) -> None:
 def test_jobs_are_filtered_by_conditions(scores: Lab, where: str, ids: str) -> None:
     """Values of different kinds never compare, and a missing field never matches."""
     assert _ids(scores, where=(Condition.parse(where),)) == ids
+
+
+def test_conditions_are_written_as_in_python(lab: Lab) -> None:
+    """Dotted names lead into objects, and values in Python's spelling are what they are, over every store."""
+    lab.add(
+        draft("a", of=document(JobStatus.DONE, {"sched": {"warmup": 2}, "o": "adam"}, {"ok": True, "loss": math.nan})),
+        draft("b", of=document(JobStatus.DONE, {"sched": {"warmup": 0.3}, "o": "sgd"}, {"ok": None, "loss": 0.5})),
+    )
+    wheres = {
+        "sched.warmup > 1": "a",
+        "hyperparameters.sched.warmup > .2": "ab",
+        "o == 'adam'": "a",
+        "ok = True": "a",
+        "ok == None": "b",
+        "loss = nan": "a",
+        "loss < inf": "b",
+    }
+    assert {where: _ids(lab, where=(Condition.parse(where),)) for where in wheres} == wheres
+
+
+def test_an_ordered_listing_counts_who_has_no_rank(scores: Lab) -> None:
+    """Those without a number are told by kind, however few jobs are asked for; other listings say nothing."""
+    scores.add(draft("f", of=document(JobStatus.DONE, results={"score": math.nan})))
+    query = JobQuery(status=frozenset({JobStatus.DONE, JobStatus.CRASHED}), order=Order.parse("-results.score"))
+    page = scores.queue.list_jobs(scores.name, query, limit=1)
+    assert [job.id for job in page.items] == ["a"]
+    assert page.unranked == Unranked(nan=1, text=1, missing=1)
+    assert scores.queue.list_jobs(scores.name, JobQuery(), limit=1).unranked is None
 
 
 def test_every_condition_must_hold(scores: Lab) -> None:

@@ -435,3 +435,13 @@ def test_help_and_version_work_everywhere(sw: Command) -> None:
     assert "sweepstake" in sw("--version").out
     for command in ("add", "list", "show", "push", "rm", "run", "gen-token", "serve", "user", "demo", "workers"):
         assert "Usage: sweepstake" in sw(command, "-h").out
+
+
+def test_a_name_that_no_job_has_is_told(sw: Command, url: str) -> None:
+    """An empty list does not hide a slip; it is told beside the output, which stays what it is."""
+    sw("add", "e", "manual")
+    sw("push", "e", "-p", "accuracy", "1")
+    shell = Shell(url)
+    ran = shell.run("list", "e", "--where", "acuracy>0.94", "-f", "id")
+    assert (ran.stdout, ran.stderr) == ("", "No job of 'e' has 'acuracy'; there is 'accuracy'.\n")
+    assert shell.run("list", "e", "--where", "accuracy>7", "-f", "id").stderr == ""

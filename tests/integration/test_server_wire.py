@@ -390,3 +390,35 @@ def test_a_repeated_call_has_the_effect_of_one(api: Api) -> None:
     assert len(api.call("GET", f"{experiment}jobs/").json()["items"]) == 1
     assert _problem(api.call("DELETE", experiment, Idempotency_Key=key), 422)["type"].endswith(":key-reused")
     _problem(api.call("POST", f"{experiment}jobs/", {}, Idempotency_Key="mine"), 400)
+
+
+@pytest.mark.parametrize(
+    "where,status",
+    [
+        ("sched.warmup>.4", 200),
+        ("o='adam'", 200),
+        ("x=nan", 200),
+        (" " * 4096, 400),
+        ("a" + " " * 4095, 400),
+        (" " * 4094 + "=1", 422),
+        ("x", 400),
+        ("x" * 4095 + "=1", 400),
+        ("a > 3 and b = 4", 422),
+        ("loss<best", 422),
+        ("status=done", 422),
+        ("x='a", 422),
+    ],
+)
+def test_conditions_on_the_wire_are_in_the_language_of_the_client(api: Api, where: str, status: int) -> None:
+    """A condition of another form is malformed, one that no job could fulfil is refused, and neither takes long."""
+    answer = api.call("GET", f"{api.new()}jobs/?where={quote(where)}")
+    assert answer.status_code == status, answer.text
+    assert answer.elapsed.total_seconds() < 2
+
+
+@pytest.mark.parametrize(
+    "order,status", [("accuracy", 200), ("-", 400), ("", 400), ("x" * 4097, 400), ("loss desc", 422)]
+)
+def test_an_order_on_the_wire_is_in_the_language_of_the_client(api: Api, order: str, status: int) -> None:
+    """A direction in words is refused, as by the client."""
+    assert api.call("GET", f"{api.new()}jobs/?order={quote(order)}").status_code == status

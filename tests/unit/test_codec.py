@@ -15,6 +15,7 @@ from sweepstake.domain.records import (
     NoJob,
     Page,
     SearchDefinition,
+    Unranked,
 )
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome
@@ -57,6 +58,7 @@ def _finished(following: Claim | NoJob | None) -> Finished:
         (_finished(CLAIM), Finished),
         (_finished(NoJob(NoJobReason.DELAYED)), Finished),
         (Page((JOB, JOB), "4"), Page[JobRecord]),
+        (Page((JOB,), unranked=Unranked(nan=2)), Page[JobRecord]),
     ],
     ids=lambda value: "" if isinstance(value, type) else type(value).__name__,
 )

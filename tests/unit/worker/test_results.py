@@ -37,12 +37,32 @@ def test_output_without_a_block_has_no_results() -> None:
 
 
 def test_lines_of_names_and_values() -> None:
-    """Values are JSON, and what is not JSON is text."""
+    """Values are JSON, and other words are text."""
     body = 'accuracy: 0.9\n\n  weights : /tmp/a: b.pt\nloss:[1, NaN]\nname: "x"'
     results = read(b"noise\n" + block(body) + b"noise\n")
     assert results is not None
     assert (results["accuracy"], results["weights"], results["name"]) == (0.9, "/tmp/a: b.pt", "x")
     assert math.isnan(results["loss"][1])
+
+
+@pytest.mark.parametrize(
+    "printed,value",
+    [
+        *[("inf", math.inf), ("-inf", -math.inf), ("Infinity", math.inf), (".5", 0.5), ("1.", 1.0), ("+3", 3)],
+        *[("-1.e-3", -0.001), ("True", True), ("False", False), ("None", None), ("1e999", math.inf)],
+        *[("0.5 %", "0.5 %"), ("true love", "true love"), ("1.2.3", "1.2.3"), ("9" * 5000, "9" * 5000)],
+    ],
+)
+def test_what_python_prints_is_what_it_was(printed: str, value: object) -> None:
+    """A number in a form that JSON does not know is a number, and Python's constants are what they are."""
+    found = parse_block(f"loss: {printed}".encode())["loss"]
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize("printed", ["nan", "NaN", "-nan"])
+def test_nan_is_no_text(printed: str) -> None:
+    """A loss that is not a number cannot be taken for a word."""
+    assert math.isnan(parse_block(f"loss: {printed}".encode())["loss"])
 
 
 def test_windows_line_ends_and_indented_markers_are_understood() -> None:
