@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sweepstake.cli.digits import SPACE, drain
+from sweepstake.cli.output import say
 from sweepstake.cli.screen import screen_width
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Database, Experiment, ManualSearch
@@ -44,11 +45,17 @@ _END: Final = 10.0
 def demo(target: Target, workers: int, name: str | None) -> None:
     """Tune a classifier with a small sweep, and show the best jobs.
 
-    Support vector classifiers learn to read scikit-learn's handwritten digits. It takes less than a minute.
+    Support vector classifiers learn to read scikit-learn's handwritten digits. It takes less than a minute. The jobs
+    are kept in a store of the demo's own, demo.db in the state folder, unless --url names another.
     """
     if find_spec("sklearn") is None:
         raise MissingExtraError("the demo trains with scikit-learn; install it with: pip install 'sweepstake[demo]'")
     config = target.config()
+    if target.url is None:
+        file = (config.state / "demo.db").absolute()
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target.url = f"sqlite:///{file}"
+        config = target.config()
     experiment = _new_experiment(target.database(), name)
     grid = Grid(SPACE)
     experiment.add_jobs((grid.point(i) for i in range(grid.size)), progress=False)
@@ -58,8 +65,12 @@ def demo(target: Target, workers: int, name: str | None) -> None:
         context.Process(target=drain, args=(config.url, config.token, experiment.name), name=f"worker {number}")
         for number in range(1, workers + 1)
     ]
-    with _all_ended(processes):
-        _watch(experiment, processes, grid.size)
+    try:
+        with _all_ended(processes):
+            _watch(experiment, processes, grid.size)
+    except KeyboardInterrupt:
+        say(_left_over(experiment, target), err=True)
+        raise
     _conclude(experiment, grid.size, target)
 
 
@@ -129,32 +140,41 @@ def _conclude(experiment: Experiment, total: int, target: Target) -> None:
     done = experiment.counts().done
     if done < total:
         raise click.ClickException(
-            f"{total - done} of {total} jobs are not DONE; see: {_command(target, 'list', experiment.name, '-t')}"
+            f"{total - done} of {total} jobs are not DONE; to see them:\n{_commands(target, ['list', experiment.name])}"
         )
+    looks = [
+        ["list"],
+        ["list", experiment.name, "-t", "-s", "accuracy", "-d"],
+        ["show", experiment.name, best[0].job_id],
+    ]
     click.echo(
         f"""
 Look further:
-  {_command(target, "list", experiment.name, "-t", "-s", "accuracy", "-d")}
-  {_command(target, "show", experiment.name, best[0].job_id)}
-  {_command(target, "list")}
-or in Python:
+{_commands(target, *looks)}
+or in Python, in the same shell:
   import sweepstake
-  exp = sweepstake.connect({_url_argument(target)}).get_experiment({experiment.name!r})
+  exp = sweepstake.connect().get_experiment({experiment.name!r})
   exp.best_job().hyperparameters
-  exp.to_frame().sort_values("accuracy")"""
+  exp.to_frame().sort_values("accuracy")
+Remove it:
+  {shlex.join(["sweepstake", "rm", experiment.name])}"""
     )
 
 
-def _command(target: Target, *words: str) -> str:
-    options = []
-    if target.url is not None:
-        options += ["--url", target.url]
+def _left_over(experiment: Experiment, target: Target) -> str:
+    """Return what an interrupted demo leaves behind, and how to remove it."""
+    counts = experiment.counts()
+    ended = counts.done + counts.crashed + counts.pruned
+    return (
+        f"Interrupted: {ended} jobs of {experiment.name} have ended, {counts.ready} wait in the queue, and "
+        f"{counts.running} run until their leases end. To see them, and to remove them:\n"
+        + _commands(target, ["list", experiment.name], ["rm", "--force", experiment.name])
+    )
+
+
+def _commands(target: Target, *commands: Sequence[str]) -> str:
+    """Return lines to paste into a shell; the first says which store the others mean."""
+    lines = [f"export SWEEPSTAKE_URL={shlex.quote(target.url or '')}"]
     if target.config_path is not None:
-        options += ["--config", str(target.config_path)]
-    return shlex.join(["sweepstake", *options, *words])
-
-
-def _url_argument(target: Target) -> str:
-    if target.url is not None:
-        return repr(target.url)
-    return "" if target.config_path is None else f"config={str(target.config_path)!r}"
+        lines.append(f"export SWEEPSTAKE_CONFIG={shlex.quote(str(target.config_path.absolute()))}")
+    return "\n".join(f"  {line}" for line in [*lines, *(shlex.join(["sweepstake", *words]) for words in commands)])

@@ -26,7 +26,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 def test_the_demo_trains_at_least_24_classifiers(shell: Shell) -> None:
     """Four processes drain the sweep; the best jobs, good ones, stand at the end with the commands to look further."""
-    ran = shell.run("demo")
+    ran = shell.run("demo", "--url", shell.url)
     with sweepstake.connect(shell.url) as db:
         (exp,) = db.get_experiments()
         jobs = list(exp.all_jobs())
@@ -52,7 +52,7 @@ def is_at_work(db: sweepstake.Database) -> bool:
 
 def test_interrupting_the_demo_gives_its_jobs_back(shell: Shell) -> None:
     """Ctrl-C ends the workers, and what they had begun can be run again."""
-    process = shell.start("demo", "--name", "d", "--workers", "2")
+    process = shell.start("demo", "--url", shell.url, "--name", "d", "--workers", "2")
     with sweepstake.connect(shell.url) as db:
         eventually(lambda: is_at_work(db))
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
@@ -62,3 +62,13 @@ def test_interrupting_the_demo_gives_its_jobs_back(shell: Shell) -> None:
         counts = db.get_experiment("d").counts()
     assert counts.running == counts.crashed == 0
     assert counts.ready > 0
+    assert f"{counts.ready} wait in the queue" in err
+    assert "sweepstake rm --force d\n" in err
+
+
+def test_the_demo_has_a_store_of_its_own(shell: Shell, tmp_path: Path) -> None:
+    """It touches the configured store only when it is told to."""
+    own = Shell(shell.url, {"SWEEPSTAKE_STATE": str(tmp_path / "state")})
+    own.run("demo", "--name", "d", "--workers", "2")
+    assert shell.run("list").stdout == ""
+    assert "d  " in shell.run("list", "--url", f"sqlite:///{tmp_path / 'state' / 'demo.db'}").stdout
