@@ -30,6 +30,7 @@ __all__ = [
     "fingerprint",
     "parse_json",
     "plain",
+    "revived",
 ]
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
@@ -149,10 +150,21 @@ def fingerprint(value: Mapping[str, Any]) -> bytes | None:
         return None
 
 
-def plain(value: object, path: str = "") -> JsonValue:
-    """Return one value of a user's as plain, encoded JSON data, or raise InvalidInputError naming the place."""
-    result: JsonValue = _normal(value, path, 1, escaped=False)
+def plain(value: object, path: str = "", *, around: int = 0) -> JsonValue:
+    """Return one value of a user's as plain, encoded JSON data, or raise InvalidInputError naming the place.
+
+    Args:
+        value: the value.
+        path: stands in front of the place.
+        around: how many of its outermost levels are ours, and do not count as nesting.
+    """
+    result: JsonValue = _normal(value, path, 1 - around, escaped=False)
     return result
+
+
+def revived(value: JsonValue) -> Any:
+    """Return plain, encoded data as plain Python values: what `plain` does, undone."""
+    return _revive(value)
 
 
 def parse_json(text: str | bytes, path: str = "") -> Any:

@@ -12,7 +12,7 @@ import attrs
 from sweepstake.client.experiment import Experiment
 from sweepstake.client.searches import experiment_of
 from sweepstake.client.session import Session
-from sweepstake.domain.names import check_name
+from sweepstake.domain.names import existing_name
 from sweepstake.domain.records import ABSENT, ExperimentRecord
 from sweepstake.errors import InvalidInputError, ResourceExistsError
 
@@ -76,7 +76,7 @@ class Database:
         Raises:
             NotFoundError: there is none.
         """
-        record = self._session.queue.get_experiment(check_name(name, "name"))
+        record = self._session.queue.get_experiment(existing_name(name, "name"))
         experiment = experiment_of(record)
         experiment.attach(self._session, record)
         return experiment

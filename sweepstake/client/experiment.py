@@ -17,7 +17,7 @@ from sweepstake.client.ranking import Ranking
 from sweepstake.client.session import Session
 from sweepstake.client.waiting import check_wait, claim_within
 from sweepstake.domain.keys import check_etag
-from sweepstake.domain.names import check_name
+from sweepstake.domain.names import check_name, existing_name
 from sweepstake.domain.records import PRESENT, UNGUARDED, Claim, ExperimentRecord, Guard, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, member_of
@@ -192,7 +192,7 @@ class Experiment:
 
     def get_job(self, job_id: str) -> Job:
         """Return the job of that id."""
-        return Job(self.session, self, self.session.queue.get_job(self.name, check_name(job_id, "job_id")))
+        return Job(self.session, self, self.session.queue.get_job(self.name, existing_name(job_id, "job_id")))
 
     def all_jobs(
         self,

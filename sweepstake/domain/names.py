@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import quote
 
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import InvalidInputError, NotFoundError
 
 __all__ = [
     "MAX_NAME",
@@ -20,6 +20,7 @@ __all__ = [
     "check_notes",
     "check_tags",
     "check_text",
+    "existing_name",
     "file_name",
 ]
 
@@ -50,6 +51,21 @@ def check_name(name: object, path: str) -> str:
     if not name.isprintable():  # fast path: printable text has no control characters
         _refuse_control_characters(name, path, allowed="")
     return str.__str__(name)  # of an enum of texts its text, not what it calls itself
+
+
+def existing_name(name: object, path: str) -> str:
+    """Return `name`, by which something is asked for that should be there, if anything can have it.
+
+    Raises:
+        NotFoundError: nothing can, so nothing does; the message says why.
+        InvalidInputError: it is no text at all.
+    """
+    try:
+        return check_name(name, path)
+    except InvalidInputError as error:
+        if not isinstance(name, str):
+            raise
+        raise NotFoundError(f"There is nothing of this {path}, which {error.problems[0][1]}.") from None
 
 
 def check_tags(tags: Iterable[object], path: str = "tags") -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sweepstake.codec import from_answer, to_tree
 from sweepstake.domain.access import Access, Role
-from sweepstake.domain.names import check_name
+from sweepstake.domain.names import check_name, existing_name
 from sweepstake.remote.session import HttpSession, Reply
 from sweepstake.wire.members import MadeToken, NewShare, NewToken, TokenInfo, Tokens
 from sweepstake.wire.operations import OPERATIONS
@@ -40,11 +40,11 @@ class RemoteAccess:
 
     def revoke_token(self, token_id: str) -> None:
         """Revoke a token. Raises NotFoundError."""
-        self._call("revoke_token", check_name(token_id, "id"))
+        self._call("revoke_token", existing_name(token_id, "id"))
 
     def get_access(self, name: str) -> Access:
         """Return whose an experiment is."""
-        return from_answer(self._call("get_access", check_name(name, "name")).tree, Access)
+        return from_answer(self._call("get_access", existing_name(name, "name")).tree, Access)
 
     def share(self, name: str, email: str, role: Role | None) -> None:
         """Let a user do with an experiment what the role allows; None: no more.
@@ -52,7 +52,7 @@ class RemoteAccess:
         Raises:
             InvalidInputError: no such user, or nothing to share because the experiment is everybody's or the user's.
         """
-        names = check_name(name, "name"), check_name(email, "email")
+        names = existing_name(name, "name"), check_name(email, "email")
         if role is None:
             self._call("unshare", *names)
         else:

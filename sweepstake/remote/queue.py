@@ -11,7 +11,6 @@ from attrs import evolve
 
 from sweepstake.codec import from_answer, to_tree
 from sweepstake.domain.duplicates import Added, OnDuplicate
-from sweepstake.domain.names import check_name
 from sweepstake.domain.portable import ExportPage, ImportPart
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
@@ -210,7 +209,7 @@ class RemoteQueue:
     ) -> Reply:
         """Build the request of an operation and send it."""
         called = OPERATIONS[operation]
-        path = called.url(*map(check_name, names, _PATH_WORDS))
+        path = called.url(*map(called.check, names, _PATH_WORDS))
         if query:
             path += "?" + urlencode(query)
         complete = {**guard_headers(guard), **(headers or {})}

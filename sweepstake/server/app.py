@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Final
 
+from attrs import evolve
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route, Router
@@ -34,7 +35,7 @@ from sweepstake.server.gates import NOBODY, Caller, Gate, OpenGate
 from sweepstake.server.handlers import Handlers
 from sweepstake.server.metrics import METRICS, Metrics
 from sweepstake.server.receiving import MAX_BODY, SMALL_BODY, SlowBodyError, is_small, read_body
-from sweepstake.server.schedy import is_schedys
+from sweepstake.server.schedy import is_schedys, plain_text
 from sweepstake.server.users import Members, OpenUserHandlers, UserHandlers
 from sweepstake.wire.openapi import openapi
 from sweepstake.wire.operation import BASE, Operation
@@ -172,9 +173,9 @@ class _Resource:
     def _admit(self, operation: Operation, scope: Scope, headers: Mapping[str, str]) -> tuple[Caller, tuple[str, ...]]:
         """Return who calls, and the names in the path, of which the caller may make this use."""
         if operation.role is None:
-            return NOBODY, read_names(scope["path_params"])
+            return NOBODY, read_names(scope["path_params"], operation)
         caller = self._gate.caller(headers.get("authorization"))
-        names = read_names(scope["path_params"])
+        names = read_names(scope["path_params"], operation)
         fenced = operation.fenced and "name" in scope["path_params"]
         self._gate.admit(caller, operation.role, names[0] if fenced else None)
         return caller, names
@@ -195,7 +196,8 @@ class _Resource:
                 schedys=is_schedys(headers.get("authorization")),
                 root=_root(scope, headers),
             )
-            return handler(call)
+            answer = handler(call)
+            return evolve(answer, body=plain_text(answer.body)) if call.schedys else answer
         except SweepstakeError as error:
             return _report(error, operation)
         except Exception:  # a request ends here; the client learns that it failed, the log why

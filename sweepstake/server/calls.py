@@ -12,10 +12,10 @@ from attrs import frozen
 
 from sweepstake.codec import from_tree, to_tree
 from sweepstake.domain.keys import check_key
-from sweepstake.domain.names import check_name
 from sweepstake.domain.records import ExperimentRecord, Guard, JobRecord
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.server.gates import Caller
+from sweepstake.server.schedy import encoded
 from sweepstake.values import parse_json
 from sweepstake.wire.headers import ATTEMPT, ETAG, IDEMPOTENCY_KEY, etag_header, read_guard
 from sweepstake.wire.operation import Operation
@@ -64,7 +64,8 @@ class Call:
     def read(self, kind: type[T]) -> T:
         """Return the body."""
         with _reading():
-            return from_tree(parse_json(self.body), kind)
+            tree = parse_json(self.body)
+            return from_tree(encoded(tree) if self.schedys else tree, kind)
 
     def key(self) -> str | None:
         """Return the op key, if the client made one."""
@@ -92,10 +93,15 @@ class Call:
             return None if value is None else check_key(value, header)
 
 
-def read_names(parameters: Mapping[str, str]) -> tuple[str, ...]:
-    """Decode the names in a path, in which `%2F` is part of a name."""
+def read_names(parameters: Mapping[str, str], operation: Operation) -> tuple[str, ...]:
+    """Decode the names in a path, in which `%2F` is part of a name.
+
+    Raises:
+        NotFoundError: what has to be there cannot have such a name.
+        MalformedError: what shall be made cannot.
+    """
     with _reading():
-        return tuple(check_name(_text(parameters[word], word), word) for word in _NAMES if word in parameters)
+        return tuple(_name(parameters[word], word, operation) for word in _NAMES if word in parameters)
 
 
 def read_query(query: bytes, operation: Operation) -> Mapping[str, Sequence[str]]:
@@ -114,11 +120,15 @@ def read_query(query: bytes, operation: Operation) -> Mapping[str, Sequence[str]
     return values
 
 
-def _text(quoted: str, word: str) -> str:
+def _name(quoted: str, word: str, operation: Operation) -> str:
     try:
-        return unquote_to_bytes(quoted).decode()
+        text = unquote_to_bytes(quoted).decode()
     except UnicodeDecodeError as error:
-        raise InvalidInputError.at(word, f"is not valid UTF-8 at byte {error.start}") from None
+        fault = f"is not valid UTF-8 at byte {error.start}"
+        if word == operation.makes:
+            raise InvalidInputError.at(word, fault) from None
+        raise NotFoundError(f"There is nothing of this {word}, which {fault}.") from None
+    return operation.check(text, word)
 
 
 @frozen

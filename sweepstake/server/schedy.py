@@ -1,4 +1,7 @@
-"""What clients of Schedy are shown of searches that they have no word for.
+"""What clients of Schedy are shown, and what they mean, where their words differ from ours.
+
+Their JSON is plain: a key may begin with `$`, and NaN and the infinities are bare tokens, as their library writes and
+reads them. Ours encodes both, so what passes between them and us is encoded on the way in and revived on the way out.
 
 Their listing of experiments breaks at the first search they do not know. So they see one as a manual search, from
 which they can claim what it proposes; and when they write that back, the search stays as it is.
@@ -6,18 +9,22 @@ which they can claim what it proposes; and when they write that back, the search
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from typing import Any, Final
 
 from attrs import evolve
 
 from sweepstake.domain.records import ExperimentRecord, SearchDefinition
 from sweepstake.errors import NotFoundError
 from sweepstake.ports import ExperimentDraft, Queue
+from sweepstake.values import plain, revived
 
-__all__ = ["as_meant", "as_shown", "is_schedys"]
+__all__ = ["as_meant", "as_shown", "encoded", "is_schedys", "plain_text"]
 
 _KNOWN: Final = {"Manual", "RandomSearch", "PBT"}
 _MANUAL: Final = SearchDefinition("Manual")
+#: The most levels of a body around the values of a user in it.
+_ENVELOPE: Final = 4
 
 
 def is_schedys(authorization: str | None) -> bool:
@@ -39,3 +46,19 @@ def as_meant(draft: ExperimentDraft, queue: Queue, name: str) -> ExperimentDraft
     except NotFoundError:
         return draft
     return draft if stored.kind in _KNOWN else evolve(draft, search=stored)
+
+
+def encoded(tree: Any) -> Any:
+    """Return the plain JSON that a client of Schedy sent in our encoding.
+
+    Raises:
+        InvalidInputError: it nests too deep, or holds what is not text.
+    """
+    return plain(tree, around=_ENVELOPE)
+
+
+def plain_text(body: bytes) -> bytes:
+    """Return the text of an answer in our encoding as plain JSON."""
+    if b'"$' not in body:  # as in most
+        return body
+    return json.dumps(revived(json.loads(body)), separators=(",", ":")).encode()

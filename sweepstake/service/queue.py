@@ -12,7 +12,7 @@ from sweepstake.domain.dependencies import check_dependencies
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.explaining import explain
 from sweepstake.domain.keys import check_key
-from sweepstake.domain.names import check_name
+from sweepstake.domain.names import check_name, existing_name
 from sweepstake.domain.portable import ExportPage, ImportPart
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
@@ -70,7 +70,7 @@ class QueueService:
 
     def get_experiment(self, name: str) -> ExperimentRecord:
         """Return one experiment."""
-        return self._store.get_experiment(check_name(name, "name"))
+        return self._store.get_experiment(existing_name(name, "name"))
 
     def list_experiments(
         self, start: str | None = None, limit: int = MAX_PAGE, *, viewer: str | None = None
@@ -81,17 +81,17 @@ class QueueService:
 
     def delete_experiment(self, name: str, *, guard: Guard, key: str, force: bool = False) -> None:
         """Delete an experiment with all that belongs to it."""
-        self._store.delete_experiment(check_name(name, "name"), guard=guard, key=key, force=force)
+        self._store.delete_experiment(existing_name(name, "name"), guard=guard, key=key, force=force)
 
     def count_jobs(self, name: str) -> Counts:
         """Count the jobs by state."""
-        return self._store.count_jobs(check_name(name, "name"))
+        return self._store.count_jobs(existing_name(name, "name"))
 
     def add_jobs(
         self, name: str, drafts: Sequence[JobDraft], *, key: str, on_duplicate: OnDuplicate = OnDuplicate.ALLOW
     ) -> Added:
         """Create jobs, all or none."""
-        check_name(name, "name")
+        existing_name(name, "name")
         if len(drafts) > MAX_BULK:
             raise InvalidInputError.at("jobs", f"holds {len(drafts):,} jobs, at most {MAX_BULK:,} are added at once")
         if not drafts:
@@ -103,36 +103,37 @@ class QueueService:
         self, name: str, job_id: str, document: Document, *, guard: Guard, key: str, attempt: str | None = None
     ) -> PutAnswer:
         """Replace a job's document, or create the job."""
-        _check_names(name, job_id)
+        existing_name(name, "name")
+        check_name(job_id, "id")
         return self._store.put_job(name, job_id, document, guard=guard, key=key, attempt=attempt)
 
     def get_job(self, name: str, job_id: str) -> JobRecord:
         """Return one job."""
-        _check_names(name, job_id)
+        _check_existing(name, job_id)
         return self._store.get_job(name, job_id)
 
     def list_jobs(self, name: str, query: JobQuery, start: str | None = None, limit: int = MAX_PAGE) -> Page[JobRecord]:
         """Return a page of jobs by age, or the first in the query's order."""
-        return page_of_jobs(self._store, check_name(name, "name"), query, start, limit)
+        return page_of_jobs(self._store, existing_name(name, "name"), query, start, limit)
 
     def list_attempts(self, name: str, job_id: str) -> tuple[AttemptRecord, ...]:
         """Return the attempts of a job, oldest first."""
-        _check_names(name, job_id)
+        _check_existing(name, job_id)
         return self._store.list_attempts(name, job_id)
 
     def list_dependencies(self, name: str, job_id: str) -> tuple[Dependency, ...]:
         """Return the jobs that a job waits for, oldest first."""
-        _check_names(name, job_id)
+        _check_existing(name, job_id)
         return self._store.list_dependencies(name, job_id)
 
     def delete_job(self, name: str, job_id: str, *, guard: Guard, key: str) -> None:
         """Delete a job and its attempts."""
-        _check_names(name, job_id)
+        _check_existing(name, job_id)
         self._store.delete_job(name, job_id, guard=guard, key=key)
 
     def claim(self, name: str, *, worker: str, key: str, repeat: bool = False) -> Claim | NoJob:
         """Take a ready job, or one that the search proposes now."""
-        check_name(name, "name")
+        existing_name(name, "name")
         claim = self._store.claim(name, worker=worker, key=key, repeat=repeat, uptime=self._uptime())
         return self._claim_anew(name, worker, key) if claim is None else claim
 
@@ -148,7 +149,7 @@ class QueueService:
         repeat: bool = False,
     ) -> Finished:
         """End an attempt, and claim the next job if asked to."""
-        _check_names(name, job_id)
+        _check_existing(name, job_id)
         if len({key, claim, finish.attempt}) < 3:
             raise KeyReusedError("A report, its attempt and the claim after it each need a key of their own.")
         finished = self._store.finish(
@@ -166,27 +167,27 @@ class QueueService:
 
     def prune(self, name: str, job_id: str, *, key: str) -> JobRecord:
         """Make a job PRUNED."""
-        _check_names(name, job_id)
+        _check_existing(name, job_id)
         return self._store.prune(name, job_id, key=key)
 
     def retry(self, name: str, job_id: str, *, key: str) -> JobRecord:
         """Queue a job again that failed or was pruned."""
-        _check_names(name, job_id)
+        _check_existing(name, job_id)
         return self._store.retry(name, job_id, key=key)
 
     def set_queueing(self, name: str, job_id: str, changes: QueueingChanges, *, key: str) -> JobRecord:
         """Change what is beside a job's document."""
-        _check_names(name, job_id)
+        _check_existing(name, job_id)
         return self._store.set_queueing(name, job_id, changes, key=key)
 
     def why(self, name: str, job_id: str) -> Why:
         """Say why a job is not running."""
-        _check_names(name, job_id)
+        _check_existing(name, job_id)
         return explain(self._store.situation(name, job_id))
 
     def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
         """Return a ready job, still QUEUED, or store one that the search proposes."""
-        check_name(name, "name")
+        existing_name(name, "name")
 
         def keep(draft: JobDraft, proposals: int) -> JobRecord | None:
             try:
@@ -203,7 +204,7 @@ class QueueService:
 
     def export_page(self, name: str, start: str | None = None) -> ExportPage:
         """Return part of all that is kept of an experiment."""
-        return page_of_export(self._store.archive, check_name(name, "name"), start)
+        return page_of_export(self._store.archive, existing_name(name, "name"), start)
 
     def import_part(self, name: str, part: ImportPart, *, owner: str | None = None) -> None:
         """Take one part of an experiment from elsewhere."""
@@ -246,10 +247,10 @@ def _checked(draft: JobDraft, path: str) -> JobDraft:
     return evolve(draft, depends_on=check_dependencies(draft.depends_on, f"{path}.depends_on"))
 
 
-def _check_names(name: str, job_id: str) -> None:
-    """Refuse what cannot name anything before a database has to."""
-    check_name(name, "name")
-    check_name(job_id, "id")
+def _check_existing(name: str, job_id: str) -> None:
+    """Refuse what nothing can have as its name, before a database has to look for it."""
+    existing_name(name, "name")
+    existing_name(job_id, "id")
 
 
 def _seed(key: str) -> int:

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.errors import InvalidInputError
+from sweepstake.values import revived
 
 __all__ = ["HYPERPARAMETER", "OWN", "QUEUEING", "RESULT", "TIMES", "Column", "Table", "experiment_table", "job_table"]
 
@@ -175,7 +176,7 @@ def _experiment_row(record: ExperimentRecord) -> dict[Column, Any]:
         Column(OWN, "status"): record.status.value,
         Column(OWN, "scheduler"): record.search.kind,
     }
-    params = json.loads(record.search.params) or {}
+    params = revived(json.loads(record.search.params)) or {}
     if record.search.kind == "PBT":
         row.update({Column(OWN, name): _written(params[word]) for word, name in _PBT.items() if word in params})
         row.update(

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from attrs import field, frozen
 
 from sweepstake.domain.access import Role
+from sweepstake.domain.names import check_name, existing_name
 from sweepstake.wire.headers import IF_MATCH
 from sweepstake.wire.parameters import Parameter
 
@@ -32,6 +33,7 @@ class Operation:
         role: what credentials must allow, in general and in the experiment of the path; None: none are needed.
         fenced: an experiment in the path must be there, and the caller's in that role, before the call is worked on;
             else the handler sees to it.
+        makes: the word in the path that may name what is not there yet; every other names what has to be there.
         links: what can be called next: the operation, and where its parameters and body come from.
     """
 
@@ -47,12 +49,22 @@ class Operation:
     role: Role | None
     fenced: bool = True
     of: str = "job"
+    makes: str | None = None
     links: tuple[tuple[str, Mapping[str, str]], ...] = ()
     _parts: tuple[str, ...] = field(init=False, repr=False)
 
     @_parts.default
     def _split(self) -> tuple[str, ...]:
         return tuple(self.path.replace("{id}", "{name}").split("{name}"))
+
+    def check(self, name: object, word: str) -> str:
+        """Return what stands in the path for a word, if it can.
+
+        Raises:
+            InvalidInputError: it would be the name of something new, and cannot be.
+            NotFoundError: nothing has such a name.
+        """
+        return check_name(name, word) if word == self.makes else existing_name(name, word)
 
     def url(self, *names: str) -> str:
         """Return the path with these names in it."""

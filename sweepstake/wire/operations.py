@@ -52,6 +52,7 @@ _OF_EXPERIMENTS: Final = (
     ),
     Operation(
         name="put_experiment",
+        makes="name",
         method="PUT",
         path=_EXPERIMENT,
         role=Role.ADMIN,
@@ -103,6 +104,7 @@ _OF_EXPERIMENTS: Final = (
     ),
     Operation(
         name="import_part",
+        makes="name",
         method="POST",
         path=f"{_EXPERIMENT}import/",
         summary="Take part of an experiment from elsewhere; the last part makes all of it visible",
@@ -154,6 +156,7 @@ _OF_JOBS: Final = (
     ),
     Operation(
         name="put_job",
+        makes="id",
         method="PUT",
         path=_JOB,
         role=Role.WORK,

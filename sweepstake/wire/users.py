@@ -79,6 +79,7 @@ OF_USERS: Final = (
     ),
     Operation(
         name="share",
+        makes="id",
         method="PUT",
         path=f"{_SHARES}{{id}}/",
         of="user's email",

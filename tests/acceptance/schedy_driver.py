@@ -246,6 +246,7 @@ def values(config: dict[str, Any], path: Path) -> None:
         "text": "\u0000 \u2028 🧪 </script>",
         "": "an empty name",
         "nested": {"list": [1, 2.5, None, True, {"deep": []}]},
+        "$set": {"$$twice": 1, "$number": "NaN"},
     }
     job = experiment.add_job(hyperparameters=sent)
     read = experiment.get_job(job.job_id)
@@ -256,8 +257,15 @@ def values(config: dict[str, Any], path: Path) -> None:
         job.results = {"loss": math.nan, "best": math.inf, "worst": -math.inf, "ok": 1}
     read = experiment.get_job(job.job_id)
     assert read.status == schedy.Job.DONE
-    assert read.results["ok"] == 1
     assert set(read.results) == {"loss", "best", "worst", "ok"}
+    assert math.isnan(read.results["loss"] + 1), "arithmetic on it works"
+    assert (read.results["best"], read.results["worst"], read.results["ok"]) == (math.inf, -math.inf, 1)
+    [listed] = experiment.all_jobs()
+    assert math.isnan(listed.results["loss"])
+    odd = schedy.RandomSearch("odd values", {"$x": random.Choice([math.inf, {"$y": 1}])})
+    db.add_experiment(odd)
+    assert db.get_experiment("odd values").distributions == odd.distributions
+    assert odd.next_job().hyperparameters["$x"] in (math.inf, {"$y": 1})
     assert [job.job_id for job in experiment.all_jobs()] == [read.job_id]
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from sweepstake.domain.queries import JobQuery
-from sweepstake.domain.records import UNGUARDED
-from sweepstake.domain.status import JobStatus
+from sweepstake.domain.queueing import QueueingChanges
+from sweepstake.domain.records import UNGUARDED, Finish
+from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.ports import Queue
 from sweepstake.values import JsonObject
@@ -173,9 +174,11 @@ def test_names_that_nobody_could_type_are_refused(lab: Lab, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
-def test_asking_for_what_cannot_exist(lab: Lab, name: str) -> None:
-    """Such a name is refused or not found, in every place where one is asked for."""
+def test_what_cannot_exist_is_not_there(lab: Lab, name: str) -> None:
+    """Whoever asks for it, works on it or deletes it is told that there is no such thing, whatever the call."""
     nowhere = Lab(lab.queue, name)
+    lab.add_one()
+    claim = lab.claim()
     asks: list[Callable[[], object]] = [
         nowhere.record,
         nowhere.jobs,
@@ -188,11 +191,19 @@ def test_asking_for_what_cannot_exist(lab: Lab, name: str) -> None:
         lambda: lab.attempts(name),
         lambda: lab.prune(name),
         lambda: lab.queue.count_jobs(name),
+        lambda: lab.queue.list_dependencies(lab.name, name),
+        lambda: lab.queue.why(lab.name, name),
+        lambda: lab.queue.retry(lab.name, name, key=new_key()),
+        lambda: lab.queue.set_queueing(lab.name, name, QueueingChanges(priority=1), key=new_key()),
+        lambda: lab.queue.delete_job(lab.name, name, guard=UNGUARDED, key=new_key()),
+        lambda: lab.queue.delete_experiment(name, guard=UNGUARDED, key=new_key()),
+        lambda: lab.queue.export_page(name),
+        lambda: lab.queue.finish(lab.name, name, Finish(attempt=claim.key, outcome=Outcome.DONE), key=new_key()),
     ]
     for ask in asks:
-        with pytest.raises((NotFoundError, InvalidInputError)):
+        with pytest.raises(NotFoundError):
             ask()
-    assert lab.jobs() == []
+    assert [job.status for job in lab.jobs()] == [JobStatus.RUNNING]
 
 
 def test_names_are_not_folded(queue: Queue) -> None:

@@ -11,6 +11,8 @@ import attrs
 import pytest
 import requests
 
+from sweepstake.wire.operation import Operation
+from sweepstake.wire.operations import OPERATIONS
 from tests.lab import new_key
 from tests.serving import EMAIL, PASSWORD, Served, served
 
@@ -187,6 +189,21 @@ def test_a_name_that_cannot_be_is_refused(api: Api, name: str) -> None:
     """Invalid UTF-8, control characters and too much text are faults of the field."""
     problem = _problem(api.call("PUT", f"/api/v1/experiments/{name}/", MANUAL), 400)
     assert problem["errors"][0]["path"] == "name"
+
+
+@pytest.mark.parametrize("name", ["%FF", "%00", "%0A", "%ED%A0%80", "a" * 300])
+@pytest.mark.parametrize(
+    "operation", [each for each in OPERATIONS.values() if "{" in each.path], ids=lambda each: each.name
+)
+def test_what_cannot_exist_is_not_found(api: Api, operation: Operation, name: str) -> None:
+    """On every operation, at every place of its path; 400 is for what would be made."""
+    api.call("PUT", "/api/v1/experiments/e/", MANUAL)
+    for word in ("name", "id"):
+        if f"{{{word}}}" in operation.path:
+            path = operation.path.replace(f"{{{word}}}", name).replace("{name}", "e").replace("{id}", "a")
+            made = word == operation.makes
+            answer = api.call(operation.method, path, {} if operation.request else None)
+            _problem(answer, 400 if made else 404)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sweepstake
-from sweepstake import InvalidInputError, Job, ManualSearch, NewJob
+from sweepstake import InvalidInputError, Job, ManualSearch, NewJob, NotFoundError
 from sweepstake.domain.records import UNGUARDED
 
 
@@ -53,7 +53,6 @@ CALLS: dict[str, Callable[[ManualSearch, Any], Any]] = {
     "priority": lambda exp, wrong: exp.add_job({}, priority=wrong),
     "not_before": lambda exp, wrong: exp.add_job({}, not_before=wrong),
     "notes": lambda exp, wrong: exp.add_job({}, notes=wrong),
-    "job_id": lambda exp, wrong: exp.get_job(wrong),
     "tag": lambda exp, wrong: list(exp.all_jobs(tag=wrong)),
     "order": lambda exp, wrong: list(exp.all_jobs(order=wrong)),
     "n": lambda exp, wrong: exp.top(wrong, "x"),
@@ -70,6 +69,15 @@ def test_a_wrong_argument_is_named_in_a_short_error(exp: ManualSearch, field: st
             CALLS[field](exp, wrong)
         assert len(str(caught.value)) < 300
     assert exp.counts().ready == 0
+
+
+def test_a_job_that_cannot_exist_is_not_found(exp: ManualSearch) -> None:
+    """Any text may be asked for; what is no text is a wrong argument."""
+    for wrong in WRONG:
+        kind = NotFoundError if isinstance(wrong, str) else InvalidInputError
+        with pytest.raises(kind, match="job_id") as caught:
+            exp.get_job(wrong)
+        assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(
