@@ -24,6 +24,7 @@ from sweepstake.client import (
 from sweepstake.connection import connect
 from sweepstake.domain.settings import Settings
 from sweepstake.errors import (
+    AmbiguousNameError,
     AuthenticationError,
     ClientRequestError,
     ConfigurationError,
@@ -50,6 +51,7 @@ from sweepstake.errors import (
 from sweepstake.search import Choice, Constant, Grid, LogUniform, Normal, Perturb, Truncate, Uniform
 
 __all__ = [
+    "AmbiguousNameError",
     "AuthenticationError",
     "Choice",
     "ClientRequestError",

@@ -6,6 +6,7 @@
     ├── ClientRequestError            what was asked for cannot be done as it stands
     │   ├── InvalidInputError         (also ValueError) a field is wrong; names it by path
     │   ├── NotFoundError             (also LookupError) no such experiment or job
+    │   ├── AmbiguousNameError        a name means several experiments; lists them
     │   ├── ResourceExistsError       a create found the name or id taken
     │   ├── UnsafeUpdateError         a guard failed: somebody else wrote first
     │   │   └── LeaseLostError        the attempt is over; its results were kept as late
@@ -35,6 +36,7 @@ from typing import Any, ClassVar, Final
 from sweepstake.plaintext import printable
 
 __all__ = [
+    "AmbiguousNameError",
     "AuthenticationError",
     "ClientRequestError",
     "ConfigurationError",
@@ -121,6 +123,12 @@ class NotFoundError(ClientRequestError, LookupError):
     """There is no experiment or job of that name or id."""
 
     slug = "not-found"
+
+
+class AmbiguousNameError(ClientRequestError):
+    """Several experiments have that name; the message lists them as `owner/name`, which says which is meant."""
+
+    slug = "ambiguous-name"
 
 
 class ResourceExistsError(ClientRequestError):

@@ -82,9 +82,15 @@ class Standing:
     """An experiment as one user stands to it.
 
     Attributes:
+        address: under which the store keeps it; see `sweepstake.domain.addresses`.
+        name: what people call it.
+        owner: email of the user whose it is; None: it is everybody's.
         etag: of the definition.
         role: the most that the user may do; None: nothing, it is somebody else's.
     """
 
+    address: str
+    name: str
+    owner: str | None
     etag: str
     role: Role | None

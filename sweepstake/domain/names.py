@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -37,15 +37,15 @@ _FORBIDDEN: Final = {"Cc", "Cs"}  # control characters and lone surrogates
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def check_name(name: object, path: str) -> str:
+def check_name(name: object, path: str, *, most: int = MAX_NAME) -> str:
     """Return `name` if it may name an experiment, a job or a tag.
 
-    Any Unicode without control characters, 1 to 255 characters, not ``.`` or ``..``.
+    Any Unicode without control characters, 1 to 255 characters (or `most`), not ``.`` or ``..``.
     """
     if not isinstance(name, str):
         raise InvalidInputError.at(path, f"must be text, not {type(name).__name__}")
-    if not 1 <= len(name) <= MAX_NAME:
-        raise InvalidInputError.at(path, f"must have 1 to {MAX_NAME} characters, has {len(name):,}")
+    if not 1 <= len(name) <= most:
+        raise InvalidInputError.at(path, f"must have 1 to {most} characters, has {len(name):,}")
     if name in (".", ".."):
         raise InvalidInputError.at(path, "must not be '.' or '..', which URLs drop")
     if not name.isprintable():  # fast path: printable text has no control characters
@@ -53,15 +53,15 @@ def check_name(name: object, path: str) -> str:
     return str.__str__(name)  # of an enum of texts its text, not what it calls itself
 
 
-def existing_name(name: object, path: str) -> str:
-    """Return `name`, by which something is asked for that should be there, if anything can have it.
+def existing_name(name: object, path: str, rule: Callable[[object, str], str] = check_name) -> str:
+    """Return `name`, by which something is asked for that should be there, if anything can have it by this rule.
 
     Raises:
         NotFoundError: nothing can, so nothing does; the message says why.
         InvalidInputError: it is no text at all.
     """
     try:
-        return check_name(name, path)
+        return rule(name, path)
     except InvalidInputError as error:
         if not isinstance(name, str):
             raise

@@ -7,6 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from attrs import field, frozen
 
+from sweepstake.domain.addresses import exact
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
 from sweepstake.values import EMPTY, JsonObject
@@ -93,6 +94,8 @@ class ExperimentRecord:
         created: how many jobs were ever created in it.
         created_at: Unix time in seconds.
         owner: email of the user who made it through a server; None: it is everybody's.
+        address: under which the store keeps it, as long as it is there; empty if a server of an older version does
+            not say. See `sweepstake.domain.addresses`.
     """
 
     name: str
@@ -104,6 +107,12 @@ class ExperimentRecord:
     created: int = 0
     created_at: float = 0.0
     owner: str | None = None
+    address: str = ""
+
+    @property
+    def reference(self) -> str:
+        """What a call names it by that means this very experiment."""
+        return exact(self.address) if self.address else self.name
 
 
 @frozen(kw_only=True)

@@ -58,7 +58,7 @@ class Accounts(Protocol):
         """Delete a user with tokens and shares; the user's experiments become those of `heir`, who is a user too.
 
         Raises:
-            InvalidInputError: there are experiments, but no heir.
+            InvalidInputError: there are experiments, but no heir, or one who has an experiment of the same name.
         """
 
     def add_token(self, token: TokenRecord, *, only: bool = False) -> None:
@@ -80,16 +80,19 @@ class Accounts(Protocol):
     def signing_key(self, candidate: str) -> str:
         """Return the secret that signs JWTs: the stored one, else `candidate`, which is stored first. Safe to race."""
 
-    def standing(self, email: str, name: str) -> Standing | None:
+    def standing(self, email: str, address: str) -> Standing | None:
         """Tell what a user may do with an experiment; None when there is no such experiment."""
 
-    def experiments_of(self, attempts: Sequence[str]) -> Mapping[str, str]:
-        """Return the name of the experiment for each of these attempts that is there."""
+    def standings(self, names: Sequence[str], viewer: str | None) -> Sequence[Standing]:
+        """Return the experiments with one of these names that the user `viewer` may see; None: all of them."""
 
-    def get_access(self, name: str) -> Access:
+    def experiments_of(self, attempts: Sequence[str]) -> Mapping[str, str]:
+        """Return the address of the experiment for each of these attempts that is there."""
+
+    def get_access(self, address: str) -> Access:
         """Return whose an experiment is. Raises NotFoundError."""
 
-    def share(self, name: str, email: str, role: Role | None) -> None:
+    def share(self, address: str, email: str, role: Role | None) -> None:
         """Let a user do with an experiment what the role allows; None: no more.
 
         Raises:
@@ -97,12 +100,12 @@ class Accounts(Protocol):
             InvalidInputError: no such user, or nothing to share because the experiment is everybody's or the user's.
         """
 
-    def give(self, name: str, email: str | None) -> None:
+    def give(self, address: str, email: str | None) -> None:
         """Make an experiment this user's, or everybody's; its shares stay.
 
         Raises:
             NotFoundError: no such experiment.
-            InvalidInputError: no such user.
+            InvalidInputError: no such user, or one who has an experiment of that name.
         """
 
     def take_try(self, limits: Mapping[str, TryLimit]) -> float:

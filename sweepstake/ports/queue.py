@@ -224,5 +224,8 @@ class HostedQueue(Queue, Protocol):
     ) -> Page[ExperimentRecord]:
         """As `Queue.list_experiments`; only those that the user with the email `viewer` may see, if one is named."""
 
+    def spellings(self, experiments: Sequence[ExperimentRecord], viewer: str | None) -> list[str]:
+        """Return for each of these what the user `viewer` writes to mean it: its name, or `owner/name`."""
+
     def import_part(self, name: str, part: ImportPart, *, owner: str | None = None) -> None:
         """As `Queue.import_part`; the experiment is the user's with the email `owner`, if one is named."""

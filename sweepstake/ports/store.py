@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from sweepstake.domain.access import Standing
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
@@ -32,7 +33,8 @@ __all__ = ["Store"]
 class Store(Protocol):
     """What the service needs kept. Each method is one transaction, and a claim or a finish one round trip.
 
-    A store judges leases by its own clock. It raises what `Queue` says, never an error of its database's library.
+    An experiment is named by its address (see `sweepstake.domain.addresses`), wherever `name` does not say more. A
+    store judges leases by its own clock. It raises what `Queue` says, never an error of its database's library.
     """
 
     @property
@@ -40,12 +42,34 @@ class Store(Protocol):
         """Whole experiments on their way out and in."""
 
     def put_experiment(
-        self, name: str, draft: ExperimentDraft, *, seed: int, guard: Guard, key: str
+        self,
+        name: str,
+        draft: ExperimentDraft,
+        *,
+        address: str | None = None,
+        seed: int,
+        guard: Guard,
+        key: str,
     ) -> ExperimentRecord:
-        """As `Queue.put_experiment`; `seed` is used when a new experiment's settings name none."""
+        """As `Queue.put_experiment`; `seed` is used when a new experiment's settings name none.
+
+        Args:
+            name: what it is called.
+            draft: how it shall be.
+            address: of the experiment to replace; None: the one that the draft's owner has by the name, or a new one.
+            seed: see above.
+            guard: what must hold of the definition that is stored.
+            key: op key of the call.
+        """
+
+    def standings(self, names: Sequence[str], viewer: str | None) -> Sequence[Standing]:
+        """Return the experiments with one of these names that the user `viewer` may see; None: all of them."""
 
     def get_experiment(self, name: str) -> ExperimentRecord:
         """As `Queue.get_experiment`."""
+
+    def shared_names(self) -> frozenset[str]:
+        """Return the names that several experiments have, or had."""
 
     def list_experiments(self, start: str | None, limit: int, viewer: str | None) -> Page[ExperimentRecord]:
         """As `HostedQueue.list_experiments`."""

@@ -30,7 +30,7 @@ from sweepstake.errors import (
     TooManyTriesError,
 )
 from sweepstake.ports import Clock, HostedQueue
-from sweepstake.server.calls import Answer, Call, MalformedError, ok, read_names, read_query
+from sweepstake.server.calls import Answer, Call, MalformedError, Names, ok, read_names, read_query
 from sweepstake.server.gates import NOBODY, Caller, Gate, OpenGate
 from sweepstake.server.handlers import Handlers
 from sweepstake.server.metrics import METRICS, Metrics
@@ -170,14 +170,16 @@ class _Resource:
             return _report(error, operation)
         return None
 
-    def _admit(self, operation: Operation, scope: Scope, headers: Mapping[str, str]) -> tuple[Caller, tuple[str, ...]]:
-        """Return who calls, and the names in the path, of which the caller may make this use."""
+    def _admit(self, operation: Operation, scope: Scope, headers: Mapping[str, str]) -> tuple[Caller, Names]:
+        """Return who calls, and what the path names, of which the caller may make this use."""
         if operation.role is None:
-            return NOBODY, read_names(scope["path_params"], operation)
+            return NOBODY, read_names(scope["path_params"], headers, operation)
         caller = self._gate.caller(headers.get("authorization"))
-        names = read_names(scope["path_params"], operation)
-        fenced = operation.fenced and "name" in scope["path_params"]
-        self._gate.admit(caller, operation.role, names[0] if fenced else None)
+        names = read_names(scope["path_params"], headers, operation)
+        self._gate.admit(caller, operation.role)
+        if operation.fenced and names.reference is not None:
+            found = self._gate.find(caller, operation.role, names.reference, anew=operation.anew)
+            names = evolve(names, reference=found)
         return caller, names
 
     def _work(
@@ -187,7 +189,8 @@ class _Resource:
         try:
             caller, names = self._admit(operation, scope, headers)
             call = Call(
-                names=names,
+                names=names.all,
+                called=names.called,
                 query=read_query(scope["query_string"], operation),
                 headers=headers,
                 body=body,

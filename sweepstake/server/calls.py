@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs, unquote_to_bytes
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from sweepstake.codec import from_tree, to_tree
 from sweepstake.domain.keys import check_key
@@ -17,14 +17,24 @@ from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.server.gates import Caller
 from sweepstake.server.schedy import encoded
 from sweepstake.values import parse_json
-from sweepstake.wire.headers import ATTEMPT, ETAG, IDEMPOTENCY_KEY, etag_header, read_guard
+from sweepstake.wire.headers import ATTEMPT, ETAG, IDEMPOTENCY_KEY, etag_header, read_guard, read_reference
 from sweepstake.wire.operation import Operation
 
-__all__ = ["Answer", "Call", "MalformedError", "document", "empty", "ok"]
+__all__ = [
+    "Answer",
+    "Call",
+    "MalformedError",
+    "Names",
+    "as_called",
+    "document",
+    "empty",
+    "ok",
+    "read_names",
+    "read_query",
+]
 
 T = TypeVar("T")
-
-_NAMES: Final = ("name", "id")
+R = TypeVar("R", JobRecord, ExperimentRecord)
 
 
 class MalformedError(InvalidInputError):
@@ -44,7 +54,9 @@ class Call:
     """One request.
 
     Attributes:
-        names: the experiment and the job in the path, decoded.
+        names: the experiment and the job in the path, decoded; the experiment as a reference, see
+            `sweepstake.domain.addresses`.
+        called: what the path calls the experiment.
         headers: by name in lower case.
         caller: who calls, and what the credentials allow.
         address: the network address of the caller, or of a proxy.
@@ -53,6 +65,7 @@ class Call:
     """
 
     names: tuple[str, ...]
+    called: str
     query: Mapping[str, Sequence[str]]
     headers: Mapping[str, str]
     body: bytes
@@ -93,15 +106,39 @@ class Call:
             return None if value is None else check_key(value, header)
 
 
-def read_names(parameters: Mapping[str, str], operation: Operation) -> tuple[str, ...]:
-    """Decode the names in a path, in which `%2F` is part of a name.
+@frozen(kw_only=True)
+class Names:
+    """What the path names.
+
+    Attributes:
+        called: the experiment as it is written there; empty if there is none.
+        reference: the experiment that is meant; None if there is none.
+        others: the job, the token or the user.
+    """
+
+    called: str
+    reference: str | None
+    others: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """What a handler asks for, in the order of the path."""
+        return self.others if self.reference is None else (self.reference, *self.others)
+
+
+def read_names(parameters: Mapping[str, str], headers: Mapping[str, str], operation: Operation) -> Names:
+    """Decode the names in a path, in which `%2F` is part of a name; headers may say more of the experiment.
 
     Raises:
         NotFoundError: what has to be there cannot have such a name.
         MalformedError: what shall be made cannot.
     """
     with _reading():
-        return tuple(_name(parameters[word], word, operation) for word in _NAMES if word in parameters)
+        others = tuple(_name(parameters[word], word, operation) for word in ("id",) if word in parameters)
+        if "name" not in parameters:
+            return Names(called="", reference=None, others=others)
+        name = _name(parameters["name"], "name", operation)
+        return Names(called=name, reference=read_reference(name, headers), others=others)
 
 
 def read_query(query: bytes, operation: Operation) -> Mapping[str, Sequence[str]]:
@@ -148,9 +185,17 @@ def ok(tree: Any, status: int = 200, headers: dict[str, str] | None = None) -> A
     return Answer(status, _encode(tree).encode(), headers or {})
 
 
-def document(record: JobRecord | ExperimentRecord, status: int = 200) -> Answer:
+def document(call: Call, record: R, status: int = 200) -> Answer:
     """Answer with a record and its etag."""
-    return ok(to_tree(record), status, {ETAG: etag_header(record.etag)})
+    named = as_called(call, record)
+    return ok(to_tree(named), status, {ETAG: etag_header(record.etag)})
+
+
+def as_called(call: Call, record: R) -> R:
+    """Return the record with its experiment called as in the request, so that whoever sends it back means the same."""
+    if isinstance(record, JobRecord):
+        return record if record.experiment == call.called else evolve(record, experiment=call.called)
+    return record if record.name == call.called else evolve(record, name=call.called)
 
 
 def empty(headers: dict[str, str] | None = None) -> Answer:

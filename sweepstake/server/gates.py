@@ -8,6 +8,16 @@ from typing import Final, Protocol, TypeVar
 from attrs import frozen
 
 from sweepstake.domain.access import Role, Standing, TokenRecord
+from sweepstake.domain.addresses import (
+    by_owner,
+    called,
+    choose,
+    exact,
+    known_address,
+    names_to_look_for,
+    no_experiment,
+    owner_and_name,
+)
 from sweepstake.domain.records import Claim, Guard, GuardKind
 from sweepstake.errors import (
     AuthenticationError,
@@ -64,34 +74,54 @@ class Gate(Protocol):
             AuthenticationError: they are wrong, or were revoked.
         """
 
-    def admit(self, caller: Caller, needed: Role, name: str | None) -> None:
-        """Return if the caller may do what needs that role, in the experiment if one is named.
+    def admit(self, caller: Caller, needed: Role) -> None:
+        """Return if the credentials allow what needs that role.
 
         Raises:
-            AuthenticationError: the credentials, or the experiment's owner, do not allow it.
-            NotFoundError: there is no such experiment, or it is somebody else's.
+            AuthenticationError: they do not.
         """
 
-    def fence(self, caller: Caller, name: str, guard: Guard, absent: Guard, write: Callable[[Guard], T]) -> T:
+    def find(self, caller: Caller, needed: Role, reference: str, *, anew: bool) -> str:
+        """Return the reference to the very experiment that the caller means, and in which the caller has that role.
+
+        Args:
+            caller: who asks; see `sweepstake.domain.addresses.choose` for what it makes of a name.
+            needed: the role.
+            reference: what the caller wrote.
+            anew: rely on nothing that was looked up before.
+
+        Raises:
+            AuthenticationError: the experiment's owner does not allow it.
+            NotFoundError: there is no such experiment, or it is somebody else's.
+            AmbiguousNameError: there are several.
+        """
+
+    def fence(self, caller: Caller, reference: str, guard: Guard, absent: Guard, write: Callable[[str, Guard], T]) -> T:
         """Make a write of an experiment's definition that can hit none but the one the caller may change.
 
         Args:
+            caller: who writes.
+            reference: the experiment; a guard that asks for none means the caller's own alone.
             guard: what the caller asks for.
-            absent: the guard for a caller for whom there is no such experiment, though it may be somebody else's.
-            write: makes the write with the guard that it is given.
+            absent: the guard for a caller for whom there is no such experiment, though others may have one.
+            write: makes the write of the experiment, with the guard that it is given.
 
         Raises:
             AuthenticationError: the experiment is shared with the caller, but not for this.
+            AmbiguousNameError: there are several.
         """
+
+    def holding(self, caller: Caller, attempt: str) -> str | None:
+        """Return the reference to the experiment of an attempt, if the caller may work in it."""
 
     def held(self, caller: Caller, attempts: Sequence[str]) -> Sequence[str]:
         """Return those of the attempts that are of experiments in which the caller may work."""
 
-    def began(self, claim: Claim, name: str) -> None:
+    def began(self, claim: Claim, reference: str) -> None:
         """Take note of a claim that was answered here, whose heartbeats may come here too."""
 
     def changed(self) -> None:
-        """Look up everything anew, because tokens or shares were changed here."""
+        """Look up everything anew, because tokens, shares or experiments were changed here."""
 
 
 class OpenGate:
@@ -101,18 +131,33 @@ class OpenGate:
         """Return nobody in particular."""
         return NOBODY
 
-    def admit(self, caller: Caller, needed: Role, name: str | None) -> None:
+    def admit(self, caller: Caller, needed: Role) -> None:
         """Let pass."""
 
-    def fence(self, caller: Caller, name: str, guard: Guard, absent: Guard, write: Callable[[Guard], T]) -> T:  # noqa: ARG002 -- as above
+    def find(self, caller: Caller, needed: Role, reference: str, *, anew: bool) -> str:  # noqa: ARG002 -- as above
+        """Return what was written: the queue reads it as the operator does, who sees everything."""
+        return reference
+
+    def fence(
+        self,
+        caller: Caller,  # noqa: ARG002 -- as above
+        reference: str,
+        guard: Guard,
+        absent: Guard,  # noqa: ARG002 -- as above
+        write: Callable[[str, Guard], T],
+    ) -> T:
         """Write."""
-        return write(guard)
+        return write(reference, guard)
+
+    def holding(self, caller: Caller, attempt: str) -> str | None:  # noqa: ARG002 -- as above
+        """Return None: there are no users here whose experiments could overtake each other."""
+        return None
 
     def held(self, caller: Caller, attempts: Sequence[str]) -> Sequence[str]:  # noqa: ARG002 -- as above
         """Return all of them."""
         return attempts
 
-    def began(self, claim: Claim, name: str) -> None:
+    def began(self, claim: Claim, reference: str) -> None:
         """It makes no difference whose it is."""
 
     def changed(self) -> None:
@@ -131,7 +176,7 @@ class AccountGate:
         self._signer = signer
         self._tokens: Trusted[str, TokenRecord] = Trusted(clock)
         self._logins: Trusted[Login, bool] = Trusted(clock)
-        self._roles: Trusted[tuple[str, str], Role] = Trusted(clock)
+        self._found: Trusted[tuple[str, str], Standing] = Trusted(clock)
         self._attempts: Trusted[str, str] = Trusted(clock, _LONG, _MOST_ATTEMPTS)
 
     def caller(self, authorization: str | None) -> Caller:
@@ -142,65 +187,97 @@ class AccountGate:
             raise ReauthenticateError("send the API token as `Authorization: Bearer TOKEN`")
         return self._signed(token) if token.count(".") == 2 else self._holder(digest_of(token))
 
-    def admit(self, caller: Caller, needed: Role, name: str | None) -> None:
+    def admit(self, caller: Caller, needed: Role) -> None:
         """See `Gate.admit`."""
         if not caller.role.covers(needed):
             raise AuthenticationError(f"the API token has the role {caller.role}, and this needs {needed}; {_HINT}")
-        if name is None or caller.email is None:
-            return
-        role = self._role(caller.email, name, fresh=needed is Role.ADMIN)
-        if role is None:
-            raise NotFoundError(f"There is no experiment {name!r}.")
-        if not role.covers(needed):
-            raise _shared_for_less(name, role, needed)
 
-    def fence(self, caller: Caller, name: str, guard: Guard, absent: Guard, write: Callable[[Guard], T]) -> T:
-        """See `Gate.fence`: an unguarded write is made under the etag that the caller's experiment has now."""
+    def find(self, caller: Caller, needed: Role, reference: str, *, anew: bool) -> str:
+        """See `Gate.find`."""
         assert caller.email is not None, "whoever passed has credentials"
+        standing = None if needed is Role.ADMIN else self._found.get((caller.email, reference))
+        if standing is None or (anew and known_address(reference) is None and standing.owner != caller.email):
+            standing = self._look_up(caller.email, reference)
+        if standing is None or standing.role is None:
+            raise no_experiment(reference)
+        if not standing.role.covers(needed):
+            raise _shared_for_less(standing, needed)
+        return exact(standing.address)
+
+    def fence(self, caller: Caller, reference: str, guard: Guard, absent: Guard, write: Callable[[str, Guard], T]) -> T:
+        """See `Gate.fence`: an unguarded write is made under the etag that the caller's experiment has now."""
+        assert caller.email is not None, "as above"
+        own = by_owner(caller.email, called(reference))
+        creates = guard.kind is GuardKind.ABSENT and known_address(reference) is None
         for _ in range(_MOST_TRIES):
-            standing = self._accounts.standing(caller.email, name)
-            role = None if standing is None else standing.role
-            if role is not None and not role.covers(Role.ADMIN):
-                raise _shared_for_less(name, role, Role.ADMIN)
-            chosen = absent if standing is None or role is None else _exact(guard, standing)
+            standing = self._standing(caller.email, own if creates else reference)
+            if standing is not None and standing.role is None:
+                standing = None
+            if standing is not None and standing.role is not Role.ADMIN:
+                raise _shared_for_less(standing, Role.ADMIN)
+            if standing is None and owner_and_name(reference) not in (None, (caller.email, called(reference))):
+                raise no_experiment(reference)
+            chosen = absent if standing is None else _exact(guard, standing)
             try:
-                return write(chosen)
+                return write(own if standing is None else exact(standing.address), chosen)
             except (UnsafeUpdateError, ResourceExistsError):
-                unseen = role is None and (standing is not None or chosen.kind is not GuardKind.ABSENT)
-                if chosen == guard or unseen:
+                if chosen == guard or (standing is None and chosen.kind is not GuardKind.ABSENT):
                     raise
-        raise StoreUnavailableError(f"the experiment {name!r} changes all the time; try again")
+            finally:
+                self._found.clear()
+        raise StoreUnavailableError(f"the experiment {called(reference)!r} changes all the time; try again")
 
     def held(self, caller: Caller, attempts: Sequence[str]) -> Sequence[str]:
         """See `Gate.held`."""
         assert caller.email is not None, "as above"
-        names = {attempt: self._attempts.get(attempt) for attempt in attempts}
-        unknown = [attempt for attempt, name in names.items() if name is None]
-        for attempt, name in self._accounts.experiments_of(unknown).items():
-            self._attempts.put(attempt, name)
-            names[attempt] = name
-        roles = {name: self._role(caller.email, name) for name in set(names.values()) if name is not None}
-        working = {name for name, role in roles.items() if role is not None and role.covers(Role.WORK)}
-        return [attempt for attempt in attempts if names[attempt] in working]
+        found = {attempt: self._attempts.get(attempt) for attempt in attempts}
+        unknown = [attempt for attempt, address in found.items() if address is None]
+        for attempt, address in self._accounts.experiments_of(unknown).items():
+            self._attempts.put(attempt, address)
+            found[attempt] = address
+        addresses = {address for address in found.values() if address is not None}
+        working = {address for address in addresses if self._may_work(caller.email, address)}
+        return [attempt for attempt in attempts if found[attempt] in working]
 
-    def began(self, claim: Claim, name: str) -> None:
+    def holding(self, caller: Caller, attempt: str) -> str | None:
+        """See `Gate.holding`."""
+        assert caller.email is not None, "as above"
+        address = self._accounts.experiments_of([attempt]).get(attempt)
+        return exact(address) if address is not None and self._may_work(caller.email, address) else None
+
+    def began(self, claim: Claim, reference: str) -> None:
         """See `Gate.began`."""
-        self._attempts.put(claim.key, name)
+        address = known_address(reference)
+        assert address is not None, "a claim is made in an experiment that was found"
+        self._attempts.put(claim.key, address)
 
     def changed(self) -> None:
         """See `Gate.changed`."""
-        for each in (self._tokens, self._logins, self._roles):
+        for each in (self._tokens, self._logins, self._found):
             each.clear()
 
-    def _role(self, email: str, name: str, *, fresh: bool = False) -> Role | None:
-        """Return what a user may do with an experiment; None when it is not there, or somebody else's."""
-        role = None if fresh else self._roles.get((email, name))
-        if role is None:
-            standing = self._accounts.standing(email, name)
-            role = None if standing is None else standing.role
-            if role is not None:
-                self._roles.put((email, name), role)
-        return role
+    def _may_work(self, email: str, address: str) -> bool:
+        reference = exact(address)
+        standing = self._found.get((email, reference)) or self._look_up(email, reference)
+        return standing is not None and standing.role is not None and standing.role.covers(Role.WORK)
+
+    def _look_up(self, email: str, reference: str) -> Standing | None:
+        """Return the experiment that a user means, and remember it if the user has a role in it."""
+        standing = self._standing(email, reference)
+        if standing is not None and standing.role is not None:
+            self._found.put((email, reference), standing)
+        return standing
+
+    def _standing(self, email: str, reference: str) -> Standing | None:
+        """Return the experiment that a user means, as it is now. Raises AmbiguousNameError."""
+        address = known_address(reference)
+        if address is not None:
+            return self._accounts.standing(email, address)
+        found = self._accounts.standings(names_to_look_for(reference), email)
+        try:
+            return choose(reference, found, email)
+        except NotFoundError:
+            return None
 
     def _holder(self, digest: str, email: str | None = None) -> Caller:
         """Return who holds the API token of this digest, who must be the user with that email if one is named."""
@@ -233,7 +310,8 @@ def _exact(guard: Guard, standing: Standing) -> Guard:
     return guard if guard.kind in (GuardKind.MATCH, GuardKind.ABSENT) else Guard.match(standing.etag)
 
 
-def _shared_for_less(name: str, role: Role, needed: Role) -> AuthenticationError:
+def _shared_for_less(standing: Standing, needed: Role) -> AuthenticationError:
     return AuthenticationError(
-        f"the experiment {name!r} is shared with you in the role {role}, and this needs {needed}; ask its owner"
+        f"the experiment {standing.name!r} is shared with you in the role {standing.role}, and this needs {needed}; "
+        "ask its owner"
     )

@@ -15,11 +15,11 @@ from sweepstake.domain.names import check_name, check_text
 from sweepstake.domain.portable import ImportPart
 from sweepstake.domain.queries import Condition, JobQuery, Order, Parts
 from sweepstake.domain.queueing import QueueingChanges
-from sweepstake.domain.records import ABSENT, Beat, Claim, ExperimentRecord, Guard, GuardKind, NoJob, Page
+from sweepstake.domain.records import ABSENT, Beat, Claim, ExperimentRecord, Finished, Guard, GuardKind, NoJob, Page
 from sweepstake.domain.status import JobStatus, Signal, member_of
-from sweepstake.errors import InvalidInputError, UnsafeUpdateError
+from sweepstake.errors import InvalidInputError, NotFoundError, UnsafeUpdateError
 from sweepstake.ports import MAX_PAGE, Clock, HostedQueue
-from sweepstake.server.calls import Answer, Call, MalformedError, document, empty, ok
+from sweepstake.server.calls import Answer, Call, MalformedError, as_called, document, empty, ok
 from sweepstake.server.gates import Gate
 from sweepstake.server.schedy import as_meant, as_shown
 from sweepstake.wire.bodies import (
@@ -66,24 +66,36 @@ class Handlers:
         if isinstance(claim, NoJob):
             return _none(claim)
         self._gate.began(claim, name)
-        return ok(to_tree(claim))
+        return ok(to_tree(evolve(claim, job=as_called(call, claim.job))))
 
     def finish(self, call: Call) -> Answer:
         """End an attempt."""
         asked = call.read(FinishRequest)
         name, job_id = call.names
-        finished = self._queue.finish(
-            name,
-            job_id,
-            asked.finish(),
-            key=self._key(call),
-            claim=asked.claim,
-            worker=asked.worker,
-            repeat=asked.repeat,
-        )
+        key = self._key(call)
+
+        def finish(where: str) -> Finished:
+            return self._queue.finish(
+                where,
+                job_id,
+                asked.finish(),
+                key=key,
+                claim=asked.claim,
+                worker=asked.worker,
+                repeat=asked.repeat,
+            )
+
+        try:
+            finished = finish(name)
+        except NotFoundError:
+            # A client that knows no addresses may have begun the job before its user made an experiment of this name.
+            held = self._gate.holding(call.caller, asked.attempt)
+            if held is None or held == name:
+                raise
+            name, finished = held, finish(held)
         if isinstance(finished.next, Claim):
             self._gate.began(finished.next, name)
-        return ok(to_tree(finished))
+        return ok(to_tree(_finished_as_called(call, finished)))
 
     def heartbeat(self, call: Call) -> Answer:
         """Renew leases."""
@@ -95,14 +107,15 @@ class Handlers:
         """Show a ready job."""
         [name] = call.names
         offered = self._queue.offer(name, key=self._key(call))
-        return _none(offered) if isinstance(offered, NoJob) else document(offered)
+        return _none(offered) if isinstance(offered, NoJob) else document(call, offered)
 
     # jobs
 
     def list_jobs(self, call: Call) -> Answer:
         """List jobs."""
         [name] = call.names
-        return ok(to_tree(self._queue.list_jobs(name, _query(call), call.one("start"), _limit(call))))
+        page = self._queue.list_jobs(name, _query(call), call.one("start"), _limit(call))
+        return ok(to_tree(evolve(page, items=tuple(as_called(call, job) for job in page.items))))
 
     def add_job(self, call: Call) -> Answer:
         """Add one job."""
@@ -113,8 +126,8 @@ class Handlers:
         with _naming_fields_of_one():
             added = self._queue.add_jobs(name, [draft], key=key, on_duplicate=on_duplicate)
         if added.duplicates:
-            return document(self._queue.get_job(name, added.duplicates[0].id))
-        return document(self._queue.get_job(name, draft.id), 201)
+            return document(call, self._queue.get_job(name, added.duplicates[0].id))
+        return document(call, self._queue.get_job(name, draft.id), 201)
 
     def add_jobs(self, call: Call) -> Answer:
         """Add many jobs."""
@@ -125,7 +138,7 @@ class Handlers:
 
     def get_job(self, call: Call) -> Answer:
         """Read a job."""
-        return document(self._queue.get_job(*call.names))
+        return document(call, self._queue.get_job(*call.names))
 
     def put_job(self, call: Call) -> Answer:
         """Replace a job's document, or create the job."""
@@ -134,7 +147,7 @@ class Handlers:
         answer = self._queue.put_job(
             name, job_id, asked.document(), guard=call.guard(), key=self._key(call), attempt=call.attempt()
         )
-        found = document(answer.record, 201 if answer.created else 200)
+        found = document(call, answer.record, 201 if answer.created else 200)
         if answer.superseded:
             found.headers[SUPERSEDED] = "true"
         return found
@@ -156,17 +169,17 @@ class Handlers:
     def prune(self, call: Call) -> Answer:
         """Prune a job."""
         name, job_id = call.names
-        return document(self._queue.prune(name, job_id, key=self._key(call)))
+        return document(call, self._queue.prune(name, job_id, key=self._key(call)))
 
     def retry(self, call: Call) -> Answer:
         """Queue a job again."""
         name, job_id = call.names
-        return document(self._queue.retry(name, job_id, key=self._key(call)))
+        return document(call, self._queue.retry(name, job_id, key=self._key(call)))
 
     def set_queueing(self, call: Call) -> Answer:
         """Change a job's queueing."""
         name, job_id = call.names
-        return document(self._queue.set_queueing(name, job_id, call.read(QueueingChanges), key=self._key(call)))
+        return document(call, self._queue.set_queueing(name, job_id, call.read(QueueingChanges), key=self._key(call)))
 
     def why(self, call: Call) -> Answer:
         """Say why a job is not running."""
@@ -177,12 +190,14 @@ class Handlers:
     def list_experiments(self, call: Call) -> Answer:
         """List experiments."""
         page = self._queue.list_experiments(call.one("start"), _limit(call), viewer=call.caller.email)
-        return ok(to_tree(Page(tuple(map(as_shown, page.items)), page.next) if call.schedys else page))
+        names = self._queue.spellings(page.items, call.caller.email)
+        items = tuple(evolve(record, name=name) for record, name in zip(page.items, names, strict=True))
+        return ok(to_tree(Page(tuple(map(as_shown, items)) if call.schedys else items, page.next)))
 
     def get_experiment(self, call: Call) -> Answer:
         """Read an experiment."""
         record = self._queue.get_experiment(*call.names)
-        return document(as_shown(record) if call.schedys else record)
+        return document(call, as_shown(record) if call.schedys else record)
 
     def put_experiment(self, call: Call) -> Answer:
         """Create or replace a definition."""
@@ -191,14 +206,16 @@ class Handlers:
         key = self._key(call)
         guard = call.guard()
 
-        def put(exact: Guard) -> ExperimentRecord:
+        def put(where: str, exact: Guard) -> ExperimentRecord:
             known = call.schedys and exact.kind is not GuardKind.ABSENT
-            meant = as_meant(draft, self._queue, name) if known else draft
-            return self._queue.put_experiment(name, meant, guard=exact, key=key)
+            meant = as_meant(draft, self._queue, where) if known else draft
+            return self._queue.put_experiment(where, meant, guard=exact, key=key)
 
         absent = ABSENT if guard.kind in (GuardKind.NONE, GuardKind.ABSENT) else _NEVER
         record = self._gate.fence(call.caller, name, guard, absent, put)
-        return document(as_shown(record) if call.schedys else record, 201 if guard.kind is GuardKind.ABSENT else 200)
+        return document(
+            call, as_shown(record) if call.schedys else record, 201 if guard.kind is GuardKind.ABSENT else 200
+        )
 
     def delete_experiment(self, call: Call) -> Answer:
         """Delete an experiment."""
@@ -209,9 +226,9 @@ class Handlers:
         key = self._key(call)
         guard = call.guard()
 
-        def delete(exact: Guard) -> None:
+        def delete(where: str, exact: Guard) -> None:
             try:
-                self._queue.delete_experiment(name, guard=exact, key=key, force=force)
+                self._queue.delete_experiment(where, guard=exact, key=key, force=force)
             except UnsafeUpdateError:
                 if exact != _NEVER or guard.kind is not GuardKind.NONE:
                     raise  # else: unguarded, deleting what is not there does nothing
@@ -232,6 +249,7 @@ class Handlers:
         """Take a part of an import."""
         [name] = call.names
         self._queue.import_part(name, call.read(ImportPart), owner=call.caller.email)
+        self._gate.changed()
         return empty()
 
     # operators
@@ -259,6 +277,13 @@ def _naming_fields_of_one() -> Iterator[None]:
         yield
     except InvalidInputError as error:
         raise InvalidInputError((path.removeprefix("jobs[0]."), what) for path, what in error.problems) from None
+
+
+def _finished_as_called(call: Call, finished: Finished) -> Finished:
+    following = finished.next
+    if isinstance(following, Claim):
+        following = evolve(following, job=as_called(call, following.job))
+    return evolve(finished, job=as_called(call, finished.job), next=following)
 
 
 def _none(nothing: NoJob) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sweepstake.codec import to_tree
+from sweepstake.domain.addresses import known_address
 from sweepstake.domain.names import check_name
 from sweepstake.errors import AuthenticationError, ClientRequestError, InvalidInputError
 from sweepstake.ports import Accounts, Clock
@@ -99,19 +100,17 @@ class UserHandlers:
 
     def get_access(self, call: Call) -> Answer:
         """Tell whose an experiment is."""
-        return ok(to_tree(self._accounts.get_access(*call.names)))
+        return ok(to_tree(self._accounts.get_access(_address(call))))
 
     def share(self, call: Call) -> Answer:
         """Share an experiment."""
-        name, email = call.names
-        self._accounts.share(name, check_name(email, "email"), call.read(NewShare).role)
+        self._accounts.share(_address(call), check_name(call.names[1], "email"), call.read(NewShare).role)
         self._members.gate.changed()
         return empty()
 
     def unshare(self, call: Call) -> Answer:
         """Share an experiment no more."""
-        name, email = call.names
-        self._accounts.share(name, email, None)
+        self._accounts.share(_address(call), call.names[1], None)
         self._members.gate.changed()
         return empty()
 
@@ -119,6 +118,12 @@ class UserHandlers:
 def _email(call: Call) -> str:
     assert call.caller.email is not None, "the gate lets nobody pass without credentials"
     return call.caller.email
+
+
+def _address(call: Call) -> str:
+    address = known_address(call.names[0])
+    assert address is not None, "the gate has found the experiment"
+    return address
 
 
 class OpenUserHandlers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from sweepstake.domain.addresses import called
 from sweepstake.domain.records import Document, ExperimentRecord, JobDraft, NoJob, SearchDefinition
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason
 from sweepstake.errors import LimitReachedError, StoreUnavailableError
@@ -67,12 +68,12 @@ def propose(
             return NoJob(_limit_reached(experiment))
         if kept is not None:
             return kept
-    raise StoreUnavailableError(f"too many workers ask {name!r} for proposals at once; try again")
+    raise StoreUnavailableError(f"too many workers ask {called(name)!r} for proposals at once; try again")
 
 
 def _think(store: Store, policies: Policies, experiment: ExperimentRecord) -> Proposal | NoProposal:
     policy = policies.of(experiment.search)
-    history = store.recent_jobs(experiment.name, policy.history) if policy.history else ()
+    history = store.recent_jobs(experiment.address, policy.history) if policy.history else ()
     return policy.propose(experiment.proposals, experiment.settings.seed or 0, history)
 
 
@@ -84,11 +85,11 @@ def _limit_reached(experiment: ExperimentRecord) -> NoJobReason:
 
 def _none(store: Store, experiment: ExperimentRecord, proposal: NoProposal, key: str) -> NoJob | None:
     if proposal is NoProposal.COMPLETE:
-        store.end_experiment(experiment.name, etag=experiment.etag, key=key)
+        store.end_experiment(experiment.address, etag=experiment.etag, key=key)
         return NoJob(NoJobReason.FINISHED)
     if proposal is NoProposal.WAITING:
         return NoJob(NoJobReason.WAITING)
-    outlook = store.outlook(experiment.name)
+    outlook = store.outlook(experiment.address)
     if outlook.ready:
         return NoJob(NoJobReason.AT_LIMIT) if outlook.full else None
     if outlook.delayed:

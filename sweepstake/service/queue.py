@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from attrs import evolve
 
+from sweepstake.domain.addresses import (
+    by_owner,
+    called,
+    check_reference,
+    choose,
+    known_address,
+    names_to_look_for,
+    owner_and_name,
+    qualified,
+)
 from sweepstake.domain.dependencies import check_dependencies
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.explaining import explain
@@ -26,6 +37,7 @@ from sweepstake.domain.records import (
     Finish,
     Finished,
     Guard,
+    GuardKind,
     JobDraft,
     JobRecord,
     NoJob,
@@ -33,7 +45,7 @@ from sweepstake.domain.records import (
 )
 from sweepstake.domain.situation import Why
 from sweepstake.domain.status import NoJobReason
-from sweepstake.errors import InvalidInputError, KeyReusedError, ResourceExistsError
+from sweepstake.errors import AmbiguousNameError, InvalidInputError, KeyReusedError, NotFoundError, ResourceExistsError
 from sweepstake.ports import MAX_BULK, MAX_PAGE, Clock, Counts, ExperimentDraft, PutAnswer, Store
 from sweepstake.search import policy_for
 from sweepstake.service.archiving import check_part, page_of_export
@@ -64,13 +76,26 @@ class QueueService:
 
     def put_experiment(self, name: str, draft: ExperimentDraft, *, guard: Guard, key: str) -> ExperimentRecord:
         """Create or replace a definition, after making sure that its search can propose."""
-        check_name(name, "name")
+        address, meant = self._to_put(name, draft, guard)
         search = policy_for(draft.search).definition()
-        return self._store.put_experiment(name, evolve(draft, search=search), seed=_seed(key), guard=guard, key=key)
+        return self._store.put_experiment(
+            called(name), evolve(meant, search=search), address=address, seed=_seed(key), guard=guard, key=key
+        )
+
+    def _to_put(self, name: str, draft: ExperimentDraft, guard: Guard) -> tuple[str | None, ExperimentDraft]:
+        """Return the address of the experiment to replace, or None for the draft's owner's own; and the draft."""
+        owned = owner_and_name(check_reference(name, "name"))
+        if owned is not None:
+            return None, evolve(draft, owner=owned[0])
+        if guard.kind is not GuardKind.ABSENT or known_address(name) is not None:
+            with suppress(NotFoundError):
+                return self._at(name), draft
+        check_name(name, "name")
+        return None, draft
 
     def get_experiment(self, name: str) -> ExperimentRecord:
         """Return one experiment."""
-        return self._store.get_experiment(existing_name(name, "name"))
+        return self._store.get_experiment(self._at(name))
 
     def list_experiments(
         self, start: str | None = None, limit: int = MAX_PAGE, *, viewer: str | None = None
@@ -79,61 +104,76 @@ class QueueService:
         check_limit(limit)
         return self._store.list_experiments(start, limit, viewer)
 
+    def spellings(self, experiments: Sequence[ExperimentRecord], viewer: str | None) -> list[str]:
+        """Return what the viewer writes to mean each of these."""
+        shared = self._store.shared_names()
+        return [self._spelling(each, viewer) if _may_clash(each, shared) else each.name for each in experiments]
+
+    def _spelling(self, experiment: ExperimentRecord, viewer: str | None) -> str:
+        found = self._store.standings(names_to_look_for(experiment.name), viewer)
+        with suppress(AmbiguousNameError, NotFoundError):
+            if choose(experiment.name, found, viewer).address == experiment.address:
+                return experiment.name
+        return qualified(experiment.owner, experiment.name)
+
     def delete_experiment(self, name: str, *, guard: Guard, key: str, force: bool = False) -> None:
         """Delete an experiment with all that belongs to it."""
-        self._store.delete_experiment(existing_name(name, "name"), guard=guard, key=key, force=force)
+        existing_name(name, "name", check_reference)
+        try:
+            address = self._at(name)
+        except NotFoundError:  # what is no address is not there either, and the guard says what follows
+            address = by_owner(None, called(name))
+        self._store.delete_experiment(address, guard=guard, key=key, force=force)
 
     def count_jobs(self, name: str) -> Counts:
         """Count the jobs by state."""
-        return self._store.count_jobs(existing_name(name, "name"))
+        return self._store.count_jobs(self._at(name))
 
     def add_jobs(
         self, name: str, drafts: Sequence[JobDraft], *, key: str, on_duplicate: OnDuplicate = OnDuplicate.ALLOW
     ) -> Added:
         """Create jobs, all or none."""
-        existing_name(name, "name")
         if len(drafts) > MAX_BULK:
             raise InvalidInputError.at("jobs", f"holds {len(drafts):,} jobs, at most {MAX_BULK:,} are added at once")
         if not drafts:
             return Added()
         checked = [_checked(draft, f"jobs[{i}]") for i, draft in enumerate(drafts)]
-        return self._store.add_jobs(name, checked, key=key, on_duplicate=on_duplicate)
+        return self._store.add_jobs(self._at(name), checked, key=key, on_duplicate=on_duplicate)
 
     def put_job(
         self, name: str, job_id: str, document: Document, *, guard: Guard, key: str, attempt: str | None = None
     ) -> PutAnswer:
         """Replace a job's document, or create the job."""
-        existing_name(name, "name")
         check_name(job_id, "id")
-        return self._store.put_job(name, job_id, document, guard=guard, key=key, attempt=attempt)
+        return self._store.put_job(self._at(name), job_id, document, guard=guard, key=key, attempt=attempt)
 
     def get_job(self, name: str, job_id: str) -> JobRecord:
         """Return one job."""
-        _check_existing(name, job_id)
-        return self._store.get_job(name, job_id)
+        existing_name(job_id, "id")
+        return self._store.get_job(self._at(name), job_id)
 
     def list_jobs(self, name: str, query: JobQuery, start: str | None = None, limit: int = MAX_PAGE) -> Page[JobRecord]:
         """Return a page of jobs by age, or the first in the query's order."""
-        return page_of_jobs(self._store, existing_name(name, "name"), query, start, limit)
+        return page_of_jobs(self._store, self._at(name), query, start, limit)
 
     def list_attempts(self, name: str, job_id: str) -> tuple[AttemptRecord, ...]:
         """Return the attempts of a job, oldest first."""
-        _check_existing(name, job_id)
-        return self._store.list_attempts(name, job_id)
+        existing_name(job_id, "id")
+        return self._store.list_attempts(self._at(name), job_id)
 
     def list_dependencies(self, name: str, job_id: str) -> tuple[Dependency, ...]:
         """Return the jobs that a job waits for, oldest first."""
-        _check_existing(name, job_id)
-        return self._store.list_dependencies(name, job_id)
+        existing_name(job_id, "id")
+        return self._store.list_dependencies(self._at(name), job_id)
 
     def delete_job(self, name: str, job_id: str, *, guard: Guard, key: str) -> None:
         """Delete a job and its attempts."""
-        _check_existing(name, job_id)
-        self._store.delete_job(name, job_id, guard=guard, key=key)
+        existing_name(job_id, "id")
+        self._store.delete_job(self._at(name), job_id, guard=guard, key=key)
 
     def claim(self, name: str, *, worker: str, key: str, repeat: bool = False) -> Claim | NoJob:
         """Take a ready job, or one that the search proposes now."""
-        existing_name(name, "name")
+        name = self._at(name)
         claim = self._store.claim(name, worker=worker, key=key, repeat=repeat, uptime=self._uptime())
         return self._claim_anew(name, worker, key) if claim is None else claim
 
@@ -149,7 +189,8 @@ class QueueService:
         repeat: bool = False,
     ) -> Finished:
         """End an attempt, and claim the next job if asked to."""
-        _check_existing(name, job_id)
+        existing_name(job_id, "id")
+        name = self._at(name)
         if len({key, claim, finish.attempt}) < 3:
             raise KeyReusedError("A report, its attempt and the claim after it each need a key of their own.")
         finished = self._store.finish(
@@ -167,27 +208,27 @@ class QueueService:
 
     def prune(self, name: str, job_id: str, *, key: str) -> JobRecord:
         """Make a job PRUNED."""
-        _check_existing(name, job_id)
-        return self._store.prune(name, job_id, key=key)
+        existing_name(job_id, "id")
+        return self._store.prune(self._at(name), job_id, key=key)
 
     def retry(self, name: str, job_id: str, *, key: str) -> JobRecord:
         """Queue a job again that failed or was pruned."""
-        _check_existing(name, job_id)
-        return self._store.retry(name, job_id, key=key)
+        existing_name(job_id, "id")
+        return self._store.retry(self._at(name), job_id, key=key)
 
     def set_queueing(self, name: str, job_id: str, changes: QueueingChanges, *, key: str) -> JobRecord:
         """Change what is beside a job's document."""
-        _check_existing(name, job_id)
-        return self._store.set_queueing(name, job_id, changes, key=key)
+        existing_name(job_id, "id")
+        return self._store.set_queueing(self._at(name), job_id, changes, key=key)
 
     def why(self, name: str, job_id: str) -> Why:
         """Say why a job is not running."""
-        _check_existing(name, job_id)
-        return explain(self._store.situation(name, job_id))
+        existing_name(job_id, "id")
+        return explain(self._store.situation(self._at(name), job_id))
 
     def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
         """Return a ready job, still QUEUED, or store one that the search proposes."""
-        existing_name(name, "name")
+        name = self._at(name)
 
         def keep(draft: JobDraft, proposals: int) -> JobRecord | None:
             try:
@@ -204,11 +245,11 @@ class QueueService:
 
     def export_page(self, name: str, start: str | None = None) -> ExportPage:
         """Return part of all that is kept of an experiment."""
-        return page_of_export(self._store.archive, existing_name(name, "name"), start)
+        return page_of_export(self._store.archive, self._at(name), start)
 
     def import_part(self, name: str, part: ImportPart, *, owner: str | None = None) -> None:
         """Take one part of an experiment from elsewhere."""
-        self._store.archive.take(check_name(name, "name"), check_part(part), owner)
+        self._store.archive.take(check_name(called(name), "name"), check_part(part), owner)
 
     def ping(self) -> None:
         """Return if the store answers."""
@@ -217,6 +258,13 @@ class QueueService:
     def close(self) -> None:
         """Close the store."""
         self._store.close()
+
+    def _at(self, reference: str) -> str:
+        """Return the address of the experiment that is meant; whoever holds the store itself sees all of them."""
+        address = known_address(existing_name(reference, "name", check_reference))
+        if address is not None:
+            return address
+        return choose(reference, self._store.standings(names_to_look_for(reference), None), None).address
 
     def _uptime(self) -> float:
         return self._clock.monotonic() - self._started
@@ -247,10 +295,8 @@ def _checked(draft: JobDraft, path: str) -> JobDraft:
     return evolve(draft, depends_on=check_dependencies(draft.depends_on, f"{path}.depends_on"))
 
 
-def _check_existing(name: str, job_id: str) -> None:
-    """Refuse what nothing can have as its name, before a database has to look for it."""
-    existing_name(name, "name")
-    existing_name(job_id, "id")
+def _may_clash(experiment: ExperimentRecord, shared: frozenset[str]) -> bool:
+    return experiment.name in shared or len(names_to_look_for(experiment.name)) > 1
 
 
 def _seed(key: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from sweepstake.domain.addresses import called, no_experiment
 from sweepstake.domain.duplicates import Added, Duplicate, OnDuplicate, sift
 from sweepstake.domain.keys import item_key
 from sweepstake.domain.records import JobDraft
@@ -13,7 +14,7 @@ from sweepstake.errors import LimitReachedError, ResourceExistsError, shown
 from sweepstake.stores import rows
 from sweepstake.stores.duplicates import catch_up, find_equal, remember_new
 from sweepstake.stores.engine import Transaction
-from sweepstake.stores.experiments import experiment_id, no_experiment
+from sweepstake.stores.experiments import experiment_id
 from sweepstake.stores.guards import is_first
 from sweepstake.stores.jobs import read_job
 from sweepstake.stores.linking import link, plan_links
@@ -72,7 +73,7 @@ def _duplicate(name: str, drafts: Sequence[JobDraft], added: Added) -> ResourceE
     first = added.duplicates[0]
     what = shown(drafts[first.place].document.hyperparameters.text)
     own = any(draft.id == first.id for draft in drafts[: first.place])
-    where = "stand twice among the jobs to add" if own else f"are those of the job {first.id!r} of {name!r}"
+    where = "stand twice among the jobs to add" if own else f"are those of the job {first.id!r} of {called(name)!r}"
     return ResourceExistsError(
         f"The hyperparameters {what} {where}. Of {len(drafts):,} jobs to add {len(added.duplicates):,} are repeats, so "
         "none was added. Leave repeats out with on_duplicate='skip', or add them all the same with 'allow'."
@@ -127,8 +128,8 @@ def _reserve(transaction: Transaction, name: str, count: int) -> tuple[int, int 
     if limits is None:
         raise no_experiment(name)
     raise LimitReachedError(
-        f"The experiment {name!r} may have {limits[3]:,} jobs, {limits[4]:,} were created: no room for {count:,} more. "
-        "Raise its max_jobs to add them."
+        f"The experiment {called(name)!r} may have {limits[3]:,} jobs, {limits[4]:,} were created: "
+        f"no room for {count:,} more. Raise its max_jobs to add them."
     )
 
 
@@ -140,7 +141,7 @@ def check_running_limit(transaction: Transaction, name: str, number: int, max_ru
     assert row is not None, "a count always has a row"
     if row[0] + more > max_running:
         raise LimitReachedError(
-            f"{row[0]:,} jobs of the experiment {name!r} are running, and its max_running is {max_running:,}. "
+            f"{row[0]:,} jobs of the experiment {called(name)!r} are running, and its max_running is {max_running:,}. "
             "Wait until one ends."
         )
 

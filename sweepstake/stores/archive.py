@@ -63,11 +63,18 @@ class SqlArchive:
 
     def take(self, name: str, part: ImportPart, owner: str | None) -> None:
         """As `Archive.take`."""
-        try:
+
+        def take() -> None:
             with self._engine.write() as transaction:
                 take_part(transaction, name, part, owner)
-        except DuplicateError as error:
-            raise twice(part) from error
+
+        try:
+            take()
+        except DuplicateError:  # perhaps only because somebody else has just made an experiment of that name
+            try:
+                take()
+            except DuplicateError as error:
+                raise twice(part) from error
 
 
 def _job(rows: Sequence[Row]) -> PortableJob:

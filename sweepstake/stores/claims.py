@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
+from sweepstake.domain.addresses import called, no_experiment
 from sweepstake.domain.records import Beat, Claim, JobDraft, JobRecord
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome, Signal
 from sweepstake.errors import LeaseLostError, LimitReachedError
@@ -13,7 +14,7 @@ from sweepstake.stores import rows
 from sweepstake.stores.adding import check_running_limit
 from sweepstake.stores.dependencies import follow
 from sweepstake.stores.engine import Row, Transaction
-from sweepstake.stores.experiments import ENDED_BY_CLAIM, no_experiment
+from sweepstake.stores.experiments import ENDED_BY_CLAIM
 from sweepstake.stores.guards import key_reused
 from sweepstake.stores.jobs import read_job
 
@@ -150,7 +151,7 @@ def _reserve(transaction: Transaction, name: str, proposals: int) -> Row | None:
         raise no_experiment(name)
     _, made, status, max_jobs, created, _ = limits
     if made == proposals and status == ExperimentStatus.RUNNING and max_jobs is not None and created >= max_jobs:
-        raise LimitReachedError(f"The experiment {name!r} may have {max_jobs:,} jobs, and all were created.")
+        raise LimitReachedError(f"The experiment {called(name)!r} may have {max_jobs:,} jobs, and all were created.")
     return None
 
 

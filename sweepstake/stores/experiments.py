@@ -6,14 +6,15 @@ from typing import Final
 
 import attrs
 
+from sweepstake.domain.addresses import called, free_addresses, no_experiment
 from sweepstake.domain.portable import HIDDEN
 from sweepstake.domain.records import ExperimentRecord, Guard, Page
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import Verb
-from sweepstake.errors import InvalidInputError, LiveLeasesError, NotFoundError
+from sweepstake.errors import InvalidInputError, LiveLeasesError
 from sweepstake.ports import Counts, ExperimentDraft, Outlook
 from sweepstake.stores import rows
-from sweepstake.stores.engine import Transaction
+from sweepstake.stores.engine import DuplicateError, Transaction
 from sweepstake.stores.guards import check_guard, is_first
 
 __all__ = [
@@ -22,10 +23,11 @@ __all__ = [
     "delete_experiment",
     "end_experiment",
     "experiment_id",
+    "free_address",
     "get_experiment",
     "list_experiments",
-    "no_experiment",
     "outlook",
+    "own_address",
     "put_experiment",
 ]
 
@@ -35,44 +37,58 @@ ENDED_BY_CLAIM: Final = "complete"
 
 
 def put_experiment(
-    transaction: Transaction, name: str, draft: ExperimentDraft, *, seed: int, guard: Guard, key: str
+    transaction: Transaction,
+    name: str,
+    draft: ExperimentDraft,
+    *,
+    address: str | None,
+    seed: int,
+    guard: Guard,
+    key: str,
 ) -> tuple[ExperimentRecord, bool]:
-    """Create or replace a definition; see `Queue.put_experiment`.
+    """Create or replace a definition; see `Store.put_experiment`.
 
     Returns:
         The experiment, and whether a claim under way may not know yet that only so many jobs may run.
+
+    Raises:
+        DuplicateError: somebody else created one at the same moment; now there is one to find.
     """
-    first = is_first(transaction, Verb.PUT_EXPERIMENT, name, "", key)
-    row = transaction.row("lock_experiment", name=name)
+    row = None if address is None else transaction.row("lock_experiment", name=address)
+    if row is None:
+        address = (
+            own_address(transaction, name, draft.owner) or address or free_address(transaction, name, draft.owner, key)
+        )
+        row = transaction.row("lock_experiment", name=address)
+    assert address is not None, "it was found or chosen"
+    first = is_first(transaction, Verb.PUT_EXPERIMENT, address, "", key)
     stored = None if row is None else rows.experiment(row)
-    record = _define(name, draft, stored, seed, key)
+    record = _define(address, name, draft, stored, seed, key)
     if not first:
         return (record if stored is None else attrs.evolve(stored, etag=key)), record.settings.max_running is not None
     check_guard(guard, None if stored is None else stored.etag, f"experiment {name!r}")
     if stored is None and not transaction.run("insert_experiment", **rows.experiment_params(record)):
-        # Somebody else created it a moment ago, and has committed: now there is one to lock.
-        return _replace_new(transaction, name, draft, seed=seed, guard=guard, key=key), True
+        raise DuplicateError(name)
     if stored is not None:
         transaction.run("update_experiment", **rows.experiment_params(record))
     limits = stored is not None and stored.settings.max_running is None and record.settings.max_running is not None
-    return get_experiment(transaction, name), limits
+    return get_experiment(transaction, address), limits
 
 
-def _replace_new(
-    transaction: Transaction, name: str, draft: ExperimentDraft, *, seed: int, guard: Guard, key: str
-) -> ExperimentRecord:
-    row = transaction.row("lock_experiment", name=name)
-    if row is None:
-        raise no_experiment(name)
-    stored = rows.experiment(row)
-    check_guard(guard, stored.etag, f"experiment {name!r}")
-    record = _define(name, draft, stored, seed, key)
-    transaction.run("update_experiment", **rows.experiment_params(record))
-    return record
+def own_address(transaction: Transaction, name: str, owner: str | None) -> str | None:
+    """Return the address of the owner's experiment of that name; None if there is none."""
+    row = transaction.row("own_experiment", called=name, owner=owner or "")
+    return None if row is None else str(row[0])
+
+
+def free_address(transaction: Transaction, name: str, owner: str | None, key: str) -> str:
+    """Return the address for a new experiment; `key` is that of the call that makes it."""
+    *usual, last = free_addresses(owner, name, key)
+    return next((address for address in usual if transaction.row("whose", name=address) is None), last)
 
 
 def _define(
-    name: str, draft: ExperimentDraft, stored: ExperimentRecord | None, seed: int, key: str
+    address: str, name: str, draft: ExperimentDraft, stored: ExperimentRecord | None, seed: int, key: str
 ) -> ExperimentRecord:
     """Return the experiment as the draft wants it; a seed that nobody names stays, or is `seed`."""
     settings = draft.settings
@@ -84,7 +100,13 @@ def _define(
     if stored is not None:
         return attrs.evolve(stored, status=draft.status, search=draft.search, settings=settings, etag=key)
     return ExperimentRecord(
-        name=name, status=draft.status, search=draft.search, settings=settings, etag=key, owner=draft.owner
+        address=address,
+        name=name,
+        status=draft.status,
+        search=draft.search,
+        settings=settings,
+        etag=key,
+        owner=draft.owner,
     )
 
 
@@ -109,20 +131,26 @@ def list_experiments(
 
 def delete_experiment(transaction: Transaction, name: str, *, guard: Guard, key: str, force: bool) -> None:
     """Delete an experiment with its jobs and attempts; see `Queue.delete_experiment`."""
-    if not is_first(transaction, Verb.DELETE_EXPERIMENT, name, "", key):
+    if _is_repeat(transaction, name, key) or not is_first(transaction, Verb.DELETE_EXPERIMENT, name, "", key):
         return
     row = transaction.row("lock_experiment", name=name)
-    check_guard(guard, None if row is None else rows.experiment(row).etag, f"experiment {name!r}")
+    check_guard(guard, None if row is None else rows.experiment(row).etag, f"experiment {called(name)!r}")
     if row is None:
         return
     live = transaction.row("live_leases", experiment_id=row[0])
     if live is not None and live[0] and not force:
         raise LiveLeasesError(
-            f"Workers hold {live[0]} jobs of the experiment {name!r}. Stop them, or delete it with force."
+            f"Workers hold {live[0]} jobs of the experiment {called(name)!r}. Stop them, or delete it with force."
         )
     for what in ("delete_attempts", "delete_dependencies", "delete_fingerprints", "delete_jobs", "unshare_all"):
         transaction.run(what, experiment_id=row[0])
     transaction.run("delete_experiment", experiment_id=row[0])
+
+
+def _is_repeat(transaction: Transaction, address: str, key: str) -> bool:
+    """Tell whether this call has deleted an experiment of that name: then the name may mean another by now."""
+    event = transaction.row("event", key=key)
+    return event is not None and event[0] == Verb.DELETE_EXPERIMENT and called(event[1]) == called(address)
 
 
 def end_experiment(transaction: Transaction, name: str, *, etag: str, key: str) -> None:
@@ -161,8 +189,3 @@ def experiment_id(transaction: Transaction, name: str) -> int:
         raise no_experiment(name)
     number: int = row[0]
     return number
-
-
-def no_experiment(name: str) -> NotFoundError:
-    """Return the error for an experiment that is not there."""
-    return NotFoundError(f"There is no experiment {name!r}.")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from attrs import evolve
 
+from sweepstake.domain.addresses import called
 from sweepstake.domain.portable import (
     HIDDEN,
     ImportPart,
@@ -21,6 +22,7 @@ from sweepstake.domain.status import JobStatus, Outcome, Verb
 from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError
 from sweepstake.stores import rows
 from sweepstake.stores.engine import Transaction
+from sweepstake.stores.experiments import free_address, own_address
 from sweepstake.stores.guards import is_first
 
 __all__ = ["take_part", "twice"]
@@ -55,7 +57,10 @@ def take_part(transaction: Transaction, name: str, part: ImportPart, owner: str 
     _add(transaction, experiment[0], hidden, part)
     transaction.run("note_event", key=part.id, detail=str(part.number + 1))
     if part.totals is not None:
-        _publish(transaction, experiment[0], name, hidden, begun, part.totals)
+        _check_totals(transaction, experiment[0], hidden, begun, part.totals)
+        _publish(
+            transaction, name, rows.experiment(experiment), number=experiment[0], begun=begun, jobs=part.totals.jobs
+        )
 
 
 def twice(part: ImportPart) -> InvalidInputError:
@@ -74,7 +79,7 @@ def _begin(
 ) -> None:
     if not is_first(transaction, Verb.IMPORT, hidden, "", part.id, detail="1"):
         return
-    if transaction.row("limits", name=name) is not None:
+    if own_address(transaction, name, owner) is not None:
         raise _taken(name)
     for (stale,) in transaction.rows("stale_imports", pattern=f"{HIDDEN}%", seconds=_STALE_SECONDS):
         old = transaction.row("lock_experiment", name=stale)
@@ -83,6 +88,7 @@ def _begin(
             _forget(transaction, old[0], stale, event[0])
     record = ExperimentRecord(
         name=hidden,
+        address=hidden,
         status=experiment.status,
         search=experiment.search,
         settings=experiment.settings,
@@ -104,7 +110,7 @@ def _begin(
 
 def _refuse_ended(name: str, part: ImportPart, event: Any) -> None:
     """Let the repeat of the last part pass, and refuse whatever else comes after it."""
-    if event is not None and event[1] == name and part.number < int(event[2]):
+    if event is not None and called(event[1]) == name and part.number < int(event[2]):
         return
     raise _none(name, part)
 
@@ -217,7 +223,7 @@ def _fresh(key: str, mark: str) -> str:
     return f"{key.partition(':')[0]}:{mark}"
 
 
-def _publish(transaction: Transaction, number: int, name: str, hidden: str, begun: int, totals: Totals) -> None:
+def _check_totals(transaction: Transaction, number: int, hidden: str, begun: int, totals: Totals) -> None:
     found = transaction.row("arrived", experiment_id=number, name=hidden, after=begun)
     assert found is not None, "counts always have a row"
     for word, wanted, arrived in zip(
@@ -228,10 +234,18 @@ def _publish(transaction: Transaction, number: int, name: str, hidden: str, begu
     ):
         if wanted != arrived:
             raise InvalidInputError.at(f"totals.{word}", f"says {wanted:,}, and {arrived:,} have arrived")
-    if transaction.row("limits", name=name) is not None:
+
+
+def _publish(
+    transaction: Transaction, name: str, hidden: ExperimentRecord, *, number: int, begun: int, jobs: int
+) -> None:
+    """Let everybody see an import, under an address of its own."""
+    if own_address(transaction, name, hidden.owner) is not None:
         raise _taken(name)
-    transaction.run("publish_experiment", experiment_id=number, name=name, jobs=totals.jobs)
-    transaction.run("publish_events", name=name, hidden=hidden, first=begun)
+    address = free_address(transaction, name, hidden.owner, hidden.address.removeprefix(HIDDEN))
+    label = None if address == name else name
+    transaction.run("publish_experiment", experiment_id=number, name=address, label=label, jobs=jobs)
+    transaction.run("publish_events", name=address, hidden=hidden.address, first=begun)
 
 
 def _forget(transaction: Transaction, number: int, hidden: str, begun: int) -> None:

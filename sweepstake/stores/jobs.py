@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from sweepstake.domain.addresses import called
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.records import AttemptRecord, Dependency, Guard, JobRecord
 from sweepstake.domain.status import JobStatus, Outcome, Verb
@@ -121,4 +122,4 @@ def prune_job(transaction: Transaction, name: str, job_id: str, *, key: str) -> 
 
 def no_job(name: str, job_id: str) -> NotFoundError:
     """Return the error for a job that is not there."""
-    return NotFoundError(f"There is no job {job_id!r} in the experiment {name!r}.")
+    return NotFoundError(f"There is no job {job_id!r} in the experiment {called(name)!r}.")

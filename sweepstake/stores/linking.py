@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import attrs
 from attrs import frozen
 
+from sweepstake.domain.addresses import called
 from sweepstake.domain.dependencies import creation_order
 from sweepstake.domain.records import JobDraft
 from sweepstake.domain.status import JobStatus
@@ -81,7 +82,7 @@ def plan_links(transaction: Transaction, name: str, number: int, drafts: Mapping
 def _refuse_unknown(name: str, drafts: Mapping[int, JobDraft], known: Iterable[str], own: Iterable[str]) -> None:
     there = {*known, *own}
     problems = [
-        (f"jobs[{place}].depends_on[{i}]", f"is no job of the experiment {name!r}: {id_!r}")
+        (f"jobs[{place}].depends_on[{i}]", f"is no job of the experiment {called(name)!r}: {id_!r}")
         for place, draft in drafts.items()
         for i, id_ in enumerate(draft.depends_on)
         if id_ not in there

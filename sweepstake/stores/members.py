@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sweepstake.domain.access import Access, Role, Share, Standing, TokenRecord
+from sweepstake.domain.addresses import called, no_experiment
 from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError
 from sweepstake.ports import Account, TryLimit
-from sweepstake.stores.engine import Engine, Row, Transaction
-from sweepstake.stores.experiments import no_experiment
+from sweepstake.stores.engine import DuplicateError, Engine, Row, Transaction
+from sweepstake.stores.experiments import own_address
 
 __all__ = ["SqlAccounts"]
 
@@ -56,6 +57,9 @@ class SqlAccounts:
             if heir is not None:
                 if heir == email or transaction.row("account", email=heir) is None:
                     raise InvalidInputError.at("heir", "must be another user of this server")
+                both = transaction.row("owned_by_both", email=email, heir=heir)
+                if both is not None:
+                    raise InvalidInputError.at("heir", f"has an experiment {both[0]!r} too: give one away first")
                 transaction.run("bequeath", email=email, heir=heir)
             owned = transaction.row("owned", email=email)
             if owned is not None:
@@ -112,16 +116,17 @@ class SqlAccounts:
 
     # Experiments
 
-    def standing(self, email: str, name: str) -> Standing | None:
+    def standing(self, email: str, address: str) -> Standing | None:
         """As `Accounts.standing`."""
         with self._engine.read() as transaction:
-            row = transaction.row("standing", email=email, name=name)
-        if row is None:
-            return None
-        etag, owner, shared = row
-        if owner is None or owner == email:
-            return Standing(etag=etag, role=Role.ADMIN)
-        return Standing(etag=etag, role=None if shared is None else Role(shared))
+            row = transaction.row("standing", email=email, name=address)
+        return None if row is None else _standing(row, email)
+
+    def standings(self, names: Sequence[str], viewer: str | None) -> Sequence[Standing]:
+        """As `Accounts.standings`."""
+        with self._engine.read() as transaction:
+            found = [transaction.rows("standings", called=name, viewer=viewer) for name in names]
+        return [_standing(row, viewer) for rows in found for row in rows]
 
     def experiments_of(self, attempts: Sequence[str]) -> Mapping[str, str]:
         """As `Accounts.experiments_of`."""
@@ -130,17 +135,17 @@ class SqlAccounts:
         with self._engine.read() as transaction:
             return {row[0]: row[1] for row in transaction.rows("experiments_of", keys=json.dumps(list(attempts)))}
 
-    def get_access(self, name: str) -> Access:
+    def get_access(self, address: str) -> Access:
         """As `Accounts.get_access`."""
         with self._engine.read() as transaction:
-            number, owner = _whose(transaction, name)
+            number, owner, _ = _whose(transaction, address)
             shares = transaction.rows("shares", experiment_id=number)
         return Access(owner=owner, shares=tuple(Share(row[0], Role(row[1])) for row in shares))
 
-    def share(self, name: str, email: str, role: Role | None) -> None:
+    def share(self, address: str, email: str, role: Role | None) -> None:
         """As `Accounts.share`."""
         with self._engine.write() as transaction:
-            number, owner = _whose(transaction, name)
+            number, owner, _ = _whose(transaction, address)
             if role is None:
                 transaction.run("unshare", experiment_id=number, email=email)
             elif owner is None:
@@ -152,13 +157,18 @@ class SqlAccounts:
             elif not transaction.run("share", experiment_id=number, email=email, role=str(role)):
                 raise _unknown()
 
-    def give(self, name: str, email: str | None) -> None:
+    def give(self, address: str, email: str | None) -> None:
         """As `Accounts.give`."""
-        with self._engine.write() as transaction:
-            number, _ = _whose(transaction, name)
-            if email is not None and transaction.row("account", email=email) is None:
-                raise _unknown()
-            transaction.run("give_experiment", experiment_id=number, owner=email)
+        try:
+            with self._engine.write() as transaction:
+                number, _, name = _whose(transaction, address)
+                if email is not None and transaction.row("account", email=email) is None:
+                    raise _unknown()
+                if own_address(transaction, name, email) not in (None, address):
+                    raise _has_one(name)
+                transaction.run("give_experiment", experiment_id=number, owner=email)
+        except DuplicateError as error:  # made a moment ago
+            raise _has_one(called(address)) from error
 
     # Tries
 
@@ -192,11 +202,22 @@ def _lock_tries(transaction: Transaction, subject: str, now: float) -> tuple[int
     return row[0], row[1]
 
 
-def _whose(transaction: Transaction, name: str) -> tuple[int, str | None]:
-    row = transaction.row("whose", name=name)
+def _whose(transaction: Transaction, address: str) -> tuple[int, str | None, str]:
+    row = transaction.row("whose", name=address)
     if row is None:
-        raise no_experiment(name)
-    return row[0], row[1]
+        raise no_experiment(address)
+    return row[0], row[1], row[2]
+
+
+def _standing(row: Row, viewer: str | None) -> Standing:
+    address, name, owner, etag, shared = row
+    own = viewer is None or owner is None or owner == viewer
+    role = Role.ADMIN if own else None if shared is None else Role(shared)
+    return Standing(address=address, name=name, owner=owner, etag=etag, role=role)
+
+
+def _has_one(name: str) -> InvalidInputError:
+    return InvalidInputError.at("email", f"has an experiment {name!r} already")
 
 
 def _token(row: Row) -> TokenRecord:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sweepstake.domain.addresses import no_experiment
 from sweepstake.domain.puts import PutPlan, plan_put
 from sweepstake.domain.records import Document, Guard, JobDraft, JobRecord
 from sweepstake.domain.status import JobStatus, Verb
@@ -14,7 +15,6 @@ from sweepstake.stores.adding import begin_unleased, check_running_limit, create
 from sweepstake.stores.dependencies import follow
 from sweepstake.stores.duplicates import change_fingerprint
 from sweepstake.stores.engine import Transaction
-from sweepstake.stores.experiments import no_experiment
 from sweepstake.stores.guards import check_guard, is_first
 from sweepstake.stores.jobs import read_job
 

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import attrs
 
+from sweepstake.domain.addresses import called
 from sweepstake.domain.records import (
     AttemptRecord,
     Claim,
@@ -106,8 +107,8 @@ class HeldJob(NamedTuple):
         return causes
 
 
-def job(name: str, row: Row) -> JobRecord:
-    """Return the job in the first columns of a row; `name` is its experiment's."""
+def job(address: str, row: Row) -> JobRecord:
+    """Return the job in the first columns of a row; `address` is its experiment's."""
     (
         seq,
         job_id,
@@ -129,7 +130,7 @@ def job(name: str, row: Row) -> JobRecord:
         ended_at,
     ) = row if len(row) == JOB_COLUMNS else row[:JOB_COLUMNS]
     return JobRecord(
-        experiment=name,
+        experiment=called(address),
         id=job_id,
         status=_STATUS[status],
         hyperparameters=JsonObject(hyperparameters),
@@ -151,9 +152,9 @@ def job(name: str, row: Row) -> JobRecord:
     )
 
 
-def claimed(name: str, key: str, row: Row) -> Claim:
+def claimed(address: str, key: str, row: Row) -> Claim:
     """Return the claim in a row of a job's columns, the lease and the timeout."""
-    return Claim(job=job(name, row), key=key, lease=row[JOB_COLUMNS], timeout=row[JOB_COLUMNS + 1])
+    return Claim(job=job(address, row), key=key, lease=row[JOB_COLUMNS], timeout=row[JOB_COLUMNS + 1])
 
 
 def attempt(row: Row) -> AttemptRecord:
@@ -181,9 +182,9 @@ def dependency(row: Row) -> Dependency:
 
 def experiment(row: Row) -> ExperimentRecord:
     """Return the experiment in a row of `experiment`."""
-    _, name, status, search_kind, search_params, settings, etag, proposals, created, created_at, owner = row
+    _, address, status, search_kind, search_params, settings, etag, proposals, created, created_at, owner = row
     return ExperimentRecord(
-        name=name,
+        name=called(address),
         status=ExperimentStatus(status),
         search=SearchDefinition(search_kind, search_params),
         settings=Settings(**json.loads(settings)),
@@ -192,6 +193,7 @@ def experiment(row: Row) -> ExperimentRecord:
         created=created,
         created_at=created_at,
         owner=owner,
+        address=address,
     )
 
 
@@ -199,7 +201,8 @@ def experiment_params(record: ExperimentRecord) -> dict[str, Any]:
     """Return the columns of an experiment's definition."""
     settings = record.settings
     return {
-        "name": record.name,
+        "name": record.address,
+        "label": None if record.address == record.name else record.name,
         "status": str(record.status),
         "search_kind": record.search.kind,
         "search_params": record.search.params,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from sweepstake.domain.addresses import no_experiment
 from sweepstake.domain.situation import MOST_AHEAD, MOST_BLOCKERS, MOST_WORKERS, Situation
 from sweepstake.domain.status import JobStatus
 from sweepstake.stores import rows
 from sweepstake.stores.engine import Transaction
-from sweepstake.stores.experiments import no_experiment
 from sweepstake.stores.jobs import no_job
 
 __all__ = ["situation"]

@@ -8,6 +8,7 @@ from typing import Final
 
 import attrs
 
+from sweepstake.domain.addresses import called
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
@@ -28,7 +29,7 @@ from sweepstake.domain.records import (
 )
 from sweepstake.domain.situation import Situation
 from sweepstake.domain.status import NoJobReason
-from sweepstake.errors import LeaseLostError, ResourceExistsError
+from sweepstake.errors import LeaseLostError, ResourceExistsError, StoreUnavailableError
 from sweepstake.ports import Clock, Counts, ExperimentDraft, Outlook, PutAnswer
 from sweepstake.stores import adding, claims, experiments, finishing, jobs, putting, requeueing, rows, situation
 from sweepstake.stores.archive import SqlArchive
@@ -64,11 +65,30 @@ class SqlStore(SqlAccounts):
     # Experiments
 
     def put_experiment(
-        self, name: str, draft: ExperimentDraft, *, seed: int, guard: Guard, key: str
+        self,
+        name: str,
+        draft: ExperimentDraft,
+        *,
+        address: str | None = None,
+        seed: int,
+        guard: Guard,
+        key: str,
     ) -> ExperimentRecord:
         """As `Store.put_experiment`."""
-        with self._engine.write() as transaction:
-            record, limits = experiments.put_experiment(transaction, name, draft, seed=seed, guard=guard, key=key)
+
+        def put() -> tuple[ExperimentRecord, bool]:
+            with self._engine.write() as transaction:
+                return experiments.put_experiment(
+                    transaction, name, draft, address=address, seed=seed, guard=guard, key=key
+                )
+
+        try:
+            record, limits = put()
+        except DuplicateError:  # somebody else made one in the same moment
+            try:
+                record, limits = put()
+            except DuplicateError as error:
+                raise StoreUnavailableError(f"experiments called {name!r} are made all the time; try again") from error
         if limits:
             self._engine.outwait()
         return record
@@ -77,6 +97,11 @@ class SqlStore(SqlAccounts):
         """As `Store.get_experiment`."""
         with self._engine.read() as transaction:
             return experiments.get_experiment(transaction, name)
+
+    def shared_names(self) -> frozenset[str]:
+        """As `Store.shared_names`."""
+        with self._engine.read() as transaction:
+            return frozenset(row[0] for row in transaction.rows("shared_names"))
 
     def list_experiments(self, start: str | None, limit: int, viewer: str | None) -> Page[ExperimentRecord]:
         """As `Store.list_experiments`."""
@@ -119,7 +144,7 @@ class SqlStore(SqlAccounts):
                 taken = adding.find_taken(transaction, name, [draft.id for draft in drafts])
             if taken is None:
                 raise key_reused(key) from error
-            raise ResourceExistsError(f"The experiment {name!r} has a job {taken!r} already.") from error
+            raise ResourceExistsError(f"The experiment {called(name)!r} has a job {taken!r} already.") from error
 
     def _compare_old_jobs(self, name: str) -> None:
         """Catch up in short transactions, when an experiment with many jobs is asked for duplicates."""
@@ -233,7 +258,7 @@ class SqlStore(SqlAccounts):
         """Return the claim that was made with this key, or raise what the duplicate means."""
         if (found := self._find_claim(name, key)) is not None:
             return found
-        raise ResourceExistsError(f"The experiment {name!r} has a job {draft.id!r} already.") from error
+        raise ResourceExistsError(f"The experiment {called(name)!r} has a job {draft.id!r} already.") from error
 
     def queue_proposal(self, name: str, draft: JobDraft, *, proposals: int, key: str) -> JobRecord | None:
         """As `Store.queue_proposal`."""
@@ -241,7 +266,7 @@ class SqlStore(SqlAccounts):
             with self._engine.write() as transaction:
                 return claims.add_proposal(transaction, name, draft, proposals=proposals, key=key)
         except DuplicateError as error:
-            raise ResourceExistsError(f"The experiment {name!r} has a job {draft.id!r} already.") from error
+            raise ResourceExistsError(f"The experiment {called(name)!r} has a job {draft.id!r} already.") from error
 
     def finish(
         self,

@@ -5,22 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import quote, unquote_to_bytes
 
+from sweepstake.domain.addresses import (
+    by_owner,
+    called,
+    check_reference,
+    exact,
+    known_address,
+    owner_and_name,
+)
 from sweepstake.domain.records import ABSENT, PRESENT, UNGUARDED, Guard, GuardKind
 from sweepstake.errors import InvalidInputError
 
 __all__ = [
+    "ADDRESS",
     "ATTEMPT",
     "ETAG",
     "ETAG_LIST_PATTERN",
     "IDEMPOTENCY_KEY",
     "IF_MATCH",
     "IF_NONE_MATCH",
+    "OWNER",
     "REASON",
     "SUPERSEDED",
     "etag_header",
     "guard_headers",
     "read_guard",
+    "read_reference",
+    "reference_headers",
 ]
 
 ETAG: Final = "ETag"
@@ -30,6 +43,10 @@ IF_NONE_MATCH: Final = "If-None-Match"
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 #: The key of the open attempt, sent by its holder with a PUT of the job.
 ATTEMPT: Final = "Sweepstake-Attempt"
+#: The address of the experiment in the path, percent-encoded, sent by whoever has met it before.
+ADDRESS: Final = "Sweepstake-Experiment"
+#: The owner of the experiment in the path, percent-encoded; empty: nobody. Sent by whoever wants to be exact.
+OWNER: Final = "Sweepstake-Owner"
 #: Answered `true` when a repeated PUT was made once, and somebody else has written since.
 SUPERSEDED: Final = "Sweepstake-Superseded"
 
@@ -55,6 +72,39 @@ def guard_headers(guard: Guard) -> dict[str, str]:
     if guard.kind is GuardKind.PRESENT:
         return {IF_MATCH: "*"}
     return {IF_NONE_MATCH: "*"} if guard.kind is GuardKind.ABSENT else {}
+
+
+def reference_headers(reference: str) -> dict[str, str]:
+    """Return the headers that say, beside the name in the path, which experiment is meant."""
+    address = known_address(reference)
+    if address is not None:
+        return {ADDRESS: quote(address, safe="")}
+    owned = owner_and_name(reference)
+    return {} if owned is None else {OWNER: quote(owned[0] or "", safe="")}
+
+
+def read_reference(name: str, headers: Mapping[str, str]) -> str:
+    """Return which experiment is meant by the name in the path and the headers, whose names are in lower case.
+
+    Raises:
+        InvalidInputError: a header is no address or no owner, or the address is that of another name.
+    """
+    address, owner = headers.get(ADDRESS.lower()), headers.get(OWNER.lower())
+    if address is not None:
+        decoded = _decoded(address, ADDRESS)
+        if called(decoded) != name:
+            raise InvalidInputError.at(ADDRESS, "is not the address of an experiment of the name in the path")
+        return check_reference(exact(decoded), ADDRESS)
+    if owner is not None:
+        return check_reference(by_owner(_decoded(owner, OWNER), name), OWNER)
+    return name
+
+
+def _decoded(quoted: str, header: str) -> str:
+    try:
+        return unquote_to_bytes(quoted).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInputError.at(header, f"is not valid UTF-8 at byte {error.start}") from None
 
 
 def read_guard(headers: Mapping[str, str]) -> Guard:

@@ -11,7 +11,7 @@ from sweepstake.domain.status import NoJobReason
 from sweepstake.wire.headers import ETAG, REASON, SUPERSEDED
 from sweepstake.wire.operation import Operation
 from sweepstake.wire.operations import OPERATIONS
-from sweepstake.wire.parameters import Parameter
+from sweepstake.wire.parameters import WHICH, Parameter
 from sweepstake.wire.problems import PROBLEM_TYPE
 from sweepstake.wire.schemas import SCHEMAS, Schema, ref
 
@@ -23,7 +23,7 @@ _MEANINGS: Final = {
     403: "The credentials are wrong, or do not allow this",
     404: "There is no such experiment, job or attempt",
     408: "The body did not arrive in time",
-    409: "A limit of the experiment, or a live lease, does not allow it",
+    409: "Several experiments have the name, or a limit of the experiment or a live lease does not allow it",
     412: "A guard failed, or the attempt is over; nothing was changed",
     413: "The body is too large",
     422: "The request has the right form, but says something that cannot be, or its op key was used for another call",
@@ -76,12 +76,16 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
     path = operation.path
-    words = {"name": "The experiment, percent-encoded", "id": f"The {operation.of}, percent-encoded"}
-    return [
-        {"name": word, "in": "path", "required": True, "schema": ref("Name"), "description": text}
-        for word, text in words.items()
+    words = {
+        "name": ("Called", "The experiment's name, or `owner/name`, percent-encoded"),
+        "id": ("Name", f"The {operation.of}, percent-encoded"),
+    }
+    made: list[dict[str, Any]] = [
+        {"name": word, "in": "path", "required": True, "schema": ref(schema), "description": text}
+        for word, (schema, text) in words.items()
         if f"{{{word}}}" in path
     ]
+    return made + [_parameter(each) for each in WHICH] if "{name}" in path else made
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:

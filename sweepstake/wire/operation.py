@@ -9,6 +9,7 @@ from urllib.parse import quote
 from attrs import field, frozen
 
 from sweepstake.domain.access import Role
+from sweepstake.domain.addresses import check_called
 from sweepstake.domain.names import check_name, existing_name
 from sweepstake.wire.headers import IF_MATCH
 from sweepstake.wire.parameters import Parameter
@@ -34,6 +35,7 @@ class Operation:
         fenced: an experiment in the path must be there, and the caller's in that role, before the call is worked on;
             else the handler sees to it.
         makes: the word in the path that may name what is not there yet; every other names what has to be there.
+        anew: which experiment a name means is looked up anew, because something is added to it.
         links: what can be called next: the operation, and where its parameters and body come from.
     """
 
@@ -48,6 +50,7 @@ class Operation:
     etag: bool = False
     role: Role | None
     fenced: bool = True
+    anew: bool = False
     of: str = "job"
     makes: str | None = None
     links: tuple[tuple[str, Mapping[str, str]], ...] = ()
@@ -64,7 +67,8 @@ class Operation:
             InvalidInputError: it would be the name of something new, and cannot be.
             NotFoundError: nothing has such a name.
         """
-        return check_name(name, word) if word == self.makes else existing_name(name, word)
+        rule = check_called if word == "name" else check_name
+        return rule(name, word) if word == self.makes else existing_name(name, word, rule)
 
     def url(self, *names: str) -> str:
         """Return the path with these names in it."""
@@ -81,6 +85,8 @@ class Operation:
             found |= {401, 403, 503}
         if "{" in self.path:
             found |= {400, 404}
+        if "{name}" in self.path:
+            found |= {409}
         if self.parameters:
             found |= {400, 422}
         if self.request is not None:

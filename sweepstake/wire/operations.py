@@ -132,6 +132,7 @@ _OF_JOBS: Final = (
     ),
     Operation(
         name="add_job",
+        anew=True,
         method="POST",
         path=_JOBS,
         role=Role.WORK,
@@ -145,6 +146,7 @@ _OF_JOBS: Final = (
     ),
     Operation(
         name="add_jobs",
+        anew=True,
         method="POST",
         path=f"{_EXPERIMENT}bulk/",
         role=Role.WORK,
@@ -157,6 +159,7 @@ _OF_JOBS: Final = (
     Operation(
         name="put_job",
         makes="id",
+        anew=True,
         method="PUT",
         path=_JOB,
         role=Role.WORK,

@@ -11,7 +11,15 @@ from sweepstake.domain.keys import KEY_PATTERN
 from sweepstake.domain.names import MAX_TEXT
 from sweepstake.domain.status import JobStatus
 from sweepstake.ports import MAX_PAGE
-from sweepstake.wire.headers import ATTEMPT, ETAG_LIST_PATTERN, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH
+from sweepstake.wire.headers import (
+    ADDRESS,
+    ATTEMPT,
+    ETAG_LIST_PATTERN,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    OWNER,
+)
 from sweepstake.wire.schemas import Schema, ref
 
 __all__ = [
@@ -24,6 +32,7 @@ __all__ = [
     "ON_DUPLICATE",
     "OP_KEY",
     "START",
+    "WHICH",
     "Parameter",
 ]
 
@@ -67,6 +76,21 @@ ATTEMPT_KEY: Final = Parameter(
     schema=_KEY,
     description="The key of the open attempt, when its holder writes; any other write ends the attempt",
     header=True,
+)
+#: Which experiment the name in the path means, where several have it.
+WHICH: Final = (
+    Parameter(
+        name=ADDRESS,
+        schema={"type": "string"},
+        description="The `address` of the experiment, percent-encoded, from an answer: this one is meant, and no other",
+        header=True,
+    ),
+    Parameter(
+        name=OWNER,
+        schema={"type": "string"},
+        description="The owner of the experiment, percent-encoded; empty for one without an owner",
+        header=True,
+    ),
 )
 #: Where a page begins.
 START: Final = Parameter(

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import (
+    AmbiguousNameError,
     AuthenticationError,
     ClientRequestError,
     InvalidInputError,
@@ -44,6 +45,7 @@ STATUSES: Final[Mapping[type[ClientRequestError], int]] = {
     ClientRequestError: 400,
     InvalidInputError: 422,
     NotFoundError: 404,
+    AmbiguousNameError: 409,
     ResourceExistsError: 412,
     UnsafeUpdateError: 412,
     LeaseLostError: 412,
@@ -60,6 +62,7 @@ _TITLES: Final = {
     "request": "The request cannot be done as it stands",
     "invalid-input": "A field is wrong",
     "not-found": "There is no such thing",
+    "ambiguous-name": "The name means several experiments",
     "exists": "It exists already",
     "unsafe-update": "Somebody else wrote first",
     "lease-lost": "The attempt is over",

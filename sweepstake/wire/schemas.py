@@ -10,6 +10,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 import attrs
 
 from sweepstake.domain.access import Access
+from sweepstake.domain.addresses import MAX_CALLED
 from sweepstake.domain.dependencies import MAX_DEPENDENCIES
 from sweepstake.domain.duplicates import Added
 from sweepstake.domain.keys import KEY_PATTERN
@@ -83,6 +84,13 @@ _SCALARS: Final[Mapping[str, Schema]] = {
         "maxLength": MAX_NAME,
         "pattern": _PLAIN,
         "not": {"enum": [".", ".."]},
+    },
+    "Called": {
+        "description": "The name of an experiment, or its owner, a slash and its name",
+        "anyOf": [
+            ref("Name"),
+            {"type": "string", "maxLength": MAX_CALLED, "allOf": [{"pattern": _PLAIN}, {"pattern": "/"}]},
+        ],
     },
     "Notes": {
         "type": "string",

@@ -5,6 +5,7 @@ from contextlib import closing
 from typing import Final
 
 import pytest
+from attrs import evolve
 
 from sweepstake.domain.access import Access, Role, Share, Standing, TokenRecord
 from sweepstake.domain.records import ABSENT, UNGUARDED, Claim, SearchDefinition
@@ -40,10 +41,11 @@ def test_an_experiment_is_its_owners_and_shared(kept: SqlStore) -> None:
     kept.share("ada's", BOB, Role.WORK)
     assert kept.get_access("ada's") == Access(owner=ADA, shares=(Share(BOB, Role.WORK),))
     roles = {email: kept.standing(email, "ada's") for email in (ADA, BOB, EVE)}
+    standing = Standing(address="ada's", name="ada's", owner=ADA, etag=etag, role=None)
     assert roles == {
-        ADA: Standing(etag=etag, role=Role.ADMIN),
-        BOB: Standing(etag=etag, role=Role.WORK),
-        EVE: Standing(etag=etag, role=None),
+        ADA: evolve(standing, role=Role.ADMIN),
+        BOB: evolve(standing, role=Role.WORK),
+        EVE: standing,
     }
     assert kept.standing(ADA, "nobody's") is None
     for _ in range(2):
@@ -89,7 +91,12 @@ def test_an_owner_stays_when_the_definition_is_replaced(kept: SqlStore) -> None:
     """Whoever replaces it; and shares go with the experiment, not to the next of its name."""
     kept.share("ada's", BOB, Role.READ)
     replaced = kept.put_experiment(
-        "ada's", ExperimentDraft(search=MANUAL, owner=EVE), seed=1, guard=UNGUARDED, key=new_key()
+        "ada's",
+        ExperimentDraft(search=MANUAL, owner=EVE),
+        address=kept.get_experiment("ada's").address,
+        seed=1,
+        guard=UNGUARDED,
+        key=new_key(),
     )
     assert replaced.owner == ADA
     kept.delete_experiment("ada's", guard=UNGUARDED, key=new_key(), force=False)

@@ -162,10 +162,10 @@ def test_a_token_has_its_role(members: Members, store: SqlStore, token: str, rol
         assert caller.role is role
         for needed in Role:
             if role.covers(needed):
-                members.gate.admit(caller, needed, None)
+                members.gate.admit(caller, needed)
             else:
                 with pytest.raises(AuthenticationError, match=f"this needs {needed}"):
-                    members.gate.admit(caller, needed, None)
+                    members.gate.admit(caller, needed)
 
 
 def test_a_token_ends_when_it_was_said_to(members: Members, store: SqlStore, token: str, clock: HandClock) -> None:
@@ -242,9 +242,9 @@ def test_a_strangers_experiment_is_not_there(gate: AccountGate, store: SqlStore,
     ada = passes(gate, token)
     for name in ("bob's", "nobody's"):
         with pytest.raises(NotFoundError) as caught:
-            gate.admit(ada, Role.READ, name)
+            gate.find(ada, Role.READ, name, anew=False)
         assert str(caught.value) == f"There is no experiment {name!r}."
-    gate.admit(ada, Role.ADMIN, "everybody's")
+    gate.find(ada, Role.ADMIN, "everybody's", anew=False)
 
 
 def test_a_share_allows_its_role(gate: AccountGate, store: SqlStore, token: str, clock: HandClock) -> None:
@@ -253,13 +253,13 @@ def test_a_share_allows_its_role(gate: AccountGate, store: SqlStore, token: str,
     experiment(store, "bob's", "bob@example.org")
     store.share("bob's", EMAIL, Role.WORK)
     ada = passes(gate, token)
-    gate.admit(ada, Role.WORK, "bob's")
+    gate.find(ada, Role.WORK, "bob's", anew=False)
     with pytest.raises(AuthenticationError, match="shared with you in the role work"):
-        gate.admit(ada, Role.ADMIN, "bob's")
+        gate.find(ada, Role.ADMIN, "bob's", anew=False)
     store.share("bob's", EMAIL, None)
     clock.now += 5.1
     with pytest.raises(NotFoundError):
-        gate.admit(ada, Role.READ, "bob's")
+        gate.find(ada, Role.READ, "bob's", anew=False)
 
 
 def test_most_requests_cost_no_look_up(gate: AccountGate, store: SqlStore, token: str) -> None:
@@ -268,11 +268,12 @@ def test_most_requests_cost_no_look_up(gate: AccountGate, store: SqlStore, token
     store.add_jobs("mine", [draft()], key=new_key())
     claim = store.claim("mine", worker="", key=new_key(), repeat=False, uptime=DAY)
     assert isinstance(claim, Claim)
-    gate.admit(passes(gate, token), Role.WORK, "mine")
-    gate.began(claim, "mine")
+    found = gate.find(passes(gate, token), Role.WORK, "mine", anew=False)
+    gate.began(claim, found)
+    gate.find(passes(gate, token), Role.WORK, found, anew=False)
     store.close()
     caller = passes(gate, token)
-    gate.admit(caller, Role.WORK, "mine")
+    assert gate.find(caller, Role.WORK, "mine", anew=True) == gate.find(caller, Role.WORK, found, anew=True) == found
     assert gate.held(caller, [claim.key]) == [claim.key]
 
 

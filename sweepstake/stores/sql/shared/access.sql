@@ -1,9 +1,19 @@
--- standing: the version of an experiment, whose it is, and what is shared of it with a user.
-select e.etag, e.owner, (select s.role from shares s where s.experiment_id = e.id and s.email = :email)
+-- standing: an experiment by its address, and what is shared of it with a user.
+select e.name, coalesce(e.label, e.name), e.owner, e.etag, (select s.role from shares s where s.experiment_id = e.id and s.email = :email)
 from experiments e where e.name = :name;
 
--- whose: an experiment's number and owner.
-select id, owner from experiments where name = :name;
+-- standings: the experiments of one name that a viewer may see, and what is shared of them with the viewer.
+select
+    e.name, coalesce(e.label, e.name), e.owner, e.etag,
+    (select s.role from shares s where s.experiment_id = e.id and s.email = :viewer)
+from experiments e
+where coalesce(e.label, e.name) = :called and (
+    cast(:viewer as text) is null or e.owner is null or e.owner = :viewer
+    or exists (select 1 from shares s where s.experiment_id = e.id and s.email = :viewer)
+);
+
+-- whose: an experiment's number, its owner and what it is called.
+select id, owner, coalesce(label, name) from experiments where name = :name;
 
 -- shares: who else may do what with an experiment.
 select email, role from shares where experiment_id = :experiment_id order by email;
@@ -26,7 +36,14 @@ delete from shares where email = :email;
 update experiments set owner = :owner where id = :experiment_id;
 
 -- owned: an experiment of a user.
-select name from experiments where owner = :email order by id limit 1;
+select coalesce(label, name) from experiments where owner = :email order by id limit 1;
+
+-- owned_by_both: a name that experiments of both of two users have.
+select coalesce(e.label, e.name) from experiments e
+where e.owner = :email and exists (
+    select 1 from experiments h where coalesce(h.label, h.name) = coalesce(e.label, e.name) and h.owner = :heir
+)
+order by e.id limit 1;
 
 -- bequeath: the experiments of one user become those of another.
 update experiments set owner = :heir where owner = :email;

@@ -91,7 +91,7 @@ select
     (select count(*) from events where experiment = :name and seq > :after);
 
 -- publish_experiment: an import becomes an experiment that everybody sees.
-update experiments set name = :name, created = case when created < :jobs then :jobs else created end
+update experiments set name = :name, label = :label, created = case when created < :jobs then :jobs else created end
 where id = :experiment_id;
 
 -- publish_events: so do its events.

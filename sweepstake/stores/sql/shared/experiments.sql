@@ -1,4 +1,6 @@
--- experiment: one experiment by its name.
+-- Wherever a statement asks for a name, it is the address under which an experiment is kept.
+
+-- experiment: one experiment by its address.
 select id, name, status, search_kind, search_params, settings, etag, proposals, created, created_at, owner
 from experiments where name = :name;
 
@@ -12,14 +14,20 @@ where id > :after and substr(name, 1, 1) <> :hidden and (
 )
 order by id limit :limit;
 
--- insert_experiment: a new experiment, unless the name is taken.
+-- own_experiment: the address of an owner's experiment.
+select name from experiments where coalesce(label, name) = :called and coalesce(owner, '') = :owner;
+
+-- shared_names: the names that several experiments have; of those only the first can have it as its address.
+select distinct label from experiments where label is not null;
+
+-- insert_experiment: a new experiment, unless the address is taken, or its owner has one of this label.
 insert into experiments (
-    name, status, search_kind, search_params, settings, lease, timeout, max_attempts, max_lost, max_preemptions,
+    name, label, status, search_kind, search_params, settings, lease, timeout, max_attempts, max_lost, max_preemptions,
     retry_delay, max_running, max_jobs, etag, created_at, owner
 ) values (
-    :name, :status, :search_kind, :search_params, :settings, :lease, :timeout, :max_attempts, :max_lost,
+    :name, :label, :status, :search_kind, :search_params, :settings, :lease, :timeout, :max_attempts, :max_lost,
     :max_preemptions, :retry_delay, :max_running, :max_jobs, :etag, :now, :owner
-) on conflict (name) do nothing;
+) on conflict do nothing;
 
 -- update_experiment: another definition; jobs, counts and proposals stay.
 update experiments set
