@@ -23,6 +23,7 @@
     ├── StoreRefusedError             the store must not be used as it is (schema, file system)
     ├── SpoolError                    the spool on this machine's disk cannot be read or written
     ├── ConfigurationError            (also ValueError) a setting, URL or file is wrong
+    ├── FrozenSettingsError           (also AttributeError) settings were assigned to; `update` changes them
     ├── MissingExtraError             (also ImportError) an optional package is not installed
     └── PruneJob                      raised by *user* code in a block: stop, mark PRUNED
 """
@@ -40,6 +41,7 @@ __all__ = [
     "AuthenticationError",
     "ClientRequestError",
     "ConfigurationError",
+    "FrozenSettingsError",
     "InvalidInputError",
     "KeyReusedError",
     "LeaseLostError",
@@ -241,6 +243,10 @@ class SpoolError(SweepstakeError):
 
 class ConfigurationError(SweepstakeError, ValueError):
     """A setting, a store URL or a configuration file is wrong."""
+
+
+class FrozenSettingsError(SweepstakeError, AttributeError):
+    """Settings were assigned to; `Experiment.update` changes those that it names, and nothing else."""
 
 
 class MissingExtraError(SweepstakeError, ImportError):

@@ -10,6 +10,7 @@ import click
 from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.pairs import triples
 from sweepstake.cli.scalars import read_list, read_value
+from sweepstake.cli.settings import settings_options
 from sweepstake.cli.target import Target
 from sweepstake.client import Experiment, GridSearch, ManualSearch, PopulationBasedTraining, RandomSearch
 from sweepstake.domain.status import ExperimentStatus
@@ -21,29 +22,7 @@ __all__ = ["add"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
-_SETTINGS = (
-    click.option("--lease", type=float, help="Seconds a claim stays valid without a heartbeat (default 60)."),
-    click.option("--timeout", type=float, help="Seconds one attempt may run."),
-    click.option("--max-attempts", type=int, help="Failures after which a job stays CRASHED (default 1)."),
-    click.option("--max-lost", type=int, help="After how many lost leases a job is queued again (default 3)."),
-    click.option("--max-preemptions", type=int, help="After how many preemptions a job is queued again (always)."),
-    click.option("--retry-delay", type=float, help="Seconds before a failed job is ready again, doubled each time."),
-    click.option(
-        "--no-retry-on",
-        multiple=True,
-        callback=lambda _context, _option, causes: tuple(
-            int(cause) if cause.isdecimal() else cause for cause in causes
-        ),
-        metavar="CAUSE",
-        help="An exception's name or an exit code after which no job is tried again; may be given several times.",
-    ),
-    click.option("--max-running", type=int, help="How many jobs may be RUNNING at once."),
-    click.option("--max-jobs", type=int, help="How many jobs may ever be created; a random search never ends without."),
-    click.option("--objective", help="The result that says how good a job is."),
-    click.option("--direction", type=click.Choice(["min", "max"]), help="Which objective is good (default max)."),
-    click.option("--seed", type=int, help="Where the search's randomness starts."),
-    click.option("--tag", "tags", multiple=True, help="A label of the experiment; may be given several times."),
-    click.option("--notes", help="Free text."),
+_ALSO = (
     click.option("--exist-ok", is_flag=True, help="Do nothing if the experiment exists with the same search."),
     format_option,
 )
@@ -87,9 +66,9 @@ def add(context: click.Context, /, **parameters: Any) -> None:
 
 
 def _with_settings(command: C) -> C:
-    for option in reversed(_SETTINGS):
+    for option in reversed(_ALSO):
         command = option(command)
-    return command
+    return settings_options(command)
 
 
 @add.command()

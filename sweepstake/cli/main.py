@@ -15,12 +15,13 @@ from sweepstake.cli.adding import add
 from sweepstake.cli.best import best
 from sweepstake.cli.changing import push, rm
 from sweepstake.cli.demo import demo
+from sweepstake.cli.editing import edit
 from sweepstake.cli.listing import list_, workers
 from sweepstake.cli.moving import export, import_
 from sweepstake.cli.output import say
 from sweepstake.cli.pausing import pause, resume
 from sweepstake.cli.pruning import prune
-from sweepstake.cli.requeueing import edit, retry
+from sweepstake.cli.requeueing import retry
 from sweepstake.cli.running import run, worker
 from sweepstake.cli.serving import serve
 from sweepstake.cli.sharing import share

@@ -123,8 +123,7 @@ def _tell_differences(experiment: Experiment, stored: ExperimentRecord) -> None:
         others.append(f"status is {stored.status}, not {experiment.status}")
     if others:
         _logger.warning(
-            "The experiment %r is there already and stays as it is: %s. To change it, get_experiment() it, assign and "
-            "push_updates().",
+            "The experiment %r is there already and stays as it is: %s. To change settings, say update(...).",
             experiment.name,
             "; ".join(others),
         )

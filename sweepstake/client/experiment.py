@@ -5,15 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn, Self
 
 from sweepstake.client.adding import JobIds, NewJob, add_in_chunks, add_one, draft_of
 from sweepstake.client.draining import drain
 from sweepstake.client.job import Job
 from sweepstake.client.jobs import Jobs
 from sweepstake.client.listing import iterate, query_of
-from sweepstake.client.pausing import set_status
 from sweepstake.client.ranking import Ranking
+from sweepstake.client.redefining import change_settings, changed_settings, check_settings, set_status
 from sweepstake.client.session import Session
 from sweepstake.client.waiting import check_wait, claim_within
 from sweepstake.domain.keys import check_etag
@@ -21,7 +21,7 @@ from sweepstake.domain.names import check_name, existing_name
 from sweepstake.domain.records import PRESENT, UNGUARDED, Claim, ExperimentRecord, Guard, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, member_of
-from sweepstake.errors import ConfigurationError, InvalidInputError, NoJobError
+from sweepstake.errors import ConfigurationError, FrozenSettingsError, NoJobError
 from sweepstake.ports import Counts, ExperimentDraft
 
 __all__ = ["Experiment"]
@@ -42,7 +42,7 @@ class Experiment:
     Attributes:
         name: unique in the store.
         status: RUNNING, or DONE when it is paused or complete; see `pause` and `resume`.
-        settings: a frozen `Settings`; assign another and `push_updates()`.
+        settings: a frozen `Settings`; `update` changes some of them.
         etag: version of the definition as this object knows it; None before it is stored.
     """
 
@@ -51,13 +51,13 @@ class Experiment:
 
     name: str
     status: ExperimentStatus | str
-    settings: Settings
     etag: str | None
 
     def __init__(self, name: str, status: ExperimentStatus | str = ExperimentStatus.RUNNING, **settings: Any) -> None:
         self.name = check_name(name, "name")
         self.status = member_of(ExperimentStatus, status, "status")
-        self.settings = _settings(settings)
+        check_settings(settings)
+        self._settings = Settings(**settings)
         self.etag = None
         self._session: Session | None = None
         self._record: ExperimentRecord | None = None
@@ -69,8 +69,6 @@ class Experiment:
 
     def draft(self) -> ExperimentDraft:
         """Return the definition as it is sent to a store."""
-        if not isinstance(self.settings, Settings):
-            raise InvalidInputError.at("settings", f"must be Settings, not {type(self.settings).__name__}")
         return ExperimentDraft(
             search=self.search(), status=member_of(ExperimentStatus, self.status, "status"), settings=self.settings
         )
@@ -81,8 +79,20 @@ class Experiment:
         self._record = record
         self.name = record.name
         self.status = record.status
-        self.settings = record.settings
+        self._settings = record.settings
         self.etag = record.etag
+
+    @property
+    def settings(self) -> Settings:
+        """What the experiment asks of the queue; `update` changes some of it."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, _value: object) -> NoReturn:
+        raise FrozenSettingsError(
+            "settings are not assigned, because that would reset those that are not named; "
+            "experiment.update(max_jobs=52) changes only what it names"
+        )
 
     @property
     def session(self) -> Session:
@@ -297,11 +307,37 @@ class Experiment:
         """Let jobs be claimed again after `pause`, or after the search was complete."""
         self._set_status(ExperimentStatus.RUNNING)
 
+    def update(self, **settings: Any) -> Self:
+        """Change some settings of the experiment, and nothing else: ``experiment.update(max_jobs=52)``.
+
+        It is written at once. What this object was assigned and not pushed yet is not written, and what somebody else
+        changes of the experiment at the same time stays: its status, its search, and the other settings.
+
+        Args:
+            settings: the fields of `Settings` that change, with their new values; None where that means no limit.
+
+        Returns:
+            The experiment itself.
+
+        Raises:
+            UnsafeUpdateError: somebody else gave one of these settings another value since this object was read.
+            InvalidInputError: a name is no setting, or a value is wrong.
+        """
+        if self._record is None:
+            self._settings = changed_settings(self._settings, settings)
+            return self
+        self._redefined(*change_settings(self.session.queue, self._record, settings))
+        return self
+
     def _set_status(self, status: ExperimentStatus) -> None:
         before, after = set_status(self.session.queue, self.name, status)
+        self._redefined(before, after)
+        self.status = after.status
+
+    def _redefined(self, before: ExperimentRecord, after: ExperimentRecord) -> None:
         if before.etag == self.etag:  # else somebody changed what this object does not know of: its next push must fail
             self.etag = after.etag
-        self.status = after.status
+        self._settings = after.settings
         self._record = after
 
     def push_updates(self, safe: bool = True) -> None:
@@ -356,11 +392,3 @@ class Experiment:
             return ""
         page = self.session.queue.list_jobs(self.name, query_of(), limit=20)
         return self.session.display.experiment_html(self._record, page.items)
-
-
-def _settings(values: dict[str, Any]) -> Settings:
-    known = {name.name for name in Settings.__attrs_attrs__}
-    for name in values:
-        if name not in known:
-            raise InvalidInputError.at(name, f"is not a setting of an experiment; there are {', '.join(sorted(known))}")
-    return Settings(**values)

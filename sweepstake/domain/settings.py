@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
-from attrs import field, frozen
+from attrs import define, field
 
 from sweepstake.domain.causes import check_causes
 from sweepstake.domain.names import check_notes, check_tags
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import FrozenSettingsError, InvalidInputError
 
 __all__ = ["DEFAULT_LEASE", "Direction", "Settings"]
 
@@ -77,7 +77,13 @@ def _no_retry_on(value: Iterable[object]) -> tuple[str | int, ...]:
     return check_causes(value, "no_retry_on")
 
 
-@frozen(kw_only=True)
+def _refuse(_settings: object, attribute: Any, _value: object) -> NoReturn:
+    raise FrozenSettingsError(
+        f"settings are frozen; experiment.update({attribute.name}=...) changes this one in the store"
+    )
+
+
+@define(kw_only=True, unsafe_hash=True, on_setattr=_refuse)  # frozen, with a word on what to do
 class Settings:
     """What an experiment asks of the queue.
 

@@ -2,10 +2,12 @@
 
 import json
 
+import attrs
 import pytest
 
 import sweepstake
-from sweepstake import Database, Experiment, Job, ManualSearch
+from sweepstake import Database, Experiment, Job, ManualSearch, Settings
+from sweepstake.domain.settings import Direction
 from tests.integration.shell import Command, eventually
 
 
@@ -100,10 +102,96 @@ def test_jobs_are_edited(sw: Command, db: Database) -> None:
     assert (exp.get_job("a").tags, exp.get_job("a").record.not_before) == ((), 4_000_000_000.0)
 
 
+#: Every setting with a value that is not its default, as it is typed, and as it is then.
+_SETTINGS: list[tuple[str, str, object]] = [
+    ("lease", "120", 120.0),
+    ("timeout", "3600", 3600.0),
+    ("timeout", "none", None),
+    ("max_attempts", "3", 3),
+    ("max_lost", "5", 5),
+    ("max_preemptions", "7", 7),
+    ("max_preemptions", "none", None),
+    ("retry_delay", "0.5", 0.5),
+    ("no_retry_on", "2", (2,)),
+    ("no_retry_on", "none", ()),
+    ("max_running", "4", 4),
+    ("max_running", "none", None),
+    ("max_jobs", "52", 52),
+    ("max_jobs", "none", None),
+    ("objective", "loss", "loss"),
+    ("objective", "none", None),
+    ("direction", "max", Direction.MAXIMIZE),
+    ("seed", "5", 5),
+    ("tags", "new", ("new",)),
+    ("notes", "new", "new"),
+]
+
+
+@pytest.mark.parametrize("name, text, value", _SETTINGS)
+def test_a_setting_of_an_experiment_is_edited(sw: Command, db: Database, name: str, text: str, value: object) -> None:
+    """It alone changes, and the command says from what to what."""
+    full = Settings(
+        lease=9.0,
+        timeout=8.0,
+        max_attempts=7,
+        max_lost=6,
+        max_preemptions=5,
+        retry_delay=4.0,
+        no_retry_on=("KeyError",),
+        max_running=3,
+        max_jobs=2,
+        objective="accuracy",
+        direction="min",
+        seed=1,
+        tags=("old",),
+        notes="old",
+    )
+    exp = db.add_experiment(ManualSearch("e", "DONE", **attrs.asdict(full)))
+    exp.add_job({}, job_id="a", tags=["old"], notes="old")
+    flag = {"tags": "--tag"}.get(name, f"--{name.replace('_', '-')}")
+    assert sw("edit", "e", flag, text).out.startswith(f"e: {name} is ")
+    found = db.get_experiment("e")
+    assert found.settings == Settings(**{**attrs.asdict(full), name: value})
+    assert found.status == "DONE"
+    assert exp.get_job("a").record == next(exp.all_jobs()).record
+    assert (exp.get_job("a").tags, exp.get_job("a").notes) == (("old",), "old")
+
+
+def test_every_setting_can_be_edited() -> None:
+    """And every one that may be none can be taken away."""
+    names = {attribute.name for attribute in attrs.fields(Settings)}
+    assert {name for name, *_ in _SETTINGS} == names
+
+
+def test_an_edit_tells_what_changed(sw: Command, db: Database) -> None:
+    """From what to what; for programs the whole experiment."""
+    db.add_experiment(ManualSearch("e", lease=9))
+    told = sw("edit", "e", "--max-jobs", "52", "--tag", "a", "--tag", "b", "--lease", "9").out
+    assert told == 'e: max_jobs is 52, was none.\ne: tags is ["a", "b"], was none.\ne: lease is 9, as before.\n'
+    shown = json.loads(sw("edit", "e", "--no-tags", "--max-jobs", "none", "--format", "json").out)
+    assert (shown["settings"]["tags"], shown["settings"]["max_jobs"], shown["settings"]["lease"]) == ([], None, 9.0)
+
+
+@pytest.mark.parametrize(
+    "words, problem",
+    [
+        ((), "Say what to change: a setting such as --max-jobs"),
+        (("--priority", "3"), "--priority is of jobs"),
+        (("--not-before", "now"), "--not-before is of jobs"),
+        (("a", "--max-jobs", "3"), "--max-jobs is a setting of the experiment"),
+        (("--lease", "none"), "not a valid float"),
+    ],
+)
+def test_jobs_and_experiments_are_not_mixed_up(sw: Command, db: Database, words: tuple[str, ...], problem: str) -> None:
+    """What only the other has is refused with a word on it."""
+    db.add_experiment(ManualSearch("e")).add_job({}, job_id="a")
+    assert problem in " ".join(sw("edit", "e", *words, code=2).err.split())
+
+
 @pytest.mark.parametrize(
     "options, problem",
     [
-        ((), "Say what to change"),
+        ((), "Say what to change: --priority"),
         (("--tag", "x", "--no-tags"), "exclude each other"),
         (("--not-before", "tomorrow"), "a date and time such as"),
         (("--not-before", "2030"), "no Unix time of our days"),

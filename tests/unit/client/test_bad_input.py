@@ -123,7 +123,7 @@ def test_what_is_no_experiment_cannot_be_added(db: sweepstake.Database) -> None:
         db.add_experiment("mnist")  # type: ignore[type-var]  # on purpose
 
 
-@pytest.mark.parametrize("assigned", [{"settings": {"lease": 5}}, {"etag": ""}, {"etag": "a\0"}, {"status": []}])
+@pytest.mark.parametrize("assigned", [{"etag": ""}, {"etag": "a\0"}, {"status": []}])
 def test_a_wrong_assignment_is_refused_when_it_is_pushed(exp: ManualSearch, assigned: dict[str, Any]) -> None:
     """The stored experiment stays as it was."""
     before = exp.record

@@ -1,5 +1,6 @@
 """Experiments and databases as a user holds them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
@@ -7,7 +8,25 @@ import pytest
 
 import sweepstake
 from sweepstake import Experiment, Job
-from sweepstake.client.pausing import set_status
+from sweepstake.client.redefining import set_status
+
+#: No setting is as it is by default.
+_FULL: dict[str, Any] = {
+    "lease": 120.0,
+    "timeout": 3600.0,
+    "max_attempts": 3,
+    "max_lost": 5,
+    "max_preemptions": 7,
+    "retry_delay": 5.0,
+    "no_retry_on": ("ValueError", 2),
+    "max_running": 4,
+    "max_jobs": 50,
+    "objective": "accuracy",
+    "direction": "min",
+    "seed": 11,
+    "tags": ("vision",),
+    "notes": "ours",
+}
 
 
 def test_every_search_comes_back_as_it_was(db: sweepstake.Database) -> None:
@@ -69,13 +88,88 @@ def test_a_script_is_told_what_it_does_not_get(db: sweepstake.Database, caplog: 
 def test_an_experiment_is_guarded_by_its_etag(db: sweepstake.Database, exp: sweepstake.ManualSearch) -> None:
     """Two notebooks cannot overwrite each other's settings unnoticed."""
     other = db.get_experiment("exp")
-    exp.settings = attrs.evolve(exp.settings, notes="mine")
-    exp.push_updates()
+    exp.update(notes="mine")
     other.status = Experiment.DONE
     with pytest.raises(sweepstake.UnsafeUpdateError):
         other.push_updates()
     other.push_updates(safe=False)
     assert db.get_experiment("exp").status == Experiment.DONE
+
+
+def test_an_update_changes_what_it_names(db: sweepstake.Database) -> None:
+    """Every other setting, the status and the search stay, and the experiment is returned."""
+    full = {**_FULL, "max_jobs": 50}
+    exp = db.add_experiment(sweepstake.RandomSearch("full", {"x": sweepstake.Uniform(0, 1)}, "DONE", **full))
+    before = exp.record
+    assert exp.update(max_jobs=52) is exp
+    after = db.get_experiment("full")
+    assert after.etag is not None
+    assert attrs.asdict(after.settings) == attrs.asdict(sweepstake.Settings(**{**full, "max_jobs": 52}))
+    assert before is not None
+    assert exp.record == after.record == attrs.evolve(before, settings=after.settings, etag=after.etag)
+    assert (exp.etag, exp.settings) == (after.etag, after.settings)
+    assert exp.update(max_jobs=None, objective="loss").settings.max_jobs is None
+
+
+def test_an_update_of_what_is_so_writes_nothing(exp: sweepstake.ManualSearch) -> None:
+    """The etag stays, so nobody else's push fails for it."""
+    before = exp.etag
+    assert exp.update().update(lease=60).etag == before
+
+
+def test_an_update_leaves_what_others_changed(db: sweepstake.Database, exp: sweepstake.ManualSearch) -> None:
+    """Other settings and the status of somebody else stay; this object's own push fails then, as it knows less."""
+    db.get_experiment("exp").update(lease=5).pause()
+    exp.update(max_jobs=3)
+    now = db.get_experiment("exp")
+    assert (now.settings.lease, now.settings.max_jobs, now.status) == (5, 3, Experiment.DONE)
+    with pytest.raises(sweepstake.UnsafeUpdateError):
+        exp.push_updates()
+
+
+def test_an_update_is_guarded(db: sweepstake.Database, exp: sweepstake.ManualSearch) -> None:
+    """The same setting is not overwritten unseen; the same value is no clash, and after reading again it goes."""
+    db.get_experiment("exp").update(max_jobs=7)
+    with pytest.raises(sweepstake.UnsafeUpdateError, match=r"changed max_jobs of 'exp' to 7; it was None"):
+        exp.update(max_jobs=3)
+    assert exp.update(max_jobs=7).settings.max_jobs == 7
+    assert db.get_experiment("exp").update(max_jobs=3).settings.max_jobs == 3
+
+
+def test_updates_at_the_same_time_are_all_made(db: sweepstake.Database, exp: sweepstake.ManualSearch) -> None:
+    """Each thread changes another setting, again and again."""
+    changes: list[dict[str, Any]] = [{"lease": 5}, {"max_jobs": 3}, {"timeout": 9}, {"notes": "n"}]
+    with ThreadPoolExecutor(len(changes)) as pool:
+        list(pool.map(lambda change: db.get_experiment("exp").update(**change), changes))
+    settings = attrs.asdict(db.get_experiment("exp").settings)
+    assert all(settings[name] == value for change in changes for name, value in change.items())
+
+
+def test_an_update_that_is_wrong_changes_nothing(exp: sweepstake.ManualSearch) -> None:
+    """Neither here nor in the store."""
+    before = exp.record
+    for wrong in ({"max_job": 3}, {"max_jobs": -1}, {"lease": 5, "status": "DONE"}):
+        with pytest.raises(sweepstake.InvalidInputError):
+            exp.update(**wrong)
+    assert exp.record == before
+
+
+def test_settings_are_not_assigned(exp: sweepstake.ManualSearch) -> None:
+    """Neither as a whole, which would reset others, nor one by one; the error says what to do."""
+    with pytest.raises(sweepstake.FrozenSettingsError, match=r"experiment\.update\(max_jobs=52\)"):
+        exp.settings = sweepstake.Settings(max_jobs=52)
+    with pytest.raises(sweepstake.FrozenSettingsError, match=r"experiment\.update\(max_jobs="):
+        exp.settings.max_jobs = 52
+    assert exp.settings == sweepstake.Settings(seed=exp.settings.seed)
+    with pytest.raises(AttributeError):
+        sweepstake.ManualSearch("new").settings = sweepstake.Settings()
+
+
+def test_settings_of_what_is_not_stored_yet_are_updated_here(db: sweepstake.Database) -> None:
+    """Until it is added, there is nothing to write."""
+    exp = sweepstake.ManualSearch("new", lease=5).update(max_jobs=3)
+    settings = db.add_experiment(exp).settings
+    assert (settings.lease, settings.max_jobs) == (5, 3)
 
 
 def test_nothing_is_claimed_from_a_paused_experiment(exp: sweepstake.ManualSearch) -> None:
@@ -166,8 +260,7 @@ def test_pbt_runs_its_generations_and_ends(db: sweepstake.Database) -> None:
 def test_a_pause_leaves_the_rest_of_the_definition(db: sweepstake.Database, exp: sweepstake.ManualSearch) -> None:
     """What somebody else changed stays, and this object's next push fails because it does not know of that."""
     other = db.get_experiment("exp")
-    other.settings = attrs.evolve(other.settings, max_running=3)
-    other.push_updates()
+    other.update(max_running=3)
     exp.pause()
     stored = db.get_experiment("exp")
     assert (stored.status, stored.settings.max_running) == (Experiment.DONE, 3)
@@ -179,11 +272,11 @@ def test_a_pause_leaves_the_rest_of_the_definition(db: sweepstake.Database, exp:
         other.push_updates()
 
 
-def test_a_pause_does_not_push_what_was_assigned(db: sweepstake.Database, exp: sweepstake.ManualSearch) -> None:
-    """Settings that are not pushed yet stay with the object, and can be pushed afterwards."""
-    exp.settings = attrs.evolve(exp.settings, lease=7.0)
-    exp.pause()
-    assert db.get_experiment("exp").settings.lease == 60.0
+def test_an_update_does_not_push_what_was_assigned(db: sweepstake.Database, exp: sweepstake.ManualSearch) -> None:
+    """A status that is not pushed yet stays with the object, and can be pushed afterwards."""
+    exp.status = Experiment.DONE
+    exp.update(lease=7.0)
+    assert db.get_experiment("exp").status == Experiment.RUNNING
     exp.push_updates()
     stored = db.get_experiment("exp")
     assert (stored.settings.lease, stored.status) == (7.0, Experiment.DONE)
@@ -212,9 +305,7 @@ class _Meddler:
         record = self._db.session.queue.get_experiment(name)
         if self._left:
             self._left -= 1
-            other = self._db.get_experiment(name)
-            other.settings = attrs.evolve(other.settings, max_jobs=self._left)
-            other.push_updates()
+            self._db.get_experiment(name).update(max_jobs=self._left)
         return record
 
     def put_experiment(self, *arguments: Any) -> Any:

@@ -1,11 +1,10 @@
 import math
 from typing import Any
 
-import attrs
 import pytest
 
 from sweepstake.domain.settings import DEFAULT_LEASE, Direction, Settings
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import FrozenSettingsError, InvalidInputError
 
 
 def test_defaults_are_those_of_the_design() -> None:
@@ -26,8 +25,8 @@ def test_takes_what_users_write() -> None:
 def test_is_a_value() -> None:
     """Settings cannot be changed, and equal ones are one."""
     settings = Settings(max_jobs=3)
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        settings.max_jobs = 4  # type: ignore[misc]  # the mistake is the point
+    with pytest.raises(FrozenSettingsError, match=r"experiment.update\(max_jobs=...\)"):
+        settings.max_jobs = 4
     assert {settings, Settings(max_jobs=3)} == {settings}
 
 
