@@ -90,7 +90,5 @@ def _jobs_frame(jobs: Iterable[JobRecord]) -> Any:
     try:
         from sweepstake.view.frame import jobs_frame
     except ImportError as error:
-        raise MissingExtraError(
-            f"to_frame() needs pandas ({error}); install it with: pip install 'sweepstake[frame]'"
-        ) from None
+        raise MissingExtraError.of(f"to_frame() needs pandas ({error})", "frame") from None
     return jobs_frame(jobs)

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 from sweepstake.plaintext import printable
 
@@ -251,6 +251,16 @@ class FrozenSettingsError(SweepstakeError, AttributeError):
 
 class MissingExtraError(SweepstakeError, ImportError):
     """An optional package is missing; the message holds the command that installs it."""
+
+    @classmethod
+    def of(cls, problem: str, extra: str) -> Self:
+        """Return the error that says which extra of Sweepstake to install.
+
+        Args:
+            problem: what needs it, as in "to_frame() needs pandas".
+            extra: one of the extras in setup.cfg.
+        """
+        return cls(f"{problem}. In your clone of Sweepstake: pip install '.[{extra}]'")
 
 
 class PruneJob(SweepstakeError):  # noqa: N818 -- a request of the user's code, not a failure

@@ -49,7 +49,7 @@ def demo(target: Target, workers: int, name: str | None) -> None:
     are kept in a store of the demo's own, demo.db in the state folder, unless --url names another.
     """
     if find_spec("sklearn") is None:
-        raise MissingExtraError("the demo trains with scikit-learn; install it with: pip install 'sweepstake[demo]'")
+        raise MissingExtraError.of("the demo trains with scikit-learn", "demo")
     config = target.config()
     if target.url is None:
         file = (config.state / "demo.db").absolute()

@@ -67,6 +67,4 @@ def accounts(target: Target) -> Iterator[Accounts]:
 
 def missing(error: ImportError) -> MissingExtraError:
     """Return the error for a command that needs the server's packages."""
-    return MissingExtraError(
-        f"this needs the server's packages ({error}); install them with: pip install 'sweepstake[server]'"
-    )
+    return MissingExtraError.of(f"this needs the server's packages ({error})", "server")

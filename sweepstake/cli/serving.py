@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from sweepstake.cli.members import missing
 from sweepstake.cli.output import say
 from sweepstake.cli.target import Target, pass_target
-from sweepstake.errors import MissingExtraError
 
 __all__ = ["serve"]
 
@@ -29,9 +29,7 @@ def serve(target: Target, host: str, port: int, workers: int, root_path: str, no
         from sweepstake.server.run import ServeOptions
         from sweepstake.server.run import serve as run_server
     except ImportError as error:
-        raise MissingExtraError(
-            f"serve needs the server's packages ({error}); install them with: pip install 'sweepstake[server]'"
-        ) from None
+        raise missing(error) from None
     url = target.config().url
     if url.startswith(("http://", "https://")):
         raise click.UsageError(

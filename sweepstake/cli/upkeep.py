@@ -72,7 +72,7 @@ def check(target: Target, format_: str) -> None:
     if schema < known:
         problems.append(f"the schema is {schema}, and this version's is {known}: run sweepstake db upgrade")
     if schema > known:
-        problems.append(f"the schema is {schema}, and this version knows {known}: pip install --upgrade sweepstake")
+        problems.append(f"the schema is {schema}, and this version knows {known}: install a newer Sweepstake")
     verification = None
     if not problems:
         opened = open_store(url)

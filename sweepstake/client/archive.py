@@ -180,7 +180,7 @@ def _read_header(line: _Line) -> tuple[str, PortableExperiment]:
         raise InvalidInputError.at("line 1", f"has no {_FORMAT!r}: this is no file that `sweepstake export` wrote")
     if version != VERSION:
         raise InvalidInputError.at(
-            "line 1", f"has version {version}, and this Sweepstake reads {VERSION}: pip install --upgrade sweepstake"
+            "line 1", f"has version {version}, and this Sweepstake reads {VERSION}: install a newer one"
         )
     definition = from_tree(line.value.get("experiment"), PortableExperiment, "line 1.experiment")
     return check_name(line.value.get("name"), "line 1.name"), definition

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from sweepstake.errors import MissingExtraError
 from sweepstake.ports import Clock, Upkeep
 from sweepstake.stores.clocks import SystemClock
@@ -11,8 +9,6 @@ from sweepstake.stores.store import SqlStore
 from sweepstake.stores.urls import SqliteUrl, parse_store_url
 
 __all__ = ["SqlStore", "open_store", "open_upkeep"]
-
-_NO_DRIVER: Final = "A postgresql:// store needs PostgreSQL's driver. Install it: pip install 'sweepstake[postgres]'"
 
 
 def open_store(url: str, clock: Clock | None = None) -> SqlStore:
@@ -37,7 +33,7 @@ def open_store(url: str, clock: Clock | None = None) -> SqlStore:
     try:
         from sweepstake.stores.postgres import PostgresEngine
     except ImportError as error:
-        raise MissingExtraError(_NO_DRIVER) from error
+        raise _no_driver() from error
     return SqlStore(PostgresEngine(place), clock)
 
 
@@ -56,5 +52,9 @@ def open_upkeep(url: str) -> Upkeep:
     try:
         from sweepstake.stores.postgresupkeep import PostgresUpkeep
     except ImportError as error:
-        raise MissingExtraError(_NO_DRIVER) from error
+        raise _no_driver() from error
     return PostgresUpkeep(place)
+
+
+def _no_driver() -> MissingExtraError:
+    return MissingExtraError.of("A postgresql:// store needs PostgreSQL's driver", "postgres")

@@ -26,7 +26,7 @@ def migrate(transaction: Transaction, dialect: str, execute: Callable[[str], Any
     if version > migrations[-1].version:
         raise StoreRefusedError(
             f"The store has schema {version}, and this version of Sweepstake knows schemas up to "
-            f"{migrations[-1].version}. Upgrade it here: pip install --upgrade sweepstake"
+            f"{migrations[-1].version}. Install a newer Sweepstake here."
         )
     for migration in migrations[version:]:
         for statement in migration.statements:

@@ -61,7 +61,7 @@ def _refuse_newer(url: str) -> None:
     known = open_upkeep(url).known
     with OldClient(url) as old:
         old.set_schema(known + 1)
-        with pytest.raises(StoreRefusedError, match="pip install --upgrade sweepstake"):
+        with pytest.raises(StoreRefusedError, match="newer Sweepstake"):
             open_store(url)
         old.set_schema(known)
 

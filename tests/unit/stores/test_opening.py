@@ -26,7 +26,7 @@ def test_a_missing_driver_is_named_with_its_command() -> None:
     answer = subprocess.run(
         [sys.executable, "-c", WITHOUT_DRIVER], capture_output=True, text=True, timeout=60, check=True
     )
-    assert "pip install 'sweepstake[postgres]'" in answer.stdout
+    assert "pip install '.[postgres]'" in answer.stdout
 
 
 def test_a_relative_url_is_below_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
