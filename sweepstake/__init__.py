@@ -48,6 +48,7 @@ from sweepstake.errors import (
     TooManyTriesError,
     UnhandledResponseError,
     UnsafeUpdateError,
+    UnusableFolderError,
 )
 from sweepstake.search import Choice, Constant, Grid, LogUniform, Normal, Perturb, Truncate, Uniform
 
@@ -94,6 +95,7 @@ __all__ = [
     "UnhandledResponseError",
     "Uniform",
     "UnsafeUpdateError",
+    "UnusableFolderError",
     "connect",
     "errors",
 ]

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from attrs import frozen
 from platformdirs import user_config_path, user_data_path, user_state_path
 
 from sweepstake.errors import ConfigurationError
+from sweepstake.folders import native, new_file
 from sweepstake.plaintext import without_password
 
 __all__ = ["SETTINGS", "Config", "read_config", "write_config"]
 
 _APP: Final = "sweepstake"
+
+
+def _here() -> Path:
+    """Return the folder that the process is in; one that is gone counts as the root."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path(os.sep)
+
 
 #: Every environment variable that is read, and what it says.
 SETTINGS: Final[Mapping[str, str]] = {
@@ -28,6 +40,10 @@ SETTINGS: Final[Mapping[str, str]] = {
     "SWEEPSTAKE_STATE": "the state folder: captured output, the spool, and checkpoints unless said otherwise",
     "SWEEPSTAKE_CHECKPOINTS": "the folder of all checkpoint folders; put it on a shared disk for several machines",
 }
+#: Where the process was when it began to use Sweepstake: what the environment says is meant from there, also when the
+#: script goes elsewhere before it connects, as Hydra does. So it is looked at while this module is loaded.
+_START: Final = _here()
+_SQLITE: Final = "sqlite:///"
 _KEYS: Final = {"url", "token", "checkpoints"}
 
 
@@ -40,12 +56,16 @@ class Config:
         token: API token, for `http(s)` URLs.
         state: folder for captured output and the spool.
         checkpoints: folder below which each job has its own for checkpoints.
+        file: the configuration file, if one was named.
+
+    All paths are whole ones, also in the URL, so that they mean the same wherever the process goes.
     """
 
     url: str
     token: str | None
     state: Path
     checkpoints: Path
+    file: Path | None = None
 
     @property
     def spool(self) -> Path:
@@ -53,9 +73,16 @@ class Config:
         return self.state / "spool"
 
     def environment(self) -> dict[str, str]:
-        """Return the variables by which a process that is started here finds the same store."""
+        """Return the variables by which a process that is started here finds the same store, files and folders."""
         token = {"SWEEPSTAKE_TOKEN": self.token} if self.token else {}
-        return {"SWEEPSTAKE_URL": self.url, **token}
+        file = {"SWEEPSTAKE_CONFIG": str(self.file)} if self.file else {}
+        return {
+            "SWEEPSTAKE_URL": self.url,
+            "SWEEPSTAKE_STATE": str(self.state),
+            "SWEEPSTAKE_CHECKPOINTS": str(self.checkpoints),
+            **token,
+            **file,
+        }
 
     def __repr__(self) -> str:
         return f"Config(url={without_password(self.url)!r}, token={'set' if self.token else None})"
@@ -69,6 +96,9 @@ def read_config(
 ) -> Config:
     """Return the settings in force: arguments before environment before file before the local default.
 
+    Paths may begin with ``~``. Relative ones are meant from where this process is (arguments), from where it was when
+    it began to use Sweepstake (environment), or from the folder of the configuration file (there).
+
     Args:
         url: a store's URL.
         token: an API token.
@@ -76,7 +106,8 @@ def read_config(
         environment: where SWEEPSTAKE_* variables are read.
 
     Raises:
-        ConfigurationError: the file named cannot be read, is not TOML, or has unknown or ill-typed keys.
+        ConfigurationError: the file named cannot be read, is not TOML, or has unknown or ill-typed keys; or a path
+            depends on a home folder, and there is none.
     """
     if config is not None and not isinstance(config, (str, os.PathLike)):
         raise ConfigurationError(f"config: must be a path, not {type(config).__name__}")
@@ -85,21 +116,35 @@ def read_config(
             raise ConfigurationError(f"{name}: must be text, not {type(value).__name__}")
         if value == "":
             raise ConfigurationError(f"{name}: is empty; leave it out for the default, or say which")
-    named = config or environment.get("SWEEPSTAKE_CONFIG")
-    file = _read_file(Path(named) if named else default_path(), required=bool(named))
-    state = Path(environment.get("SWEEPSTAKE_STATE") or user_state_path(_APP))
-    checkpoints = environment.get("SWEEPSTAKE_CHECKPOINTS") or file.get("checkpoints") or state / "checkpoints"
+    given = {name: _text(environment[name]) for name in SETTINGS if environment.get(name)}
+    named = _path(os.fspath(config), _here(), "config") if config else _of(given, "SWEEPSTAKE_CONFIG")
+    file, settings = _read(named)
+    state = _of(given, "SWEEPSTAKE_STATE") or _of_user(user_state_path, "SWEEPSTAKE_STATE")
+    checkpoints = _of(given, "SWEEPSTAKE_CHECKPOINTS")
+    if checkpoints is None and "checkpoints" in settings:
+        checkpoints = _path(settings["checkpoints"], file.parent, f"{file}: checkpoints")
+    if url is not None:
+        url = _url(url, _here(), "url")
+    elif "SWEEPSTAKE_URL" in given:
+        url = _url(given["SWEEPSTAKE_URL"], _START, "SWEEPSTAKE_URL")
+    elif settings.get("url"):
+        url = _url(settings["url"], file.parent, f"{file}: url")
     return Config(
-        url=url or environment.get("SWEEPSTAKE_URL") or file.get("url") or _default_url(),
-        token=token or environment.get("SWEEPSTAKE_TOKEN") or file.get("token"),
+        url=url or _default_url(),
+        token=token or given.get("SWEEPSTAKE_TOKEN") or settings.get("token"),
         state=state,
-        checkpoints=Path(checkpoints),
+        checkpoints=checkpoints or state / "checkpoints",
+        file=named,
     )
 
 
 def default_path() -> Path:
-    """Return where the configuration file is looked for."""
-    return user_config_path(_APP) / "config.toml"
+    """Return where the configuration file is looked for.
+
+    Raises:
+        ConfigurationError: there is no home folder.
+    """
+    return _of_user(user_config_path, "SWEEPSTAKE_CONFIG") / "config.toml"
 
 
 def write_config(url: str, token: str, path: Path) -> None:
@@ -111,10 +156,10 @@ def write_config(url: str, token: str, path: Path) -> None:
         kept = _read_file(path, required=False)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        with new_file(draft) as file:
             # A JSON string is a TOML string as well.
             file.writelines(
-                f"{key} = {json.dumps(value, ensure_ascii=False)}\n"
+                f"{key} = {json.dumps(value, ensure_ascii=False)}\n".encode()
                 for key, value in {**kept, "url": url, "token": token}.items()
             )
             file.flush()
@@ -126,7 +171,61 @@ def write_config(url: str, token: str, path: Path) -> None:
 
 
 def _default_url() -> str:
-    return f"sqlite:///{user_data_path(_APP) / 'sweepstake.db'}"
+    return f"{_SQLITE}{_quoted(_of_user(user_data_path, 'SWEEPSTAKE_URL') / 'sweepstake.db')}"
+
+
+def _of_user(find: Callable[[str], Path], variable: str) -> Path:
+    """Return a folder in the user's home, if there is one; some releases of platformdirs raise where there is none."""
+    with suppress(RuntimeError):
+        folder = find(_APP)
+        if folder.is_absolute():
+            return folder
+    raise ConfigurationError(f"this user has no home folder; set {variable} (or HOME)")
+
+
+def _of(given: Mapping[str, str], variable: str) -> Path | None:
+    return _path(given[variable], _START, variable) if variable in given else None
+
+
+def _text(value: str) -> str:
+    """Return a variable as the UTF-8 that it is, whatever the locale made of it."""
+    return value if sys.platform == "win32" else os.fsencode(value).decode("utf-8", "surrogateescape")
+
+
+def _quoted(path: str | Path) -> str:
+    return quote(os.fsencode(path))
+
+
+def _home(path: str, where: str) -> str:
+    """Return a path without `~`."""
+    whole = os.path.expanduser(path)  # noqa: PTH111 -- pathlib raises where there is no home
+    if whole.startswith("~"):
+        raise ConfigurationError(f"{where}: {path!r} names no home folder that is known here; write the whole path")
+    return whole
+
+
+def _path(text: str, base: Path, where: str) -> Path:
+    return base / native(_home(text, where))
+
+
+def _url(url: str, base: Path, where: str) -> str:
+    """Return a URL whose file, if it names one, is named by its whole path."""
+    rest = url.removeprefix(_SQLITE)
+    if rest in ("", url) or rest.startswith("/"):
+        return url
+    if rest.startswith("~"):
+        home, slash, below = rest.partition("/")
+        return f"{_SQLITE}{_quoted(_home(home, where))}{slash}{below}"
+    return f"{_SQLITE}{_quoted(base).rstrip('/')}/{rest}"
+
+
+def _read(named: Path | None) -> tuple[Path, Mapping[str, str]]:
+    """Return the configuration file and what it says; without a name, one that is not there says nothing."""
+    try:
+        file = named or default_path()
+    except ConfigurationError:
+        return Path(), {}
+    return file, _read_file(file, required=named is not None)
 
 
 def _read_file(path: Path, *, required: bool) -> Mapping[str, str]:

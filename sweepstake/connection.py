@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sweepstake.client import Database, Heart, Session
+from sweepstake.client import Database, Heart, Places, Session
 from sweepstake.clock import SystemClock
 from sweepstake.config import Config, read_config
 from sweepstake.domain.records import JobRecord
@@ -56,7 +56,7 @@ def connect_with(config: Config, clock: Clock, sleep: Callable[[float], None]) -
         queue=queue,
         heart=Heart(queue, clock),
         worker=worker_name(),
-        checkpoints=config.checkpoints,
+        places=_places(config),
         spool=spool,
         clock=clock,
         display=RichDisplay(_jobs_frame),
@@ -84,6 +84,11 @@ def worker_name() -> Callable[[], str]:
     """Return a function that says who this process is, such as ``gpu7:4711``; a forked child says its own."""
     host = socket.gethostname()
     return lambda: f"{host}:{os.getpid()}"
+
+
+def _places(config: Config) -> Places:
+    shared = config.checkpoints != config.state / "checkpoints"
+    return Places(state=config.state, checkpoints=config.checkpoints, shared=shared)
 
 
 def _jobs_frame(jobs: Iterable[JobRecord]) -> Any:

@@ -22,6 +22,7 @@
     ├── UnhandledResponseError        an answer that this version does not understand
     ├── StoreRefusedError             the store must not be used as it is (schema, file system)
     ├── SpoolError                    the spool on this machine's disk cannot be read or written
+    ├── UnusableFolderError           (also OSError) a folder on this machine is full, read-only or another's
     ├── ConfigurationError            (also ValueError) a setting, URL or file is wrong
     ├── FrozenSettingsError           (also AttributeError) settings were assigned to; `update` changes them
     ├── MissingExtraError             (also ImportError) an optional package is not installed
@@ -61,6 +62,7 @@ __all__ = [
     "TooManyTriesError",
     "UnhandledResponseError",
     "UnsafeUpdateError",
+    "UnusableFolderError",
 ]
 
 
@@ -239,6 +241,13 @@ class StoreRefusedError(SweepstakeError):
 
 class SpoolError(SweepstakeError):
     """What could not be delivered cannot be kept on this machine's disk, or not be read from there."""
+
+
+class UnusableFolderError(SweepstakeError, OSError):
+    """A folder on this machine cannot be used: its disk is full or read-only, or it belongs to another user.
+
+    No fault of the job's: one whose block is left with this error goes back to the queue.
+    """
 
 
 class ConfigurationError(SweepstakeError, ValueError):

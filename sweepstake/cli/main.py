@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -124,7 +125,13 @@ for _command in _VERBS:
 
 
 def main() -> None:
-    """Run the command that the process was started with, and exit."""
+    """Run the command that the process was started with, and exit.
+
+    Arguments, files and what is printed are UTF-8. Where the locale says otherwise, Python is begun again so that it
+    reads them as that.
+    """
+    if sys.executable and not sys.flags.utf8_mode and codecs.lookup(sys.getfilesystemencoding()).name != "utf-8":
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 -- this very command
     sys.exit(run_app(sys.argv[1:]))
 
 

@@ -14,11 +14,11 @@ from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.renamed import Renamed
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client.preempting import HOOK_SECONDS
-from sweepstake.config import Config
 from sweepstake.domain.status import Outcome
-from sweepstake.errors import ConfigurationError
+from sweepstake.plaintext import printable
 from sweepstake.worker.attempt import Plan
 from sweepstake.worker.expansion import check_command
+from sweepstake.worker.machine import check_folders, check_program
 from sweepstake.worker.options import Options, Summary
 from sweepstake.worker.pulse import Pulse
 from sweepstake.worker.running import Worker
@@ -259,7 +259,7 @@ def worker(
     summary = _work(target, experiments, command, options, **how)
     if summary.tripped:
         remedy = "mend it, or set --crashes (0 goes on whatever happens)"
-        click.echo(f"Error: this machine seems unfit: {summary.tripped}; {remedy}", err=True)
+        click.echo(f"Error: this machine seems unfit: {printable(summary.tripped)}; {remedy}", err=True)
         context.exit(_UNFIT)
     if summary.stopped_by is not None and summary.told > Stop.DRAIN:
         context.exit(128 + summary.stopped_by)
@@ -279,12 +279,12 @@ def _work(
     """Run a worker to its end, and tell what it did; an error of ours that ended it is raised."""
     check_command(command, experiments)
     config = target.config()
-    _make_folders(config)
+    check_program(command, experiments)
+    check_folders(config)
     database = target.database()
     found = [database.get_experiment(name) for name in experiments]
     plan = Plan(
         command=tuple(command),
-        state=config.state,
         allow_empty=allow_empty_results,
         grace=grace,
         timeout=timeout,
@@ -301,18 +301,9 @@ def _work(
     return summary
 
 
-def _make_folders(config: Config) -> None:
-    """Make the folders that every attempt writes to, before a job is claimed that would be lost without them."""
-    for variable, folder in (("SWEEPSTAKE_STATE", config.state), ("SWEEPSTAKE_CHECKPOINTS", config.checkpoints)):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigurationError(f"{folder} cannot be made ({error.strerror}); set {variable} to another") from None
-
-
 def _tell(line: str) -> None:
     with suppress(OSError, ValueError):  # when nobody reads any more, as after SIGHUP, the jobs go on in silence
-        click.echo(f"[sweepstake] {line}", err=True)
+        click.echo(f"[sweepstake] {printable(line)}", err=True)
 
 
 def _silent(line: str) -> None:

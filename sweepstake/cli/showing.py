@@ -21,7 +21,6 @@ from sweepstake.plaintext import printable
 from sweepstake.view.table import QUEUEING, TIMES, job_table
 from sweepstake.view.text import cell, paragraphs
 from sweepstake.view.times import lasting, local
-from sweepstake.worker.attempt import output_path
 
 __all__ = ["show"]
 
@@ -49,9 +48,9 @@ def show(target: Target, experiment: str, job: str | None, attempt: int | None, 
         return
     shown = find_job(found, job)
     attempts, dependencies = shown.attempts(), shown.dependencies()
-    state = target.config().state
+    places = found.session.places
     if format_ == "json":
-        outputs = {a.number: str(p) for a in attempts if (p := _path(state, shown.record, a.number)).exists()}
+        outputs = {a.number: str(p) for a in attempts if (p := places.output(shown.record, a.number)).exists()}
         as_json({"job": shown.record, "dependencies": dependencies, "attempts": attempts, "outputs": outputs})
         return
     click.echo(_paragraph(shown.record))
@@ -60,7 +59,7 @@ def show(target: Target, experiment: str, job: str | None, attempt: int | None, 
     for one in attempts:
         click.echo("\n" + _describe(one))
     wanted = attempt if attempt is not None else max((one.number for one in attempts), default=0)
-    path = _path(state, shown.record, wanted)
+    path = places.output(shown.record, wanted)
     reported = next((one.output for one in attempts if one.number == wanted), "")
     if reported and not path.exists():
         click.echo(f"\nend of the output of attempt {wanted}, as its worker reported it:\n{_lines(reported)}")
@@ -114,10 +113,6 @@ def _describe(attempt: AttemptRecord) -> str:
 
 def _lines(output: str) -> str:
     return "\n".join(printable(line) for line in output.splitlines())
-
-
-def _path(state: Path, record: JobRecord, attempt: int) -> Path:
-    return output_path(state, record.experiment, record.id, attempt)
 
 
 def _show_output(path: Path, attempt: int, *, asked: bool, full: bool) -> None:

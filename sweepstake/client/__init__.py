@@ -5,6 +5,7 @@ from sweepstake.client.database import Database
 from sweepstake.client.experiment import Experiment
 from sweepstake.client.heart import Heart
 from sweepstake.client.job import Job
+from sweepstake.client.places import Places
 from sweepstake.client.searches import GridSearch, ManualSearch, PopulationBasedTraining, RandomSearch
 from sweepstake.client.session import Display, Session
 
@@ -18,6 +19,7 @@ __all__ = [
     "JobIds",
     "ManualSearch",
     "NewJob",
+    "Places",
     "PopulationBasedTraining",
     "RandomSearch",
     "Session",

@@ -15,7 +15,6 @@ from sweepstake.client.edits import Edits
 from sweepstake.client.preempting import HOOK_SECONDS
 from sweepstake.client.session import Session
 from sweepstake.domain.keys import check_etag
-from sweepstake.domain.names import file_name
 from sweepstake.domain.queueing import UNCHANGED, QueueingChanges, Unchanged
 from sweepstake.domain.records import (
     ABSENT,
@@ -153,10 +152,12 @@ class Job:
 
     @property
     def checkpoint_dir(self) -> Path:
-        """A folder for the job's checkpoints: the same one in every attempt. It is made when asked for."""
-        path = self._session.checkpoints / file_name(self._record.experiment) / file_name(self.job_id)
-        path.mkdir(parents=True, exist_ok=True)
-        return path
+        """A folder for the job's checkpoints: the same one in every attempt, and no other job's.
+
+        It is made when asked for, and only this user can read it. Raises UnusableFolderError if that cannot be: leaving
+        the block with that error gives the job back.
+        """
+        return self._session.places.checkpoint(self._record, held=self._held() is not None)
 
     def put(self, safe: bool = True) -> None:
         """Write the status, hyperparameters and results of this object to the store.

@@ -17,7 +17,7 @@ from attrs import frozen
 
 from sweepstake.domain.causes import causes_of
 from sweepstake.domain.status import Outcome
-from sweepstake.errors import PruneJob
+from sweepstake.errors import PruneJob, UnusableFolderError
 
 __all__ = ["EXIT_RELEASE", "Leaving", "TermWatch", "Terminated", "leaving"]
 
@@ -58,6 +58,8 @@ def leaving(error: BaseException | None) -> Leaving:
         return Leaving(Outcome.PRUNED, swallow=True, reason=str(error))
     if isinstance(error, (KeyboardInterrupt, Terminated, asyncio.CancelledError)):
         return Leaving(Outcome.PREEMPTED, reason=type(error).__name__)
+    if isinstance(error, UnusableFolderError):
+        return Leaving(Outcome.RELEASED, reason=str(error))
     if isinstance(error, SystemExit):
         return _exit(error)
     return Leaving(Outcome.CRASHED, reason=_traceback(error), causes=causes_of(error))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, Protocol
 
 from attrs import frozen
 
 from sweepstake.client.heart import Heart
+from sweepstake.client.places import Places
 from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.ports import Clock
 from sweepstake.retrying import RetryingQueue
@@ -42,7 +42,7 @@ class Session:
         queue: where everything is asked.
         heart: renews the leases of this process.
         worker: says who this process is: host and process id.
-        checkpoints: the folder of all checkpoint folders.
+        places: where what belongs to a job lies.
         spool: keeps reports that cannot be delivered yet.
         clock: tells when they were written.
         display: shows records to people.
@@ -51,7 +51,7 @@ class Session:
     queue: RetryingQueue
     heart: Heart
     worker: Callable[[], str]
-    checkpoints: Path
+    places: Places
     spool: Spool
     clock: Clock
     display: Display

@@ -101,12 +101,15 @@ def check_text(text: object, path: str) -> str:
 
 
 def file_name(name: str) -> str:
-    """Return a name for a file or folder that no other name has: percent-encoded; a long one is cut, with a digest."""
+    """Return a name for a file or folder that no other name has: percent-encoded; a long one is cut, with a digest.
+
+    A plus sign, which stands for itself in no encoded name, parts the two.
+    """
     encoded = quote(name, safe="")
     if len(encoded) <= _MAX_FILE_NAME:
         return encoded
     digest = hashlib.sha256(name.encode()).hexdigest()[:32]
-    return f"{encoded[: _MAX_FILE_NAME - 33]}.{digest}"
+    return f"{encoded[: _MAX_FILE_NAME - 33]}+{digest}"
 
 
 def _refuse_control_characters(text: str, path: str, allowed: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from sweepstake.folders import native
 
 __all__ = ["address_of"]
 
@@ -19,8 +21,8 @@ def address_of(url: str) -> str:
     """
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
-        file = Path(unquote(rest.removeprefix("/"))).expanduser().resolve()
-        return f"sqlite:///{quote(str(file))}"
+        file = native(os.path.expanduser(unquote(rest.removeprefix("/")))).resolve()  # noqa: PTH111 -- as it may be missing
+        return f"sqlite:///{quote(os.fsencode(file))}"
     try:
         parts = urlsplit(url)
         options = parse_qsl(parts.query, keep_blank_values=True)

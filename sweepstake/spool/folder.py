@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import takewhile
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
 from sweepstake.domain.names import file_name
 from sweepstake.errors import InvalidInputError, NotFoundError, SpoolError
+from sweepstake.folders import check_own, new_file, own_folder, sync_folder
 from sweepstake.spool.entry import Entry
 
 if sys.platform != "win32":
@@ -43,18 +43,27 @@ class Spool:
     @classmethod
     def of(cls, root: Path, store: str) -> Spool:
         """Return the spool of a store, among those of all stores in `root`."""
-        return cls(root / file_name(store), store)
+        folder = root / file_name(store)
+        former = folder.with_name(folder.name.replace("+", "."))  # as releases before named it, if the name is long
+        return cls(former if former.is_dir() else folder, store)
 
     def path(self, key: str) -> Path:
         """Return the file of an entry."""
         return self.folder / f"{key}{_ENDING}"
 
     def waiting(self) -> list[str]:
-        """Return the keys of all entries, oldest first."""
+        """Return the keys of all entries, oldest first.
+
+        Raises:
+            SpoolError: the folder is somebody else's, whose reports would be delivered as this user's.
+        """
         try:
+            check_own(self.folder, link=False)
             files = list(self.folder.iterdir())
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise SpoolError(f"{error.filename or self.folder} cannot be used: {error.strerror}") from error
         return sorted(file.stem for file in files if file.suffix == _ENDING and file.name[0] != ".")
 
     def keep(self, entry: Entry) -> Path:
@@ -123,16 +132,10 @@ class Spool:
     def _write(self, entry: Entry) -> None:
         path = self.path(entry.key)
         try:
-            self._make_folder()
+            own_folder(self.folder.parents[1], self.folder.parent.name, self.folder.name, sync=True)
             _write_whole(path, entry.text().encode())
         except OSError as error:
             raise SpoolError(f"{path} cannot be written: {error.strerror or error}") from error
-
-    def _make_folder(self) -> None:
-        new = list(takewhile(lambda folder: not folder.exists(), (self.folder, *self.folder.parents)))
-        for folder in reversed(new):
-            folder.mkdir(mode=0o700, exist_ok=True)
-            _sync(folder.parent)
 
 
 def every_spool(root: Path) -> list[Spool]:
@@ -157,8 +160,7 @@ def _write_whole(path: Path, content: bytes) -> None:
     """Write a file beside its place, and move it there once it is on the disk."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with new_file(draft) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -166,15 +168,4 @@ def _write_whole(path: Path, content: bytes) -> None:
     except OSError:
         draft.unlink(missing_ok=True)
         raise
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    """Put a folder's names on the disk; Windows has no such call, and its file systems keep names in order."""
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from attrs import field, frozen
 
 from sweepstake.errors import ConfigurationError
+from sweepstake.folders import native
 from sweepstake.plaintext import without_password
 
 __all__ = ["PostgresUrl", "SqliteUrl", "parse_store_url"]
@@ -72,7 +74,7 @@ def _sqlite(url: str) -> SqliteUrl:
         )
     if "?" in rest:
         raise ConfigurationError(f"{url!r}: a sqlite URL has no options; write %3F for a question mark in the path.")
-    file = Path(path).expanduser()
+    file = native(os.path.expanduser(path))  # noqa: PTH111 -- pathlib raises where there is no home
     if file.name in ("", "..", ":memory:"):
         raise ConfigurationError(
             f"{url!r} names no file that several processes can open; write a path, such as {_FORMS}."

@@ -7,26 +7,29 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from attrs import field, frozen
 
-from sweepstake.domain.names import file_name
+from sweepstake.client import Places
 from sweepstake.domain.records import MAX_OUTPUT, Claim, Finish
 from sweepstake.domain.status import Outcome
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import ConfigurationError, InvalidInputError
+from sweepstake.folders import usable
+from sweepstake.plaintext import printable
 from sweepstake.values import JsonObject
 from sweepstake.worker.capture import Capture
-from sweepstake.worker.expansion import Values, expand, variables
+from sweepstake.worker.expansion import Values, expand, names_program, variables
 from sweepstake.worker.judgement import Ending, Verdict, judge, terminated
 from sweepstake.worker.process import Process, no_room
 from sweepstake.worker.pulse import Pulse
 from sweepstake.worker.results import BlockReader, read_file
 from sweepstake.worker.terminal import Lines, Terminal
 
-__all__ = ["Attempt", "Plan", "output_path"]
+__all__ = ["Attempt", "Plan"]
 
 #: Seconds within which a worker hears of the SIGTERM that its commands got as well.
 _ECHO: Final = 1.0
@@ -42,7 +45,6 @@ class Plan:
 
     Attributes:
         command: the arguments, with their escapes.
-        state: the folder in which output is kept.
         allow_empty: whether a command may succeed without results.
         grace: seconds between asking a command to end and killing it.
         timeout: seconds that any attempt may run; the experiment's own limit counts if it is shorter.
@@ -51,17 +53,11 @@ class Plan:
     """
 
     command: tuple[str, ...]
-    state: Path
     allow_empty: bool
     grace: float
     terminal: Terminal
     timeout: float | None = None
     environment: Mapping[str, str] = field(factory=dict)
-
-
-def output_path(state: Path, experiment: str, job_id: str, attempt: int) -> Path:
-    """Return the file in which an attempt's output is kept on the machine that ran it."""
-    return state / "output" / file_name(experiment) / file_name(job_id) / f"{attempt}.log"
 
 
 class Attempt:
@@ -71,17 +67,15 @@ class Attempt:
         claim: the job.
         plan: how the command is run.
         pulse: keeps the lease.
-        checkpoints: makes the job's folder for checkpoints and returns it.
+        places: where the job's output and checkpoints lie.
         told: is set when a signal tells the worker to stop, which may have reached the command as well.
     """
 
-    def __init__(
-        self, claim: Claim, plan: Plan, pulse: Pulse, checkpoints: Callable[[], Path], told: threading.Event
-    ) -> None:
+    def __init__(self, claim: Claim, plan: Plan, pulse: Pulse, places: Places, told: threading.Event) -> None:
         self._claim = claim
         self._plan = plan
         self._pulse = pulse
-        self._checkpoints = checkpoints
+        self._places = places
         self._told = told
         limits = [limit for limit in (claim.timeout, plan.timeout) if limit is not None]
         self._timeout = min(limits, default=None)
@@ -99,24 +93,21 @@ class Attempt:
         """Run the command to its end, and return what to report.
 
         Raises:
-            OSError: this machine cannot run it: its disk is full, or it has too many processes or open files.
+            UnusableFolderError: a folder on this machine is full, read-only, or another user's.
+            ConfigurationError: the command cannot be started here.
+            OSError: this machine has too many processes or open files.
         """
-        job = self._claim.job
-        path = output_path(self._plan.state, job.experiment, job.id, job.attempt)
-        # What the command made of the folder must not cost what it reported.
-        scratch = tempfile.TemporaryDirectory(prefix="sweepstake-", ignore_cleanup_errors=True)
-        with Capture(path) as capture, scratch as folder:
-            output = _Output(capture, self._plan.terminal, f"[{job.id}] ".encode())
-            results_path = Path(folder) / "results.json"
+        with ExitStack() as stack:
+            capture = stack.enter_context(Capture(self._places.new_output(self._claim.job)))
+            with usable(Path(tempfile.gettempdir()), "TMPDIR"):
+                # What the command made of the folder must not cost what it reported.
+                scratch = tempfile.TemporaryDirectory(prefix="sweepstake-", ignore_cleanup_errors=True)
+                results_path = Path(stack.enter_context(scratch)) / "results.json"
+            output = _Output(capture, self._plan.terminal, f"[{printable(self._claim.job.id)}] ".encode())
             try:
                 process = self._start(results_path, output)
             except InvalidInputError as error:
                 return self._report(Verdict(Outcome.CRASHED, str(error)))
-            except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    raise
-                command = self._plan.command[0]
-                return self._report(Verdict(Outcome.CRASHED, f"{command!r} cannot be started: {error.strerror}"))
             return self._conclude(process, results_path, output)
 
     def stop(self) -> None:
@@ -142,13 +133,16 @@ class Attempt:
             **self._plan.environment,
             **variables(values, job.attempt),
             "SWEEPSTAKE_RESULTS_PATH": str(results_path),
-            "SWEEPSTAKE_CHECKPOINT_DIR": str(self._checkpoints()),
+            "SWEEPSTAKE_CHECKPOINT_DIR": str(self._places.checkpoint(job, held=True)),
         }
         environment.pop("SWEEPSTAKE_DEADLINE", None)
         if self._timeout is not None:
             environment["SWEEPSTAKE_DEADLINE"] = f"{time.time() + self._timeout:.3f}"
         with self._lock:
-            process = Process(arguments, environment, output.out, output.err)
+            try:
+                process = Process(arguments, environment, output.out, output.err)
+            except OSError as error:
+                raise _refused(self._plan.command, arguments[0], error) from error
             self._process = process
             self._pulse.hold(self._claim.key, self._claim.lease, process.group)
             if self._stopped:
@@ -206,6 +200,18 @@ class Attempt:
             output=output,
             causes=verdict.causes,
         )
+
+
+def _refused(command: Sequence[str], program: str, error: OSError) -> Exception:
+    """Return what it means that a command could not be started: the job's fault, or this machine's."""
+    if error.errno in _EXHAUSTED:
+        return error
+    what = f"{program!r} cannot be started: {error.strerror or error}"
+    if error.errno == errno.E2BIG:
+        return InvalidInputError.at("command", f"{what}; let the command ask for its job, by its id, in place of %h")
+    if not names_program(command):
+        return InvalidInputError.at("command[0]", what)
+    return ConfigurationError(f"{what}; give the program by its whole path, or mend it on this machine")
 
 
 class _Output:

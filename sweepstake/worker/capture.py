@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from collections import deque
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import IO, Final, Self
 
 __all__ = ["LIMIT", "Capture", "Trim"]
 
@@ -72,11 +71,14 @@ class Capture:
 
     The beginning is on disk at once; of longer output the end is written when the file is closed. When the disk is
     full, the rest is dropped: the command goes on without this copy of what it says.
+
+    Args:
+        file: an empty one, opened without a buffer; it is closed at the end.
+        limit: the most bytes.
     """
 
-    def __init__(self, path: Path, limit: int = LIMIT) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file = path.open("wb", buffering=0)
+    def __init__(self, file: IO[bytes], limit: int = LIMIT) -> None:
+        self._file = file
         self._trim = Trim(limit)
         self._broken = False
 

@@ -39,8 +39,8 @@ class Process:
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], out: Sink, err: Sink) -> None:
         self._process = subprocess.Popen(
-            arguments,
-            env=environment,
+            [_utf8(argument) for argument in arguments],
+            env={_utf8(name): _utf8(value) for name, value in environment.items()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -103,6 +103,11 @@ class Process:
         with self._lock:
             if not self._over:
                 end_group(self.group, signal.SIGKILL)
+
+
+def _utf8(text: str) -> bytes:
+    """Return text as a process gets it, whatever the locale; bytes that came from outside are as they were."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def no_room(error: RuntimeError) -> OSError:

@@ -115,11 +115,11 @@ class Pulse:
 
     def _start(self) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _START, _ROOT],
+            [sys.executable, "-P", "-X", "utf8", "-c", _START, _ROOT],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
-            text=True,
+            encoding="utf-8",
         )
         with suppress(OSError):  # it has died already, which `_listen` notices
             for message in (self._settings, *self._held.values()):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 from typing import Any, Final
 
@@ -99,7 +101,10 @@ def read_file(path: Path) -> dict[str, Any] | None:
         InvalidInputError: it is not a JSON object.
     """
     try:
-        with path.open("rb") as file:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # a pipe or device may never end
+                raise InvalidInputError.at("results file", "is no regular file; write the results into one")
             content = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
         return None

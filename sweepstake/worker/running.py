@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from sweepstake.client import Experiment, Job
+from sweepstake.client import Experiment
 from sweepstake.client.nothing import no_job
 from sweepstake.client.reporting import report_end, told
 from sweepstake.domain.queries import JobQuery
@@ -199,8 +199,7 @@ class Worker:
             self._tell(str(no_job(name, reason)))
 
     def _begin(self, experiment: Experiment, claim: Claim) -> None:
-        job = Job(self._session, experiment, claim.job)
-        attempt = Attempt(claim, self._plan, self._pulse, lambda: job.checkpoint_dir, self._was_told)
+        attempt = Attempt(claim, self._plan, self._pulse, self._session.places, self._was_told)
         with self._wake:
             late = self._is_enough()
             if not late:
@@ -248,7 +247,7 @@ class Worker:
         except Exception as error:  # a fault of this machine, such as a full disk: not the job's
             _logger.debug("Running failed.", exc_info=True)
             self._fail(error)
-            report = Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason="the worker failed")
+            report = Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason=f"its worker could not run it: {error}")
         with self._wake:
             tripped = self._breaker.tripped
             self._breaker.end(claim.key, report.outcome, time.monotonic(), timed_out=attempt.timed_out)

@@ -2,6 +2,7 @@
 
 import stat
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -12,12 +13,12 @@ from sweepstake.errors import ConfigurationError
 def test_arguments_win_over_environment_over_file_over_default(tmp_path: Path) -> None:
     """Each source is used only where those above it say nothing."""
     file = tmp_path / "config.toml"
-    file.write_text('url = "sqlite:///of-file"\ntoken = "of-file"\n')
-    environment = {"SWEEPSTAKE_URL": "sqlite:///of-environment", "SWEEPSTAKE_CONFIG": str(file)}
-    assert read_config("sqlite:///mine", environment=environment).url == "sqlite:///mine"
+    file.write_text('url = "sqlite:////of-file"\ntoken = "of-file"\n')
+    environment = {"SWEEPSTAKE_URL": "sqlite:////of-environment", "SWEEPSTAKE_CONFIG": str(file)}
+    assert read_config("sqlite:////mine", environment=environment).url == "sqlite:////mine"
     config = read_config(environment=environment)
-    assert (config.url, config.token) == ("sqlite:///of-environment", "of-file")
-    assert read_config(config=file, environment={}).url == "sqlite:///of-file"
+    assert (config.url, config.token) == ("sqlite:////of-environment", "of-file")
+    assert read_config(config=file, environment={}).url == "sqlite:////of-file"
     assert read_config(environment={}).url.startswith("sqlite:////")
 
 
@@ -77,3 +78,41 @@ def test_a_new_token_leaves_the_other_settings(tmp_path: Path) -> None:
     config = read_config(config=file, environment={})
     assert (config.url, config.token, str(config.checkpoints)) == ("http://h/", "t", "/shared/ö😀")
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_relative_paths_of_a_file_are_meant_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the process is; `~` is the home folder, also of somebody else's choice of one."""
+    monkeypatch.setenv("HOME", "/the/ho me")
+    file = tmp_path / "se ttings" / "config.toml"
+    file.parent.mkdir()
+    file.write_text('checkpoints = "below/it"\nurl = "sqlite:///../st%20ore.db"\n')
+    config = read_config(config=file, environment={})
+    assert config.checkpoints == file.parent / "below" / "it"
+    assert unquote(config.url) == f"sqlite:///{file.parent}/../st ore.db"
+    file.write_text('checkpoints = "~/it"\nurl = "sqlite:///~/store.db"\n')
+    config = read_config(config=file, environment={"SWEEPSTAKE_STATE": "~/state"})
+    assert (config.checkpoints, config.state) == (Path("/the/ho me/it"), Path("/the/ho me/state"))
+    assert config.url == "sqlite:////the/ho%20me/store.db"
+
+
+def test_a_home_that_nobody_has_is_no_folder(tmp_path: Path) -> None:
+    """A slip in a user's name does not end in a folder called `~nobody`."""
+    with pytest.raises(ConfigurationError, match="SWEEPSTAKE_STATE: '~no-such-user/x' names no home"):
+        read_config(environment={"SWEEPSTAKE_STATE": "~no-such-user/x"})
+    with pytest.raises(ConfigurationError, match="url: '~no-such-user' names no home"):
+        read_config("sqlite:///~no-such-user/x", environment={"SWEEPSTAKE_STATE": str(tmp_path)})
+
+
+def test_what_is_started_here_finds_everything_where_it_is(tmp_path: Path) -> None:
+    """A command that goes elsewhere, or has other settings, uses the same store, files and folders."""
+    file = tmp_path / "config.toml"
+    file.touch()
+    given = {"SWEEPSTAKE_STATE": str(tmp_path), "SWEEPSTAKE_CONFIG": str(file)}
+    config = read_config("sqlite:///store.db", "t", environment=given)
+    assert config.environment() == {
+        "SWEEPSTAKE_URL": f"sqlite:///{quote(str(Path.cwd()))}/store.db",
+        "SWEEPSTAKE_STATE": str(tmp_path),
+        "SWEEPSTAKE_CHECKPOINTS": str(tmp_path / "checkpoints"),
+        "SWEEPSTAKE_TOKEN": "t",
+        "SWEEPSTAKE_CONFIG": str(file),
+    }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sweepstake.client import Places
 from sweepstake.domain.records import Claim, JobRecord
 from sweepstake.domain.status import JobStatus, Outcome, Signal
 from sweepstake.values import EMPTY, JsonObject
@@ -46,13 +47,13 @@ def begin(tmp_path: Path) -> Callable[[str, NoPulse], Attempt]:
     def make(script: str, pulse: NoPulse) -> Attempt:
         plan = Plan(
             command=("sh", "-c", script),
-            state=tmp_path,
             allow_empty=False,
             grace=1.0,
             timeout=100.0,
             terminal=Terminal({}, several=False),
         )
-        return Attempt(Claim(job=job, key="k", lease=60.0), plan, pulse, lambda: tmp_path, threading.Event())
+        places = Places(state=tmp_path, checkpoints=tmp_path)
+        return Attempt(Claim(job=job, key="k", lease=60.0), plan, pulse, places, threading.Event())
 
     return make
 

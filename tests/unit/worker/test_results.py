@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -156,3 +158,11 @@ def test_a_results_folder_is_an_error(tmp_path: Path) -> None:
     """What cannot be read is told, not raised as a bare OSError."""
     with pytest.raises(InvalidInputError, match="results file: cannot be read"):
         read_file(tmp_path)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_what_is_no_regular_file_holds_nobody_up(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """A pipe that nobody writes to, or a device without an end, is refused at once."""
+    make(tmp_path / "results.json")
+    with pytest.raises(InvalidInputError, match="results file: "):
+        read_file(tmp_path / "results.json")

@@ -1,0 +1,119 @@
+"""Which folders and files on this machine belong to a job."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from attrs import field, frozen
+
+from sweepstake.domain.names import file_name
+from sweepstake.domain.records import JobRecord
+from sweepstake.folders import new_file, own_folder, usable
+
+__all__ = ["Places"]
+
+
+def _unknown() -> None:
+    return None
+
+
+@frozen(kw_only=True)
+class Places:
+    """Where what belongs to a job lies: found by the job itself, never by names alone.
+
+    A name can be another's: of a sweep that was deleted and begun anew, or of an experiment in another store. So the
+    folder's name holds who the job is: the store's id, and the job's number in it, which is never used twice.
+
+    Args:
+        state: the state folder of this machine and user.
+        checkpoints: the folder of all checkpoint folders.
+        shared: whether that may belong to another user, as on a disk for several.
+        store: returns the store's id, or None for a store that tells none.
+    """
+
+    state: Path
+    checkpoints: Path
+    shared: bool = False
+    store: Callable[[], str | None] = field(default=_unknown)
+
+    def checkpoint(self, job: JobRecord, *, held: bool) -> Path:
+        """Return the folder for a job's checkpoints, which is made if it is not there.
+
+        Args:
+            job: the job as it is known.
+            held: whether an attempt that runs here asks; its first one has no checkpoint yet.
+
+        Raises:
+            UnusableFolderError: it cannot be made, or used.
+        """
+        with usable(self.checkpoints, "SWEEPSTAKE_CHECKPOINTS"):
+            below = (file_name(job.experiment), self._folder(job))
+            if not self.checkpoints.joinpath(*below).exists():
+                below = next(self._former(job, self.checkpoints, held=held), below)
+            return own_folder(self.checkpoints, *below, shared=self.shared)
+
+    def output(self, job: JobRecord, attempt: int) -> Path:
+        """Return the file in which an attempt's output is kept on the machine that ran it."""
+        root = self.state / "output"
+        folders = [(file_name(job.experiment), self._folder(job)), *self._former(job, root, held=False)]
+        files = [root.joinpath(*folder, f"{attempt}.log") for folder in folders]
+        return next((file for file in files if file.exists()), files[0])
+
+    def new_output(self, job: JobRecord) -> IO[bytes]:
+        """Open the file for the output of the attempt that runs now, without a buffer.
+
+        Raises:
+            UnusableFolderError: it cannot be made.
+        """
+        with usable(self.state, "SWEEPSTAKE_STATE"):
+            folder = own_folder(self.state, "output", file_name(job.experiment), self._folder(job))
+            return new_file(folder / f"{job.attempt}.log", buffering=0)
+
+    def _folder(self, job: JobRecord) -> str:
+        store = self.store()
+        return _anonymous(job) if store is None else _named(job, store)
+
+    def _former(self, job: JobRecord, root: Path, *, held: bool) -> Iterator[tuple[str, str]]:
+        """Yield where the job's folder may be as well: made when its store told no id, or before jobs had one."""
+        experiment, anonymous, job_id = file_name(job.experiment), _anonymous(job), file_name(job.id)
+        if (root / experiment / anonymous).exists():
+            yield experiment, anonymous
+        begun = job.attempt - 1 if held else job.attempt
+        if begun > 0 and _is_since(root / experiment / job_id, job.created_at):
+            yield experiment, job_id
+
+
+def _anonymous(job: JobRecord) -> str:
+    """Return the name of a job's folder if its store tells no id: nearly as good is when the job was made."""
+    return _named(job, f"{job.created_at:.6f}")
+
+
+def _named(job: JobRecord, whose: str) -> str:
+    """Return the name of a job's folder; no name of a job alone has the sign in it."""
+    identity = hashlib.sha256(f"{whose} {job.seq}".encode()).hexdigest()[:16]
+    return f"{file_name(job.id)}+{identity}"
+
+
+def _is_since(folder: Path, moment: float) -> bool:
+    """Tell whether a folder is there and nothing in it is older than this moment.
+
+    Files may be given older times, as by `tar`, but not the time at which the disk heard of them.
+    """
+    try:
+        if not folder.is_dir() or folder.stat().st_mtime < moment:
+            return False
+        for here, folders, files in os.walk(folder, onerror=_raise):
+            for name in (*folders, *files):
+                if Path(here, name).lstat().st_ctime < moment:
+                    return False
+    except OSError:
+        return False
+    return True
+
+
+def _raise(error: OSError) -> None:
+    raise error

@@ -1,0 +1,141 @@
+"""Folders and files of this user alone: nobody else reads them, and nobody else has put something in their place."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import takewhile
+from pathlib import Path
+from typing import IO, Final
+
+from sweepstake.errors import UnusableFolderError
+
+__all__ = ["check_own", "native", "new_file", "own_folder", "sync_folder", "usable"]
+
+_PRIVATE: Final = 0o700
+
+
+def own_folder(root: Path, *below: str, shared: bool = False, sync: bool = False) -> Path:
+    """Return the folder of these names below `root`; what is not there yet is made, for this user alone.
+
+    Args:
+        root: an absolute path; it may be a link.
+        below: names of folders, which may not.
+        shared: whether `root` may belong to somebody else, as a folder on a disk for several users does.
+        sync: whether what is made must outlast a power cut.
+
+    Raises:
+        OSError: it cannot be made, or it is not this user's; `filename` says which folder.
+    """
+    missing = list(takewhile(lambda each: not os.path.lexists(each), (root, *root.parents)))
+    for each in reversed(missing):
+        _make(each, sync=sync)
+    if not shared:
+        check_own(root)
+    folder = root
+    for name in below:
+        folder /= name
+        _make(folder, sync=sync)
+        check_own(folder, link=False)
+    return folder
+
+
+def check_own(folder: Path, *, link: bool = True) -> None:
+    """Raise OSError if what stands at a path is no folder, or not one of this user's, or of the system's.
+
+    Whoever owns a folder can put links into it, and what is written there is written elsewhere.
+
+    Args:
+        folder: the path.
+        link: whether it may be a link.
+    """
+    here = folder.lstat()
+    if stat.S_ISLNK(here.st_mode):
+        if not link:
+            raise OSError(errno.ELOOP, "is a link, which somebody may have put there; remove it", str(folder))
+        _check_owner(here, folder)
+        here = folder.stat()
+    if not stat.S_ISDIR(here.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    _check_owner(here, folder)
+
+
+def new_file(path: Path, *, buffering: int = -1) -> IO[bytes]:
+    """Open a file for writing that only this user can read, in the place of whatever stands there, which is removed.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, flags, 0o600), "wb", buffering=buffering)
+
+
+@contextmanager
+def usable(folder: Path, variable: str) -> Iterator[None]:
+    """Let a failure to make or write something in a folder be told as what it is: a fault of this machine.
+
+    Args:
+        folder: where.
+        variable: the setting that says where.
+
+    Raises:
+        UnusableFolderError: in the place of an OSError.
+    """
+    try:
+        yield
+    except UnusableFolderError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UnusableFolderError(
+            f"{error.filename or folder} cannot be used: {reason}; mend that, or set {variable} to another folder"
+        ) from error
+
+
+def native(text: str) -> Path:
+    """Return the path that this text names, in UTF-8 whatever the locale."""
+    return Path(text if sys.platform == "win32" else os.fsdecode(text.encode("utf-8", "surrogateescape")))
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder's names on the disk; Windows has no such call, and its file systems keep names in order."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # a file system that knows no such thing
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _make(folder: Path, *, sync: bool) -> None:
+    try:
+        folder.mkdir(_PRIVATE)
+    except FileExistsError:
+        return
+    if sync:
+        sync_folder(folder.parent)
+
+
+def _check_owner(found: os.stat_result, folder: Path) -> None:
+    if sys.platform == "win32" or found.st_uid in (os.geteuid(), 0) or _is_ownerless(folder, found.st_uid):
+        return
+    raise PermissionError(errno.EPERM, f"belongs to another user (number {found.st_uid})", str(folder))
+
+
+def _is_ownerless(folder: Path, owner: int) -> bool:
+    """Tell whether all that is made in a folder belongs to its owner, as on disks that keep no owners."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            return os.fstat(file.fileno()).st_uid == owner
+    except OSError:
+        return False
