@@ -65,7 +65,7 @@ class Signer:
             claims = jwt.decode(
                 token, self.key(), algorithms=[_ALGORITHM], options={"require": ["sub", "exp"], "verify_exp": False}
             )
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, RecursionError):  # releases of PyJWT before 2.14 choke on deep nesting
             raise AuthenticationError("the signed token is not one of this server's; log in again") from None
         if float(claims["exp"]) <= self._clock.wall():
             raise ReauthenticateError("the signed token has expired; log in again")

@@ -1,5 +1,6 @@
 """Who may pass a server's gate."""
 
+import base64
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,6 +148,7 @@ def test_only_this_server_signs(gate: AccountGate, token: str, clock: HandClock)
         jwt.encode(claims, "k" * 32, algorithm="HS256"),
         jwt.encode(claims, "", algorithm="none"),
         jwt.encode({"sub": EMAIL}, "k" * 32, algorithm="HS256"),
+        f"{base64.urlsafe_b64encode(b'[' * 100_000).decode().rstrip('=')}.e30.e30",
     ]
     for each in forged:
         with pytest.raises(AuthenticationError):
