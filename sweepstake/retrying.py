@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from attrs import evolve
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
+from sweepstake.domain.addresses import called
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.keys import uuid7
 from sweepstake.domain.portable import ExportPage, ImportPart
@@ -153,7 +154,9 @@ class RetryingQueue:
                 claiming=True,
             )
         except LeaseLostError:
-            _logger.warning("A job of %r was claimed, but the answer came after its lease; claiming another.", name)
+            _logger.warning(
+                "A job of %r was claimed, but the answer came after its lease; claiming another.", called(name)
+            )
         return self._claim(name, worker, self.new_id(), patience)
 
     def finish(

@@ -34,7 +34,7 @@ def best(
 
     They are the jobs that are DONE whose result is the highest or lowest number, best first.
     """
-    found = target.database().get_experiment(experiment)
+    found = target.experiment(experiment)
     ranking = Ranking.of(found.settings, found.search(), by, direction)
     records = [job.record for job in found.top(limit, by, direction)]
     if format_ == "json":

@@ -94,7 +94,7 @@ def push(
     """
     inputs = as_values(hyperparameters, "hyperparameter")
     outputs = as_values(results, "result")
-    found = target.database().get_experiment(experiment)
+    found = target.experiment(experiment)
     job = found.add_job(
         inputs,
         status,
@@ -121,7 +121,7 @@ def push(
 @pass_target
 def rm(target: Target, experiment: str, job: str | None, force: bool) -> None:
     """Remove an experiment with all its jobs, or one JOB."""
-    found = target.database().get_experiment(experiment)
+    found = target.experiment(experiment)
     if job is None:
         assert found.record is not None
         if not force:

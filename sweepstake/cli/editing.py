@@ -54,7 +54,7 @@ def edit(target: Target, /, experiment: str, jobs: Sequence[str], format_: str, 
     if no_tags:
         given["tags"] = ()
     _check(given, of_jobs=bool(jobs))
-    found = target.database().get_experiment(experiment)
+    found = target.experiment(experiment)
     if jobs:
         _edit_jobs(found, jobs, given, format_)
     else:

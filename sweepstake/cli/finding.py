@@ -30,7 +30,7 @@ def find_job(experiment: Experiment, text: str) -> Job:
     except NotFoundError:
         if len(text) < LEAST:
             raise
-        records = iterate(experiment.session.queue, experiment.name, JobQuery(part=text))
+        records = iterate(experiment.session.queue, experiment.reference, JobQuery(part=text))
         found = list(islice(records, _MOST + 1))
         if not found:
             raise

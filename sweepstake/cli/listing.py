@@ -18,6 +18,7 @@ from sweepstake.cli.overview import overview_of, ranking_of
 from sweepstake.cli.screen import page, screen_width, wide_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment
+from sweepstake.domain.addresses import told_apart
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError
 from sweepstake.view.ids import with_short_ids
@@ -80,16 +81,18 @@ def list_(
     if experiment is None:
         if any(filters.values()):
             raise click.UsageError("--status, --tag and --where choose among jobs: name an experiment.")
-        overviews = [overview_of(found) for found in target.database().get_experiments()]
-        records: Sequence[Any] = [each.experiment for each in overviews]
+        experiments = list(target.database().get_experiments())
+        names = told_apart([(each.owner, each.name) for each in experiments])
+        overviews = [overview_of(each, name) for each, name in zip(experiments, names, strict=True)]
+        records: Sequence[Any] = [evolve(each.experiment, name=each.name) for each in overviews]
         if layout is None and format_ == "table" and not fields:
             table = Table.of(each.row() for each in overviews).without_empty()
         else:
             table = experiment_table(records)
-        trees = {each.experiment.name: each.tree() for each in overviews}
+        trees = {each.name: each.tree() for each in overviews}
         footer = ""
     else:
-        found = target.database().get_experiment(experiment)
+        found = target.experiment(experiment)
         jobs = found.all_jobs(**{name: value or None for name, value in filters.items()})
         records = [job.record for job in (jobs if sort else islice(jobs, limit))]
         table = job_table(records)
@@ -183,15 +186,16 @@ def workers(target: Target, experiments: Sequence[str], wide: bool, format_: str
     Of the experiments that are named, else of all. A worker is its host and process id. One that waits for a job is
     not in the list; one that died is, until its lease is over and somebody claims.
     """
-    database = target.database()
     rows = []
-    for experiment in [database.get_experiment(name) for name in experiments] or database.get_experiments():
+    found = [target.experiment(name) for name in experiments] or list(target.database().get_experiments())
+    names = told_apart([(each.owner, each.name) for each in found])
+    for experiment, name in zip(found, names, strict=True):
         for job in experiment.all_jobs(status=JobStatus.RUNNING):
             record = job.record
             rows.append(
                 {
                     "worker": record.worker or "unknown",
-                    "experiment": record.experiment,
+                    "experiment": name,
                     "job": record.id,
                     "attempt": record.attempt,
                     "since": record.started_at,

@@ -19,6 +19,7 @@ from sweepstake.cli.demo import demo
 from sweepstake.cli.editing import edit
 from sweepstake.cli.listing import list_, workers
 from sweepstake.cli.moving import export, import_
+from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import say
 from sweepstake.cli.pausing import pause, resume
 from sweepstake.cli.pruning import prune
@@ -28,7 +29,7 @@ from sweepstake.cli.serving import serve
 from sweepstake.cli.sharing import share
 from sweepstake.cli.showing import show
 from sweepstake.cli.spooling import spool
-from sweepstake.cli.target import Target, target_options
+from sweepstake.cli.target import Target, owner_option, target_options
 from sweepstake.cli.tokens import gen_token, token
 from sweepstake.cli.upkeep import db
 from sweepstake.cli.users import user
@@ -117,10 +118,17 @@ def _take_target(command: click.Command) -> None:
         _take_target(each)
 
 
+def _take_owner(command: click.Command) -> None:
+    """Let a verb that names an experiment take the option that says whose; `share` has another of that name."""
+    if any(parameter.type is EXPERIMENT for parameter in command.params):
+        command.params.append(owner_option("--of" if command is share else "--owner"))
+
+
 app.params.extend(target_options(shown=True))
 for _command in _VERBS:
     _explain_shortly(_command)
     _take_target(_command)
+    _take_owner(_command)
     app.add_command(_command)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from sweepstake.cli.target import Target
 from sweepstake.domain.access import Access, Role
+from sweepstake.domain.addresses import choose, names_to_look_for
 from sweepstake.errors import MissingExtraError
 from sweepstake.ports import Accounts
 from sweepstake.stores import open_store
@@ -17,7 +18,7 @@ from sweepstake.stores import open_store
 if TYPE_CHECKING:  # it loads the HTTP client, which most commands do without
     from sweepstake.remote import RemoteAccess
 
-__all__ = ["Sharing", "accounts", "is_served", "missing", "server", "sharing"]
+__all__ = ["Sharing", "accounts", "address_in", "is_served", "missing", "server", "sharing"]
 
 
 class Sharing(Protocol):
@@ -35,9 +36,20 @@ def is_served(target: Target) -> bool:
     return (target.config().url).startswith(("http://", "https://"))
 
 
-def sharing(target: Target) -> AbstractContextManager[Sharing]:
-    """Reach what a store keeps of shares, or what a server lets its caller do of them."""
-    return server(target) if is_served(target) else accounts(target)
+@contextmanager
+def sharing(target: Target, experiment: str) -> Iterator[tuple[Sharing, str]]:
+    """Reach what a store keeps of shares, or what a server lets its caller do; and what names the experiment there."""
+    if is_served(target):
+        with server(target) as remote:
+            yield remote, target.reference(experiment)
+    else:
+        with accounts(target) as kept:
+            yield kept, address_in(kept, target.reference(experiment))
+
+
+def address_in(kept: Accounts, reference: str) -> str:
+    """Return the address of the experiment that the operator of a store means."""
+    return choose(reference, kept.standings(names_to_look_for(reference), None), None).address
 
 
 @contextmanager

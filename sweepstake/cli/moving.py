@@ -29,7 +29,7 @@ def export(target: Target, experiment: str) -> None:
     """
     database = target.database()
     with _progress(database, f"Exporting {experiment}") as progress:
-        exported = export_experiment(database.session.queue, experiment, sys.stdout, progress)
+        exported = export_experiment(database.session.queue, target.reference(experiment), sys.stdout, progress)
     totals = exported.totals
     say(f"Exported {totals.jobs:,} jobs, {totals.attempts:,} attempts, {totals.events:,} events.", err=True)
     if exported.running:

@@ -12,6 +12,7 @@ from click.types import StringParamType
 
 from sweepstake.cli.target import Target
 from sweepstake.client.listing import iterate
+from sweepstake.domain.addresses import told_apart
 from sweepstake.domain.queries import JobQuery
 from sweepstake.errors import SweepstakeError
 
@@ -32,9 +33,9 @@ class _Experiment(StringParamType):
         del param
 
         def names() -> Iterator[str]:
-            for experiment in islice(ctx.ensure_object(Target).database().get_experiments(), _LOOKED_AT):
-                if experiment.name.startswith(incomplete):
-                    yield experiment.name
+            found = list(islice(ctx.ensure_object(Target).database().get_experiments(), _LOOKED_AT))
+            names = told_apart([(each.owner, each.name) for each in found])
+            yield from (name for name in names if name.startswith(incomplete))
 
         return _offered(names())
 
@@ -53,7 +54,8 @@ class _Job(StringParamType):
 
         def ids() -> Iterator[str]:
             query = JobQuery(part=incomplete or None)
-            for record in iterate(ctx.ensure_object(Target).database().session.queue, experiment, query):
+            target = ctx.ensure_object(Target)
+            for record in iterate(target.database().session.queue, target.reference(experiment), query):
                 yield record.id
 
         return _offered(ids())

@@ -24,11 +24,13 @@ class Overview:
     """An experiment at a glance.
 
     Attributes:
+        name: what it is called in the list.
         objective: the result that says how good a job is, if the experiment names one.
         best: the best job that is DONE with that result.
     """
 
     experiment: ExperimentRecord
+    name: str
     standing: Standing
     counts: Counts
     objective: str | None
@@ -38,7 +40,7 @@ class Overview:
         """Return the columns of a table; states that no job is in are missing."""
         counts = {**attrs.asdict(self.counts), "queued": self.counts.ready + self.counts.blocked + self.counts.delayed}
         states = ("queued", "running", "done", "crashed", "pruned")
-        row: dict[str, Any] = {"name": self.experiment.name, "state": self.standing.value}
+        row: dict[str, Any] = {"name": self.name, "state": self.standing.value}
         row["jobs"] = sum(attrs.astuple(self.counts))
         row.update({state: counts[state] or None for state in states})
         row["objective"] = self.objective
@@ -60,14 +62,15 @@ class Overview:
         return None if self.best is None or self.objective is None else self.best.results.decode()[self.objective]
 
 
-def overview_of(experiment: Experiment) -> Overview:
-    """Ask a store how an experiment stands."""
+def overview_of(experiment: Experiment, name: str) -> Overview:
+    """Ask a store how an experiment stands, which is called so in the list."""
     record, counts = experiment.record, experiment.counts()
     assert record is not None, "it was read from a store"
     ranking = ranking_of(experiment)
-    best = ranking.best(experiment.session.queue, experiment.name, 1) if ranking else []
+    best = ranking.best(experiment.session.queue, experiment.reference, 1) if ranking else []
     return Overview(
         experiment=record,
+        name=name,
         standing=standing(record, counts),
         counts=counts,
         objective=ranking.result if ranking else None,

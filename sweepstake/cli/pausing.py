@@ -21,7 +21,7 @@ def pause(target: Target, experiment: str, format_: str) -> None:
 
     Jobs that run go on, and report.
     """
-    found = target.database().get_experiment(experiment)
+    found = target.experiment(experiment)
     found.pause()
     if format_ == "json":
         as_json(found.record)
@@ -40,7 +40,7 @@ def resume(target: Target, experiment: str, format_: str) -> None:
 
     It was paused, or its search was complete.
     """
-    found = target.database().get_experiment(experiment)
+    found = target.experiment(experiment)
     found.resume()
     if format_ == "json":
         as_json(found.record)

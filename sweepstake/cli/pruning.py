@@ -32,5 +32,5 @@ def prune(context: click.Context, target: Target, experiment: str, jobs: Sequenc
     Those that wait never run, and workers of those that run are told to stop. What is DONE or CRASHED is refused, and
     the exit code is 1 then.
     """
-    found = target.database().get_experiment(experiment)
+    found = target.experiment(experiment)
     context.exit(do_to_each(found, find_jobs(found, jobs), _PRUNE, format_))

@@ -46,7 +46,7 @@ def retry(
     """
     if [bool(jobs), crashed, lost].count(True) != 1:
         raise click.UsageError("Name the jobs, or say --crashed or --lost.")
-    found = target.database().get_experiment(experiment)
+    found = target.experiment(experiment)
     chosen = find_jobs(found, jobs) if jobs else _crashed(found, lost=lost)
     context.exit(do_to_each(found, chosen, _RETRY, format_))
 

@@ -281,8 +281,7 @@ def _work(
     config = target.config()
     check_program(command, experiments)
     check_folders(config)
-    database = target.database()
-    found = [database.get_experiment(name) for name in experiments]
+    found = [target.experiment(name) for name in experiments]
     plan = Plan(
         command=tuple(command),
         allow_empty=allow_empty_results,

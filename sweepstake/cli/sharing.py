@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sweepstake.cli.members import accounts, sharing
+from sweepstake.cli.members import accounts, address_in, sharing
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import as_json, format_option, print_rows, say
 from sweepstake.cli.target import Target, pass_target
@@ -44,11 +44,14 @@ def share(
         raise click.UsageError("--revoke and --owner are about a user: give an EMAIL, and one of them.")
     if owner:
         with accounts(target) as operated:
-            operated.give(experiment, email)
-    with sharing(target) as kept:
-        if email is not None and not owner:
-            kept.share(experiment, email, None if revoke else Role(role))
-        access = kept.get_access(experiment)
+            address = address_in(operated, target.reference(experiment))
+            operated.give(address, email)
+            access = operated.get_access(address)
+    else:
+        with sharing(target, experiment) as (kept, meant):
+            if email is not None:
+                kept.share(meant, email, None if revoke else Role(role))
+            access = kept.get_access(meant)
     if format_ == "json":
         as_json(access)
     else:

@@ -42,7 +42,7 @@ def show(target: Target, experiment: str, job: str | None, attempt: int | None, 
     The output of a command that `sweepstake run` ran on this machine is shown as well; of one that ran elsewhere, the
     end that its worker reported.
     """
-    found = target.database().get_experiment(experiment)
+    found = target.experiment(experiment)
     if job is None:
         _show_experiment(found, format_)
         return

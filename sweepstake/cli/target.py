@@ -9,11 +9,12 @@ from typing import Any, Final
 import click
 
 from sweepstake.cli.renamed import Renamed
-from sweepstake.client import Database
+from sweepstake.client import Database, Experiment
 from sweepstake.config import Config, read_config
 from sweepstake.connection import connect
+from sweepstake.domain.addresses import by_owner
 
-__all__ = ["Target", "pass_target", "target_options"]
+__all__ = ["Target", "owner_option", "pass_target", "target_options"]
 
 _URL: Final = "The store: sqlite:///PATH, postgresql://... or a server's http(s)://..."
 _CONFIG: Final = "The configuration file, instead of the user's config.toml."
@@ -25,11 +26,13 @@ class Target:
     Attributes:
         url: the store, or None for the configured one.
         config_path: the configuration file, or None for the usual one.
+        owner: whose the experiment is that is named, if that was said.
     """
 
     def __init__(self) -> None:
         self.url: str | None = None
         self.config_path: Path | None = None
+        self.owner: str | None = None
         self._database: Database | None = None
 
     def database(self) -> Database:
@@ -37,6 +40,14 @@ class Target:
         if self._database is None:
             self._database = connect(self.url, config=self.config_path)
         return self._database
+
+    def experiment(self, name: str) -> Experiment:
+        """Return the experiment that is named."""
+        return self.database().get_experiment(name, self.owner)
+
+    def reference(self, name: str) -> str:
+        """Return what calls on a queue name the experiment by."""
+        return name if self.owner is None else by_owner(self.owner, name)
 
     def config(self) -> Config:
         """Return the settings in force."""
@@ -70,6 +81,17 @@ def target_options(*, shown: bool) -> list[click.Option]:
             callback=_set("config_path"),
         ),
     ]
+
+
+def owner_option(spelling: str = "--owner") -> click.Option:
+    """Return the option that says whose experiment is meant, for a verb that names one."""
+    return click.Option(
+        [spelling],
+        metavar="EMAIL",
+        help="Whose experiment is meant, if several have the name; '' for one without an owner.",
+        expose_value=False,
+        callback=_set("owner"),
+    )
 
 
 def _set(attribute: str) -> Callable[[click.Context, click.Parameter, Any], None]:

@@ -23,7 +23,7 @@ def why(target: Target, experiment: str, job: str, format_: str) -> None:
 
     It is one sentence, which also tells what would change that.
     """
-    answer = find_job(target.database().get_experiment(experiment), job).why()
+    answer = find_job(target.experiment(experiment), job).why()
     if format_ == "json":
         as_json(answer)
     else:

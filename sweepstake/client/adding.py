@@ -53,7 +53,7 @@ class NewJob:
 
 
 def draft_of(
-    name: str,
+    reference: str,
     job_id: str,
     hyperparameters: Mapping[str, Any],
     *,
@@ -67,7 +67,7 @@ def draft_of(
     prune_with_dependencies: bool = False,
     path: str = "hyperparameters",
 ) -> JobDraft:
-    """Check everything about a new job of the experiment `name`, and return it as a draft."""
+    """Check everything about a new job of the experiment that is meant, and return it as a draft."""
     return JobDraft(
         id=check_name(job_id, "job_id"),
         document=Document(
@@ -79,18 +79,18 @@ def draft_of(
         not_before=check_instant(not_before, "not_before"),
         tags=check_tags(tags),
         notes=check_notes(notes),
-        depends_on=_ids(depends_on, name),
+        depends_on=_ids(depends_on, reference),
         prune_with=_flag(prune_with_dependencies, "prune_with_dependencies"),
     )
 
 
-def _ids(jobs: Iterable[Job | str], name: str) -> tuple[str, ...]:
-    """Return the ids of jobs of the experiment of this name."""
+def _ids(jobs: Iterable[Job | str], reference: str) -> tuple[str, ...]:
+    """Return the ids of jobs of this experiment."""
     if isinstance(jobs, (str, bytes, Job)) or not isinstance(jobs, Iterable):
         raise InvalidInputError.at("depends_on", f"must be a list of jobs or ids, not {type(jobs).__name__}")
     given = tuple(jobs)
     for i, job in enumerate(given):
-        if isinstance(job, Job) and job.record.experiment != name:
+        if isinstance(job, Job) and job.record.reference != reference:
             raise InvalidInputError.at(f"depends_on[{i}]", f"is a job of the experiment {shown(job.record.experiment)}")
     return check_dependencies([job.job_id if isinstance(job, Job) else job for job in given], "depends_on")
 
@@ -113,16 +113,16 @@ class JobIds(list[str]):
         self.skipped: list[int] = []
 
 
-def add_one(session: Session, name: str, draft: JobDraft, on_duplicate: OnDuplicate | str) -> str:
+def add_one(session: Session, reference: str, draft: JobDraft, on_duplicate: OnDuplicate | str) -> str:
     """Create a job and return its id, or that of the job that stands for it; errors name fields as the caller does."""
     with _placed(r"jobs\[0\]\.?", lambda _: ""):
-        added = session.queue.add_jobs(name, [draft], member_of(OnDuplicate, on_duplicate, "on_duplicate"))
+        added = session.queue.add_jobs(reference, [draft], member_of(OnDuplicate, on_duplicate, "on_duplicate"))
     return added.duplicates[0].id if added.duplicates else draft.id
 
 
 def add_in_chunks(
     session: Session,
-    name: str,
+    reference: str,
     many: Iterable[Mapping[str, Any] | NewJob],
     common: Mapping[str, Any],
     *,
@@ -135,16 +135,16 @@ def add_in_chunks(
         raise InvalidInputError.at("hyperparameters", f"must be a list of dicts, not {type(many).__name__}")
     total = len(many) if isinstance(many, Sized) else None
     ids = JobIds()
-    template = draft_of(name, "template", {}, **common)
+    template = draft_of(reference, "template", {}, **common)
     with _progress(session, total, progress) as advance:
         for chunk in _chunks(many):
             first = len(ids)
             drafts = [
-                _draft(name, session.queue.new_id(), item, template, f"[{place}]")
+                _draft(reference, session.queue.new_id(), item, template, f"[{place}]")
                 for place, item in enumerate(chunk, first)
             ]
             with _placed(r"jobs\[(\d+)\]", lambda found: f"[{int(found[1]) + first}]"):  # noqa: B023 -- called at once
-                added = session.queue.add_jobs(name, drafts, on_duplicate)
+                added = session.queue.add_jobs(reference, drafts, on_duplicate)
             ids.extend(draft.id for draft in drafts)
             for each in added.duplicates:
                 ids[first + each.place] = each.id
@@ -153,7 +153,7 @@ def add_in_chunks(
     return ids
 
 
-def _draft(name: str, new_id: str, item: Mapping[str, Any] | NewJob, template: JobDraft, path: str) -> JobDraft:
+def _draft(reference: str, new_id: str, item: Mapping[str, Any] | NewJob, template: JobDraft, path: str) -> JobDraft:
     if not isinstance(item, NewJob):
         return JobDraft(
             id=new_id,
@@ -167,7 +167,7 @@ def _draft(name: str, new_id: str, item: Mapping[str, Any] | NewJob, template: J
         )
     try:
         draft = draft_of(
-            name,
+            reference,
             new_id if item.job_id is None else item.job_id,
             item.hyperparameters,
             status=item.status,
@@ -176,7 +176,7 @@ def _draft(name: str, new_id: str, item: Mapping[str, Any] | NewJob, template: J
             not_before=template.not_before if item.not_before is None else item.not_before,
             tags=template.tags if item.tags is None else item.tags,
             notes=template.notes if item.notes is None else item.notes,
-            depends_on=(*template.depends_on, *_ids(item.depends_on, name)),
+            depends_on=(*template.depends_on, *_ids(item.depends_on, reference)),
             prune_with_dependencies=item.prune_with_dependencies,
         )
     except InvalidInputError as error:

@@ -56,7 +56,7 @@ def export_experiment(queue: RetryingQueue, name: str, file: TextIO, progress: P
 
     Args:
         queue: where the experiment is.
-        name: its name.
+        name: its name, or another reference to it.
         file: takes the lines.
         progress: is told each number of lines written.
     """
@@ -72,7 +72,7 @@ def export_experiment(queue: RetryingQueue, name: str, file: TextIO, progress: P
     _write(file, {_FORMAT: VERSION, "name": record.name, "experiment": to_tree(definition)})
     counts: Counter[str] = Counter()
     running = 0
-    for page in _pages(queue, name):
+    for page in _pages(queue, record.reference):
         lines = 0
         for kind, items in (("job", page.jobs), ("dependency", page.dependencies), ("event", page.events)):
             for item in items:

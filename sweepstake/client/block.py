@@ -174,7 +174,7 @@ class Block:
         status = JobStatus.QUEUED if outcome in (Outcome.RELEASED, Outcome.PREEMPTED) else JobStatus[outcome.name]
         document = Document(status=status, hyperparameters=hyperparameters or record.hyperparameters, results=results)
         guard = Guard.match(record.etag)
-        ties.take(self._session.queue.put_job(record.experiment, record.id, document, guard).record)
+        ties.take(self._session.queue.put_job(record.reference, record.id, document, guard).record)
 
     def _tell_lost(self, finished: Finished) -> None:
         if finished.ended is Outcome.PRUNED:

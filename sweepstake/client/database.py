@@ -12,9 +12,10 @@ import attrs
 from sweepstake.client.experiment import Experiment
 from sweepstake.client.searches import experiment_of
 from sweepstake.client.session import Session
+from sweepstake.domain.addresses import by_owner, check_called, no_experiment
 from sweepstake.domain.names import existing_name
 from sweepstake.domain.records import ABSENT, ExperimentRecord
-from sweepstake.errors import InvalidInputError, ResourceExistsError
+from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError
 
 __all__ = ["Database"]
 
@@ -43,40 +44,62 @@ class Database:
 
         Args:
             experiment: a `ManualSearch`, `RandomSearch`, `GridSearch` or `PopulationBasedTraining`.
-            exist_ok: if one of that name exists, take that one as it is stored, so that many workers can start the
-                same script; where its settings or status are others, a warning is logged.
+            exist_ok: if the name means one already, as for `get_experiment`, take that one as it is stored, so that
+                many workers can start the same script; where its settings or status are others, a warning is logged.
 
         Returns:
             `experiment` itself.
 
         Raises:
-            ResourceExistsError: the name is taken, and `exist_ok` is false or the one there searches differently.
+            ResourceExistsError: there is one of yours of that name, and `exist_ok` is false; or the one that is to be
+                taken searches differently.
+            AmbiguousNameError: `exist_ok`, and several experiments of others have the name.
         """
         if not isinstance(experiment, Experiment):
             raise InvalidInputError.at("experiment", f"must be an experiment, not {type(experiment).__name__}")
-        queue = self._session.queue
+        queue, draft = self._session.queue, experiment.draft()
+        if exist_ok and self._join(experiment):
+            return experiment
         try:
-            record = queue.put_experiment(experiment.name, experiment.draft(), ABSENT)
-        except ResourceExistsError:
-            if not exist_ok:
+            experiment.attach(self._session, queue.put_experiment(experiment.name, draft, ABSENT))
+        except ResourceExistsError:  # perhaps it was made by the same script elsewhere, a moment ago
+            if not (exist_ok and self._join(experiment)):
                 raise
-            record = queue.get_experiment(experiment.name)
-            if record.search != experiment.search():
-                raise ResourceExistsError(
-                    f"there is an experiment {experiment.name!r} already, with another search; "
-                    "choose another name, or get_experiment() the one there"
-                ) from None
-            _tell_differences(experiment, record)
-        experiment.attach(self._session, record)
         return experiment
 
-    def get_experiment(self, name: str) -> Experiment:
+    def _join(self, experiment: Experiment) -> bool:
+        """Tie the object to the experiment that its name means; false if there is none."""
+        try:
+            record = self._session.queue.get_experiment(experiment.name)
+        except NotFoundError:
+            return False
+        if record.search != experiment.search():
+            raise ResourceExistsError(
+                f"there is an experiment {experiment.name!r} already, with another search; "
+                "choose another name, or get_experiment() the one there"
+            )
+        _tell_differences(experiment, record)
+        experiment.attach(self._session, record)
+        return True
+
+    def get_experiment(self, name: str, owner: str | None = None) -> Experiment:
         """Return the experiment of that name.
+
+        Where several users of a server have one of the same name, it is yours, else the only one that is shared with
+        you, else the one without an owner.
+
+        Args:
+            name: its name, or `owner/name`.
+            owner: email of the user whose it is, when `name` alone could be read in two ways; "" for nobody's.
 
         Raises:
             NotFoundError: there is none.
+            AmbiguousNameError: there are several; it lists them.
         """
-        record = self._session.queue.get_experiment(existing_name(name, "name"))
+        written = existing_name(name, "name", check_called)
+        record = self._session.queue.get_experiment(written if owner is None else by_owner(owner, written))
+        if owner is not None and (record.owner or "") != owner:  # a server of an older version knows one of each name
+            raise no_experiment(by_owner(owner, written))
         experiment = experiment_of(record)
         experiment.attach(self._session, record)
         return experiment

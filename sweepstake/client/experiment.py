@@ -35,12 +35,12 @@ class Experiment:
     `next_job`: ``with experiment as job:``; blocks nest, and threads do not disturb each other.
 
     Args:
-        name: unique in the store.
+        name: of a server's experiments one of each user's can have it; in a store without users it is unique.
         status: RUNNING, or DONE to keep jobs from being claimed.
         settings: the fields of `Settings` as keyword arguments: `lease`, `max_attempts`, `objective` ...
 
     Attributes:
-        name: unique in the store.
+        name: what it is called.
         status: RUNNING, or DONE when it is paused or complete; see `pause` and `resume`.
         settings: a frozen `Settings`; `update` changes some of them.
         etag: version of the definition as this object knows it; None before it is stored.
@@ -106,6 +106,16 @@ class Experiment:
         """The experiment as it was when last read or written; None before it is stored."""
         return self._record
 
+    @property
+    def owner(self) -> str | None:
+        """Email of the user of a server who made it; None: it is everybody's, or not stored yet."""
+        return None if self._record is None else self._record.owner
+
+    @property
+    def reference(self) -> str:
+        """What calls on the queue name it by: this very experiment, whatever others are called."""
+        return self.name if self._record is None else self._record.reference
+
     def add_job(
         self,
         hyperparameters: Mapping[str, Any],
@@ -144,7 +154,7 @@ class Experiment:
         """
         queue = self.session.queue
         draft = draft_of(
-            self.name,
+            self.reference,
             queue.new_id() if job_id is None else job_id,
             hyperparameters,
             status=status,
@@ -156,7 +166,7 @@ class Experiment:
             depends_on=depends_on,
             prune_with_dependencies=prune_with_dependencies,
         )
-        return self.get_job(add_one(self.session, self.name, draft, on_duplicate))
+        return self.get_job(add_one(self.session, self.reference, draft, on_duplicate))
 
     def add_jobs(
         self,
@@ -197,12 +207,12 @@ class Experiment:
             "prune_with_dependencies": prune_with_dependencies,
         }
         return add_in_chunks(
-            self.session, self.name, hyperparameters, common, on_duplicate=on_duplicate, progress=progress
+            self.session, self.reference, hyperparameters, common, on_duplicate=on_duplicate, progress=progress
         )
 
     def get_job(self, job_id: str) -> Job:
         """Return the job of that id."""
-        return Job(self.session, self, self.session.queue.get_job(self.name, existing_name(job_id, "job_id")))
+        return Job(self.session, self, self.session.queue.get_job(self.reference, existing_name(job_id, "job_id")))
 
     def all_jobs(
         self,
@@ -236,7 +246,7 @@ class Experiment:
             InvalidInputError: neither `by` nor the experiment says which result counts.
         """
         ranking = Ranking.of(self.settings, self.search(), by, direction)
-        records = ranking.best(self.session.queue, self.name, n)
+        records = ranking.best(self.session.queue, self.reference, n)
         return [Job(self.session, self, record) for record in records]
 
     def best_job(self, by: str | None = None, direction: str | None = None) -> Job:
@@ -257,11 +267,11 @@ class Experiment:
             filters: as for `all_jobs`.
         """
         query = query_of(**filters) if filters else query_of()
-        return self.session.display.frame(iterate(self.session.queue, self.name, query))
+        return self.session.display.frame(iterate(self.session.queue, self.reference, query))
 
     def counts(self) -> Counts:
         """Count the jobs by state."""
-        return self.session.queue.count_jobs(self.name)
+        return self.session.queue.count_jobs(self.reference)
 
     def next_job(self, wait: float = 0.0) -> Job:
         """Claim a job: it is RUNNING, leased to this process, and nobody else has it.
@@ -272,7 +282,7 @@ class Experiment:
         Raises:
             NoJobError: there is none; its `reason` says why.
         """
-        return self.adopt(claim_within(self.session, self.name, wait))
+        return self.adopt(claim_within(self.session, self.reference, wait))
 
     def adopt(self, claim: Claim) -> Job:
         """Return the job of a claim that was made for this process; its lease is renewed from now on."""
@@ -330,7 +340,7 @@ class Experiment:
         return self
 
     def _set_status(self, status: ExperimentStatus) -> None:
-        before, after = set_status(self.session.queue, self.name, status)
+        before, after = set_status(self.session.queue, self.reference, status)
         self._redefined(before, after)
         self.status = after.status
 
@@ -351,7 +361,7 @@ class Experiment:
         """
         session = self.session
         guard = Guard.match(check_etag(self.etag)) if safe and self.etag is not None else UNGUARDED
-        self.attach(session, session.queue.put_experiment(self.name, self.draft(), guard))
+        self.attach(session, session.queue.put_experiment(self.reference, self.draft(), guard))
 
     def delete(self, ensure: bool = True, force: bool = False) -> None:
         """Delete the experiment with its jobs.
@@ -363,7 +373,7 @@ class Experiment:
         Raises:
             LiveLeasesError: workers hold jobs of it, and `force` is false.
         """
-        self.session.queue.delete_experiment(self.name, PRESENT if ensure else UNGUARDED, force=force)
+        self.session.queue.delete_experiment(self.reference, PRESENT if ensure else UNGUARDED, force=force)
 
     def __enter__(self) -> Job:
         """Claim a job and enter its block."""
@@ -390,5 +400,5 @@ class Experiment:
     def _repr_html_(self) -> str:
         if self._record is None:
             return ""
-        page = self.session.queue.list_jobs(self.name, query_of(), limit=20)
+        page = self.session.queue.list_jobs(self.reference, query_of(), limit=20)
         return self.session.display.experiment_html(self._record, page.items)

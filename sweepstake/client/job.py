@@ -179,7 +179,7 @@ class Job:
             self._let_go()
 
     def _put(self, document: Document, guard: Guard, attempt: str | None) -> None:
-        self._take(self._session.queue.put_job(self._record.experiment, self.job_id, document, guard, attempt).record)
+        self._take(self._session.queue.put_job(self._record.reference, self.job_id, document, guard, attempt).record)
 
     def _put_unguarded(self, document: Document) -> None:
         held = self._held()
@@ -213,7 +213,7 @@ class Job:
         Raises:
             UnsafeUpdateError: the job is DONE or CRASHED.
         """
-        self._take(self._session.queue.prune(self._record.experiment, self.job_id))
+        self._take(self._session.queue.prune(self._record.reference, self.job_id))
         self._let_go()
 
     def retry(self) -> None:
@@ -224,7 +224,7 @@ class Job:
         Raises:
             UnsafeUpdateError: the job is DONE, or held by a worker.
         """
-        self._take(self._session.queue.retry(self._record.experiment, self.job_id))
+        self._take(self._session.queue.retry(self._record.reference, self.job_id))
         self._let_go()
 
     def set_queueing(
@@ -246,7 +246,7 @@ class Job:
             notes: free text.
         """
         changes = QueueingChanges(priority=priority, not_before=not_before, tags=tags, notes=notes)
-        now = self._session.queue.set_queueing(self._record.experiment, self.job_id, changes)
+        now = self._session.queue.set_queueing(self._record.reference, self.job_id, changes)
         self._record = evolve(
             self._record, priority=now.priority, not_before=now.not_before, tags=now.tags, notes=now.notes
         )
@@ -289,20 +289,20 @@ class Job:
         Args:
             ensure: raise UnsafeUpdateError if it is gone already.
         """
-        self._session.queue.delete_job(self._record.experiment, self.job_id, PRESENT if ensure else UNGUARDED)
+        self._session.queue.delete_job(self._record.reference, self.job_id, PRESENT if ensure else UNGUARDED)
         self._let_go()
 
     def attempts(self) -> tuple[AttemptRecord, ...]:
         """Return every attempt at this job: worker, times, outcome, reason."""
-        return self._session.queue.list_attempts(self._record.experiment, self.job_id)
+        return self._session.queue.list_attempts(self._record.reference, self.job_id)
 
     def dependencies(self) -> tuple[Dependency, ...]:
         """Return the jobs that this one waits for, or waited for: id and status, oldest first."""
-        return self._session.queue.list_dependencies(self._record.experiment, self.job_id)
+        return self._session.queue.list_dependencies(self._record.reference, self.job_id)
 
     def why(self) -> Why:
         """Return why this job is not running: ``print(job.why())`` says it in one sentence."""
-        return self._session.queue.why(self._record.experiment, self.job_id)
+        return self._session.queue.why(self._record.reference, self.job_id)
 
     def drain_into(self, claim_next: Callable[[Claim | NoJob | None], None]) -> None:
         """Claim the next job with the end of this one, and hand it to `claim_next`; a lost lease is only logged."""

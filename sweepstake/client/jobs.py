@@ -27,7 +27,7 @@ class Jobs(Iterator[Job]):
         self._session = session
         self._experiment = experiment
         self._query = query
-        self._records = iterate(session.queue, experiment.name, query)
+        self._records = iterate(session.queue, experiment.reference, query)
 
     def __next__(self) -> Job:
         """Return the next job."""
@@ -37,5 +37,5 @@ class Jobs(Iterator[Job]):
         return f"<Jobs of {self._experiment.name!r}: iterate over them, or see experiment.to_frame()>"
 
     def _repr_html_(self) -> str:
-        found = list(islice(iterate(self._session.queue, self._experiment.name, self._query), _GLANCE + 1))
+        found = list(islice(iterate(self._session.queue, self._experiment.reference, self._query), _GLANCE + 1))
         return self._session.display.jobs_html(found[:_GLANCE], more=len(found) > _GLANCE)

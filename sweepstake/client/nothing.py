@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from sweepstake.domain.addresses import called
 from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import NoJobError
 
@@ -23,4 +24,4 @@ _WHY: Final[Mapping[NoJobReason, str]] = {
 
 def no_job(name: str, reason: NoJobReason) -> NoJobError:
     """Return the error that says why no job of an experiment can be claimed."""
-    return NoJobError(f"no job of {name!r} can be claimed: {_WHY[reason]}", reason)
+    return NoJobError(f"no job of {called(name)!r} can be claimed: {_WHY[reason]}", reason)

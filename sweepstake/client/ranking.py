@@ -8,6 +8,7 @@ from typing import Self
 
 from attrs import frozen
 
+from sweepstake.domain.addresses import called
 from sweepstake.domain.names import check_text
 from sweepstake.domain.queries import JobQuery, Order
 from sweepstake.domain.records import JobRecord, SearchDefinition, Unranked
@@ -63,4 +64,4 @@ def _tell_unranked(name: str, result: str, unranked: Unranked) -> None:
     }
     told = [f"{count:,} {how}" for how, count in kinds.items() if count]
     if told:
-        _logger.warning("DONE jobs of %r that are not compared by %r: %s.", name, result, ", ".join(told))
+        _logger.warning("DONE jobs of %r that are not compared by %r: %s.", called(name), result, ", ".join(told))

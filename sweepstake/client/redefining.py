@@ -68,7 +68,7 @@ def change_settings(
             return None
         return ExperimentDraft(search=before.search, status=before.status, settings=settings)
 
-    return _redefine(queue, known.name, change)
+    return _redefine(queue, known.reference, change)
 
 
 def changed_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:

@@ -42,7 +42,7 @@ def report_end(
     keeper = _Keeper(session, job, finish)
     try:
         finished = session.queue.finish(
-            job.experiment,
+            job.reference,
             job.id,
             finish,
             key=keeper.key,
@@ -85,6 +85,7 @@ class _Keeper:
             key=self.key,
             store=self._session.spool.store,
             experiment=self._job.experiment,
+            address=self._job.address,
             job=self._job.id,
             hyperparameters=self._job.hyperparameters,
             written_at=self._session.clock.wall(),

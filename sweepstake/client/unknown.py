@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
+from sweepstake.domain.addresses import called
 from sweepstake.domain.fields import OWN_FIELDS, Fields
 from sweepstake.domain.queries import Condition, JobQuery
 from sweepstake.domain.records import JobRecord
@@ -34,7 +35,7 @@ def tell_unknown(queue: RetryingQueue, name: str, field: str) -> None:
     names = _names(some)
     near = difflib.get_close_matches(field, names, n=_NAMES) or names[:_NAMES]
     there = f"; there is {', '.join(map(repr, near))}" if near else ""
-    _logger.warning("No job of %r has %r%s.", name, field, there)
+    _logger.warning("No job of %r has %r%s.", called(name), field, there)
 
 
 def _anybody_has(queue: RetryingQueue, name: str, field: str) -> bool:

@@ -14,6 +14,7 @@ The last two begin with control characters, which no name holds.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -36,6 +37,7 @@ __all__ = [
     "owner_and_name",
     "qualified",
     "spoken",
+    "told_apart",
 ]
 
 #: The most characters of what a person writes: an owner, a slash, and a name.
@@ -97,6 +99,13 @@ def check_reference(reference: object, path: str) -> str:
 def qualified(owner: str | None, name: str) -> str:
     """Return what a person writes to mean the experiment of this owner; `/name` is that of nobody."""
     return f"{owner or ''}/{name}"
+
+
+def told_apart(named: Sequence[tuple[str | None, str]]) -> list[str]:
+    """Return how to write each of these owners' experiments in one list: by its name, if no other there has it."""
+    count = Counter(name for _, name in named)
+    count.update(qualified(owner, name) for owner, name in named if count[name] > 1)
+    return [name if count[name] == 1 else qualified(owner, name) for owner, name in named]
 
 
 def spoken(address: str) -> str:

@@ -174,6 +174,7 @@ class JobRecord:
         worker: who runs it, or ran it last.
         leased: whether the open attempt has a lease (false for one begun by a plain PUT).
         created_at, started_at, ended_at: Unix times in seconds; started and ended of the last attempt.
+        address: of its experiment, as `ExperimentRecord.address`.
     """
 
     experiment: str
@@ -195,6 +196,12 @@ class JobRecord:
     created_at: float = 0.0
     started_at: float | None = None
     ended_at: float | None = None
+    address: str = ""
+
+    @property
+    def reference(self) -> str:
+        """What a call names its experiment by that means this very one."""
+        return exact(self.address) if self.address else self.experiment
 
 
 @frozen(kw_only=True)

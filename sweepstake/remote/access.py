@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from sweepstake.codec import from_answer, to_tree
 from sweepstake.domain.access import Access, Role
+from sweepstake.domain.addresses import called
 from sweepstake.domain.names import check_name, existing_name
 from sweepstake.remote.session import HttpSession, Reply
+from sweepstake.wire.headers import reference_headers
 from sweepstake.wire.members import MadeToken, NewShare, NewToken, TokenInfo, Tokens
 from sweepstake.wire.operations import OPERATIONS
 
@@ -44,7 +46,7 @@ class RemoteAccess:
 
     def get_access(self, name: str) -> Access:
         """Return whose an experiment is."""
-        return from_answer(self._call("get_access", existing_name(name, "name")).tree, Access)
+        return from_answer(self._call("get_access", name).tree, Access)
 
     def share(self, name: str, email: str, role: Role | None) -> None:
         """Let a user do with an experiment what the role allows; None: no more.
@@ -52,17 +54,21 @@ class RemoteAccess:
         Raises:
             InvalidInputError: no such user, or nothing to share because the experiment is everybody's or the user's.
         """
-        names = existing_name(name, "name"), check_name(email, "email")
+        check_name(email, "email")
         if role is None:
-            self._call("unshare", *names)
+            self._call("unshare", name, email)
         else:
-            self._call("share", *names, body=NewShare(role))
+            self._call("share", name, email, body=NewShare(role))
 
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
 
     def _call(self, operation: str, *names: str, body: object = None) -> Reply:
-        called = OPERATIONS[operation]
+        asked = OPERATIONS[operation]
         text = None if body is None else json.dumps(to_tree(body))
-        return self._session.request(called.method, called.url(*names), {}, text)
+        headers = {}
+        if "{name}" in asked.path:
+            headers = reference_headers(names[0])
+            names = (asked.check(called(names[0]), "name"), *names[1:])
+        return self._session.request(asked.method, asked.url(*names), headers, text)

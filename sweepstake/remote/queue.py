@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from attrs import evolve
 
 from sweepstake.codec import from_answer, to_tree
+from sweepstake.domain.addresses import called
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.portable import ExportPage, ImportPart
 from sweepstake.domain.queries import JobQuery
@@ -47,7 +48,7 @@ from sweepstake.wire.bodies import (
     PutExperiment,
     PutJob,
 )
-from sweepstake.wire.headers import ATTEMPT, IDEMPOTENCY_KEY, REASON, SUPERSEDED, guard_headers
+from sweepstake.wire.headers import ATTEMPT, IDEMPOTENCY_KEY, REASON, SUPERSEDED, guard_headers, reference_headers
 from sweepstake.wire.operations import OPERATIONS
 
 __all__ = ["RemoteQueue"]
@@ -75,15 +76,16 @@ class RemoteQueue:
     def put_experiment(self, name: str, draft: ExperimentDraft, *, guard: Guard, key: str) -> ExperimentRecord:
         """See `Queue.put_experiment`."""
         reply = self._call("put_experiment", name, body=PutExperiment.of(draft), guard=guard, key=key)
-        return _read(reply, ExperimentRecord)
+        return _named(_read(reply, ExperimentRecord))
 
     def get_experiment(self, name: str) -> ExperimentRecord:
         """See `Queue.get_experiment`."""
-        return _read(self._call("get_experiment", name), ExperimentRecord)
+        return _named(_read(self._call("get_experiment", name), ExperimentRecord))
 
     def list_experiments(self, start: str | None = None, limit: int = MAX_PAGE) -> Page[ExperimentRecord]:
         """See `Queue.list_experiments`."""
-        return _read(self._call("list_experiments", query=_page(start, limit)), Page[ExperimentRecord])
+        page = _read(self._call("list_experiments", query=_page(start, limit)), Page[ExperimentRecord])
+        return evolve(page, items=tuple(map(_named, page.items)))
 
     def delete_experiment(self, name: str, *, guard: Guard, key: str, force: bool = False) -> None:
         """See `Queue.delete_experiment`."""
@@ -208,15 +210,17 @@ class RemoteQueue:
         query: Sequence[tuple[str, str]] = (),
     ) -> Reply:
         """Build the request of an operation and send it."""
-        called = OPERATIONS[operation]
-        path = called.url(*map(called.check, names, _PATH_WORDS))
+        asked = OPERATIONS[operation]
+        path = asked.url(*map(asked.check, map(called, names), _PATH_WORDS))
         if query:
             path += "?" + urlencode(query)
         complete = {**guard_headers(guard), **(headers or {})}
+        if names:
+            complete.update(reference_headers(names[0]))
         if key is not None:
             complete[IDEMPOTENCY_KEY] = key
         text = None if body is None else _encode(to_tree(body))
-        return self._session.request(called.method, path, complete, text)
+        return self._session.request(asked.method, path, complete, text)
 
 
 def _read(reply: Reply, kind: type[T]) -> T:
@@ -226,6 +230,11 @@ def _read(reply: Reply, kind: type[T]) -> T:
         raise UnhandledResponseError(
             f"the server's answer is not what this version expects ({error}); update sweepstake here or there"
         ) from None
+
+
+def _named(record: ExperimentRecord) -> ExperimentRecord:
+    """Return an experiment under its own name; the server says what the caller may write to mean it."""
+    return evolve(record, name=called(record.address)) if record.address else record
 
 
 def _new_jobs(drafts: Sequence[JobDraft]) -> tuple[NewJob, ...]:

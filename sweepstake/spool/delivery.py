@@ -9,6 +9,8 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from sweepstake.domain.addresses import exact
+from sweepstake.domain.records import Finished
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import (
     AuthenticationError,
@@ -94,9 +96,24 @@ def is_hopeless(error: SweepstakeError) -> bool:
     return isinstance(error, ClientRequestError) and not isinstance(error, _CREDENTIALS)
 
 
+def _finish(queue: Queue, entry: Entry) -> Finished:
+    """Report to the experiment that the job belongs to, whoever has made another of its name since.
+
+    The address of all that is older than addresses is its name. A client of an older version may have been told
+    `owner/name` for it instead.
+    """
+    address = entry.address or entry.experiment
+    try:
+        return queue.finish(exact(address), entry.job, entry.report, key=entry.key, repeat=True)
+    except NotFoundError:
+        if entry.address:
+            raise
+    return queue.finish(entry.experiment, entry.job, entry.report, key=entry.key, repeat=True)
+
+
 def _deliver(spool: Spool, queue: Queue, entry: Entry) -> Delivery:
     try:
-        finished = queue.finish(entry.experiment, entry.job, entry.report, key=entry.key, repeat=True)
+        finished = _finish(queue, entry)
     except SweepstakeError as error:
         undeliverable = str(error) if is_hopeless(error) else None
         left = evolve(entry, last_error=str(error), undeliverable=undeliverable)

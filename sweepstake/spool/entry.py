@@ -25,6 +25,8 @@ class Entry:
     Attributes:
         key: op key of the report: delivered once or many times, it is recorded once. It names the entry.
         store: address of the store, without secrets.
+        experiment: what it is called.
+        address: under which the store keeps it; empty in an entry of an older version.
         job: id of the job.
         hyperparameters: the job's, for people who want to know what the results belong to.
         report: attempt, outcome, results, reason and so on, as the worker would have sent them.
@@ -37,6 +39,7 @@ class Entry:
     key: str
     store: str
     experiment: str
+    address: str = ""
     job: str
     hyperparameters: JsonObject = EMPTY
     written_at: float

@@ -149,6 +149,7 @@ def job(address: str, row: Row) -> JobRecord:
         created_at=created_at,
         started_at=started_at,
         ended_at=ended_at,
+        address=address,
     )
 
 

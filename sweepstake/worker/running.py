@@ -58,7 +58,7 @@ class Worker:
         pulse: Pulse,
         tell: Callable[[str], None],
     ) -> None:
-        self._experiments = {experiment.name: experiment for experiment in experiments}
+        self._experiments = {experiment.reference: experiment for experiment in experiments}
         self._session = experiments[0].session
         self._plan = plan
         self._options = options
@@ -165,7 +165,7 @@ class Worker:
 
     def _look(self, experiment: Experiment) -> None:
         """Ask an experiment for a job, and begin it."""
-        name = experiment.name
+        name = experiment.reference
         try:
             answer = self._session.queue.claim(name, self._session.worker(), patience=self._patience_to_claim)
         except NotFoundError as error:
@@ -206,21 +206,23 @@ class Worker:
                 now = time.monotonic()
                 self._begun += 1
                 self._running.add(attempt)
-                self._rota.had(experiment.name, now)
-                self._breaker.begin(claim.key, (experiment.name, claim.job.id), now)
+                self._rota.had(experiment.reference, now)
+                self._breaker.begin(claim.key, (experiment.reference, claim.job.id), now)
         if late:
             self._finish(claim, Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason="the worker was to stop"))
             return
         self._pulse.hold(claim.key, claim.lease, None)
         self._tell(f"{self._title(claim)}: attempt {claim.job.attempt} begins")
         try:
-            threading.Thread(target=self._work, args=(attempt, claim), name="sweepstake-job", daemon=True).start()
+            threading.Thread(
+                target=self._work, args=(attempt, claim, experiment.reference), name="sweepstake-job", daemon=True
+            ).start()
         except RuntimeError as error:  # the machine has no room for another thread
             _logger.debug("A thread could not be started.", exc_info=True)
             self._fail(no_room(error))
-            self._work(attempt, claim)
+            self._work(attempt, claim, experiment.reference)
 
-    def _work(self, attempt: Attempt, claim: Claim) -> None:
+    def _work(self, attempt: Attempt, claim: Claim, name: str) -> None:
         """Run a job's command and report how it ended, which others may have decided otherwise."""
         given_back = False
         try:
@@ -238,7 +240,7 @@ class Worker:
             self._pulse.drop(claim.key)
             with self._wake:
                 self._running.discard(attempt)
-                self._rota.ended(claim.job.experiment, time.monotonic(), given_back=given_back)
+                self._rota.ended(name, time.monotonic(), given_back=given_back)
                 self._wake.notify_all()
 
     def _run_command(self, attempt: Attempt, claim: Claim) -> Finish:
