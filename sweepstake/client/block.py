@@ -121,8 +121,9 @@ class Block:
             stated = member_of(JobStatus, status, "status")  # perhaps inside the block
             results, hyperparameters = self._edits.report()
         except InvalidInputError as error:
-            self._finish(ties, _unreadable(left, error), self._edits.salvage(), None)
-            raise
+            results, refused = self._edits.salvage(error)
+            self._finish(ties, _unreadable(left, refused), results, None)
+            raise refused from error
         if left.outcome is Outcome.DONE and stated in _OUTCOMES:
             left = evolve(left, outcome=_OUTCOMES[stated])
         self._finish(ties, left, results, hyperparameters)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from sweepstake.client.keeping import Rest, divide, keep
+from sweepstake.client.results import Results, check_size
 from sweepstake.domain.records import Document, JobRecord
 from sweepstake.domain.status import JobStatus
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import InvalidInputError, SweepstakeError
 from sweepstake.values import EMPTY, JsonObject, fingerprint
 
 __all__ = ["Edits"]
@@ -16,11 +20,16 @@ class Edits:
     """The values of a job as plain dicts, which are made when they are first asked for.
 
     Values that nobody asked for are as they were read.
+
+    Args:
+        record: the job as it is stored.
+        folder: makes the folder in which an attempt's results are kept that cannot be recorded, and returns it.
     """
 
-    __slots__ = ("_as_read", "_hyperparameters", "_record", "_results")
+    __slots__ = ("_as_read", "_folder", "_hyperparameters", "_record", "_results")
 
-    def __init__(self, record: JobRecord) -> None:
+    def __init__(self, record: JobRecord, folder: Callable[[JobRecord], Path]) -> None:
+        self._folder = folder
         self._hyperparameters: dict[str, Any] | None = None
         self._results: dict[str, Any] | None = None
         self._record = record
@@ -47,12 +56,18 @@ class Edits:
     def results(self) -> dict[str, Any]:
         """The job's final values."""
         if self._results is None:
-            self._results = self._record.results.decode()
+            self._results = Results(self._record.results.decode(), self._refuse)
         return self._results
 
     @results.setter
     def results(self, value: dict[str, Any]) -> None:
-        self._results = _assigned(value, "results")
+        assigned = _assigned(value, "results")
+        if isinstance(assigned, dict):
+            try:
+                check_size(assigned)
+            except InvalidInputError as error:
+                raise self._refuse("results", assigned, error) from None
+        self._results = assigned
 
     def document(self, status: JobStatus) -> Document:
         """Return what a put writes.
@@ -74,20 +89,24 @@ class Edits:
         hyperparameters = self._inputs()
         return results, None if hyperparameters == self._record.hyperparameters else hyperparameters
 
-    def salvage(self) -> JsonObject:
-        """Return those results that JSON can hold, when some cannot."""
-        kept = {}
+    def salvage(self, error: InvalidInputError) -> tuple[JsonObject, InvalidInputError]:
+        """Return those results that can be recorded, and the error with where the others are kept in files."""
         results: object = self._record.results.decode() if self._results is None else self._results
-        for name, value in results.items() if isinstance(results, dict) else ():
-            try:
-                JsonObject.of({name: value})
-            except InvalidInputError:
-                continue
-            kept[name] = value
+        kept, rest = divide(results) if isinstance(results, dict) else (EMPTY, [Rest("results", results)])
+        return kept, self._keep(rest, error) if rest else error
+
+    def _refuse(self, name: str, value: object, error: InvalidInputError) -> InvalidInputError:
+        return self._keep([Rest(name, value)], error)
+
+    def _keep(self, rest: list[Rest], error: InvalidInputError) -> InvalidInputError:
+        """Write what cannot be recorded into files, and return the error with a word on where."""
         try:
-            return JsonObject.of(kept)
-        except InvalidInputError:  # each fits, all together do not
-            return EMPTY
+            paths = keep(self._folder(self._record), rest)
+        except (OSError, SweepstakeError) as problem:
+            where = f"what cannot be recorded could not be kept in a file either: {problem}"
+        else:
+            where = f"what cannot be recorded is kept in {paths[0] if len(paths) == 1 else paths[0].parent}"
+        return InvalidInputError([*error.problems, ("", where)])
 
     def _inputs(self) -> JsonObject:
         return _encoded(self._hyperparameters, self._record.hyperparameters, "hyperparameters")
@@ -104,4 +123,6 @@ def _assigned(value: dict[str, Any], path: str) -> dict[str, Any]:
 
 
 def _encoded(value: dict[str, Any] | None, stored: JsonObject, path: str) -> JsonObject:
-    return stored if value is None else JsonObject.of(value, path)
+    if value is None:
+        return stored
+    return JsonObject.of(dict(value) if isinstance(value, Results) else value, path)

@@ -64,7 +64,7 @@ class Job:
     def __init__(self, session: Session, experiment: Any, record: JobRecord, claim: Claim | None = None) -> None:
         self._session = session
         self._experiment = experiment
-        self._edits = Edits(record)
+        self._edits = Edits(record, session.places.kept)
         self._record = record
         self.status = record.status
         self.etag = record.etag
@@ -103,7 +103,12 @@ class Job:
 
     @property
     def results(self) -> dict[str, Any]:
-        """The job's final values; fill it inside the block."""
+        """The job's final values; fill it inside the block.
+
+        All together may take 8 MiB as JSON. What would be more is refused where it is set, by an InvalidInputError, and
+        kept in a file that the error names; so is, at the end of the block, what JSON cannot hold, such as a set.
+        Large results belong into files in `checkpoint_dir`, and their paths here.
+        """
         return self._edits.results
 
     @results.setter

@@ -56,6 +56,18 @@ class Places:
                 below = next(self._former(job, self.checkpoints, held=held), below)
             return own_folder(self.checkpoints, *below, shared=self.shared)
 
+    def kept(self, job: JobRecord) -> Path:
+        """Return the folder for results of the attempt that runs now which cannot be recorded; it is made.
+
+        It lies beside the job's checkpoints, so that on a shared disk it outlasts the machine.
+
+        Raises:
+            UnusableFolderError: it cannot be made, or used.
+        """
+        with usable(self.checkpoints, "SWEEPSTAKE_CHECKPOINTS"):
+            below = (file_name(job.experiment), f"{self._folder(job)}.kept", str(job.attempt))
+            return own_folder(self.checkpoints, *below, shared=self.shared)
+
     def output(self, job: JobRecord, attempt: int) -> Path:
         """Return the file in which an attempt's output is kept on the machine that ran it."""
         root = self.state / "output"
