@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
 from typing import Any
@@ -17,8 +17,9 @@ from sweepstake.cli.output import as_json, format_option, print_rows
 from sweepstake.cli.overview import overview_of, ranking_of
 from sweepstake.cli.screen import page, screen_width, wide_option
 from sweepstake.cli.target import Target, pass_target
-from sweepstake.client import Experiment
+from sweepstake.client import Experiment, Job
 from sweepstake.domain.addresses import told_apart
+from sweepstake.domain.situation import WhyReason
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError
 from sweepstake.view.ids import with_short_ids
@@ -184,7 +185,8 @@ def workers(target: Target, experiments: Sequence[str], wide: bool, format_: str
     """List the workers that are running jobs.
 
     Of the experiments that are named, else of all. A worker is its host and process id. One that waits for a job is
-    not in the list; one that died is, until its lease is over and somebody claims.
+    not in the list. One that died is, until somebody claims after the end of its lease: its heartbeat says since when
+    nothing was heard of it, and that it is lost.
     """
     rows = []
     found = [target.experiment(name) for name in experiments] or list(target.database().get_experiments())
@@ -199,13 +201,26 @@ def workers(target: Target, experiments: Sequence[str], wide: bool, format_: str
                     "job": record.id,
                     "attempt": record.attempt,
                     "since": record.started_at,
-                    "heartbeat": "yes" if record.leased else "no",
+                    **_heartbeat(job),
                 }
             )
     rows.sort(key=itemgetter("worker", "experiment", "job"))
     if format_ == "json":
         as_json(rows)
     elif rows:
-        print_rows(rows, wide=wide)
+        print_rows([_told(row) for row in rows], wide=wide)
     else:
         click.echo("No job is running.")
+
+
+def _heartbeat(job: Job) -> dict[str, Any]:
+    """Return how many seconds ago the worker of a running job was heard of, and whether it is lost."""
+    why = job.why() if job.record.leased else None
+    return {"heartbeat": why.heartbeat if why else None, "lost": why is not None and why.reason is WhyReason.OVERDUE}
+
+
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    age = "none" if row["heartbeat"] is None else f"{lasting(row['heartbeat'])} ago"
+    told = {**row, "heartbeat": f"lost, {age}" if row["lost"] else age}
+    del told["lost"]
+    return told

@@ -30,14 +30,21 @@ def _running(situation: Situation) -> Why:
             "nobody can tell whether its worker is alive; if it is not, "
             f"{_command('retry', situation)} queues the job again.",
         )
+    lease = situation.last.lease if situation.last is not None else None
+    heartbeat = None if lease is None else max(situation.overdue + lease, 0.0)
     if situation.overdue >= 0:
         return Why(
             reason=WhyReason.OVERDUE,
+            heartbeat=heartbeat,
             sentence=f"The lease of {_worker(job.worker)} on it ran out {situation.overdue:.0f} s ago; "
             f"the next claim makes it {_after_loss(situation)}.",
         )
     since = f"since {_time(job.started_at)}, as attempt {job.attempt}"
-    return Why(reason=WhyReason.RUNNING, sentence=f"It is running: {_worker(job.worker)} has held it {since}.")
+    return Why(
+        reason=WhyReason.RUNNING,
+        sentence=f"It is running: {_worker(job.worker)} has held it {since}.",
+        heartbeat=heartbeat,
+    )
 
 
 def _after_loss(situation: Situation) -> str:

@@ -78,6 +78,8 @@ class Why:
         blockers: the jobs it waits for, at most MOST_BLOCKERS, when it is blocked.
         ahead: how many jobs are claimed before it, up to MOST_AHEAD, when it is ready.
         workers: who runs jobs of the experiment and sends heartbeats, when the job is ready or at the limit.
+        heartbeat: seconds since the worker of a running job was last heard of, by the store's clock; None if it sends
+            no heartbeats.
     """
 
     reason: WhyReason
@@ -85,6 +87,7 @@ class Why:
     blockers: tuple[Dependency, ...] = ()
     ahead: int = 0
     workers: tuple[str, ...] = ()
+    heartbeat: float | None = None
 
     def __str__(self) -> str:
         return self.sentence

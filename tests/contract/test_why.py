@@ -37,6 +37,8 @@ def test_a_held_job_is_running(lab: Lab) -> None:
     why = lab.why(job_id)
     assert why.reason is WhyReason.RUNNING
     assert "node:1" in why.sentence
+    assert why.heartbeat is not None
+    assert 0 <= why.heartbeat < 60
 
 
 def test_an_overdue_lease_is_told(queue: Queue) -> None:
@@ -46,6 +48,9 @@ def test_an_overdue_lease_is_told(queue: Queue) -> None:
     lab.claim(worker="node:1")
     assert "node:1" in eventually(lambda: _of(lab, job_id, WhyReason.OVERDUE))
     assert lab.job(job_id).status is JobStatus.RUNNING
+    heartbeat = lab.why(job_id).heartbeat
+    assert heartbeat is not None
+    assert heartbeat > 0.1
 
 
 def test_a_job_without_a_lease_is_told(lab: Lab) -> None:
@@ -53,6 +58,7 @@ def test_a_job_without_a_lease_is_told(lab: Lab) -> None:
     job_id = lab.add_one()
     lab.put(job_id, document(JobStatus.RUNNING))
     assert lab.why(job_id).reason is WhyReason.UNLEASED
+    assert lab.why(job_id).heartbeat is None
 
 
 @pytest.mark.parametrize("outcome, reason", [(Outcome.DONE, WhyReason.DONE), (Outcome.PRUNED, WhyReason.PRUNED)])

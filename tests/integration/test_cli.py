@@ -283,7 +283,8 @@ def test_everything_prints_json(sw: Command, db: Database) -> None:
     shown = json.loads(sw("show", "e", job.job_id, "--format", "json").out)
     assert (shown["job"]["status"], len(shown["attempts"]), shown["outputs"]) == ("RUNNING", 1, {})
     (worker,) = json.loads(sw("workers", "--format", "json").out)
-    assert (worker["experiment"], worker["job"], worker["heartbeat"]) == ("e", job.job_id, "yes")
+    assert (worker["experiment"], worker["job"], worker["lost"]) == ("e", job.job_id, False)
+    assert 0 <= worker["heartbeat"] < 60
     assert json.loads(sw("user", "list", "--format", "json").out) == []
 
 
@@ -299,7 +300,19 @@ def test_workers_are_listed(sw: Command, db: Database) -> None:
     assert out.count(" e ") == 2
     db.add_experiment(ManualSearch("idle"))
     assert sw("workers", "idle").out == "No job is running.\n"
-    assert next(line for line in out.splitlines() if old.job_id in line).rstrip(" |").endswith("no")
+    assert next(line for line in out.splitlines() if old.job_id in line).rstrip(" |").endswith("none")
+
+
+def test_a_worker_that_is_heard_of_no_more_is_lost(sw: Command, url: str) -> None:
+    """The list says for how long nothing was heard of it, and that its lease is over."""
+    with closing(open_queue(url)) as queue:
+        lab = Lab.new(queue, name="e", lease=0.2)
+        lab.add_one()
+        lab.claim(worker="node:1")
+    eventually(lambda: "lost, " in sw("workers").out)
+    (worker,) = json.loads(sw("workers", "--format", "json").out)
+    assert worker["lost"]
+    assert worker["heartbeat"] > 0.2
 
 
 def test_a_crash_shows_its_traceback(sw: Command, db: Database) -> None:
