@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -36,7 +37,7 @@ from sweepstake.cli.users import user
 from sweepstake.cli.verifying import verify
 from sweepstake.cli.why import why
 from sweepstake.errors import SweepstakeError
-from sweepstake.plaintext import printable
+from sweepstake.plaintext import printable, printable_lines
 
 __all__ = ["app", "main", "run_app"]
 
@@ -138,9 +139,24 @@ def main() -> None:
     Arguments, files and what is printed are UTF-8. Where the locale says otherwise, Python is begun again so that it
     reads them as that.
     """
+    logging.lastResort = _log_lines()
     if sys.executable and not sys.flags.utf8_mode and codecs.lookup(sys.getfilesystemencoding()).name != "utf-8":
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 -- this very command
     sys.exit(run_app(sys.argv[1:]))
+
+
+def _log_lines() -> logging.Handler:
+    """Return what writes log lines to the terminal, with ids and names that cannot drive it."""
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(_PlainLines())
+    return handler
+
+
+class _PlainLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's text, safe to print."""
+        return printable_lines(super().format(record))
 
 
 def run_app(arguments: Sequence[str]) -> int:

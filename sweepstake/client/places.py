@@ -94,9 +94,10 @@ class Places:
         experiment, anonymous, job_id = file_name(job.experiment), _anonymous(job), file_name(job.id)
         if (root / experiment / anonymous).exists():
             yield experiment, anonymous
+        old = experiment.replace("+", "."), job_id.replace("+", ".")  # as releases before cut long names
         begun = job.attempt - 1 if held else job.attempt
-        if begun > 0 and _is_since(root / experiment / job_id, job.created_at):
-            yield experiment, job_id
+        if begun > 0 and _is_since(root.joinpath(*old), job.created_at):
+            yield old
 
 
 def _anonymous(job: JobRecord) -> str:

@@ -50,6 +50,10 @@ def check_command(command: Sequence[str], experiments: Sequence[str] = ("experim
     """
     if not command:
         raise InvalidInputError.at("command", "is empty; write it after --, such as: -- python train.py %h")
+    if command[0] in ESCAPES:
+        raise InvalidInputError.at(
+            "command[0]", f"must name the program to run, not {command[0]}, which others may choose"
+        )
     for experiment in experiments:
         expand(command, Values(experiment=experiment, job_id="job", hyperparameters={}))
 

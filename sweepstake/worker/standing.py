@@ -40,7 +40,9 @@ _SIGNS: Final = re.compile(r"""[\s'"`$;&|<>(){}\[\]*?!#~\\^]""")
 _DEEP: Final = re.compile(
     r"[`#\[]|\$[({\[]|<<|\(\(|(?:^|\s)-\w*c\b|\b(?:"
     + "|".join(sorted({*_READERS, "trap", "let", "declare", "typeset", "local", "readonly", "unset", "read"}))
-    + r"|alias|xargs|su|fish|csh|tcsh)\b"
+    + r"|alias|xargs|su)\b"
+    + rf"|(?:^|[\s;&|(])(?:\S*/)?(?:{'|'.join(sorted(_SHELLS))}|fish|csh|tcsh)(?=[\s;&|)]|$)"
+    + r"|\|&?\s*(?:\S*/)?(?:python|perl|ruby|node|php)"
 )
 #: Text that means nothing to a shell, in any quotes, nor to any program that looks for code.
 _PLAIN: Final = re.compile(r"[\w.,:=@%+/-]+")
@@ -53,7 +55,9 @@ _GOING_ON: Final = re.compile(r"[\w.,:=@%+/-]")
 def standing(command: Sequence[str], position: int, start: int, end: int) -> Standing:
     """Tell how the place in `command[position]` from `start` to `end` takes text."""
     argument, before = command[position], command[:position]
-    if any(PurePath(word).name in _READERS for word in before) or _CODE_OPTION.fullmatch(argument.partition("=")[0]):
+    if any(PurePath(word).name in _READERS for word in before):
+        return Standing.CODE
+    if _CODE_OPTION.fullmatch(argument[:start].rstrip("=")):
         return Standing.CODE
     if before and _CODE_OPTION.fullmatch(before[-1]):
         free = _is_of_shell(before) and _is_free(argument, start)

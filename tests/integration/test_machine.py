@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 import sys
 import time
 from contextlib import closing
@@ -122,6 +123,14 @@ def test_status_lines_cannot_drive_the_terminal(db: Database, shell: Shell) -> N
     assert "[c\\u202ed] \x1b[2J last words" in ran.stdout
     assert "\u202e" not in ran.stderr + ran.stdout
     assert "\x1b" not in ran.stderr
+
+
+def test_log_lines_cannot_drive_the_terminal() -> None:
+    """What the client logs while a command runs names jobs as well."""
+    logs = "import logging, sweepstake\nfrom sweepstake.cli import main\ntry: main()\nexcept SystemExit: "
+    command = [sys.executable, "-c", logs + "logging.getLogger('sweepstake').warning('job %s', 'a\\u202e\\x1b[2J')"]
+    ran = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stderr == "job a\\u202e\\x1b[2J\n"
 
 
 #: Makes Python take this user for one of whom the system knows nothing, as in a container under an arbitrary number.

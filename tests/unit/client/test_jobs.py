@@ -1,6 +1,7 @@
 """Jobs as a notebook adds, lists and ranks them."""
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -189,6 +190,18 @@ def test_the_checkpoint_folder_is_the_same_in_every_attempt(exp: sweepstake.Manu
     (job.checkpoint_dir / "model.pt").write_text("weights")
     job.release()
     assert (exp.next_job().checkpoint_dir / "model.pt").read_text() == "weights"
+
+
+def test_a_job_whose_folder_cannot_be_made_is_given_back(exp: sweepstake.ManualSearch, tmp_path: Path) -> None:
+    """A full or broken disk is this machine's fault: the loop ends with the error, and the job is anybody's again."""
+    exp.add_job({})
+    (tmp_path / "state").touch()
+    with pytest.raises(sweepstake.UnusableFolderError, match=r"Not a directory.*SWEEPSTAKE_CHECKPOINTS"):
+        for job in exp.claim_jobs():
+            with job:
+                (job.checkpoint_dir / "last.ckpt").touch()
+    (back,) = exp.all_jobs()
+    assert (back.status, [attempt.outcome for attempt in back.attempts()]) == (Job.QUEUED, ["released"])
 
 
 def test_deleting_a_job_twice_is_an_error_only_if_asked(exp: sweepstake.ManualSearch) -> None:

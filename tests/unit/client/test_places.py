@@ -74,6 +74,9 @@ def test_a_checkpoint_of_the_layout_before_is_found_by_its_job(places: Places) -
     folder = old_folder(places, "last.ckpt")
     os.utime(folder / "last.ckpt", (1, 1))  # as one that was copied with its times
     assert places.checkpoint(job, held=True) == folder
+    long = attrs.evolve(job, id="a" * 230)
+    (places.checkpoints / "e" / file_name(long.id).replace("+", ".")).mkdir()
+    assert "+" not in places.checkpoint(long, held=True).name
     finished = attrs.evolve(job, attempt=1, status=JobStatus.DONE)
     assert places.checkpoint(finished, held=False) == folder
 
@@ -110,3 +113,10 @@ def test_no_name_is_anothers_file() -> None:
     assert len(cut) <= 200
     assert file_name(cut) != cut
     assert file_name(cut.replace("+", ".")) != cut
+
+
+def test_what_cannot_be_reported_is_kept_for_each_attempt(places: Places) -> None:
+    """Beside the checkpoints, where no checkpoint is looked for."""
+    first, second = places.kept(JOB), places.kept(attrs.evolve(JOB, attempt=2))
+    assert first != second
+    assert first.parent.parent == places.checkpoint(JOB, held=True).parent

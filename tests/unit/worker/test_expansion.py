@@ -73,6 +73,7 @@ def test_a_shell_sees_the_same_words(hyperparameters: dict[str, object], escape:
         *("echo %j", "echo '%j'", 'echo "%j"', "echo `echo %j`", 'echo "$(echo %j)"', "echo $'%j'", "echo $%j"),
         *("echo \\%j", "echo a # it's %j", "eval echo %j", "eval 'echo %j'", "sh -c 'echo %j'", "sh -c %j", "%j"),
         *("cat <<X\n%j\nX", "[[ %j -eq 1 ]]", "let %j", "echo $((%j))", "A=%j; echo $A", "echo >out%j", "trap %j EXIT"),
+        *("echo 'echo '%j | sh", "echo %j | sh", "echo %j >f; sh f", "echo %j | /bin/bash -s", "echo %j | python3"),
         *("echo 'a'%j'b'", 'echo "a"%j"b"', "echo ${A:-%j}", "awk 'BEGIN{print \"%j\"}'", "A=1 # '\necho %j"),
     ],
 )
@@ -103,7 +104,15 @@ def test_a_shell_is_given_the_text(text: str) -> None:
     "command",
     [
         *(["ssh", "host", "train", "%j"], ["make", "JOB=%j"], ["python", "-c", "print('%j')"], ["perl", "-e", "%j"]),
-        *(["sbatch", "--wrap=%j"], ["sed", "s/x/%j/"], ["fish", "-c", "echo %j"], ["sh", "-c", "%j"], ["train %j"]),
+        *(
+            ["perl", "-e%j"],
+            ["env", "-S%j"],
+            ["sbatch", "--wrap=%j"],
+            ["sed", "s/x/%j/"],
+            ["fish", "-c", "echo %j"],
+            ["sh", "-c", "%j"],
+            ["train %j"],
+        ),
         *(["ssh", "host", "sh", "-c", "train %j"], ["env", "-S", "%j"], ["env", "-Strain %j"], ["x", "'%j'"]),
     ],
 )
@@ -160,6 +169,13 @@ def test_the_name_of_an_experiment_is_refused_before_a_job_is_claimed() -> None:
     check_command(["sh", "-c", "train '%e'"], ["a", "b"])
     with pytest.raises(InvalidInputError, match=r'command\[2\].*"a b".*|SWEEPSTAKE_EXPERIMENT'):
         check_command(["sh", "-c", "train '%e'"], ["a", "a b"])
+
+
+@pytest.mark.parametrize("escape", ["%j", "%e", "%h", "%H"])
+def test_the_program_is_the_owners_to_choose(escape: str) -> None:
+    """An id that is the name of a program does not run it."""
+    with pytest.raises(InvalidInputError, match=r"command\[0\]: must name the program"):
+        check_command([escape, "x"])
 
 
 def test_an_empty_command_is_refused() -> None:
