@@ -38,6 +38,10 @@ class Store(Protocol):
     """
 
     @property
+    def identity(self) -> str:
+        """Which store it is: no other has this name, but for copies of it."""
+
+    @property
     def archive(self) -> Archive:
         """Whole experiments on their way out and in."""
 

@@ -69,6 +69,17 @@ class Engine(Protocol):
             another case.
         """
 
+    @property
+    def identity(self) -> str:
+        """Which store it is: no other has this name, but for copies of it."""
+
+    def confirm(self) -> None:
+        """See that the store at the address is still the one that this process began with.
+
+        Raises:
+            StoreUnavailableError: it is gone, or another.
+        """
+
     def sync(self) -> None:
         """Return when whatever can be read is on the disk: for answers that acknowledge what another call wrote."""
 

@@ -199,6 +199,21 @@ class PostgresEngine:
                 time.sleep(_OUTWAIT_PAUSE)
                 left &= set(transaction.rows("under_way"))
 
+    @property
+    def identity(self) -> str:
+        """As `Engine.identity`."""
+        return self._identity
+
+    def confirm(self) -> None:
+        """As `Engine.confirm`: another database, or other tables in it, have another name."""
+        with self.read() as transaction:
+            row = None if transaction.row("has_meta") is None else transaction.row("meta", name="store")
+        if row is None or row[0] != self._identity:
+            raise StoreUnavailableError(
+                "Another store is at this PostgreSQL address now, or its tables are gone: the database or its schema "
+                "was made anew. Put the former one back, or end this process to work with the new one."
+            )
+
     def _ask(self, statement: str, params: Params) -> Row | None:
         """Run one statement by itself: `read` and `row` with nothing between them and the library."""
         connection = self._take()
@@ -251,7 +266,11 @@ class PostgresEngine:
                 if connection.info.server_version < _OLDEST:
                     found = connection.info.server_version // 10_000
                     raise StoreRefusedError(f"PostgreSQL {found} is too old: Sweepstake needs 12 or newer.")
-                _upgrade(PostgresTransaction(connection, self._statements))
+                transaction = PostgresTransaction(connection, self._statements)
+                _upgrade(transaction)
+                row = transaction.row("meta", name="store")
+                assert row is not None, "a migration has given the store its name"
+                self._identity: str = row[0]
         except psycopg.Error as error:
             raise _translate(error) from error
 
@@ -321,6 +340,11 @@ def _translate(error: psycopg.Error) -> SweepstakeError | DuplicateError:
     shown = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if isinstance(error, _AWAY):
         return StoreUnavailableError(f"PostgreSQL could not answer: {shown}.")
+    if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
+        return StoreUnavailableError(
+            f"The tables of the store are gone ({shown}): they were removed while it was in use. Put them back; until "
+            "then nothing can be written."
+        )
     if isinstance(error, psycopg.ProgrammingError):
         return StoreRefusedError(
             f"PostgreSQL refused a statement: {shown}. Does the user own the tables, and did nobody change them?"

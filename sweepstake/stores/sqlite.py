@@ -12,16 +12,24 @@ from pathlib import Path
 from typing import Final
 from weakref import finalize
 
-from sweepstake.errors import ConfigurationError, StoreRefusedError, StoreUnavailableError
+from sweepstake.errors import ConfigurationError, StoreRefusedError, StoreUnavailableError, SweepstakeError
 from sweepstake.ports import Clock
 from sweepstake.stores.clocks import boot_id
-from sweepstake.stores.engine import Params, Row
+from sweepstake.stores.engine import DuplicateError, Params, Row
 from sweepstake.stores.filelock import LockFiles
 from sweepstake.stores.forks import ForkGate, ForkWatch
 from sweepstake.stores.migrations import migrate
 from sweepstake.stores.network import refuse_network
 from sweepstake.stores.sqliteerrors import translate
 from sweepstake.stores.sqlitelog import SqliteLog, sync_file
+from sweepstake.stores.sqliteplace import (
+    SqlitePlace,
+    another_store,
+    clear_leftovers,
+    file_uri,
+    refuse_gone,
+    refuse_torn,
+)
 from sweepstake.stores.sqliteturn import SqliteTransaction, SqliteTurn
 from sweepstake.stores.statements import load_statements
 
@@ -50,34 +58,37 @@ class SqliteEngine:
 
     def __init__(self, path: Path, clock: Clock, sync: Callable[[int], None] = sync_file) -> None:
         _check_version()
-        try:  # the process may go elsewhere, SQLite has a meaning of its own for `file:`, and a file has one lock
-            path = Path(os.path.realpath(path))
-        except OSError as error:
-            raise _refuse(path, error) from error
-        refuse_network(path)
-        self._path = path
+        self._address = path.absolute()  # the process may go elsewhere
+        self.path = _follow(self._address)
+        refuse_network(self.path)
         self._clock = clock
         self._sync = sync
         self._statements = load_statements("sqlite")
         self._idle: list[SqliteTransaction] = []
         self._all: list[SqliteTransaction] = []
+        #: Where the connections lead; None as long as there is none.
+        self._place: SqlitePlace | None = None
+        self._identity: str | None = None
         self._closed = False
         self._queued = True
         self._guard = threading.Lock()
+        self._entrance = threading.Lock()
         # SQLite remembers per process who locks the file. A child that inherited an open connection would rely on
         # locks that only its parent has, and lose what it wrote when the parent closes the file.
         self._gate = ForkGate(self._close_idle)
         # An engine that nobody closed lets go of its connections when nobody refers to it any more.
         finalize(self, _close_all, self._all).atexit = False
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = _locks.open(path.with_name(path.name + "-lock"))
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.lock = _locks.open(_lock_path(self.path))
         except OSError as error:
-            raise _refuse(path, error) from error
+            raise _refuse(self.path, error) from error
         try:
-            self._set_up()
-        except BaseException:
+            self._arrive()
+        except BaseException as error:
             self.close()
+            if isinstance(error, sqlite3.Error):
+                raise translate(error, self.path) from error
             raise
         _forks.guard(self._gate)
         _forks.add(_locks)
@@ -86,17 +97,19 @@ class SqliteEngine:
     @contextmanager
     def read(self) -> Iterator[SqliteTransaction]:
         """Begin to read; each statement may see a later state than the one before."""
+        if (place := self._place) is not None:
+            place.look()  # if it is lost, the call goes on with what is there now
         transaction = self.take()
         try:
             yield transaction
         except sqlite3.Error as error:
-            raise translate(error, self._path) from error
+            raise self.explain(error) from error
         finally:
             self.give_back(transaction)
 
     def write(self) -> SqliteTurn:
         """Begin a transaction when it is our turn."""
-        return SqliteTurn(self, self._lock, self._path)
+        return SqliteTurn(self)
 
     def claim(self, *, name: str, worker: str, key: str) -> Row | None:
         """Claim a ready job in a transaction of its own."""
@@ -122,7 +135,8 @@ class SqliteEngine:
             try:
                 transaction.sync()
             except OSError as failure:
-                raise translate(failure, self._path) from failure
+                raise self.explain(failure) from failure
+        self.confirm()
 
     def outwait(self) -> None:
         """Do nothing: writers take turns, so whatever was under way has ended when a write is committed."""
@@ -134,10 +148,29 @@ class SqliteEngine:
         with self._guard:
             self._let_go()
 
+    @property
+    def identity(self) -> str:
+        """As `Engine.identity`."""
+        assert self._identity is not None, "a store has its name when it has been opened"
+        return self._identity
+
+    def confirm(self) -> None:
+        """As `Engine.confirm`."""
+        if (place := self._place) is not None:
+            place.confirm()
+
+    def explain(self, error: sqlite3.Error | OSError) -> SweepstakeError | DuplicateError:
+        """Return our error for one of the library's or the disk's, which a file that was replaced may have caused."""
+        place = self._place
+        problem = None if place is None else place.look()
+        return translate(error, self.path) if problem is None else StoreUnavailableError(problem)
+
     def _close_idle(self) -> None:
         with self._guard:
             while self._idle:
                 self._discard(self._idle.pop())
+            if not self._all:
+                self._place = None
 
     def after_fork(self) -> None:
         """Leave the parent's connections alone: what closes one may let go of the parent's locks."""
@@ -145,7 +178,9 @@ class SqliteEngine:
             transaction.forget()
         self._all.clear()
         self._idle.clear()
+        self._place = None
         self._guard = threading.Lock()
+        self._entrance = threading.Lock()
 
     def take(self) -> SqliteTransaction:
         """Return a connection for one call, which must give it back; a fork waits for that."""
@@ -158,19 +193,24 @@ class SqliteEngine:
 
     def _take_one(self) -> SqliteTransaction:
         if self._closed:
-            raise StoreUnavailableError(f"The store {self._path} was closed; connect to it again.")
+            raise StoreUnavailableError(f"The store {self.path} was closed; connect to it again.")
         try:
-            return self._idle.pop()
-        except IndexError:
-            pass
-        try:
-            return self._connect()
-        except sqlite3.Error as error:
-            raise translate(error, self._path) from error
+            if self._place is None or self._place.lost:
+                self._arrive()
+            try:
+                return self._idle.pop()
+            except IndexError:
+                return self._connect()
+        except (sqlite3.Error, OSError) as error:
+            raise translate(error, self.path) from error
 
     def give_back(self, transaction: SqliteTransaction) -> None:
         """End what `take` began."""
-        self._idle.append(transaction)
+        if self._place is None or self._place.lost:
+            with self._guard:
+                self._discard(transaction)
+        else:
+            self._idle.append(transaction)
         self._gate.leave()
         if self._closed:
             self.close()
@@ -183,11 +223,12 @@ class SqliteEngine:
         """Leave the queue of writers once no call needs it."""
         if not self._all and self._queued:
             self._queued = False
-            _locks.close(self._lock)
+            _locks.close(self.lock)
 
     def _connect(self) -> SqliteTransaction:
         connection = sqlite3.connect(
-            self._path,
+            file_uri(self.path),
+            uri=True,
             timeout=_BUSY_SECONDS,
             isolation_level=None,
             check_same_thread=False,
@@ -199,28 +240,72 @@ class SqliteEngine:
         except BaseException:
             connection.close()
             raise
-        log = SqliteLog(connection, self._path, self._lock, self._sync)
+        log = SqliteLog(connection, self.path, self.lock, self._sync)
         transaction = SqliteTransaction(connection, log, self._statements, self._clock)
         self._all.append(transaction)
         return transaction
 
-    def _set_up(self) -> None:
-        self._lock.acquire()
+    def _arrive(self) -> None:
+        """Make the first connection to what is at the address now.
+
+        Raises:
+            StoreUnavailableError: it is not the store that this process began with, or nothing is there any more.
+        """
+        with self._entrance:
+            before = self._place
+            if before is not None and not before.lost:
+                return  # another thread was quicker
+            self._close_idle()
+            if self._all:
+                raise StoreUnavailableError(f"Other calls of this process still leave the store {self.path}.")
+            self._find_files()
+            self.lock.acquire()
+            try:
+                if before is not None:
+                    before.refuse_old_log()
+                self._open_files()
+            finally:
+                self.lock.release()
+
+    def _find_files(self) -> None:
+        """See where the address leads now, and stand in the queue of writers that is there."""
+        if self._identity is not None:
+            refuse_gone(self._address)
+            self.path = _follow(self._address)
+        lock, self.lock = self.lock, _locks.open(_lock_path(self.path))
+        _locks.close(lock)
+
+    def _open_files(self) -> None:
+        """Connect in a turn of our own, and keep which files that led to."""
+        if self._identity is None:
+            _create_file(self.path)
+        refuse_torn(self.path)
+        transaction = self._connect()
         try:
-            _create_file(self._path)
-            with self.read() as reading:
-                reading.connection.execute(f"pragma page_size = {_PAGE_BYTES}")  # of a file that is new
-                mode = reading.connection.execute("pragma journal_mode = wal").fetchone()[0]
-            if mode != "wal":
-                raise StoreRefusedError(
-                    f"{self._path} cannot have a write-ahead log (its mode is {mode}), without which nothing is safe "
-                    "here. Name a file on another disk."
-                )
-        finally:
-            self._lock.release()
-        with self.write() as writing:
-            migrate(writing, "sqlite", writing.connection.execute)
-            self._greet_boot(writing)
+            _have_log(transaction.connection, self.path)
+            transaction.execute("begin immediate")
+            self._identify(transaction)
+            transaction.execute("commit")
+            place = SqlitePlace(self._address, self.path)
+            transaction.sync()
+            place.confirm()
+        except BaseException:
+            self._discard(transaction)
+            raise
+        self._idle.append(transaction)
+        self._place = place
+
+    def _identify(self, transaction: SqliteTransaction) -> None:
+        """Learn which store it is, or see that it is the same as before, and bring its schema up to date."""
+        if self._identity is not None:
+            known = None if transaction.row("has_meta") is None else transaction.row("meta", name="store")
+            if known is None or known[0] != self._identity:
+                raise another_store(self._address)
+        migrate(transaction, "sqlite", transaction.execute)
+        self._greet_boot(transaction)
+        row = transaction.row("meta", name="store")
+        assert row is not None, "a migration has given the store its name"
+        self._identity = row[0]
 
     def _greet_boot(self, transaction: SqliteTransaction) -> None:
         """Make all leases overdue that were given before the machine was last started."""
@@ -234,6 +319,28 @@ class SqliteEngine:
 def _close_all(transactions: list[SqliteTransaction]) -> None:
     while transactions:
         transactions.pop().close()
+
+
+def _follow(address: Path) -> Path:
+    """Return the file behind links: SQLite has a meaning of its own for `file:`, and a file has one lock."""
+    try:
+        return Path(os.path.realpath(address))
+    except OSError as error:
+        raise _refuse(address, error) from error
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_name(path.name + "-lock")
+
+
+def _have_log(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute(f"pragma page_size = {_PAGE_BYTES}")  # of a file that is new
+    mode = connection.execute("pragma journal_mode = wal").fetchone()[0]
+    if mode != "wal":
+        raise StoreRefusedError(
+            f"{path} cannot have a write-ahead log (its mode is {mode}), without which nothing is safe here. "
+            "Name a file on another disk."
+        )
 
 
 def _check_version() -> None:
@@ -251,6 +358,7 @@ def _create_file(path: Path) -> None:
     """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        clear_leftovers(path)
     except FileExistsError:
         if not path.is_file():
             raise _refuse(path, FileExistsError(errno.EEXIST, "it is no regular file")) from None

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol
 
 from sweepstake.errors import SweepstakeError
 from sweepstake.ports import Clock
-from sweepstake.stores.engine import Params, Row
+from sweepstake.stores.engine import DuplicateError, Params, Row
 from sweepstake.stores.filelock import FileLock
 from sweepstake.stores.forks import abandon
-from sweepstake.stores.sqliteerrors import translate
 from sweepstake.stores.sqlitelog import SqliteLog
 
 __all__ = ["SqliteTransaction", "SqliteTurn"]
@@ -113,7 +111,13 @@ class SqliteTransaction:
 
 
 class Connections(Protocol):
-    """The connections to a file that are open here."""
+    """The connections to a file that are open here.
+
+    Attributes:
+        lock: that of the file's writers; it may be another one after each `take`.
+    """
+
+    lock: FileLock
 
     def take(self) -> SqliteTransaction:
         """Return one that nobody else uses; it must be given back."""
@@ -121,11 +125,18 @@ class Connections(Protocol):
     def give_back(self, transaction: SqliteTransaction) -> None:
         """End what `take` began."""
 
+    def confirm(self) -> None:
+        """Raise StoreUnavailableError unless the file that `take` led to is still at the store's address."""
+
+    def explain(self, error: sqlite3.Error | OSError) -> SweepstakeError | DuplicateError:
+        """Return our error for one of the library's or the disk's."""
+
 
 class SqliteTurn:
     """The block of one writer: its transaction begins when it is its turn, and ends with the block.
 
-    What it wrote is on the disk when the block has been left; the next writer has its turn before that.
+    What it wrote is on the disk when the block has been left, in the file that the store's address leads to; the next
+    writer has its turn before that.
 
     A class, because a generator would take twice as long, which is a tenth of a claim.
 
@@ -133,17 +144,16 @@ class SqliteTurn:
         idle: set it when nothing was written, and the answer acknowledges nothing that others wrote.
     """
 
-    __slots__ = ("_connections", "_lock", "_path", "_transaction", "idle")
+    __slots__ = ("_connections", "_lock", "_transaction", "idle")
 
-    def __init__(self, connections: Connections, lock: FileLock, path: Path) -> None:
+    def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._lock = lock
-        self._path = path
         self.idle = False
 
     def __enter__(self) -> SqliteTransaction:
         """Wait for our turn and begin."""
         self._transaction = transaction = self._connections.take()
+        self._lock = self._connections.lock
         try:
             self._lock.acquire()
             try:
@@ -157,7 +167,7 @@ class SqliteTurn:
                 raise
         except (sqlite3.Error, OSError) as error:
             self._connections.give_back(transaction)
-            raise translate(error, self._path) from error
+            raise self._connections.explain(error) from error
         except BaseException:
             self._connections.give_back(transaction)
             raise
@@ -178,14 +188,16 @@ class SqliteTurn:
                     self._undo()
             finally:
                 self._lock.release()
-            if not self.idle and (error is None or isinstance(error, _REFUSALS)):
-                self._transaction.sync()
+            if error is None or isinstance(error, _REFUSALS):
+                if not self.idle:
+                    self._transaction.sync()
+                self._connections.confirm()
         except (sqlite3.Error, OSError) as failure:
-            raise translate(failure, self._path) from failure
+            raise self._connections.explain(failure) from failure
         finally:
             self._connections.give_back(self._transaction)
         if isinstance(error, sqlite3.Error):
-            raise translate(error, self._path) from error
+            raise self._connections.explain(error) from error
 
     def _commit(self) -> None:
         try:

@@ -29,7 +29,7 @@ from sweepstake.domain.records import (
 )
 from sweepstake.domain.situation import Situation
 from sweepstake.domain.status import NoJobReason
-from sweepstake.errors import LeaseLostError, ResourceExistsError, StoreUnavailableError
+from sweepstake.errors import LeaseLostError, NotFoundError, ResourceExistsError, StoreUnavailableError
 from sweepstake.ports import Clock, Counts, ExperimentDraft, Outlook, PutAnswer
 from sweepstake.stores import adding, claims, experiments, finishing, jobs, putting, requeueing, rows, situation
 from sweepstake.stores.archive import SqlArchive
@@ -61,6 +61,11 @@ class SqlStore(SqlAccounts):
         self._probed: dict[str, float] = {}
         self.ledger = SqlLedger(engine)
         self.archive = SqlArchive(engine)
+
+    @property
+    def identity(self) -> str:
+        """As `Store.identity`."""
+        return self._engine.identity
 
     # Experiments
 
@@ -281,8 +286,28 @@ class SqlStore(SqlAccounts):
         uptime: float,
     ) -> Finished:
         """As `Store.finish`."""
-        if claim is None:
-            return self._finish(name, job_id, finish, key=key)
+        try:
+            if claim is None:
+                return self._finish(name, job_id, finish, key=key)
+            return self._finish_and_go_on(
+                name, job_id, finish, key=key, claim=claim, worker=worker, repeat=repeat, uptime=uptime
+            )
+        except NotFoundError:  # a report that another store does not know may be worth days
+            self._engine.confirm()
+            raise
+
+    def _finish_and_go_on(
+        self,
+        name: str,
+        job_id: str,
+        finish: Finish,
+        *,
+        key: str,
+        claim: str,
+        worker: str,
+        repeat: bool,
+        uptime: float,
+    ) -> Finished:
         worker = rows.storable(worker)
         finished = None
         if not repeat:

@@ -52,7 +52,13 @@ class ObservedEngine:
         self.read = engine.read
         self.sync = engine.sync
         self.outwait = engine.outwait
+        self.confirm = engine.confirm
         self.close = engine.close
+
+    @property
+    def identity(self) -> str:
+        """As `Engine.identity`."""
+        return self._engine.identity
 
     def write(self) -> AbstractContextManager[Transaction]:
         """As `Engine.write`."""
