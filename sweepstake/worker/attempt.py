@@ -26,7 +26,8 @@ from sweepstake.worker.expansion import Values, expand, names_program, variables
 from sweepstake.worker.judgement import Ending, Verdict, judge, terminated
 from sweepstake.worker.process import Process, no_room
 from sweepstake.worker.pulse import Pulse
-from sweepstake.worker.results import BlockReader, read_file
+from sweepstake.worker.reported import Reported
+from sweepstake.worker.results import BlockReader
 from sweepstake.worker.terminal import Lines, Terminal
 
 __all__ = ["Attempt", "Plan"]
@@ -163,18 +164,20 @@ class Attempt:
                 limit.cancel()
             signal = self._pulse.ended(self._claim.key)
             output.end()
-        stored = self._claim.job.results
-        results, problem = _results(stored, output.block, results_path)
+        job = self._claim.job
+        reported = Reported(job.results, lambda: self._places.kept(job))
+        reported.take_block(output.block)
+        reported.take_file(results_path)
         ending = Ending(
             code=code,
             stopped=self._stopped or (terminated(code) and self._told.wait(_ECHO)),
             timeout=self._timeout if self._timed_out else None,
             signal=signal,
-            reported=results is not stored,
-            problem=problem,
+            reported=reported.results is not job.results,
+            problem="; ".join(reported.problems),
             last_words=output.last_words(),
         )
-        return self._report(judge(ending, allow_empty=self._plan.allow_empty), results, output.text())
+        return self._report(judge(ending, allow_empty=self._plan.allow_empty), reported.results, output.text())
 
     def _limit(self, process: Process) -> threading.Timer | None:
         """Start the timer that ends the command when its time is over."""
@@ -253,21 +256,3 @@ class _Output:
             self._capture.write(data)
             self._end = (self._end + data)[-MAX_OUTPUT:]
         self._terminal.write(stream, data if self._lines is None else self._lines[stream].feed(data))
-
-
-def _results(stored: JsonObject, block: BlockReader, path: Path) -> tuple[JsonObject, str]:
-    """Return the results to record, and what is wrong with those that were reported.
-
-    What the job had from the start, such as a child's from its parent, stands unless the block says otherwise, and
-    that unless the file does.
-    """
-    results = stored
-    problems: list[str] = []
-    for source in (block.results, lambda: read_file(path)):
-        try:
-            found = source()
-            if found:
-                results = JsonObject.of({**results.decode(), **found}, "results")
-        except InvalidInputError as error:
-            problems.append(str(error))
-    return results, "; ".join(problems)

@@ -53,6 +53,11 @@ class BlockReader:
             raise InvalidInputError.at("results", f"the block has no line {END}")
         return None if self._found is None else parse_block(self._found)
 
+    @property
+    def raw(self) -> bytes:
+        """What the last block says, as it was printed: as much of it as was read."""
+        return bytes(self._found or b"") if self._block is None else bytes(self._block)
+
     def _keep(self, part: bytes) -> None:
         """Add to the line; outside a block only as much as it takes to know a marker."""
         room = (_MAX_BYTES if self._block is not None else 4 * len(END)) + 1 - len(self._line)

@@ -1,7 +1,9 @@
 """One attempt with a real command, on a machine that lacks something."""
 
 import errno
+import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -83,3 +85,36 @@ def test_a_command_without_a_timer_does_not_run(
     assert time.monotonic() - started < 50
     with pytest.raises(ProcessLookupError):
         os.killpg(pulse.group, 0)
+
+
+def _kept(reason: str) -> Path:
+    found = re.search(r"kept in (\S+?)(;|$)", reason)
+    assert found is not None, reason
+    return Path(found[1])
+
+
+def test_what_is_too_large_of_a_results_file_is_kept(begin: Callable[[str, NoPulse], Attempt]) -> None:
+    """The rest of the file is recorded, and the reason names where the large value is."""
+    write = f"""printf '{{"accuracy": 0.9, "preds": "' > $SWEEPSTAKE_RESULTS_PATH
+        head -c {9 * 1024 * 1024} /dev/zero | tr '\\0' x >> $SWEEPSTAKE_RESULTS_PATH
+        echo '"}}' >> $SWEEPSTAKE_RESULTS_PATH"""
+    finish = begin(write, NoPulse()).run()
+    assert (finish.outcome, finish.results) == (Outcome.CRASHED, JsonObject.of({"accuracy": 0.9}))
+    assert "too large" in finish.reason
+    assert json.loads(_kept(finish.reason).read_text()) == "x" * 9 * 1024 * 1024
+
+
+def test_a_results_file_that_cannot_be_read_is_kept_as_it_is(begin: Callable[[str, NoPulse], Attempt]) -> None:
+    """What the block says is recorded all the same."""
+    finish = begin(f"{RESULTS}; echo '{{\"a\": 1,' > $SWEEPSTAKE_RESULTS_PATH", NoPulse()).run()
+    assert (finish.outcome, finish.results) == (Outcome.CRASHED, JsonObject.of({"x": 1}))
+    assert _kept(finish.reason).read_text() == '{"a": 1,\n'
+
+
+def test_a_block_that_cannot_be_read_is_kept_as_it_is(begin: Callable[[str, NoPulse], Attempt]) -> None:
+    """Also one that has no end; what the file says is recorded all the same."""
+    finish = begin(
+        "echo '--- RESULTS ---'; echo nonsense; echo '{\"y\": 2}' > $SWEEPSTAKE_RESULTS_PATH", NoPulse()
+    ).run()
+    assert (finish.outcome, finish.results) == (Outcome.CRASHED, JsonObject.of({"y": 2}))
+    assert _kept(finish.reason).read_text() == "nonsense\n"
