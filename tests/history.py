@@ -98,6 +98,22 @@ RULES = {
     "there are more jobs than were created": """
         select e.name, e.created, count(*) from experiments e join jobs j on j.experiment_id = e.id
         group by e.name, e.created having count(*) > e.created""",
+    "the jobs in each state are not as many as is kept": """
+        select e.name, c.jobs, c.blocked, c.delayed, c.done, c.crashed, c.pruned from experiments e left join (
+            select experiment_id, sum(jobs) as jobs, sum(blocked) as blocked, sum(delayed) as delayed,
+            sum(done) as done, sum(crashed) as crashed, sum(pruned) as pruned from counts group by experiment_id
+        ) c on c.experiment_id = e.id where coalesce(c.jobs, 0) <> (
+            select count(*) from jobs j where j.experiment_id = e.id)
+        or coalesce(c.blocked, 0) <> (
+            select count(*) from jobs j where j.experiment_id = e.id and status = 'QUEUED' and waiting > 0)
+        or coalesce(c.delayed, 0) <> (select count(*) from jobs j
+            where j.experiment_id = e.id and status = 'QUEUED' and waiting = 0 and due is not null)
+        or coalesce(c.done, 0) <> (select count(*) from jobs j where j.experiment_id = e.id and status = 'DONE')
+        or coalesce(c.crashed, 0) <> (select count(*) from jobs j where j.experiment_id = e.id and status = 'CRASHED')
+        or coalesce(c.pruned, 0) <> (select count(*) from jobs j where j.experiment_id = e.id and status = 'PRUNED')""",
+    "a tag is that of no job": """
+        select tag, job_seq from tags t where not exists (select 1 from jobs j
+        where j.seq = t.job_seq and j.experiment_id = t.experiment_id and j.tags like '%"%')""",
     "a job has no experiment": """
         select seq from jobs j where not exists (select 1 from experiments e where e.id = j.experiment_id)""",
     "an attempt has no job": """
@@ -125,6 +141,7 @@ def findings(url: str, *, clock_error: float = CLOCK_ERROR) -> Iterator[str]:
         for rule, query in RULES.items():
             for row in ask(query.replace("{clock}", str(clock_error)).replace("{now}", str(time.time()))):
                 yield f"{rule}: {row}"
+        yield from _tags(ask)
         yield from _budgets(ask)
         yield from _origins(ask)
         if clock_error <= CLOCK_ERROR:
@@ -142,6 +159,16 @@ def _snapshot(url: str) -> Iterator[Ask]:
     with psycopg.connect(url) as database:
         database.execute("set transaction isolation level repeatable read")
         yield lambda query: database.execute(query.encode()).fetchall()
+
+
+def _tags(ask: Ask) -> Iterator[str]:
+    """Compare each job's tags with those by which it is found."""
+    found: dict[int, list[str]] = {}
+    for seq, tag in ask("select job_seq, tag from tags order by job_seq, tag"):
+        found.setdefault(seq, []).append(tag)
+    for seq, tags in ask("select seq, tags from jobs where tags <> '[]'"):
+        if sorted(set(json.loads(tags))) != sorted(found.get(seq, [])):
+            yield f"the job is found by other tags than it has: {(seq, tags, found.get(seq))}"
 
 
 def _budgets(ask: Ask) -> Iterator[str]:

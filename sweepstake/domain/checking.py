@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
-from sweepstake.domain.ledger import Check, LedgerAttempt, LedgerEvent, LedgerExperiment, LedgerJob, Violation
+from sweepstake.domain.ledger import Check, Kept, LedgerAttempt, LedgerEvent, LedgerExperiment, LedgerJob, Violation
 from sweepstake.domain.portable import HIDDEN
 from sweepstake.domain.status import JobStatus, Outcome, Verb
 
@@ -27,7 +27,7 @@ __all__ = [
 #: The number of the attempt, or None, and what is wrong.
 Fault: TypeAlias = tuple[int | None, str]
 
-#: The checks that count attempts; of the others, LIMITS counts experiments, KEYS keys, and the rest jobs.
+#: The checks that count attempts; of the others, LIMITS and COUNTS count experiments, KEYS keys, and the rest jobs.
 OF_ATTEMPTS: Final = frozenset((Check.OVERLAP, Check.OUTCOMES))
 _OUTCOMES: Final = frozenset(map(str, Outcome))
 #: The statuses to which a recorded report may lead.
@@ -70,8 +70,9 @@ def check_job(job: LedgerJob, known: Knowledge, checked: Counter[Check]) -> Iter
 def check_experiment(
     experiment: LedgerExperiment, definitions: Mapping[str, str], checked: Counter[Check]
 ) -> Iterator[Violation]:
-    """Yield which limits of an experiment are exceeded; those that were changed meanwhile cannot be told."""
+    """Yield which limits of an experiment are exceeded, unless they changed meanwhile, and which counts are wrong."""
     checked[Check.LIMITS] += 1
+    checked[Check.COUNTS] += 1
     faults = []
     if experiment.created < experiment.jobs and not experiment.name.startswith(HIDDEN):
         faults.append(f"counts {experiment.created:,} jobs ever created, and has {experiment.jobs:,}")
@@ -82,6 +83,10 @@ def check_experiment(
             faults.append(f"runs {experiment.running:,} jobs, and its max_running is {experiment.max_running:,}")
     for what in faults:
         yield Violation(check=Check.LIMITS, experiment=experiment.name, job="", attempt=None, what=what)
+    for word, kept, counted in zip(Kept._fields, experiment.kept, experiment.counted, strict=True):
+        if kept != counted:
+            what = f"keeps the number of {word} as {kept:,}, and has {counted:,}"
+            yield Violation(check=Check.COUNTS, experiment=experiment.name, job="", attempt=None, what=what)
 
 
 def base_key(etag: str) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from attrs import frozen
 
-__all__ = ["Check", "LedgerAttempt", "LedgerEvent", "LedgerExperiment", "LedgerJob", "Stray", "Violation"]
+__all__ = ["Check", "Kept", "LedgerAttempt", "LedgerEvent", "LedgerExperiment", "LedgerJob", "Stray", "Violation"]
 
 
 class Check(StrEnum):
@@ -21,6 +21,7 @@ class Check(StrEnum):
     KEYS = "keys"
     BUDGETS = "budgets"
     LIMITS = "limits"
+    COUNTS = "counts"
     DEPENDENCIES = "dependencies"
     READINESS = "readiness"
     WRITES = "writes"
@@ -122,14 +123,26 @@ class LedgerEvent(NamedTuple):
     detail: str
 
 
+class Kept(NamedTuple):
+    """What is kept of an experiment's jobs, so that nobody has to count them; see `Counts` for the words."""
+
+    jobs: int
+    blocked: int
+    delayed: int
+    done: int
+    crashed: int
+    pruned: int
+
+
 @frozen(kw_only=True)
 class LedgerExperiment:
     """An experiment's limits and what they limit, read together.
 
     Attributes:
-        jobs: how many jobs it has now.
-        created: how many were ever created in it.
+        created: how many jobs were ever created in it.
         running: how many are RUNNING now.
+        counted: how many jobs there are, counted one by one.
+        kept: the same as the store keeps it.
     """
 
     id: int
@@ -138,8 +151,14 @@ class LedgerExperiment:
     max_jobs: int | None
     max_running: int | None
     created: int
-    jobs: int
     running: int
+    counted: Kept
+    kept: Kept
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs it has now."""
+        return self.counted.jobs
 
 
 @frozen

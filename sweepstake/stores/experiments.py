@@ -23,6 +23,7 @@ __all__ = [
     "delete_experiment",
     "end_experiment",
     "experiment_id",
+    "fold_counts",
     "free_address",
     "get_experiment",
     "list_experiments",
@@ -34,6 +35,8 @@ __all__ = [
 
 #: What the ledger remembers of a write that a claim made, because it found the search complete.
 ENDED_BY_CLAIM: Final = "complete"
+#: From how many rows an experiment's counts may be summed.
+_MANY_SLOTS: Final = 200
 
 
 def put_experiment(
@@ -142,7 +145,14 @@ def delete_experiment(transaction: Transaction, name: str, *, guard: Guard, key:
         raise LiveLeasesError(
             f"Workers hold {live[0]} jobs of the experiment {called(name)!r}. Stop them, or delete it with force."
         )
-    for what in ("delete_attempts", "delete_dependencies", "delete_fingerprints", "delete_jobs", "unshare_all"):
+    for what in (
+        "delete_attempts",
+        "delete_dependencies",
+        "delete_fingerprints",
+        "delete_jobs",
+        "delete_counts",
+        "unshare_all",
+    ):
         transaction.run(what, experiment_id=row[0])
     transaction.run("delete_experiment", experiment_id=row[0])
 
@@ -159,14 +169,26 @@ def end_experiment(transaction: Transaction, name: str, *, etag: str, key: str) 
         transaction.run("end_experiment", name=name, etag=etag, key=key)
 
 
-def count_jobs(transaction: Transaction, name: str) -> Counts:
-    """Count the jobs by state."""
+def count_jobs(transaction: Transaction, name: str) -> tuple[Counts, bool]:
+    """Return how many jobs are in which state, which is kept and not counted; and whether `fold_counts` is due."""
     row = transaction.row("count_jobs", experiment_id=experiment_id(transaction, name))
     assert row is not None, "a sum always has a row"
-    ready, blocked, delayed, running, done, crashed, pruned = map(int, row)
-    return Counts(
-        ready=ready, blocked=blocked, delayed=delayed, running=running, done=done, crashed=crashed, pruned=pruned
+    jobs, blocked, delayed, done, crashed, pruned, slots, running, due = map(int, row)
+    counts = Counts(
+        ready=jobs - blocked - delayed - running - done - crashed - pruned + due,
+        blocked=blocked,
+        delayed=delayed - due,
+        running=running,
+        done=done,
+        crashed=crashed,
+        pruned=pruned,
     )
+    return counts, slots > _MANY_SLOTS
+
+
+def fold_counts(transaction: Transaction, name: str) -> None:
+    """Add up what the connections counted, those that changed something a moment ago aside."""
+    transaction.run("fold_counts", experiment_id=experiment_id(transaction, name))
 
 
 def outlook(transaction: Transaction, name: str) -> Outlook:

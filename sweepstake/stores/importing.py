@@ -249,7 +249,7 @@ def _publish(
 
 
 def _forget(transaction: Transaction, number: int, hidden: str, begun: int) -> None:
-    for statement in ("delete_attempts", "delete_dependencies", "delete_jobs", "delete_experiment"):
+    for statement in ("delete_attempts", "delete_dependencies", "delete_jobs", "delete_counts", "delete_experiment"):
         transaction.run(statement, experiment_id=number)
     transaction.run("delete_events", hidden=hidden, first=begun)
 

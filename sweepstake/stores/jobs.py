@@ -43,16 +43,16 @@ def read_job(transaction: Transaction, name: str, number: int, job_id: str) -> r
 
 def scan_jobs(transaction: Transaction, name: str, query: JobQuery, after: int, limit: int) -> list[JobRecord]:
     """Return jobs by age, of the query's part of an id, or else of its status and tag."""
-    number = experiment_id(transaction, name)
+    page = {"experiment_id": experiment_id(transaction, name), "after": after, "limit": limit}
+    statuses = json.dumps([str(status) for status in query.status])
     if query.part is not None:
-        found = transaction.rows("jobs_with_part", experiment_id=number, after=after, limit=limit, part=query.part)
-    elif not query.status and query.tag is None:
-        found = transaction.rows("jobs_page", experiment_id=number, after=after, limit=limit)
+        found = transaction.rows("jobs_with_part", **page, part=query.part)
+    elif query.tag is not None:
+        found = transaction.rows("jobs_of_tag", **page, tag=query.tag, statuses=statuses)
+    elif query.status and len(query.status) < len(JobStatus):
+        found = transaction.rows("jobs_of_statuses", **page, statuses=statuses)
     else:
-        statuses = json.dumps([str(status) for status in query.status])
-        found = transaction.rows(
-            "jobs_filtered", experiment_id=number, after=after, limit=limit, statuses=statuses, tag=query.tag
-        )
+        found = transaction.rows("jobs_page", **page)
     return [rows.job(name, row) for row in found]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
-from sweepstake.domain.ledger import LedgerAttempt, LedgerEvent, LedgerExperiment, LedgerJob, Stray
+from sweepstake.domain.ledger import Kept, LedgerAttempt, LedgerEvent, LedgerExperiment, LedgerJob, Stray
 from sweepstake.ports import Extent
 from sweepstake.stores.engine import Engine, Row
 
@@ -67,7 +67,8 @@ class SqlLedger:
 
 
 def _experiment(row: Row) -> LedgerExperiment:
-    number, name, etag, max_jobs, max_running, created, jobs, running = row
+    number, name, etag, max_jobs, max_running, created, running = row[:7]
+    counted, kept = Kept(*map(int, row[7:13])), Kept(*map(int, row[13:]))
     return LedgerExperiment(
         id=number,
         name=name,
@@ -75,8 +76,9 @@ def _experiment(row: Row) -> LedgerExperiment:
         max_jobs=max_jobs,
         max_running=max_running,
         created=created,
-        jobs=jobs,
         running=running,
+        counted=counted,
+        kept=kept,
     )
 
 

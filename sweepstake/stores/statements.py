@@ -67,6 +67,12 @@ def _parse(text: str) -> dict[str, str]:
 
 
 def _split(text: str) -> tuple[str, ...]:
-    """Split a migration where a semicolon ends a statement; none of ours holds another."""
+    """Split a migration where a semicolon ends a line that is not indented; those within a trigger or function are."""
     bare = re.sub(r"--.*", "", text)
-    return tuple(statement.strip() for statement in bare.split(";") if statement.strip())
+    found: list[list[str]] = [[]]
+    for line in bare.splitlines():
+        found[-1].append(line)
+        if line.rstrip().endswith(";") and not line[:1].isspace():
+            found.append([])
+    statements = ("\n".join(lines).strip().removesuffix(";") for lines in found)
+    return tuple(statement for statement in statements if statement)

@@ -126,7 +126,11 @@ class SqlStore(SqlAccounts):
     def count_jobs(self, name: str) -> Counts:
         """As `Store.count_jobs`."""
         with self._engine.read() as transaction:
-            return experiments.count_jobs(transaction, name)
+            counts, many = experiments.count_jobs(transaction, name)
+        if many:
+            with self._engine.write() as transaction:
+                experiments.fold_counts(transaction, name)
+        return counts
 
     def outlook(self, name: str) -> Outlook:
         """As `Store.outlook`."""

@@ -46,6 +46,9 @@ create table attempts (
     finish_key text,
     primary key (job, number)
 );
+create table counts (
+    experiment bigint, slot int, jobs bigint not null, done bigint not null, primary key (experiment, slot)
+) with (fillfactor = 20);
 """
 
 _COPY = "copy jobs (experiment, id, status, hyperparameters, results, etag) from stdin"
@@ -97,9 +100,18 @@ with written as (
         ended_at = extract(epoch from clock_timestamp())
     where seq = %(seq)s and status = 'RUNNING' and etag = %(claim)s
     returning seq, attempt, ended_at
+),
+counted as (
+    insert into counts as c (experiment, slot, jobs, done) select 1, pg_backend_pid(), 0, 1 from written
+    on conflict (experiment, slot) do update set done = c.done + 1
 )
 update attempts set outcome = 'done', ended_at = written.ended_at, finish_key = %(key)s
 from written where job = written.seq and number = written.attempt and outcome is null
+"""
+
+_COUNT_ADDED = """
+insert into counts as c (experiment, slot, jobs, done) values (1, 0, %s, 0)
+on conflict (experiment, slot) do update set jobs = c.jobs + excluded.jobs
 """
 
 _READ = """
@@ -113,7 +125,7 @@ class PostgresFloor:
     """A floor's database.
 
     Attributes:
-        ledger: keep attempts; without, claims and guarded updates only (the bare floor).
+        ledger: keep attempts and how many jobs are done; without, claims and guarded updates only (the bare floor).
         probe: each claim also says whether any lease is overdue.
     """
 
@@ -130,6 +142,7 @@ class PostgresFloor:
                 for values in sweep(count):
                     key = os.urandom(16).hex()
                     copy.write_row((1, key, "QUEUED", json.dumps(values), "{}", key))
+            connection.execute(_COUNT_ADDED, (count,))
 
     @contextlib.contextmanager
     def session(self) -> Iterator[PostgresFloorSession]:

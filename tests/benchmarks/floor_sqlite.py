@@ -51,6 +51,8 @@ create table attempts (
     finish_key text,
     primary key (job, number)
 );
+create table counts (experiment integer primary key, jobs integer not null, done integer not null);
+insert into counts values (1, 0, 0);
 """
 
 _INSERT = (
@@ -78,6 +80,9 @@ update attempts set outcome = 'done', ended_at = ?, finish_key = ?
 where job = ? and number = ? and outcome is null
 """
 
+_COUNT_ADDED = "update counts set jobs = jobs + ? where experiment = 1"
+_COUNT_DONE = "update counts set done = done + 1 where experiment = 1"
+
 _READ = """
 select id, status, hyperparameters, results, etag, seq, priority, attempt, worker, ended_at
 from jobs where experiment = 1 order by seq
@@ -100,7 +105,7 @@ class SqliteFloor:
     """A floor's file.
 
     Attributes:
-        ledger: keep attempts; without, claims and guarded updates only (the bare floor).
+        ledger: keep attempts and how many jobs are done; without, claims and guarded updates only (the bare floor).
         locked: writers queue on a file lock, as Sweepstake's do, not on SQLite's busy handler.
     """
 
@@ -115,6 +120,7 @@ class SqliteFloor:
                 connection.executescript(_SCHEMA)
             connection.execute("begin immediate")
             connection.executemany(_INSERT, _rows(count))
+            connection.execute(_COUNT_ADDED, (count,))
             connection.execute("commit")
 
     @contextlib.contextmanager
@@ -163,6 +169,7 @@ class SqliteFloorSession:
                 raise RuntimeError("the guard failed: another worker had this job")
             if self.ledger:
                 run(_CLOSE, (now, key, seq, number))
+                run(_COUNT_DONE)
             run("commit")
         return key
 

@@ -16,7 +16,7 @@ from sweepstake.stores.statements import load_migrations
 from tests.history import check_history
 from tests.integration.shell import Shell
 from tests.lab import Lab
-from tests.oldschema import make_first
+from tests.oldschema import OldClient, make_first
 from tests.stack import open_queue
 
 
@@ -30,6 +30,27 @@ def test_an_old_store_is_upgraded_and_says_so(tmp_path: Path) -> None:
     assert json.loads(shell.run("db", "upgrade", "--format", "json").stdout) == {"before": 1, "after": known}
     told = json.loads(shell.run("db", "check", "--format", "json").stdout)
     assert (told["schema"], told["problems"], told["verification"]["found"]) == (known, [], 0)
+
+
+def test_jobs_of_an_old_store_are_counted_and_counted_on(store: str) -> None:
+    """Those that it had, and whatever a client that knows no counts does beside us."""
+    make_first(store)
+    with OldClient(store) as old:
+        old.add("sweep", 6)
+        for _ in range(2):
+            claim = old.claim("sweep")
+            assert claim is not None
+            old.finish(claim)
+        assert old.claim("sweep") is not None
+        with closing(open_queue(store)) as queue:
+            counted = queue.count_jobs("sweep")
+            assert (counted.ready, counted.running, counted.done) == (3, 1, 2)
+            claim = old.claim("sweep")
+            assert claim is not None
+            old.finish(claim)
+            counted = queue.count_jobs("sweep")
+            assert (counted.ready, counted.running, counted.done) == (2, 1, 3)
+    check_history(store)
 
 
 def test_a_backup_is_whole_while_others_write(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ DAMAGE: Final = {
     "where job_seq = 6",
     Check.BUDGETS: "update jobs set failures = 2 where seq = 7",
     Check.LIMITS: "update experiments set created = 3",
+    Check.COUNTS: "update counts set jobs = jobs + 1",
     Check.DEPENDENCIES: "update jobs set dependants = 1 where seq = 8",
     Check.READINESS: "update jobs set due = null where seq = 9",
     Check.WRITES: "update jobs set etag = 'made-up' where seq = 10",

@@ -1,12 +1,54 @@
--- jobs_filtered: jobs of some statuses, or with a tag, made after one, by age.
+-- jobs_of_statuses: jobs of some statuses, made after one, by age: the first of each status by an index of its own.
+with found as materialized (
+    (
+        select seq from jobs
+        where experiment_id = :experiment_id and coalesce(status, '') = 'QUEUED' and seq > :after
+        and strpos(cast(:statuses as text), 'QUEUED') > 0 order by seq limit :limit
+    )
+    union all
+    (
+        select seq from jobs
+        where experiment_id = :experiment_id and status = 'RUNNING' and seq > :after
+        and strpos(cast(:statuses as text), 'RUNNING') > 0 order by seq limit :limit
+    )
+    union all
+    (
+        select seq from jobs
+        where experiment_id = :experiment_id and status = 'DONE' and seq > :after
+        and strpos(cast(:statuses as text), 'DONE') > 0 order by seq limit :limit
+    )
+    union all
+    (
+        select seq from jobs
+        where experiment_id = :experiment_id and status = 'CRASHED' and seq > :after
+        and strpos(cast(:statuses as text), 'CRASHED') > 0 order by seq limit :limit
+    )
+    union all
+    (
+        select seq from jobs
+        where experiment_id = :experiment_id and status = 'PRUNED' and seq > :after
+        and strpos(cast(:statuses as text), 'PRUNED') > 0 order by seq limit :limit
+    )
+)
 select
     j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
     j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
-from jobs j
-where j.experiment_id = :experiment_id and j.seq > :after
-and (cast(:statuses as text) = '[]' or j.status = any (array(select json_array_elements_text(cast(:statuses as json)))))
-and (cast(:tag as text) is null or jsonb_exists(cast(j.tags as jsonb), cast(:tag as text)))
-order by j.seq limit :limit;
+from (select seq from found order by seq limit :limit) f cross join lateral (
+    select * from jobs where seq = f.seq limit 1
+) j
+order by f.seq;
+
+-- jobs_of_tag: jobs with a tag, and of some statuses if any are named, made after one, by age.
+select
+    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
+    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+from (
+    select job_seq from tags where experiment_id = :experiment_id and tag = :tag and job_seq > :after order by job_seq
+) t
+cross join lateral (select * from jobs where seq = t.job_seq limit 1) j
+where cast(:statuses as text) = '[]'
+or j.status = any (array(select json_array_elements_text(cast(:statuses as json))))
+order by t.job_seq limit :limit;
 
 -- offer: the first ready job that was not offered within the last second, else the first ready one.
 select

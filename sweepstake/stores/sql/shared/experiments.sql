@@ -51,16 +51,23 @@ delete from dependencies where job_seq in (select seq from jobs where experiment
 -- delete_jobs: all its jobs.
 delete from jobs where experiment_id = :experiment_id;
 
--- count_jobs: how many jobs are in which state.
+-- count_jobs: how many jobs there are and are in which state, as triggers keep it; how many run; how many delays are over.
 select
-    coalesce(sum(case when status = 'QUEUED' and waiting = 0 and (due is null or due <= :now) then 1 else 0 end), 0),
-    coalesce(sum(case when status = 'QUEUED' and waiting > 0 then 1 else 0 end), 0),
-    coalesce(sum(case when status = 'QUEUED' and waiting = 0 and due > :now then 1 else 0 end), 0),
-    coalesce(sum(case when status = 'RUNNING' then 1 else 0 end), 0),
-    coalesce(sum(case when status = 'DONE' then 1 else 0 end), 0),
-    coalesce(sum(case when status = 'CRASHED' then 1 else 0 end), 0),
-    coalesce(sum(case when status = 'PRUNED' then 1 else 0 end), 0)
-from jobs where experiment_id = :experiment_id;
+    coalesce(sum(jobs), 0), coalesce(sum(blocked), 0), coalesce(sum(delayed), 0), coalesce(sum(done), 0),
+    coalesce(sum(crashed), 0), coalesce(sum(pruned), 0), count(*),
+    (
+        select count(*) from (
+            select 1 from jobs where experiment_id = :experiment_id and status = 'RUNNING' order by due
+        ) as running
+    ),
+    (
+        select count(*) from (
+            select 1 from jobs
+            where experiment_id = :experiment_id and status = 'QUEUED' and due is not null and due <= (select :now)
+            and waiting = 0 order by due
+        ) as over
+    )
+from counts where experiment_id = :experiment_id;
 
 -- outlook: whether jobs are ready, blocked or delayed, each told by an index of its own, and how many run, up to :most.
 select

@@ -38,12 +38,35 @@ limit 1000;
 -- ledger_events: events after one, oldest first.
 select seq, at, verb, experiment, job, key, detail from events where seq > :after order by seq limit :limit;
 
--- ledger_experiments: experiments after one with their limits, and how many jobs there are and run.
+-- ledger_experiments: experiments after one with their limits; how many jobs run, are in which state, and as it is kept.
 select
-    e.id, e.name, e.etag, e.max_jobs, e.max_running, e.created,
-    (select count(*) from jobs j where j.experiment_id = e.id),
-    (select count(*) from jobs j where j.experiment_id = e.id and j.status = 'RUNNING')
-from experiments e where e.id > :after order by e.id limit :limit;
+    e.id, e.name, e.etag, e.max_jobs, e.max_running, e.created, coalesce(j.running, 0),
+    coalesce(j.jobs, 0), coalesce(j.blocked, 0), coalesce(j.delayed, 0), coalesce(j.done, 0), coalesce(j.crashed, 0),
+    coalesce(j.pruned, 0),
+    coalesce(c.jobs, 0), coalesce(c.blocked, 0), coalesce(c.delayed, 0), coalesce(c.done, 0), coalesce(c.crashed, 0),
+    coalesce(c.pruned, 0)
+from (select * from experiments where id > :after order by id limit :limit) e
+left join (
+    select
+        experiment_id, count(*) as jobs,
+        sum(case when status = 'RUNNING' then 1 else 0 end) as running,
+        sum(case when status = 'QUEUED' and waiting > 0 then 1 else 0 end) as blocked,
+        sum(case when status = 'QUEUED' and waiting = 0 and due is not null then 1 else 0 end) as delayed,
+        sum(case when status = 'DONE' then 1 else 0 end) as done,
+        sum(case when status = 'CRASHED' then 1 else 0 end) as crashed,
+        sum(case when status = 'PRUNED' then 1 else 0 end) as pruned
+    from jobs
+    where experiment_id > :after
+    and experiment_id <= (select max(id) from (select id from experiments where id > :after order by id limit :limit) p)
+    group by experiment_id
+) j on j.experiment_id = e.id
+left join (
+    select
+        experiment_id, sum(jobs) as jobs, sum(blocked) as blocked, sum(delayed) as delayed, sum(done) as done,
+        sum(crashed) as crashed, sum(pruned) as pruned
+    from counts where experiment_id > :after group by experiment_id
+) c on c.experiment_id = e.id
+order by e.id;
 
 -- ledger_retries: after how many attempts a job was given new budgets.
 select detail from events where experiment = :experiment and job = :job and verb = 'retry' order by seq;
