@@ -94,7 +94,8 @@ def usable(folder: Path, variable: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UnusableFolderError(
-            f"{error.filename or folder} cannot be used: {reason}; mend that, or set {variable} to another folder"
+            f"{error.filename or folder} cannot be used: {reason}; "
+            f"mend that, or set {variable} to another folder, such as a new one"
         ) from error
 
 
@@ -129,7 +130,9 @@ def _make(folder: Path, *, sync: bool) -> None:
 def _check_owner(found: os.stat_result, folder: Path) -> None:
     if sys.platform == "win32" or found.st_uid in (os.geteuid(), 0) or _is_ownerless(folder, found.st_uid):
         return
-    raise PermissionError(errno.EPERM, f"belongs to another user (number {found.st_uid})", str(folder))
+    raise PermissionError(
+        errno.EPERM, f"belongs to another user (number {found.st_uid}), who could put links into it", str(folder)
+    )
 
 
 def _is_ownerless(folder: Path, owner: int) -> bool:

@@ -100,7 +100,7 @@ class Attempt:
         """
         with ExitStack() as stack:
             capture = stack.enter_context(Capture(self._places.new_output(self._claim.job)))
-            with usable(Path(tempfile.gettempdir()), "TMPDIR"):
+            with usable(Path("the folder of temporary files"), "TMPDIR"):
                 # What the command made of the folder must not cost what it reported.
                 scratch = tempfile.TemporaryDirectory(prefix="sweepstake-", ignore_cleanup_errors=True)
                 results_path = Path(stack.enter_context(scratch)) / "results.json"

@@ -45,7 +45,7 @@ def check_folders(config: Config) -> None:
         _probe(own_folder(config.state, "output"))
     with usable(config.checkpoints, "SWEEPSTAKE_CHECKPOINTS"):
         _probe(own_folder(config.checkpoints, shared=shared))
-    with usable(Path(tempfile.gettempdir()), "TMPDIR"):
+    with usable(Path("the folder of temporary files"), "TMPDIR"):
         _probe(Path(tempfile.gettempdir()))
 
 

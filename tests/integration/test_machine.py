@@ -199,3 +199,15 @@ def test_a_script_that_goes_elsewhere_uses_the_same_files(shell: Shell, tmp_path
     made = {str(path.relative_to(tmp_path / "begin")).partition("+")[0] for path in (tmp_path / "begin").rglob("*")}
     assert {"store.db", "state/output/e", "kept/e"} <= made
     assert list((tmp_path / "begin" / "elsewhere").iterdir()) == []
+
+
+def test_a_machine_without_room_for_temporary_files_takes_no_job(db: Database, shell: Shell, tmp_path: Path) -> None:
+    """The results file of each attempt is one; the variable that says where they go is named."""
+    exp = db.add_experiment(ManualSearch("e"))
+    exp.add_jobs([{}, {}])
+    (tmp_path / "tmp").mkdir()
+    with closing(Shell(shell.url, {"TMPDIR": str(tmp_path / "tmp")})) as cramped:
+        ran = cramped.run("worker", "e", "--", "sh", "-c", f"{RESULTS}; rm -r '{tmp_path}/tmp'", code=1)
+    assert "tmp/" in ran.stderr
+    assert "cannot be used: No such file or directory; mend that, or set TMPDIR" in ran.stderr
+    assert (exp.counts().done, exp.counts().ready) == (1, 1)
