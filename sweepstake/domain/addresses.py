@@ -132,14 +132,11 @@ def names_to_look_for(reference: str) -> list[str]:
     if owned is not None:
         return [owned[1]]
     names = [reference] if len(reference) <= MAX_NAME else []
-    slash = reference.find("/")
-    if slash > 0:
-        slash = reference.find("/", max(reference.find("@"), 0))  # every owner has an @, and nobody has none
-    while 0 <= slash < len(reference) - 1 and len(names) <= _MOST_SPLITS:
-        if len(reference) - slash - 1 <= MAX_NAME:
-            names.append(reference[slash + 1 :])
-        slash = reference.find("/", slash + 1)
-    return names
+    at = reference.find("@")  # every owner has one, and nobody has none
+    splits = [0] if reference.startswith("/") else []
+    if at >= 0:
+        splits += [place for place in range(at, len(reference)) if reference[place] == "/"]
+    return names + [name for place in splits[:_MOST_SPLITS] if 0 < len(name := reference[place + 1 :]) <= MAX_NAME]
 
 
 def choose(reference: str, found: Sequence[Standing], viewer: str | None) -> Standing:

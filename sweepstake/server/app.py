@@ -178,7 +178,7 @@ class _Resource:
         names = read_names(scope["path_params"], headers, operation)
         self._gate.admit(caller, operation.role)
         if operation.fenced and names.reference is not None:
-            found = self._gate.find(caller, operation.role, names.reference, anew=operation.anew)
+            found = self._gate.find(caller, operation.role, names.reference)
             names = evolve(names, reference=found)
         return caller, names
 

@@ -81,14 +81,13 @@ class Gate(Protocol):
             AuthenticationError: they do not.
         """
 
-    def find(self, caller: Caller, needed: Role, reference: str, *, anew: bool) -> str:
+    def find(self, caller: Caller, needed: Role, reference: str) -> str:
         """Return the reference to the very experiment that the caller means, and in which the caller has that role.
 
         Args:
             caller: who asks; see `sweepstake.domain.addresses.choose` for what it makes of a name.
             needed: the role.
             reference: what the caller wrote.
-            anew: rely on nothing that was looked up before.
 
         Raises:
             AuthenticationError: the experiment's owner does not allow it.
@@ -134,7 +133,7 @@ class OpenGate:
     def admit(self, caller: Caller, needed: Role) -> None:
         """Let pass."""
 
-    def find(self, caller: Caller, needed: Role, reference: str, *, anew: bool) -> str:  # noqa: ARG002 -- as above
+    def find(self, caller: Caller, needed: Role, reference: str) -> str:  # noqa: ARG002 -- as above
         """Return what was written: the queue reads it as the operator does, who sees everything."""
         return reference
 
@@ -167,7 +166,8 @@ class OpenGate:
 class AccountGate:
     """Lets the users of a store pass, by API token or by signed token.
 
-    What was looked up counts for five seconds, so that most requests cost no look-up.
+    What was looked up counts for five seconds, so that most requests cost no look-up: those of clients that name an
+    experiment by its address.
     """
 
     def __init__(self, accounts: Accounts, clock: Clock, signer: Signer) -> None:
@@ -192,11 +192,11 @@ class AccountGate:
         if not caller.role.covers(needed):
             raise AuthenticationError(f"the API token has the role {caller.role}, and this needs {needed}; {_HINT}")
 
-    def find(self, caller: Caller, needed: Role, reference: str, *, anew: bool) -> str:
+    def find(self, caller: Caller, needed: Role, reference: str) -> str:
         """See `Gate.find`."""
         assert caller.email is not None, "whoever passed has credentials"
         standing = None if needed is Role.ADMIN else self._found.get((caller.email, reference))
-        if standing is None or (anew and known_address(reference) is None and standing.owner != caller.email):
+        if standing is None:
             standing = self._look_up(caller.email, reference)
         if standing is None or standing.role is None:
             raise no_experiment(reference)
@@ -262,9 +262,12 @@ class AccountGate:
         return standing is not None and standing.role is not None and standing.role.covers(Role.WORK)
 
     def _look_up(self, email: str, reference: str) -> Standing | None:
-        """Return the experiment that a user means, and remember it if the user has a role in it."""
+        """Return the experiment that a user means, and remember the role of one that is meant by its address.
+
+        What a name means changes with each experiment that is made or shared, and must never be an old answer.
+        """
         standing = self._standing(email, reference)
-        if standing is not None and standing.role is not None:
+        if standing is not None and standing.role is not None and known_address(reference) is not None:
             self._found.put((email, reference), standing)
         return standing
 

@@ -35,7 +35,6 @@ class Operation:
         fenced: an experiment in the path must be there, and the caller's in that role, before the call is worked on;
             else the handler sees to it.
         makes: the word in the path that may name what is not there yet; every other names what has to be there.
-        anew: which experiment a name means is looked up anew, because something is added to it.
         links: what can be called next: the operation, and where its parameters and body come from.
     """
 
@@ -50,7 +49,6 @@ class Operation:
     etag: bool = False
     role: Role | None
     fenced: bool = True
-    anew: bool = False
     of: str = "job"
     makes: str | None = None
     links: tuple[tuple[str, Mapping[str, str]], ...] = ()

@@ -132,7 +132,6 @@ _OF_JOBS: Final = (
     ),
     Operation(
         name="add_job",
-        anew=True,
         method="POST",
         path=_JOBS,
         role=Role.WORK,
@@ -146,7 +145,6 @@ _OF_JOBS: Final = (
     ),
     Operation(
         name="add_jobs",
-        anew=True,
         method="POST",
         path=f"{_EXPERIMENT}bulk/",
         role=Role.WORK,
@@ -159,7 +157,6 @@ _OF_JOBS: Final = (
     Operation(
         name="put_job",
         makes="id",
-        anew=True,
         method="PUT",
         path=_JOB,
         role=Role.WORK,

@@ -244,9 +244,9 @@ def test_a_strangers_experiment_is_not_there(gate: AccountGate, store: SqlStore,
     ada = passes(gate, token)
     for name in ("bob's", "nobody's"):
         with pytest.raises(NotFoundError) as caught:
-            gate.find(ada, Role.READ, name, anew=False)
+            gate.find(ada, Role.READ, name)
         assert str(caught.value) == f"There is no experiment {name!r}."
-    gate.find(ada, Role.ADMIN, "everybody's", anew=False)
+    gate.find(ada, Role.ADMIN, "everybody's")
 
 
 def test_a_share_allows_its_role(gate: AccountGate, store: SqlStore, token: str, clock: HandClock) -> None:
@@ -255,13 +255,13 @@ def test_a_share_allows_its_role(gate: AccountGate, store: SqlStore, token: str,
     experiment(store, "bob's", "bob@example.org")
     store.share("bob's", EMAIL, Role.WORK)
     ada = passes(gate, token)
-    gate.find(ada, Role.WORK, "bob's", anew=False)
+    gate.find(ada, Role.WORK, "bob's")
     with pytest.raises(AuthenticationError, match="shared with you in the role work"):
-        gate.find(ada, Role.ADMIN, "bob's", anew=False)
+        gate.find(ada, Role.ADMIN, "bob's")
     store.share("bob's", EMAIL, None)
     clock.now += 5.1
     with pytest.raises(NotFoundError):
-        gate.find(ada, Role.READ, "bob's", anew=False)
+        gate.find(ada, Role.READ, "bob's")
 
 
 def test_most_requests_cost_no_look_up(gate: AccountGate, store: SqlStore, token: str) -> None:
@@ -270,12 +270,12 @@ def test_most_requests_cost_no_look_up(gate: AccountGate, store: SqlStore, token
     store.add_jobs("mine", [draft()], key=new_key())
     claim = store.claim("mine", worker="", key=new_key(), repeat=False, uptime=DAY)
     assert isinstance(claim, Claim)
-    found = gate.find(passes(gate, token), Role.WORK, "mine", anew=False)
+    found = gate.find(passes(gate, token), Role.WORK, "mine")
     gate.began(claim, found)
-    gate.find(passes(gate, token), Role.WORK, found, anew=False)
+    gate.find(passes(gate, token), Role.WORK, found)
     store.close()
     caller = passes(gate, token)
-    assert gate.find(caller, Role.WORK, "mine", anew=True) == gate.find(caller, Role.WORK, found, anew=True) == found
+    assert gate.find(caller, Role.WORK, found) == found
     assert gate.held(caller, [claim.key]) == [claim.key]
 
 
