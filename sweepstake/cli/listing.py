@@ -169,11 +169,9 @@ class _Look:
 
 
 def _footer(experiment: Experiment, shown: int) -> str:
-    counts = attrs.asdict(experiment.counts())
-    total = sum(counts.values())
-    states = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
-    some = f"{shown:,} of " if shown < total else ""
-    return f"\n{some}{total:,} {'job' if total == 1 else 'jobs'}{f': {states}' if states else ''}"
+    counts = experiment.counts()
+    some = f"{shown:,} of " if shown < sum(attrs.astuple(counts)) else ""
+    return f"\n{some}{counts}"
 
 
 @click.command()

@@ -12,7 +12,6 @@ from sweepstake.client.ranking import Ranking
 from sweepstake.client.standing import Standing, standing
 from sweepstake.codec import to_tree
 from sweepstake.domain.records import ExperimentRecord, JobRecord
-from sweepstake.errors import InvalidInputError
 from sweepstake.ports import Counts
 from sweepstake.view.table import OWN, Column
 
@@ -80,7 +79,4 @@ def overview_of(experiment: Experiment, name: str) -> Overview:
 
 def ranking_of(experiment: Experiment) -> Ranking | None:
     """Return how an experiment's jobs are compared; None if nothing says which result counts."""
-    try:
-        return Ranking.of(experiment.settings, experiment.search(), None, None)
-    except InvalidInputError:
-        return None
+    return Ranking.known(experiment.settings, experiment.search())

@@ -51,7 +51,7 @@ def show(target: Target, experiment: str, job: str | None, attempt: int | None, 
     places = found.session.places
     if format_ == "json":
         outputs = {a.number: str(p) for a in attempts if (p := places.output(shown.record, a.number)).exists()}
-        as_json({"job": shown.record, "dependencies": dependencies, "attempts": attempts, "outputs": outputs})
+        as_json({"job": shown.record, "dependencies": dependencies, "attempts": tuple(attempts), "outputs": outputs})
         return
     click.echo(_paragraph(shown.record))
     for other in dependencies:
@@ -78,8 +78,7 @@ def _show_experiment(experiment: Experiment, format_: str) -> None:
         value = getattr(experiment.settings, field.name)
         if value != getattr(_DEFAULTS, field.name):
             click.echo(f"{field.name}: {cell(list(value) if isinstance(value, tuple) else value)}")
-    jobs = ", ".join(f"{count} {state}" for state, count in attrs.asdict(counts).items() if count)
-    click.echo(f"jobs: {jobs or 'none'}")
+    click.echo(f"jobs: {str(counts).partition(': ')[2] or 'none'}")
 
 
 _DEFAULTS: Final = Settings()

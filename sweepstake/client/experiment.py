@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, Final, NoReturn, Self
 
 from sweepstake.client.adding import JobIds, NewJob, add_in_chunks, add_one, draft_of
 from sweepstake.client.draining import drain
 from sweepstake.client.job import Job
+from sweepstake.client.joblist import JobList
 from sweepstake.client.jobs import Jobs
 from sweepstake.client.listing import iterate, query_of
 from sweepstake.client.ranking import Ranking
@@ -25,6 +26,11 @@ from sweepstake.errors import ConfigurationError, FrozenSettingsError, NoJobErro
 from sweepstake.ports import Counts, ExperimentDraft
 
 __all__ = ["Experiment"]
+
+#: How many of the best and of the newest jobs a notebook shows.
+_GLANCE: Final = 5
+#: Methods for the rest of the client.
+_INTERNAL: Final = {"adopt", "attach", "draft", "from_record", "reference", "search", "session"}
 
 
 class Experiment:
@@ -232,8 +238,8 @@ class Experiment:
         """
         return Jobs(self.session, self, query_of(status, tag, where, order))
 
-    def top(self, n: int = 10, by: str | None = None, direction: str | None = None) -> list[Job]:
-        """Return the best `n` DONE jobs, best first.
+    def top(self, n: int = 10, by: str | None = None, direction: str | None = None) -> JobList:
+        """Return the best `n` DONE jobs, best first: a list, in a notebook a table.
 
         A job whose result is NaN, text or not there is not compared; a logged warning tells how many there are.
 
@@ -247,7 +253,7 @@ class Experiment:
         """
         ranking = Ranking.of(self.settings, self.search(), by, direction)
         records = ranking.best(self.session.queue, self.reference, n)
-        return [Job(self.session, self, record) for record in records]
+        return JobList(Job(self.session, self, record) for record in records)
 
     def best_job(self, by: str | None = None, direction: str | None = None) -> Job:
         """Return the best DONE job; see `top`.
@@ -400,5 +406,12 @@ class Experiment:
     def _repr_html_(self) -> str:
         if self._record is None:
             return ""
-        page = self.session.queue.list_jobs(self.reference, query_of(), limit=20)
-        return self.session.display.experiment_html(self._record, page.items)
+        counts, queue = self.counts(), self.session.queue
+        ranking = Ranking.known(self.settings, self.search())
+        best = ranking.best(queue, self.reference, _GLANCE) if ranking else []
+        newest = queue.list_jobs(self.reference, query_of(order="-created_at"), limit=_GLANCE).items
+        return self.session.display.experiment_html(self._record, str(counts), best, newest)
+
+    def __dir__(self) -> list[str]:
+        """Return what is for users: completion offers nothing else."""
+        return [name for name in super().__dir__() if name not in _INTERNAL]

@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 from attrs import evolve
 
 from sweepstake.client.block import Block, Ties
 from sweepstake.client.edits import Edits
 from sweepstake.client.preempting import HOOK_SECONDS
-from sweepstake.client.session import Session
+from sweepstake.client.session import Display, Session
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.queueing import UNCHANGED, QueueingChanges, Unchanged
 from sweepstake.domain.records import (
@@ -34,6 +34,9 @@ from sweepstake.errors import LeaseLostError, SweepstakeError
 from sweepstake.plaintext import printable
 
 __all__ = ["Job"]
+
+#: Methods for the rest of the client.
+_INTERNAL: Final = {"attempt_key", "drain_into", "receive"}
 
 C = TypeVar("C", bound=Callable[[], object])
 
@@ -297,9 +300,11 @@ class Job:
         self._session.queue.delete_job(self._record.reference, self.job_id, PRESENT if ensure else UNGUARDED)
         self._let_go()
 
-    def attempts(self) -> tuple[AttemptRecord, ...]:
-        """Return every attempt at this job: worker, times, outcome, reason."""
-        return self._session.queue.list_attempts(self._record.reference, self.job_id)
+    def attempts(self) -> Attempts:
+        """Return every attempt at this job: worker, times, outcome, reason; in a notebook a table."""
+        return Attempts.of(
+            self._session.display, self._session.queue.list_attempts(self._record.reference, self.job_id)
+        )
 
     def dependencies(self) -> tuple[Dependency, ...]:
         """Return the jobs that this one waits for, or waited for: id and status, oldest first."""
@@ -361,7 +366,30 @@ class Job:
         return f"<Job {printable(self.job_id)} of {name!r}: {self.status}, {values}>"
 
     def _repr_html_(self) -> str:
-        return self._session.display.jobs_html([self._record])
+        attempts = self.attempts() if self._record.status is JobStatus.CRASHED else ()
+        return self._session.display.job_html(self._record, attempts)
+
+    def __dir__(self) -> list[str]:
+        """Return what is for users: completion offers nothing else."""
+        return [name for name in super().__dir__() if name not in _INTERNAL]
+
+
+class Attempts(tuple[AttemptRecord, ...]):  # noqa: SLOT001 -- a tuple with a length of its own has none
+    """Attempts, which a notebook shows as a table."""
+
+    display: Display
+
+    @classmethod
+    def of(cls, display: Display, attempts: Iterable[AttemptRecord]) -> Self:
+        made = cls(attempts)
+        made.display = display
+        return made
+
+    def __reduce__(self) -> tuple[type[tuple[Any, ...]], tuple[tuple[AttemptRecord, ...]]]:
+        return tuple, (tuple(self),)
+
+    def _repr_html_(self) -> str:
+        return self.display.attempts_html(self)
 
 
 def _short(values: dict[str, Any]) -> str:

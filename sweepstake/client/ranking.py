@@ -42,6 +42,14 @@ class Ranking:
         own = params.get("objective") if result == params.get("qualityResultName") else settings.direction
         return cls(result, member_of(Direction, own if direction is None else direction, "direction"))
 
+    @classmethod
+    def known(cls, settings: Settings, search: SearchDefinition) -> Self | None:
+        """Return the ranking of an experiment; None if nothing says which result counts."""
+        try:
+            return cls.of(settings, search, None, None)
+        except InvalidInputError:
+            return None
+
     def best(self, queue: RetryingQueue, name: str, n: object) -> list[JobRecord]:
         """Return the best `n` DONE jobs whose result is a number, best first; a warning tells how many have none."""
         if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_PAGE:

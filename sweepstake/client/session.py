@@ -10,7 +10,7 @@ from attrs import frozen
 
 from sweepstake.client.heart import Heart
 from sweepstake.client.places import Places
-from sweepstake.domain.records import ExperimentRecord, JobRecord
+from sweepstake.domain.records import AttemptRecord, ExperimentRecord, JobRecord
 from sweepstake.ports import Clock
 from sweepstake.retrying import RetryingQueue
 from sweepstake.spool import Spool
@@ -27,8 +27,16 @@ class Display(Protocol):
     def jobs_html(self, jobs: Sequence[JobRecord], *, more: bool = False) -> str:
         """Return a table of jobs as HTML; `more` says that there are others."""
 
-    def experiment_html(self, experiment: ExperimentRecord, jobs: Sequence[JobRecord]) -> str:
-        """Return an experiment and its newest jobs as HTML."""
+    def job_html(self, job: JobRecord, attempts: Sequence[AttemptRecord]) -> str:
+        """Return a job as HTML, with why its last attempt ended as it did."""
+
+    def attempts_html(self, attempts: Sequence[AttemptRecord]) -> str:
+        """Return a table of attempts as HTML."""
+
+    def experiment_html(
+        self, experiment: ExperimentRecord, jobs: str, best: Sequence[JobRecord], newest: Sequence[JobRecord]
+    ) -> str:
+        """Return an experiment as HTML, with its jobs counted and the best and newest of them."""
 
     def progress(self, description: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
         """Show a progress bar inside the block; call what it gives with each number of things done."""

@@ -10,6 +10,7 @@ from attrs import frozen
 from sweepstake.domain.records import AttemptRecord, Dependency, JobRecord
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus
+from sweepstake.markup import text_html
 
 __all__ = ["MOST_AHEAD", "MOST_BLOCKERS", "MOST_WORKERS", "Situation", "Why", "WhyReason"]
 
@@ -91,3 +92,6 @@ class Why:
 
     def __str__(self) -> str:
         return self.sentence
+
+    def _repr_html_(self) -> str:
+        return text_html(self.sentence)

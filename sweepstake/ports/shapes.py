@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from sweepstake.domain.records import JobRecord, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus
+from sweepstake.markup import pairs_html
 
 __all__ = ["MAX_BULK", "MAX_PAGE", "Counts", "ExperimentDraft", "Outlook", "PutAnswer"]
 
@@ -66,6 +67,16 @@ class Counts:
     done: int
     crashed: int
     pruned: int
+
+    def __str__(self) -> str:
+        """Return the states that jobs are in, in words: `30 jobs: 10 ready, 20 done`."""
+        counts = asdict(self)
+        total = sum(counts.values())
+        states = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
+        return f"{total:,} {'job' if total == 1 else 'jobs'}{f': {states}' if states else ''}"
+
+    def _repr_html_(self) -> str:
+        return pairs_html("Jobs", [(state, f"{count:,}") for state, count in asdict(self).items()])
 
 
 @frozen(kw_only=True)

@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sweepstake.domain.records import ExperimentRecord, JobRecord
-from sweepstake.view.html import experiment_html, jobs_html
+from sweepstake.domain.records import AttemptRecord, ExperimentRecord, JobRecord
+from sweepstake.view.html import attempts_html, experiment_html, job_html, jobs_html
 
 __all__ = ["RichDisplay", "progress"]
 
@@ -35,9 +35,19 @@ class RichDisplay:
         """Return a table of jobs as HTML; `more` says that there are others."""
         return jobs_html(jobs, more=more)
 
-    def experiment_html(self, experiment: ExperimentRecord, jobs: Sequence[JobRecord]) -> str:
-        """Return an experiment and its newest jobs as HTML."""
-        return experiment_html(experiment, jobs)
+    def job_html(self, job: JobRecord, attempts: Sequence[AttemptRecord]) -> str:
+        """Return a job as HTML, with why its last attempt ended as it did."""
+        return job_html(job, attempts)
+
+    def attempts_html(self, attempts: Sequence[AttemptRecord]) -> str:
+        """Return a table of attempts as HTML."""
+        return attempts_html(attempts)
+
+    def experiment_html(
+        self, experiment: ExperimentRecord, jobs: str, best: Sequence[JobRecord], newest: Sequence[JobRecord]
+    ) -> str:
+        """Return an experiment as HTML, with its jobs counted and the best and newest of them."""
+        return experiment_html(experiment, jobs, best, newest)
 
     def progress(self, description: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
         """Show a progress bar inside the block; call what it gives with each number of things done."""

@@ -1,65 +1,81 @@
-"""Experiments and jobs as HTML for a notebook; every text is escaped."""
+"""Experiments, jobs and attempts as HTML for a notebook; every text is escaped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
-from typing import Final
 
-from sweepstake.domain.records import ExperimentRecord, JobRecord
-from sweepstake.plaintext import printable
+from sweepstake.domain.records import AttemptRecord, ExperimentRecord, JobRecord
+from sweepstake.markup import pairs_html, rows_html
 from sweepstake.view.table import HYPERPARAMETER, OWN, RESULT, Table, experiment_table, job_table
 from sweepstake.view.text import cell
+from sweepstake.view.times import lasting, local
 
-__all__ = ["experiment_html", "job_html", "jobs_html", "table_html"]
-
-#: The most rows that are drawn; a notebook chokes on more.
-MAX_ROWS: Final = 1000
-#: The most characters of a value that are drawn.
-_MAX_CELL: Final = 200
+__all__ = ["attempts_html", "experiment_html", "job_html", "jobs_html", "table_html"]
 
 
-def experiment_html(record: ExperimentRecord, jobs: Sequence[JobRecord] = ()) -> str:
-    """Return an experiment's definition, and below it a table of `jobs`."""
-    definition = _pairs(f"Experiment {record.name}", _named(experiment_table([record])))
-    return definition + (jobs_html(jobs) if jobs else "")
+def experiment_html(record: ExperimentRecord, jobs: str, best: Sequence[JobRecord], newest: Sequence[JobRecord]) -> str:
+    """Return an experiment's definition and what became of it.
+
+    Args:
+        record: the experiment.
+        jobs: how many jobs are in which state, in words.
+        best: its best jobs, if it has an objective.
+        newest: the jobs that were made last.
+    """
+    pairs = [*_named(experiment_table([record])), ("jobs", jobs)]
+    if record.settings.objective:
+        pairs.append(("objective", f"{record.settings.objective} ({record.settings.direction.value})"))
+    return "".join(
+        [
+            pairs_html(f"Experiment {record.name}", pairs),
+            jobs_html(best, title="Best jobs") if best else "",
+            jobs_html(newest, title="Newest jobs") if newest else "",
+        ]
+    )
 
 
-def job_html(record: JobRecord) -> str:
-    """Return a job's status, hyperparameters and results."""
-    shown = job_table([record]).of_categories(OWN, HYPERPARAMETER, RESULT)
-    return _pairs(f"Job {record.id} of {record.experiment}", _named(shown))
+def job_html(record: JobRecord, attempts: Sequence[AttemptRecord] = ()) -> str:
+    """Return a job's status, hyperparameters and results, and of the last of `attempts` the line that says why."""
+    shown = _named(job_table([record]).of_categories(OWN, HYPERPARAMETER, RESULT))
+    if attempts and attempts[-1].reason:
+        shown.append(("reason", _last_line(attempts[-1].reason)))
+    return pairs_html(f"Job {record.id} of {record.experiment}", shown)
 
 
-def jobs_html(records: Iterable[JobRecord], *, more: bool = False) -> str:
+def jobs_html(records: Iterable[JobRecord], *, more: bool = False, title: str = "") -> str:
     """Return a table of jobs, a row each; `more` says that there are others."""
-    table = table_html(job_table(records).of_categories(OWN, HYPERPARAMETER, RESULT))
+    table = table_html(job_table(records).of_categories(OWN, HYPERPARAMETER, RESULT), title)
     return f"{table}<p>and more; <code>experiment.to_frame()</code> has all of them</p>" if more else table
 
 
-def table_html(table: Table) -> str:
-    """Return any table as HTML; rows beyond the first thousand are counted, not drawn."""
-    head = "".join(f"<th>{escape(printable(label))}</th>" for label in table.labels())
-    body = "".join(_row(row) for row in table.rows[:MAX_ROWS])
-    hidden = len(table.rows) - MAX_ROWS
-    more = f"<p>and {hidden:,} more</p>" if hidden > 0 else ""
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+def attempts_html(attempts: Sequence[AttemptRecord]) -> str:
+    """Return a table of attempts: who, when, for how long, how it ended, and the last line that says why."""
+    headers = ("attempt", "worker", "started", "lasted", "outcome", "reason")
+    return rows_html(headers, [_attempt(each) for each in attempts])
 
 
-def _row(values: Sequence[object]) -> str:
-    return "<tr>" + "".join(f"<td>{escape(_short(cell(value)))}</td>" for value in values) + "</tr>"
+def table_html(table: Table, title: str = "") -> str:
+    """Return any table as HTML."""
+    return rows_html(table.labels(), [[cell(value) for value in row] for row in table.rows], title)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _MAX_CELL else f"{text[: _MAX_CELL - 3]}..."
+def _attempt(attempt: AttemptRecord) -> tuple[str, ...]:
+    lasted = "" if attempt.ended_at is None else lasting(max(attempt.ended_at - attempt.started_at, 0.0))
+    outcome = "running" if attempt.outcome is None else attempt.outcome.value
+    return (
+        str(attempt.number),
+        attempt.worker,
+        local(attempt.started_at),
+        lasted,
+        outcome,
+        _last_line(attempt.reason),
+    )
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else ""
 
 
 def _named(table: Table) -> list[tuple[str, str]]:
     return [(name, cell(value)) for name, value in table.records()[0].items() if value is not None]
-
-
-def _pairs(title: str, pairs: Sequence[tuple[str, str]]) -> str:
-    rows = "".join(
-        f"<tr><th>{escape(printable(name))}</th><td>{escape(_short(value))}</td></tr>" for name, value in pairs
-    )
-    return f"<table><caption>{escape(printable(title))}</caption><tbody>{rows}</tbody></table>"

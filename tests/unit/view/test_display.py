@@ -25,5 +25,5 @@ def test_a_frame_is_made_by_what_was_handed_in() -> None:
 def test_records_become_html() -> None:
     """Experiments and jobs are tables."""
     display = RichDisplay(frame=list)
-    assert display.experiment_html(experiment("mnist"), [job("a")]).count("<table>") == 2
+    assert display.experiment_html(experiment("mnist"), "1 job", [], [job("a")]).count("<table>") == 2
     assert "<td>a</td>" in display.jobs_html([job("a")])

@@ -2,10 +2,14 @@
 
 from html.parser import HTMLParser
 
+import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweepstake.view.html import MAX_ROWS, experiment_html, job_html, jobs_html
+from sweepstake.domain.records import AttemptRecord
+from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.markup import MAX_ROWS
+from sweepstake.view.html import attempts_html, experiment_html, job_html, jobs_html
 from tests.unit.view.records import experiment, job
 
 
@@ -31,10 +35,33 @@ def _read(html: str) -> _Reader:
 
 
 def test_an_experiment_shows_its_definition_and_jobs() -> None:
-    """Name, status and search stand above the jobs."""
-    text = _read(experiment_html(experiment("mnist"), [job("a"), job("b")])).text
+    """Name, status and search stand above how many jobs there are, the best and the newest."""
+    text = _read(experiment_html(experiment("mnist"), "2 jobs: 2 done", [job("a")], [job("b")])).text
     assert text[text.index("scheduler") + 1] == "Manual"
-    assert {"a", "b"} <= set(text)
+    assert text[text.index("jobs") + 1] == "2 jobs: 2 done"
+    assert text.index("Best jobs") < text.index("a") < text.index("Newest jobs") < text.index("b")
+
+
+BEGUN = AttemptRecord(number=1, key="k", worker="node:1", lease=60.0, started_at=1_800_000_000.0)
+TRACEBACK = "Traceback (most recent call last):\n  File x\nValueError: no such kernel\n"
+
+
+def test_a_crash_shows_its_last_line() -> None:
+    """Of a traceback the line that says what happened, beside the job and in the table of attempts."""
+    crashed = attrs.evolve(BEGUN, ended_at=1_800_000_090.0, outcome=Outcome.CRASHED, reason=TRACEBACK)
+    text = _read(attempts_html([crashed, attrs.evolve(BEGUN, number=2)])).text
+    assert "ValueError: no such kernel" in text
+    assert "Traceback" not in "".join(text)
+    assert {"1 min", "crashed", "running"} <= set(text)
+    text = _read(job_html(attrs.evolve(job("a"), status=JobStatus.CRASHED), [crashed])).text
+    assert text[text.index("reason") + 1] == "ValueError: no such kernel"
+
+
+def test_long_values_are_cut() -> None:
+    """A value of many thousand characters does not fill the notebook."""
+    html = jobs_html([job("a", {"text": "x" * 100_000})])
+    assert "x" * 79 + "…" in html
+    assert len(html) < 1000
 
 
 def test_a_job_shows_hyperparameters_and_results() -> None:
