@@ -22,12 +22,14 @@ from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, O
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import JsonItem, JsonObject
 
-__all__ = ["MAX_PROBLEMS", "from_answer", "from_tree", "to_tree"]
+__all__ = ["MAX_PROBLEMS", "OMIT_DEFAULT", "from_answer", "from_tree", "to_tree"]
 
 T = TypeVar("T")
 
 #: The most fields that an error names.
 MAX_PROBLEMS: Final = 50
+#: Metadata of a field that is left out while it has its default: what older servers do not know, they refuse.
+OMIT_DEFAULT: Final = {"sweepstake_omit_default": True}
 
 
 def to_tree(record: object) -> Any:
@@ -116,6 +118,9 @@ def _make_converter(*, forbid_extra_keys: bool) -> cattrs.Converter:
     converter.register_unstructure_hook(
         Page, make_dict_unstructure_fn(Page, converter, unranked=override(omit_if_default=True))
     )
+    converter.register_unstructure_hook_factory(
+        _omits, lambda kind: make_dict_unstructure_fn(kind, converter, **_omissions(kind))
+    )
     scheduler = override(rename="scheduler")  # Schedy's word
     converter.register_structure_hook(
         ExperimentRecord, _object(make_dict_structure_fn(ExperimentRecord, converter, search=scheduler))
@@ -124,6 +129,17 @@ def _make_converter(*, forbid_extra_keys: bool) -> cattrs.Converter:
         ExperimentRecord, make_dict_unstructure_fn(ExperimentRecord, converter, search=scheduler)
     )
     return converter
+
+
+def _omissions(kind: Any) -> dict[str, Any]:
+    fields = attrs.fields(kind) if attrs.has(kind) else ()
+    return {
+        each.name: override(omit_if_default=True) for each in fields if OMIT_DEFAULT.items() <= each.metadata.items()
+    }
+
+
+def _omits(kind: Any) -> bool:
+    return bool(_omissions(kind))
 
 
 def _object(structure: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

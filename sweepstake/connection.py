@@ -6,9 +6,11 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from sweepstake.client import Database, Heart, Places, Session
+from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.clock import SystemClock
 from sweepstake.config import Config, read_config
 from sweepstake.domain.records import JobRecord
@@ -51,7 +53,8 @@ def connect_with(config: Config, clock: Clock, sleep: Callable[[float], None]) -
     """
     straight = open_queue(config)
     spool = Spool.of(config.spool, address_of(config.url))
-    queue = RetryingQueue(straight, clock, os.urandom, sleep, Courier(spool, straight, clock).call)
+    courier = Courier(spool, straight, clock)
+    queue = RetryingQueue(straight, clock, os.urandom, partial(TERM_WATCH.nap, sleep), courier.call)
     session = Session(
         queue=queue,
         heart=Heart(queue, clock),

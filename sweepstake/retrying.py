@@ -141,15 +141,26 @@ class RetryingQueue:
         key = self.new_id()
         self._call(lambda _: self._queue.delete_job(name, job_id, guard=guard, key=key))
 
-    def claim(self, name: str, worker: str, patience: Patience = lambda: PATIENCE) -> Claim | NoJob:
+    def claim(
+        self, name: str, worker: str, patience: Patience = lambda: PATIENCE, ids: Sequence[str] = ()
+    ) -> Claim | NoJob:
         """See `Queue.claim`; when the claimed job was lost together with the answer, another is claimed."""
-        return self._claim(name, worker, self.new_id(), patience)
+        return self._claim(name, worker, self.new_id(), patience, ids=ids)
 
-    def _claim(self, name: str, worker: str, key: str, patience: Patience, *, repeated: bool = False) -> Claim | NoJob:
+    def _claim(
+        self,
+        name: str,
+        worker: str,
+        key: str,
+        patience: Patience,
+        *,
+        repeated: bool = False,
+        ids: Sequence[str] = (),
+    ) -> Claim | NoJob:
         """Claim under this key, and under another if what was claimed under it is lost."""
         try:
             return self._call(
-                lambda repeat: self._queue.claim(name, worker=worker, key=key, repeat=repeat or repeated),
+                lambda repeat: self._queue.claim(name, worker=worker, key=key, repeat=repeat or repeated, ids=ids),
                 patience,
                 claiming=True,
             )
@@ -157,7 +168,7 @@ class RetryingQueue:
             _logger.warning(
                 "A job of %r was claimed, but the answer came after its lease; claiming another.", called(name)
             )
-        return self._claim(name, worker, self.new_id(), patience)
+        return self._claim(name, worker, self.new_id(), patience, ids=ids)
 
     def finish(
         self,

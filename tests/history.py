@@ -51,6 +51,9 @@ RULES = {
     "a report was recorded on an open attempt": """
         select job_seq, number from attempts where ended_at is null and (finish_key is not null
         or late_results is not null)""",
+    "a leased attempt has the end of somebody who did not hold it": """
+        select job_seq, number, outcome from attempts where lease is not null and outcome in ('done', 'crashed')
+        and finish_key is null and reason <> 'stated by a put'""",
     "late results came without a report": """
         select job_seq, number from attempts where late_results is not null and finish_key is null""",
     "an attempt that was taken away recorded a report": """

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import attrs
@@ -142,15 +142,19 @@ class Lab:
         """Return the attempts of a job."""
         return self.queue.list_attempts(self.name, job_id)
 
-    def claim(self, *, worker: str = "worker", key: str | None = None, repeat: bool = False) -> Claim:
+    def claim(
+        self, *, worker: str = "worker", key: str | None = None, repeat: bool = False, ids: Sequence[str] = ()
+    ) -> Claim:
         """Claim a job, which must be there."""
-        answer = self.ask(worker=worker, key=key, repeat=repeat)
+        answer = self.ask(worker=worker, key=key, repeat=repeat, ids=ids)
         assert isinstance(answer, Claim), answer
         return answer
 
-    def ask(self, *, worker: str = "worker", key: str | None = None, repeat: bool = False) -> Claim | NoJob:
+    def ask(
+        self, *, worker: str = "worker", key: str | None = None, repeat: bool = False, ids: Sequence[str] = ()
+    ) -> Claim | NoJob:
         """Claim a job if there is one."""
-        return self.queue.claim(self.name, worker=worker, key=key or new_key(), repeat=repeat)
+        return self.queue.claim(self.name, worker=worker, key=key or new_key(), repeat=repeat, ids=ids)
 
     def claimed_or_none(self) -> Claim | None:
         """Claim a job, or return None: a question for `eventually`."""

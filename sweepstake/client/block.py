@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from attrs import evolve
 
 from sweepstake.client.edits import Edits
-from sweepstake.client.leaving import Leaving, Terminated, TermWatch, leaving
+from sweepstake.client.leaving import Leaving, Terminated, leaving
 from sweepstake.client.preempting import Hooks
 from sweepstake.client.reporting import report_end, told
 from sweepstake.client.session import Session
+from sweepstake.client.terminating import TERM_WATCH, raise_in
 from sweepstake.domain.causes import causes_of
 from sweepstake.domain.records import Claim, Document, Finish, Finished, Guard, JobRecord, NoJob
 from sweepstake.domain.status import JobStatus, Outcome, member_of
-from sweepstake.errors import InvalidInputError, LeaseLostError, NotFoundError, SweepstakeError
+from sweepstake.errors import InvalidInputError, LeaseLostError, NotFoundError, shown
 from sweepstake.retrying import FINAL_PATIENCE, TERM_PATIENCE, Patience
-from sweepstake.values import JsonObject
+from sweepstake.values import EMPTY, JsonObject
 
 __all__ = ["Block", "Ties"]
 
@@ -50,43 +53,105 @@ class Block:
         hooks: called before the job is given back as preempted.
         claim_next: takes the job claimed with the end of this one; None claims none.
         loses_quietly: a lost lease, or a job that was deleted, is only logged.
+        catch: exceptions that end the block and no more, after the crash was recorded.
+        thread: the one that runs the block.
     """
 
     def __init__(self, session: Session, edits: Edits) -> None:
         self._session = session
         self._edits = edits
-        self._watch: TermWatch | None = None
         self._given_back = False
+        self._ties: Ties | None = None
+        self._ending = threading.Lock()  # taken by whoever records the end, and never given back
+        self._ended = threading.Event()
         self.hooks = Hooks()
         self.claim_next: Callable[[Claim | NoJob | None], None] | None = None
         self.loses_quietly = False
+        self.catch: tuple[type[Exception], ...] = ()
+        self.thread = 0
 
-    def enter(self) -> None:
+    def enter(self, ties: Ties) -> None:
         """Watch for SIGTERM from here on."""
         self._given_back = False
-        self._watch = TermWatch()
-        self._watch.start()
+        self._ties = ties
+        self._ending, self._ended = threading.Lock(), threading.Event()
+        self.thread = threading.get_ident()
+        TERM_WATCH.begin(self)
 
-    def leave(self, ties: Ties, error: BaseException | None, status: JobStatus | str) -> bool:
+    def leave(self, error: BaseException | None, status: JobStatus | str) -> bool:
         """Record how the block ended, and tell whether the exception ends here.
 
         Args:
-            ties: the job's.
             error: the exception that left the block; it always wins over one of ours, which becomes a note on it.
             status: what the block states that the job is.
         """
+        left = self._meaning(error)
+        with TERM_WATCH.deferring():
+            try:
+                if self._begin_end():
+                    self._record(left, error, status)
+                else:
+                    self._ended.wait(TERM_PATIENCE)
+            finally:
+                self._ties = None
+                TERM_WATCH.end(self)
+        return left.swallow
+
+    def is_running(self) -> bool:
+        """Tell whether it was entered and not left."""
+        return self._ties is not None
+
+    def is_leaving(self) -> bool:
+        """Tell whether the block's end is being recorded, or is."""
+        return self._ending.locked()
+
+    def raise_there(self, error: type[BaseException]) -> None:
+        """Have the block's thread raise that, unless the block is being left."""
+        if not self.is_leaving():
+            raise_in(self.thread, error)
+
+    def end_from_outside(self) -> None:
+        """Give the job back as preempted, unless the block is being left; its thread goes on without it."""
+        ties = self._ties
+        if ties is None or not self._ending.acquire(blocking=False):
+            return
+        try:
+            self._record_end(ties, Leaving(Outcome.PREEMPTED, reason=Terminated.__name__), JobStatus.RUNNING)
+        finally:
+            ties.let_go()
+            self._ended.set()
+
+    def _begin_end(self) -> bool:
+        """Tell whether it is for this thread to record the end; what it should have raised, it no longer will."""
+        mine = self._ending.acquire(blocking=False)
+        if TERM_WATCH.asked and threading.current_thread() is not threading.main_thread():
+            raise_in(self.thread, None)
+        return mine
+
+    def _meaning(self, error: BaseException | None) -> Leaving:
         left = leaving(error)
-        watch = self._watch or TermWatch()
-        watch.report()
+        return evolve(left, swallow=True) if left.outcome is Outcome.CRASHED and isinstance(error, self.catch) else left
+
+    def _record(self, left: Leaving, error: BaseException | None, status: JobStatus | str) -> None:
+        """Record the end, whatever stands against it; what cannot be reported is not kept alive either."""
+        ties = self._ties
+        assert ties is not None, "the block was entered"
+        job_id = ties.record().id
         try:
             self._record_end(ties, left, status)
-        except SweepstakeError as failure:
-            if error is None or left.swallow:
+        except Exception as failure:
+            if isinstance(failure, self.catch) and isinstance(failure, InvalidInputError):
+                _logger.warning("%s; the job %s is CRASHED. Going on.", failure, job_id)
+            elif error is None or left.swallow:
                 raise
-            error.add_note(f"Sweepstake could not record the end of job {ties.record().id}: {failure}")
+            else:
+                error.add_note(f"Sweepstake could not record the end of job {job_id}: {failure}")
+        else:
+            if left.swallow and left.outcome is Outcome.CRASHED:
+                _logger.warning("The job %s crashed with %s; going on.", job_id, shown(error))
         finally:
-            watch.stop(raising=isinstance(error, Terminated))
-        return left.swallow
+            ties.let_go()
+            self._ended.set()
 
     def give_back(self, ties: Ties, outcome: Outcome) -> None:
         """Put the job back into the queue, with the results so far.
@@ -120,20 +185,26 @@ class Block:
         try:
             stated = member_of(JobStatus, status, "status")  # perhaps inside the block
             results, hyperparameters = self._edits.report()
-        except InvalidInputError as error:
-            results, refused = self._edits.salvage(error)
+        except Exception as error:  # values of the user's fail as they like when they are read
+            found = error if isinstance(error, InvalidInputError) else _unread(error)
+            results, refused = self._salvage(found)
             self._finish(ties, _unreadable(left, refused), results, None)
             raise refused from error
         if left.outcome is Outcome.DONE and stated in _OUTCOMES:
             left = evolve(left, outcome=_OUTCOMES[stated])
         self._finish(ties, left, results, hyperparameters)
 
+    def _salvage(self, error: InvalidInputError) -> tuple[JsonObject, InvalidInputError]:
+        with suppress(Exception):  # as above, of all results together
+            return self._edits.salvage(error)
+        return EMPTY, error
+
     def _finish(self, ties: Ties, left: Leaving, results: JsonObject, hyperparameters: JsonObject | None) -> None:
         record, attempt = ties.record(), ties.held()
         if attempt is None:
             self._finish_unheld(ties, left.outcome, results, hyperparameters)
             return
-        claim_next = self.claim_next if left.outcome in (Outcome.DONE, Outcome.PRUNED) else None
+        claim_next = self.claim_next if self._goes_on(left) else None
         report = Finish(
             attempt=attempt,
             outcome=left.outcome,
@@ -151,6 +222,11 @@ class Block:
             claim_next(finished.next)
         if not finished.recorded and left.outcome is not Outcome.PRUNED:
             self._tell_lost(finished)
+
+    @staticmethod
+    def _goes_on(left: Leaving) -> bool:
+        """Tell whether the loop will want another job."""
+        return (left.outcome in (Outcome.DONE, Outcome.PRUNED) or left.swallow) and not TERM_WATCH.asked
 
     def _report(
         self, ties: Ties, record: JobRecord, report: Finish, patience: Patience, *, claim: bool = False
@@ -194,8 +270,13 @@ class Block:
         """Whoever preempts a job, by Ctrl-C or a cancelled task, waits for the process to go on."""
         return TERM_PATIENCE
 
-    def _patience(self) -> float:
-        return TERM_PATIENCE if self._watch is not None and self._watch.asked else FINAL_PATIENCE
+    @staticmethod
+    def _patience() -> float:
+        return TERM_PATIENCE if TERM_WATCH.asked else FINAL_PATIENCE
+
+
+def _unread(error: Exception) -> InvalidInputError:
+    return InvalidInputError.at("results", f"cannot be read: {shown(error)}")
 
 
 def _unreadable(left: Leaving, error: InvalidInputError) -> Leaving:

@@ -12,6 +12,7 @@ import attrs
 from sweepstake.client.experiment import Experiment
 from sweepstake.client.searches import experiment_of
 from sweepstake.client.session import Session
+from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.domain.addresses import by_owner, check_called, no_experiment
 from sweepstake.domain.names import existing_name
 from sweepstake.domain.records import ABSENT, ExperimentRecord
@@ -33,6 +34,7 @@ class Database:
     def __init__(self, session: Session, url: str) -> None:
         self._session = session
         self._url = url
+        TERM_WATCH.add(session.heart)
 
     @property
     def session(self) -> Session:
@@ -118,9 +120,10 @@ class Database:
             start = page.next
 
     def close(self) -> None:
-        """Let go of connections; leases of jobs that still run here are no longer renewed."""
+        """Give back jobs whose blocks were not entered, and let go of connections; other leases are renewed no more."""
         self._session.heart.close()
         self._session.queue.close()
+        TERM_WATCH.drop(self._session.heart)
 
     def __enter__(self) -> Self:
         """Return the connection itself."""

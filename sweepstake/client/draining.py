@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+import time
+from collections.abc import Iterable, Iterator
+from typing import Final, Protocol
 
 from sweepstake.client.job import Job
+from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import NoJobReason
-from sweepstake.errors import NoJobError
+from sweepstake.errors import InvalidInputError, NoJobError, shown
 
-__all__ = ["Source", "drain"]
+__all__ = ["Source", "check_catch", "drain"]
+
+#: Seconds between two looks for a job while there are only some that were passed over.
+_PAUSE: Final = 1.0
+
+Errors = tuple[type[Exception], ...]
 
 
 class Source(Protocol):
@@ -23,51 +30,90 @@ class Source(Protocol):
         """Return the job of a claim that was made already."""
 
 
-class _Ahead:
-    """The job that was claimed with the end of the one before."""
+def check_catch(catch: object) -> Errors:
+    """Return the exceptions after which a loop goes on."""
+    kinds = tuple(catch) if isinstance(catch, Iterable) and not isinstance(catch, type) else (catch,)
+    for kind in kinds:
+        if not (isinstance(kind, type) and issubclass(kind, Exception)):
+            raise InvalidInputError.at("catch", f"must be exceptions, such as (ValueError,), and not {shown(kind)}")
+    return kinds
 
-    def __init__(self, source: Source) -> None:
+
+def drain(source: Source, wait: float, catch: Errors = ()) -> Iterator[Job]:
+    """Yield claimed jobs until there is none; see `Experiment.claim_jobs`."""
+    return _Drain(source, wait, catch).jobs()
+
+
+class _Drain:
+    """One loop.
+
+    Attributes:
+        ahead: the job that was claimed with the end of the one before.
+        answer: why the last finish claimed none.
+        passed: ids of the jobs whose blocks were not entered; the loop does not yield them again.
+        spare: jobs that are held only until another was claimed, because the queue would hand them out again.
+    """
+
+    def __init__(self, source: Source, wait: float, catch: Errors) -> None:
         self._source = source
-        self._job: Job | None = None
-        self.answer: NoJob | None = None
+        self._wait = wait
+        self._catch = catch
+        self._ahead: Job | None = None
+        self._answer: NoJob | None = None
+        self._passed: set[str] = set()
+        self._spare: list[Job] = []
 
-    def receive(self, answer: Claim | NoJob | None) -> None:
+    def jobs(self) -> Iterator[Job]:
+        job: Job | None = None
+        try:
+            while (job := self._next()) is not None:
+                job.drain_into(self._receive, self._catch)
+                yield job
+                self._pass_over(job)
+                job = None
+        finally:
+            for held in (job, self._ahead, *self._spare):
+                if held is not None:
+                    held.give_back_idle()
+
+    def _receive(self, answer: Claim | NoJob | None) -> None:
         """Take what a finish claimed."""
         if isinstance(answer, Claim):
-            self._job = self._source.adopt(answer)
+            self._ahead = self._source.adopt(answer)
         else:
-            self.answer = answer
+            self._answer = answer
 
-    def take(self) -> Job | None:
-        """Return the job claimed ahead, once."""
-        job, self._job = self._job, None
-        return job
+    def _pass_over(self, job: Job) -> None:
+        """Put a job aside whose block was not entered."""
+        if job.is_idle():
+            self._passed.add(job.job_id)
+            self._spare.append(job)
 
-    def forget(self) -> NoJob | None:
-        """Return why the last finish claimed nothing, once."""
-        answer, self.answer = self.answer, None
-        return answer
+    def _next(self) -> Job | None:
+        """Return a job that was not passed over, and give back those that were."""
+        until = time.monotonic() + self._wait
+        while True:
+            job = self._claim(max(0.0, until - time.monotonic()))
+            if job is not None and job.job_id in self._passed:
+                self._spare.append(job)
+                continue
+            met = bool(self._spare)
+            while self._spare:
+                self._spare.pop().give_back_idle()
+            if job is not None or not met or time.monotonic() >= until:
+                return job
+            TERM_WATCH.refuse_more()
+            TERM_WATCH.nap(time.sleep, min(_PAUSE, until - time.monotonic()))
 
-
-def drain(source: Source, wait: float) -> Iterator[Job]:
-    """Yield claimed jobs until there is none; see `Experiment.claim_jobs`."""
-    ahead = _Ahead(source)
-    try:
-        while (job := ahead.take() or _claim(source, ahead, wait)) is not None:
-            job.drain_into(ahead.receive)
-            yield job
-    finally:
-        left = ahead.take()
-        if left is not None:
-            left.release()
-
-
-def _claim(source: Source, ahead: _Ahead, wait: float) -> Job | None:
-    """Claim a job, unless the last finish has just been told that there is none and nobody wants to wait."""
-    answer = ahead.forget()
-    if answer is not None and (wait <= 0 or answer.reason is NoJobReason.FINISHED):
-        return None
-    try:
-        return source.next_job(wait)
-    except NoJobError:
-        return None
+    def _claim(self, wait: float) -> Job | None:
+        """Claim a job, unless the last finish has just been told that there is none and nobody wants to wait."""
+        job, self._ahead = self._ahead, None
+        answer, self._answer = self._answer, None
+        if job is not None:
+            return job
+        if answer is not None and (wait <= 0 or answer.reason is NoJobReason.FINISHED):
+            return None
+        try:
+            return self._source.next_job(0.0 if self._spare else wait)
+        except NoJobError:
+            return None

@@ -84,7 +84,7 @@ class Edits:
             InvalidInputError: a value is not JSON; the error names its path.
         """
         results = self._outputs()
-        if self._as_read is not None and fingerprint(self.hyperparameters) == self._as_read:
+        if self._as_read is not None and fingerprint(_still(self.hyperparameters)) == self._as_read:
             return results, None
         hyperparameters = self._inputs()
         return results, None if hyperparameters == self._record.hyperparameters else hyperparameters
@@ -125,4 +125,16 @@ def _assigned(value: dict[str, Any], path: str) -> dict[str, Any]:
 def _encoded(value: dict[str, Any] | None, stored: JsonObject, path: str) -> JsonObject:
     if value is None:
         return stored
-    return JsonObject.of(dict(value) if isinstance(value, Results) else value, path)
+    if isinstance(value, Results):
+        value = dict(value)
+    try:
+        return JsonObject.of(value, path)
+    except RuntimeError:  # another thread writes into it at this moment
+        return JsonObject.of(_still(value), path)
+
+
+def _still(value: Any) -> Any:
+    """Return a copy that nobody writes into; each dict and each list is copied in one step of the interpreter."""
+    if isinstance(value, dict):
+        return {key: _still(each) for key, each in dict(value).items()}
+    return [_still(each) for each in list(value)] if type(value) is list else value

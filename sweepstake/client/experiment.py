@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Final, NoReturn, Self
 
 from sweepstake.client.adding import JobIds, NewJob, add_in_chunks, add_one, draft_of
-from sweepstake.client.draining import drain
+from sweepstake.client.draining import check_catch, drain
 from sweepstake.client.job import Job
 from sweepstake.client.joblist import JobList
 from sweepstake.client.jobs import Jobs
@@ -16,6 +16,7 @@ from sweepstake.client.listing import iterate, query_of
 from sweepstake.client.ranking import Ranking
 from sweepstake.client.redefining import change_settings, changed_settings, check_settings, set_status
 from sweepstake.client.session import Session
+from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.client.waiting import check_wait, claim_within
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.names import check_name, existing_name
@@ -172,7 +173,10 @@ class Experiment:
             depends_on=depends_on,
             prune_with_dependencies=prune_with_dependencies,
         )
-        return self.get_job(add_one(self.session, self.reference, draft, on_duplicate))
+        job = self.get_job(add_one(self.session, self.reference, draft, on_duplicate))
+        if job.job_id == draft.id and draft.document.status is JobStatus.RUNNING:
+            job.hold_first()
+        return job
 
     def add_jobs(
         self,
@@ -288,13 +292,16 @@ class Experiment:
         Raises:
             NoJobError: there is none; its `reason` says why.
         """
-        return self.adopt(claim_within(self.session, self.reference, wait))
+        with TERM_WATCH.deferring():
+            return self.adopt(claim_within(self.session, self.reference, wait))
 
     def adopt(self, claim: Claim) -> Job:
         """Return the job of a claim that was made for this process; its lease is renewed from now on."""
         return Job(self.session, self, claim.job, claim)
 
-    def claim_jobs(self, wait: float = 0.0) -> Iterator[Job]:
+    def claim_jobs(
+        self, wait: float = 0.0, *, catch: type[Exception] | Iterable[type[Exception]] = ()
+    ) -> Iterator[Job]:
         """Claim job after job until there is none; use each in a `with` block.
 
         ::
@@ -303,13 +310,16 @@ class Experiment:
                 with job:
                     job.results["accuracy"] = train(**job.hyperparameters)
 
-        Leaving a block ends its job and claims the next in one call; the job claimed ahead is given back
-        if the loop ends early. A job whose lease was lost is logged, and the loop goes on.
+        Leaving a block ends its job and claims the next in one call. A job whose block is not entered goes back into
+        the queue, however the loop ends or goes on, and this loop does not get it again. A job whose lease was lost is
+        logged, and the loop goes on.
 
         Args:
             wait: seconds to wait for another job before the loop ends.
+            catch: exceptions after which the loop goes on, such as ``(ValueError, RuntimeError)``: the job is CRASHED,
+                with the traceback kept, or tried again as `max_attempts` says. They are logged.
         """
-        return drain(self, check_wait(wait))
+        return drain(self, check_wait(wait), check_catch(catch))
 
     def pause(self) -> None:
         """Let nothing more be claimed; jobs that run go on, and report.

@@ -6,17 +6,20 @@ import logging
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from sweepstake.domain.status import Signal
 from sweepstake.errors import SweepstakeError
 from sweepstake.ports import Clock
-from sweepstake.retrying import RetryingQueue
+from sweepstake.retrying import TERM_PATIENCE, RetryingQueue
 
-__all__ = ["Heart", "Patient"]
+__all__ = ["BEGIN_SECONDS", "Heart", "Lease", "Patient"]
 
 #: A lease is renewed this many times before it would run out.
 _BEATS_PER_LEASE: Final = 3
+#: Seconds for which the lease of a job is renewed that has not begun.
+BEGIN_SECONDS: Final = 60.0
 
 _logger = logging.getLogger(__name__)
 
@@ -28,11 +31,78 @@ class Patient(Protocol):
         """Take the signal of a heartbeat's answer; called on the heartbeat's thread."""
 
 
+class Lease:
+    """A lease as its heart knows it. Made by `Heart.add`.
+
+    Attributes:
+        seconds: how long it lasts.
+        patient: returns who holds it, if anybody still does.
+        begin_by: by which time of the clock its job must begin; None once it has.
+        returned: set when the job was given back; None unless that was begun.
+    """
+
+    def __init__(
+        self, heart: Heart, attempt: str, seconds: float, patient: Patient, give_back: Callable[[], None] | None
+    ) -> None:
+        self._heart = heart
+        self._attempt = attempt
+        self._give_back = give_back
+        self.seconds = seconds
+        self.patient = weakref.ref(patient, None if give_back is None else self._dropped)
+        self.begin_by: float | None = None
+        self.returned: threading.Event | None = None
+
+    def begin(self) -> bool:
+        """Have it renewed for as long as it takes; False, once the job is back in the queue, if it was given back."""
+        with self._heart.mutex:
+            if self.returned is None:
+                self.begin_by = None
+                self._give_back = None
+                return True
+        self.wait()
+        return False
+
+    def wait(self) -> None:
+        """Wait until the job that is being given back is back, but not for ever."""
+        if self.returned is not None:
+            self.returned.wait(TERM_PATIENCE)
+
+    def is_returned(self) -> bool:
+        """Tell whether the job is back in the queue."""
+        return self.returned is not None and self.returned.is_set()
+
+    def give_back_idle(self) -> bool:
+        """Give the job back if it has not begun; tell whether it was, by this call or another."""
+        if self._heart.take(self):
+            self.give_back()
+        self.wait()
+        return self.returned is not None
+
+    def is_given_up(self, now: float) -> bool:
+        """Tell whether its job has not begun, and nobody refers to it or its time is over."""
+        return self.begin_by is not None and (self.begin_by <= now or self.patient() is None)
+
+    def give_back(self) -> None:
+        """Put the job back into the queue; whoever calls has taken the lease out of the heart."""
+        assert self.returned is not None, "as said"
+        try:
+            if self._give_back is not None:
+                self._give_back()
+        except Exception:  # a thread or the process ends here: the others must be given back all the same
+            _logger.exception("A job that did not begin could not be given back.")
+        finally:
+            self.returned.set()
+
+    def _dropped(self, _: object) -> None:
+        self._heart.look()
+
+
 class Heart:
     """Renews the leases that are registered with it, three times per lease.
 
-    It holds its patients weakly: a job that nobody refers to any more is not kept alive. A forked child
-    has an empty heart.
+    It holds its patients weakly: a job that nobody refers to any more is not kept alive. One that has not begun is
+    given back when nobody refers to it any more, after BEGIN_SECONDS, when the heart is closed, and when the program
+    ends. A forked child has an empty heart.
 
     Args:
         queue: where leases are renewed.
@@ -46,40 +116,79 @@ class Heart:
 
     def _reset(self) -> None:
         self._pid = os.getpid()
-        self._mutex = threading.RLock()  # a signal may end a job in the middle of another call
-        self._wake = threading.Condition(self._mutex)  # the two below take its lock without its detour
-        self._leases: dict[str, tuple[weakref.ref[Patient], float]] = {}
+        self.mutex = threading.RLock()  # a signal may end a job in the middle of another call
+        self._returning: list[Lease] = []
+        self._wake = threading.Condition(self.mutex)  # the two below take its lock without its detour
+        self._leases: dict[str, Lease] = {}
         self._thread: threading.Thread | None = None
         self._next_beat = float("inf")
+        self._next_look = float("inf")
         self._closed = False
 
-    def add(self, attempt: str, lease: float, patient: Patient) -> None:
-        """Renew this attempt's lease of `lease` seconds from now on."""
+    def add(self, attempt: str, lease: float, patient: Patient, give_back: Callable[[], None] | None = None) -> Lease:
+        """Renew this attempt's lease of `lease` seconds from now on.
+
+        Args:
+            attempt: its key.
+            lease: how long it lasts.
+            patient: who holds it.
+            give_back: puts its job back into the queue, if it does not begin; without it, it has begun.
+        """
         self._forget_parent()
-        with self._mutex:
-            self._leases[attempt] = (weakref.ref(patient), lease)
-            due = self._clock.monotonic() + lease / _BEATS_PER_LEASE
+        held = Lease(self, attempt, lease, patient, give_back)
+        with self.mutex:
+            self._leases[attempt] = held
+            now = self._clock.monotonic()
+            due = now + lease / _BEATS_PER_LEASE
+            if give_back is not None:
+                held.begin_by = now + BEGIN_SECONDS
+                self._next_look = min(self._next_look, held.begin_by)
             if self._thread is None:
                 self._start(due)
             elif due < self._next_beat:
                 self._next_beat = due
                 self._wake.notify()
+        return held
 
     def remove(self, attempt: str) -> None:
         """Stop renewing this attempt's lease."""
         self._forget_parent()
-        with self._mutex:
+        with self.mutex:
             self._leases.pop(attempt, None)
 
     def close(self) -> None:
-        """Stop the thread; leases that are still registered run out."""
+        """Give back what has not begun, and stop the thread; the other leases run out."""
         self._forget_parent()
+        self.give_back_idle()
         with self._wake:
             self._closed = True
             self._leases.clear()
             self._wake.notify()
         if self._thread is not None and self._pid == os.getpid():
             self._thread.join()
+
+    def give_back_idle(self) -> None:
+        """Give back all jobs that have not begun; those that another thread gives back are back as well."""
+        if self._pid != os.getpid():
+            return
+        for lease in self._take(lambda lease: lease.begin_by is not None):
+            lease.give_back()
+        for lease in list(self._returning):
+            lease.wait()
+
+    def has_idle(self) -> bool:
+        """Tell whether there are jobs here that have not begun."""
+        return self._pid == os.getpid() and any(lease.begin_by is not None for lease in list(self._leases.values()))
+
+    def take(self, lease: Lease) -> bool:
+        """Take a lease out of the heart, to be given back by whoever calls, unless its job has begun."""
+        return bool(self._take(lambda each: each is lease and each.begin_by is not None))
+
+    def look(self) -> None:
+        """Look soon for jobs that have not begun and that nobody refers to; may be called at any moment."""
+        with self._wake:
+            self._next_look = float("-inf")
+            self._wake.notify()
 
     def holds(self, attempt: str) -> bool:
         """Tell whether this process renews the lease of `attempt`; a forked child never does."""
@@ -98,21 +207,44 @@ class Heart:
 
     def _run(self) -> None:
         while self._wait():
-            self._beat()
+            self._return_given_up()
+            if self._next_beat <= self._clock.monotonic():
+                self._beat()
 
     def _wait(self) -> bool:
-        """Wait until the next beat is due; False ends the thread."""
+        """Wait until the next beat is due, or a job should be looked at; False ends the thread."""
         with self._wake:
             while not self._closed:
-                left = self._next_beat - self._clock.monotonic()
+                left = min(self._next_beat, self._next_look) - self._clock.monotonic()
                 if left <= 0:
                     return True
                 self._wake.wait(min(left, threading.TIMEOUT_MAX))
         return False
 
+    def _return_given_up(self) -> None:
+        """Give back what has not begun in time, on a thread of its own: the leases of the others do not wait for it."""
+        now = self._clock.monotonic()
+        given_up = self._take(lambda lease: lease.is_given_up(now))
+        with self.mutex:
+            waiting = [lease.begin_by for lease in self._leases.values() if lease.begin_by is not None]
+            self._next_look = min(waiting, default=float("inf"))
+        if given_up:
+            threading.Thread(target=_return, args=(given_up,), name="sweepstake-give-back", daemon=True).start()
+
+    def _take(self, wanted: Callable[[Lease], bool]) -> list[Lease]:
+        """Take leases out of the heart, to be given back by whoever calls."""
+        with self.mutex:
+            taken = {attempt: lease for attempt, lease in list(self._leases.items()) if wanted(lease)}
+            for attempt, lease in taken.items():
+                del self._leases[attempt]
+                lease.returned = threading.Event()
+            self._returning = [lease for lease in self._returning if not lease.is_returned()] + list(taken.values())
+        return list(taken.values())
+
     def _beat(self) -> None:
         with self._wake:
-            self._leases = {key: held for key, held in self._leases.items() if held[0]() is not None}
+            alive = {key: held for key, held in list(self._leases.items()) if held.patient() is not None}
+            self._leases = {**alive, **{k: v for k, v in self._leases.items() if v.begin_by is not None}}
             leases = dict(self._leases)
         failed = False
         if leases:
@@ -130,8 +262,8 @@ class Heart:
                 self._tell(beat.attempt, beat.signal, leases)
         self._plan(failed=failed)
 
-    def _tell(self, attempt: str, signal: Signal, leases: dict[str, tuple[weakref.ref[Patient], float]]) -> None:
-        patient = leases[attempt][0]() if attempt in leases else None
+    def _tell(self, attempt: str, signal: Signal, leases: dict[str, Lease]) -> None:
+        patient = leases[attempt].patient() if attempt in leases else None
         if signal is not Signal.CONTINUE:
             self.remove(attempt)
         if patient is None:
@@ -143,8 +275,13 @@ class Heart:
 
     def _plan(self, *, failed: bool) -> None:
         with self._wake:
-            shortest = min((lease for _, lease in self._leases.values()), default=float("inf"))
+            shortest = min((lease.seconds for lease in self._leases.values()), default=float("inf"))
             pause = shortest / _BEATS_PER_LEASE
             if failed:
                 pause = min(pause / 2, 5.0)
             self._next_beat = self._clock.monotonic() + pause
+
+
+def _return(leases: list[Lease]) -> None:
+    for lease in leases:
+        lease.give_back()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self, TypeVar
@@ -11,9 +12,12 @@ from typing import Any, ClassVar, Final, Self, TypeVar
 from attrs import evolve
 
 from sweepstake.client.block import Block, Ties
+from sweepstake.client.claiming import claim_this, give_back, refusal
 from sweepstake.client.edits import Edits
+from sweepstake.client.heart import Lease
 from sweepstake.client.preempting import HOOK_SECONDS
 from sweepstake.client.session import Display, Session
+from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.queueing import UNCHANGED, QueueingChanges, Unchanged
 from sweepstake.domain.records import (
@@ -36,7 +40,7 @@ from sweepstake.plaintext import printable
 __all__ = ["Job"]
 
 #: Methods for the rest of the client.
-_INTERNAL: Final = {"attempt_key", "drain_into", "receive"}
+_INTERNAL: Final = {"attempt_key", "drain_into", "give_back_idle", "hold_first", "is_idle", "receive"}
 
 C = TypeVar("C", bound=Callable[[], object])
 
@@ -75,9 +79,14 @@ class Job:
         self._pid = os.getpid()
         self._prune_asked = False
         self._made_block: Block | None = None
+        self._lease: Lease | None = None
         if claim is not None:
-            self._attempt_key = claim.key
-            session.heart.add(claim.key, claim.lease, self)
+            self._hold(claim)
+
+    def _hold(self, claim: Claim) -> None:
+        self._attempt_key = claim.key
+        back = partial(give_back, self._session, claim.job, claim.key)
+        self._lease = self._session.heart.add(claim.key, claim.lease, self, back)
 
     def _take(self, record: JobRecord) -> None:
         self._record = record
@@ -170,6 +179,10 @@ class Job:
     def put(self, safe: bool = True) -> None:
         """Write the status, hyperparameters and results of this object to the store.
 
+        Inside the block it saves what there is so far, for others to see and for the next attempt, should this one be
+        lost; the block goes on, and its end is recorded as ever. To put a job RUNNING that this object does not hold
+        takes it from whoever does.
+
         Args:
             safe: refuse to overwrite what somebody else wrote since this object was read.
 
@@ -182,15 +195,17 @@ class Job:
             self._put_unguarded(document)
         else:
             guard = ABSENT if self.etag is None else Guard.match(check_etag(self.etag))
-            self._put(document, guard, self._held())
+            self._put(document, guard, self._begun())
         if document.status is not JobStatus.RUNNING:
             self._let_go()
+        elif self._attempt_key is None:
+            self._attempt_key = self.etag  # the key of the put, which began the attempt
 
     def _put(self, document: Document, guard: Guard, attempt: str | None) -> None:
         self._take(self._session.queue.put_job(self._record.reference, self.job_id, document, guard, attempt).record)
 
     def _put_unguarded(self, document: Document) -> None:
-        held = self._held()
+        held = self._begun()
         if held is not None:
             try:
                 return self._put(document, UNGUARDED, held)
@@ -199,13 +214,15 @@ class Job:
         return self._put(document, UNGUARDED, None)
 
     def try_run(self) -> None:
-        """Make the job RUNNING for this process, without a lease; a job that this object holds is running already.
+        """Make a QUEUED job RUNNING for this process, without a lease; a job that this object holds is running already.
 
         Raises:
-            UnsafeUpdateError: another worker did first.
+            UnsafeUpdateError: another worker did first, or the job is over.
         """
-        if self._held() is not None:
+        if self._begun() is not None:
             return
+        if self.etag is not None and self._record.status is not JobStatus.QUEUED:
+            raise refusal(self.job_id, self.why())
         before = self.status
         self.status = JobStatus.RUNNING
         try:
@@ -213,7 +230,6 @@ class Job:
         except SweepstakeError:
             self.status = before
             raise
-        self._attempt_key = self.etag  # the key of the PUT that began the attempt
 
     def prune(self) -> None:
         """Make a QUEUED or RUNNING job PRUNED; the worker that runs it learns so with its next heartbeat.
@@ -264,10 +280,12 @@ class Job:
 
         The results so far stay with the job, and its attempt is over.
         """
+        self._begun()
         self._block().give_back(self._ties(), Outcome.PREEMPTED)
 
     def release(self) -> None:
         """Give a job that runs here back to the queue. The results so far stay with it, and its attempt is over."""
+        self._begun()
         self._block().give_back(self._ties(), Outcome.RELEASED)
 
     def on_preempt(self, callback: C, within: float = HOOK_SECONDS) -> C:
@@ -314,11 +332,38 @@ class Job:
         """Return why this job is not running: ``print(job.why())`` says it in one sentence."""
         return self._session.queue.why(self._record.reference, self.job_id)
 
-    def drain_into(self, claim_next: Callable[[Claim | NoJob | None], None]) -> None:
-        """Claim the next job with the end of this one, and hand it to `claim_next`; a lost lease is only logged."""
+    def drain_into(
+        self, claim_next: Callable[[Claim | NoJob | None], None], catch: tuple[type[Exception], ...] = ()
+    ) -> None:
+        """Claim the next job with the end of this one, and hand it to `claim_next`; a lost lease is only logged.
+
+        Args:
+            claim_next: takes the claim.
+            catch: exceptions that end the block and no more, after they were recorded.
+        """
         block = self._block()
         block.claim_next = claim_next
         block.loses_quietly = True
+        block.catch = catch
+
+    def hold_first(self) -> None:
+        """Hold the attempt that began when the job was created here as RUNNING, unless somebody has ended it."""
+        if (self._record.status, self._record.attempt) == (JobStatus.RUNNING, 1) and not self._record.leased:
+            self._attempt_key = self.etag
+
+    def is_idle(self) -> bool:
+        """Tell whether the job was claimed for this object, and has not begun."""
+        return self._lease is not None and self._held() is not None and self._lease.begin_by is not None
+
+    def give_back_idle(self) -> bool:
+        """Give the job back if it was claimed for this object and has not begun; tell whether it was."""
+        if self._lease is None or self._held() is None:
+            return False
+        with TERM_WATCH.deferring():
+            given_back = self._lease.give_back_idle()
+            if given_back:
+                self._let_go()
+        return given_back
 
     def receive(self, signal: Signal) -> None:
         """Take the answer of a heartbeat; called by the heartbeat's thread."""
@@ -326,11 +371,35 @@ class Job:
             self._prune_asked = True
 
     def __enter__(self) -> Self:
-        """Make the job RUNNING, if it is not yet, and watch for SIGTERM."""
-        if self.status != JobStatus.RUNNING:
-            self.try_run()
-        self._block().enter()
+        """Claim the job, unless this object holds it already, and watch for SIGTERM.
+
+        Raises:
+            UnsafeUpdateError: it is not in the queue: somebody holds it, or it is over; the error says which.
+        """
+        if self._pid != os.getpid() and self._attempt_key is None:
+            self._pid = os.getpid()  # what the parent did not hold, a forked child may
+        try:
+            if self._pid == os.getpid() and self._begun() is None:
+                self._claim()
+            self._block().enter(self._ties())
+        except BaseException as error:  # also of a signal's, after which no block is left
+            self._stop_entering(error)
+            raise
         return self
+
+    def _claim(self) -> None:
+        with TERM_WATCH.deferring():
+            claim = claim_this(self._session, self._record)
+            if claim is None:
+                self.try_run()
+                return
+            self._take(claim.job)
+            self._hold(claim)
+        self._begun()
+
+    def _stop_entering(self, error: BaseException) -> None:
+        if not self.give_back_idle() and self._block().is_running():
+            self._block().leave(error, self.status)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -341,7 +410,7 @@ class Job:
         """
         if self._pid != os.getpid():
             return False
-        return self._block().leave(self._ties(), error, self.status)
+        return self._block().leave(error, self.status)
 
     def _block(self) -> Block:
         if self._made_block is None:
@@ -355,10 +424,16 @@ class Job:
         """Return the key of the attempt held here; a forked child holds none."""
         return self._attempt_key if self._pid == os.getpid() else None
 
+    def _begun(self) -> str | None:
+        """Return the key of the attempt held here, which has begun by now; None when it was given back before."""
+        if self._lease is not None and self._held() is not None and not self._lease.begin():
+            self._let_go()
+        return self._held()
+
     def _let_go(self) -> None:
         if self._attempt_key is not None:
             self._session.heart.remove(self._attempt_key)
-            self._attempt_key = None
+            self._attempt_key = self._lease = None
 
     def __repr__(self) -> str:
         name, shown = self._record.experiment, dict(list(self.hyperparameters.items())[:6])

@@ -73,9 +73,9 @@ def _readable(values: Mapping[Any, Any], path: str, rest: list[Rest], depth: int
         with suppress(Exception):  # a value of the user's fails as it likes when it is read
             found[name] = JsonObject.of({name: value}).decode()[name]
             continue
-        if isinstance(name, str) and _has_names(value) and depth < MAX_DEPTH:
-            inner = _readable(value, where, rest, depth + 1)
-            with suppress(Exception):  # the name itself may be no text
+        with suppress(Exception):  # a mapping may refuse to be read, and the name itself may be no text
+            if isinstance(name, str) and _has_names(value) and depth < MAX_DEPTH:
+                inner = _readable(value, where, rest, depth + 1)
                 found |= JsonObject.of({name: inner}).decode() if inner else {}
                 continue
         rest.append(Rest(where, value))

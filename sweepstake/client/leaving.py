@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
 import traceback
-
-# `signal` wraps its C half to make enums of handlers, at a tenth of the cost of a whole job; a watch needs no enums.
-from _signal import SIG_DFL, SIGTERM, getsignal  # type: ignore[import-not-found] # typeshed leaves it out
-from _signal import signal as set_handler
-from types import FrameType
 from typing import Final
 
 from attrs import frozen
@@ -19,7 +12,7 @@ from sweepstake.domain.causes import causes_of
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import PruneJob, UnusableFolderError
 
-__all__ = ["EXIT_RELEASE", "Leaving", "TermWatch", "Terminated", "leaving"]
+__all__ = ["EXIT_RELEASE", "Leaving", "Terminated", "leaving"]
 
 #: The exit code by which a job gives itself back to the queue (EX_TEMPFAIL of sysexits.h).
 EXIT_RELEASE: Final = 75
@@ -54,6 +47,13 @@ def leaving(error: BaseException | None) -> Leaving:
     """Return what the exception that left a block (None: none did) means for its job."""
     if error is None:
         return _DONE
+    try:
+        return _meaning(error)
+    except Exception:  # noqa: BLE001 -- an exception that cannot tell what it is: the job's end is recorded all the same
+        return Leaving(Outcome.CRASHED, reason=f"{type(error).__name__}, which cannot be shown")
+
+
+def _meaning(error: BaseException) -> Leaving:
     if isinstance(error, PruneJob):
         return Leaving(Outcome.PRUNED, swallow=True, reason=str(error))
     if isinstance(error, (KeyboardInterrupt, Terminated, asyncio.CancelledError)):
@@ -81,45 +81,3 @@ def _traceback(error: BaseException) -> str:
         return text
     half = _MAX_REASON // 2
     return f"{text[:half]}\n... {len(text) - 2 * half:,} characters left out ...\n{text[-half:]}"
-
-
-class TermWatch:
-    """Turns SIGTERM into an exception while a job runs, and puts the default action back afterwards.
-
-    It acts only in the main thread and only over the default action; a handler of the user's stays as it is.
-    """
-
-    def __init__(self) -> None:
-        self._watching = False
-        self._reporting = False
-        self._asked = False
-
-    @property
-    def asked(self) -> bool:
-        """Whether SIGTERM has arrived."""
-        return self._asked
-
-    def start(self) -> None:
-        """Begin to watch, if this thread can."""
-        if threading.current_thread() is threading.main_thread() and getsignal(SIGTERM) == SIG_DFL:
-            set_handler(SIGTERM, self._receive)
-            self._watching = True
-
-    def report(self) -> None:
-        """From here on only remember that SIGTERM arrived: the job's end is being reported."""
-        self._reporting = True
-
-    def stop(self, *, raising: bool) -> None:
-        """Put the default action back; a SIGTERM only remembered happens now, unless an exception tells of it."""
-        if not self._watching:
-            return
-        self._watching = False
-        set_handler(SIGTERM, SIG_DFL)
-        if self._asked and not raising:
-            os.kill(os.getpid(), SIGTERM)
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        self._asked = True
-        if not self._reporting:
-            raise Terminated(128 + SIGTERM)

@@ -7,9 +7,11 @@ from typing import Final
 
 from sweepstake.client.nothing import no_job
 from sweepstake.client.session import Session
+from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.domain.records import Claim
 from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import InvalidInputError, shown
+from sweepstake.retrying import PATIENCE
 
 __all__ = ["check_wait", "claim_within"]
 
@@ -35,11 +37,16 @@ def claim_within(session: Session, name: str, wait: float) -> Claim:
     until = time.monotonic() + check_wait(wait)
     looks = 0
     while True:
-        answer = session.queue.claim(name, session.worker())
+        TERM_WATCH.refuse_more()
+        answer = session.queue.claim(name, session.worker(), patience=_patience)
         if isinstance(answer, Claim):
             return answer
         left = until - time.monotonic()
         if left <= 0 or answer.reason is NoJobReason.FINISHED:
             raise no_job(name, answer.reason)
-        time.sleep(min(left, _POLL[min(looks, len(_POLL) - 1)]))
+        TERM_WATCH.nap(time.sleep, min(left, _POLL[min(looks, len(_POLL) - 1)]))
         looks += 1
+
+
+def _patience() -> float:
+    return 0.0 if TERM_WATCH.asked else PATIENCE

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from sweepstake.domain.ledger import Check, Kept, LedgerAttempt, LedgerEvent, LedgerExperiment, LedgerJob, Violation
 from sweepstake.domain.portable import HIDDEN
+from sweepstake.domain.puts import ENDS_OF_HOLDERS
 from sweepstake.domain.status import JobStatus, Outcome, Verb
 
 __all__ = [
@@ -137,6 +138,10 @@ def _holders(job: LedgerJob, _: Knowledge) -> Iterator[Fault]:
         yield found[-1].number, f"is open, though the job is {job.status}"
     if found and found[-1].number != job.attempts[-1].number:
         yield found[-1].number, f"is open, though attempt {job.attempts[-1].number} has begun"
+    for attempt in job.attempts:
+        told = attempt.finish_key is not None or attempt.stated
+        if attempt.lease is not None and attempt.outcome in ENDS_OF_HOLDERS and not told:
+            yield attempt.number, f"ended as {attempt.outcome}, and its holder did not say so"
 
 
 def _overlap(job: LedgerJob, known: Knowledge) -> Iterator[Fault]:

@@ -52,6 +52,7 @@ class LedgerAttempt(NamedTuple):
         lease: seconds, or None when it was begun by a plain PUT.
         finish_key: op key of the report, whether it became the job's document or came late.
         late: the report came after the end.
+        stated: its holder ended it by a PUT, without a report.
     """
 
     number: int
@@ -62,6 +63,7 @@ class LedgerAttempt(NamedTuple):
     outcome: str | None
     finish_key: str | None
     late: bool
+    stated: bool = False
 
     @property
     def recorded(self) -> str | None:

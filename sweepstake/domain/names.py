@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
 from sweepstake.errors import InvalidInputError, NotFoundError
 
 __all__ = [
+    "MAX_IDS",
     "MAX_NAME",
     "MAX_NOTES",
     "MAX_TAGS",
     "MAX_TEXT",
+    "check_ids",
     "check_name",
     "check_notes",
     "check_tags",
@@ -25,6 +27,8 @@ __all__ = [
 ]
 
 MAX_NAME: Final = 255
+#: The most ids of one claim.
+MAX_IDS: Final = 1000
 MAX_NOTES: Final = 64 * 1024
 MAX_TAGS: Final = 64
 #: The longest condition or order of a query, in characters.
@@ -66,6 +70,13 @@ def existing_name(name: object, path: str, rule: Callable[[object, str], str] = 
         if not isinstance(name, str):
             raise
         raise NotFoundError(f"There is nothing of this {path}, which {error.problems[0][1]}.") from None
+
+
+def check_ids(ids: Sequence[object], path: str = "ids") -> tuple[str, ...]:
+    """Return the ids of at most MAX_IDS jobs; each follows the rules of a name."""
+    if len(ids) > MAX_IDS:
+        raise InvalidInputError.at(path, f"has {len(ids):,} ids, at most {MAX_IDS:,} are taken at once")
+    return tuple(check_name(job_id, f"{path}[{i}]") for i, job_id in enumerate(ids))
 
 
 def check_tags(tags: Iterable[object], path: str = "tags") -> tuple[str, ...]:

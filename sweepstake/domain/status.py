@@ -83,6 +83,8 @@ class NoJobReason(StrEnum):
     AT_LIMIT = "at_limit"
     WAITING = "waiting"
     EXHAUSTED = "exhausted"
+    #: None of the jobs asked for by their ids can be claimed now.
+    NOT_READY = "not_ready"
 
 
 class Verb(StrEnum):

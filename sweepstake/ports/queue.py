@@ -122,12 +122,15 @@ class Queue(Protocol):
     def delete_job(self, name: str, job_id: str, *, guard: Guard, key: str) -> None:
         """Delete a job and its attempts. Unguarded, deleting what is not there does nothing."""
 
-    def claim(self, name: str, *, worker: str, key: str, repeat: bool = False) -> Claim | NoJob:
+    def claim(
+        self, name: str, *, worker: str, key: str, repeat: bool = False, ids: Sequence[str] = ()
+    ) -> Claim | NoJob:
         """Take the ready job of highest priority, then oldest; else one that the search proposes.
 
         Args:
             worker: who claims, for people to read.
             repeat: the call may have been made before with this key.
+            ids: if any, take only one of these jobs, at most `domain.names.MAX_IDS`, and let the search propose none.
 
         Raises:
             LeaseLostError: a repeat, and the job claimed by the first call has been lost since: claim anew.

@@ -121,7 +121,9 @@ class Store(Protocol):
     def delete_job(self, name: str, job_id: str, *, guard: Guard, key: str) -> None:
         """As `Queue.delete_job`."""
 
-    def claim(self, name: str, *, worker: str, key: str, repeat: bool, uptime: float) -> Claim | None:
+    def claim(
+        self, name: str, *, worker: str, key: str, repeat: bool, uptime: float, ids: Sequence[str] = ()
+    ) -> Claim | None:
         """Claim a ready job; None when there is none.
 
         Settles overdue leases and due delays (at most 100) when it looks for them: at the store's first claim of the
@@ -130,6 +132,7 @@ class Store(Protocol):
         Args:
             uptime: seconds since the asker began to serve; no lease longer than that is settled. Infinite for a
                 client that holds the store itself.
+            ids: if any, only one of these jobs.
         """
 
     def claim_proposal(self, name: str, draft: JobDraft, *, proposals: int, worker: str, key: str) -> Claim | None:

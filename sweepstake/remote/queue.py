@@ -134,9 +134,11 @@ class RemoteQueue:
         """See `Queue.delete_job`."""
         self._call("delete_job", name, job_id, guard=guard, key=key)
 
-    def claim(self, name: str, *, worker: str, key: str, repeat: bool = False) -> Claim | NoJob:
+    def claim(
+        self, name: str, *, worker: str, key: str, repeat: bool = False, ids: Sequence[str] = ()
+    ) -> Claim | NoJob:
         """See `Queue.claim`."""
-        reply = self._call("claim", name, body=ClaimRequest(worker=worker, repeat=repeat), key=key)
+        reply = self._call("claim", name, body=ClaimRequest(worker=worker, repeat=repeat, ids=tuple(ids)), key=key)
         return _no_job(reply) if reply.status == 204 else _read(reply, Claim)
 
     def finish(

@@ -62,7 +62,7 @@ class Handlers:
         """Take the next job."""
         asked = call.read(ClaimRequest)
         [name] = call.names
-        claim = self._queue.claim(name, worker=asked.worker, key=self._key(call), repeat=asked.repeat)
+        claim = self._queue.claim(name, worker=asked.worker, key=self._key(call), repeat=asked.repeat, ids=asked.ids)
         if isinstance(claim, NoJob):
             return _none(claim)
         self._gate.began(claim, name)

@@ -23,7 +23,7 @@ from sweepstake.domain.dependencies import check_dependencies
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.explaining import explain
 from sweepstake.domain.keys import check_key
-from sweepstake.domain.names import check_name, existing_name
+from sweepstake.domain.names import check_ids, check_name, existing_name
 from sweepstake.domain.portable import ExportPage, ImportPart
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
@@ -171,9 +171,13 @@ class QueueService:
         existing_name(job_id, "id")
         self._store.delete_job(self._at(name), job_id, guard=guard, key=key)
 
-    def claim(self, name: str, *, worker: str, key: str, repeat: bool = False) -> Claim | NoJob:
+    def claim(
+        self, name: str, *, worker: str, key: str, repeat: bool = False, ids: Sequence[str] = ()
+    ) -> Claim | NoJob:
         """Take a ready job, or one that the search proposes now."""
         name = self._at(name)
+        if ids:
+            return self._claim_of(name, worker, key, check_ids(ids), repeat=repeat)
         claim = self._store.claim(name, worker=worker, key=key, repeat=repeat, uptime=self._uptime())
         return self._claim_anew(name, worker, key) if claim is None else claim
 
@@ -268,6 +272,10 @@ class QueueService:
 
     def _uptime(self) -> float:
         return self._clock.monotonic() - self._started
+
+    def _claim_of(self, name: str, worker: str, key: str, ids: Sequence[str], *, repeat: bool) -> Claim | NoJob:
+        claim = self._store.claim(name, worker=worker, key=key, repeat=repeat, uptime=self._uptime(), ids=ids)
+        return NoJob(NoJobReason.NOT_READY) if claim is None else claim
 
     def _claim_anew(self, name: str, worker: str, key: str) -> Claim | NoJob:
         """Claim what the search proposes, or a job that became ready after the store had looked."""

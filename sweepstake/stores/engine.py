@@ -40,8 +40,12 @@ class Transaction(Protocol):
     def add_jobs(self, jobs: Sequence[Row]) -> None:
         """Insert many jobs; each row is what `rows.draft_row` returns."""
 
-    def claim(self, *, name: str, worker: str, key: str) -> Row | None:
-        """Claim a ready job, exact in its limits, and return the job's columns, the lease and the timeout."""
+    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
+        """Claim a ready job, exact in its limits, and return the job's columns, the lease and the timeout.
+
+        Args:
+            ids: a JSON list of ids: only one of these jobs.
+        """
 
 
 class Engine(Protocol):
@@ -56,7 +60,7 @@ class Engine(Protocol):
     def write(self) -> AbstractContextManager[Transaction]:
         """Begin a transaction, which is kept when the block is left and undone when it raises."""
 
-    def claim(self, *, name: str, worker: str, key: str) -> Row | None:
+    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
         """Claim a ready job in a transaction of its own and one round trip; answer as `Transaction.claim`."""
 
     def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:

@@ -17,6 +17,7 @@ from sweepstake.domain.portable import (
     PortableJob,
     Totals,
 )
+from sweepstake.domain.puts import ENDS_OF_HOLDERS, STATED
 from sweepstake.domain.records import ExperimentRecord
 from sweepstake.domain.status import JobStatus, Outcome, Verb
 from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError
@@ -200,11 +201,17 @@ def _attempt_params(number: int, job_id: str, attempt: PortableAttempt, known: s
         "started_at": attempt.started_at,
         "ended_at": attempt.ended_at,
         "outcome": str(attempt.outcome),
-        "reason": rows.storable(attempt.reason),
+        "reason": _reason(attempt),
         "output": rows.storable(attempt.output),
         "finish_key": _fresh(finish_key, mark) if clashes and finish_key is not None else finish_key,
         "late_results": None if attempt.late_results is None else attempt.late_results.text,
     }
+
+
+def _reason(attempt: PortableAttempt) -> str:
+    """Return why the attempt ended; older stores did not tell when it was by a put."""
+    untold = attempt.lease is not None and attempt.finish_key is None and attempt.outcome in ENDS_OF_HOLDERS
+    return STATED if untold else rows.storable(attempt.reason)
 
 
 def _event_params(hidden: str, event: PortableEvent, known: set[str], mark: str) -> dict[str, Any]:

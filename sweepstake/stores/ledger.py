@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from sweepstake.domain.ledger import Kept, LedgerAttempt, LedgerEvent, LedgerExperiment, LedgerJob, Stray
+from sweepstake.domain.puts import STATED
 from sweepstake.ports import Extent
 from sweepstake.stores.engine import Engine, Row
 
@@ -33,7 +34,7 @@ class SqlLedger:
     def jobs(self, after: int, limit: int) -> Sequence[LedgerJob]:
         """As `Ledger.jobs`."""
         with self._engine.read() as transaction:
-            found = transaction.rows("ledger_jobs", after=after, limit=limit)
+            found = transaction.rows("ledger_jobs", after=after, limit=limit, stated=STATED)
         return [_job(list(rows)) for _, rows in groupby(found, lambda row: row[0])]
 
     def strays(self, after: int, last: int) -> Sequence[Stray]:
@@ -85,7 +86,7 @@ def _experiment(row: Row) -> LedgerExperiment:
 def _job(rows: Sequence[Row]) -> LedgerJob:
     first = rows[0]
     begun = first[_OF_JOB] is not None
-    attempts = tuple(LedgerAttempt._make((*row[_OF_JOB:-1], bool(row[-1]))) for row in rows) if begun else ()
+    attempts = tuple(LedgerAttempt(*row[_OF_JOB:-2], *map(bool, row[-2:])) for row in rows) if begun else ()
     return LedgerJob(
         seq=first[0],
         experiment=first[1],

@@ -115,9 +115,11 @@ class PostgresTransaction:
         """Run a statement of a migration."""
         self._connection.execute(statement.encode())
 
-    def claim(self, *, name: str, worker: str, key: str) -> Row | None:
+    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
         """Claim a ready job: the lock comes first, so that the claim sees who else runs."""
         self.row("lock_experiment", name=name)
+        if ids is not None:
+            return self.row("claim_of", name=name, worker=worker, key=key, ids=ids)
         return self.row("claim_limited", name=name, worker=worker, key=key)
 
 
@@ -156,9 +158,9 @@ class PostgresEngine:
         with self.read() as transaction, transaction.atomically():
             yield transaction
 
-    def claim(self, *, name: str, worker: str, key: str) -> Row | None:
+    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
         """Claim a ready job in one statement, or after a lock where only so many may run."""
-        if name not in self._limited:
+        if name not in self._limited and ids is None:
             row = self._ask("claim", {"name": name, "worker": worker, "key": key})
             if row is not None:
                 return row
@@ -167,7 +169,7 @@ class PostgresEngine:
                 return None
             self._limited.add(name)
         with self.write() as transaction:
-            return transaction.claim(name=name, worker=worker, key=key)
+            return transaction.claim(name=name, worker=worker, key=key, ids=ids)
 
     def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
         """Finish the plain case and claim the next job in the same statement."""

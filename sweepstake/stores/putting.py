@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sweepstake.domain.addresses import no_experiment
-from sweepstake.domain.puts import PutPlan, plan_put
+from sweepstake.domain.puts import STATED, PutPlan, plan_put
 from sweepstake.domain.records import Document, Guard, JobDraft, JobRecord
 from sweepstake.domain.status import JobStatus, Verb
 from sweepstake.errors import LeaseLostError
@@ -54,8 +54,9 @@ def put_job(
     before = JobStatus(locked.job.status)
     if document.status is JobStatus.RUNNING and before is not JobStatus.RUNNING:
         check_running_limit(transaction, name, number, max_running, 1)
-    plan = plan_put(before, document.status, holder=attempt is not None)
-    _replace(transaction, locked, document, plan, key)
+    holder = attempt is not None
+    plan = plan_put(before, document.status, holder=holder, leased=locked.job.due is not None)
+    _replace(transaction, locked, document, plan, key, STATED if holder else "")
     return PutAnswer(record=rows.job(name, read_job(transaction, name, number, job_id)), created=False)
 
 
@@ -100,7 +101,9 @@ def _first_answer(
     return PutAnswer(record=record, created=created, superseded=True)
 
 
-def _replace(transaction: Transaction, locked: rows.LockedJob, document: Document, plan: PutPlan, key: str) -> None:
+def _replace(
+    transaction: Transaction, locked: rows.LockedJob, document: Document, plan: PutPlan, key: str, reason: str
+) -> None:
     job = locked.job
     stays = job.status == JobStatus.RUNNING and plan.ends is None and not plan.begins
     transaction.run(
@@ -121,7 +124,7 @@ def _replace(transaction: Transaction, locked: rows.LockedJob, document: Documen
             seq=job.seq,
             number=job.attempt,
             outcome=str(plan.ends),
-            reason="",
+            reason=reason,
             output="",
             finish_key=None,
         )

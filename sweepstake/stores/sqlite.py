@@ -111,11 +111,11 @@ class SqliteEngine:
         """Begin a transaction when it is our turn."""
         return SqliteTurn(self)
 
-    def claim(self, *, name: str, worker: str, key: str) -> Row | None:
+    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
         """Claim a ready job in a transaction of its own."""
         turn = self.write()
         with turn as transaction:
-            row = transaction.claim(name=name, worker=worker, key=key)
+            row = transaction.claim(name=name, worker=worker, key=key, ids=ids)
             turn.idle = row is None
             return row
 

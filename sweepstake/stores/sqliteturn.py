@@ -74,9 +74,12 @@ class SqliteTransaction:
         """Insert many jobs."""
         self.connection.executemany(self._statements["add_job"], jobs)
 
-    def claim(self, *, name: str, worker: str, key: str) -> Row | None:
+    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
         """Claim a ready job; no other writer is at work, so what is read here stays true."""
-        picked = self.execute(self._statements["pick"], {"name": name, "key": key}).fetchone()
+        if ids is None:
+            picked = self.execute(self._statements["pick"], {"name": name, "key": key}).fetchone()
+        else:
+            picked = self.execute(self._statements["pick_of"], {"name": name, "key": key, "ids": ids}).fetchone()
         if picked is None:
             return None
         seq, lease, number = picked[0], picked[18], picked[12]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -234,16 +235,19 @@ class SqlStore(SqlAccounts):
 
     # Claims
 
-    def claim(self, name: str, *, worker: str, key: str, repeat: bool, uptime: float) -> Claim | None:
+    def claim(
+        self, name: str, *, worker: str, key: str, repeat: bool, uptime: float, ids: Sequence[str] = ()
+    ) -> Claim | None:
         """As `Store.claim`."""
         if repeat and (found := self._find_claim(name, key)) is not None:
             return found
         self._settle_at_times(name, uptime)
         worker = rows.storable(worker)
+        only = json.dumps(ids) if ids else None
         try:
-            row = self._engine.claim(name=name, worker=worker, key=key)
+            row = self._engine.claim(name=name, worker=worker, key=key, ids=only)
             if row is None and self._settle(name, uptime):
-                row = self._engine.claim(name=name, worker=worker, key=key)
+                row = self._engine.claim(name=name, worker=worker, key=key, ids=only)
         except DuplicateError as error:
             # The first call with this key was still under way when we looked.
             if (found := self._find_claim(name, key)) is None:

@@ -8,10 +8,11 @@ from typing import Any, Final
 from attrs import field, frozen
 from attrs.validators import optional
 
+from sweepstake.codec import OMIT_DEFAULT
 from sweepstake.domain.causes import check_causes
 from sweepstake.domain.dependencies import check_dependencies
 from sweepstake.domain.keys import check_key
-from sweepstake.domain.names import check_name, check_notes, check_tags
+from sweepstake.domain.names import check_ids, check_name, check_notes, check_tags
 from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY
 from sweepstake.domain.records import (
     AttemptRecord,
@@ -93,6 +94,10 @@ def _is_key(_: object, attribute: Any, value: str) -> None:
 def _are_keys(_: object, attribute: Any, value: tuple[str, ...]) -> None:
     for i, key in enumerate(value):
         check_key(key, f"{attribute.name}[{i}]")
+
+
+def _are_ids(_: object, attribute: Any, value: tuple[str, ...]) -> None:
+    check_ids(value, attribute.name)
 
 
 def _causes(value: Iterable[object]) -> tuple[str | int, ...]:
@@ -203,10 +208,11 @@ class PutJob:
 
 @frozen(kw_only=True)
 class ClaimRequest:
-    """Who claims, and whether the call may have been made before with this key."""
+    """Who claims, whether the call may have been made before with this key, and if not any job will do, which."""
 
     worker: str = field(default="", validator=_is_worker)
     repeat: bool = False
+    ids: tuple[str, ...] = field(default=(), validator=_are_ids, metadata=OMIT_DEFAULT)
 
 
 @frozen(kw_only=True)

@@ -14,7 +14,7 @@ from sweepstake.domain.addresses import MAX_CALLED
 from sweepstake.domain.dependencies import MAX_DEPENDENCIES
 from sweepstake.domain.duplicates import Added
 from sweepstake.domain.keys import KEY_PATTERN
-from sweepstake.domain.names import MAX_NAME, MAX_NOTES, MAX_TAGS
+from sweepstake.domain.names import MAX_IDS, MAX_NAME, MAX_NOTES, MAX_TAGS
 from sweepstake.domain.portable import (
     MAX_PART,
     ExportPage,
@@ -173,7 +173,10 @@ _NARROWED: Final[Mapping[type, Mapping[str, Schema]]] = {
         **_NAMED_JOB,
     },
     NewJobs: {"jobs": {"type": "array", "items": ref("NewJob"), "maxItems": MAX_BULK}},
-    ClaimRequest: {"worker": ref("Label")},
+    ClaimRequest: {
+        "worker": ref("Label"),
+        "ids": {"type": "array", "items": ref("Name"), "maxItems": MAX_IDS},
+    },
     FinishRequest: {
         "attempt": ref("Key"),
         "outcome": {"enum": list(REPORTS)},

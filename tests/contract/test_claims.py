@@ -5,11 +5,11 @@ from collections.abc import Callable
 import attrs
 import pytest
 
-from sweepstake.domain.records import UNGUARDED, Guard, NoJob
+from sweepstake.domain.records import UNGUARDED, Claim, Guard, NoJob, SearchDefinition
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome
 from sweepstake.errors import KeyReusedError, LeaseLostError, UnsafeUpdateError
 from sweepstake.ports import ExperimentDraft, Queue
-from tests.lab import Lab, document, draft, new_key
+from tests.lab import Lab, document, draft, eventually, new_key
 
 
 def test_a_claim_says_all_that_a_worker_needs(queue: Queue) -> None:
@@ -221,3 +221,61 @@ def test_a_claim_that_is_delivered_twice_says_twice_what_it_took(lab: Lab) -> No
     lab.add_one()
     key = new_key()
     assert lab.claim(key=key) == lab.claim(key=key)
+
+
+@pytest.mark.parametrize("limit", [None, 5], ids=["unlimited", "limited"])
+def test_of_jobs_asked_for_by_their_ids_only_those_are_taken(queue: Queue, limit: int | None) -> None:
+    """Priority and age choose among them; when none is ready, that is the answer, and nothing else is touched."""
+    lab = Lab.new(queue, max_running=limit)
+    lab.add(draft("other", priority=9), draft("old"), draft("new"), draft("first", priority=1))
+    key = new_key()
+    taken = lab.claim(ids=["new", "first", "missing", "old"], key=key, worker="me")
+    assert (taken.job.id, taken.job.etag, taken.job.worker, taken.job.leased) == ("first", key, "me", True)
+    assert taken.job == lab.job("first")
+    assert lab.claim(ids=["new", "first", "old"]).job.id == "old"
+    assert lab.ask(ids=["old", "missing"]) == NoJob(NoJobReason.NOT_READY)
+    assert [lab.job(each).status for each in ("other", "new")] == [JobStatus.QUEUED] * 2
+    assert lab.claim().job.id == "other"
+
+
+def test_a_job_asked_for_by_its_id_must_be_ready(queue: Queue) -> None:
+    """A claim by id goes round no limit: nor delays, nor dependencies, nor pauses, nor `max_running`."""
+    lab = Lab.new(queue, max_running=1)
+    lab.add(draft("first"), draft("blocked", depends_on=("first",)), draft("late", not_before=4e9), draft("over"))
+    lab.put("over", document(JobStatus.DONE))
+    for each in ("blocked", "late", "over"):
+        assert lab.ask(ids=[each]) == NoJob(NoJobReason.NOT_READY)
+    held = lab.claim(ids=["first"])
+    lab.add(draft("second"))
+    assert lab.ask(ids=["second"]) == NoJob(NoJobReason.NOT_READY)
+    lab.finish(held)
+    assert lab.claim(ids=["blocked"]).job.id == "blocked"
+
+
+def test_no_search_proposes_for_a_claim_by_id(queue: Queue) -> None:
+    """Who asks for one job does not want another."""
+    lab = Lab.new(queue, search=SearchDefinition("RandomSearch", '{"x":{"uniform":{"low":0.0,"high":1.0}}}'))
+    assert lab.ask(ids=["missing"]) == NoJob(NoJobReason.NOT_READY)
+    assert lab.jobs() == []
+
+
+def test_repeating_a_claim_by_id_brings_the_same_job(lab: Lab) -> None:
+    """As every claim that is repeated with its key."""
+    lab.add(draft("one"), draft("two"))
+    key = new_key()
+    first = lab.claim(ids=["two"], key=key)
+    assert lab.claim(ids=["two"], key=key, repeat=True) == first
+    assert lab.claim(ids=["two"], key=key) == first
+
+
+def test_a_claim_by_id_takes_what_a_dead_worker_left(queue: Queue) -> None:
+    """The lease that is overdue is settled first."""
+    lab = Lab.new(queue, lease=0.1, max_lost=3)
+    lab.add_one()
+    held = lab.claim()
+
+    def taken() -> bool | None:
+        return isinstance(lab.ask(ids=[held.job.id]), Claim) or None
+
+    assert eventually(taken)
+    assert lab.job(held.job.id).attempt == 2

@@ -65,10 +65,10 @@ class ObservedEngine:
         _tell("before turn")
         return self._engine.write()
 
-    def claim(self, *, name: str, worker: str, key: str) -> Row | None:
+    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
         """As `Engine.claim`."""
         _tell("before turn")
-        return self._engine.claim(name=name, worker=worker, key=key)
+        return self._engine.claim(name=name, worker=worker, key=key, ids=ids)
 
     def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
         """As `Engine.finish`."""

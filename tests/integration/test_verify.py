@@ -108,6 +108,25 @@ def test_each_check_finds_its_damage(check: Check, filled: Path, tmp_path: Path)
     assert list(findings(url))
 
 
+def test_an_end_that_its_holder_did_not_report_is_found(tmp_path: Path) -> None:
+    """Nobody else's word ends a lease as DONE; what the holder itself has put is known to be its own."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    with closing(open_queue(url)) as queue:
+        lab = Lab.new(queue, name="sweep")
+        lab.add_many(3)
+        reported, put, taken = lab.claim(), lab.claim(), lab.claim()
+        lab.finish(reported)
+        lab.put(put.job.id, document(JobStatus.DONE), attempt=put.key)
+        lab.put(taken.job.id, document(JobStatus.DONE))
+    assert look(url).found == 0
+    check_history(url)
+    damage(url, "update attempts set finish_key = null where finish_key is not null")
+    damage(url, "update attempts set outcome = 'done' where outcome = 'superseded'")
+    holders = [each.what for each in look(url).violations if each.check is Check.HOLDERS]
+    assert holders == ["ended as done, and its holder did not say so"] * 2
+    assert any("who did not hold it" in finding for finding in findings(url))
+
+
 def test_a_retry_gives_new_budgets(tmp_path: Path) -> None:
     """Which are then counted from the attempts that came after it."""
     url = f"sqlite:///{tmp_path}/store.db"

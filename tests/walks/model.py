@@ -181,7 +181,10 @@ class Model:
             self.add(Wanted(job_id, status), n, key)
             return
         opened = key if status is RUNNING else None
-        self.become(job_id, status, ENDED_BY_PUT.get(status, Outcome.SUPERSEDED), opened)
+        current = self.jobs[job_id].current
+        taken = current is not None and current.leased and status is not PRUNED
+        outcome = Outcome.SUPERSEDED if taken else ENDED_BY_PUT.get(status, Outcome.SUPERSEDED)
+        self.become(job_id, status, outcome, opened)
         self.jobs[job_id].n = n
 
     def put_as_holder(self, job_id: str, status: JobStatus, n: int) -> None:

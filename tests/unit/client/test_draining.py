@@ -138,3 +138,53 @@ def test_the_short_form_nests_and_keeps_its_jobs_apart(exp: sweepstake.ManualSea
         assert exp.get_job(outer.job_id).status == Job.RUNNING
         outer.results["which"] = "outer"
     assert exp.get_job(outer.job_id).results == {"which": "outer"}
+
+
+def test_a_loop_goes_on_after_the_exceptions_that_it_catches(
+    exp: sweepstake.ManualSearch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The job is CRASHED, with its traceback and results; the log says so, and others end the loop as ever."""
+    exp.add_jobs({"i": i} for i in range(5))
+    with pytest.raises(KeyError):
+        for job in exp.claim_jobs(catch=(ZeroDivisionError, ValueError)):
+            with job:
+                job.results["i"] = job.hyperparameters["i"]
+                if job.hyperparameters["i"] == 1:
+                    raise ZeroDivisionError("bad luck")
+                if job.hyperparameters["i"] == 3:
+                    raise KeyError("other")
+    counts = exp.counts()
+    assert (counts.done, counts.crashed, counts.running, counts.ready) == (2, 2, 0, 1)
+    first = next(iter(exp.all_jobs(status="CRASHED")))
+    assert (first.results, "bad luck" in first.attempts()[0].reason) == ({"i": 1}, True)
+    assert "bad luck" in caplog.text
+
+
+def test_a_caught_crash_is_tried_again(db: sweepstake.Database) -> None:
+    """As often as `max_attempts` says."""
+    exp = db.add_experiment(sweepstake.ManualSearch("again", max_attempts=3))
+    exp.add_job({})
+    tries = 0
+    for job in exp.claim_jobs(catch=ValueError):
+        with job:
+            tries += 1
+            raise ValueError
+    assert (tries, exp.counts().crashed) == (3, 1)
+
+
+def test_results_that_json_cannot_hold_are_caught_as_the_value_errors_they_are(exp: sweepstake.ManualSearch) -> None:
+    """The loop goes on, and the job is CRASHED."""
+    exp.add_jobs([{}, {}])
+    for job in exp.claim_jobs(catch=[ValueError]):
+        with job:
+            job.results["bad"] = object()
+    assert exp.counts().crashed == 2
+
+
+@pytest.mark.parametrize("catch", [KeyboardInterrupt, "ValueError", (ValueError, 3), BaseException])
+def test_what_is_no_exception_is_not_caught(exp: sweepstake.ManualSearch, catch: object) -> None:
+    """It is refused before anything is claimed; what ends a program cannot be caught."""
+    exp.add_job({})
+    with pytest.raises(sweepstake.InvalidInputError, match="catch"):
+        next(exp.claim_jobs(catch=catch))  # type: ignore[arg-type]
+    assert exp.counts().ready == 1

@@ -36,6 +36,18 @@ def test_leaving_running_ends_the_attempt_as_the_status_says(after: JobStatus, o
     assert plan_put(JobStatus.RUNNING, after, holder=holder) == PutPlan(ends=outcome)
 
 
+@pytest.mark.parametrize("after", [JobStatus.DONE, JobStatus.CRASHED])
+def test_nobody_but_the_holder_ends_a_lease_by_a_result(after: JobStatus) -> None:
+    """Of an attempt with a lease it is known who holds it: what another states takes the job away."""
+    assert plan_put(JobStatus.RUNNING, after, holder=False, leased=True) == PutPlan(ends=Outcome.SUPERSEDED)
+    assert plan_put(JobStatus.RUNNING, after, holder=True, leased=True) == PutPlan(ends=Outcome[after.name])
+
+
+def test_a_prune_is_a_prune_whoever_puts_it() -> None:
+    """The worker hears that its job was pruned, and not that it was lost."""
+    assert plan_put(JobStatus.RUNNING, JobStatus.PRUNED, holder=False, leased=True) == PutPlan(ends=Outcome.PRUNED)
+
+
 def test_the_holder_gives_back_and_others_take_away() -> None:
     """RUNNING to QUEUED is a release by the holder, and supersedes the attempt when somebody else does it."""
     assert plan_put(JobStatus.RUNNING, JobStatus.QUEUED, holder=True) == PutPlan(ends=Outcome.RELEASED)

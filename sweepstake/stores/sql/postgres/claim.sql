@@ -58,6 +58,39 @@ begun as (
 )
 select * from taken;
 
+-- claim_of: as claim_limited, of these jobs only.
+with experiment as materialized (
+    select e.id, e.lease, e.timeout from experiments e
+    where e.name = :name and e.status = 'RUNNING'
+    and not exists (select 1 from events where key = :key)
+    and (
+        e.max_running is null
+        or (select count(*) from jobs r where r.experiment_id = e.id and r.status = 'RUNNING') < e.max_running
+    )
+),
+picked as (
+    select j.seq from jobs j
+    where j.experiment_id = (select id from experiment)
+    and j.id = any (array(select json_array_elements_text(cast(:ids as json))))
+    and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
+    order by j.priority desc, j.seq limit 1 for update skip locked
+),
+taken as (
+    update jobs j set
+        status = 'RUNNING', etag = :key, attempt = j.attempt + 1, due = :tick + e.lease, worker = :worker,
+        started_at = :now, ended_at = null
+    from picked p, experiment e
+    where j.seq = p.seq
+    returning
+        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags,
+        j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
+),
+begun as (
+    insert into attempts (job_seq, number, key, worker, lease, started_at)
+    select seq, attempt, etag, worker, lease, started_at from taken
+)
+select * from taken;
+
 -- finish: the open attempt's results become the job's, unless others wait for it.
 -- Only seq shall be looked up by an index: a plan made while the store was empty could else keep a worse one.
 with finished as (

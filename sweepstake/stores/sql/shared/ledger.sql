@@ -14,7 +14,7 @@ select
     ),
     (select count(*) from dependencies d where d.on_seq = j.seq),
     a.number, a.key, a.lease, a.started_at, a.ended_at, a.outcome, a.finish_key,
-    case when a.late_results is null then 0 else 1 end
+    case when a.late_results is null then 0 else 1 end, case when a.reason = :stated then 1 else 0 end
 from (
     select
         seq, experiment_id, id, status, etag, due, not_before, waiting, dependants, attempt, failures, losses,

@@ -12,6 +12,21 @@ and (
 )
 order by j.priority desc, j.seq limit 1;
 
+-- pick_of: as pick, of these jobs only.
+select
+    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
+    j.origin, j.attempt + 1, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
+from experiments e
+join jobs j indexed by jobs_id on j.experiment_id = e.id and j.id in (select value from json_each(:ids))
+where e.name = :name and e.status = 'RUNNING'
+and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
+and not exists (select 1 from events where key = :key)
+and (
+    e.max_running is null
+    or (select count(*) from jobs r where r.experiment_id = e.id and r.status = 'RUNNING') < e.max_running
+)
+order by j.priority desc, j.seq limit 1;
+
 -- take: the picked job is running now.
 update jobs set
     status = 'RUNNING', etag = :key, attempt = :number, due = :tick + :lease, worker = :worker, started_at = :now,
