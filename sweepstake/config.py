@@ -37,6 +37,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "SWEEPSTAKE_URL": "the store: sqlite:///path, postgresql://..., or http(s)://... of a server",
     "SWEEPSTAKE_TOKEN": "the API token for a server",
     "SWEEPSTAKE_CONFIG": "the configuration file, instead of config.toml in the user's configuration folder",
+    "SWEEPSTAKE_SIGNING_KEY": "a server's secret, of 32 characters or more, instead of the file that it makes for it",
     "SWEEPSTAKE_STATE": "the state folder: captured output, the spool, and checkpoints unless said otherwise",
     "SWEEPSTAKE_CHECKPOINTS": "the folder of all checkpoint folders; put it on a shared disk for several machines",
 }
@@ -57,6 +58,7 @@ class Config:
         state: folder for captured output and the spool.
         checkpoints: folder below which each job has its own for checkpoints.
         file: the configuration file, if one was named.
+        signing_key: the secret with which a server signs; None: it is in a file.
 
     All paths are whole ones, also in the URL, so that they mean the same wherever the process goes.
     """
@@ -66,6 +68,7 @@ class Config:
     state: Path
     checkpoints: Path
     file: Path | None = None
+    signing_key: str | None = None
 
     @property
     def spool(self) -> Path:
@@ -135,6 +138,7 @@ def read_config(
         state=state,
         checkpoints=checkpoints or state / "checkpoints",
         file=named,
+        signing_key=given.get("SWEEPSTAKE_SIGNING_KEY"),
     )
 
 

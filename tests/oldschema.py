@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from importlib.resources import files
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import unquote
@@ -15,7 +16,7 @@ from sweepstake.stores.clocks import boot_id
 from sweepstake.stores.statements import load_migrations
 from tests.lab import new_key
 
-__all__ = ["OldClient", "make_first"]
+__all__ = ["OldClient", "make_before", "make_first", "run_plainly"]
 
 T = TypeVar("T")
 
@@ -57,6 +58,29 @@ def make_first(url: str) -> None:
             for statement in statements:
                 file.execute(statement)
             file.execute("insert into meta (name, value) values ('boot', ?)", [boot_id()])
+        return
+    with psycopg.connect(url) as database:
+        for statement in statements:
+            database.execute(statement.encode())
+
+
+def make_before(url: str, name: str) -> None:
+    """Make an empty store of the schema before the migration whose file has this name after its number."""
+    make_first(url)
+    dialect = "sqlite" if url.startswith("sqlite") else "postgres"
+    folder = files("sweepstake.stores") / "sql" / dialect / "migrations"
+    version = next(int(file.name[:4]) for file in folder.iterdir() if file.name.endswith(f"_{name}.sql")) - 1
+    migrations = load_migrations(dialect)[1:version]
+    run_plainly(url, *(statement for migration in migrations for statement in migration.statements))
+    run_plainly(url, f"update meta set value = '{version}' where name = 'schema'")
+
+
+def run_plainly(url: str, *statements: str) -> None:
+    """Run statements on a store as its operator would."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(unquote(url.removeprefix("sqlite:///")))) as file, file:
+            for statement in statements:
+                file.execute(statement)
         return
     with psycopg.connect(url) as database:
         for statement in statements:

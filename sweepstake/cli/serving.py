@@ -26,14 +26,24 @@ def serve(target: Target, host: str, port: int, workers: int, root_path: str, no
     If there is no user yet, one is made, and its API token printed once.
     """
     try:
+        from sweepstake.server.keys import SecretPlace
         from sweepstake.server.run import ServeOptions
         from sweepstake.server.run import serve as run_server
     except ImportError as error:
         raise missing(error) from None
-    url = target.config().url
+    config = target.config()
+    url = config.url
     if url.startswith(("http://", "https://")):
         raise click.UsageError(
             "A server serves a store, not another server: give --url sqlite:///PATH or postgresql://..."
         )
-    options = ServeOptions(store=url, host=host, port=port, workers=workers, root_path=root_path, auth=not no_auth)
+    options = ServeOptions(
+        store=url,
+        host=host,
+        port=port,
+        workers=workers,
+        root_path=root_path,
+        auth=not no_auth,
+        secret=None if no_auth else SecretPlace.of(url, config),
+    )
     run_server(options, say)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import click
 
@@ -84,12 +85,7 @@ def _create(target: Target, wanted: NewToken, email: str | None) -> MadeToken:
 @pass_target
 def list_(target: Target, email: str | None, wide: bool, format_: str) -> None:
     """List your API tokens, or on a store everybody's."""
-    if is_served(target):
-        with server(target) as remote:
-            found = [each for each in remote.list_tokens() if email in (None, each.email)]
-    else:
-        with accounts(target) as kept:
-            found = [TokenInfo.of(record) for record in kept.list_tokens(email)]
+    found = _listed(target, email)
     if format_ == "json":
         as_json(found)
     elif found:
@@ -98,12 +94,21 @@ def list_(target: Target, email: str | None, wide: bool, format_: str) -> None:
         say("There are no tokens.")
 
 
+def _listed(target: Target, email: str | None) -> list[TokenInfo]:
+    if is_served(target):
+        with server(target) as remote:
+            return [each for each in remote.list_tokens() if email in (None, each.email)]
+    with accounts(target) as kept:
+        return [TokenInfo.of(record) for record in kept.list_tokens(email)]
+
+
 def _row(info: TokenInfo) -> dict[str, object]:
     return {
         "id": info.id,
         "user": info.email,
         "name": info.name,
         "role": str(info.role),
+        "made with": info.made_with,
         "made": info.created_at,
         "ends": "never" if info.expires_at is None else info.expires_at,
     }
@@ -116,9 +121,11 @@ def _row(info: TokenInfo) -> dict[str, object]:
 def revoke(target: Target, token_id: str, force: bool) -> None:
     """Revoke the API token with this ID.
 
-    `sweepstake token list` shows the ids. A server that runs refuses it within seconds.
+    All that were made with it end, too; `sweepstake token list` shows the ids, and which was made with which. A server
+    that runs refuses them within seconds.
     """
-    if not force and not click.confirm(f"Are you sure you want to revoke {printable(token_id)}?"):
+    what = " and ".join([token_id, *_made_with(_listed(target, None), token_id)])
+    if not force and not click.confirm(f"Are you sure you want to revoke {printable(what)}?"):
         say(f"{token_id} was not revoked.")
         return
     if is_served(target):
@@ -127,7 +134,39 @@ def revoke(target: Target, token_id: str, force: bool) -> None:
     else:
         with accounts(target) as kept:
             kept.revoke_token(token_id)
-    say(f"Revoked {token_id}.")
+    say(f"Revoked {what}.")
+
+
+def _made_with(tokens: Sequence[TokenInfo], token_id: str) -> list[str]:
+    """Return the ids of the tokens that end with one."""
+    found = [each.id for each in tokens if each.made_with == token_id]
+    return [each for child in found for each in (child, *_made_with(tokens, child))]
+
+
+@token.command("rotate-keys")
+@click.option("-f", "--force", is_flag=True, help="Do not ask.")
+@pass_target
+def rotate_keys(target: Target, force: bool) -> None:
+    """Change the key that signs: all signed tokens end.
+
+    Those are the ones that clients of Schedy get for a password or an API token; they have to log in again. API tokens
+    stay. Servers that run sign with the new key within seconds. This is done on the store, on the server's machine.
+    """
+    try:
+        from sweepstake.server.keys import SecretPlace, rotate
+    except ImportError as error:
+        raise missing(error) from None
+    if not force and not click.confirm("Are you sure you want to log out all clients of Schedy?"):
+        say("Nothing was changed.")
+        return
+    with accounts(target) as kept:
+        config = target.config()
+        place = SecretPlace.of(config.url, config)
+        replaced = rotate(kept, place)
+    if replaced:
+        say(f"All signed tokens have ended. The new key is in {place.path}.")
+    else:
+        say("All signed tokens have ended. If the secret in SWEEPSTAKE_SIGNING_KEY became known, set another one.")
 
 
 @click.command("gen-token")

@@ -7,10 +7,11 @@ from typing import Final
 
 from attrs import frozen
 
-__all__ = ["TOKEN_ID", "Access", "Role", "Share", "Standing", "TokenRecord"]
+__all__ = ["TOKEN_ID", "Access", "Role", "Share", "Standing", "TokenRecord", "made_with_password"]
 
 #: How many characters of a token's digest are its id.
 TOKEN_ID: Final = 12
+_OF_LOGIN: Final = "password:"
 
 
 class Role(StrEnum):
@@ -41,6 +42,8 @@ class TokenRecord:
         role: the most that it allows, in any experiment.
         created_at: Unix time in seconds.
         expires_at: Unix time in seconds from which it is refused; None: never.
+        made_with: what it ends with: the digest of the API token with which it was made, or what `made_with_password`
+            returns; None: the operator made it, or it is from before this was kept.
     """
 
     digest: str
@@ -49,11 +52,24 @@ class TokenRecord:
     role: Role = Role.ADMIN
     created_at: float = 0.0
     expires_at: float | None = None
+    made_with: str | None = None
 
     @property
     def id(self) -> str:
         """The name by which it is revoked."""
         return self.digest[:TOKEN_ID]
+
+    @property
+    def maker(self) -> str | None:
+        """What it was made with, in a word: `password`, or the id of another token."""
+        if self.made_with is None:
+            return None
+        return "password" if self.made_with.startswith(_OF_LOGIN) else self.made_with[:TOKEN_ID]
+
+
+def made_with_password(password_print: str) -> str:
+    """Return what a token was made with, if that was a password of this print."""
+    return _OF_LOGIN + password_print
 
 
 @frozen

@@ -1,6 +1,6 @@
 """The seams: what a client may ask (`Queue`), what is kept (`Store`, `Accounts`, `Ledger`), and time (`Clock`)."""
 
-from sweepstake.ports.accounts import Account, Accounts, TryLimit
+from sweepstake.ports.accounts import Account, Accounts, TryLimit, Wait
 from sweepstake.ports.archive import Archive
 from sweepstake.ports.clock import Clock
 from sweepstake.ports.ledger import Extent, Ledger
@@ -27,4 +27,5 @@ __all__ = [
     "Store",
     "TryLimit",
     "Upkeep",
+    "Wait",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from attrs import field, frozen
 
 from sweepstake.domain.access import Access, Role, Standing, TokenRecord
 
-__all__ = ["Account", "Accounts", "TryLimit"]
+__all__ = ["Account", "Accounts", "TryLimit", "Wait"]
 
 
 @frozen(kw_only=True)
@@ -19,21 +20,41 @@ class Account:
     email: str
     password_hash: str | None = field(repr=False)
 
+    @property
+    def password_print(self) -> str:
+        """What tells the password from the one before, without telling anything of either."""
+        return hashlib.sha256((self.password_hash or "").encode()).hexdigest()[:16]
+
 
 @frozen(kw_only=True)
 class TryLimit:
     """How often something may be tried in vain.
 
-    After `free` tries the next must wait 1 s, the one after it 2 s, and so on, doubled up to `longest` seconds.
+    After `free` tries the next must wait 1 s, the one after it 2 s, and so on, doubled up to `longest` seconds; with
+    a `longest` of 0 they are counted, and nobody waits.
+
+    Attributes:
+        crowded: how many are free while another subject of the same call was tried more often than is free to it;
+            None: as many as otherwise.
     """
 
     free: int
     longest: int
+    crowded: int | None = None
 
-    def delay(self, tries: int) -> float:
+    def delay(self, tries: int, *, crowd: bool = False) -> float:
         """Return the seconds to wait after so many tries."""
-        over = tries - self.free
+        free = self.crowded if crowd and self.crowded is not None else self.free
+        over = tries - free
         return float(min(self.longest, 2 ** min(over, 30))) if over >= 0 else 0.0
+
+
+@frozen
+class Wait:
+    """A subject that may not be tried before so many seconds have passed."""
+
+    subject: str
+    seconds: float
 
 
 class Accounts(Protocol):
@@ -46,7 +67,7 @@ class Accounts(Protocol):
         """Create a user. Raises ResourceExistsError when the email is taken."""
 
     def set_password(self, email: str, password_hash: str) -> None:
-        """Replace a user's password hash."""
+        """Replace a user's password hash, and forget the tokens that were made with the one before."""
 
     def find_account(self, email: str) -> Account | None:
         """Return a user."""
@@ -62,7 +83,16 @@ class Accounts(Protocol):
         """
 
     def add_token(self, token: TokenRecord, *, only: bool = False) -> None:
-        """Keep an API token of a user's, if asked as the only one; `created_at` is the store's to say."""
+        """Keep an API token of a user's; `created_at` is the store's to say.
+
+        Args:
+            token: what to keep.
+            only: forget all others of the user; it takes the place of the one with which it was made, and ends with
+                what that was made with.
+
+        Raises:
+            AuthenticationError: what it is made with has ended.
+        """
 
     def find_token(self, digest: str) -> TokenRecord | None:
         """Return the token of this digest, also one that has expired."""
@@ -73,12 +103,20 @@ class Accounts(Protocol):
     def revoke_token(self, token_id: str, email: str | None = None) -> TokenRecord:
         """Forget the token with this id, of this user or of anybody, and return what it was.
 
+        All that were made with it, and with those, are forgotten as well.
+
         Raises:
             NotFoundError: there is none.
         """
 
-    def signing_key(self, candidate: str) -> str:
-        """Return the secret that signs JWTs: the stored one, else `candidate`, which is stored first. Safe to race."""
+    def signing_salt(self, candidate: str) -> str:
+        """Return what the key that signs is salted with: the stored one, else `candidate`, which is stored first.
+
+        It is no secret. Safe to race.
+        """
+
+    def set_signing_salt(self, salt: str) -> None:
+        """Store another salt: whatever was signed before is not signed any more."""
 
     def standing(self, email: str, address: str) -> Standing | None:
         """Tell what a user may do with an experiment; None when there is no such experiment."""
@@ -108,10 +146,14 @@ class Accounts(Protocol):
             InvalidInputError: no such user, or one who has an experiment of that name.
         """
 
-    def take_try(self, limits: Mapping[str, TryLimit]) -> float:
-        """Count one more try for each subject and return 0; if any must wait, count none and return the seconds.
+    def take_try(self, limits: Mapping[str, TryLimit]) -> Wait | None:
+        """Count one more try for each subject; if any must wait, count none and return which, and how long.
 
-        Tries are forgotten 15 minutes after the last one. Exact, whoever races.
+        Nothing is stored of a subject that was not counted. Tries are forgotten 15 minutes after the last one, and
+        when the clock was set back behind it. Exact, whoever races.
+
+        Args:
+            limits: of each subject, in the order in which they are looked at.
         """
 
     def forget_tries(self, cleared: Sequence[str], eased: Sequence[str]) -> None:

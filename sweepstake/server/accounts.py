@@ -55,7 +55,7 @@ def add_user(accounts: Accounts, email: str, password: str | None = None) -> str
 
 
 def change_password(accounts: Accounts, email: str, password: str) -> None:
-    """Give a user another password; signed tokens that the old one brought are refused from now on.
+    """Give a user another password; whatever the old one brought is refused from now on.
 
     Raises:
         InvalidInputError: the password is not acceptable.
@@ -71,6 +71,7 @@ def create_token(
     role: Role = Role.ADMIN,
     name: str = "",
     expires_at: float | None = None,
+    made_with: str | None = None,
     only: bool = False,
 ) -> tuple[str, TokenRecord]:
     """Make an API token, and return it with what is kept of it.
@@ -81,7 +82,11 @@ def create_token(
         role: the most that it allows.
         name: what the user calls it; may be empty.
         expires_at: Unix time in seconds from which it is refused.
+        made_with: the credential that asks for it, and with which it ends, as `TokenRecord.made_with` names it.
         only: forget all other tokens of the user.
+
+    Raises:
+        AuthenticationError: the credential has ended.
     """
     full = role is Role.ADMIN and expires_at is None
     token = (_FULL if full else _LIMITED) + secrets.token_urlsafe(32)
@@ -91,14 +96,15 @@ def create_token(
         name=check_name(name, "name") if name else "",
         role=role,
         expires_at=expires_at,
+        made_with=made_with,
     )
     accounts.add_token(record, only=only)
     return token, record
 
 
-def replace_token(accounts: Accounts, email: str, expires_at: float | None = None) -> str:
-    """Make a new API token the user's only one, and return it."""
-    return create_token(accounts, email, expires_at=expires_at, only=True)[0]
+def replace_token(accounts: Accounts, email: str, expires_at: float | None = None, made_with: str | None = None) -> str:
+    """Make a new API token the user's only one, and return it; it takes the place of the one that asks for it."""
+    return create_token(accounts, email, expires_at=expires_at, made_with=made_with, only=True)[0]
 
 
 def check_password(account: Account | None, password: str) -> bool:

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import version
 from typing import Final
 
@@ -31,6 +31,7 @@ from sweepstake.errors import (
 )
 from sweepstake.ports import Clock, HostedQueue
 from sweepstake.server.calls import Answer, Call, MalformedError, Names, ok, read_names, read_query
+from sweepstake.server.entrance import Entrance
 from sweepstake.server.gates import NOBODY, Caller, Gate, OpenGate
 from sweepstake.server.handlers import Handlers
 from sweepstake.server.metrics import METRICS, Metrics
@@ -84,7 +85,8 @@ def create_app(queue: HostedQueue, members: Members | None, clock: Clock) -> ASG
 
     large = asyncio.Semaphore(_LARGE)
     metrics = Metrics()
-    routes = [Route(path, _Resource(each, gate, pool, large, metrics)) for path, each in methods.items()]
+    entrances = {} if members is None else {"passauth": members.entrance}
+    routes = [Route(path, _Resource(each, gate, pool, large, entrances, metrics)) for path, each in methods.items()]
     routes += [Route(_OPENAPI, _Page(_description)), Route(METRICS, _Page(lambda _: _metrics(metrics)))]
     router = Router(routes, redirect_slashes=False, default=_no_such_path, lifespan=lifespan)
     return _RawPaths(router)
@@ -117,12 +119,14 @@ class _Resource:
         gate: Gate,
         pool: ThreadPoolExecutor,
         large: asyncio.Semaphore,
+        entrances: Mapping[str, Entrance],
         metrics: Metrics,
     ) -> None:
         self._methods = {**methods, **({"HEAD": methods["GET"]} if "GET" in methods else {})}
         self._gate = gate
         self._pool = pool
         self._large = large
+        self._entrances = entrances
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -151,7 +155,11 @@ class _Resource:
             body = await read_body(receive, headers, most)
             if body is None:
                 return _refusal(413, f"the body is larger than {most:,} bytes; send less at once", Connection="close")
-            return await run(self._pool, self._work, operation, handler, scope, headers, body)
+            try:
+                async with self._turn(operation, scope, body):
+                    return await run(self._pool, self._work, operation, handler, scope, headers, body)
+            except TooManyTriesError as error:
+                return _report(error, operation)
 
         if operation.role is None or is_small(headers):
             return await work(SMALL_BODY)
@@ -161,6 +169,11 @@ class _Resource:
             return refusal
         async with self._large:
             return await work(MAX_BODY)
+
+    def _turn(self, operation: Operation, scope: Scope, body: bytes) -> AbstractAsyncContextManager[None]:
+        """Let a call wait at the entrance of its operation, if that has one."""
+        entrance = self._entrances.get(operation.name)
+        return nullcontext() if entrance is None else entrance.turn(_address(scope), body)
 
     def _refuse(self, operation: Operation, scope: Scope, headers: Mapping[str, str]) -> Answer | None:
         """Return the answer to somebody who may not call, in a thread."""
@@ -195,7 +208,7 @@ class _Resource:
                 headers=headers,
                 body=body,
                 caller=caller,
-                address=(scope.get("client") or ("unknown",))[0],
+                address=_address(scope),
                 schedys=is_schedys(headers.get("authorization")),
                 root=_root(scope, headers),
             )
@@ -206,6 +219,11 @@ class _Resource:
         except Exception:  # a request ends here; the client learns that it failed, the log why
             _logger.exception("%s failed", operation.name)
             return _report(ServerError(), operation)
+
+
+def _address(scope: Scope) -> str:
+    address: str = (scope.get("client") or ("unknown",))[0]
+    return address
 
 
 def _too_long() -> Answer:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from sweepstake.domain.access import Role, Standing, TokenRecord
+from sweepstake.domain.access import Role, Standing, TokenRecord, made_with_password
 from sweepstake.domain.addresses import (
     by_owner,
     called,
@@ -29,7 +29,7 @@ from sweepstake.errors import (
 )
 from sweepstake.ports import Accounts, Clock
 from sweepstake.server.accounts import digest_of
-from sweepstake.server.logins import Login, Signer, print_of
+from sweepstake.server.logins import Signer
 from sweepstake.server.trust import Trusted
 
 __all__ = ["NOBODY", "AccountGate", "Caller", "Gate", "OpenGate"]
@@ -51,12 +51,16 @@ class Caller:
     Attributes:
         email: None for nobody in particular.
         role: the most that the credentials allow.
-        expires_at: Unix time in seconds at which the API token ends; None: never.
+        expires_at: Unix time in seconds at which the credentials end; None: never.
+        made_with: what ends with the credentials, as `TokenRecord.made_with` names them; None for nobody.
+        password_at: Unix time in seconds at which the password was given; None: the credentials are an API token.
     """
 
     email: str | None
     role: Role
     expires_at: float | None = None
+    made_with: str | None = None
+    password_at: float | None = None
 
 
 #: Who calls what needs no credentials, or a server that asks for none.
@@ -175,7 +179,7 @@ class AccountGate:
         self._clock = clock
         self._signer = signer
         self._tokens: Trusted[str, TokenRecord] = Trusted(clock)
-        self._logins: Trusted[Login, bool] = Trusted(clock)
+        self._logins: Trusted[tuple[str, str], bool] = Trusted(clock)
         self._found: Trusted[tuple[str, str], Standing] = Trusted(clock)
         self._attempts: Trusted[str, str] = Trusted(clock, _LONG, _MOST_ATTEMPTS)
 
@@ -293,19 +297,27 @@ class AccountGate:
             raise AuthenticationError(f"the API token is unknown, or was revoked or replaced; {_HINT}")
         if token.expires_at is not None and token.expires_at <= self._clock.wall():
             raise ReauthenticateError(f"the API token has expired; {_HINT}")
-        return Caller(email=token.email, role=token.role, expires_at=token.expires_at)
+        return Caller(email=token.email, role=token.role, expires_at=token.expires_at, made_with=digest)
 
     def _signed(self, text: str) -> Caller:
-        """Return who holds a signed token, which is worth no more than what it was made for."""
+        """Return who holds a signed token, which is worth no more than what it was made for, and ends by itself too."""
         login = self._signer.read(text)
         if login.digest is not None:
-            return self._holder(login.digest, login.email)
-        if self._logins.get(login) is None:
+            return evolve(self._holder(login.digest, login.email), expires_at=login.expires_at)
+        assert login.password is not None, "it was made for the one or the other"
+        known = (login.email, login.password)
+        if self._logins.get(known) is None:
             account = self._accounts.find_account(login.email)
-            if account is None or login.password not in (None, print_of(account)):
+            if account is None or login.password != account.password_print:
                 raise AuthenticationError("the user is gone, or the password was changed; log in again")
-            self._logins.put(login, True)
-        return Caller(email=login.email, role=Role.ADMIN)
+            self._logins.put(known, True)
+        return Caller(
+            email=login.email,
+            role=Role.ADMIN,
+            expires_at=login.expires_at,
+            made_with=made_with_password(login.password),
+            password_at=login.made_at,
+        )
 
 
 def _exact(guard: Guard, standing: Standing) -> Guard:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
+import math
+from collections.abc import Callable
 from typing import Any, Final
 
 import jwt
@@ -11,16 +11,18 @@ from attrs import frozen
 
 from sweepstake.domain.access import TokenRecord
 from sweepstake.errors import AuthenticationError, ReauthenticateError
-from sweepstake.ports import Account, Accounts, Clock
+from sweepstake.ports import Account, Clock
 from sweepstake.wire.bodies import Token
 
-__all__ = ["MARGIN", "VALID", "Login", "Signer", "print_of"]
+__all__ = ["MARGIN", "VALID", "Login", "Signer"]
 
 #: Seconds a signed token is valid.
 VALID: Final = 24 * 3600
 #: Seconds by which a client is told to stop earlier, for the sake of clocks that differ.
 MARGIN: Final = 600
 _ALGORITHM: Final = "HS256"
+#: The times are compared with the server's clock, not the library's.
+_OPTIONS: Final[Any] = {"require": ["sub", "iat", "exp"], "verify_exp": False, "verify_iat": False}
 
 
 @frozen(kw_only=True)
@@ -29,21 +31,29 @@ class Login:
 
     Attributes:
         digest: of the API token that it was made for; None: it was made for a password.
-        password: print of the password's hash, if it was made for one; None in those of an older version.
+        password: print of the password that it was made for; None: it was made for an API token.
+        made_at: Unix time in seconds.
+        expires_at: Unix time in seconds from which it is refused.
     """
 
     email: str
     digest: str | None
     password: str | None
+    made_at: float
+    expires_at: float
 
 
 class Signer:
-    """Makes and reads signed tokens. The key is kept in the store, so that a restart logs nobody out."""
+    """Makes and reads signed tokens.
 
-    def __init__(self, accounts: Accounts, clock: Clock) -> None:
-        self._accounts = accounts
+    Args:
+        key: returns the key that signs; it outlives the process, so that a restart logs nobody out.
+        clock: for when they are made and end.
+    """
+
+    def __init__(self, key: Callable[[], str], clock: Clock) -> None:
+        self._key = key
         self._clock = clock
-        self._key: str | None = None
 
     def for_token(self, token: TokenRecord) -> Token:
         """Sign for the holder of an API token; what is signed ends with it."""
@@ -52,7 +62,7 @@ class Signer:
 
     def for_password(self, account: Account) -> Token:
         """Sign for a user who knows the password; what is signed ends when the password is changed."""
-        return self._sign(account.email, self._clock.wall() + VALID, pwd=print_of(account))
+        return self._sign(account.email, self._clock.wall() + VALID, pwd=account.password_print)
 
     def read(self, token: str) -> Login:
         """Return what a signed token says.
@@ -61,27 +71,33 @@ class Signer:
             AuthenticationError: it is not one of ours.
             ReauthenticateError: it has expired.
         """
+        key = self._key()
         try:
-            claims = jwt.decode(
-                token, self.key(), algorithms=[_ALGORITHM], options={"require": ["sub", "exp"], "verify_exp": False}
-            )
-        except (jwt.InvalidTokenError, RecursionError):  # releases of PyJWT before 2.14 choke on deep nesting
-            raise AuthenticationError("the signed token is not one of this server's; log in again") from None
-        if float(claims["exp"]) <= self._clock.wall():
+            claims = jwt.decode(token, key, algorithms=[_ALGORITHM], options=_OPTIONS)
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):  # of what a stranger made up, anything is bad
+            raise _not_ours() from None
+        login = _login(claims)
+        if login.expires_at <= self._clock.wall():
             raise ReauthenticateError("the signed token has expired; log in again")
-        return Login(email=str(claims["sub"]), digest=claims.get("tok"), password=claims.get("pwd"))
+        return login
 
-    def key(self) -> str:
-        """Return the secret that signs."""
-        if self._key is None:
-            self._key = self._accounts.signing_key(secrets.token_hex(32))
-        return self._key
-
-    def _sign(self, email: str, end: float, **made_for: Any) -> Token:
-        claims = {"sub": email, "exp": int(end), **made_for}
-        return Token(jwt.encode(claims, self.key(), algorithm=_ALGORITHM), end - MARGIN)
+    def _sign(self, email: str, end: float, **made_for: str) -> Token:
+        claims = {"sub": email, "iat": math.floor(self._clock.wall()), "exp": math.floor(end), **made_for}
+        return Token(jwt.encode(claims, self._key(), algorithm=_ALGORITHM), end - MARGIN)
 
 
-def print_of(account: Account) -> str:
-    """Return what tells a user's password from the one before, without telling anything of either."""
-    return hashlib.sha256((account.password_hash or "").encode()).hexdigest()[:16]
+def _login(claims: Any) -> Login:
+    """Read the claims, all of which must be there, and either an API token or a password for which it was made."""
+    email, made_at, end = (claims.get(name) for name in ("sub", "iat", "exp"))
+    made_for = [claims.get(name) for name in ("tok", "pwd")]
+    if not (isinstance(email, str) and type(made_at) is int and type(end) is int):
+        raise _not_ours()
+    if [type(each) for each in made_for] not in ([str, type(None)], [type(None), str]):
+        raise _not_ours()
+    return Login(email=email, digest=made_for[0], password=made_for[1], made_at=made_at, expires_at=end)
+
+
+def _not_ours() -> AuthenticationError:
+    return AuthenticationError(
+        "the signed token is not one of this server's, or was made before its key was changed; log in again"
+    )

@@ -23,6 +23,7 @@ from sweepstake.errors import ConfigurationError, ResourceExistsError, ServerErr
 from sweepstake.ports import Accounts
 from sweepstake.server.accounts import add_user
 from sweepstake.server.app import create_app
+from sweepstake.server.keys import SecretPlace
 from sweepstake.server.metrics import counting_together
 from sweepstake.server.users import Members
 from sweepstake.service import QueueService
@@ -47,6 +48,7 @@ class ServeOptions:
         workers: processes that answer.
         root_path: the path below which a proxy shows the server.
         auth: ask for credentials; without it only this machine may be served.
+        secret: where what signs is kept; needed with `auth`.
     """
 
     store: str
@@ -55,6 +57,7 @@ class ServeOptions:
     workers: int = 1
     root_path: str = ""
     auth: bool = True
+    secret: SecretPlace | None = None
 
 
 def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
@@ -93,6 +96,8 @@ def _prepare(options: ServeOptions, tell: Callable[[str], None]) -> None:
     """Bring the store's schema up to date before anybody asks, and make the first user."""
     store = open_store(options.store)
     try:
+        if options.secret is not None and options.auth:
+            options.secret.secret()  # so that what is wrong with it is told now
         token = _first_user(store) if options.auth else None
     finally:
         store.close()
@@ -116,8 +121,13 @@ def _make_app(options: ServeOptions) -> ASGIApp:
     _follow_parent()
     clock = SystemClock()
     store = open_store(options.store)
-    members = Members(store, clock) if options.auth else None
+    members = Members(store, clock, _secret(options)) if options.auth else None
     return create_app(QueueService(store, clock, serving=True), members, clock)
+
+
+def _secret(options: ServeOptions) -> Callable[[], str]:
+    assert options.secret is not None, "who asks for credentials says where what signs is kept"
+    return options.secret.secret
 
 
 def _config(options: ServeOptions) -> uvicorn.Config:

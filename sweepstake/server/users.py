@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from sweepstake.codec import to_tree
 from sweepstake.domain.addresses import known_address
 from sweepstake.domain.names import check_name
-from sweepstake.errors import AuthenticationError, ClientRequestError, InvalidInputError
+from sweepstake.errors import AuthenticationError, ClientRequestError, InvalidInputError, ReauthenticateError
 from sweepstake.ports import Accounts, Clock
 from sweepstake.server.accounts import create_token, digest_of, replace_token
 from sweepstake.server.calls import Answer, Call, empty, ok
+from sweepstake.server.entrance import Entrance
 from sweepstake.server.gates import AccountGate
+from sweepstake.server.keys import SigningKey
 from sweepstake.server.logins import MARGIN, VALID, Signer
 from sweepstake.server.passwords import PasswordDoor
 from sweepstake.wire.bodies import ClientConfig, Credentials, Token
@@ -19,6 +22,8 @@ from sweepstake.wire.members import MadeToken, NewShare, NewToken, TokenInfo, To
 
 __all__ = ["Members", "OpenUserHandlers", "UserHandlers"]
 
+#: Seconds for which a login by password may ask for an API token that has no end of its own.
+_JUST_NOW: Final = 600.0
 #: A token without meaning, of the form that signed tokens have.
 _OPEN: Final = "open.to.all"
 
@@ -26,18 +31,26 @@ _OPEN: Final = "open.to.all"
 class Members:
     """The users of a store, and the doors by which they come in.
 
+    Args:
+        accounts: where they are kept.
+        clock: tells the time.
+        secret: returns what the key that signs is made of.
+
     Attributes:
         accounts: where they are kept.
         gate: lets their requests pass.
         signer: makes tokens for Schedy's clients.
         door: checks passwords.
+        entrance: where those wait who come with one.
     """
 
-    def __init__(self, accounts: Accounts, clock: Clock) -> None:
+    def __init__(self, accounts: Accounts, clock: Clock, secret: Callable[[], str]) -> None:
         self.accounts = accounts
-        self.signer = Signer(accounts, clock)
+        key = SigningKey(accounts, secret, clock)
+        self.signer = Signer(key, clock)
         self.gate = AccountGate(accounts, clock, self.signer)
-        self.door = PasswordDoor(accounts, self.signer.key)
+        self.door = PasswordDoor(accounts, key, clock)
+        self.entrance = Entrance(self.door)
 
 
 class UserHandlers:
@@ -69,9 +82,17 @@ class UserHandlers:
         return ok(to_tree(self._members.signer.for_password(account)))
 
     def resettoken(self, call: Call) -> Answer:
-        """Replace the caller's API tokens; the new one ends with that of the caller."""
-        email = _email(call)
-        token = replace_token(self._accounts, email, call.caller.expires_at)
+        """Replace the caller's API tokens.
+
+        The new one ends with the password, if that was given just now; else with what the caller shows.
+        """
+        email, caller = _email(call), call.caller
+        end = caller.expires_at
+        if caller.password_at is not None:
+            if abs(self._clock.wall() - caller.password_at) > _JUST_NOW:
+                raise ReauthenticateError("the login by password was a while ago; log in again to replace the tokens")
+            end = None
+        token = replace_token(self._accounts, email, end, caller.made_with)
         self._members.gate.changed()
         return ok(to_tree(ClientConfig(root=call.root, email=email, token=token)))
 
@@ -80,14 +101,19 @@ class UserHandlers:
         return ok(to_tree(Tokens(tuple(map(TokenInfo.of, self._accounts.list_tokens(_email(call)))))))
 
     def create_token(self, call: Call) -> Answer:
-        """Make an API token, which never outlives that of the caller."""
+        """Make an API token, which never outlives what the caller shows."""
         asked = call.read(NewToken)
         longest = call.caller.expires_at
         expires_at = longest if asked.lifetime is None else self._clock.wall() + asked.lifetime
         if longest is not None and expires_at is not None and expires_at > longest:
-            raise InvalidInputError.at("lifetime", "is longer than that of the API token which asks for it")
+            raise InvalidInputError.at("lifetime", "is longer than that of the token which asks for it")
         token, record = create_token(
-            self._accounts, _email(call), role=asked.role, name=asked.name, expires_at=expires_at
+            self._accounts,
+            _email(call),
+            role=asked.role,
+            name=asked.name,
+            expires_at=expires_at,
+            made_with=call.caller.made_with,
         )
         return ok(to_tree(MadeToken(token, record.id)), 201)
 

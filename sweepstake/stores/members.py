@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sweepstake.domain.access import Access, Role, Share, Standing, TokenRecord
+from sweepstake.domain.access import Access, Role, Share, Standing, TokenRecord, made_with_password
 from sweepstake.domain.addresses import called, no_experiment
-from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError
-from sweepstake.ports import Account, TryLimit
+from sweepstake.errors import AuthenticationError, InvalidInputError, NotFoundError, ResourceExistsError
+from sweepstake.ports import Account, TryLimit, Wait
 from sweepstake.stores.engine import DuplicateError, Engine, Row, Transaction
 from sweepstake.stores.experiments import own_address
 
@@ -17,6 +17,10 @@ __all__ = ["SqlAccounts"]
 
 #: Seconds after which tries count no more.
 _MEMORY: Final = 900.0
+#: Seconds by which a try may seem to be of the future, because the clock was set back, before it is forgotten.
+_AHEAD: Final = 5.0
+#: The name of what the key that signs is salted with.
+_SALT: Final = "signing_salt"
 
 
 class SqlAccounts:
@@ -38,6 +42,8 @@ class SqlAccounts:
         with self._engine.write() as transaction:
             if not transaction.run("set_password", email=email, password_hash=password_hash):
                 raise _no_user(email)
+            if transaction.run("delete_password_tokens", email=email):
+                _delete_orphans(transaction)
 
     def find_account(self, email: str) -> Account | None:
         """As `Accounts.find_account`."""
@@ -73,6 +79,7 @@ class SqlAccounts:
         """As `Accounts.add_token`."""
         with self._engine.write() as transaction:
             _check_user(transaction, token.email)
+            before = _hold_maker(transaction, token)
             if only:
                 transaction.run("delete_tokens", email=token.email)
             transaction.run(
@@ -82,6 +89,7 @@ class SqlAccounts:
                 role=str(token.role),
                 name=token.name,
                 expires_at=token.expires_at,
+                made_with=before if only else token.made_with,
             )
 
     def find_token(self, digest: str) -> TokenRecord | None:
@@ -102,17 +110,27 @@ class SqlAccounts:
                 token = _token(row)
                 if token.id == token_id:
                     transaction.run("delete_token", digest=token.digest)
+                    _delete_orphans(transaction)
                     return token
         raise NotFoundError(f"There is no token {token_id!r}. See which there are: sweepstake token list")
 
-    def signing_key(self, candidate: str) -> str:
-        """As `Accounts.signing_key`."""
+    def signing_salt(self, candidate: str) -> str:
+        """As `Accounts.signing_salt`."""
+        with self._engine.read() as reading:
+            row = reading.row("meta", name=_SALT)
+        if row is None:
+            with self._engine.write() as transaction:
+                transaction.run("keep_meta", name=_SALT, value=candidate)
+                row = transaction.row("meta", name=_SALT)
+        assert row is not None, "it was stored above"
+        salt: str = row[0]
+        return salt
+
+    def set_signing_salt(self, salt: str) -> None:
+        """As `Accounts.set_signing_salt`."""
         with self._engine.write() as transaction:
-            transaction.run("keep_meta", name="signing_key", value=candidate)
-            row = transaction.row("meta", name="signing_key")
-            assert row is not None, "it was stored above"
-            key: str = row[0]
-            return key
+            transaction.run("set_meta", name=_SALT, value=salt)
+            transaction.run("forget_meta", name="signing_key")  # of a server of before that ran on beside an upgrade
 
     # Experiments
 
@@ -172,19 +190,27 @@ class SqlAccounts:
 
     # Tries
 
-    def take_try(self, limits: Mapping[str, TryLimit]) -> float:
+    def take_try(self, limits: Mapping[str, TryLimit]) -> Wait | None:
         """As `Accounts.take_try`."""
         with self._engine.write() as transaction:
             now = transaction.now()
-            transaction.run("forget_old_tries", before=now - _MEMORY)
-            found = {subject: _lock_tries(transaction, subject, now) for subject in sorted(limits)}
-            wait = max((free_at - now for _, free_at in found.values()), default=0.0)
-            if wait > 0:
-                return wait
+            transaction.run("forget_old_tries", before=now - _MEMORY, after=now + _AHEAD)
+            for subject, limit in limits.items():  # most who have to wait are told so without a lock
+                row = transaction.row("tries_of", subject=subject)
+                wait = None if row is None else _wait(subject, row[1] - now, limit)
+                if wait is not None:
+                    return wait
+            found = {subject: _lock_tries(transaction, subject) for subject in sorted(limits)}
+            for subject, (_, free_at) in found.items():
+                wait = _wait(subject, free_at - now, limits[subject])
+                if wait is not None:
+                    _forget_untried(transaction, found)
+                    return wait
+            over = {subject for subject, (tries, _) in found.items() if tries >= limits[subject].free}
             for subject, (tries, _) in found.items():
-                free_at = now + limits[subject].delay(tries + 1)
+                free_at = now + limits[subject].delay(tries + 1, crowd=bool(over - {subject}))
                 transaction.run("count_try", subject=subject, tries=tries + 1, free_at=free_at)
-        return 0.0
+        return None
 
     def forget_tries(self, cleared: Sequence[str], eased: Sequence[str]) -> None:
         """As `Accounts.forget_tries`."""
@@ -193,13 +219,45 @@ class SqlAccounts:
                 transaction.run("forget_tries" if subject in cleared else "ease_tries", subject=subject)
 
 
-def _lock_tries(transaction: Transaction, subject: str, now: float) -> tuple[int, float]:
+def _lock_tries(transaction: Transaction, subject: str) -> tuple[int, float]:
     """Return how often the subject was tried, and from when it may be tried again."""
     transaction.run("begin_tries", subject=subject)
     row = transaction.row("lock_tries", subject=subject)
-    if row is None or row[2] < now - _MEMORY:
-        return 0, 0.0
-    return row[0], row[1]
+    return (0, 0.0) if row is None else (row[0], row[1])
+
+
+def _forget_untried(transaction: Transaction, found: Mapping[str, tuple[int, float]]) -> None:
+    for subject, (tries, _) in found.items():
+        if not tries:
+            transaction.run("forget_tries", subject=subject)
+
+
+def _wait(subject: str, seconds: float, limit: TryLimit) -> Wait | None:
+    """Return how long to wait, which is never longer than the limit has, wherever the clock was set."""
+    seconds = min(seconds, float(limit.longest))
+    return Wait(subject, seconds) if seconds > 0 else None
+
+
+def _hold_maker(transaction: Transaction, token: TokenRecord) -> str | None:
+    """Make sure that what a token is made with is there, and stays until it is; return what that ends with."""
+    if token.made_with is None:
+        return None
+    row = transaction.row("hold_account", email=token.email)
+    if row is not None and token.made_with == made_with_password(
+        Account(email=row[0], password_hash=row[1]).password_print
+    ):
+        return token.made_with
+    maker = transaction.row("hold_token", digest=token.made_with)
+    if maker is None:
+        raise AuthenticationError("what the token would be made with was revoked or changed meanwhile; log in again")
+    before: str | None = maker[0]
+    return before
+
+
+def _delete_orphans(transaction: Transaction) -> None:
+    """Forget the tokens that were made with one that is gone, and those that were made with them."""
+    while transaction.run("delete_orphans"):
+        pass
 
 
 def _whose(transaction: Transaction, address: str) -> tuple[int, str | None, str]:
@@ -221,9 +279,15 @@ def _has_one(name: str) -> InvalidInputError:
 
 
 def _token(row: Row) -> TokenRecord:
-    digest, email, name, role, created_at, expires_at = row
+    digest, email, name, role, created_at, expires_at, made_with = row
     return TokenRecord(
-        digest=digest, email=email, name=name, role=Role(role), created_at=created_at, expires_at=expires_at
+        digest=digest,
+        email=email,
+        name=name,
+        role=Role(role),
+        created_at=created_at,
+        expires_at=expires_at,
+        made_with=made_with,
     )
 
 

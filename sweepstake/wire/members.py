@@ -37,7 +37,10 @@ class NewToken:
 
 @frozen(kw_only=True)
 class TokenInfo:
-    """An API token as it is listed: all but the token itself. Times are Unix times in seconds."""
+    """An API token as it is listed: all but the token itself. Times are Unix times in seconds.
+
+    `made_with` is what it ends with: the id of another token, `password`, or None.
+    """
 
     id: str
     email: str
@@ -45,6 +48,7 @@ class TokenInfo:
     role: Role
     created_at: float
     expires_at: float | None
+    made_with: str | None = None
 
     @classmethod
     def of(cls, record: TokenRecord) -> TokenInfo:
@@ -56,6 +60,7 @@ class TokenInfo:
             role=record.role,
             created_at=record.created_at,
             expires_at=record.expires_at,
+            made_with=record.maker,
         )
 
 

@@ -11,17 +11,21 @@ import pytest
 import requests
 
 from sweepstake.clock import SystemClock
+from sweepstake.config import read_config
 from sweepstake.domain.access import Role
 from sweepstake.domain.records import ABSENT, Claim, SearchDefinition
 from sweepstake.domain.status import JobStatus
 from sweepstake.ports import ExperimentDraft
-from sweepstake.server.accounts import add_user, create_token
+from sweepstake.server.accounts import add_user, change_password, create_token
+from sweepstake.server.keys import SecretPlace, SigningKey
+from sweepstake.server.logins import Signer
 from sweepstake.service import QueueService
 from sweepstake.stores import SqlStore, open_store
 from sweepstake.wire.operation import Operation
 from sweepstake.wire.operations import OPERATIONS
+from tests.integration.shell import eventually
 from tests.lab import document, draft, new_key
-from tests.serving import Served, start_server
+from tests.serving import PASSWORD, Served, start_server
 
 SECURED: Final = [operation for operation in OPERATIONS.values() if operation.role is not None]
 #: A job that is queued, one that runs with a lease, and one that crashed.
@@ -272,6 +276,84 @@ def test_a_token_makes_none_that_outlives_it(house: House) -> None:
     assert [answer.status_code for answer in answers] == [422, 201, 201]
     assert requests.post(url.replace("tokens", "resettoken"), headers=headers, timeout=30).status_code == 200
     assert all(token.expires_at is not None for token in house.store.list_tokens(scene.owner))
+
+
+def test_what_a_login_makes_ends_with_the_password(house: House) -> None:
+    """A token of a login ends with it, a token that replaces all with the password, and what those make as well."""
+    scene = house.scene()
+    change_password(house.store, scene.owner, PASSWORD)
+    api = f"{house.server.url}/api/v1"
+    login = requests.post(f"{api}/passauth/", json={"email": scene.owner, "token": PASSWORD}, timeout=30).json()
+    signed = {"Authorization": f"Bearer {login['token']}"}
+    asked = ({"role": "admin"}, {"role": "admin", "lifetime": 90_000})
+    made, refused = (requests.post(f"{api}/tokens/", json=body, headers=signed, timeout=30) for body in asked)
+    assert (made.status_code, refused.status_code) == (201, 422)
+    kept = {token.id: token for token in house.store.list_tokens(scene.owner)}[made.json()["id"]]
+    assert kept.expires_at is not None
+    assert kept.expires_at - SystemClock().wall() <= 24 * 3600
+    reset = requests.post(f"{api}/resettoken/", headers=signed, timeout=30).json()["token"]
+    child = requests.post(
+        f"{api}/tokens/", json={"role": "admin"}, headers={"Authorization": f"Bearer {reset}"}, timeout=30
+    ).json()["token"]
+    first = house.store.list_tokens(scene.owner)[0]
+    assert (first.expires_at, first.maker) == (None, "password")
+    get = OPERATIONS["get_experiment"]
+    assert [house.call(get, scene, token).status_code for token in (reset, child)] == [200, 200]
+    change_password(house.store, scene.owner, f"{PASSWORD} again")
+    brought = (reset, child, login["token"])
+    eventually(lambda: [house.call(get, scene, token).status_code for token in brought] == [403] * 3)
+    again = requests.post(f"{api}/tokens/", json={"role": "admin"}, headers=signed, timeout=30)
+    assert again.status_code == 403
+    assert house.store.list_tokens(scene.owner) == []
+
+
+def test_what_a_revoked_token_made_ends_with_it(house: House) -> None:
+    """At once in the server through which it is revoked."""
+    scene = house.scene()
+    url = f"{house.server.url}{OPERATIONS['create_token'].path}"
+    tokens, ids = [scene.tokens["owner"]], []
+    for _ in range(3):
+        headers = {"Authorization": f"Bearer {tokens[-1]}"}
+        made = requests.post(url, json={"role": "admin"}, headers=headers, timeout=30).json()
+        tokens.append(made["token"])
+        ids.append(made["id"])
+    listed = requests.get(url, headers=headers, timeout=30).json()["tokens"]
+    makers = {each["id"]: each["made_with"] for each in listed}
+    assert [makers[each] for each in ids[1:]] == ids[:-1]
+    headers = {"Authorization": f"Bearer {tokens[0]}"}
+    assert requests.delete(f"{url}{ids[0]}/", headers=headers, timeout=30).status_code == 204
+    get = OPERATIONS["get_experiment"]
+    assert [house.call(get, scene, token).status_code for token in tokens] == [200, 403, 403, 403]
+
+
+def test_an_old_login_makes_no_token_without_an_end(house: House) -> None:
+    """Ten minutes after the password was given, whoever has the signed token has to give it again."""
+    scene = house.scene()
+    change_password(house.store, scene.owner, PASSWORD)
+    account = house.store.find_account(scene.owner)
+    assert account is not None
+    secret = SecretPlace.of(f"sqlite:///{house.file}", read_config(environment={})).secret
+    key = SigningKey(house.store, secret, SystemClock())
+    for age, status in ((0, 200), (660, 401)):
+        signed = Signer(key, _Shifted(age)).for_password(account).token
+        headers = {"Authorization": f"Bearer {signed}"}
+        answer = requests.post(f"{house.server.url}/api/v1/resettoken/", headers=headers, timeout=30)
+        assert answer.status_code == status
+
+
+@attrs.frozen
+class _Shifted:
+    """The clock of some seconds ago."""
+
+    seconds: float
+
+    def wall(self) -> float:
+        """Return Unix time of then."""
+        return SystemClock().wall() - self.seconds
+
+    def monotonic(self) -> float:
+        """Return the time of now."""
+        return SystemClock().monotonic()
 
 
 def test_a_signed_token_does_what_its_token_does(house: House) -> None:

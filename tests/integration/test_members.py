@@ -1,18 +1,20 @@
 """What both stores keep of users, tokens and shares."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from typing import Final
 
 import pytest
 from attrs import evolve
 
-from sweepstake.domain.access import Access, Role, Share, Standing, TokenRecord
+from sweepstake.domain.access import Access, Role, Share, Standing, TokenRecord, made_with_password
 from sweepstake.domain.records import ABSENT, UNGUARDED, Claim, SearchDefinition
-from sweepstake.errors import InvalidInputError, NotFoundError
-from sweepstake.ports import Account, ExperimentDraft
+from sweepstake.errors import AuthenticationError, InvalidInputError, NotFoundError
+from sweepstake.ports import Account, ExperimentDraft, TryLimit
 from sweepstake.stores import SqlStore, open_store
 from tests.lab import draft, new_key
+from tests.oldschema import make_before, run_plainly
 
 ADA, BOB, EVE = "ada@example.org", "bob@example.org", "eve@example.org"
 MANUAL: Final = SearchDefinition("Manual")
@@ -145,3 +147,92 @@ def test_tokens_are_kept_as_they_were_made(kept: SqlStore) -> None:
     assert [each.digest[0] for each in kept.list_tokens()] == ["e", "c"]
     with pytest.raises(NotFoundError):
         kept.add_token(TokenRecord(digest="f" * 64, email="x@example.org"))
+
+
+def test_what_a_token_made_ends_with_it(kept: SqlStore) -> None:
+    """And what that made, whoever revokes it; other tokens stay."""
+    for digest, maker in (("a", None), ("b", "a"), ("c", "b"), ("d", "c"), ("e", None), ("f", "e")):
+        kept.add_token(TokenRecord(digest=digest * 64, email=ADA, made_with=maker and maker * 64))
+    assert [each.maker for each in kept.list_tokens(ADA)] == [None, "a" * 12, "b" * 12, "c" * 12, None, "e" * 12]
+    kept.revoke_token("b" * 12, ADA)
+    assert [each.digest[0] for each in kept.list_tokens(ADA)] == ["a", "e", "f"]
+    with pytest.raises(AuthenticationError, match="revoked"):
+        kept.add_token(TokenRecord(digest="9" * 64, email=ADA, made_with="b" * 64))
+    assert len(kept.list_tokens()) == 3
+
+
+def test_what_a_password_made_ends_with_it(kept: SqlStore) -> None:
+    """Its tokens, and what those made; those of the operator and of other users stay."""
+    kept.set_password(ADA, "first")
+    kept.set_password(EVE, "another")
+    made = {each.email: made_with_password(each.password_print) for each in kept.list_accounts()}
+    kept.add_token(TokenRecord(digest="a" * 64, email=ADA))
+    kept.add_token(TokenRecord(digest="b" * 64, email=ADA, made_with=made[ADA]))
+    kept.add_token(TokenRecord(digest="c" * 64, email=ADA, made_with="b" * 64))
+    kept.add_token(TokenRecord(digest="d" * 64, email=EVE, made_with=made[EVE]))
+    with pytest.raises(AuthenticationError):
+        kept.add_token(TokenRecord(digest="e" * 64, email=ADA, made_with=made[EVE]))
+    kept.set_password(ADA, "second")
+    assert [each.digest[0] for each in kept.list_tokens()] == ["a", "d"]
+    with pytest.raises(AuthenticationError, match="changed"):
+        kept.add_token(TokenRecord(digest="f" * 64, email=ADA, made_with=made[ADA]), only=True)
+    assert [each.digest[0] for each in kept.list_tokens()] == ["a", "d"]
+
+
+def test_a_token_that_replaces_all_takes_the_place_of_its_maker(kept: SqlStore) -> None:
+    """It ends with what that would have ended with."""
+    kept.set_password(ADA, "first")
+    account = kept.find_account(ADA)
+    assert account is not None
+    by_password = made_with_password(account.password_print)
+    kept.add_token(TokenRecord(digest="a" * 64, email=ADA, made_with=by_password))
+    kept.add_token(TokenRecord(digest="b" * 64, email=ADA, made_with="a" * 64), only=True)
+    assert [(each.digest[0], each.made_with) for each in kept.list_tokens(ADA)] == [("b", by_password)]
+    kept.set_password(ADA, "second")
+    assert kept.list_tokens(ADA) == []
+
+
+def test_a_token_is_not_made_while_its_maker_is_revoked(kept: SqlStore, store: str) -> None:
+    """Whoever races: a child of a revoked token is never there."""
+    with closing(open_store(store)) as other, ThreadPoolExecutor(2) as pool:
+        for i in range(20):
+            digest = f"{i:02}" + "0" * 62
+            kept.add_token(TokenRecord(digest=digest, email=ADA))
+            children = [TokenRecord(digest=f"{i:02}" + letter * 62, email=ADA, made_with=digest) for letter in "abc"]
+
+            def make(children: list[TokenRecord] = children) -> None:
+                with suppress(AuthenticationError):
+                    for child in children:
+                        other.add_token(child)
+
+            making = pool.submit(make)
+            kept.revoke_token(_id(kept, digest), ADA)
+            making.result(60)
+            assert kept.list_tokens(ADA) == []
+
+
+def _id(kept: SqlStore, digest: str) -> str:
+    found = kept.find_token(digest)
+    assert found is not None
+    return found.id
+
+
+def test_an_upgrade_ends_the_key_that_a_store_held(store: str) -> None:
+    """It goes, and the tries that were counted under it; users and tokens stay, and the new tokens end as they say."""
+    make_before(store, "credentials")
+    run_plainly(
+        store,
+        "insert into meta (name, value) values ('signing_key', 'the old secret')",
+        f"insert into accounts (email, password_hash) values ('{ADA}', 'hash')",
+        f"insert into api_tokens (digest, email, created_at) values ('{'a' * 64}', '{ADA}', 1)",
+        "insert into tries (subject, tries, free_at, last_at) values ('s', 3, 4e9, 4e9)",
+    )
+    with closing(open_store(store)) as opened:
+        assert opened.signing_salt("new") == "new"
+        found = opened.find_token("a" * 64)
+        assert found is not None
+        assert (found.email, found.made_with) == (ADA, None)
+        opened.set_password(ADA, "another")
+        assert opened.find_token("a" * 64) == found
+        assert opened.take_try({"s": TryLimit(free=1, longest=60)}) is None
+    run_plainly(store, "insert into meta (name, value) values ('signing_key', 'there is none of that name')")

@@ -2,8 +2,11 @@
 
 import base64
 import hashlib
+import hmac
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 import jwt
@@ -15,6 +18,7 @@ from sweepstake.errors import AuthenticationError, NotFoundError, Reauthenticate
 from sweepstake.ports import ExperimentDraft
 from sweepstake.server.accounts import add_user, change_password, create_token, digest_of, replace_token
 from sweepstake.server.gates import NOBODY, AccountGate, Caller, OpenGate
+from sweepstake.server.keys import SecretPlace, rotate
 from sweepstake.server.users import Members
 from sweepstake.stores import SqlStore, open_store
 from sweepstake.wire.bodies import Token
@@ -23,6 +27,7 @@ from tests.lab import draft, new_key
 EMAIL = "ada@example.org"
 PASSWORD = "correct horse"
 DAY = 24 * 3600
+SECRET = "s" * 64
 
 
 @attrs.define
@@ -63,7 +68,7 @@ def clock() -> HandClock:
 @pytest.fixture
 def members(store: SqlStore, clock: HandClock) -> Members:
     """The users of that store."""
-    return Members(store, clock)
+    return Members(store, clock, lambda: SECRET)
 
 
 @pytest.fixture
@@ -98,7 +103,7 @@ def experiment(store: SqlStore, name: str, owner: str | None) -> str:
 
 def test_an_api_token_opens(gate: AccountGate, token: str) -> None:
     """It stands for its user, the second time from memory."""
-    assert gate.caller(f"Bearer {token}") == Caller(email=EMAIL, role=Role.ADMIN)
+    assert gate.caller(f"Bearer {token}") == Caller(email=EMAIL, role=Role.ADMIN, made_with=digest_of(token))
     assert gate.caller(f"bearer  {token} ").email == EMAIL
 
 
@@ -128,31 +133,61 @@ def test_a_signed_token_lives_a_day(members: Members, token: str, clock: HandClo
 
 
 def test_a_signed_token_survives_a_restart(members: Members, store: SqlStore, token: str, clock: HandClock) -> None:
-    """The key that signs is kept in the store, because old clients never log in again on 401."""
-    assert passes(Members(store, clock).gate, signed(members, token).token).email == EMAIL
+    """The key that signs outlives the process, because old clients never log in again on 401."""
+    again = Members(store, clock, lambda: SECRET)
+    assert passes(again.gate, signed(members, token).token).email == EMAIL
 
 
-def test_a_signed_token_of_an_older_server_opens(members: Members, token: str, clock: HandClock) -> None:
-    """It does not say what it was made for; an upgrade logs nobody out."""
-    claims = {"sub": EMAIL, "exp": int(clock.now) + DAY}
-    assert passes(members.gate, jwt.encode(claims, members.signer.key(), algorithm="HS256")).role is Role.ADMIN
-    claims["sub"] = "gone@example.org"
-    with pytest.raises(AuthenticationError):
-        passes(members.gate, jwt.encode(claims, members.signer.key(), algorithm="HS256"))
+def test_a_signed_token_says_what_it_was_made_for(members: Members, store: SqlStore, token: str) -> None:
+    """One without its claims is refused, though the key has signed it; and so are claims of another type."""
+    good = jwt.decode(signed(members, token).token, options={"verify_signature": False})
+    assert passes(members.gate, _sign(store, good)).role is Role.ADMIN
+    odd: tuple[Any, ...] = (None, [], {"a": 1}, True, 1.5)
+    made_for_a_password = jwt.decode(by_password(members), options={"verify_signature": False})
+    for wrong in (
+        *({name: value for name, value in good.items() if name != left_out} for left_out in good),
+        {**good, **made_for_a_password},
+        *({**good, name: value} for name in good for value in odd),
+    ):
+        with pytest.raises(AuthenticationError, match="not one of this server's"):
+            passes(members.gate, _sign(store, wrong))
 
 
-def test_only_this_server_signs(gate: AccountGate, token: str, clock: HandClock) -> None:
-    """Another key, no signature, or a missing end do not open."""
-    claims = {"sub": EMAIL, "exp": int(clock.now) + DAY}
+def _sign(store: SqlStore, claims: dict[str, Any]) -> str:
+    """Sign claims with the key of the server."""
+    salt = store.signing_salt("5" * 32)
+    key = hmac.digest(SECRET.encode(), f"sweepstake signed tokens\0{salt}".encode(), "sha256").hex()
+    return jwt.api_jws.encode(json.dumps(claims).encode(), key, algorithm="HS256")
+
+
+def test_only_this_server_signs(members: Members, store: SqlStore, token: str, clock: HandClock) -> None:
+    """Another secret, no signature, what the store holds, or what nobody can read do not open."""
+    claims = {"sub": EMAIL, "iat": int(clock.now), "exp": int(clock.now) + DAY, "tok": digest_of(token)}
+    deep = base64.urlsafe_b64encode(b'{"alg":"HS256","x":' + b"[" * 100_000).decode().rstrip("=")
     forged = [
         jwt.encode(claims, "k" * 32, algorithm="HS256"),
+        jwt.encode(claims, store.signing_salt("5" * 32) * 2, algorithm="HS256"),
         jwt.encode(claims, "", algorithm="none"),
-        jwt.encode({"sub": EMAIL}, "k" * 32, algorithm="HS256"),
-        f"{base64.urlsafe_b64encode(b'[' * 100_000).decode().rstrip('=')}.e30.e30",
+        f"{deep}.e30.e30",
+        f"e30.{deep}.e30",
     ]
     for each in forged:
         with pytest.raises(AuthenticationError):
-            passes(gate, each)
+            passes(members.gate, each)
+
+
+def test_another_key_ends_all_that_was_signed(
+    members: Members, store: SqlStore, token: str, clock: HandClock, tmp_path: Path
+) -> None:
+    """On every server within five seconds, whatever its secret is; API tokens stay."""
+    made = signed(members, token).token
+    assert passes(members.gate, made).email == EMAIL
+    rotate(store, SecretPlace(tmp_path / "store.db-key", "g" * 32))
+    clock.now += 5.1
+    with pytest.raises(AuthenticationError, match="key was changed"):
+        passes(members.gate, made)
+    assert passes(members.gate, token).email == EMAIL
+    assert passes(members.gate, signed(members, token).token).email == EMAIL
 
 
 @pytest.mark.parametrize("role", Role)
@@ -186,7 +221,7 @@ def test_a_token_ends_when_it_was_said_to(members: Members, store: SqlStore, tok
 def test_a_revoked_token_stops_opening(members: Members, store: SqlStore, token: str, clock: HandClock) -> None:
     """At once where it is revoked, elsewhere within five seconds; and so does what was signed for it."""
     other, record = create_token(store, EMAIL, name="laptop")
-    elsewhere = Members(store, clock).gate
+    elsewhere = Members(store, clock, lambda: SECRET).gate
     opening = (other, signed(members, other).token)
     assert all(passes(gate, each).email == EMAIL for gate in (members.gate, elsewhere) for each in opening)
     store.revoke_token(record.id, EMAIL)

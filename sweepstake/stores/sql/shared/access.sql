@@ -60,5 +60,8 @@ delete from tries where subject = :subject;
 -- ease_tries: one try fewer of a subject, and no wait because of it.
 update tries set tries = tries - 1, free_at = 0 where subject = :subject and tries > 0;
 
--- forget_old_tries: tries of a while ago count no more.
-delete from tries where last_at < :before;
+-- forget_old_tries: tries of a while ago count no more, nor those that a clock that was set back has put ahead.
+delete from tries where last_at < :before or last_at > :after;
+
+-- tries_of: how often a subject was tried in vain, and from when it may be tried again.
+select tries, free_at from tries where subject = :subject;

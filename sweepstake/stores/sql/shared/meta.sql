@@ -10,5 +10,8 @@ insert into meta (name, value) values (:name, :value) on conflict (name) do upda
 -- keep_meta: a fact, unless it is known already.
 insert into meta (name, value) values (:name, :value) on conflict (name) do nothing;
 
+-- forget_meta: a fact that is none any more.
+delete from meta where name = :name;
+
 -- ping: whether the store answers.
 select 1;

@@ -5,3 +5,9 @@ select tries, free_at, last_at from tries where subject = :subject;
 select a.key, e.name
 from json_each(:keys) k cross join attempts a on a.key = k.value
 join jobs j on j.seq = a.job_seq join experiments e on e.id = j.experiment_id;
+
+-- hold_token: the API token with which another is made; the transaction is the only writer.
+select made_with from api_tokens where digest = :digest;
+
+-- hold_account: a user with whose password a token is made; the transaction is the only writer.
+select email, password_hash from accounts where email = :email;
