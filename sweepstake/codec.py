@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
-from itertools import islice
-from types import GenericAlias
+from itertools import chain, islice, zip_longest
+from types import MappingProxyType
 from typing import Any, Final, TypeVar, get_args, get_origin
 
 import attrs
@@ -14,6 +16,7 @@ import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from sweepstake.domain.access import Role
+from sweepstake.domain.lengths import MOST, check_length
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import ExperimentRecord, Page, SearchDefinition
 from sweepstake.domain.settings import Direction
@@ -22,12 +25,18 @@ from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, O
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import JsonItem, JsonObject
 
-__all__ = ["MAX_PROBLEMS", "OMIT_DEFAULT", "from_answer", "from_tree", "to_tree"]
+__all__ = ["MAX_PROBLEMS", "OMIT_DEFAULT", "from_answer", "from_file", "from_tree", "to_text", "to_tree"]
 
 T = TypeVar("T")
 
-#: The most fields that an error names.
-MAX_PROBLEMS: Final = 50
+_NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
+
+#: The most fields that an error of a call names. Each costs a thousand times what the fault itself does.
+MAX_PROBLEMS: Final = 20
+#: The same for a file of the user's own.
+_MAX_OF_FILE: Final = 1000
+#: A value whose text stands elsewhere. No text of anybody's looks like that: a quote within one follows a backslash.
+_HOLE: Final = re.compile(r'(?<=[A-Za-z]":)NaN')
 #: Metadata of a field that is left out while it has its default: what older servers do not know, they refuse.
 OMIT_DEFAULT: Final = {"sweepstake_omit_default": True}
 
@@ -37,13 +46,46 @@ def to_tree(record: object) -> Any:
     return _strict.unstructure(record)
 
 
+def to_text(record: object) -> str:
+    """Return a record as JSON text.
+
+    Values of users' are texts already: they are put in as they are, so that a large one costs nobody time. Items of a
+    list are written one by one.
+    """
+    texts: list[str] = []
+
+    def keep(value: Any) -> float:
+        texts.append(value.text)
+        return math.nan
+
+    encode = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=keep).encode
+    frame = _frame(_spliced.unstructure(record), encode)
+    if not texts:
+        return frame
+    pieces = _HOLE.split(frame)
+    assert len(pieces) == len(texts) + 1, "a record holds no other numbers that are not finite"
+    return "".join(chain.from_iterable(zip_longest(pieces, texts, fillvalue="")))
+
+
+def _frame(tree: Any, encode: Callable[[Any], str]) -> str:
+    if type(tree) is not dict or not any(type(value) is list for value in tree.values()):
+        return encode(tree)
+    members = (f"[{','.join(map(encode, value))}]" if type(value) is list else encode(value) for value in tree.values())
+    return "{" + ",".join(f"{encode(name)}:{text}" for name, text in zip(tree, members, strict=True)) + "}"
+
+
 def from_tree(tree: object, kind: type[T], path: str = "") -> T:
     """Make a record of data from outside; unknown fields are refused.
 
     Raises:
-        InvalidInputError: names every field that is wrong, with `path` in front.
+        InvalidInputError: names the fields that are wrong, with `path` in front: the first of them, if they are many.
     """
     return _structure(_strict, tree, kind, path)
+
+
+def from_file(tree: object, kind: type[T], path: str) -> T:
+    """Make a record of what a file of the user's holds; as `from_tree`, but more of what is wrong is named."""
+    return _structure(_of_files, tree, kind, path, _MAX_OF_FILE)
 
 
 def from_answer(tree: object, kind: type[T]) -> T:
@@ -55,13 +97,13 @@ def from_answer(tree: object, kind: type[T]) -> T:
     return _structure(_lenient, tree, kind, "")
 
 
-def _structure(converter: cattrs.Converter, tree: object, kind: type[T], path: str) -> T:
+def _structure(converter: cattrs.Converter, tree: object, kind: type[T], path: str, most: int = MAX_PROBLEMS) -> T:
     try:
         return converter.structure(tree, kind)
     except (InvalidInputError, cattrs.BaseValidationError) as error:
-        found = list(islice(_problems(error, path), MAX_PROBLEMS + 1))
-        if len(found) > MAX_PROBLEMS:
-            found[MAX_PROBLEMS:] = [("", "and more is wrong")]
+        found = list(islice(_problems(error, path), most + 1))
+        if len(found) > most:
+            found[most:] = [("", "and more is wrong")]
         raise InvalidInputError(found) from None
 
 
@@ -97,13 +139,18 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _make_converter(*, forbid_extra_keys: bool) -> cattrs.Converter:
-    """Make a converter whose primitives are exact: nothing is turned into what it is not."""
+def _make_converter(*, forbid_extra_keys: bool, most: int = MAX_PROBLEMS) -> cattrs.Converter:
+    """Make a converter whose primitives are exact: nothing is turned into what it is not.
+
+    Args:
+        forbid_extra_keys: refuse fields that are unknown.
+        most: how many items of a list may be wrong before the rest is not looked at.
+    """
     converter = cattrs.Converter(forbid_extra_keys=forbid_extra_keys, prefer_attrib_converters=True)
     converter.register_structure_hook_factory(
-        attrs.has, lambda kind: _object(converter.gen_structure_attrs_fromdict(kind))
+        attrs.has, lambda kind: _object(converter.gen_structure_attrs_fromdict(kind), _longest(kind))
     )
-    converter.register_structure_hook_factory(_is_tuple, lambda kind: _list(converter, kind))
+    converter.register_structure_hook_factory(_is_tuple, lambda kind: _list(converter, kind, most))
     for kind, hook in (*_EXACT.items(), *((kind, _enum) for kind in _ENUMS)):
         converter.register_structure_hook(kind, hook)
     converter.register_structure_hook(str | int, _text_or_whole)
@@ -142,10 +189,21 @@ def _omits(kind: Any) -> bool:
     return bool(_omissions(kind))
 
 
-def _object(structure: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _longest(kind: type) -> Mapping[str, int]:
+    """Return how many items the lists of a class may have, where it says so."""
+    return {each.name: each.metadata[MOST] for each in attrs.fields(kind) if MOST in each.metadata}
+
+
+def _object(structure: Callable[[Any, Any], Any], longest: Mapping[str, int] = _NOTHING) -> Callable[[Any, Any], Any]:
+    """Read an object, whose lists are counted before anything in them is looked at."""
+
     def check(value: Any, kind: Any) -> Any:
         if not isinstance(value, Mapping):
             raise _wrong("an object", value)
+        for name, most in longest.items():
+            items = value.get(name)
+            if isinstance(items, list):
+                check_length(items, most, name)
         return structure(value, kind)
 
     return check
@@ -155,14 +213,28 @@ def _is_tuple(kind: Any) -> bool:
     return get_origin(kind) is tuple
 
 
-def _list(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:
-    """Read a `tuple[T, ...]` from a JSON array."""
-    items: Any = GenericAlias(list, get_args(kind)[:1])
+def _list(converter: cattrs.Converter, kind: Any, most: int) -> Callable[[Any, Any], Any]:
+    """Read a `tuple[T, ...]` from a JSON array; with so many wrong items, the rest is not looked at."""
+    [of, *_] = get_args(kind)
+    structure = converter.get_structure_hook(of)
 
     def check(value: Any, _: Any) -> Any:
         if not isinstance(value, (list, tuple)):
             raise _wrong("a list", value)
-        return tuple(converter.structure(value, items))
+        items = []
+        faults: list[tuple[str, str]] = []
+        wrong = 0
+        for i, item in enumerate(value):
+            try:
+                items.append(structure(item, of))
+            except (InvalidInputError, cattrs.BaseValidationError) as error:
+                faults += islice(_problems(error, f"[{i}]"), most + 1)
+                wrong += 1
+                if wrong > most:
+                    break
+        if faults:
+            raise InvalidInputError(faults)
+        return tuple(items)
 
     return check
 
@@ -226,8 +298,7 @@ def _search(value: Any) -> SearchDefinition:
     if len(value) != 1:
         raise InvalidInputError.at("", f'must name one search, such as {{"Manual": null}}; has {len(value)} names')
     [(kind, params)] = value.items()
-    tree = JsonObject.from_wire({"params": params}).wire()["params"]
-    return SearchDefinition(kind, json.dumps(tree, separators=(",", ":")))
+    return SearchDefinition(kind, JsonItem.from_wire(params).text)
 
 
 def _wrong(wanted: str, value: object) -> InvalidInputError:
@@ -245,4 +316,17 @@ _JSON_NAMES: Final = {
 }
 
 _strict: Final = _make_converter(forbid_extra_keys=True)
+_of_files: Final = _make_converter(forbid_extra_keys=True, most=_MAX_OF_FILE)
 _lenient: Final = _make_converter(forbid_extra_keys=False)
+
+
+def _make_splicing() -> cattrs.Converter:
+    """Make a converter that leaves values of users' as they are: as texts."""
+    converter = _make_converter(forbid_extra_keys=True)
+    converter.register_unstructure_hook(JsonObject, lambda value: value)
+    converter.register_unstructure_hook(JsonItem, lambda value: value)
+    converter.register_unstructure_hook(SearchDefinition, lambda search: {search.kind: JsonItem(search.params)})
+    return converter
+
+
+_spliced: Final = _make_splicing()

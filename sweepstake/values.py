@@ -12,15 +12,18 @@ import hashlib
 import json
 import marshal
 import math
+import operator
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from attrs import frozen
 
 from sweepstake.errors import InvalidInputError, shown
+from sweepstake.slices import SLICE, decode_text, read_json, write_json
 
 __all__ = [
     "EMPTY",
+    "MAX_CONTAINERS",
     "MAX_DEPTH",
     "MAX_INT_DIGITS",
     "MAX_TEXT",
@@ -55,7 +58,6 @@ _NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.
 # Canonical text has no white space to look for, around which `json.loads` spends half its time.
 _decode = json.JSONDecoder().raw_decode
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"), check_circular=False).encode
-_encode_sorted: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
 
 @frozen
@@ -89,7 +91,7 @@ class JsonObject:
             value = _as_dict(value, path)
         if not value:
             return EMPTY
-        text = _encode(_normal_mapping(value, path, 1, escaped))
+        text = write_json(_normal_mapping(value, path, 1, escaped))
         if len(text) > MAX_TEXT:
             raise InvalidInputError.at(path, f"is too large: {len(text):,} characters of JSON, at most {MAX_TEXT:,}")
         return cls(text)
@@ -98,17 +100,17 @@ class JsonObject:
         """Return a new dict of plain Python values."""
         if self.text == "{}":
             return {}
-        tree: dict[str, Any] = _decode(self.text)[0]
+        tree = self.wire()
         return _revive(tree) if '"$' in self.text else tree
 
     def wire(self) -> dict[str, Any]:
         """Return a new dict in which non-finite numbers and ``$`` keys stay encoded."""
-        tree: dict[str, Any] = _decode(self.text)[0]
+        tree: dict[str, Any] = _decode(self.text)[0] if len(self.text) <= SLICE else read_json(self.text)
         return tree
 
     def canonical(self) -> str:
         """Return the text with sorted keys: equal for equal values in any key order (1, 1.0 and true differ)."""
-        return _encode_sorted(_decode(self.text)[0])
+        return write_json(self.wire(), sort_keys=True)
 
     def digest(self) -> str:
         """Return the SHA-256 of `canonical()` in hexadecimal."""
@@ -128,14 +130,23 @@ class JsonItem:
     @classmethod
     def of(cls, value: object, path: str = "") -> JsonItem:
         """Take a user's value, or raise InvalidInputError naming the place."""
-        text = _encode(_normal(value, path, 1, escaped=False))
+        return cls._from(value, path, escaped=False)
+
+    @classmethod
+    def from_wire(cls, value: object, path: str = "") -> JsonItem:
+        """Take a value parsed from JSON in which ``$number`` objects and ``$$`` keys are already encoded."""
+        return cls._from(value, path, escaped=True)
+
+    @classmethod
+    def _from(cls, value: object, path: str, *, escaped: bool) -> JsonItem:
+        text = write_json(_normal(value, path, 1, escaped=escaped))
         if len(text) > MAX_TEXT:
             raise InvalidInputError.at(path, f"is too large: {len(text):,} characters of JSON, at most {MAX_TEXT:,}")
         return cls(text)
 
     def decode(self) -> Any:
         """Return a new plain Python value."""
-        return _revive(json.loads(self.text))
+        return _revive(read_json(self.text))
 
 
 def fingerprint(value: Mapping[str, Any]) -> bytes | None:
@@ -176,7 +187,7 @@ def parse_json(text: str | bytes, path: str = "") -> Any:
     if len(text) > _LARGE_TEXT and _containers(text) > MAX_CONTAINERS:
         raise InvalidInputError.at(path, f"holds more than {MAX_CONTAINERS:,} lists and objects; send less at once")
     try:
-        return json.loads(text)
+        return json.loads(text) if len(text) <= SLICE else read_json(_as_text(text))
     except UnicodeDecodeError as error:
         raise InvalidInputError.at(path, f"is not valid UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
@@ -185,6 +196,10 @@ def parse_json(text: str | bytes, path: str = "") -> Any:
         raise InvalidInputError.at(path, f"nests deeper than {MAX_DEPTH} levels") from None
     except ValueError:
         raise InvalidInputError.at(path, f"holds an integer of more than {MAX_INT_DIGITS} digits") from None
+
+
+def _as_text(text: str | bytes) -> str:
+    return text if isinstance(text, str) else decode_text(text)
 
 
 def _containers(text: str | bytes) -> int:
@@ -218,8 +233,25 @@ def _normal(value: Any, path: str, depth: int, escaped: bool) -> Any:
         return _normal_mapping(value, path, depth + 1, escaped)
     if kind is list or kind is tuple:
         _check_depth(depth + 1, path)
-        return [_normal(item, f"{path}[{i}]", depth + 1, escaped) for i, item in enumerate(value)]
+        return _normal_items(value, path, depth + 1, escaped)
     return _unusual(value, path, depth, escaped)
+
+
+def _normal_items(value: list[Any] | tuple[Any, ...], path: str, depth: int, escaped: bool) -> list[Any]:
+    """Return the items as a list: the same list if nothing in it has to change."""
+    same = type(value) is list
+    items = [
+        item if _is_settled(item) else _normal(item, f"{path}[{i}]", depth, escaped) for i, item in enumerate(value)
+    ]
+    return value if same and all(map(operator.is_, items, value)) else items  # type: ignore[return-value]  # a list
+
+
+def _is_settled(value: Any) -> bool:
+    """Tell at once of most values that they stay as they are."""
+    kind = type(value)
+    return (
+        (kind is float and math.isfinite(value)) or (kind is str and value.isascii()) or kind is bool or value is None
+    )
 
 
 def _unusual(value: Any, path: str, depth: int, escaped: bool) -> Any:
@@ -251,7 +283,8 @@ def _normal_mapping(value: Mapping[Any, Any], path: str, depth: int, escaped: bo
         name = value.get(_NUMBER_KEY)
         if isinstance(name, str) and name in _NON_FINITE:
             return {_NUMBER_KEY: name}
-    result = {}
+    result: dict[str, Any] = {}
+    same = type(value) is dict
     for key, item in value.items():
         if not isinstance(key, str):
             raise InvalidInputError.at(path, f"has the key {shown(key)}, a {_name(key)}; keys must be text")
@@ -263,8 +296,9 @@ def _normal_mapping(value: Mapping[Any, Any], path: str, depth: int, escaped: bo
             name = "$" + name
         if name in result:
             raise InvalidInputError.at(path, f"holds the key {shown(name)} in two spellings; send one of them")
-        result[name] = _normal(item, where, depth, escaped)
-    return result
+        normal = result[name] = _normal(item, where, depth, escaped)
+        same = same and normal is item and name == key
+    return value if same else result  # type: ignore[return-value]  # a dict
 
 
 def _check_depth(depth: int, path: str) -> None:

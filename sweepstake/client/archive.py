@@ -9,7 +9,7 @@ from typing import Any, Final, TextIO
 
 from attrs import evolve, frozen
 
-from sweepstake.codec import from_tree, to_tree
+from sweepstake.codec import from_file, to_tree
 from sweepstake.domain.names import check_name
 from sweepstake.domain.portable import (
     MAX_PART,
@@ -182,7 +182,7 @@ def _read_header(line: _Line) -> tuple[str, PortableExperiment]:
         raise InvalidInputError.at(
             "line 1", f"has version {version}, and this Sweepstake reads {VERSION}: install a newer one"
         )
-    definition = from_tree(line.value.get("experiment"), PortableExperiment, "line 1.experiment")
+    definition = from_file(line.value.get("experiment"), PortableExperiment, "line 1.experiment")
     return check_name(line.value.get("name"), "line 1.name"), definition
 
 
@@ -209,9 +209,9 @@ class _Importing:
             raise InvalidInputError.at(line.path, f"stands behind the end, which is line {self._end}")
         if line.kind == "end":
             self._end = line.number
-            self._totals = from_tree(line.value, Totals, f"{line.path}.end")
+            self._totals = from_file(line.value, Totals, f"{line.path}.end")
             return
-        self._items[line.kind].append(from_tree(line.value, _KINDS[line.kind], f"{line.path}.{line.kind}"))
+        self._items[line.kind].append(from_file(line.value, _KINDS[line.kind], f"{line.path}.{line.kind}"))
         self._text += line.size
         if self._text >= _PART_TEXT or len(self._items[line.kind]) >= MAX_PART:
             self._flush(None)

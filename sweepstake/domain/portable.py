@@ -9,6 +9,7 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from sweepstake.domain.keys import check_etag, check_key
+from sweepstake.domain.lengths import at_most, holds
 from sweepstake.domain.names import check_name, check_notes, check_tags
 from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY
 from sweepstake.domain.records import SearchDefinition
@@ -65,14 +66,6 @@ def _is_key(_: object, attribute: Any, value: str) -> None:
 
 def _is_op_key(_: object, attribute: Any, value: str) -> None:
     check_key(value, attribute.name)
-
-
-def _at_most(count: int) -> Check:
-    def check(_: object, attribute: Any, value: tuple[object, ...] | str) -> None:
-        if len(value) > count:
-            raise InvalidInputError.at(attribute.name, f"has a length of {len(value):,}, at most {count:,} is allowed")
-
-    return check
 
 
 _INSTANT: Final = _within(0, MAX_INSTANT)
@@ -163,10 +156,10 @@ class PortableEvent:
     """A row of the ledger of rarer writes."""
 
     at: float = field(validator=_INSTANT)
-    verb: str = field(validator=[_is_name, _at_most(_MAX_WORD)])
+    verb: str = field(validator=[_is_name, at_most(_MAX_WORD)])
     job: str = field(default="", validator=_is_worker)
     key: str = field(validator=_is_key)
-    detail: str = field(default="", validator=_at_most(_MAX_DETAIL))
+    detail: str = field(default="", validator=at_most(_MAX_DETAIL))
 
 
 @frozen(kw_only=True)
@@ -208,9 +201,11 @@ class ImportPart:
     id: str = field(validator=_is_op_key)
     number: int = field(validator=_COUNT)
     experiment: PortableExperiment | None = None
-    jobs: tuple[PortableJob, ...] = field(default=(), validator=_at_most(MAX_PART))
-    dependencies: tuple[PortableDependency, ...] = field(default=(), validator=_at_most(MAX_PART))
-    events: tuple[PortableEvent, ...] = field(default=(), validator=_at_most(MAX_PART))
+    jobs: tuple[PortableJob, ...] = field(default=(), validator=at_most(MAX_PART), metadata=holds(MAX_PART))
+    dependencies: tuple[PortableDependency, ...] = field(
+        default=(), validator=at_most(MAX_PART), metadata=holds(MAX_PART)
+    )
+    events: tuple[PortableEvent, ...] = field(default=(), validator=at_most(MAX_PART), metadata=holds(MAX_PART))
     totals: Totals | None = None
     abandon: bool = False
 

@@ -35,6 +35,7 @@ from sweepstake.server.entrance import Entrance
 from sweepstake.server.gates import NOBODY, Caller, Gate, OpenGate
 from sweepstake.server.handlers import Handlers
 from sweepstake.server.metrics import METRICS, Metrics
+from sweepstake.server.ownmachine import OwnMachine
 from sweepstake.server.receiving import MAX_BODY, SMALL_BODY, SlowBodyError, is_small, read_body
 from sweepstake.server.schedy import is_schedys, plain_text
 from sweepstake.server.users import Members, OpenUserHandlers, UserHandlers
@@ -46,11 +47,16 @@ from sweepstake.wire.users import OF_USERS
 
 __all__ = ["create_app"]
 
-#: How many calls are worked on at once; more wait.
+#: How many calls are worked on at once; more wait. Long ones, and large bodies, wait in queues of their own, so that
+#: nobody else does. They are few, because each takes its part of the time in which this process runs Python.
 _THREADS: Final = 40
-#: How many large bodies are read and worked on at once; more wait.
+_LONG_THREADS: Final = 4
+_LARGE_THREADS: Final = 2
+#: How many large bodies are in memory at once; more wait.
 _LARGE: Final = 8
 _OPENAPI: Final = "/openapi.json"
+#: For so long what was counted is shown again; nobody scrapes it more often.
+_METRICS_SECONDS: Final = 1.0
 
 #: The most bytes of an address with its headers, and the most headers.
 _MOST_HEAD: Final = 64 * 1024
@@ -69,7 +75,7 @@ def create_app(queue: HostedQueue, members: Members | None, clock: Clock) -> ASG
         members: who may ask; None: everybody.
         clock: tells the time.
     """
-    pool = ThreadPoolExecutor(_THREADS, "sweepstake-call")
+    pools = _Pools()
     gate: Gate = OpenGate() if members is None else members.gate
     handlers = Handlers(queue, gate, clock, os.urandom)
     of_users = OpenUserHandlers(clock) if members is None else UserHandlers(members, clock)
@@ -81,20 +87,41 @@ def create_app(queue: HostedQueue, members: Members | None, clock: Clock) -> ASG
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         yield
-        await asyncio.to_thread(_close, pool, queue)
+        await asyncio.to_thread(_close, pools, queue)
 
-    large = asyncio.Semaphore(_LARGE)
     metrics = Metrics()
     entrances = {} if members is None else {"passauth": members.entrance}
-    routes = [Route(path, _Resource(each, gate, pool, large, entrances, metrics)) for path, each in methods.items()]
-    routes += [Route(_OPENAPI, _Page(_description)), Route(METRICS, _Page(lambda _: _metrics(metrics)))]
+    routes = [Route(path, _Resource(each, gate, pools, entrances, metrics)) for path, each in methods.items()]
+    routes += [
+        Route(_OPENAPI, _Page(pools, _description, math.inf)),
+        Route(METRICS, _Page(pools, lambda _: _metrics(metrics), _METRICS_SECONDS)),
+    ]
     router = Router(routes, redirect_slashes=False, default=_no_such_path, lifespan=lifespan)
-    return _RawPaths(router)
+    return _RawPaths(router if members is not None else OwnMachine(router, _refuse_stranger))
 
 
-def _close(pool: ThreadPoolExecutor, queue: HostedQueue) -> None:
-    pool.shutdown()
+class _Pools:
+    """The threads that work on calls, and how many large bodies may be in memory."""
+
+    def __init__(self) -> None:
+        self.calls = ThreadPoolExecutor(_THREADS, "sweepstake-call")
+        self.long = ThreadPoolExecutor(_LONG_THREADS, "sweepstake-long")
+        self.large = ThreadPoolExecutor(_LARGE_THREADS, "sweepstake-large")
+        self.places = asyncio.Semaphore(_LARGE)
+
+    def close(self) -> None:
+        """Wait for what is worked on, and end the threads."""
+        for each in (self.calls, self.long, self.large):
+            each.shutdown()
+
+
+def _close(pools: _Pools, queue: HostedQueue) -> None:
+    pools.close()
     queue.close()
+
+
+async def _refuse_stranger(reason: str, scope: Scope, receive: Receive, send: Send) -> None:
+    await _respond(_refusal(403, reason, Connection="close"), scope, receive, send)
 
 
 class _RawPaths:
@@ -117,15 +144,13 @@ class _Resource:
         self,
         methods: Mapping[str, tuple[Operation, Handler]],
         gate: Gate,
-        pool: ThreadPoolExecutor,
-        large: asyncio.Semaphore,
+        pools: _Pools,
         entrances: Mapping[str, Entrance],
         metrics: Metrics,
     ) -> None:
         self._methods = {**methods, **({"HEAD": methods["GET"]} if "GET" in methods else {})}
         self._gate = gate
-        self._pool = pool
-        self._large = large
+        self._pools = pools
         self._entrances = entrances
         self._metrics = metrics
 
@@ -151,24 +176,26 @@ class _Resource:
         headers = _headers(scope)
         run = asyncio.get_running_loop().run_in_executor
 
-        async def work(most: int) -> Answer:
+        async def work(most: int, pool: ThreadPoolExecutor) -> Answer:
             body = await read_body(receive, headers, most)
             if body is None:
                 return _refusal(413, f"the body is larger than {most:,} bytes; send less at once", Connection="close")
+            if operation.at_once:
+                return self._work(operation, handler, scope, headers, body)
             try:
                 async with self._turn(operation, scope, body):
-                    return await run(self._pool, self._work, operation, handler, scope, headers, body)
+                    return await run(pool, self._work, operation, handler, scope, headers, body)
             except TooManyTriesError as error:
                 return _report(error, operation)
 
         if operation.role is None or is_small(headers):
-            return await work(SMALL_BODY)
-        refusal = await run(self._pool, self._refuse, operation, scope, headers)
+            return await work(SMALL_BODY, self._pools.long if operation.long else self._pools.calls)
+        refusal = await run(self._pools.calls, self._refuse, operation, scope, headers)
         if refusal is not None:
             await read_body(receive, headers, 0)
             return refusal
-        async with self._large:
-            return await work(MAX_BODY)
+        async with self._pools.places:
+            return await work(MAX_BODY, self._pools.large)
 
     def _turn(self, operation: Operation, scope: Scope, body: bytes) -> AbstractAsyncContextManager[None]:
         """Let a call wait at the entrance of its operation, if that has one."""
@@ -211,6 +238,7 @@ class _Resource:
                 address=_address(scope),
                 schedys=is_schedys(headers.get("authorization")),
                 root=_root(scope, headers),
+                values=operation.values,
             )
             answer = handler(call)
             return evolve(answer, body=plain_text(answer.body)) if call.schedys else answer
@@ -291,17 +319,34 @@ async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class _Page:
-    """Answers with something about the server itself, which is made anew each time."""
+    """Answers with something about the server itself, which is made by a thread, and kept for a while.
 
-    def __init__(self, make: Callable[[Scope], Answer]) -> None:
+    Args:
+        pools: the threads.
+        make: makes it for a request.
+        seconds: how long it is kept.
+    """
+
+    def __init__(self, pools: _Pools, make: Callable[[Scope], Answer], seconds: float) -> None:
+        self._pools = pools
         self._make = make
+        self._seconds = seconds
+        self._turn = asyncio.Lock()
+        self._kept: tuple[float, Answer] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] in ("GET", "HEAD"):
-            answer = self._make(scope)
+            answer = await self._answer(scope)
         else:
             answer = _refusal(405, f"{scope['method']} is not possible here", Allow="GET, HEAD")
         await _respond(answer, scope, receive, send)
+
+    async def _answer(self, scope: Scope) -> Answer:
+        async with self._turn:
+            if self._kept is None or time.monotonic() - self._kept[0] >= self._seconds:
+                run = asyncio.get_running_loop().run_in_executor
+                self._kept = time.monotonic(), await run(self._pools.calls, self._make, scope)
+            return self._kept[1]
 
 
 def _description(scope: Scope) -> Answer:

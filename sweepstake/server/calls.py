@@ -10,11 +10,12 @@ from urllib.parse import parse_qs, unquote_to_bytes
 
 from attrs import evolve, frozen
 
-from sweepstake.codec import from_tree, to_tree
+from sweepstake.codec import from_tree, to_text
 from sweepstake.domain.keys import check_key
 from sweepstake.domain.records import ExperimentRecord, Guard, JobRecord
 from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.server.gates import Caller
+from sweepstake.server.receiving import check_size
 from sweepstake.server.schedy import encoded
 from sweepstake.values import parse_json
 from sweepstake.wire.headers import ATTEMPT, ETAG, IDEMPOTENCY_KEY, etag_header, read_guard, read_reference
@@ -31,6 +32,7 @@ __all__ = [
     "ok",
     "read_names",
     "read_query",
+    "told",
 ]
 
 T = TypeVar("T")
@@ -62,6 +64,7 @@ class Call:
         address: the network address of the caller, or of a proxy.
         schedys: the caller is a client of Schedy.
         root: the URL of the API as the caller sees it.
+        values: how many values the body may hold.
     """
 
     names: tuple[str, ...]
@@ -73,10 +76,12 @@ class Call:
     address: str
     schedys: bool
     root: str
+    values: int = 0
 
     def read(self, kind: type[T]) -> T:
-        """Return the body."""
+        """Return the body; one that holds more values than the operation takes is refused before it is parsed."""
         with _reading():
+            check_size(self.body, self.values)
             tree = parse_json(self.body)
             return from_tree(encoded(tree) if self.schedys else tree, kind)
 
@@ -185,10 +190,15 @@ def ok(tree: Any, status: int = 200, headers: dict[str, str] | None = None) -> A
     return Answer(status, _encode(tree).encode(), headers or {})
 
 
+def told(record: object, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
+    """Answer with a record; values of users' in it cost no more than their length."""
+    return Answer(status, to_text(record).encode(), headers or {})
+
+
 def document(call: Call, record: R, status: int = 200) -> Answer:
     """Answer with a record and its etag."""
     named = as_called(call, record)
-    return ok(to_tree(named), status, {ETAG: etag_header(record.etag)})
+    return told(named, status, {ETAG: etag_header(record.etag)})
 
 
 def as_called(call: Call, record: R) -> R:

@@ -8,18 +8,28 @@ from typing import Final
 
 from attrs import evolve
 
-from sweepstake.codec import to_tree
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.keys import uuid7
 from sweepstake.domain.names import check_name, check_text
 from sweepstake.domain.portable import ImportPart
 from sweepstake.domain.queries import Condition, JobQuery, Order, Parts
 from sweepstake.domain.queueing import QueueingChanges
-from sweepstake.domain.records import ABSENT, Beat, Claim, ExperimentRecord, Finished, Guard, GuardKind, NoJob, Page
+from sweepstake.domain.records import (
+    ABSENT,
+    Beat,
+    Claim,
+    ExperimentRecord,
+    Finished,
+    Guard,
+    GuardKind,
+    NoJob,
+    Page,
+    SearchDefinition,
+)
 from sweepstake.domain.status import JobStatus, Signal, member_of
 from sweepstake.errors import InvalidInputError, NotFoundError, UnsafeUpdateError
 from sweepstake.ports import MAX_PAGE, Clock, HostedQueue
-from sweepstake.server.calls import Answer, Call, MalformedError, as_called, document, empty, ok
+from sweepstake.server.calls import Answer, Call, MalformedError, as_called, document, empty, told
 from sweepstake.server.gates import Gate
 from sweepstake.server.schedy import as_meant, as_shown
 from sweepstake.wire.bodies import (
@@ -66,7 +76,7 @@ class Handlers:
         if isinstance(claim, NoJob):
             return _none(claim)
         self._gate.began(claim, name)
-        return ok(to_tree(evolve(claim, job=as_called(call, claim.job))))
+        return told(evolve(claim, job=as_called(call, claim.job)))
 
     def finish(self, call: Call) -> Answer:
         """End an attempt."""
@@ -95,13 +105,13 @@ class Handlers:
             name, finished = held, finish(held)
         if isinstance(finished.next, Claim):
             self._gate.began(finished.next, name)
-        return ok(to_tree(_finished_as_called(call, finished)))
+        return told(_finished_as_called(call, finished))
 
     def heartbeat(self, call: Call) -> Answer:
         """Renew leases."""
         attempts = call.read(HeartbeatRequest).attempts
         beats = {beat.attempt: beat for beat in self._queue.heartbeat(self._gate.held(call.caller, attempts))}
-        return ok(to_tree(Beats(tuple(beats.get(attempt) or Beat(attempt, Signal.LOST) for attempt in attempts))))
+        return told(Beats(tuple(beats.get(attempt) or Beat(attempt, Signal.LOST) for attempt in attempts)))
 
     def offer(self, call: Call) -> Answer:
         """Show a ready job."""
@@ -115,7 +125,7 @@ class Handlers:
         """List jobs."""
         [name] = call.names
         page = self._queue.list_jobs(name, _query(call), call.one("start"), _limit(call))
-        return ok(to_tree(evolve(page, items=tuple(as_called(call, job) for job in page.items))))
+        return told(evolve(page, items=tuple(as_called(call, job) for job in page.items)))
 
     def add_job(self, call: Call) -> Answer:
         """Add one job."""
@@ -134,7 +144,7 @@ class Handlers:
         [name] = call.names
         drafts = [job.draft(self._new_key) for job in call.read(NewJobs).jobs]
         added = self._queue.add_jobs(name, drafts, key=self._key(call), on_duplicate=_on_duplicate(call))
-        return ok(to_tree(added)) if added.duplicates else empty()
+        return told(added) if added.duplicates else empty()
 
     def get_job(self, call: Call) -> Answer:
         """Read a job."""
@@ -160,11 +170,11 @@ class Handlers:
 
     def list_attempts(self, call: Call) -> Answer:
         """List a job's attempts."""
-        return ok(to_tree(Attempts(self._queue.list_attempts(*call.names))))
+        return told(Attempts(self._queue.list_attempts(*call.names)))
 
     def list_dependencies(self, call: Call) -> Answer:
         """List what a job waits for."""
-        return ok(to_tree(Dependencies(self._queue.list_dependencies(*call.names))))
+        return told(Dependencies(self._queue.list_dependencies(*call.names)))
 
     def prune(self, call: Call) -> Answer:
         """Prune a job."""
@@ -183,7 +193,7 @@ class Handlers:
 
     def why(self, call: Call) -> Answer:
         """Say why a job is not running."""
-        return ok(to_tree(self._queue.why(*call.names)))
+        return told(self._queue.why(*call.names))
 
     # experiments
 
@@ -192,7 +202,7 @@ class Handlers:
         page = self._queue.list_experiments(call.one("start"), _limit(call), viewer=call.caller.email)
         names = self._queue.spellings(page.items, call.caller.email)
         items = tuple(evolve(record, name=name) for record, name in zip(page.items, names, strict=True))
-        return ok(to_tree(Page(tuple(map(as_shown, items)) if call.schedys else items, page.next)))
+        return told(Page(tuple(map(as_shown, items)) if call.schedys else items, page.next))
 
     def get_experiment(self, call: Call) -> Answer:
         """Read an experiment."""
@@ -203,6 +213,7 @@ class Handlers:
         """Create or replace a definition."""
         [name] = call.names
         draft = evolve(call.read(PutExperiment).draft(), owner=call.caller.email)
+        _check_search(draft.search, "scheduler")
         key = self._key(call)
         guard = call.guard()
 
@@ -238,17 +249,20 @@ class Handlers:
 
     def count_jobs(self, call: Call) -> Answer:
         """Count jobs by state."""
-        return ok(to_tree(self._queue.count_jobs(*call.names)))
+        return told(self._queue.count_jobs(*call.names))
 
     def export(self, call: Call) -> Answer:
         """Export a page of an experiment."""
         [name] = call.names
-        return ok(to_tree(self._queue.export_page(name, call.one("start"))))
+        return told(self._queue.export_page(name, call.one("start")))
 
     def import_part(self, call: Call) -> Answer:
         """Take a part of an import."""
         [name] = call.names
-        self._queue.import_part(name, call.read(ImportPart), owner=call.caller.email)
+        part = call.read(ImportPart)
+        if part.experiment is not None:
+            _check_search(part.experiment.search, "experiment.search")
+        self._queue.import_part(name, part, owner=call.caller.email)
         self._gate.changed()
         return empty()
 
@@ -256,12 +270,12 @@ class Handlers:
 
     def health(self, call: Call) -> Answer:  # noqa: ARG002 -- a handler like the others
         """Say that the server runs."""
-        return ok(to_tree(Health("ok")))
+        return told(Health("ok"))
 
     def ready(self, call: Call) -> Answer:  # noqa: ARG002 -- as above
         """Say that the store answers."""
         self._queue.ping()
-        return ok(to_tree(Health("ok")))
+        return told(Health("ok"))
 
     def _key(self, call: Call) -> str:
         return call.key() or self._new_key()
@@ -292,7 +306,15 @@ def _none(nothing: NoJob) -> Answer:
 
 #: Holds for no document.
 _NEVER: Final = Guard.match()
+#: The most values of a search's parameters.
+_MOST_OF_SEARCH: Final = 100_000
 _FORCE: Final = {"true": True, "false": False}
+
+
+def _check_search(search: SearchDefinition, path: str) -> None:
+    """Refuse a search of more values than anybody tries: each takes fifty times its text once it is read."""
+    if search.params.count(",") > _MOST_OF_SEARCH:
+        raise MalformedError.at(path, f"holds more than {_MOST_OF_SEARCH:,} values")
 
 
 def _limit(call: Call) -> int:

@@ -9,7 +9,9 @@ from typing import Final
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-__all__ = ["MAX_BODY", "SMALL_BODY", "SlowBodyError", "is_small", "read_body"]
+from sweepstake.errors import InvalidInputError
+
+__all__ = ["MAX_BODY", "SMALL_BODY", "SlowBodyError", "check_size", "is_small", "read_body"]
 
 #: The largest body of a request, in bytes.
 MAX_BODY: Final = 64 * 1024 * 1024
@@ -17,6 +19,12 @@ MAX_BODY: Final = 64 * 1024 * 1024
 SMALL_BODY: Final = 64 * 1024
 #: Seconds a client may take to send its body.
 BODY_SECONDS: Final = 60.0
+#: How many lists and objects any body may hold, and of how many of its bytes there may be one more. An object takes up
+#: to 200 bytes of memory, and as little as 5 of the text.
+_LISTS: Final = 250_000
+_BYTES_OF_LIST: Final = 12
+#: How many bytes are looked at by one call.
+_LOOK: Final = 1024 * 1024
 
 
 class SlowBodyError(Exception):
@@ -60,3 +68,19 @@ async def read_body(receive: Receive, headers: Mapping[str, str], most: int) -> 
     except TimeoutError:
         raise SlowBodyError from None
     return b"".join(chunks) if size <= most else None
+
+
+def check_size(body: bytes, most: int) -> None:
+    """Raise InvalidInputError if a body can hold more than `most` values, or too many lists and objects for its length.
+
+    Marks within texts are counted as well, since nothing is parsed yet.
+    """
+    lists = values = 0
+    for at in range(0, len(body), _LOOK):
+        end = at + _LOOK
+        lists += body.count(b"[", at, end) + body.count(b"{", at, end)
+        values += body.count(b",", at, end)
+        if values + lists > most:
+            raise InvalidInputError.at("", f"holds more than {most:,} values, which are more than this call takes")
+    if lists > max(_LISTS, len(body) // _BYTES_OF_LIST):
+        raise InvalidInputError.at("", f"holds {lists:,} lists and objects, which are too many; send less at once")

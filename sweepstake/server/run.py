@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Final
+from urllib.parse import quote
 
 import uvicorn
-from attrs import frozen
+from attrs import evolve, frozen
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from sweepstake.clock import SystemClock
-from sweepstake.errors import ConfigurationError, ResourceExistsError, ServerError
+from sweepstake.errors import ConfigurationError, ResourceExistsError, ServerError, shown
 from sweepstake.ports import Accounts
 from sweepstake.server.accounts import add_user
 from sweepstake.server.app import create_app
 from sweepstake.server.keys import SecretPlace
 from sweepstake.server.metrics import counting_together
+from sweepstake.server.ownmachine import is_loopback
 from sweepstake.server.users import Members
 from sweepstake.service import QueueService
 from sweepstake.stores import open_store
@@ -36,6 +38,11 @@ FIRST_USER: Final = "admin@localhost"
 _GRACE: Final = 30
 _IDLE: Final = 75
 _START: Final = 60.0
+#: What may stand in the path of a URL beside letters and digits.
+_OF_PATHS: Final = "/%!$&'()*+,;=:@~"
+#: Seconds for which one thread runs Python while another waits. With Python's own 5 ms, a short call beside two long
+#: ones would wait for its turn again and again.
+_TURN: Final = 0.0005
 
 
 @frozen(kw_only=True)
@@ -72,14 +79,19 @@ def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
         StoreRefusedError, StoreUnavailableError: the store cannot be used, or not now.
         ServerError: a worker process did not start.
     """
-    if not options.auth and not _is_loopback(options.host):
-        raise ConfigurationError(f"--no-auth would let everybody in who reaches {options.host}; use it with 127.0.0.1")
+    options = evolve(options, root_path=_root_path(options.root_path))
     if options.workers < 1:
         raise ConfigurationError("--workers must be 1 or more")
     _log()
     with _bind(options) as listener:
+        if not options.auth and not is_loopback(listener.getsockname()[0]):
+            raise ConfigurationError(
+                f"--no-auth would let everybody in who reaches {options.host}; use it with 127.0.0.1"
+            )
         url = _url(options, listener)
         _prepare(options, tell)
+        if not options.auth:
+            tell("It asks for no credentials: programs on this machine may do everything, and web pages nothing.")
         config = _config(options)
         ready = partial(tell, f"Sweepstake listens on {url}")
         if options.workers == 1:
@@ -119,6 +131,7 @@ def _make_app(options: ServeOptions) -> ASGIApp:
     """Make the application in the process that runs it."""
     _log()
     _follow_parent()
+    sys.setswitchinterval(_TURN)
     clock = SystemClock()
     store = open_store(options.store)
     members = Members(store, clock, _secret(options)) if options.auth else None
@@ -135,7 +148,7 @@ def _config(options: ServeOptions) -> uvicorn.Config:
         partial(_make_app, options),
         factory=True,
         workers=options.workers,
-        root_path=options.root_path.rstrip("/"),
+        root_path=options.root_path,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -213,13 +226,13 @@ def _url(options: ServeOptions, listener: socket.socket) -> str:
     return f"http://{host}:{listener.getsockname()[1]}{options.root_path.rstrip('/')}"
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _root_path(path: str) -> str:
+    """Return a path as it stands in URLs, without a slash at its end."""
+    parts = path.rstrip("/").split("/")
+    good = not parts[0] and not {".", ".."} & {*parts} and not any(mark in path for mark in "?#\\")
+    if not good or not path.isprintable() or " " in path:
+        raise ConfigurationError(f"--root-path must be the path of a URL, such as /sweeps, and is {shown(path)}")
+    return quote("/".join(parts), safe=_OF_PATHS)
 
 
 def _log() -> None:

@@ -9,7 +9,6 @@ which they can claim what it proposes; and when they write that back, the search
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 from attrs import evolve
@@ -17,6 +16,7 @@ from attrs import evolve
 from sweepstake.domain.records import ExperimentRecord, SearchDefinition
 from sweepstake.errors import NotFoundError
 from sweepstake.ports import ExperimentDraft, Queue
+from sweepstake.slices import read_json, write_json
 from sweepstake.values import plain, revived
 
 __all__ = ["as_meant", "as_shown", "encoded", "is_schedys", "plain_text"]
@@ -61,4 +61,4 @@ def plain_text(body: bytes) -> bytes:
     """Return the text of an answer in our encoding as plain JSON."""
     if b'"$' not in body:  # as in most
         return body
-    return json.dumps(revived(json.loads(body)), separators=(",", ":")).encode()
+    return write_json(revived(read_json(body.decode())), allow_nan=True).encode()

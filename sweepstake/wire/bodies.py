@@ -10,8 +10,9 @@ from attrs.validators import optional
 
 from sweepstake.codec import OMIT_DEFAULT
 from sweepstake.domain.causes import check_causes
-from sweepstake.domain.dependencies import check_dependencies
+from sweepstake.domain.dependencies import MAX_DEPENDENCIES, check_dependencies
 from sweepstake.domain.keys import check_key
+from sweepstake.domain.lengths import at_most, check_length, holds
 from sweepstake.domain.names import check_ids, check_name, check_notes, check_tags
 from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY
 from sweepstake.domain.records import (
@@ -70,14 +71,6 @@ def _within(low: float, high: float) -> Check:
     return check
 
 
-def _at_most(count: int) -> Check:
-    def check(_: object, attribute: Any, value: tuple[object, ...] | str) -> None:
-        if len(value) > count:
-            raise InvalidInputError.at(attribute.name, f"has a length of {len(value):,}, at most {count:,} is allowed")
-
-    return check
-
-
 def _is_name(_: object, attribute: Any, value: str) -> None:
     check_name(value, attribute.name)
 
@@ -101,6 +94,8 @@ def _are_ids(_: object, attribute: Any, value: tuple[str, ...]) -> None:
 
 
 def _causes(value: Iterable[object]) -> tuple[str | int, ...]:
+    if isinstance(value, list):
+        check_length(value, MAX_CAUSES, "causes")
     return check_causes(value, "causes")
 
 
@@ -145,7 +140,7 @@ class NewJob:
     tags: tuple[str, ...] = field(default=(), converter=check_tags)
     notes: str = field(default="", converter=check_notes)
     origin: JsonObject | None = None
-    depends_on: tuple[str, ...] = field(default=(), validator=_are_dependencies)
+    depends_on: tuple[str, ...] = field(default=(), validator=_are_dependencies, metadata=holds(MAX_DEPENDENCIES))
     prune_with: bool = False
 
     @classmethod
@@ -185,7 +180,7 @@ class NewJob:
 class NewJobs:
     """Jobs to be created, all or none."""
 
-    jobs: tuple[NewJob, ...] = field(validator=_at_most(MAX_BULK))
+    jobs: tuple[NewJob, ...] = field(validator=at_most(MAX_BULK), metadata=holds(MAX_BULK))
 
 
 @frozen(kw_only=True)
@@ -225,7 +220,7 @@ class FinishRequest:
     hyperparameters: JsonObject | None = None
     reason: str = ""
     output: str = ""
-    causes: tuple[str | int, ...] = field(default=(), converter=_causes, validator=_at_most(MAX_CAUSES))
+    causes: tuple[str | int, ...] = field(default=(), converter=_causes, validator=at_most(MAX_CAUSES))
     claim: str | None = field(default=None, validator=optional(_is_key))
     worker: str = field(default="", validator=_is_worker)
     repeat: bool = False
@@ -263,7 +258,7 @@ class FinishRequest:
 class HeartbeatRequest:
     """The attempts whose leases shall be renewed."""
 
-    attempts: tuple[str, ...] = field(validator=[_at_most(MAX_BEATS), _are_keys])
+    attempts: tuple[str, ...] = field(validator=[at_most(MAX_BEATS), _are_keys], metadata=holds(MAX_BEATS))
 
 
 @frozen
@@ -291,8 +286,8 @@ class Dependencies:
 class Credentials:
     """An email, and the API token or password that belongs to it."""
 
-    email: str = field(validator=_at_most(MAX_SECRET))
-    token: str = field(validator=_at_most(MAX_SECRET), repr=False)
+    email: str = field(validator=at_most(MAX_SECRET))
+    token: str = field(validator=at_most(MAX_SECRET), repr=False)
 
 
 @frozen

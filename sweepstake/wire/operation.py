@@ -28,6 +28,7 @@ class Operation:
         name: what the handler and the OpenAPI operation are called.
         path: `{name}` and `{id}` stand for an experiment and what `of` says, percent-encoded.
         request: name of the body's schema.
+        values: the most values that the body may hold: lists, objects and what is in them.
         answers: name of the body's schema by status of success; None for an empty body.
         problems: statuses of errors beyond those that follow from the rest.
         etag: the answer has an ETag.
@@ -35,6 +36,8 @@ class Operation:
         fenced: an experiment in the path must be there, and the caller's in that role, before the call is worked on;
             else the handler sees to it.
         makes: the word in the path that may name what is not there yet; every other names what has to be there.
+        long: it may read or answer so much that others are not to wait behind it.
+        at_once: it waits for nothing, so it is answered even when everybody who could work on it is busy.
         links: what can be called next: the operation, and where its parameters and body come from.
     """
 
@@ -44,11 +47,14 @@ class Operation:
     summary: str
     answers: Mapping[int, str | None]
     request: str | None = None
+    values: int = 0
     parameters: tuple[Parameter, ...] = ()
     problems: tuple[int, ...] = ()
     etag: bool = False
     role: Role | None
     fenced: bool = True
+    long: bool = False
+    at_once: bool = False
     of: str = "job"
     makes: str | None = None
     links: tuple[tuple[str, Mapping[str, str]], ...] = ()

@@ -7,6 +7,7 @@ from typing import Final
 
 from sweepstake.domain.access import Role
 from sweepstake.ports import MAX_BULK
+from sweepstake.wire.bodies import MAX_BEATS
 from sweepstake.wire.operation import BASE, Operation
 from sweepstake.wire.parameters import (
     ATTEMPT_KEY,
@@ -22,6 +23,16 @@ from sweepstake.wire.parameters import (
 from sweepstake.wire.users import OF_USERS
 
 __all__ = ["OPERATIONS"]
+
+#: How many values bodies hold at most. Marks in texts count as well: a worker's name may hold 255 commas.
+_FEW: Final = 1000
+_BEATS: Final = MAX_BEATS + 10
+#: Notes may hold 65,536 commas, 64 tags as many as fit.
+_LABELS: Final = 100_000
+_DEFINITION: Final = 200_000
+#: 8 MiB of digits and commas, for hyperparameters and for results, and as much output and reason as people read.
+_ONE_JOB: Final = 10_000_000
+_ANY: Final = 40_000_000
 
 _EXPERIMENTS: Final = f"{BASE}experiments/"
 _EXPERIMENT: Final = f"{_EXPERIMENTS}{{name}}/"
@@ -59,6 +70,7 @@ _OF_EXPERIMENTS: Final = (
         fenced=False,
         summary="Create an experiment, or replace its definition",
         request="PutExperiment",
+        values=_DEFINITION,
         parameters=(OP_KEY, MATCH, NONE_MATCH),
         answers={200: "Experiment", 201: "Experiment"},
         etag=True,
@@ -100,6 +112,7 @@ _OF_EXPERIMENTS: Final = (
         summary="Read part of all that is kept of an experiment: jobs with attempts, dependencies, events",
         parameters=(START,),
         role=Role.READ,
+        long=True,
         answers={200: "ExportPage"},
     ),
     Operation(
@@ -109,8 +122,10 @@ _OF_EXPERIMENTS: Final = (
         path=f"{_EXPERIMENT}import/",
         summary="Take part of an experiment from elsewhere; the last part makes all of it visible",
         request="ImportPart",
+        values=_ANY,
         role=Role.ADMIN,
         fenced=False,
+        long=True,
         answers={204: None},
         problems=(409, 412),
     ),
@@ -124,6 +139,7 @@ _OF_JOBS: Final = (
         role=Role.READ,
         summary="List the jobs of an experiment, oldest first",
         parameters=(START, LIMIT, *FILTERS),
+        long=True,
         answers={200: "JobPage"},
         links=tuple(
             (name, _FIRST_JOB)
@@ -137,6 +153,7 @@ _OF_JOBS: Final = (
         role=Role.WORK,
         summary="Add a job; 200 answers with the one that has its hyperparameters, if it was left out",
         request="NewJob",
+        values=_ONE_JOB,
         parameters=(OP_KEY, ON_DUPLICATE),
         answers={201: "Job", 200: "Job"},
         problems=(409, 412),
@@ -150,7 +167,9 @@ _OF_JOBS: Final = (
         role=Role.WORK,
         summary=f"Add up to {MAX_BULK:,} jobs, all or none; 200 tells which were left out",
         request="NewJobs",
+        values=_ANY,
         parameters=(OP_KEY, ON_DUPLICATE),
+        long=True,
         answers={200: "Added", 204: None},
         problems=(409, 412),
     ),
@@ -162,6 +181,7 @@ _OF_JOBS: Final = (
         role=Role.WORK,
         summary="State a fact: replace a job's document, or create the job",
         request="PutJob",
+        values=_ONE_JOB,
         parameters=(OP_KEY, MATCH, NONE_MATCH, ATTEMPT_KEY),
         answers={200: "Job", 201: "Job"},
         etag=True,
@@ -231,6 +251,7 @@ _OF_JOBS: Final = (
         role=Role.WORK,
         summary="Change the priority, delay, tags or notes of a job, and not its etag",
         request="QueueingChanges",
+        values=_LABELS,
         parameters=(OP_KEY,),
         answers={200: "Job"},
         etag=True,
@@ -253,6 +274,7 @@ _OF_WORKERS: Final = (
         role=Role.WORK,
         summary="Take the next job, or learn why there is none",
         request="ClaimRequest",
+        values=_FEW,
         parameters=(OP_KEY,),
         answers={200: "Claim", 204: None},
         problems=(412,),
@@ -265,6 +287,7 @@ _OF_WORKERS: Final = (
         role=Role.WORK,
         summary="End an attempt, and if asked to claim the next job",
         request="FinishRequest",
+        values=_ONE_JOB,
         parameters=(OP_KEY,),
         answers={200: "Finished"},
         problems=(412,),
@@ -286,6 +309,7 @@ _OF_WORKERS: Final = (
         role=Role.WORK,
         summary="Renew the leases of attempts",
         request="HeartbeatRequest",
+        values=_BEATS,
         answers={200: "Beats"},
     ),
 )
@@ -298,6 +322,7 @@ _OF_OPERATORS: Final = (
         summary="Tell that the server runs",
         answers={200: "Health"},
         role=None,
+        at_once=True,
     ),
     Operation(
         name="ready",

@@ -9,6 +9,10 @@ from sweepstake.wire.operation import BASE, Operation
 
 __all__ = ["OF_USERS"]
 
+#: How many values bodies hold at most; a password may hold 4,096 commas.
+_SECRETS: Final = 10_000
+_FEW: Final = 1000
+
 _SHARES: Final = f"{BASE}experiments/{{name}}/shares/"
 
 #: Operations about users, as rows of the table in `sweepstake.wire.operations`.
@@ -19,6 +23,7 @@ OF_USERS: Final = (
         path=f"{BASE}token/",
         summary="Exchange an API token for a signed one",
         request="Credentials",
+        values=_SECRETS,
         answers={200: "Token"},
         problems=(403, 503),
         role=None,
@@ -29,6 +34,7 @@ OF_USERS: Final = (
         path=f"{BASE}passauth/",
         summary="Exchange a password, sent as `token`, for a signed token",
         request="Credentials",
+        values=_SECRETS,
         answers={200: "Token"},
         problems=(403, 429, 503),
         role=None,
@@ -58,6 +64,7 @@ OF_USERS: Final = (
         role=Role.ADMIN,
         summary="Make an API token for the caller, which is told only now",
         request="NewToken",
+        values=_FEW,
         answers={201: "MadeToken"},
     ),
     Operation(
@@ -86,6 +93,7 @@ OF_USERS: Final = (
         role=Role.ADMIN,
         summary="Share an experiment with a user",
         request="NewShare",
+        values=_FEW,
         answers={204: None},
     ),
     Operation(

@@ -130,7 +130,7 @@ def test_a_call_under_way_is_answered_before_the_end(tmp_path: Path, workers: st
         parts = urlsplit(running.url)
         with socket.create_connection((parts.hostname, parts.port), timeout=_SECONDS) as connection:
             path = f"/api/v1/experiments/{lab.name.replace(' ', '%20')}/jobs/"
-            connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{{".encode())
+            connection.sendall(f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: 2\r\n\r\n{{".encode())
             requests.get(f"{running.url}/healthz", timeout=30)  # what was sent before this has arrived
             running.process.send_signal(signal.SIGTERM)
             eventually(lambda: None if _accepts(running.url) else True)
@@ -144,7 +144,7 @@ def _accepts(url: str) -> bool:
     parts = urlsplit(url)
     try:
         with socket.create_connection((parts.hostname, parts.port), timeout=1) as connection:
-            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.sendall(f"GET /healthz HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
             return bool(select.select([connection], [], [], 1)[0]) and bool(connection.recv(1))
     except OSError:
         return False

@@ -1,0 +1,33 @@
+"""How many items the lists of a record may have, said where the field stands and counted before they are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sized
+from typing import Any, Final
+
+from sweepstake.errors import InvalidInputError
+
+__all__ = ["MOST", "at_most", "check_length", "holds"]
+
+#: The word under which a field's metadata says how many items it may have.
+MOST: Final = "most"
+
+
+def holds(count: int) -> Mapping[str, int]:
+    """Return the metadata of a field whose list has at most so many items."""
+    return {MOST: count}
+
+
+def at_most(count: int) -> Any:
+    """Return a validator for lists of at most so many items, and texts of at most so many characters."""
+
+    def check(_: object, attribute: Any, value: Sized) -> None:
+        check_length(value, count, attribute.name)
+
+    return check
+
+
+def check_length(value: Sized, most: int, path: str) -> None:
+    """Raise InvalidInputError unless the list or text is at most that long."""
+    if len(value) > most:
+        raise InvalidInputError.at(path, f"has a length of {len(value):,}, at most {most:,} is allowed")
