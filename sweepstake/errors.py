@@ -35,7 +35,7 @@ import reprlib
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final, Self
 
-from sweepstake.plaintext import printable
+from sweepstake.plaintext import printable, with_article
 
 __all__ = [
     "AmbiguousNameError",
@@ -75,7 +75,7 @@ def shown(value: object) -> str:
     try:
         return printable(_reprs.repr(value))
     except Exception:  # noqa: BLE001 -- somebody else's code says how its objects look; the message must not fail with it
-        return f"a {type(value).__name__}"
+        return with_article(type(value).__name__)
 
 
 class SweepstakeError(Exception):

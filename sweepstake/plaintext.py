@@ -11,7 +11,12 @@ import re
 import unicodedata
 from typing import Final
 
-__all__ = ["printable", "printable_lines", "without_password"]
+__all__ = [
+    "printable",
+    "printable_lines",
+    "with_article",
+    "without_password",
+]
 
 #: Control, format (such as right-to-left overrides), surrogate, and the two separators of lines.
 _UNSAFE: Final = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -34,3 +39,8 @@ def printable_lines(text: str) -> str:
 def without_password(url: str) -> str:
     """Return a URL for people: without a password, and without options, which may hold one as well."""
     return printable(_PASSWORD.sub(r"\1:***@", url.partition("?")[0]))
+
+
+def with_article(noun: str) -> str:
+    """Return a noun behind `a` or `an`, such as `an object`."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeAlias
 from attrs import frozen
 
 from sweepstake.errors import InvalidInputError, shown
+from sweepstake.plaintext import with_article
 from sweepstake.slices import SLICE, decode_text, read_json, write_json
 
 __all__ = [
@@ -86,7 +87,7 @@ class JsonObject:
         if type(value) is dict and value and (flat := _flat_text(value)) is not None:
             return cls(flat)
         if not isinstance(value, Mapping):
-            raise InvalidInputError.at(path, f"must be an object (a dict), not {_name(value)}")
+            raise InvalidInputError.at(path, f"must be an object (a dict), not {type(value).__name__}")
         if type(value) is not dict:
             value = _as_dict(value, path)
         if not value:
@@ -267,14 +268,14 @@ def _unusual(value: Any, path: str, depth: int, escaped: bool) -> Any:
         return _normal_mapping(_as_dict(value, path), path, depth + 1, escaped)
     if isinstance(value, (list, tuple)):
         return _normal(list(value), path, depth, escaped)
-    raise InvalidInputError.at(path, f"is a {_name(value)}, which JSON cannot hold; make it numbers, text or lists")
+    raise InvalidInputError.at(path, f"is {_kind(value)}, which JSON cannot hold; make it numbers, text or lists")
 
 
 def _as_dict(value: Mapping[Any, Any], path: str) -> dict[Any, Any]:
     try:
         return dict(value)
     except Exception as error:  # somebody else's mapping may fail in any way
-        raise InvalidInputError.at(path, f"is a {_name(value)} that cannot be read: {shown(error)}") from error
+        raise InvalidInputError.at(path, f"is {_kind(value)} that cannot be read: {shown(error)}") from error
 
 
 def _normal_mapping(value: Mapping[Any, Any], path: str, depth: int, escaped: bool) -> dict[str, Any]:
@@ -287,7 +288,7 @@ def _normal_mapping(value: Mapping[Any, Any], path: str, depth: int, escaped: bo
     same = type(value) is dict
     for key, item in value.items():
         if not isinstance(key, str):
-            raise InvalidInputError.at(path, f"has the key {shown(key)}, a {_name(key)}; keys must be text")
+            raise InvalidInputError.at(path, f"has the key {shown(key)}, {_kind(key)}; keys must be text")
         where = f"{path}.{key}" if path else key
         name = str.__str__(key)
         if not name.isascii():
@@ -339,5 +340,5 @@ def _revive(value: Any) -> Any:
     return {key.removeprefix("$"): _revive(item) for key, item in value.items()}
 
 
-def _name(value: object) -> str:
-    return type(value).__name__
+def _kind(value: object) -> str:
+    return with_article(type(value).__name__)

@@ -6,8 +6,9 @@ import codecs
 import io
 import logging
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -36,7 +37,7 @@ from sweepstake.cli.upkeep import db
 from sweepstake.cli.users import user
 from sweepstake.cli.verifying import verify
 from sweepstake.cli.why import why
-from sweepstake.errors import SweepstakeError
+from sweepstake.errors import InvalidInputError, SweepstakeError
 from sweepstake.plaintext import printable, printable_lines
 
 __all__ = ["app", "main", "run_app"]
@@ -188,4 +189,24 @@ def run_app(arguments: Sequence[str]) -> int:
 
 
 def _line(error: Exception) -> str:
-    return printable(" ".join(str(error).split("\n")))
+    text = str(error)
+    if isinstance(error, InvalidInputError):
+        text = "; ".join(f"{_as_typed(path)}: {problem}" if path else problem for path, problem in error.problems)
+    return printable(" ".join(text.split("\n")))
+
+
+def _as_typed(path: str) -> str:
+    """Return the path of a field in the words of the command line: `--depends-on` for `depends_on[0]`."""
+    head = re.match(r"[a-z]+_[a-z_]+", path)
+    return _OPTIONS.get(head[0], path) if head else path
+
+
+def _options(command: click.Command) -> Iterator[tuple[str, str]]:
+    for below in getattr(command, "commands", {}).values():
+        yield from _options(below)
+    for parameter in command.params:
+        if parameter.name and isinstance(parameter, click.Option):
+            yield parameter.name, parameter.opts[0]
+
+
+_OPTIONS: Final = {**dict(_options(app)), "job_id": "JOB"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from enum import Enum
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -144,7 +145,9 @@ def _tell_differences(experiment: Experiment, stored: ExperimentRecord) -> None:
     wanted, there = attrs.asdict(experiment.settings), attrs.asdict(stored.settings)
     if wanted["seed"] is None:  # the store has chosen one
         wanted["seed"] = there["seed"]
-    others = [f"{name} is {there[name]!r}, not {wanted[name]!r}" for name in wanted if wanted[name] != there[name]]
+    others = [
+        f"{name} is {_plain(there[name])}, not {_plain(wanted[name])}" for name in wanted if wanted[name] != there[name]
+    ]
     if experiment.status != stored.status:
         others.append(f"status is {stored.status}, not {experiment.status}")
     if others:
@@ -153,3 +156,8 @@ def _tell_differences(experiment: Experiment, stored: ExperimentRecord) -> None:
             experiment.name,
             "; ".join(others),
         )
+
+
+def _plain(value: object) -> str:
+    """Return a setting as people write it."""
+    return repr(value.value if isinstance(value, Enum) else value)

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 from sweepstake.domain.records import SearchDefinition
 from sweepstake.errors import InvalidInputError
+from sweepstake.plaintext import with_article
 from sweepstake.search.distributions import Choice, Constant, Distribution, LogUniform, Normal, Uniform
 from sweepstake.search.strategies import Perturb, Truncate
 from sweepstake.values import JsonItem
@@ -76,7 +77,7 @@ def write_distribution(distribution: Distribution) -> dict[str, Any]:
         case Constant(value=value):
             return {_CONSTANT: value}
     raise InvalidInputError.at(
-        "", f"a {type(distribution).__name__} has no wire form; use a distribution of this package"
+        "", f"{with_article(type(distribution).__name__)} has no wire form; use a distribution of this package"
     )
 
 

@@ -76,7 +76,7 @@ def _duplicate(name: str, drafts: Sequence[JobDraft], added: Added) -> ResourceE
     where = "stand twice among the jobs to add" if own else f"are those of the job {first.id!r} of {called(name)!r}"
     return ResourceExistsError(
         f"The hyperparameters {what} {where}. Of {len(drafts):,} jobs to add {len(added.duplicates):,} are repeats, so "
-        "none was added. Leave repeats out with on_duplicate='skip', or add them all the same with 'allow'."
+        "none was added. On a duplicate, `skip` leaves it out, and `allow` adds it all the same."
     )
 
 

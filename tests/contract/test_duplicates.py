@@ -51,7 +51,7 @@ def test_only_equal_values_are_the_same(lab: Lab) -> None:
 def test_a_repeat_may_be_refused(lab: Lab) -> None:
     """The whole call is, and the error names the hyperparameters and the job that has them."""
     add(lab, having(1, "a"))
-    with pytest.raises(ResourceExistsError, match=r'"x":1.*are those of the job \'a\'.*on_duplicate=\'skip\''):
+    with pytest.raises(ResourceExistsError, match=r'"x":1.*are those of the job \'a\'.*On a duplicate'):
         add(lab, having(2), having(1), on=ERROR)
     with pytest.raises(ResourceExistsError, match="stand twice"):
         add(lab, having(2), having(2), on=ERROR)

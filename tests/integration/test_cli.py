@@ -115,6 +115,28 @@ def test_jobs_can_wait_for_others(sw: Command, db: Database) -> None:
     assert "'nobody'" in sw("push", "e", "-p", "x", "3", "--depends-on", "nobody", code=1).err
 
 
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (["add", "x", "manual", "--max-attempts", "0"], "--max-attempts: "),
+        (["add", "x", "manual", "--retry-delay", "-1"], "--retry-delay: "),
+        (["push", "e", "-p", "a", "1", "--id", ".."], "JOB: "),
+        (["push", "e", "-p", "a", "1", "--on-duplicate", "error"], "On a duplicate, `skip` leaves it out"),
+        (["add", "e", "manual", "--exist-ok", "--direction", "min"], "direction is 'max', not 'min'"),
+    ],
+)
+def test_messages_are_in_the_words_of_the_command_line(
+    shell: Shell, db: Database, arguments: list[str], told: str
+) -> None:
+    """No name of Python's stands where an option was typed, and no object's inside."""
+    db.add_experiment(ManualSearch("e")).add_job({"a": 1})
+    process = shell.start(*arguments)
+    err = process.communicate(timeout=60)[1]
+    assert told in err
+    assert "_" not in err
+    assert "<" not in err
+
+
 def test_a_repeat_can_be_left_out(sw: Command, db: Database) -> None:
     """`push --on-duplicate` shows the job that is there, or fails and says which it is."""
     sw("add", "e", "manual")

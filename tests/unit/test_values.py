@@ -210,13 +210,13 @@ class TestRefused:
     @pytest.mark.parametrize(
         "value,path,problem",
         [
-            ({"a": {"b": [1, object()]}}, "results.a.b[1]", "is a object"),
+            ({"a": {"b": [1, object()]}}, "results.a.b[1]", "is an object"),
             ({"a": {1, 2}}, "results.a", "is a set"),
             ({"a": b"bytes"}, "results.a", "is a bytes"),
             ({"a": 1 + 2j}, "results.a", "is a complex"),
             ({"a": np.complex64(1)}, "results.a", "is a complex"),
             ({"a": np.datetime64("2020-01-01")}, "results.a", "is a date"),
-            ({"a": {3: 1}}, "results.a", "has the key 3, a int; keys must be text"),
+            ({"a": {3: 1}}, "results.a", "has the key 3, an int; keys must be text"),
             ({None: 1}, "results", "has the key None"),
             ({"a": "\ud800"}, "results.a", "lone surrogate at position 0"),
             ({"a": ["ok\udfff"]}, "results.a[0]", "lone surrogate at position 2"),

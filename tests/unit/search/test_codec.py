@@ -52,7 +52,7 @@ def test_reading_undoes_writing(distribution: Distribution) -> None:
 
 def test_what_is_no_distribution_has_no_wire_form() -> None:
     """A class of somebody's own that samples is refused in words when it would be stored."""
-    with pytest.raises(InvalidInputError, match="a int has no wire form"):
+    with pytest.raises(InvalidInputError, match="an int has no wire form"):
         write_distribution(3)  # type: ignore[arg-type]  # the mistake is the point
 
 
