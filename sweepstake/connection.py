@@ -59,7 +59,7 @@ def connect_with(config: Config, clock: Clock, sleep: Callable[[float], None]) -
         queue=queue,
         heart=Heart(queue, clock),
         worker=worker_name(),
-        places=_places(config),
+        places=_places(config, straight),
         spool=spool,
         clock=clock,
         display=RichDisplay(_jobs_frame),
@@ -89,9 +89,9 @@ def worker_name() -> Callable[[], str]:
     return lambda: f"{host}:{os.getpid()}"
 
 
-def _places(config: Config) -> Places:
+def _places(config: Config, queue: Queue) -> Places:
     shared = config.checkpoints != config.state / "checkpoints"
-    return Places(state=config.state, checkpoints=config.checkpoints, shared=shared)
+    return Places(state=config.state, checkpoints=config.checkpoints, shared=shared, store=lambda: queue.identity)
 
 
 def _jobs_frame(jobs: Iterable[JobRecord]) -> Any:

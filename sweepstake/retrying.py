@@ -86,6 +86,11 @@ class RetryingQueue:
         """Make an id for a job, or a key for a call: a UUIDv7, in order of time."""
         return uuid7(int(self._clock.wall() * 1000), self._entropy(10))
 
+    @property
+    def identity(self) -> str | None:
+        """See `Queue.identity`."""
+        return self._queue.identity
+
     def put_experiment(self, name: str, draft: ExperimentDraft, guard: Guard) -> ExperimentRecord:
         """See `Queue.put_experiment`."""
         key = self.new_id()

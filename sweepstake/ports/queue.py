@@ -39,6 +39,13 @@ class Queue(Protocol):
     of its own.
     """
 
+    @property
+    def identity(self) -> str | None:
+        """Which store it is: no other has this name, but for copies of it.
+
+        Through a server, None until it has answered, or if it is of a version that does not tell.
+        """
+
     def put_experiment(self, name: str, draft: ExperimentDraft, *, guard: Guard, key: str) -> ExperimentRecord:
         """Create or replace an experiment's definition; its jobs, counts and proposals stay.
 
@@ -221,6 +228,10 @@ class Queue(Protocol):
 
 class HostedQueue(Queue, Protocol):
     """The queue as a server holds it, which answers for several users."""
+
+    @property
+    def identity(self) -> str:
+        """As `Queue.identity`, of a store that is here."""
 
     def list_experiments(
         self, start: str | None = None, limit: int = MAX_PAGE, *, viewer: str | None = None

@@ -48,7 +48,15 @@ from sweepstake.wire.bodies import (
     PutExperiment,
     PutJob,
 )
-from sweepstake.wire.headers import ATTEMPT, IDEMPOTENCY_KEY, REASON, SUPERSEDED, guard_headers, reference_headers
+from sweepstake.wire.headers import (
+    ATTEMPT,
+    IDEMPOTENCY_KEY,
+    REASON,
+    STORE,
+    SUPERSEDED,
+    guard_headers,
+    reference_headers,
+)
 from sweepstake.wire.operations import OPERATIONS
 
 __all__ = ["RemoteQueue"]
@@ -69,9 +77,15 @@ class RemoteQueue:
 
     def __init__(self, url: str, token: str | None = None) -> None:
         self._session = HttpSession(url, token)
+        self._identity: str | None = None
 
     def __repr__(self) -> str:
         return f"RemoteQueue({self._session!r})"
+
+    @property
+    def identity(self) -> str | None:
+        """See `Queue.identity`."""
+        return self._identity
 
     def put_experiment(self, name: str, draft: ExperimentDraft, *, guard: Guard, key: str) -> ExperimentRecord:
         """See `Queue.put_experiment`."""
@@ -222,7 +236,9 @@ class RemoteQueue:
         if key is not None:
             complete[IDEMPOTENCY_KEY] = key
         text = None if body is None else _encode(to_tree(body))
-        return self._session.request(asked.method, path, complete, text)
+        reply = self._session.request(asked.method, path, complete, text)
+        self._identity = reply.headers.get(STORE) or self._identity
+        return reply
 
 
 def _read(reply: Reply, kind: type[T]) -> T:

@@ -39,6 +39,7 @@ from sweepstake.server.ownmachine import OwnMachine
 from sweepstake.server.receiving import MAX_BODY, SMALL_BODY, SlowBodyError, is_small, read_body
 from sweepstake.server.schedy import is_schedys, plain_text
 from sweepstake.server.users import Members, OpenUserHandlers, UserHandlers
+from sweepstake.wire.headers import STORE
 from sweepstake.wire.openapi import openapi
 from sweepstake.wire.operation import BASE, Operation
 from sweepstake.wire.operations import OPERATIONS
@@ -91,8 +92,9 @@ def create_app(queue: HostedQueue, members: Members | None, clock: Clock) -> ASG
 
     metrics = Metrics()
     entrances = {} if members is None else {"passauth": members.entrance}
-    routes = [Route(path, _Resource(each, gate, pools, entrances, metrics)) for path, each in methods.items()]
-    routes += [
+    resources = {path: _Resource(each, gate, pools, entrances, metrics, queue) for path, each in methods.items()}
+    routes = [
+        *(Route(path, resource) for path, resource in resources.items()),
         Route(_OPENAPI, _Page(pools, _description, math.inf)),
         Route(METRICS, _Page(pools, lambda _: _metrics(metrics), _METRICS_SECONDS)),
     ]
@@ -147,12 +149,14 @@ class _Resource:
         pools: _Pools,
         entrances: Mapping[str, Entrance],
         metrics: Metrics,
+        queue: HostedQueue,
     ) -> None:
         self._methods = {**methods, **({"HEAD": methods["GET"]} if "GET" in methods else {})}
         self._gate = gate
         self._pools = pools
         self._entrances = entrances
         self._metrics = metrics
+        self._queue = queue
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self._methods.get(scope["method"])
@@ -241,7 +245,9 @@ class _Resource:
                 values=operation.values,
             )
             answer = handler(call)
-            return evolve(answer, body=plain_text(answer.body)) if call.schedys else answer
+            body = plain_text(answer.body) if call.schedys else answer.body
+            store = {} if operation.role is None else {STORE: self._queue.identity}
+            return Answer(answer.status, body, {**answer.headers, **store})
         except SweepstakeError as error:
             return _report(error, operation)
         except Exception:  # a request ends here; the client learns that it failed, the log why

@@ -74,6 +74,11 @@ class QueueService:
         self._policies = Policies()
         self._started = clock.monotonic() if serving else -math.inf
 
+    @property
+    def identity(self) -> str:
+        """See `Queue.identity`."""
+        return self._store.identity
+
     def put_experiment(self, name: str, draft: ExperimentDraft, *, guard: Guard, key: str) -> ExperimentRecord:
         """Create or replace a definition, after making sure that its search can propose."""
         address, meant = self._to_put(name, draft, guard)

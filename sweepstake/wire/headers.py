@@ -28,6 +28,7 @@ __all__ = [
     "IF_NONE_MATCH",
     "OWNER",
     "REASON",
+    "STORE",
     "SUPERSEDED",
     "etag_header",
     "guard_headers",
@@ -47,6 +48,8 @@ ATTEMPT: Final = "Sweepstake-Attempt"
 ADDRESS: Final = "Sweepstake-Experiment"
 #: The owner of the experiment in the path, percent-encoded; empty: nobody. Sent by whoever wants to be exact.
 OWNER: Final = "Sweepstake-Owner"
+#: Answered: which store the server has.
+STORE: Final = "Sweepstake-Store"
 #: Answered `true` when a repeated PUT was made once, and somebody else has written since.
 SUPERSEDED: Final = "Sweepstake-Superseded"
 

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from sweepstake.domain.status import NoJobReason
-from sweepstake.wire.headers import ETAG, REASON, SUPERSEDED
+from sweepstake.wire.headers import ETAG, REASON, STORE, SUPERSEDED
 from sweepstake.wire.operation import Operation
 from sweepstake.wire.operations import OPERATIONS
 from sweepstake.wire.parameters import WHICH, Parameter
@@ -120,6 +120,11 @@ def _responses(operation: Operation) -> dict[str, Any]:
 
 def _headers(operation: Operation, *, has_body: bool) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if operation.role is not None:
+        headers[STORE] = {
+            "description": "Which store the server has; no other has this name, but for copies of it",
+            "schema": {"type": "string", "pattern": "^[!-~]+$"},
+        }
     if operation.etag and has_body:
         etag = {"type": "string", "pattern": '^"[!#-~]*"$'}
         headers[ETAG] = {"description": "The version of the document", "required": True, "schema": etag}

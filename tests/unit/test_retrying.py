@@ -31,6 +31,11 @@ class LossyQueue:
     retry_after: float | None = None
     tries: int = 0
 
+    @property
+    def identity(self) -> str | None:
+        """It is told without a call."""
+        return self.queue.identity
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self.queue, name)
 
