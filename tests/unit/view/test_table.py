@@ -106,3 +106,46 @@ def test_a_grid_shows_its_values() -> None:
     """A grid lists the values of each hyperparameter."""
     record = experiment("m", "Grid", '{"depth": [1, 2]}')
     assert experiment_table([record]).records()[0]["depth"] == "grid ([1, 2])"
+
+
+def test_population_based_training_shows_all_its_parameters() -> None:
+    """Objective, result, sizes, what replaces the worst, what is varied how, and where the first members come from."""
+    params = {
+        "objective": "max",
+        "qualityResultName": "accuracy",
+        "numParallel": 4,
+        "maxGenerations": 5,
+        "exploit": {"truncate": 0.2},
+        "explore": {"lr": {"perturb": {"minFactor": 0.8, "maxFactor": 1.2}}},
+        "init": {"lr": {"const": 0.1}},
+    }
+    assert experiment_table([experiment("p", "PBT", json.dumps(params))]).records() == [
+        {
+            "name": "p",
+            "status": "RUNNING",
+            "scheduler": "PBT",
+            "direction": "max",
+            "result": "accuracy",
+            "population": 4,
+            "max_generations": 5,
+            "exploit": "truncate (0.2)",
+            "explore.lr": 'perturb ({"minFactor": 0.8, "maxFactor": 1.2})',
+            "lr": "const (0.1)",
+        }
+    ]
+
+
+def test_the_most_telling_columns_come_first() -> None:
+    """After what the job is, its objective, then what differs between jobs, then what is the same."""
+    jobs = [
+        job("a", {"data": "x", "lr": 1}, {"loss": 1, "acc": 0}),
+        job("b", {"data": "x", "lr": 2}, {"loss": 2, "acc": 1}),
+    ]
+    table = job_table(jobs).of_categories(OWN, "hyperparameter", "result").most_telling_first("acc")
+    assert table.labels() == ("id", "status", "acc", "lr", "loss", "data")
+
+
+def test_the_last_attempt_has_a_duration() -> None:
+    """In seconds; a job that runs or never ran has none."""
+    jobs = [job("a", started_at=10.0, ended_at=12.5), job("b", started_at=10.0)]
+    assert job_table(jobs).only(["duration"]).rows == ((2.5,), (None,))

@@ -1,12 +1,14 @@
 """Tables as text."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from sweepstake.view.table import job_table
-from sweepstake.view.text import boxed, cell, paragraphs, plain
+from sweepstake.view.text import boxed, cell, listed, paragraphs, plain
 from tests.unit.view.records import job
 
 
@@ -64,3 +66,21 @@ def test_a_box_is_straight(cells: list[tuple[str, str | float | None]]) -> None:
     """All lines are equally wide, also with wide characters."""
     table = job_table([job("a", {name: value}) for name, value in cells])
     assert len({cell_len(line) for line in boxed(table).splitlines()}) == 1
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.text(max_size=12), st.text(max_size=40) | st.floats() | st.integers(), max_size=6),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(30, 100),
+)
+def test_a_table_fits_where_its_first_column_does(rows: list[dict[str, Any]], width: int) -> None:
+    """No line is wider than the terminal, whatever the values are; ids stay whole, and nothing is left out silently."""
+    table = job_table(job(f"job{i}", row) for i, row in enumerate(rows))
+    for draw in (boxed, listed):
+        text = draw(table, width)
+        assert max(map(cell_len, text.splitlines())) <= width
+        assert all(f"job{i}" in text for i in range(len(rows)))
+        assert ("--wide also shows" in text) or text == draw(table) or "…" in text
