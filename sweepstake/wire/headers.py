@@ -15,8 +15,9 @@ from sweepstake.domain.addresses import (
     known_address,
     owner_and_name,
 )
+from sweepstake.domain.names import existing_name
 from sweepstake.domain.records import ABSENT, PRESENT, UNGUARDED, Guard, GuardKind
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import InvalidInputError, NotFoundError, shown
 
 __all__ = [
     "ADDRESS",
@@ -90,16 +91,16 @@ def read_reference(name: str, headers: Mapping[str, str]) -> str:
     """Return which experiment is meant by the name in the path and the headers, whose names are in lower case.
 
     Raises:
-        InvalidInputError: a header is no address or no owner, or the address is that of another name.
+        NotFoundError: nothing can have that address, or that owner, and the name.
     """
     address, owner = headers.get(ADDRESS.lower()), headers.get(OWNER.lower())
     if address is not None:
         decoded = _decoded(address, ADDRESS)
         if called(decoded) != name:
-            raise InvalidInputError.at(ADDRESS, "is not the address of an experiment of the name in the path")
-        return check_reference(exact(decoded), ADDRESS)
+            raise NotFoundError(f"There is no experiment {shown(name)} of this {ADDRESS}.")
+        return existing_name(exact(decoded), ADDRESS, check_reference)
     if owner is not None:
-        return check_reference(by_owner(_decoded(owner, OWNER), name), OWNER)
+        return existing_name(by_owner(_decoded(owner, OWNER), name), OWNER, check_reference)
     return name
 
 
@@ -107,7 +108,9 @@ def _decoded(quoted: str, header: str) -> str:
     try:
         return unquote_to_bytes(quoted).decode()
     except UnicodeDecodeError as error:
-        raise InvalidInputError.at(header, f"is not valid UTF-8 at byte {error.start}") from None
+        raise NotFoundError(
+            f"There is nothing of this {header}, which is not valid UTF-8 at byte {error.start}."
+        ) from None
 
 
 def read_guard(headers: Mapping[str, str]) -> Guard:

@@ -13,7 +13,10 @@ from schemathesis.generation.meta import TestPhase
 STEPS: Final = "SWEEPSTAKE_TEST_STEPS"
 #: The experiments that are there before the tester begins.
 SEEDED: Final = tuple(f"seeded-{number}" for number in range(40))
-_GUARDS: Final = ("If-Match", "If-None-Match", "Sweepstake-Attempt", "Idempotency-Key")
+_GUARDS: Final = (
+    *("If-Match", "If-None-Match", "Sweepstake-Attempt", "Idempotency-Key"),
+    *("Sweepstake-Experiment", "Sweepstake-Owner"),
+)
 
 
 @schemathesis.hook
