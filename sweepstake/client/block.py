@@ -13,6 +13,7 @@ from attrs import evolve
 from sweepstake.client.edits import Edits
 from sweepstake.client.leaving import Leaving, Terminated, leaving
 from sweepstake.client.preempting import Hooks
+from sweepstake.client.ranks import HELD_JOBS
 from sweepstake.client.reporting import report_end, told
 from sweepstake.client.session import Session
 from sweepstake.client.terminating import TERM_WATCH, raise_in
@@ -77,6 +78,7 @@ class Block:
         self._ending, self._ended = threading.Lock(), threading.Event()
         self.thread = threading.get_ident()
         TERM_WATCH.begin(self)
+        HELD_JOBS.enter(self, ties.record(), self._session.worker())
 
     def leave(self, error: BaseException | None, status: JobStatus | str) -> bool:
         """Record how the block ended, and tell whether the exception ends here.
@@ -94,6 +96,7 @@ class Block:
                     self._ended.wait(TERM_PATIENCE)
             finally:
                 self._ties = None
+                HELD_JOBS.leave(self)
                 TERM_WATCH.end(self)
         return left.swallow
 

@@ -16,6 +16,7 @@ from sweepstake.client.listing import iterate, query_of
 from sweepstake.client.ranking import Ranking
 from sweepstake.client.redefining import change_settings, changed_settings, check_settings, set_status
 from sweepstake.client.session import Session
+from sweepstake.client.sharing import PARTS
 from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.client.waiting import check_wait, claim_within
 from sweepstake.domain.keys import check_etag
@@ -286,14 +287,23 @@ class Experiment:
     def next_job(self, wait: float = 0.0) -> Job:
         """Claim a job: it is RUNNING, leased to this process, and nobody else has it.
 
+        A process that was started for a job as one of several, say for another GPU, gets that job, once.
+
         Args:
             wait: seconds to wait for one.
 
         Raises:
             NoJobError: there is none; its `reason` says why.
         """
+        shared = PARTS.find(self.session, self._stored())
+        if shared is not None:
+            return Job(self.session, self, shared[0], part=shared[1])
         with TERM_WATCH.deferring():
             return self.adopt(claim_within(self.session, self.reference, wait))
+
+    def _stored(self) -> ExperimentRecord:
+        assert self._record is not None, "what has a session is in a store"
+        return self._record
 
     def adopt(self, claim: Claim) -> Job:
         """Return the job of a claim that was made for this process; its lease is renewed from now on."""

@@ -17,6 +17,7 @@ from sweepstake.client.edits import Edits
 from sweepstake.client.heart import Lease
 from sweepstake.client.preempting import HOOK_SECONDS
 from sweepstake.client.session import Display, Session
+from sweepstake.client.sharing import PARTS, Part
 from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.queueing import UNCHANGED, QueueingChanges, Unchanged
@@ -34,7 +35,7 @@ from sweepstake.domain.records import (
 )
 from sweepstake.domain.situation import Why
 from sweepstake.domain.status import JobStatus, Outcome, Signal, member_of
-from sweepstake.errors import LeaseLostError, SweepstakeError
+from sweepstake.errors import LeaseLostError, PruneJob, SweepstakeError
 from sweepstake.plaintext import printable
 
 __all__ = ["Job"]
@@ -68,7 +69,14 @@ class Job:
     status: JobStatus | str
     etag: str | None
 
-    def __init__(self, session: Session, experiment: Any, record: JobRecord, claim: Claim | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        experiment: Any,
+        record: JobRecord,
+        claim: Claim | None = None,
+        part: Part | None = None,
+    ) -> None:
         self._session = session
         self._experiment = experiment
         self._edits = Edits(record, session.places.kept)
@@ -80,6 +88,7 @@ class Job:
         self._prune_asked = False
         self._made_block: Block | None = None
         self._lease: Lease | None = None
+        self._part = part
         if claim is not None:
             self._hold(claim)
 
@@ -191,6 +200,8 @@ class Job:
             InvalidInputError: a value is not JSON; the error names its path.
         """
         document = self._edits.document(member_of(JobStatus, self.status, "status"))
+        if self._part is not None:
+            return self._part.report(document.results)
         if not safe:
             self._put_unguarded(document)
         else:
@@ -200,6 +211,7 @@ class Job:
             self._let_go()
         elif self._attempt_key is None:
             self._attempt_key = self.etag  # the key of the put, which began the attempt
+        return None
 
     def _put(self, document: Document, guard: Guard, attempt: str | None) -> None:
         self._take(self._session.queue.put_job(self._record.reference, self.job_id, document, guard, attempt).record)
@@ -219,7 +231,7 @@ class Job:
         Raises:
             UnsafeUpdateError: another worker did first, or the job is over.
         """
-        if self._begun() is not None:
+        if self._begun() is not None or self._part is not None:
             return
         if self.etag is not None and self._record.status is not JobStatus.QUEUED:
             raise refusal(self.job_id, self.why())
@@ -380,12 +392,25 @@ class Job:
             self._pid = os.getpid()  # what the parent did not hold, a forked child may
         try:
             if self._pid == os.getpid() and self._begun() is None:
+                self._part = self._part or PARTS.holds(self._session, self._record)
+                if self._part is not None:
+                    return self
                 self._claim()
             self._block().enter(self._ties())
         except BaseException as error:  # also of a signal's, after which no block is left
             self._stop_entering(error)
             raise
         return self
+
+    def _leave_part(self, part: Part, error: BaseException | None) -> bool:
+        """Hand over what there is; the process that holds the job records its end."""
+        try:
+            part.report(self._edits.report()[0])
+        except (SweepstakeError, OSError) as failure:
+            if error is None:
+                raise
+            error.add_note(f"The results of job {self.job_id} could not be handed over: {failure}")
+        return part.swallows_prune and isinstance(error, PruneJob)
 
     def _claim(self) -> None:
         with TERM_WATCH.deferring():
@@ -410,6 +435,8 @@ class Job:
         """
         if self._pid != os.getpid():
             return False
+        if self._part is not None:
+            return self._leave_part(self._part, error)
         return self._block().leave(error, self.status)
 
     def _block(self) -> Block:
