@@ -11,6 +11,7 @@ import click
 
 from sweepstake.cli.output import as_json, format_option, print_rows, say
 from sweepstake.cli.target import Target, pass_target
+from sweepstake.domain.addresses import spoken
 from sweepstake.domain.ledger import Violation
 from sweepstake.errors import ConfigurationError
 from sweepstake.service import CLOCK_ERROR, Verification
@@ -99,7 +100,7 @@ def print_verification(verification: Verification) -> None:
 
 def _where(violation: Violation) -> str:
     parts = [
-        f"experiment {violation.experiment!r}" if violation.experiment else "",
+        f"experiment {spoken(violation.experiment)!r}" if violation.experiment else "",
         f"job {violation.job!r}" if violation.job else "",
         f"attempt {violation.attempt}" if violation.attempt is not None else "",
     ]

@@ -122,6 +122,19 @@ def test_a_user_who_goes_leaves_nothing_behind(kept: SqlStore) -> None:
         kept.remove_account(BOB, None)
 
 
+def test_nobody_inherits_a_second_experiment_of_a_name(kept: SqlStore) -> None:
+    """The user stays, with everything, until it is given away or removed."""
+    make(kept, "mnist", BOB)
+    make(kept, "mnist", EVE)
+    with pytest.raises(InvalidInputError, match="has an experiment 'mnist' too"):
+        kept.remove_account(BOB, EVE)
+    assert kept.find_account(BOB) is not None
+    kept.delete_experiment("mnist", guard=UNGUARDED, key=new_key(), force=False)
+    kept.remove_account(BOB, EVE)
+    [left] = kept.standings(["mnist"], EVE)
+    assert (left.owner, left.address) == (EVE, f"{EVE}\x1fmnist")
+
+
 def test_attempts_are_known_by_their_experiments(kept: SqlStore) -> None:
     """Those that are there."""
     kept.add_jobs("ada's", [draft()], key=new_key())
