@@ -73,10 +73,10 @@ def add_user(store: str, email: str = EMAIL, password: str = PASSWORD) -> str:
     return run_sweepstake("user", "add", email, "--password-stdin", "--store", store, text=f"{password}\n").split()[-1]
 
 
-def start_server(store: str, token: str, *, port: int = 0) -> Served:
+def start_server(store: str, token: str, *, port: int = 0, **environment: str) -> Served:
     """Start `sweepstake serve` and return when it answers."""
     command = [*_SWEEPSTAKE, "serve", "--store", store, "--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
     assert process.stdout is not None
     for line in process.stdout:
         if found := _URL.search(line):

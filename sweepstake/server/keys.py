@@ -23,7 +23,7 @@ from sweepstake.ports import Accounts, Clock
 from sweepstake.server.trust import Trusted
 from sweepstake.stores.urls import SqliteUrl, parse_store_url
 
-__all__ = ["MIN_SECRET", "SecretPlace", "SigningKey", "rotate"]
+__all__ = ["MIN_SECRET", "SecretPlace", "SigningKey", "prepare", "rotate"]
 
 #: The shortest secret that the environment may hold, in characters.
 MIN_SECRET: Final = 32
@@ -79,6 +79,10 @@ class SecretPlace:
         except OSError as error:
             raise self._fault(f"cannot be read or made: {error.strerror}") from None
         return found
+
+    def is_new(self) -> bool:
+        """Tell whether the secret will be made when it is first asked for."""
+        return self.given is None and not os.path.lexists(self.path)
 
     def replace(self) -> bool:
         """Put another secret into the file, and tell whether the secret is there and not in the environment."""
@@ -174,6 +178,18 @@ class SigningKey:
             key = hmac.digest(self._secret().encode(), f"{_PURPOSE}\0{salt}".encode(), "sha256").hex()
             self._known.put(_PURPOSE, key)
         return key
+
+
+def prepare(accounts: Accounts, place: SecretPlace) -> bool:
+    """Have a secret before it is needed, and tell whether an earlier one of this store is not here any more.
+
+    Raises:
+        ConfigurationError: it cannot be read or made.
+    """
+    new = place.is_new()
+    place.secret()
+    salt = _new_salt()
+    return accounts.signing_salt(salt) != salt and new
 
 
 def rotate(accounts: Accounts, place: SecretPlace) -> bool:

@@ -24,7 +24,7 @@ from sweepstake.errors import ConfigurationError, ResourceExistsError, ServerErr
 from sweepstake.ports import Accounts
 from sweepstake.server.accounts import add_user
 from sweepstake.server.app import create_app
-from sweepstake.server.keys import SecretPlace
+from sweepstake.server.keys import SecretPlace, prepare
 from sweepstake.server.metrics import counting_together
 from sweepstake.server.ownmachine import is_loopback
 from sweepstake.server.users import Members
@@ -108,8 +108,9 @@ def _prepare(options: ServeOptions, tell: Callable[[str], None]) -> None:
     """Bring the store's schema up to date before anybody asks, and make the first user."""
     store = open_store(options.store)
     try:
-        if options.secret is not None and options.auth:
-            options.secret.secret()  # so that what is wrong with it is told now
+        if options.secret is not None and options.auth and prepare(store, options.secret):
+            tell(f"A new key for logins was made in {options.secret.path}, because the one before is not here.")
+            tell("Clients of Schedy have to log in again. Keep the file, or set SWEEPSTAKE_SIGNING_KEY.")
         token = _first_user(store) if options.auth else None
     finally:
         store.close()

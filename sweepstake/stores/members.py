@@ -70,7 +70,7 @@ class SqlAccounts:
             owned = transaction.row("owned", email=email)
             if owned is not None:
                 raise InvalidInputError.at("heir", f"{email} has experiments, such as {owned[0]!r}: say who gets them")
-            for statement in ("unshare_user", "delete_tokens", "delete_account"):
+            for statement in ("delete_account", "delete_tokens", "unshare_user"):  # locks as `add_token` takes them
                 transaction.run(statement, email=email)
 
     # Tokens

@@ -61,7 +61,7 @@ class Site:
     @classmethod
     def open(cls, store: str, folder: Path) -> Site:
         """Make a user, start a server, and write the configuration that the old client reads."""
-        site = cls(store, folder, start_server(store, add_user(store)))
+        site = cls(store, folder, start_server(store, add_user(store), SWEEPSTAKE_STATE=f"{folder}/state"))
         site.config.write_text(json.dumps(site.settings()))
         return site
 
@@ -83,7 +83,7 @@ class Site:
         """End the server and start another at the same address."""
         port = int(self.server.url.rpartition(":")[2])
         self.server.stop()
-        self.server = start_server(self.store, self.server.token, port=port)
+        self.server = start_server(self.store, self.server.token, port=port, SWEEPSTAKE_STATE=f"{self.folder}/state")
 
     def ours(self, *arguments: str) -> str:
         """Run a `sweepstake` command against the server and return its output."""

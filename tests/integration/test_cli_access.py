@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import requests
 
 import sweepstake
 from sweepstake import ManualSearch
@@ -13,7 +14,7 @@ from sweepstake.errors import AuthenticationError, NotFoundError
 from sweepstake.remote import reset_token
 from sweepstake.server.accounts import add_user
 from sweepstake.stores import open_store
-from tests.integration.shell import Command, Shell
+from tests.integration.shell import Command, Shell, eventually
 from tests.serving import PASSWORD, Served, served
 
 ADA: Final = "ada@example.org"
@@ -120,3 +121,42 @@ def test_users_share_and_make_tokens_through_a_server(
         ada("token", "revoke", ids["cluster"], "--force")
         with sweepstake.connect(server.url, made) as cluster, pytest.raises(AuthenticationError, match="revoked"):
             cluster.get_experiment("e")
+
+
+def test_the_key_that_signs_is_changed_while_the_server_runs(shell: Shell, tmp_path: Path) -> None:
+    """What was signed ends within seconds; API tokens stay, and what is signed then opens."""
+    with served(shell.url) as server:
+        experiments = f"{server.url}/api/v1/experiments/"
+
+        def log_in() -> str:
+            body = {"email": ADA, "token": server.token}
+            return str(requests.post(f"{server.url}/api/v1/token/", json=body, timeout=30).json()["token"])
+
+        def status(token: str) -> int:
+            return requests.get(experiments, headers={"Authorization": f"Bearer {token}"}, timeout=30).status_code
+
+        before = log_in()
+        secret = tmp_path / "store.db-key"
+        kept = secret.read_text()
+        assert (status(before), secret.stat().st_mode & 0o777) == (200, 0o600)
+        assert str(secret) in shell.run("token", "rotate-keys", "--force").stdout
+        assert secret.read_text() != kept
+        eventually(lambda: status(before) == 403)
+        assert [status(token) for token in (server.token, log_in())] == [200, 200]
+        told = Shell(shell.url, {"SWEEPSTAKE_SIGNING_KEY": "k" * 40}).run("token", "rotate-keys", "--force").stdout
+        assert "SWEEPSTAKE_SIGNING_KEY" in told
+        assert "in the server's store" in Shell(server.url).run("token", "rotate-keys", "--force", code=2).stderr
+
+
+def test_revoking_names_what_ends_with_it(sw: Command, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the server, before it asks, and afterwards."""
+    with served(url) as server:
+        ada = _through(server, sw, monkeypatch, server.token)
+        middle = ada("token", "create", "--role", "admin", "--name", "middle")
+        below = _through(server, sw, monkeypatch, middle.out.strip())("token", "create", "--name", "below")
+        ids = [each.err.split()[3].rstrip(",") for each in (middle, below)]
+        monkeypatch.setenv("SWEEPSTAKE_TOKEN", server.token)
+        listed = {each["id"]: each["made_with"] for each in json.loads(ada("token", "list", "--format", "json").out)}
+        assert listed[ids[1]] == ids[0]
+        assert ada("token", "revoke", ids[0], "--force").out == f"Revoked {ids[0]} and {ids[1]}.\n"
+        assert not set(ids) & {each["id"] for each in json.loads(ada("token", "list", "--format", "json").out)}

@@ -10,7 +10,7 @@ import pytest
 
 from sweepstake.config import Config, read_config
 from sweepstake.errors import ConfigurationError
-from sweepstake.server.keys import SecretPlace
+from sweepstake.server.keys import SecretPlace, prepare
 from sweepstake.stores import open_store, open_upkeep
 
 
@@ -64,6 +64,18 @@ def test_a_secret_of_the_environment_is_taken_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="32 characters") as caught:
         SecretPlace.of(url, config(tmp_path, SIGNING_KEY="short secret"))
     assert "short secret" not in str(caught.value)
+
+
+def test_a_server_that_lost_its_secret_is_told(tmp_path: Path) -> None:
+    """Not at its first start, and not when the secret is there."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    place = SecretPlace.of(url, config(tmp_path))
+    with closing(open_store(url)) as store:
+        assert [prepare(store, place) for _ in range(2)] == [False, False]
+        place.path.unlink()
+        assert [prepare(store, place) for _ in range(2)] == [True, False]
+        place.path.unlink()
+        assert not prepare(store, SecretPlace.of(url, config(tmp_path, SIGNING_KEY="s" * 32)))
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling", "readable", "folder", "pipe", "empty"])
