@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Final, Self
+from weakref import WeakValueDictionary
 
-from sweepstake.client import Database, Heart, Places, Session
+from attrs import evolve, frozen
+
+from sweepstake.client import Database, Heart, LateSession, Places, Session
 from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.clock import SystemClock
 from sweepstake.config import Config, read_config
@@ -63,8 +69,71 @@ def connect_with(config: Config, clock: Clock, sleep: Callable[[float], None]) -
         spool=spool,
         clock=clock,
         display=RichDisplay(_jobs_frame),
+        origin=_Origin.of(config),
     )
     return Database(session, without_password(config.url))
+
+
+@frozen(eq=False)
+class _Origin:
+    """The settings of a connection, and the number by which its copies find them in this process."""
+
+    config: Config
+    number: str
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Remember the settings for as long as the connection, or a copy of it, is there."""
+        origin = cls(config, secrets.token_hex(16))
+        _ORIGINS[origin.number] = origin
+        return origin
+
+    def reduced(self) -> tuple[Callable[..., Session], tuple[Any, ...]]:
+        """Name the store without password and token, and the configuration file by its path."""
+        file = None if self.config.file is None else str(self.config.file)
+        return copied_session, (address_of(self.config.url), file, self.number)
+
+
+#: Where the connections of this process, and of the one that it was forked from, came from: so no secret needs to leave
+#: the memory for a copy that stays in it.
+_ORIGINS: Final[WeakValueDictionary[str, _Origin]] = WeakValueDictionary()
+#: The copies in this process, which share one connection for each that they are copies of.
+_COPIES: Final[WeakValueDictionary[str, Session]] = WeakValueDictionary()
+_COPYING: Final = threading.RLock()
+
+
+def copied_session(address: str, file: str | None, number: str) -> Session:
+    """Return the session of a copy; it is opened when it is first used, as `connect` would open it here.
+
+    Args:
+        address: the store, without password and token.
+        file: the configuration file that was used where the copy was made; another machine may not have it.
+        number: finds the settings of the original, if that is or was in this process.
+    """
+    with _COPYING:
+        found = _COPIES.get(number)
+        if found is None:
+            origin = _ORIGINS.get(number)
+            found = LateSession(
+                lambda: (
+                    connect_with(
+                        _settings_for(address, file) if origin is None else origin.config, SystemClock(), time.sleep
+                    ).session
+                ),
+                (copied_session, (address, file, number)),
+            )
+            _COPIES[number] = found
+        return found
+
+
+def _settings_for(address: str, file: str | None) -> Config:
+    """Return the settings of this place for a store; a token goes only to the server that is configured beside it."""
+    named = file if file is not None and Path(file).exists() else None
+    here = read_config(config=named)
+    if address_of(here.url) == address:
+        return here
+    there = read_config(address, config=named)
+    return evolve(there, token=None) if here.url.startswith(("http://", "https://")) else there
 
 
 def open_queue(config: Config) -> Queue:

@@ -25,6 +25,7 @@
     ├── UnusableFolderError           (also OSError) a folder on this machine is full, read-only or another's
     ├── ConfigurationError            (also ValueError) a setting, URL or file is wrong
     ├── FrozenSettingsError           (also AttributeError) settings were assigned to; `update` changes them
+    ├── HeldJobError                  (also TypeError) a job that is held here cannot be copied or sent
     ├── MissingExtraError             (also ImportError) an optional package is not installed
     └── PruneJob                      raised by *user* code in a block: stop, mark PRUNED
 """
@@ -43,6 +44,7 @@ __all__ = [
     "ClientRequestError",
     "ConfigurationError",
     "FrozenSettingsError",
+    "HeldJobError",
     "InvalidInputError",
     "KeyReusedError",
     "LeaseLostError",
@@ -256,6 +258,10 @@ class ConfigurationError(SweepstakeError, ValueError):
 
 class FrozenSettingsError(SweepstakeError, AttributeError):
     """Settings were assigned to; `Experiment.update` changes those that it names, and nothing else."""
+
+
+class HeldJobError(SweepstakeError, TypeError):
+    """A job that this process holds cannot be copied or sent to another: a job has one holder."""
 
 
 class MissingExtraError(SweepstakeError, ImportError):

@@ -7,7 +7,7 @@ from sweepstake.client.heart import Heart
 from sweepstake.client.job import Job
 from sweepstake.client.places import Places
 from sweepstake.client.searches import GridSearch, ManualSearch, PopulationBasedTraining, RandomSearch
-from sweepstake.client.session import Display, Session
+from sweepstake.client.session import Display, LateSession, Session
 
 __all__ = [
     "Database",
@@ -17,6 +17,7 @@ __all__ = [
     "Heart",
     "Job",
     "JobIds",
+    "LateSession",
     "ManualSearch",
     "NewJob",
     "Places",

@@ -69,6 +69,10 @@ class Edits:
                 raise self._refuse("results", assigned, error) from None
         self._results = assigned
 
+    def in_hand(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """Return the values as far as somebody asked for them: hyperparameters and results."""
+        return self._hyperparameters, self._results
+
     def document(self, status: JobStatus) -> Document:
         """Return what a put writes.
 

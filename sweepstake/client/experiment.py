@@ -420,6 +420,15 @@ class Experiment:
         stack: list[Job] = self._local.stack
         return stack
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Let copies have everything but the blocks that threads of this process have entered by `with experiment`."""
+        return {name: value for name, value in vars(self).items() if name != "_local"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Be a copy."""
+        vars(self).update(state)
+        self._local = threading.local()
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {self.status}>"
 

@@ -35,7 +35,7 @@ from sweepstake.domain.records import (
 )
 from sweepstake.domain.situation import Why
 from sweepstake.domain.status import JobStatus, Outcome, Signal, member_of
-from sweepstake.errors import LeaseLostError, PruneJob, SweepstakeError
+from sweepstake.errors import HeldJobError, LeaseLostError, PruneJob, SweepstakeError
 from sweepstake.plaintext import printable
 
 __all__ = ["Job"]
@@ -79,7 +79,7 @@ class Job:
     ) -> None:
         self._session = session
         self._experiment = experiment
-        self._edits = Edits(record, session.places.kept)
+        self._edits = Edits(record, lambda job: session.places.kept(job))  # noqa: PLW0108 -- a copied session is not opened yet
         self._record = record
         self.status = record.status
         self.etag = record.etag
@@ -462,6 +462,19 @@ class Job:
             self._session.heart.remove(self._attempt_key)
             self._attempt_key = self._lease = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a job travel that this process does not hold.
+
+        Raises:
+            HeldJobError: it holds it, and only one can.
+        """
+        if self._held() is not None or self._part is not None:
+            raise HeldJobError(
+                f"job {self.job_id} of {self._record.experiment!r} is held by this process, and only one can hold it; "
+                "send job.hyperparameters in its place, or send the experiment and job.job_id, and get_job() it there"
+            )
+        return _copied, (self._session, self._experiment, self._record, self.status, self.etag, self._edits.in_hand())
+
     def __repr__(self) -> str:
         name, shown = self._record.experiment, dict(list(self.hyperparameters.items())[:6])
         values = f"hyperparameters={_short(shown)}, results={_short(self.results)}"
@@ -492,6 +505,27 @@ class Attempts(tuple[AttemptRecord, ...]):  # noqa: SLOT001 -- a tuple with a le
 
     def _repr_html_(self) -> str:
         return self.display.attempts_html(self)
+
+
+def _copied(
+    session: Session,
+    experiment: Any,
+    record: JobRecord,
+    status: JobStatus | str,
+    etag: str | None,
+    in_hand: tuple[Any, Any],  # what was assigned may be no dict
+) -> Job:
+    """Return the copy of a job, with what was changed of it and not put yet."""
+    job = Job(session, experiment, record)
+    job.status, job.etag = status, etag
+    for name, values in zip(("hyperparameters", "results"), in_hand, strict=True):
+        if isinstance(values, dict):
+            held: dict[str, Any] = getattr(job, name)
+            held.clear()
+            held.update(values)
+        elif values is not None:
+            setattr(job, name, values)
+    return job
 
 
 def _short(values: dict[str, Any]) -> str:

@@ -33,6 +33,10 @@ class Jobs(Iterator[Job]):
         """Return the next job."""
         return Job(self._session, self._experiment, next(self._records))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a copy be a listing of its own, which begins with the first job."""
+        return Jobs, (self._session, self._experiment, self._query)
+
     def __repr__(self) -> str:
         return f"<Jobs of {self._experiment.name!r}: iterate over them, or see experiment.to_frame()>"
 

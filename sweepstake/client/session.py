@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+import attrs
 from attrs import frozen
 
 from sweepstake.client.heart import Heart
@@ -15,7 +17,7 @@ from sweepstake.ports import Clock
 from sweepstake.retrying import RetryingQueue
 from sweepstake.spool import Spool
 
-__all__ = ["Display", "Session"]
+__all__ = ["Display", "LateSession", "Origin", "Session"]
 
 
 class Display(Protocol):
@@ -42,9 +44,18 @@ class Display(Protocol):
         """Show a progress bar inside the block; call what it gives with each number of things done."""
 
 
-@frozen
+class Origin(Protocol):
+    """Where a connection came from, so that a copy can be opened elsewhere."""
+
+    def reduced(self) -> tuple[Callable[..., Session], tuple[Any, ...]]:
+        """Return a function that can be imported, and its arguments, which hold no secret: it makes the copy."""
+
+
+@frozen(eq=False)
 class Session:
     """The queue of a connection, and what goes with it.
+
+    A copy, by `pickle` or `deepcopy`, opens the same store again when it is first used.
 
     Attributes:
         queue: where everything is asked.
@@ -54,6 +65,7 @@ class Session:
         spool: keeps reports that cannot be delivered yet.
         clock: tells when they were written.
         display: shows records to people.
+        origin: where the connection came from.
     """
 
     queue: RetryingQueue
@@ -63,3 +75,43 @@ class Session:
     spool: Spool
     clock: Clock
     display: Display
+    origin: Origin
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a copy be made of where the connection came from, and of nothing that is open here."""
+        return self.origin.reduced()
+
+
+class LateSession(Session):
+    """A session that is opened when something of it is first asked for.
+
+    Args:
+        opened: opens it.
+        reduced: what makes another copy; see `Origin.reduced`.
+    """
+
+    __slots__ = ("_lock", "_opened", "_reduced")
+
+    def __init__(self, opened: Callable[[], Session], reduced: tuple[Callable[..., Session], tuple[Any, ...]]) -> None:
+        for name, value in (("_opened", opened), ("_reduced", reduced), ("_lock", threading.RLock())):
+            object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        """Open the session; called for what is not there yet."""
+        fields = [field.name for field in attrs.fields(Session)]
+        if name not in fields:
+            raise AttributeError(name)
+        with self._lock:
+            opened = self._opened()
+            object.__setattr__(self, "_opened", lambda: opened)
+            for field in fields:
+                object.__setattr__(self, field, getattr(opened, field))
+        return getattr(opened, name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a copy of a copy be what this one is; it need not be opened for that."""
+        reduced: tuple[Any, ...] = self._reduced
+        return reduced
+
+    def __repr__(self) -> str:
+        return "<LateSession>"
