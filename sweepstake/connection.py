@@ -23,7 +23,7 @@ from sweepstake.domain.records import JobRecord
 from sweepstake.errors import ConfigurationError, MissingExtraError, shown
 from sweepstake.plaintext import without_password
 from sweepstake.ports import Clock, Queue
-from sweepstake.retrying import RetryingQueue
+from sweepstake.retrying import RetryingQueue, outlast
 from sweepstake.spool import Courier, Spool, address_of
 from sweepstake.view.display import RichDisplay
 
@@ -44,6 +44,7 @@ def connect(
     Raises:
         ConfigurationError: the URL or the configuration file is wrong.
         StoreRefusedError: the store must not be used as it is.
+        StoreUnavailableError: the store did not answer within two minutes.
         MissingExtraError: the store needs an optional package; the message says how to install it.
     """
     return connect_with(read_config(url, token, config), SystemClock(), time.sleep)
@@ -57,7 +58,7 @@ def connect_with(config: Config, clock: Clock, sleep: Callable[[float], None]) -
         clock: for everything on this side of the connection; a store has its own.
         sleep: waits that many seconds of the clock.
     """
-    straight = open_queue(config)
+    straight = outlast(lambda: open_queue(config), clock, sleep)
     spool = Spool.of(config.spool, address_of(config.url))
     courier = Courier(spool, straight, clock)
     queue = RetryingQueue(straight, clock, os.urandom, partial(TERM_WATCH.nap, sleep), courier.call)

@@ -34,7 +34,7 @@ from sweepstake.domain.situation import Why
 from sweepstake.errors import ConfigurationError, LeaseLostError, StoreUnavailableError
 from sweepstake.ports import MAX_PAGE, Clock, Counts, ExperimentDraft, PutAnswer, Queue
 
-__all__ = ["FINAL_PATIENCE", "PATIENCE", "TERM_PATIENCE", "Patience", "RetryingQueue"]
+__all__ = ["FINAL_PATIENCE", "PATIENCE", "TERM_PATIENCE", "Patience", "RetryingQueue", "outlast"]
 
 T = TypeVar("T")
 
@@ -276,18 +276,38 @@ class RetryingQueue:
                 raise failed.pop()
             return call(True)
 
-        def enough(state: RetryCallState) -> bool:
-            return self._closed or self._clock.monotonic() - started + state.upcoming_sleep > patience()
+        def enough(waits: float) -> bool:
+            return self._closed or self._clock.monotonic() - started + waits > patience()
 
-        retrying = Retrying(
-            retry=retry_if_exception_type(StoreUnavailableError),
-            wait=_wait,
-            stop=enough,
-            sleep=self._sleep,
-            before_sleep=_log_wait,
-            reraise=True,
-        )
-        return retrying(again)
+        return _while_away(again, enough, self._sleep)
+
+
+def outlast(call: Callable[[], T], clock: Clock, sleep: Callable[[float], None]) -> T:
+    """Make a call that may have to wait for its store, such as the first connection to it, and return its answer.
+
+    It is repeated as every call is, for `PATIENCE`.
+    """
+    started = clock.monotonic()
+    return _while_away(call, lambda waits: clock.monotonic() - started + waits > PATIENCE, sleep)
+
+
+def _while_away(call: Callable[[], T], enough: Callable[[float], bool], sleep: Callable[[float], None]) -> T:
+    """Call again and again while the store is away.
+
+    Args:
+        call: raises StoreUnavailableError while it is.
+        enough: told how long the next wait would be, says whether to give up instead.
+        sleep: waits that many seconds.
+    """
+    retrying = Retrying(
+        retry=retry_if_exception_type(StoreUnavailableError),
+        wait=_wait,
+        stop=lambda state: enough(state.upcoming_sleep),
+        sleep=sleep,
+        before_sleep=_log_wait,
+        reraise=True,
+    )
+    return retrying(call)
 
 
 def _wait(state: RetryCallState) -> float:

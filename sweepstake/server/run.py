@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -22,6 +23,7 @@ from uvicorn.supervisors import Multiprocess
 from sweepstake.clock import SystemClock
 from sweepstake.errors import ConfigurationError, ResourceExistsError, ServerError, shown
 from sweepstake.ports import Accounts
+from sweepstake.retrying import outlast
 from sweepstake.server.accounts import add_user
 from sweepstake.server.app import create_app
 from sweepstake.server.keys import SecretPlace, prepare
@@ -29,7 +31,7 @@ from sweepstake.server.metrics import counting_together
 from sweepstake.server.ownmachine import is_loopback
 from sweepstake.server.users import Members
 from sweepstake.service import QueueService
-from sweepstake.stores import open_store
+from sweepstake.stores import SqlStore, open_store
 
 __all__ = ["FIRST_USER", "ServeOptions", "serve"]
 
@@ -106,7 +108,7 @@ def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
 
 def _prepare(options: ServeOptions, tell: Callable[[str], None]) -> None:
     """Bring the store's schema up to date before anybody asks, and make the first user."""
-    store = open_store(options.store)
+    store = _open(options)
     try:
         if options.secret is not None and options.auth and prepare(store, options.secret):
             tell(f"A new key for logins was made in {options.secret.path}, because the one before is not here.")
@@ -117,6 +119,11 @@ def _prepare(options: ServeOptions, tell: Callable[[str], None]) -> None:
     if token is not None:
         tell(f"There was no user yet, so {FIRST_USER} was made. Its API token is shown only now:")
         tell(f"    SWEEPSTAKE_TOKEN={token}")
+
+
+def _open(options: ServeOptions) -> SqlStore:
+    """Open the store; one that is away may be back soon, as when both are started at once."""
+    return outlast(lambda: open_store(options.store), SystemClock(), time.sleep)
 
 
 def _first_user(accounts: Accounts) -> str | None:
@@ -134,7 +141,7 @@ def _make_app(options: ServeOptions) -> ASGIApp:
     _follow_parent()
     sys.setswitchinterval(_TURN)
     clock = SystemClock()
-    store = open_store(options.store)
+    store = _open(options)
     members = Members(store, clock, _secret(options)) if options.auth else None
     return create_app(QueueService(store, clock, serving=True), members, clock)
 

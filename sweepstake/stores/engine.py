@@ -57,8 +57,12 @@ class Engine(Protocol):
     def read(self) -> AbstractContextManager[Transaction]:
         """Begin to read; each statement may see a later state than the one before."""
 
-    def write(self) -> AbstractContextManager[Transaction]:
-        """Begin a transaction, which is kept when the block is left and undone when it raises."""
+    def write(self, *, urgent: bool = False) -> AbstractContextManager[Transaction]:
+        """Begin a transaction, which is kept when the block is left and undone when it raises.
+
+        Args:
+            urgent: a lease hangs on it, so that it must not wait for other calls of this process.
+        """
 
     def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
         """Claim a ready job in a transaction of its own and one round trip; answer as `Transaction.claim`."""

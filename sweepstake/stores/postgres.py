@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -10,12 +9,13 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import conninfo
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+from psycopg.pq import TransactionStatus
 
 from sweepstake.errors import ConfigurationError, ServerError, StoreRefusedError, StoreUnavailableError, SweepstakeError
 from sweepstake.stores.engine import DuplicateError, Params, Row
 from sweepstake.stores.forks import ForkWatch, abandon
 from sweepstake.stores.migrations import migrate
+from sweepstake.stores.postgresconnections import PostgresConnection, PostgresConnections
 from sweepstake.stores.rows import JOB_COLUMNS
 from sweepstake.stores.statements import load_statements, with_parameters
 from sweepstake.stores.urls import PostgresUrl
@@ -26,10 +26,8 @@ __all__ = ["PostgresEngine", "connection_string"]
 _CLOCK: Final = "date_part('epoch', clock_timestamp())"
 #: The first version that has `materialized`, as its number of itself.
 _OLDEST: Final = 120_000
-_MAX_CONNECTIONS: Final = 10
 #: How often an upgrade may give way to those at work.
 _UPGRADES: Final = 10
-_POOL_SECONDS: Final = 10.0
 #: How long a new limit waits for transactions that began before it, in seconds, and how long between two looks.
 _OUTWAIT_SECONDS: Final = 5.0
 _OUTWAIT_PAUSE: Final = 0.005
@@ -58,15 +56,10 @@ _AWAY: Final = (
     psycopg.errors.IdleInTransactionSessionTimeout,
 )
 
+#: What is said of connections that will not be made later either; libpq gives no code with it.
+_NEVER: Final = ("authentication failed", "does not exist", "no pg_hba.conf entry", "permission denied for database")
+
 _forks: Final = ForkWatch()
-
-
-class PostgresConnection(psycopg.Connection[Row]):
-    """A connection with one cursor for everything: to make one costs as much as to ask for a row."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.only_cursor = self.cursor()
 
 
 class PostgresTransaction:
@@ -111,6 +104,11 @@ class PostgresTransaction:
         """Make the statements of a block take effect together."""
         return self._connection.transaction()
 
+    @property
+    def server_version(self) -> int:
+        """PostgreSQL's number of its version."""
+        return self._connection.info.server_version
+
     def migrate(self, statement: str) -> None:
         """Run a statement of a migration."""
         self._connection.execute(statement.encode())
@@ -134,28 +132,26 @@ class PostgresEngine:
         }
         #: Experiments that were seen to have a limit of running jobs: for them the plain claim is not tried.
         self._limited: set[str] = set()
-        self._pool: ConnectionPool[PostgresConnection] | None = None
-        #: At most one connection that goes from call to call: for a single worker, the pool's book-keeping costs more
-        #: than anything else between it and the library.
-        self._spare: list[PostgresConnection] = []
-        self._closed = False
-        self._guard = threading.Lock()
+        self._identity: str | None = None
+        self._connections = self._make_connections()
         self._set_up()
         _forks.add(self)
 
     @contextmanager
-    def read(self) -> Iterator[PostgresTransaction]:
+    def read(self, *, urgent: bool = False) -> Iterator[PostgresTransaction]:
         """Begin to read; each statement may see a later state than the one before."""
+        connection = self._take(urgent=urgent)
         try:
-            with self._open_pool().connection() as connection:
-                yield PostgresTransaction(connection, self._statements)
+            yield PostgresTransaction(connection, self._statements)
         except psycopg.Error as error:
             raise self._explain(error) from error
+        finally:
+            self._connections.give_back(connection, keep=_is_usable(connection))
 
     @contextmanager
-    def write(self) -> Iterator[PostgresTransaction]:
+    def write(self, *, urgent: bool = False) -> Iterator[PostgresTransaction]:
         """Begin a transaction."""
-        with self.read() as transaction, transaction.atomically():
+        with self.read(urgent=urgent) as transaction, transaction.atomically():
             yield transaction
 
     def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
@@ -195,21 +191,28 @@ class PostgresEngine:
         and those that begin afterwards would count without it as long as it is not committed.
         """
         deadline = time.monotonic() + _OUTWAIT_SECONDS
+        left = self._under_way()
+        while left and time.monotonic() < deadline:
+            time.sleep(_OUTWAIT_PAUSE)
+            left &= self._under_way()
+
+    def _under_way(self) -> set[Row]:
         with self.read() as transaction:
-            left = set(transaction.rows("under_way"))
-            while left and time.monotonic() < deadline:
-                time.sleep(_OUTWAIT_PAUSE)
-                left &= set(transaction.rows("under_way"))
+            return set(transaction.rows("under_way"))
 
     @property
     def identity(self) -> str:
         """As `Engine.identity`."""
+        assert self._identity is not None, "a store has its name when it has been opened"
         return self._identity
 
     def confirm(self) -> None:
         """As `Engine.confirm`: another database, or other tables in it, have another name."""
         with self.read() as transaction:
-            row = None if transaction.row("has_meta") is None else transaction.row("meta", name="store")
+            self._recognize(transaction)
+
+    def _recognize(self, transaction: PostgresTransaction) -> None:
+        row = None if transaction.row("has_meta") is None else transaction.row("meta", name="store")
         if row is None or row[0] != self._identity:
             raise StoreUnavailableError(
                 "Another store is at this PostgreSQL address now, or its tables are gone: the database or its schema "
@@ -227,96 +230,72 @@ class PostgresEngine:
         except psycopg.Error as error:
             raise self._explain(error) from error
         finally:
-            self._give_back(connection, keep=answered)
+            self._connections.give_back(connection, keep=answered)
 
-    def _take(self) -> PostgresConnection:
+    def _take(self, *, urgent: bool = False) -> PostgresConnection:
         try:
-            return self._spare.pop()
-        except IndexError:
-            pass
-        try:
-            return self._open_pool().getconn()
+            return self._connections.take(urgent=urgent)
         except psycopg.Error as error:
             raise self._explain(error) from error
 
-    def _give_back(self, connection: PostgresConnection, *, keep: bool) -> None:
-        if keep and not self._spare:
-            self._spare.append(connection)
-            if self._closed:
-                self._put_back_spare(self._open_pool())
-        else:
-            self._open_pool().putconn(connection)
-
     def close(self) -> None:
         """Close all connections when the calls that use them have ended."""
-        self._closed = True
-        if self._pool is not None:
-            self._put_back_spare(self._pool)
-            self._pool.close()
+        self._connections.close()
 
     def after_fork(self) -> None:
         """Leave the parent's connections alone, and begin with none."""
-        abandon((self._pool, self._spare))
-        self._pool = None
-        self._spare = []
-        self._guard = threading.Lock()
+        abandon(self._connections)
+        self._connections = self._make_connections()
+
+    def _make_connections(self) -> PostgresConnections:
+        return PostgresConnections(self._connect, self._is_full)
+
+    def _connect(self) -> PostgresConnection:
+        """Make a connection, and see that it leads to the same store as those before."""
+        connection = PostgresConnection.connect(
+            self._conninfo, autocommit=True, prepare_threshold=1 if self._prepare else None
+        )
+        try:
+            if self._identity is not None:
+                self._recognize(PostgresTransaction(connection, self._statements))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _is_full(self, connection: PostgresConnection) -> bool:
+        return PostgresTransaction(connection, self._statements).row("connections_used_up") is not None
 
     def _set_up(self) -> None:
-        """Bring the schema up to date, on a connection that says at once why it cannot be made."""
+        """Bring the schema up to date, and learn which store it is."""
         try:
-            with PostgresConnection.connect(self._conninfo, autocommit=True, prepare_threshold=None) as connection:
-                if connection.info.server_version < _OLDEST:
-                    found = connection.info.server_version // 10_000
-                    raise StoreRefusedError(f"PostgreSQL {found} is too old: Sweepstake needs 12 or newer.")
-                transaction = PostgresTransaction(connection, self._statements)
+            with self.read() as transaction:
+                _check_version(transaction.server_version)
                 _upgrade(transaction)
                 row = transaction.row("meta", name="store")
                 assert row is not None, "a migration has given the store its name"
-                self._identity: str = row[0]
-        except psycopg.Error as error:
-            raise _translate(error) from error
-
-    def _open_pool(self) -> ConnectionPool[PostgresConnection]:
-        pool = self._pool
-        if pool is not None:
-            return pool
-        with self._guard:
-            if self._closed:
-                raise StoreUnavailableError("The store was closed; connect to it again.")
-            if self._pool is None:
-                self._pool = self._make_pool()
-            return self._pool
+                self._identity = row[0]
+        except BaseException:
+            self.close()
+            raise
 
     def _explain(self, error: psycopg.Error) -> SweepstakeError | DuplicateError:
-        """Return our error, after a look at the other connections if this one was cut off."""
-        cut_off = error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
-        if (
-            self._pool is not None
-            and cut_off
-            and isinstance(error, psycopg.OperationalError)
-            and not isinstance(error, PoolTimeout | PoolClosed)
+        """Return our error, and close the other connections if this one was cut off."""
+        if isinstance(error, psycopg.OperationalError) and (
+            error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
         ):
-            # If the server was started anew, the idle connections are as dead as this one.
-            self._put_back_spare(self._pool)
-            self._pool.check()
+            self._connections.distrust()
         return _translate(error)
 
-    def _put_back_spare(self, pool: ConnectionPool[PostgresConnection]) -> None:
-        while self._spare:
-            pool.putconn(self._spare.pop())
 
-    def _make_pool(self) -> ConnectionPool[PostgresConnection]:
-        return ConnectionPool(
-            self._conninfo,
-            connection_class=PostgresConnection,
-            kwargs={"autocommit": True, "prepare_threshold": 1 if self._prepare else None},
-            min_size=0,
-            max_size=_MAX_CONNECTIONS,
-            timeout=_POOL_SECONDS,
-            max_idle=300.0,
-            open=True,
-            name="sweepstake",
-        )
+def _check_version(version: int) -> None:
+    if version < _OLDEST:
+        raise StoreRefusedError(f"PostgreSQL {version // 10_000} is too old: Sweepstake needs 12 or newer.")
+
+
+def _is_usable(connection: PostgresConnection) -> bool:
+    """Tell whether a connection is as it was made: open, and outside of any transaction."""
+    return not connection.closed and connection.info.transaction_status is TransactionStatus.IDLE
 
 
 def _upgrade(transaction: PostgresTransaction) -> None:
@@ -340,6 +319,8 @@ def _translate(error: psycopg.Error) -> SweepstakeError | DuplicateError:
     if isinstance(error, psycopg.errors.UniqueViolation):
         return DuplicateError(str(error))
     shown = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if error.sqlstate is None and any(words in shown for words in _NEVER):
+        return StoreRefusedError(f"PostgreSQL lets nobody in by this URL: {shown}. Check the URL's user and database.")
     if isinstance(error, _AWAY):
         return StoreUnavailableError(f"PostgreSQL could not answer: {shown}.")
     if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):

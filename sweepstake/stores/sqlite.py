@@ -107,7 +107,7 @@ class SqliteEngine:
         finally:
             self.give_back(transaction)
 
-    def write(self) -> SqliteTurn:
+    def write(self, *, urgent: bool = False) -> SqliteTurn:  # noqa: ARG002 -- as of every engine; turns are short
         """Begin a transaction when it is our turn."""
         return SqliteTurn(self)
 

@@ -380,7 +380,7 @@ class SqlStore(SqlAccounts):
         """As `Store.heartbeat`."""
         if not attempts:
             return ()
-        with self._engine.write() as transaction:
+        with self._engine.write(urgent=True) as transaction:
             return claims.heartbeat(transaction, attempts)
 
     def offer(self, name: str, *, uptime: float) -> JobRecord | None:

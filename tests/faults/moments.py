@@ -60,10 +60,10 @@ class ObservedEngine:
         """As `Engine.identity`."""
         return self._engine.identity
 
-    def write(self) -> AbstractContextManager[Transaction]:
+    def write(self, *, urgent: bool = False) -> AbstractContextManager[Transaction]:
         """As `Engine.write`."""
         _tell("before turn")
-        return self._engine.write()
+        return self._engine.write(urgent=urgent)
 
     def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
         """As `Engine.claim`."""
