@@ -92,6 +92,8 @@ class _Keeper:
             report=self._finish,
             last_error=str(error),
             undeliverable=str(error) if is_hopeless(error) else None,
+            judged=is_hopeless(error),
+            identity=self._session.queue.identity,
         )
         try:
             path = self._session.spool.keep(entry)
@@ -121,8 +123,10 @@ class _Keeper:
         """Keep what the store does not take, unless it has taken another report, or there are no results to lose."""
         nothing = isinstance(error, NotFoundError) and self._finish.results == EMPTY
         if self._entry is not None:
-            undeliverable = str(error) if is_hopeless(error) else None
-            self._session.spool.update(evolve(self._entry, last_error=str(error), undeliverable=undeliverable))
+            hopeless = is_hopeless(error)
+            undeliverable = str(error) if hopeless else None
+            left = evolve(self._entry, last_error=str(error), undeliverable=undeliverable, judged=hopeless)
+            self._session.spool.update(left)
         elif not (nothing or isinstance(error, KeyReusedError)):
             self.keep(error)
             if self._entry is None:

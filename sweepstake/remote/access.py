@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sweepstake.codec import from_answer, to_tree
+from sweepstake.codec import to_tree
 from sweepstake.domain.access import Access, Role
 from sweepstake.domain.addresses import called
 from sweepstake.domain.names import check_name, existing_name
@@ -34,11 +34,11 @@ class RemoteAccess:
         Raises:
             InvalidInputError: it would live longer than the token that asks for it.
         """
-        return from_answer(self._call("create_token", body=wanted).tree, MadeToken)
+        return self._call("create_token", body=wanted).read(MadeToken)
 
     def list_tokens(self) -> Sequence[TokenInfo]:
         """Return the caller's tokens, oldest first."""
-        return from_answer(self._call("list_tokens").tree, Tokens).tokens
+        return self._call("list_tokens").read(Tokens).tokens
 
     def revoke_token(self, token_id: str) -> None:
         """Revoke a token. Raises NotFoundError."""
@@ -46,7 +46,7 @@ class RemoteAccess:
 
     def get_access(self, name: str) -> Access:
         """Return whose an experiment is."""
-        return from_answer(self._call("get_access", name).tree, Access)
+        return self._call("get_access", name).read(Access)
 
     def share(self, name: str, email: str, role: Role | None) -> None:
         """Let a user do with an experiment what the role allows; None: no more.
@@ -71,4 +71,4 @@ class RemoteAccess:
         if "{name}" in asked.path:
             headers = reference_headers(names[0])
             names = (asked.check(called(names[0]), "name"), *names[1:])
-        return self._session.request(asked.method, asked.url(*names), headers, text)
+        return self._session.request(asked.method, asked.url(*names), headers, text, answers=asked.answers)

@@ -7,7 +7,6 @@ from typing import Final
 
 from attrs import asdict
 
-from sweepstake.codec import from_answer
 from sweepstake.remote.session import HttpSession
 from sweepstake.wire.bodies import ClientConfig, Credentials, Token
 from sweepstake.wire.operations import OPERATIONS
@@ -27,6 +26,7 @@ def reset_token(url: str, email: str, password: str) -> str:
     """
     credentials = json.dumps(asdict(Credentials(email=email, token=password)))
     login = HttpSession(url)
-    signed = from_answer(login.request(_PASSAUTH.method, _PASSAUTH.path, {}, credentials).tree, Token)
+    signed = login.request(_PASSAUTH.method, _PASSAUTH.path, {}, credentials, answers=_PASSAUTH.answers).read(Token)
     session = HttpSession(url, signed.token)
-    return from_answer(session.request(_RESETTOKEN.method, _RESETTOKEN.path, {}).tree, ClientConfig).token
+    reply = session.request(_RESETTOKEN.method, _RESETTOKEN.path, {}, answers=_RESETTOKEN.answers)
+    return reply.read(ClientConfig).token

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from attrs import evolve
 
-from sweepstake.codec import from_answer, to_tree
+from sweepstake.codec import to_tree
 from sweepstake.domain.addresses import called
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.portable import ExportPage, ImportPart
@@ -32,7 +32,7 @@ from sweepstake.domain.records import (
     Page,
 )
 from sweepstake.domain.situation import Why
-from sweepstake.errors import InvalidInputError, UnhandledResponseError
+from sweepstake.errors import InvalidInputError
 from sweepstake.ports import MAX_PAGE, Counts, ExperimentDraft, PutAnswer
 from sweepstake.remote.session import HttpSession, Reply
 from sweepstake.wire.bodies import (
@@ -52,7 +52,6 @@ from sweepstake.wire.headers import (
     ATTEMPT,
     IDEMPOTENCY_KEY,
     REASON,
-    STORE,
     SUPERSEDED,
     guard_headers,
     reference_headers,
@@ -77,7 +76,6 @@ class RemoteQueue:
 
     def __init__(self, url: str, token: str | None = None) -> None:
         self._session = HttpSession(url, token)
-        self._identity: str | None = None
 
     def __repr__(self) -> str:
         return f"RemoteQueue({self._session!r})"
@@ -85,20 +83,20 @@ class RemoteQueue:
     @property
     def identity(self) -> str | None:
         """See `Queue.identity`."""
-        return self._identity
+        return self._session.store
 
     def put_experiment(self, name: str, draft: ExperimentDraft, *, guard: Guard, key: str) -> ExperimentRecord:
         """See `Queue.put_experiment`."""
         reply = self._call("put_experiment", name, body=PutExperiment.of(draft), guard=guard, key=key)
-        return _named(_read(reply, ExperimentRecord))
+        return _named(reply.read(ExperimentRecord))
 
     def get_experiment(self, name: str) -> ExperimentRecord:
         """See `Queue.get_experiment`."""
-        return _named(_read(self._call("get_experiment", name), ExperimentRecord))
+        return _named(self._call("get_experiment", name).read(ExperimentRecord))
 
     def list_experiments(self, start: str | None = None, limit: int = MAX_PAGE) -> Page[ExperimentRecord]:
         """See `Queue.list_experiments`."""
-        page = _read(self._call("list_experiments", query=_page(start, limit)), Page[ExperimentRecord])
+        page = self._call("list_experiments", query=_page(start, limit)).read(Page[ExperimentRecord])
         return evolve(page, items=tuple(map(_named, page.items)))
 
     def delete_experiment(self, name: str, *, guard: Guard, key: str, force: bool = False) -> None:
@@ -108,7 +106,7 @@ class RemoteQueue:
 
     def count_jobs(self, name: str) -> Counts:
         """See `Queue.count_jobs`."""
-        return _read(self._call("count_jobs", name), Counts)
+        return self._call("count_jobs", name).read(Counts)
 
     def add_jobs(
         self, name: str, drafts: Sequence[JobDraft], *, key: str, on_duplicate: OnDuplicate = OnDuplicate.ALLOW
@@ -116,7 +114,7 @@ class RemoteQueue:
         """See `Queue.add_jobs`."""
         query = [] if on_duplicate is OnDuplicate.ALLOW else [("on_duplicate", on_duplicate.value)]
         reply = self._call("add_jobs", name, body=NewJobs(_new_jobs(drafts)), key=key, query=query)
-        return Added() if reply.status == 204 else _read(reply, Added)
+        return Added() if reply.status == 204 else reply.read(Added)
 
     def put_job(
         self, name: str, job_id: str, document: Document, *, guard: Guard, key: str, attempt: str | None = None
@@ -125,24 +123,24 @@ class RemoteQueue:
         headers = {} if attempt is None else {ATTEMPT: attempt}
         reply = self._call("put_job", name, job_id, body=PutJob.of(document), guard=guard, key=key, headers=headers)
         superseded = reply.headers.get(SUPERSEDED) == "true"
-        return PutAnswer(record=_read(reply, JobRecord), created=reply.status == 201, superseded=superseded)
+        return PutAnswer(record=reply.read(JobRecord), created=reply.status == 201, superseded=superseded)
 
     def get_job(self, name: str, job_id: str) -> JobRecord:
         """See `Queue.get_job`."""
-        return _read(self._call("get_job", name, job_id), JobRecord)
+        return self._call("get_job", name, job_id).read(JobRecord)
 
     def list_jobs(self, name: str, query: JobQuery, start: str | None = None, limit: int = MAX_PAGE) -> Page[JobRecord]:
         """See `Queue.list_jobs`."""
         reply = self._call("list_jobs", name, query=[*_page(start, limit), *_filters(query)])
-        return _read(reply, Page[JobRecord])
+        return reply.read(Page[JobRecord])
 
     def list_attempts(self, name: str, job_id: str) -> tuple[AttemptRecord, ...]:
         """See `Queue.list_attempts`."""
-        return _read(self._call("list_attempts", name, job_id), Attempts).attempts
+        return self._call("list_attempts", name, job_id).read(Attempts).attempts
 
     def list_dependencies(self, name: str, job_id: str) -> tuple[Dependency, ...]:
         """See `Queue.list_dependencies`."""
-        return _read(self._call("list_dependencies", name, job_id), Dependencies).dependencies
+        return self._call("list_dependencies", name, job_id).read(Dependencies).dependencies
 
     def delete_job(self, name: str, job_id: str, *, guard: Guard, key: str) -> None:
         """See `Queue.delete_job`."""
@@ -153,7 +151,7 @@ class RemoteQueue:
     ) -> Claim | NoJob:
         """See `Queue.claim`."""
         reply = self._call("claim", name, body=ClaimRequest(worker=worker, repeat=repeat, ids=tuple(ids)), key=key)
-        return _no_job(reply) if reply.status == 204 else _read(reply, Claim)
+        return _no_job(reply) if reply.status == 204 else reply.read(Claim)
 
     def finish(
         self,
@@ -168,40 +166,40 @@ class RemoteQueue:
     ) -> Finished:
         """See `Queue.finish`."""
         body = FinishRequest.of(finish, claim=claim, worker=worker, repeat=repeat)
-        return _read(self._call("finish", name, job_id, body=body, key=key), Finished)
+        return self._call("finish", name, job_id, body=body, key=key).read(Finished)
 
     def heartbeat(self, attempts: Sequence[str]) -> tuple[Beat, ...]:
         """See `Queue.heartbeat`."""
         beats: list[Beat] = []
         for first in range(0, len(attempts), MAX_BEATS):
             body = HeartbeatRequest(tuple(attempts[first : first + MAX_BEATS]))
-            beats += _read(self._call("heartbeat", body=body), Beats).beats
+            beats += self._call("heartbeat", body=body).read(Beats).beats
         return tuple(beats)
 
     def prune(self, name: str, job_id: str, *, key: str) -> JobRecord:
         """See `Queue.prune`."""
-        return _read(self._call("prune", name, job_id, key=key), JobRecord)
+        return self._call("prune", name, job_id, key=key).read(JobRecord)
 
     def retry(self, name: str, job_id: str, *, key: str) -> JobRecord:
         """See `Queue.retry`."""
-        return _read(self._call("retry", name, job_id, key=key), JobRecord)
+        return self._call("retry", name, job_id, key=key).read(JobRecord)
 
     def set_queueing(self, name: str, job_id: str, changes: QueueingChanges, *, key: str) -> JobRecord:
         """See `Queue.set_queueing`."""
-        return _read(self._call("set_queueing", name, job_id, body=changes, key=key), JobRecord)
+        return self._call("set_queueing", name, job_id, body=changes, key=key).read(JobRecord)
 
     def why(self, name: str, job_id: str) -> Why:
         """See `Queue.why`."""
-        return _read(self._call("why", name, job_id), Why)
+        return self._call("why", name, job_id).read(Why)
 
     def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
         """See `Queue.offer`."""
         reply = self._call("offer", name, key=key)
-        return _no_job(reply) if reply.status == 204 else _read(reply, JobRecord)
+        return _no_job(reply) if reply.status == 204 else reply.read(JobRecord)
 
     def export_page(self, name: str, start: str | None = None) -> ExportPage:
         """See `Queue.export_page`."""
-        return _read(self._call("export", name, query=[] if start is None else [("start", start)]), ExportPage)
+        return self._call("export", name, query=[] if start is None else [("start", start)]).read(ExportPage)
 
     def import_part(self, name: str, part: ImportPart) -> None:
         """See `Queue.import_part`."""
@@ -236,18 +234,7 @@ class RemoteQueue:
         if key is not None:
             complete[IDEMPOTENCY_KEY] = key
         text = None if body is None else _encode(to_tree(body))
-        reply = self._session.request(asked.method, path, complete, text)
-        self._identity = reply.headers.get(STORE) or self._identity
-        return reply
-
-
-def _read(reply: Reply, kind: type[T]) -> T:
-    try:
-        return from_answer(reply.tree, kind)
-    except InvalidInputError as error:
-        raise UnhandledResponseError(
-            f"the server's answer is not what this version expects ({error}); update sweepstake here or there"
-        ) from None
+        return self._session.request(asked.method, path, complete, text, answers=asked.answers)
 
 
 def _named(record: ExperimentRecord) -> ExperimentRecord:
@@ -266,7 +253,7 @@ def _new_jobs(drafts: Sequence[JobDraft]) -> tuple[NewJob, ...]:
 
 
 def _no_job(reply: Reply) -> NoJob:
-    return _read(evolve(reply, tree={"reason": reply.headers.get(REASON)}), NoJob)
+    return evolve(reply, tree={"reason": reply.headers.get(REASON)}).read(NoJob)
 
 
 def _page(start: str | None, limit: int) -> list[tuple[str, str]]:

@@ -226,12 +226,24 @@ class _Resource:
             names = evolve(names, reference=found)
         return caller, names
 
+    def _refuse_strays(self, headers: Mapping[str, str]) -> None:
+        """Raise if a call is meant for the store that this server had before; its client says so to its user."""
+        if headers.get(STORE.lower(), self._queue.identity) != self._queue.identity:
+            raise StoreUnavailableError("the call is meant for another store")
+
+    def _signed(self, answer: Answer, operation: Operation) -> Answer:
+        """Return an answer that says which store gave it, if the caller may use that."""
+        if operation.role is None or answer.status in (401, 403):
+            return answer
+        return evolve(answer, headers={**answer.headers, STORE: self._queue.identity})
+
     def _work(
         self, operation: Operation, handler: Handler, scope: Scope, headers: Mapping[str, str], body: bytes
     ) -> Answer:
         """Answer a call, in a thread."""
         try:
             caller, names = self._admit(operation, scope, headers)
+            self._refuse_strays(headers)
             call = Call(
                 names=names.all,
                 called=names.called,
@@ -246,10 +258,9 @@ class _Resource:
             )
             answer = handler(call)
             body = plain_text(answer.body) if call.schedys else answer.body
-            store = {} if operation.role is None else {STORE: self._queue.identity}
-            return Answer(answer.status, body, {**answer.headers, **store})
+            return self._signed(evolve(answer, body=body), operation)
         except SweepstakeError as error:
-            return _report(error, operation)
+            return self._signed(_report(error, operation), operation)
         except Exception:  # a request ends here; the client learns that it failed, the log why
             _logger.exception("%s failed", operation.name)
             return _report(ServerError(), operation)

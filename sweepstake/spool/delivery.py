@@ -83,7 +83,7 @@ def deliver(spool: Spool, queue: Queue, keys: Iterable[str], *, hopeless: bool =
         except SpoolError as error:  # the others must not wait for somebody to mend this one
             _logger.warning("An entry of the spool is passed over: %s", error)
             continue
-        if entry.undeliverable is not None and not hopeless:
+        if entry.hopeless and not hopeless:
             continue
         delivery = _deliver(spool, queue, entry)
         yield delivery
@@ -111,12 +111,30 @@ def _finish(queue: Queue, entry: Entry) -> Finished:
     return queue.finish(entry.experiment, entry.job, entry.report, key=entry.key, repeat=True)
 
 
+def _is_meant_for(queue: Queue, entry: Entry) -> bool:
+    if entry.identity is None:
+        return True
+    if queue.identity is None:  # a server says it with its first answer, if its version does
+        queue.list_experiments()
+    return queue.identity in (None, entry.identity)
+
+
+def _leave_for_another(spool: Spool, entry: Entry) -> Delivery:
+    """Let a report wait for its own store: another one would say that there is no such job."""
+    left = evolve(entry, last_error=f"another store is at {entry.store} now than the one that the report is for")
+    if left != entry:
+        spool.update(left)
+    return Delivery(entry=left, fate=Fate.WAITING)
+
+
 def _deliver(spool: Spool, queue: Queue, entry: Entry) -> Delivery:
     try:
+        if not _is_meant_for(queue, entry):
+            return _leave_for_another(spool, entry)
         finished = _finish(queue, entry)
     except SweepstakeError as error:
         undeliverable = str(error) if is_hopeless(error) else None
-        left = evolve(entry, last_error=str(error), undeliverable=undeliverable)
+        left = evolve(entry, last_error=str(error), undeliverable=undeliverable, judged=undeliverable is not None)
         spool.update(left)
         fate = Fate.WAITING if undeliverable is None else Fate.UNDELIVERABLE
         return Delivery(entry=left, fate=fate, futile=isinstance(error, _FUTILE))

@@ -33,6 +33,8 @@ class Entry:
         written_at: Unix time in seconds at which the report first failed.
         last_error: why it was not delivered the last time.
         undeliverable: why no further try can help, such as a deleted job; None while there is hope.
+        judged: the store itself has said so. Older versions took a proxy's words for it, so theirs is tried again.
+        identity: which store it is meant for; None if that did not say, or an older version has written the entry.
     """
 
     version: int = _VERSION
@@ -46,6 +48,13 @@ class Entry:
     report: Finish
     last_error: str = ""
     undeliverable: str | None = None
+    judged: bool = False
+    identity: str | None = None
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether no further try can help."""
+        return self.judged and self.undeliverable is not None
 
     def text(self) -> str:
         """Return the entry as JSON for its file."""

@@ -56,7 +56,7 @@ _AWAY: Final = (
     psycopg.errors.IdleInTransactionSessionTimeout,
 )
 
-#: What is said of connections that will not be made later either; libpq gives no code with it.
+#: What is said of first connections that will not be made later either; libpq gives no code with it.
 _NEVER: Final = ("authentication failed", "does not exist", "no pg_hba.conf entry", "permission denied for database")
 
 _forks: Final = ForkWatch()
@@ -285,6 +285,10 @@ class PostgresEngine:
             error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
         ):
             self._connections.distrust()
+        if self._identity is None and error.sqlstate is None and any(words in str(error) for words in _NEVER):
+            return StoreRefusedError(
+                f"PostgreSQL lets nobody in by this URL: {_first_line(error)}. Check the URL's user and database."
+            )
         return _translate(error)
 
 
@@ -318,9 +322,7 @@ def _translate(error: psycopg.Error) -> SweepstakeError | DuplicateError:
     """Return our error for one of the library's."""
     if isinstance(error, psycopg.errors.UniqueViolation):
         return DuplicateError(str(error))
-    shown = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if error.sqlstate is None and any(words in shown for words in _NEVER):
-        return StoreRefusedError(f"PostgreSQL lets nobody in by this URL: {shown}. Check the URL's user and database.")
+    shown = _first_line(error)
     if isinstance(error, _AWAY):
         return StoreUnavailableError(f"PostgreSQL could not answer: {shown}.")
     if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
@@ -333,6 +335,10 @@ def _translate(error: psycopg.Error) -> SweepstakeError | DuplicateError:
             f"PostgreSQL refused a statement: {shown}. Does the user own the tables, and did nobody change them?"
         )
     return ServerError(f"PostgreSQL failed at a statement: {shown}")
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _spell(name: str) -> str:

@@ -49,11 +49,11 @@ ATTEMPT: Final = "Sweepstake-Attempt"
 ADDRESS: Final = "Sweepstake-Experiment"
 #: The owner of the experiment in the path, percent-encoded; empty: nobody. Sent by whoever wants to be exact.
 OWNER: Final = "Sweepstake-Owner"
-#: Answered: which store the server has.
-STORE: Final = "Sweepstake-Store"
 #: Answered `true` when a repeated PUT was made once, and somebody else has written since.
 SUPERSEDED: Final = "Sweepstake-Superseded"
 
+#: Which store answers, and in a request, which one the call is meant for.
+STORE: Final = "Sweepstake-Store"
 #: Why there is nothing to claim, or to show.
 REASON: Final = "Sweepstake-Reason"
 

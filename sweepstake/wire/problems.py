@@ -30,7 +30,7 @@ from sweepstake.errors import (
 )
 from sweepstake.plaintext import printable, printable_lines
 
-__all__ = ["PROBLEM_TYPE", "STATUSES", "FieldProblem", "Problem", "error_of", "problem_of"]
+__all__ = ["PROBLEM_TYPE", "STATUSES", "FieldProblem", "Problem", "error_of", "is_problem", "problem_of"]
 
 #: The media type of a problem.
 PROBLEM_TYPE: Final = "application/problem+json"
@@ -139,15 +139,19 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def error_of(status: int, tree: Any, retry_after: float | None = None) -> SweepstakeError:
+def is_problem(tree: Any) -> TypeGuard[Mapping[str, Any]]:
+    """Tell whether a body is a problem of ours: whatever stands in between answers in words of its own."""
+    return isinstance(tree, dict) and str(tree.get("type")).startswith(_URN)
+
+
+def error_of(status: int, problem: Mapping[str, Any], retry_after: float | None = None) -> SweepstakeError:
     """Return the error that an answer reports.
 
     Args:
         status: the HTTP status.
-        tree: the body parsed as JSON, or None when it is something else.
+        problem: the body, which `is_problem`.
         retry_after: seconds that the answer asks to wait.
     """
-    problem = tree if isinstance(tree, dict) else {}
     detail = printable_lines(str(problem.get("detail") or f"the server answered {status} without saying why"))
     kind = _CLASSES.get(str(problem.get("type")).rpartition(":")[2])
     if kind is TooManyTriesError:
@@ -161,7 +165,7 @@ def error_of(status: int, tree: Any, retry_after: float | None = None) -> Sweeps
     return _make(kind or _BY_STATUS.get(status, ClientRequestError), detail, problem)
 
 
-#: What a status means when the body does not say (a proxy answered).
+#: What a status means when the body's type is of a newer version.
 _BY_STATUS: Final[Mapping[int, type[ClientRequestError]]] = {
     401: ReauthenticateError,
     403: AuthenticationError,

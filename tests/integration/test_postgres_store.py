@@ -70,7 +70,7 @@ def test_the_databases_default_isolation_is_not_taken_over(postgres_url: str) ->
 
 def test_a_database_that_is_not_there_is_named(postgres_url: str) -> None:
     """The error of a wrong URL comes at once, and holds the server's own reason."""
-    with pytest.raises(StoreUnavailableError, match="does not exist"):
+    with pytest.raises(StoreRefusedError, match="does not exist"):
         open_store(f"{postgres_url}_not")
 
 

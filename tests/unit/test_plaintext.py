@@ -59,7 +59,7 @@ def test_the_message_of_a_server_cannot_drive_the_terminal() -> None:
             return EVIL
 
     assert _is_safe(shown(Evil()))
-    assert isinstance(error_of(404, None), NotFoundError)
+    assert isinstance(error_of(404, {}), NotFoundError)
     assert isinstance(InvalidInputError.at("x", "y"), ValueError)
 
 

@@ -34,6 +34,11 @@ class Clock:
 class AwayQueue:
     """A store that does not answer."""
 
+    @property
+    def identity(self) -> str | None:
+        """Say nothing."""
+        return None
+
     def finish(self, *_: object, **__: object) -> None:
         """Raise as a queue does whose store is away."""
         raise StoreUnavailableError("no answer")
@@ -164,3 +169,24 @@ def test_a_folder_that_cannot_be_read_disturbs_nobody(
     (tmp_path / "spool").touch()
     Courier(Spool.of(tmp_path / "spool", "here"), queue, Clock()).call()
     assert "could not be delivered" in caplog.text
+
+
+def test_what_a_proxy_said_in_the_stores_place_is_tried_again(lab: Lab, queue: Queue, spool: Spool) -> None:
+    """An older version took any 404 for the store's word; only the store itself is believed for good."""
+    _, entry = put(lab, spool)
+    spool.keep(attrs.evolve(entry, undeliverable="the server answered 404 without saying why"))
+    assert fates(spool, queue) == [Fate.RECORDED]
+    _, entry = put(lab, spool)
+    spool.keep(attrs.evolve(entry, job="gone", undeliverable="there is no such job"))
+    assert fates(spool, queue) == [Fate.UNDELIVERABLE]
+    assert fates(spool, queue) == []
+
+
+def test_a_report_waits_for_its_own_store(lab: Lab, queue: Queue, spool: Spool) -> None:
+    """Another store at the address is not asked, which would know nothing of the job."""
+    _, entry = put(lab, spool)
+    spool.keep(attrs.evolve(entry, identity="another"))
+    assert fates(spool, queue, hopeless=True) == [Fate.WAITING]
+    assert "another store" in spool.read(entry.key).last_error
+    spool.keep(attrs.evolve(entry, identity=queue.identity))
+    assert fates(spool, queue) == [Fate.RECORDED]

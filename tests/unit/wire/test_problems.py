@@ -18,7 +18,7 @@ from sweepstake.errors import (
     UnhandledResponseError,
     UnsafeUpdateError,
 )
-from sweepstake.wire.problems import STATUSES, error_of, problem_of
+from sweepstake.wire.problems import STATUSES, error_of, is_problem, problem_of
 
 CLIENT_ERRORS = [
     error for _, error in inspect.getmembers(errors, inspect.isclass) if issubclass(error, ClientRequestError)
@@ -74,16 +74,26 @@ def test_what_happened_inside_stays_inside(error: SweepstakeError) -> None:
         (302, UnhandledResponseError),
     ],
 )
-@pytest.mark.parametrize("tree", [None, [], {"type": 3, "detail": None}, {"type": "about:blank"}])
-def test_the_answers_of_proxies_are_understood_by_status(
-    status: int, kind: type[SweepstakeError], tree: object
+@pytest.mark.parametrize("tree", [{}, {"type": 3, "detail": None}, {"type": "urn:sweepstake:problem:new"}])
+def test_problems_of_newer_versions_are_understood_by_status(
+    status: int, kind: type[SweepstakeError], tree: dict[str, object]
 ) -> None:
-    """Without a problem of ours, the status alone says what it is."""
+    """Without a kind that we know, the status alone says what it is."""
     assert type(error_of(status, tree)) is kind
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [None, [], "urn:sweepstake:problem:x", {}, {"type": 3}, {"type": "about:blank"}, {"type": "urn:x:y"}],
+)
+def test_a_problem_of_somebody_else_is_not_ours(tree: object) -> None:
+    """Only our own kinds say what became of a call."""
+    assert not is_problem(tree)
+    assert is_problem({"type": "urn:sweepstake:problem:not-found"})
 
 
 def test_a_server_asks_for_patience() -> None:
     """The wait that it asks for arrives with the error."""
-    error = error_of(503, None, 7.0)
+    error = error_of(503, {}, 7.0)
     assert isinstance(error, StoreUnavailableError)
     assert error.retry_after == 7.0
