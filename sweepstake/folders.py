@@ -15,9 +15,11 @@ from typing import IO, Final
 
 from sweepstake.errors import UnusableFolderError
 
-__all__ = ["check_own", "native", "new_file", "own_folder", "sync_folder", "usable"]
+__all__ = ["check_own", "native", "new_file", "own_folder", "sync_file", "sync_folder", "usable"]
 
 _PRIVATE: Final = 0o700
+#: How file systems say that they know no such thing.
+_UNKNOWN: Final = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF)
 
 
 def own_folder(root: Path, *below: str, shared: bool = False, sync: bool = False) -> Path:
@@ -110,12 +112,18 @@ def sync_folder(folder: Path) -> None:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # a file system that knows no such thing
-            raise
+        sync_file(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_file(descriptor: int) -> None:
+    """Put a file or folder on the disk; where the file system knows no such call, it is as safe there as can be."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNKNOWN:
+            raise
 
 
 def _make(folder: Path, *, sync: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from urllib.parse import unquote
 
 from sweepstake.domain.names import file_name
 from sweepstake.errors import InvalidInputError, NotFoundError, SpoolError
-from sweepstake.folders import check_own, new_file, own_folder, sync_folder
+from sweepstake.folders import check_own, new_file, own_folder, sync_file, sync_folder
 from sweepstake.spool.entry import Entry
 
 if sys.platform != "win32":
@@ -112,20 +113,16 @@ class Spool:
     def alone(self) -> Iterator[bool]:
         """Tell whether no other process delivers from this spool; until the block ends, none will.
 
-        It only spares others the work: what is delivered twice is still recorded once.
+        It only spares others the work: what is delivered twice is still recorded once. So where there are no locks, as
+        on some network file systems, everybody delivers.
         """
-        if sys.platform == "win32":
+        try:
+            descriptor = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError:
             yield True
             return
-        descriptor = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            try:
-                # Not flock, which a child forked meanwhile would hold on to.
-                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                yield False
-            else:
-                yield True
+            yield _lock(descriptor)
         finally:
             os.close(descriptor)
 
@@ -136,6 +133,18 @@ class Spool:
             _write_whole(path, entry.text().encode())
         except OSError as error:
             raise SpoolError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _lock(descriptor: int) -> bool:
+    """Take the lock of a file; False if another process has it."""
+    if sys.platform == "win32":
+        return True
+    try:
+        # Not flock, which a child forked meanwhile would hold on to.
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, errno.EACCES)
+    return True
 
 
 def every_spool(root: Path) -> list[Spool]:
@@ -163,7 +172,7 @@ def _write_whole(path: Path, content: bytes) -> None:
         with new_file(draft) as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            sync_file(file.fileno())
         draft.replace(path)
     except OSError:
         draft.unlink(missing_ok=True)

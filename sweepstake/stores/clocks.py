@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+from sweepstake.errors import StoreRefusedError
+
 __all__ = ["SystemClock", "boot_id"]
 
 _LINUX_BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -25,10 +27,20 @@ class SystemClock:
 
 
 def boot_id() -> str:
-    """Return what is different after every start of the machine: monotonic times of another boot mean nothing."""
-    if sys.platform == "darwin":
-        return _sysctl(b"kern.bootsessionuuid")
-    return _LINUX_BOOT.read_text("ascii").strip()
+    """Return what is different after every start of the machine: monotonic times of another boot mean nothing.
+
+    Raises:
+        StoreRefusedError: the machine does not tell.
+    """
+    try:
+        if sys.platform == "darwin":
+            return _sysctl(b"kern.bootsessionuuid")
+        return _LINUX_BOOT.read_text("ascii").strip()
+    except OSError as error:
+        raise StoreRefusedError(
+            f"This machine does not tell when it was started ({error}), without which leases in a SQLite file cannot "
+            "be judged. Mount /proc here, or use a server: `sweepstake serve` on another machine."
+        ) from error
 
 
 def _sysctl(name: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import struct
@@ -12,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sweepstake.errors import StoreUnavailableError
+from sweepstake.errors import StoreRefusedError, StoreUnavailableError
 
 __all__ = ["FileLock", "LockFiles"]
 
@@ -41,6 +42,9 @@ _LINE: Final = 1 << 10
 
 _LOWERED: Final = b"0"
 _RAISED: Final = b"1"
+
+#: How file systems say that they have no locks.
+_NO_LOCKS: Final = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 
 #: The system's `struct flock`.
 _LINUX: Final = sys.platform == "linux"
@@ -110,7 +114,8 @@ class FileLock:
         except BaseException:  # such as KeyboardInterrupt, which may come when a byte has just been locked
             if self._threads.acquire(blocking=False):  # it is ours already, or nobody's
                 try:
-                    fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+                    with suppress(OSError):  # where there are no locks, which the first error says
+                        fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
                 finally:
                     self._threads.release()
                     with suppress(RuntimeError):
@@ -204,19 +209,34 @@ class FileLock:
         """Take a byte if nobody has it."""
         try:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
-        except BlockingIOError:
-            return False
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                return False
+            raise self._refuse(error) from error
         return True
 
     def _find(self, byte: int, length: int) -> _Lock | None:
         """Return a lock that another process has on one of these bytes (length 0: all to the end), if there is one."""
-        if _LINUX:
-            asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, length, 0)
-            kind, _, start, _, holder = _FLOCK.unpack(fcntl.fcntl(self._descriptor, fcntl.F_GETLK, asked))
-        else:
-            asked = _FLOCK.pack(byte, length, 0, fcntl.F_WRLCK, os.SEEK_SET)
-            start, _, holder, kind, _ = _FLOCK.unpack(fcntl.fcntl(self._descriptor, fcntl.F_GETLK, asked))
+        try:
+            if _LINUX:
+                asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, length, 0)
+                kind, _, start, _, holder = _FLOCK.unpack(fcntl.fcntl(self._descriptor, fcntl.F_GETLK, asked))
+            else:
+                asked = _FLOCK.pack(byte, length, 0, fcntl.F_WRLCK, os.SEEK_SET)
+                start, _, holder, kind, _ = _FLOCK.unpack(fcntl.fcntl(self._descriptor, fcntl.F_GETLK, asked))
+        except OSError as error:
+            raise self._refuse(error) from error
         return None if kind == fcntl.F_UNLCK else _Lock(start, holder)
+
+    def _refuse(self, error: OSError) -> OSError | StoreRefusedError:
+        """Return our error where there are no locks, without which writers would damage the file."""
+        if error.errno not in _NO_LOCKS:
+            return error
+        return StoreRefusedError(
+            f"The file system of {self.path.parent} has no file locks (fcntl: {error.strerror}), without which several "
+            "processes would damage a SQLite file. Name a file on a local disk; or run `sweepstake serve` on a machine "
+            "that has one, and connect to its http:// URL."
+        )
 
     def _late(self) -> StoreUnavailableError:
         """Return the error of a wait that was too long; it accuses only who was seen with the turn all the time."""

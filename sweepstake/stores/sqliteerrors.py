@@ -5,11 +5,15 @@ from __future__ import annotations
 import errno
 import sqlite3
 from pathlib import Path
+from typing import Final
 
 from sweepstake.errors import StoreRefusedError, StoreUnavailableError, SweepstakeError
 from sweepstake.stores.engine import DuplicateError
 
 __all__ = ["translate"]
+
+#: What file systems may lack, by SQLite's names of the calls that fail.
+_LACKING: Final = {"SQLITE_IOERR_SHMMAP": "shared memory (mmap)", "SQLITE_IOERR_LOCK": "file locks (fcntl)"}
 
 
 def translate(error: sqlite3.Error | OSError, path: Path) -> SweepstakeError | DuplicateError:
@@ -28,6 +32,11 @@ def translate(error: sqlite3.Error | OSError, path: Path) -> SweepstakeError | D
     if name.startswith("SQLITE_FULL") or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
         return StoreUnavailableError(
             f"The disk that holds {path} is full ({error}). Make room; the call is then repeated."
+        )
+    if name in _LACKING:
+        return StoreRefusedError(
+            f"The file system of {path} lacks what SQLite needs to share a file between processes: {_LACKING[name]} "
+            f"({error}). Name a file on a local disk, or use a server: `sweepstake serve`."
         )
     if name.startswith("SQLITE_READONLY"):
         return StoreRefusedError(f"{path} may not be written ({error}). Check its permissions, and its folder's.")
