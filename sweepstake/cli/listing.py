@@ -8,13 +8,12 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any
 
-import attrs
 import click
 from attrs import evolve, frozen
 
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import as_json, format_option, print_rows
-from sweepstake.cli.overview import overview_of, ranking_of
+from sweepstake.cli.overview import ACTIVITY, overview_of, ranking_of
 from sweepstake.cli.screen import page, screen_width, wide_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment, Job
@@ -161,16 +160,16 @@ class _Look:
         return plain(shown) if self.fields else listed(shown, self.width)
 
     def _value(self, column: Column, value: Any) -> Any:
-        if column.category != QUEUEING:
+        if column != ACTIVITY and column.category != QUEUEING:
             return value
-        if column.name in TIMES:
+        if column == ACTIVITY or column.name in TIMES:
             return local(value) if self.width is None else ago(value, time.time())
         return value if self.width is None or column.name != "duration" else lasting(value)
 
 
 def _footer(experiment: Experiment, shown: int) -> str:
     counts = experiment.counts()
-    some = f"{shown:,} of " if shown < sum(attrs.astuple(counts)) else ""
+    some = f"{shown:,} of " if shown < counts.total else ""
     return f"\n{some}{counts}"
 
 

@@ -20,7 +20,7 @@ from sweepstake.view.times import ago, iso, local
 __all__ = ["as_json", "format_option", "print_experiment", "print_job", "print_rows", "say"]
 
 #: What is a Unix time wherever it stands beside the records.
-_MOMENTS: Final = TIMES | {"expires_at", "written_at", "since", "made", "ends"}
+_MOMENTS: Final = TIMES | {"active_at", "expires_at", "last_activity", "written_at", "since", "made", "ends"}
 _OF_USERS: Final = {"hyperparameters", "results", "late_results", "origin"}
 
 C = TypeVar("C", bound=Callable[..., Any])

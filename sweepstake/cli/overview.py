@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-import attrs
 from attrs import frozen
 
 from sweepstake.client import Experiment
@@ -15,7 +14,10 @@ from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.ports import Counts
 from sweepstake.view.table import OWN, Column
 
-__all__ = ["Overview", "overview_of", "ranking_of"]
+__all__ = ["ACTIVITY", "Overview", "overview_of", "ranking_of"]
+
+#: When a job was last made, begun or ended.
+ACTIVITY: Final = Column(OWN, "last activity")
 
 
 @frozen(kw_only=True)
@@ -37,13 +39,14 @@ class Overview:
 
     def row(self) -> dict[Column, Any]:
         """Return the columns of a table; states that no job is in are missing."""
-        counts = {**attrs.asdict(self.counts), "queued": self.counts.ready + self.counts.blocked + self.counts.delayed}
+        counts = {**self.counts.states, "queued": self.counts.ready + self.counts.blocked + self.counts.delayed}
         states = ("queued", "running", "done", "crashed", "pruned")
         row: dict[str, Any] = {"name": self.name, "state": self.standing.value}
-        row["jobs"] = sum(attrs.astuple(self.counts))
+        row["jobs"] = self.counts.total
         row.update({state: counts[state] or None for state in states})
         row["objective"] = self.objective
         row["best"] = self._value()
+        row[ACTIVITY.name] = self.counts.active_at
         return {Column(OWN, name): value for name, value in row.items()}
 
     def tree(self) -> dict[str, Any]:
@@ -55,6 +58,7 @@ class Overview:
             "counts": self.counts,
             "objective": self.objective,
             "best": best,
+            "last_activity": self.counts.active_at,
         }
 
     def _value(self) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import asdict, frozen
+from attrs import asdict, field, frozen
 
 from sweepstake.domain.records import JobRecord, SearchDefinition
 from sweepstake.domain.settings import Settings
@@ -58,6 +58,8 @@ class Counts:
         ready: queued, nothing waited for, due.
         blocked: queued behind unfinished dependencies.
         delayed: queued for later.
+        active_at: Unix time at which a job was last made, begun or ended; None without jobs, or if the server is of an
+            older version. Two counts are equal whatever it is.
     """
 
     ready: int
@@ -67,16 +69,25 @@ class Counts:
     done: int
     crashed: int
     pruned: int
+    active_at: float | None = field(default=None, eq=False)
+
+    @property
+    def states(self) -> dict[str, int]:
+        """How many jobs are in each state, by its name."""
+        return {name: count for name, count in asdict(self).items() if name != "active_at"}
+
+    @property
+    def total(self) -> int:
+        """How many jobs there are."""
+        return sum(self.states.values())
 
     def __str__(self) -> str:
         """Return the states that jobs are in, in words: `30 jobs: 10 ready, 20 done`."""
-        counts = asdict(self)
-        total = sum(counts.values())
-        states = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
-        return f"{total:,} {'job' if total == 1 else 'jobs'}{f': {states}' if states else ''}"
+        states = ", ".join(f"{count:,} {state}" for state, count in self.states.items() if count)
+        return f"{self.total:,} {'job' if self.total == 1 else 'jobs'}{f': {states}' if states else ''}"
 
     def _repr_html_(self) -> str:
-        return pairs_html("Jobs", [(state, f"{count:,}") for state, count in asdict(self).items()])
+        return pairs_html("Jobs", [(state, f"{count:,}") for state, count in self.states.items()])
 
 
 @frozen(kw_only=True)

@@ -173,7 +173,8 @@ def count_jobs(transaction: Transaction, name: str) -> tuple[Counts, bool]:
     """Return how many jobs are in which state, which is kept and not counted; and whether `fold_counts` is due."""
     row = transaction.row("count_jobs", experiment_id=experiment_id(transaction, name))
     assert row is not None, "a sum always has a row"
-    jobs, blocked, delayed, done, crashed, pruned, slots, running, due = map(int, row)
+    moments = [moment for moment in (row[7], row[8], row[9]) if moment is not None]
+    jobs, blocked, delayed, done, crashed, pruned, slots, running, due = map(int, (*row[:7], *row[10:]))
     counts = Counts(
         ready=jobs - blocked - delayed - running - done - crashed - pruned + due,
         blocked=blocked,
@@ -182,6 +183,7 @@ def count_jobs(transaction: Transaction, name: str) -> tuple[Counts, bool]:
         done=done,
         crashed=crashed,
         pruned=pruned,
+        active_at=max(moments, default=None),
     )
     return counts, slots > _MANY_SLOTS
 

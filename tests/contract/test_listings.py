@@ -61,6 +61,22 @@ def test_jobs_are_filtered_by_a_part_of_their_ids(lab: Lab) -> None:
         assert [job.id for job in lab.jobs(part=part)] == found
 
 
+def test_counts_say_when_something_last_happened(lab: Lab) -> None:
+    """A job was made, begun or ended; the same however many jobs there are, and kept when jobs are deleted."""
+    assert lab.queue.count_jobs(lab.name).active_at is None
+    first = lab.add_one()
+    made = lab.queue.count_jobs(lab.name).active_at
+    assert made == lab.job(first).created_at
+    claim = lab.claim()
+    assert lab.queue.count_jobs(lab.name).active_at == lab.job(first).started_at
+    lab.finish(claim)
+    ended = lab.job(first).ended_at
+    assert ended is not None
+    assert lab.queue.count_jobs(lab.name).active_at == ended
+    lab.delete(first)
+    assert lab.queue.count_jobs(lab.name).active_at == ended
+
+
 def test_jobs_are_filtered_by_tag(scores: Lab) -> None:
     """A tag is matched as a whole."""
     assert _ids(scores, tag="x") == "ab"

@@ -24,7 +24,9 @@ def test_a_manual_experiment_and_its_jobs(sw: Command, db: Database) -> None:
     pushed = sw("push", "mnist", "-p", "lr", "-0.5", "act", "relu", "-r", "acc", "0.25", "-s", "DONE").out
     (job,) = db.get_experiment("mnist").all_jobs()
     assert pushed == f"id: {job.job_id}\nstatus: DONE\nlr: -0.5\nact: relu\nacc: 0.25\n"
-    assert sw("list").out == "name   state  jobs  done\nmnist  idle      1     1\n"
+    headers, row = sw("list").out.splitlines()
+    assert headers.split() == ["name", "state", "jobs", "done", "last", "activity"]
+    assert row.split()[:4] == ["mnist", "idle", "1", "1"]
     assert sw("list", "mnist").out == (
         f"id{' ' * 24}  status    lr  act    acc\n{job.job_id}  DONE    -0.5  relu  0.25\n\n1 job: 1 done\n"
     )

@@ -54,7 +54,9 @@ delete from jobs where experiment_id = :experiment_id;
 -- count_jobs: how many jobs there are and are in which state, as triggers keep it; how many run; how many delays are over.
 select
     coalesce(sum(jobs), 0), coalesce(sum(blocked), 0), coalesce(sum(delayed), 0), coalesce(sum(done), 0),
-    coalesce(sum(crashed), 0), coalesce(sum(pruned), 0), count(*),
+    coalesce(sum(crashed), 0), coalesce(sum(pruned), 0), count(*), max(ended_at),
+    (select max(started_at) from jobs where experiment_id = :experiment_id and status = 'RUNNING'),
+    (select created_at from jobs where experiment_id = :experiment_id order by seq desc limit 1),
     (
         select count(*) from (
             select 1 from jobs where experiment_id = :experiment_id and status = 'RUNNING' order by due

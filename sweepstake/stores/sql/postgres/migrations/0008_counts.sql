@@ -7,7 +7,8 @@
 lock table jobs in share row exclusive mode;
 
 -- One row for each connection that changed jobs of an experiment: slot is the server's number of the connection, so
--- that no transaction waits for another to count. The sums hold. Slot 0 has what was folded together.
+-- that no transaction waits for another to count. The sums hold. Slot 0 has what was folded together. ended_at is when a
+-- job last ended.
 create table counts (
     experiment_id bigint not null,
     slot integer not null,
@@ -17,6 +18,7 @@ create table counts (
     done bigint not null,
     crashed bigint not null,
     pruned bigint not null,
+    ended_at double precision,
     primary key (experiment_id, slot)
 ) with (fillfactor = 20);
 
@@ -33,7 +35,7 @@ create index jobs_ended on jobs (experiment_id, status, seq) where status in ('D
 
 create function count_changed_job() returns trigger language plpgsql as $$
 begin
-    insert into counts as c (experiment_id, slot, jobs, blocked, delayed, done, crashed, pruned) values (
+    insert into counts as c (experiment_id, slot, jobs, blocked, delayed, done, crashed, pruned, ended_at) values (
         new.experiment_id, pg_backend_pid(), 0,
         cast(new.status = 'QUEUED' and new.waiting > 0 as integer)
         - cast(old.status = 'QUEUED' and old.waiting > 0 as integer),
@@ -44,10 +46,12 @@ begin
         cast(new.status = 'CRASHED' as integer)
         - cast(old.status = 'CRASHED' as integer),
         cast(new.status = 'PRUNED' as integer)
-        - cast(old.status = 'PRUNED' as integer)
+        - cast(old.status = 'PRUNED' as integer),
+        new.ended_at
     ) on conflict (experiment_id, slot) do update set
         jobs = c.jobs + excluded.jobs, blocked = c.blocked + excluded.blocked, delayed = c.delayed + excluded.delayed,
-        done = c.done + excluded.done, crashed = c.crashed + excluded.crashed, pruned = c.pruned + excluded.pruned;
+        done = c.done + excluded.done, crashed = c.crashed + excluded.crashed, pruned = c.pruned + excluded.pruned,
+        ended_at = greatest(c.ended_at, excluded.ended_at);
     return null;
 end
 $$;
@@ -55,18 +59,20 @@ $$;
 -- Of new and of deleted jobs many are counted at once. The argument is 1 or -1.
 create function count_many_jobs() returns trigger language plpgsql as $$
 begin
-    insert into counts as c (experiment_id, slot, jobs, blocked, delayed, done, crashed, pruned)
+    insert into counts as c (experiment_id, slot, jobs, blocked, delayed, done, crashed, pruned, ended_at)
     select
         experiment_id, pg_backend_pid(), cast(tg_argv[0] as integer) * count(*),
         cast(tg_argv[0] as integer) * count(*) filter (where status = 'QUEUED' and waiting > 0),
         cast(tg_argv[0] as integer) * count(*) filter (where status = 'QUEUED' and waiting = 0 and due is not null),
         cast(tg_argv[0] as integer) * count(*) filter (where status = 'DONE'),
         cast(tg_argv[0] as integer) * count(*) filter (where status = 'CRASHED'),
-        cast(tg_argv[0] as integer) * count(*) filter (where status = 'PRUNED')
+        cast(tg_argv[0] as integer) * count(*) filter (where status = 'PRUNED'),
+        max(ended_at)
     from many group by experiment_id
     on conflict (experiment_id, slot) do update set
         jobs = c.jobs + excluded.jobs, blocked = c.blocked + excluded.blocked, delayed = c.delayed + excluded.delayed,
-        done = c.done + excluded.done, crashed = c.crashed + excluded.crashed, pruned = c.pruned + excluded.pruned;
+        done = c.done + excluded.done, crashed = c.crashed + excluded.crashed, pruned = c.pruned + excluded.pruned,
+        ended_at = greatest(c.ended_at, excluded.ended_at);
     if tg_op = 'INSERT' then
         insert into tags (experiment_id, tag, job_seq)
         select m.experiment_id, t.tag, m.seq
@@ -94,14 +100,15 @@ begin
 end
 $$;
 
-insert into counts (experiment_id, slot, jobs, blocked, delayed, done, crashed, pruned)
+insert into counts (experiment_id, slot, jobs, blocked, delayed, done, crashed, pruned, ended_at)
 select
     experiment_id, 0, count(*),
     count(*) filter (where status = 'QUEUED' and waiting > 0),
     count(*) filter (where status = 'QUEUED' and waiting = 0 and due is not null),
     count(*) filter (where status = 'DONE'),
     count(*) filter (where status = 'CRASHED'),
-    count(*) filter (where status = 'PRUNED')
+    count(*) filter (where status = 'PRUNED'),
+    max(ended_at)
 from jobs group by experiment_id;
 
 insert into tags (experiment_id, tag, job_seq)

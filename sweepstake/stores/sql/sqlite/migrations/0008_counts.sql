@@ -1,7 +1,8 @@
 -- How many jobs of an experiment are in which state, kept by triggers, so that whoever changes a job keeps them too;
 -- and what a listing by status or by tag is read from.
 --
--- A claim changes nothing here. Running jobs are few, and are counted; ready are those that are left of all.
+-- A claim changes nothing here. Running jobs are few, and are counted; ready are those that are left of all. ended_at is
+-- when a job last ended.
 
 create table counts (
     experiment_id integer primary key,
@@ -10,7 +11,8 @@ create table counts (
     delayed integer not null,
     done integer not null,
     crashed integer not null,
-    pruned integer not null
+    pruned integer not null,
+    ended_at real
 );
 
 create table tags (
@@ -24,30 +26,33 @@ create table tags (
 create index jobs_waiting on jobs (experiment_id) where status = 'QUEUED' and (waiting > 0 or due is not null);
 create index jobs_ended on jobs (experiment_id, status) where status in ('DONE', 'CRASHED', 'PRUNED');
 
-insert into counts (experiment_id, jobs, blocked, delayed, done, crashed, pruned)
+insert into counts (experiment_id, jobs, blocked, delayed, done, crashed, pruned, ended_at)
 select
     experiment_id, count(*),
     sum(status = 'QUEUED' and waiting > 0),
     sum(status = 'QUEUED' and waiting = 0 and due is not null),
     sum(status = 'DONE'),
     sum(status = 'CRASHED'),
-    sum(status = 'PRUNED')
+    sum(status = 'PRUNED'),
+    max(ended_at)
 from jobs group by experiment_id;
 
 insert into tags (experiment_id, tag, job_seq)
 select distinct j.experiment_id, t.value, j.seq from jobs j, json_each(j.tags) t where j.tags <> '[]';
 
 create trigger jobs_count_added after insert on jobs begin
-    insert into counts (experiment_id, jobs, blocked, delayed, done, crashed, pruned) values (
+    insert into counts (experiment_id, jobs, blocked, delayed, done, crashed, pruned, ended_at) values (
         new.experiment_id, 1,
         new.status = 'QUEUED' and new.waiting > 0,
         new.status = 'QUEUED' and new.waiting = 0 and new.due is not null,
         new.status = 'DONE',
         new.status = 'CRASHED',
-        new.status = 'PRUNED'
+        new.status = 'PRUNED',
+        new.ended_at
     ) on conflict (experiment_id) do update set
         jobs = jobs + excluded.jobs, blocked = blocked + excluded.blocked, delayed = delayed + excluded.delayed,
-        done = done + excluded.done, crashed = crashed + excluded.crashed, pruned = pruned + excluded.pruned;
+        done = done + excluded.done, crashed = crashed + excluded.crashed, pruned = pruned + excluded.pruned,
+        ended_at = coalesce(max(ended_at, excluded.ended_at), ended_at, excluded.ended_at);
 end;
 
 create trigger jobs_count_changed after update of status, waiting, due on jobs when
@@ -67,7 +72,8 @@ begin
         crashed = crashed + (new.status = 'CRASHED')
         - (old.status = 'CRASHED'),
         pruned = pruned + (new.status = 'PRUNED')
-        - (old.status = 'PRUNED')
+        - (old.status = 'PRUNED'),
+        ended_at = coalesce(max(ended_at, new.ended_at), ended_at, new.ended_at)
     where experiment_id = new.experiment_id;
 end;
 
