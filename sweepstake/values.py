@@ -12,7 +12,6 @@ import hashlib
 import json
 import marshal
 import math
-import operator
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
@@ -52,7 +51,10 @@ _INT_LIMIT: Final = 10**MAX_INT_DIGITS
 _NUMBER_KEY: Final = "$number"
 _ONLY_TEXT: Final = frozenset({str})
 _PLAIN: Final = frozenset({str, float, int, bool, type(None)})
+_NUMBERS: Final = frozenset({float, int, bool})
 _SHORT: Final = 2000
+#: So many items are looked at by one call.
+_FEW: Final = 256
 _LARGE_TEXT: Final = 1024 * 1024
 _NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -240,19 +242,26 @@ def _normal(value: Any, path: str, depth: int, escaped: bool) -> Any:
 
 def _normal_items(value: list[Any] | tuple[Any, ...], path: str, depth: int, escaped: bool) -> list[Any]:
     """Return the items as a list: the same list if nothing in it has to change."""
-    same = type(value) is list
-    items = [
-        item if _is_settled(item) else _normal(item, f"{path}[{i}]", depth, escaped) for i, item in enumerate(value)
-    ]
-    return value if same and all(map(operator.is_, items, value)) else items  # type: ignore[return-value]  # a list
+    items: list[Any] = []
+    same = True
+    for at in range(0, len(value), _FEW):
+        few = value[at : at + _FEW]
+        if _are_plain_numbers(few):
+            items += few
+            continue
+        for i, item in enumerate(few, at):
+            normal = _normal(item, f"{path}[{i}]", depth, escaped)
+            same = same and normal is item
+            items.append(normal)
+    return value if same and type(value) is list else items
 
 
-def _is_settled(value: Any) -> bool:
-    """Tell at once of most values that they stay as they are."""
-    kind = type(value)
-    return (
-        (kind is float and math.isfinite(value)) or (kind is str and value.isascii()) or kind is bool or value is None
-    )
+def _are_plain_numbers(values: list[Any] | tuple[Any, ...]) -> bool:
+    """Tell at once of most lists that they stay as they are."""
+    try:
+        return _NUMBERS.issuperset(map(type, values)) and all(map(math.isfinite, values))
+    except OverflowError:  # a large int, which is to be looked at
+        return False
 
 
 def _unusual(value: Any, path: str, depth: int, escaped: bool) -> Any:

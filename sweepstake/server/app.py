@@ -31,6 +31,7 @@ from sweepstake.errors import (
 )
 from sweepstake.ports import Clock, HostedQueue
 from sweepstake.server.calls import Answer, Call, MalformedError, Names, ok, read_names, read_query
+from sweepstake.server.descriptors import watch_descriptors
 from sweepstake.server.entrance import Entrance
 from sweepstake.server.gates import NOBODY, Caller, Gate, OpenGate
 from sweepstake.server.handlers import Handlers
@@ -87,7 +88,9 @@ def create_app(queue: HostedQueue, members: Members | None, clock: Clock) -> ASG
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
+        watch = asyncio.create_task(watch_descriptors())
         yield
+        watch.cancel()
         await asyncio.to_thread(_close, pools, queue)
 
     metrics = Metrics()

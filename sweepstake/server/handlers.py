@@ -46,6 +46,7 @@ from sweepstake.wire.bodies import (
     PutJob,
 )
 from sweepstake.wire.headers import REASON, SUPERSEDED
+from sweepstake.wire.parameters import MAX_CONDITIONS
 
 __all__ = ["Handlers"]
 
@@ -338,6 +339,8 @@ def _query(call: Call) -> JobQuery:
     tag, part = call.one("tag"), call.one("part")
     order = call.one("order")
     where = call.query.get("where", ())
+    if len(where) > MAX_CONDITIONS:
+        raise MalformedError.at("where", f"stands there {len(where):,} times, at most {MAX_CONDITIONS} are allowed")
     try:
         status = _statuses(call.query.get("status", ()))
         tag = check_name(tag, "tag") if tag else tag

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
+import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
@@ -21,6 +26,10 @@ METRICS: Final = "/metrics"
 
 #: By this the library knows that several processes count together, and where; it looks when it is imported.
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+_PREFIX: Final = "sweepstake-metrics-"
+#: The file that a server holds locked while it lives, and the time in which it makes that.
+_ALIVE: Final = "alive"
+_SECONDS_TO_MARK: Final = 60.0
 
 _logger = logging.getLogger(__name__)
 
@@ -79,9 +88,41 @@ def counting_together() -> Iterator[None]:
     if _FOLDER in os.environ:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="sweepstake-metrics-", ignore_cleanup_errors=True) as folder:
+    _forget_the_dead()
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder, _marked(Path(folder)):
         os.environ[_FOLDER] = folder
         try:
             yield
         finally:
             del os.environ[_FOLDER]
+
+
+@contextmanager
+def _marked(folder: Path) -> Iterator[None]:
+    """Lock a file in the folder for as long as this process lives, so that others see that it does."""
+    with (folder / _ALIVE).open("w") as mark:
+        fcntl.flock(mark, fcntl.LOCK_EX)
+        yield
+
+
+def _forget_the_dead() -> None:
+    """Remove what servers of this user left behind that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            found = folder.lstat()
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not _is_alive(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # somebody else was quicker
+            continue
+
+
+def _is_alive(folder: Path) -> bool:
+    """Tell whether the process that made the folder still runs, or makes it just now."""
+    try:
+        with (folder / _ALIVE).open() as mark:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return time.time() - folder.lstat().st_mtime < _SECONDS_TO_MARK
+    except OSError:
+        return True
+    return False

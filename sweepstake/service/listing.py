@@ -14,7 +14,7 @@ __all__ = ["check_limit", "page_of_jobs"]
 
 #: The first read of a page, in jobs; later ones double, so that huge documents never fill the memory.
 _FIRST_READ: Final = 64
-#: A page ends early when its documents reach this many characters.
+#: A page ends early when its documents and notes reach this many characters.
 _PAGE_TEXT: Final = 8 * 1024 * 1024
 #: A page also ends, perhaps empty, after looking at this many jobs that a filter drops.
 _MOST_READ: Final = 50_000
@@ -33,10 +33,14 @@ def page_of_jobs(store: Store, name: str, query: JobQuery, start: str | None, li
     for read, job in enumerate(_scan(store, name, query, after, limit), 1):
         if query.keeps(job):
             items.append(job)
-            text += len(job.hyperparameters.text) + len(job.results.text)
+            text += _size(job)
         if len(items) >= limit or text >= _PAGE_TEXT or read >= _MOST_READ:
             return Page(tuple(items), str(job.seq))
     return Page(tuple(items))
+
+
+def _size(job: JobRecord) -> int:
+    return len(job.hyperparameters.text) + len(job.results.text) + len(job.notes)
 
 
 def check_limit(limit: int) -> None:
@@ -63,5 +67,5 @@ def _scan(store: Store, name: str, query: JobQuery, after: int, limit: int) -> I
             return
         after = jobs[-1].seq
         wanted -= size  # more are read only if the caller drops some
-        text = sum(len(job.hyperparameters.text) + len(job.results.text) for job in jobs)
+        text = sum(map(_size, jobs))
         size = min(size * 4, wanted if wanted > 0 else MAX_PAGE) if text < _PAGE_TEXT // 8 else _FIRST_READ

@@ -90,6 +90,8 @@ def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     schema: Schema = {"type": "array", "items": parameter.schema} if parameter.many else parameter.schema
+    if parameter.most is not None:
+        schema = {**schema, "maxItems": parameter.most}
     return {
         "name": parameter.name,
         "in": "header" if parameter.header else "query",

@@ -28,6 +28,7 @@ __all__ = [
     "FORCE",
     "LIMIT",
     "MATCH",
+    "MAX_CONDITIONS",
     "NONE_MATCH",
     "ON_DUPLICATE",
     "OP_KEY",
@@ -39,14 +40,18 @@ __all__ = [
 
 @frozen(kw_only=True)
 class Parameter:
-    """A parameter of the query or a header; `many` may be repeated."""
+    """A parameter of the query or a header; `many` may be repeated, at most `most` times if that is said."""
 
     name: str
     schema: Schema
     description: str
     header: bool = False
     many: bool = False
+    most: int | None = None
 
+
+#: The most conditions of a listing: each is asked of every job.
+MAX_CONDITIONS: Final = 32
 
 _KEY: Final[Schema] = {"type": "string", "pattern": f"^{KEY_PATTERN}$"}
 #: The op key of a write.
@@ -129,6 +134,7 @@ FILTERS: Final = (
         description="Only jobs of which this holds, such as `results.accuracy>=0.9`: a field, an operator, and a value "
         "as in JSON or Python; after `=` and `!=` also a bare word. What no job could fulfil as it stands is refused",
         many=True,
+        most=MAX_CONDITIONS,
     ),
     Parameter(
         name="order",

@@ -167,6 +167,10 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
         (["--workers", "0"], "--workers"),
         (["--port", "65536"], "port"),
         (["--host", "nowhere.invalid"], "nowhere.invalid"),
+        (["--root-path", "sweeps"], "--root-path"),
+        (["--root-path", "/a b"], "--root-path"),
+        (["--root-path", "/a?b"], "--root-path"),
+        (["--root-path", "/a/../b"], "--root-path"),
     ],
 )
 def test_a_start_that_cannot_be_is_refused(tmp_path: Path, options: list[str], says: str) -> None:
@@ -205,6 +209,25 @@ def test_a_server_below_a_path_tells_its_own_address(tmp_path: Path) -> None:
         assert requests.get(f"{root}/openapi.json", timeout=30).json()["servers"] == [{"url": "/sweeps"}]
         config = requests.post(f"{root}/api/v1/resettoken/", timeout=30).json()
         assert config["root"] == f"{root}/sweeps/api/v1/"
+
+
+def test_a_path_outside_ascii_is_told_as_it_stands_in_urls(tmp_path: Path) -> None:
+    """And what is asked below it is answered."""
+    with _serving(tmp_path, "--port", "0", "--no-auth", "--root-path", "/ä/") as running:
+        assert running.url.endswith("/%C3%A4")
+        root = running.url.removesuffix("/%C3%A4")
+        assert requests.get(f"{root}/healthz", timeout=30).status_code == 200
+        assert requests.get(f"{root}/openapi.json", timeout=30).json()["servers"] == [{"url": "/%C3%A4"}]
+
+
+def test_a_server_without_credentials_says_what_that_means(tmp_path: Path) -> None:
+    """As it starts; and asked by another name, or at another port than its own, it does nothing."""
+    with _serving(tmp_path, "--port", "0", "--no-auth") as running:
+        assert "no credentials" in running.lines[-2]
+        port = urlsplit(running.url).port
+        for host, status in ((f"localhost:{port}", 200), (f"evil.example:{port}", 403), ("localhost:1", 403)):
+            answer = requests.get(f"{running.url}/healthz", headers={"Host": host}, timeout=30)
+            assert answer.status_code == status, host
 
 
 def test_a_log_holds_no_secret(tmp_path: Path) -> None:

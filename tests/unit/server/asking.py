@@ -1,15 +1,22 @@
 """The application, asked without a network in between, and bodies that it accepts."""
 
 import asyncio
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
 from starlette.types import ASGIApp, Message
 
-from tests.lab import new_key
+from sweepstake.clock import SystemClock
+from sweepstake.server.app import create_app
+from sweepstake.service import QueueService
+from sweepstake.stores import open_store
+from tests.lab import draft, new_key
 
-__all__ = ["BODIES", "Server"]
+__all__ = ["BODIES", "Server", "asked"]
 
 #: A body of each schema that is accepted, as a place to begin from.
 BODIES: Final[Mapping[str, Any]] = {
@@ -68,3 +75,16 @@ class Server:
 
         self.runner.run(call())
         return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
+
+
+@contextmanager
+def asked(folder: Path) -> Iterator[Server]:
+    """Make the application over a file that holds an experiment with a job, both named `e`."""
+    store = open_store(f"sqlite:///{folder}/store.db")
+    queue = QueueService(store, SystemClock())
+    with asyncio.Runner() as runner, closing(queue):
+        made = Server(create_app(queue, None, SystemClock()), runner)
+        body = json.dumps({"scheduler": {"Manual": None}}).encode()
+        assert made.ask("PUT", b"/api/v1/experiments/e/", body=body)[0] == 200
+        queue.add_jobs("e", [draft("e")], key=new_key())
+        yield made
