@@ -15,9 +15,11 @@ from typing import IO, Final
 
 from sweepstake.errors import UnusableFolderError
 
-__all__ = ["check_own", "native", "new_file", "own_folder", "sync_file", "sync_folder", "usable"]
+__all__ = ["check_own", "check_room", "native", "new_file", "own_folder", "sync_file", "sync_folder", "usable"]
 
 _PRIVATE: Final = 0o700
+#: Bytes that a folder must have room for: a page of any file system.
+_PROBE: Final = 4096
 #: How file systems say that they know no such thing.
 _UNKNOWN: Final = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF)
 
@@ -65,6 +67,12 @@ def check_own(folder: Path, *, link: bool = True) -> None:
     if not stat.S_ISDIR(here.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     _check_owner(here, folder)
+
+
+def check_room(folder: Path) -> None:
+    """Raise OSError if nothing can be written into a folder: its disk is full, over quota or read-only."""
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        file.write(bytes(_PROBE))
 
 
 def new_file(path: Path, *, buffering: int = -1) -> IO[bytes]:

@@ -19,7 +19,7 @@ from sweepstake.client.ranks import HELD, held_text
 from sweepstake.domain.records import MAX_OUTPUT, Claim, Finish
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import ConfigurationError, InvalidInputError
-from sweepstake.folders import usable
+from sweepstake.folders import check_room, usable
 from sweepstake.plaintext import printable
 from sweepstake.values import JsonObject
 from sweepstake.worker.capture import Capture
@@ -136,7 +136,7 @@ class Attempt:
             **variables(values, job.attempt),
             HELD: held_text(job, job.worker or "", os.environ, command=True),
             "SWEEPSTAKE_RESULTS_PATH": str(results_path),
-            "SWEEPSTAKE_CHECKPOINT_DIR": str(self._places.checkpoint(job, held=True)),
+            "SWEEPSTAKE_CHECKPOINT_DIR": str(self._checkpoints()),
         }
         environment.pop("SWEEPSTAKE_DEADLINE", None)
         if self._timeout is not None:
@@ -151,6 +151,13 @@ class Attempt:
             if self._stopped:
                 process.end(self._plan.grace)
         return process
+
+    def _checkpoints(self) -> Path:
+        """Return the job's folder for checkpoints, which has room for one at least as it begins."""
+        folder = self._places.checkpoint(self._claim.job, held=True)
+        with usable(folder, "SWEEPSTAKE_CHECKPOINTS"):
+            check_room(folder)
+        return folder
 
     def _conclude(self, process: Process, results_path: Path, output: _Output) -> Finish:
         try:

@@ -10,13 +10,10 @@ from pathlib import Path
 
 from sweepstake.config import Config
 from sweepstake.errors import InvalidInputError
-from sweepstake.folders import own_folder, usable
+from sweepstake.folders import check_room, own_folder, usable
 from sweepstake.worker.expansion import Values, expand, names_program
 
 __all__ = ["check_folders", "check_program"]
-
-#: Bytes that a folder must have room for: a page of any file system.
-_PROBE = 4096
 
 
 def check_program(command: Sequence[str], experiments: Sequence[str]) -> None:
@@ -42,11 +39,11 @@ def check_folders(config: Config) -> None:
     """
     shared = config.checkpoints != config.state / "checkpoints"
     with usable(config.state, "SWEEPSTAKE_STATE"):
-        _probe(own_folder(config.state, "output"))
+        check_room(own_folder(config.state, "output"))
     with usable(config.checkpoints, "SWEEPSTAKE_CHECKPOINTS"):
-        _probe(own_folder(config.checkpoints, shared=shared))
+        check_room(own_folder(config.checkpoints, shared=shared))
     with usable(Path("the folder of temporary files"), "TMPDIR"):
-        _probe(Path(tempfile.gettempdir()))
+        check_room(Path(tempfile.gettempdir()))
 
 
 def _problem(program: str) -> str:
@@ -75,8 +72,3 @@ def _interpreter_problem(path: Path) -> str:
     if words and not Path(os.fsdecode(words[0])).exists():
         return f"{str(path)!r} needs {os.fsdecode(words[0])!r}, as its first line says, which is not there"
     return ""
-
-
-def _probe(folder: Path) -> None:
-    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
-        file.write(bytes(_PROBE))

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from sweepstake.errors import UnusableFolderError
-from sweepstake.folders import native, new_file, own_folder, usable
+from sweepstake.folders import check_room, native, new_file, own_folder, usable
 
+_ROOT = str(Path(__file__).parents[2])
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what belongs to others")
 
 
@@ -76,6 +77,19 @@ def test_a_fault_names_the_folder_and_the_setting(tmp_path: Path) -> None:
     with pytest.raises(UnusableFolderError) as raised, usable(tmp_path / "state", "SWEEPSTAKE_STATE"):
         own_folder(tmp_path / "state", "output")
     assert str(raised.value).startswith(sentence)
+
+
+def test_a_folder_without_room_is_noticed(tmp_path: Path) -> None:
+    """Making a folder or an empty file often works on a disk that is full, or over quota; writing does not."""
+    limited = "import pathlib, resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
+    script = f"{limited}; from sweepstake.folders import check_room; check_room(pathlib.Path())"
+    command = [sys.executable, "-B", "-c", script]
+    ran = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": _ROOT}, capture_output=True, check=False
+    )
+    assert b"File too large" in ran.stderr
+    check_room(tmp_path)
+    assert list(tmp_path.iterdir()) == [tmp_path / "home"]
 
 
 def test_a_path_is_utf8_whatever_the_locale() -> None:
