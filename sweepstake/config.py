@@ -175,7 +175,11 @@ def write_config(url: str, token: str, path: Path) -> None:
 
 
 def _default_url() -> str:
-    return f"{_SQLITE}{_quoted(_of_user(user_data_path, 'SWEEPSTAKE_URL') / 'sweepstake.db')}"
+    """Return where the store is when nobody says so; its folder is made, as nobody has named it."""
+    folder = _of_user(user_data_path, "SWEEPSTAKE_URL")
+    with suppress(OSError):  # whoever opens the store tells
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return f"{_SQLITE}{_quoted(folder / 'sweepstake.db')}"
 
 
 def _of_user(find: Callable[[str], Path], variable: str) -> Path:

@@ -14,7 +14,7 @@ from sweepstake.cli.settings import settings_options
 from sweepstake.cli.target import Target
 from sweepstake.client import Experiment, GridSearch, ManualSearch, PopulationBasedTraining, RandomSearch
 from sweepstake.domain.status import ExperimentStatus
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import InvalidInputError, ResourceExistsError
 from sweepstake.search import Distribution, Perturb, Truncate
 from sweepstake.search.codec import read_distribution
 
@@ -187,6 +187,14 @@ def _store(context: click.Context, settings: dict[str, Any], kind: type[Experime
     experiment = kind(parameters["experiment"], status=parameters["status"], **search, **given)
     target = context.find_object(Target)
     assert target is not None
-    target.database().add_experiment(experiment, exist_ok=exist_ok)
+    try:
+        target.database().add_experiment(experiment, exist_ok=exist_ok)
+    except ResourceExistsError as error:
+        raise ResourceExistsError(_in_words(str(error))) from None
     if format_ == "json":
         as_json(experiment.record)
+
+
+def _in_words(problem: str) -> str:
+    """Say what the command line has in the place of Python's names."""
+    return problem.replace("exist_ok=True takes", "--exist-ok takes").replace("get_experiment() takes", "show shows")

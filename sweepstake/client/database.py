@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from enum import Enum
 from types import TracebackType
 from typing import Self, TypeVar
 
-import attrs
-
+from sweepstake.client.differing import differences, taken
 from sweepstake.client.experiment import Experiment
 from sweepstake.client.searches import experiment_of
 from sweepstake.client.session import Session
@@ -17,7 +15,7 @@ from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.domain.addresses import by_owner, check_called, no_experiment
 from sweepstake.domain.names import existing_name
 from sweepstake.domain.records import ABSENT, ExperimentRecord
-from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError
+from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError, SweepstakeError
 
 __all__ = ["Database"]
 
@@ -66,9 +64,17 @@ class Database:
         try:
             experiment.attach(self._session, queue.put_experiment(experiment.name, draft, ABSENT))
         except ResourceExistsError:  # perhaps it was made by the same script elsewhere, a moment ago
-            if not (exist_ok and self._join(experiment)):
+            if not exist_ok:
+                raise self._taken(experiment) from None
+            if not self._join(experiment):
                 raise
         return experiment
+
+    def _taken(self, experiment: Experiment) -> ResourceExistsError:
+        try:
+            return taken(experiment, self._session.queue.get_experiment(experiment.name))
+        except SweepstakeError:  # it is gone again, or the store is away
+            return ResourceExistsError(f"there was an experiment {experiment.name!r} a moment ago; try again")
 
     def _join(self, experiment: Experiment) -> bool:
         """Tie the object to the experiment that its name means; false if there is none."""
@@ -77,10 +83,7 @@ class Database:
         except NotFoundError:
             return False
         if record.search != experiment.search():
-            raise ResourceExistsError(
-                f"there is an experiment {experiment.name!r} already, with another search; "
-                "choose another name, or get_experiment() the one there"
-            )
+            raise taken(experiment, record)
         _tell_differences(experiment, record)
         experiment.attach(self._session, record)
         return True
@@ -142,22 +145,10 @@ class Database:
 
 def _tell_differences(experiment: Experiment, stored: ExperimentRecord) -> None:
     """Warn of what was asked for and is not so; to change it is not the matter of whoever starts a worker."""
-    wanted, there = attrs.asdict(experiment.settings), attrs.asdict(stored.settings)
-    if wanted["seed"] is None:  # the store has chosen one
-        wanted["seed"] = there["seed"]
-    others = [
-        f"{name} is {_plain(there[name])}, not {_plain(wanted[name])}" for name in wanted if wanted[name] != there[name]
-    ]
-    if experiment.status != stored.status:
-        others.append(f"status is {stored.status}, not {experiment.status}")
+    others = differences(experiment, stored)
     if others:
         _logger.warning(
             "The experiment %r is there already and stays as it is: %s. To change settings, say update(...).",
             experiment.name,
             "; ".join(others),
         )
-
-
-def _plain(value: object) -> str:
-    """Return a setting as people write it."""
-    return repr(value.value if isinstance(value, Enum) else value)

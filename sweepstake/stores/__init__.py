@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sweepstake.errors import MissingExtraError
+import os
+from pathlib import Path
+
+from sweepstake.errors import ConfigurationError, MissingExtraError
 from sweepstake.ports import Clock, Upkeep
 from sweepstake.stores.clocks import SystemClock
 from sweepstake.stores.store import SqlStore
@@ -19,7 +22,7 @@ def open_store(url: str, clock: Clock | None = None) -> SqlStore:
         clock: judges the leases of a SQLite file; a PostgreSQL database has its own. The machine's if not given.
 
     Raises:
-        ConfigurationError: the URL is no store's, or the file cannot be opened.
+        ConfigurationError: the URL is no store's, or the file cannot be opened, or its folder is not there.
         MissingExtraError: PostgreSQL's driver is not installed.
         StoreRefusedError: the schema is newer than this version, or the file is on a network file system.
         StoreUnavailableError: the database does not answer.
@@ -29,12 +32,21 @@ def open_store(url: str, clock: Clock | None = None) -> SqlStore:
     if isinstance(place, SqliteUrl):
         from sweepstake.stores.sqlite import SqliteEngine
 
+        _check_folder(place.path.absolute())
         return SqlStore(SqliteEngine(place.path, clock), clock)
     try:
         from sweepstake.stores.postgres import PostgresEngine
     except ImportError as error:
         raise _no_driver() from error
     return SqlStore(PostgresEngine(place), clock)
+
+
+def _check_folder(path: Path) -> None:
+    """Refuse a file whose folder is not there: a slip in a path would begin an empty store where nobody looks."""
+    if not os.path.lexists(path.parent):
+        raise ConfigurationError(
+            f"there is no folder {path.parent} for the store {path.name}; make it, or mend the URL"
+        )
 
 
 def open_upkeep(url: str) -> Upkeep:

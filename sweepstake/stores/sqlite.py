@@ -79,7 +79,6 @@ class SqliteEngine:
         # An engine that nobody closed lets go of its connections when nobody refers to it any more.
         finalize(self, _close_all, self._all).atexit = False
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.lock = _locks.open(_lock_path(self.path))
         except OSError as error:
             raise _refuse(self.path, error) from error

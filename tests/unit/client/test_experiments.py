@@ -75,6 +75,34 @@ def test_many_workers_may_start_the_same_script(db: sweepstake.Database) -> None
         db.add_experiment(sweepstake.GridSearch("exp", {"a": [1]}), exist_ok=True)
 
 
+def test_a_clash_says_what_differs(db: sweepstake.Database) -> None:
+    """Settings, status and parameters of the search, with what can be done about it."""
+    x = sweepstake.Uniform(0, 1)
+    db.add_experiment(sweepstake.RandomSearch("exp", {"x": x, "y": x}, max_jobs=5, direction="min"))
+    same = sweepstake.RandomSearch("exp", {"x": x, "y": x}, max_jobs=5, direction="min")
+    with pytest.raises(sweepstake.ResourceExistsError, match=r"'exp' already\. Choose.*exist_ok=True takes the one"):
+        db.add_experiment(same)
+    other = sweepstake.RandomSearch("exp", {"x": x, "y": x}, "DONE", max_jobs=7)
+    with pytest.raises(
+        sweepstake.ResourceExistsError,
+        match=r"already: max_jobs is 5, not 7; direction is 'min', not 'max'; status is RUNNING, not DONE\. .*exist_ok",
+    ):
+        db.add_experiment(other)
+    searches: list[tuple[Experiment, str]] = [
+        (sweepstake.RandomSearch("exp", {"x": x, "z": x}), "y is .*uniform.*, not missing"),
+        (
+            sweepstake.RandomSearch("exp", {"x": x, "y": sweepstake.Uniform(0, 2)}),
+            r"with another search: y is .*1\.0.*, not .*2",
+        ),
+        (sweepstake.GridSearch("exp", {"x": [1]}), "the search is RandomSearch, not Grid"),
+    ]
+    for search, told in searches:
+        for exist_ok in (False, True):
+            with pytest.raises(sweepstake.ResourceExistsError, match=told) as caught:
+                db.add_experiment(search, exist_ok=exist_ok)
+            assert "exist_ok" not in str(caught.value)
+
+
 def test_a_script_is_told_what_it_does_not_get(db: sweepstake.Database, caplog: pytest.LogCaptureFixture) -> None:
     """Whoever asks for other settings than the experiment has learns which, and the experiment stays as it is."""
     db.add_experiment(sweepstake.ManualSearch("exp", max_jobs=5))

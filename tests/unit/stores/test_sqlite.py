@@ -25,8 +25,9 @@ from tests.unit.stores.conftest import HandClock
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the store will be: its folders are not there yet."""
-    return tmp_path / "new" / "folder" / "store.db"
+    """Where the store will be."""
+    (tmp_path / "folder").mkdir(0o700)
+    return tmp_path / "folder" / "store.db"
 
 
 @pytest.fixture
@@ -54,8 +55,7 @@ def open_and_add(number: int, url: str) -> int:
 
 @pytest.mark.usefixtures("store")
 def test_nobody_else_may_read_a_new_store(path: Path) -> None:
-    """The file, what SQLite writes beside it, and the new folder belong to their owner alone."""
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    """The file, and what SQLite writes beside it, belong to their owner alone."""
     assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
 
 
@@ -76,7 +76,6 @@ def test_a_newer_schema_is_refused(path: Path) -> None:
 
 def test_a_file_of_another_kind_is_refused(path: Path) -> None:
     """What is not a SQLite database stays as it is."""
-    path.parent.mkdir(parents=True)
     path.write_text("my precious notes, " * 100)
     with pytest.raises(StoreRefusedError, match="not a healthy SQLite database"):
         open_store(f"sqlite:///{path}")
@@ -85,13 +84,19 @@ def test_a_file_of_another_kind_is_refused(path: Path) -> None:
 
 def test_somebody_elses_database_is_refused(path: Path) -> None:
     """Tables of ours are not put beside those of another program."""
-    path.parent.mkdir(parents=True)
     with closing(sqlite3.connect(path)) as theirs:
         theirs.execute("create table jobs (title text)")
     with pytest.raises(StoreRefusedError, match="does not hold the tables of a store"):
         open_store(f"sqlite:///{path}")
     with closing(sqlite3.connect(path)) as theirs:
         assert theirs.execute("select name from sqlite_master").fetchall() == [("jobs",)]
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """A slip in a path does not begin an empty store where nobody looks; nothing is made."""
+    with pytest.raises(ConfigurationError, match=r"there is no folder \S+/typo for the store store\.db; make it"):
+        open_store(f"sqlite:///{tmp_path}/typo/store.db")
+    assert list(tmp_path.iterdir()) in ([], [tmp_path / "home"])
 
 
 def test_a_folder_is_no_store(tmp_path: Path) -> None:
