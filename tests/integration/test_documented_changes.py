@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -151,7 +152,7 @@ def test_a_line_of_python_changes_what_it_names(db: Database, line: str) -> None
         allowed = {f"{kind}.{field}" for field in fields} | {f"{prefix}.{field}" for field in named}
         held = experiment if verb in _OF_EXPERIMENTS else job
     before = _state(db, "mnist", "job")
-    exec(line, {name: held})
+    exec(line, {}, defaultdict(dict, {name: held}))
     assert _differences(before, _state(db, "mnist", "job")) <= allowed
 
 
