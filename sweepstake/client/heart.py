@@ -48,7 +48,7 @@ class Lease:
         self._attempt = attempt
         self._give_back = give_back
         self.seconds = seconds
-        self.patient = weakref.ref(patient, None if give_back is None else self._dropped)
+        self.patient = weakref.ref(patient, None if give_back is None else heart.dropped)
         self.begin_by: float | None = None
         self.returned: threading.Event | None = None
 
@@ -92,9 +92,6 @@ class Lease:
             _logger.exception("A job that did not begin could not be given back.")
         finally:
             self.returned.set()
-
-    def _dropped(self, _: object) -> None:
-        self._heart.look()
 
 
 class Heart:
@@ -183,6 +180,10 @@ class Heart:
     def take(self, lease: Lease) -> bool:
         """Take a lease out of the heart, to be given back by whoever calls, unless its job has begun."""
         return bool(self._take(lambda each: each is lease and each.begin_by is not None))
+
+    def dropped(self, _: object) -> None:
+        """Hear that nobody refers to a patient any more."""
+        self.look()
 
     def look(self) -> None:
         """Look soon for jobs that have not begun and that nobody refers to; may be called at any moment."""

@@ -17,7 +17,7 @@ from attrs import frozen
 
 from sweepstake.domain.records import JobRecord
 
-__all__ = ["HELD", "HELD_JOBS", "Held", "HeldJobs", "Membership", "held_text", "membership", "unheld_rank"]
+__all__ = ["HELD", "HELD_JOBS", "Held", "HeldJobs", "Membership", "held_text", "membership", "ranks_in", "unheld_rank"]
 
 #: The variable that says what the process above holds.
 HELD: Final = "SWEEPSTAKE_HELD"
@@ -75,13 +75,13 @@ class Membership:
     variable: str
 
 
-def held_text(job: JobRecord, holder: str, environ: Mapping[str, str], *, command: bool = False) -> str:
+def held_text(job: JobRecord, holder: str, ranks: Mapping[str, str], *, command: bool = False) -> str:
     """Return the value of `HELD` for those that a holder starts.
 
     Args:
         job: what is held.
         holder: who holds it.
-        environ: the holder's own environment.
+        ranks: the launchers' variables of the holder's own; see `ranks_in`.
         command: see `Held`.
     """
     return json.dumps(
@@ -92,7 +92,7 @@ def held_text(job: JobRecord, holder: str, environ: Mapping[str, str], *, comman
             "attempt": job.attempt,
             "holder": holder,
             "command": command,
-            "ranks": _signature(environ),
+            "ranks": dict(ranks),
         }
     )
 
@@ -130,7 +130,8 @@ def _rank(environ: Mapping[str, str], numbers: tuple[str, ...]) -> tuple[str, in
     return found
 
 
-def _signature(environ: Mapping[str, str]) -> dict[str, str]:
+def ranks_in(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what launchers have set in an environment."""
     names = {name for numbers, marks in _LAUNCHERS for name in (*numbers, *marks)}
     return {name: environ[name] for name in sorted(names) if name in environ}
 
@@ -164,13 +165,16 @@ class HeldJobs:
         self._mutex = threading.RLock()  # a signal may end a block in the middle of another's beginning
         self._entries: dict[int, _Entry] = {}
         self._before: dict[str, str | None] = {}
+        self._ranks: tuple[int, dict[str, str]] | None = None  # of this process, as it was started
 
     def enter(self, block: object, job: JobRecord, holder: str) -> None:
         """A block begins."""
         with self._mutex:
             if not self._entries:
                 self._before = {name: self._environ.get(name) for name in _NAMES}
-            entry = _Entry(_place(), held_text(job, holder, self._environ), job)
+            if self._ranks is None or self._ranks[0] != os.getpid():
+                self._ranks = os.getpid(), ranks_in(self._environ)
+            entry = _Entry(_place(), held_text(job, holder, self._ranks[1]), job)
             self._entries[id(block)] = entry
             self._say()
 

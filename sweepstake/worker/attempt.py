@@ -15,7 +15,7 @@ from typing import Final
 from attrs import field, frozen
 
 from sweepstake.client import Places
-from sweepstake.client.ranks import HELD, held_text
+from sweepstake.client.ranks import HELD, held_text, ranks_in
 from sweepstake.domain.records import MAX_OUTPUT, Claim, Finish
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import ConfigurationError, InvalidInputError
@@ -134,7 +134,7 @@ class Attempt:
             **os.environ,
             **self._plan.environment,
             **variables(values, job.attempt),
-            HELD: held_text(job, job.worker or "", os.environ, command=True),
+            HELD: held_text(job, job.worker or "", ranks_in(os.environ), command=True),
             "SWEEPSTAKE_RESULTS_PATH": str(results_path),
             "SWEEPSTAKE_CHECKPOINT_DIR": str(self._checkpoints()),
         }
