@@ -9,6 +9,8 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
+from sweepstake.domain.budgets import spent
+from sweepstake.domain.keys import proposed_by
 from sweepstake.domain.ledger import Check, Kept, LedgerAttempt, LedgerEvent, LedgerExperiment, LedgerJob, Violation
 from sweepstake.domain.portable import HIDDEN
 from sweepstake.domain.puts import ENDS_OF_HOLDERS
@@ -21,7 +23,6 @@ __all__ = [
     "check_experiment",
     "check_job",
     "origin_keys",
-    "spent",
     "unexplained",
 ]
 
@@ -99,18 +100,6 @@ def origin_keys(job: LedgerJob) -> Iterator[str]:
     """Yield the op key under which the ledger of events must know a job's last write, unless its attempts do."""
     if not _explained(job):
         yield base_key(job.etag)
-
-
-def spent(attempts: tuple[LedgerAttempt, ...]) -> tuple[int, int, int]:
-    """Count what attempts take from the budgets: failures, lost leases, preemptions."""
-    failures = losses = preemptions = 0
-    for attempt in attempts:
-        if attempt.outcome == Outcome.LEASE_LOST:
-            losses += 1
-        elif attempt.recorded is not None:
-            failures += attempt.outcome == Outcome.CRASHED
-            preemptions += attempt.outcome == Outcome.PREEMPTED
-    return failures, losses, preemptions
 
 
 def unexplained(job: LedgerJob) -> bool:
@@ -200,7 +189,8 @@ def _overspent(job: LedgerJob, last: LedgerAttempt) -> Iterator[Fault]:
 
 def _budgets(job: LedgerJob, known: Knowledge) -> Iterator[Fault]:
     counted = (job.failures, job.losses, job.preemptions)
-    starts = job.retried or (0,)
+    elsewhere = sum(":" in attempt.key for attempt in job.attempts)  # where it came from it may have been retried, too
+    starts = (*(job.retried or (0,)), *range(elsewhere + 1 if elsewhere else 0))
     if all(spent(job.attempts[start:]) != counted for start in starts):
         yield None, f"counts {_budget(counted)}, and its attempts have {_budget(spent(job.attempts))}"
     settled = job.definition is not None and known.definitions.get(job.experiment or "") == job.definition
@@ -243,7 +233,7 @@ def _explained(job: LedgerJob) -> bool:
 
 
 def _writes(job: LedgerJob, known: Knowledge) -> Iterator[Fault]:
-    if _explained(job) or job.etag == job.id:  # a proposal that is queued has the key of its call for an id
+    if _explained(job) or proposed_by(job.id, job.etag):
         return
     event = known.writes.get(base_key(job.etag))
     if event is None:

@@ -1,17 +1,44 @@
-"""Ids of jobs and op keys of writes: UUIDv7s in lower-case base32."""
+"""Ids of jobs and op keys of writes: UUIDv7s in lower-case base32; and the names under which a store knows keys.
+
+A store never keeps an op key. It keeps the key's name, which is made of it one-way and which everybody may read: as the
+etag of what was written, and as the key of an attempt. Only who made a key can say it again. What the store derives of
+a name (`NAME.3`, `NAME.lost`) begins as a name does, and as no key can.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Final
 
 from sweepstake.errors import InvalidInputError, shown
 
-__all__ = ["KEY_PATTERN", "check_etag", "check_key", "item_key", "uuid7"]
+__all__ = [
+    "ATTEMPT_PATTERN",
+    "KEY_PATTERN",
+    "check_attempt",
+    "check_etag",
+    "check_key",
+    "is_name",
+    "item_key",
+    "name_of",
+    "proposal_id",
+    "proposed_by",
+    "report_name",
+    "shown_etag",
+    "uuid7",
+]
 
 #: What an op key looks like: 26 digits of base32hex, then the number of the item in a call on many.
 KEY_PATTERN: Final = r"[0-9a-v]{26}(\.[0-9]{1,6})?"
+#: What an attempt is called in a call: by the key of its claim or, if it has no lease, by the name of the PUT's key.
+ATTEMPT_PATTERN: Final = f"w?{KEY_PATTERN}"
 _KEY: Final = re.compile(KEY_PATTERN)
+_ATTEMPT: Final = re.compile(ATTEMPT_PATTERN)
+#: What a store of before there were names may have kept: a key, and perhaps something behind it.
+_KEPT: Final = re.compile(r"[0-9a-v]{26}(?![0-9a-v])")
+#: How names begin: with a letter that base32hex has not.
+_NAME: Final = "w"
 _ETAG: Final = re.compile(r"[!#-~]{1,255}")
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuv"
 _PAIRS: Final = tuple(high + low for high in _DIGITS for low in _DIGITS)
@@ -32,8 +59,49 @@ def uuid7(milliseconds: int, entropy: bytes) -> str:
         entropy: 10 random bytes.
     """
     number = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(entropy[:10])
-    padded = (number & _FREE | _FIXED) << 2  # 130 bits are 13 pairs of digits
+    return _digits(number & _FREE | _FIXED)
+
+
+def _digits(number: int) -> str:
+    padded = number << 2  # 130 bits are 13 pairs of digits
     return "".join([_PAIRS[padded >> shift & 0x3FF] for shift in _SHIFTS])
+
+
+def name_of(key: str) -> str:
+    """Return the name under which a store keeps an op key; nobody can tell the key from it."""
+    return _NAME + _digits(int.from_bytes(hashlib.blake2b(key.encode(), digest_size=16).digest()))
+
+
+def report_name(key: str, attempt: str) -> str:
+    """Return the name of the report on an attempt: no other write has it, whatever else its key is used for."""
+    return name_of(f"{key} {attempt}")
+
+
+def is_name(text: str) -> bool:
+    """Tell names from op keys."""
+    return text.startswith(_NAME)
+
+
+def shown_etag(kept: str) -> str:
+    """Return an etag, or the key of an attempt or event, as it may be told: those of older stores are keys yet."""
+    if kept.startswith(_NAME) or not _KEPT.match(kept):
+        return kept
+    return name_of(kept[:26]) + kept[26:]
+
+
+def proposal_id(key: str) -> str:
+    """Return the id of the job that a search proposes in the call with this key: a repeat of the call finds it."""
+    milliseconds = int(key[:10], 32) >> 2 if _KEY.fullmatch(key) else 0
+    return uuid7(milliseconds, _entropy(name_of(key)))
+
+
+def proposed_by(job_id: str, etag: str) -> bool:
+    """Tell whether the job was proposed, and is as the call left it whose name is its etag."""
+    return job_id == etag or job_id[11:] == uuid7(0, _entropy(etag))[11:]
+
+
+def _entropy(name: str) -> bytes:
+    return hashlib.blake2b(name.encode(), digest_size=10).digest()
 
 
 def item_key(key: str, index: int) -> str:
@@ -45,6 +113,13 @@ def check_key(key: str, path: str = "Idempotency-Key") -> str:
     """Return `key` if it is an op key in the layout of a UUIDv7."""
     if not _KEY.fullmatch(key):
         raise InvalidInputError.at(path, "must be a UUIDv7 in lower-case base32hex (26 characters)")
+    return key
+
+
+def check_attempt(key: str, path: str) -> str:
+    """Return `key` if an attempt may be called so."""
+    if not _ATTEMPT.fullmatch(key):
+        raise InvalidInputError.at(path, "must be the key that its claim was answered with (26 characters)")
     return key
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.validators import optional
 
+from sweepstake.domain.budgets import spent
 from sweepstake.domain.keys import check_etag, check_key
 from sweepstake.domain.lengths import at_most, holds
 from sweepstake.domain.names import check_name, check_notes, check_tags
@@ -29,6 +30,7 @@ __all__ = [
     "PortableExperiment",
     "PortableJob",
     "Totals",
+    "in_order",
 ]
 
 #: The most jobs, dependencies and events of a page, or of a part of an import.
@@ -105,6 +107,23 @@ class PortableAttempt:
     finish_key: str | None = field(default=None, validator=optional(_is_key))
     late_results: JsonObject | None = None
 
+    @property
+    def recorded(self) -> str | None:
+        """Return the key of the report that became the job's document, if one did."""
+        return None if self.late_results is not None else self.finish_key
+
+
+def _check_report(attempt: PortableAttempt, path: str) -> None:
+    """Refuse a report that contradicts how the attempt ended."""
+    late = attempt.late_results is not None
+    if late and attempt.finish_key is None:
+        raise InvalidInputError.at(f"{path}.late_results", "may only stand there with a finish_key")
+    if attempt.outcome is None and (late or attempt.finish_key is not None):
+        raise InvalidInputError.at(f"{path}.finish_key", "may only stand there with an outcome")
+    taken = attempt.outcome in (Outcome.LEASE_LOST, Outcome.SUPERSEDED)
+    if taken and attempt.finish_key is not None and not late:
+        raise InvalidInputError.at(f"{path}.finish_key", f"needs late_results, as the attempt was {attempt.outcome}")
+
 
 @frozen(kw_only=True)
 class PortableJob:
@@ -136,10 +155,25 @@ class PortableJob:
             if (attempt.outcome is None) != (attempt.ended_at is None):
                 raise InvalidInputError.at(f"{path}.outcome", "must stand there exactly if ended_at does")
             is_open = attempt.outcome is None
+            _check_report(attempt, path)
             if is_open != (i + 1 == len(self.attempts) and self.status is JobStatus.RUNNING):
                 raise InvalidInputError.at(f"{path}.outcome", "may only be missing from a RUNNING job's last attempt")
         if self.status is JobStatus.RUNNING and not self.attempts:
             raise InvalidInputError.at("attempts", "must not be empty, because the job is RUNNING")
+        counted = (self.failures, self.losses, self.preemptions)
+        if all(spent(self.attempts[start:]) != counted for start in range(len(self.attempts) + 1)):
+            raise InvalidInputError.at("failures", "must be, with losses and preemptions, what the last attempts spent")
+
+
+def in_order(job: PortableJob) -> PortableJob:
+    """Return the job with attempts that follow one another, whatever a clock or a forger made of their times."""
+    attempts, earliest = [], 0.0
+    for attempt in job.attempts:
+        started = max(attempt.started_at, earliest)
+        ended = None if attempt.ended_at is None else max(attempt.ended_at, started)
+        attempts.append(evolve(attempt, started_at=started, ended_at=ended))
+        earliest = started if ended is None else ended
+    return evolve(job, attempts=tuple(attempts))
 
 
 @frozen(kw_only=True)

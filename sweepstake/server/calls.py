@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs, unquote_to_bytes
@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote_to_bytes
 from attrs import evolve, frozen
 
 from sweepstake.codec import from_tree, to_text
-from sweepstake.domain.keys import check_key
+from sweepstake.domain.keys import check_attempt, check_key
 from sweepstake.domain.records import ExperimentRecord, Guard, JobRecord
 from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.server.gates import Caller
@@ -87,11 +87,11 @@ class Call:
 
     def key(self) -> str | None:
         """Return the op key, if the client made one."""
-        return self._key(IDEMPOTENCY_KEY)
+        return self._key(IDEMPOTENCY_KEY, check_key)
 
     def attempt(self) -> str | None:
         """Return the key of the attempt whose holder calls."""
-        return self._key(ATTEMPT)
+        return self._key(ATTEMPT, check_attempt)
 
     def guard(self) -> Guard:
         """Return what must hold of the document."""
@@ -105,10 +105,10 @@ class Call:
             raise MalformedError.at(name, "is given more than once")
         return values[0] if values else None
 
-    def _key(self, header: str) -> str | None:
+    def _key(self, header: str, check: Callable[[str, str], str]) -> str | None:
         value = self.headers.get(header.lower())
         with _reading():
-            return None if value is None else check_key(value, header)
+            return None if value is None else check(value, header)
 
 
 @frozen(kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from sweepstake.domain.addresses import called
+from sweepstake.domain.keys import proposal_id
 from sweepstake.domain.records import Document, ExperimentRecord, JobDraft, NoJob, SearchDefinition
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason
 from sweepstake.errors import LimitReachedError, StoreUnavailableError
@@ -48,7 +49,7 @@ def propose(
     is still the number made; otherwise the search thinks again about what is there now.
 
     Args:
-        key: op key of the call; it becomes the id of the new job, so a repeat can find it.
+        key: op key of the call; the id of the new job is made of it, so a repeat can find it.
         keep: stores the draft; None when another proposal came first.
 
     Returns:
@@ -63,7 +64,7 @@ def propose(
             return _none(store, experiment, proposal, key)
         document = Document(status=JobStatus.QUEUED, hyperparameters=proposal.hyperparameters, results=proposal.results)
         try:
-            kept = keep(JobDraft(id=key, document=document, origin=proposal.origin), experiment.proposals)
+            kept = keep(JobDraft(id=proposal_id(key), document=document, origin=proposal.origin), experiment.proposals)
         except LimitReachedError:
             return NoJob(_limit_reached(experiment))
         if kept is not None:

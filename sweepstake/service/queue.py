@@ -22,7 +22,7 @@ from sweepstake.domain.addresses import (
 from sweepstake.domain.dependencies import check_dependencies
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.explaining import explain
-from sweepstake.domain.keys import check_key
+from sweepstake.domain.keys import check_key, name_of, proposal_id
 from sweepstake.domain.names import check_ids, check_name, existing_name
 from sweepstake.domain.portable import ExportPage, ImportPart
 from sweepstake.domain.queries import JobQuery
@@ -243,7 +243,7 @@ class QueueService:
             try:
                 return self._store.queue_proposal(name, draft, proposals=proposals, key=key)
             except ResourceExistsError:  # a repeat: with the etag of its own write, a guarded put fails if taken since
-                return evolve(self._store.get_job(name, key), etag=key)
+                return evolve(self._store.get_job(name, proposal_id(key)), etag=name_of(key))
 
         for _ in range(_MOST_LOOKS):
             job = self._store.offer(name, uptime=self._uptime())

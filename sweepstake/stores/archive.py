@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Final
 
+from sweepstake.domain.keys import shown_etag
 from sweepstake.domain.portable import ImportPart, PortableAttempt, PortableDependency, PortableEvent, PortableJob
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.stores.engine import DuplicateError, Engine, Row
@@ -57,7 +58,7 @@ class SqlArchive:
             after = max(after, born[0] if born else 0)
             found = transaction.rows("archive_events", name=name, after=after, limit=limit)
         return [
-            (seq, PortableEvent(at=at, verb=verb, job=job, key=key, detail=detail))
+            (seq, PortableEvent(at=at, verb=verb, job=job, key=shown_etag(key), detail=detail))
             for seq, at, verb, job, key, detail in found
         ]
 
@@ -123,7 +124,7 @@ def _attempt(row: tuple[Any, ...]) -> PortableAttempt:
     number, key, worker, lease, started_at, ended_at, outcome, reason, output, finish_key, late_results = row
     return PortableAttempt(
         number=number,
-        key=key,
+        key=shown_etag(key),
         worker=worker,
         lease=lease,
         started_at=started_at,
@@ -131,7 +132,7 @@ def _attempt(row: tuple[Any, ...]) -> PortableAttempt:
         outcome=None if outcome is None else Outcome(outcome),
         reason=reason,
         output=output,
-        finish_key=finish_key,
+        finish_key=None if finish_key is None else shown_etag(finish_key),
         late_results=_values(late_results),
     )
 

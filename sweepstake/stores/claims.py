@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sweepstake.domain.addresses import called, no_experiment
+from sweepstake.domain.keys import is_name, name_of
 from sweepstake.domain.records import Beat, Claim, JobDraft, JobRecord
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome, Signal
 from sweepstake.errors import LeaseLostError, LimitReachedError
@@ -39,12 +40,12 @@ def find_claim(transaction: Transaction, name: str, key: str) -> Claim | None:
         LeaseLostError: it was made, and is over.
         KeyReusedError: the key is that of another experiment's claim, or of a put.
     """
-    row = transaction.row("claimed", key=key)
+    row = transaction.row("claimed", key=name_of(key)) or transaction.row("claimed", key=key)
     if row is None:
         return None
     experiment, timeout, lease, is_open = row[_CLAIMED:]
     if experiment != name or lease is None:
-        raise key_reused(key)
+        raise key_reused()
     if not is_open:
         raise LeaseLostError(f"The job {row[1]!r}, claimed by the first call with this key, is lost; claim another.")
     return Claim(job=rows.job(name, row), key=key, lease=lease, timeout=timeout)
@@ -52,9 +53,9 @@ def find_claim(transaction: Transaction, name: str, key: str) -> Claim | None:
 
 def refuse_used_key(transaction: Transaction, key: str) -> None:
     """Raise KeyReusedError if the key is that of a rarer write, under which nothing is claimed."""
-    event = transaction.row("event", key=key)
+    event = transaction.row("event", key=name_of(key))
     if event is not None and event[3] != ENDED_BY_CLAIM:
-        raise key_reused(key)
+        raise key_reused()
 
 
 def is_overdue(transaction: Transaction, name: str) -> bool:
@@ -98,13 +99,20 @@ def settle(transaction: Transaction, name: str, uptime: float) -> int:
 
 def heartbeat(transaction: Transaction, attempts: Sequence[str]) -> tuple[Beat, ...]:
     """Renew the leases of the attempts that are open, and say what became of the others."""
-    keys = json.dumps(list(attempts))
-    transaction.rows("lock_attempts", keys=keys)
-    found: dict[str, Row] = {row[0]: row for row in transaction.rows("beats", keys=keys)}
+    names = {key: name_of(key) for key in attempts if not is_name(key)}
+    found = _beats(transaction, names.values())
+    if len(found) < len(names):  # those that were begun before the store had names
+        found |= _beats(transaction, [key for key, name in names.items() if name not in found])
     held = sorted(row[1] for row in found.values() if row[2])
     if held:
         transaction.run("renew", seqs=json.dumps(held))
-    return tuple(Beat(key, _signal(found.get(key))) for key in attempts)
+    return tuple(Beat(key, _signal(found.get(names.get(key, "")) or found.get(key))) for key in attempts)
+
+
+def _beats(transaction: Transaction, names: Iterable[str]) -> dict[str, Row]:
+    keys = json.dumps(list(names))
+    transaction.rows("lock_attempts", keys=keys)
+    return {row[0]: row for row in transaction.rows("beats", keys=keys)}
 
 
 def _signal(row: Row | None) -> Signal:
@@ -125,10 +133,10 @@ def claim_proposal(
     number, max_running, lease, timeout = reserved
     lease = float(lease)  # RETURNING shows the integer that SQLite keeps for a whole number
     check_running_limit(transaction, name, number, max_running, 1)
-    transaction.add_jobs([rows.draft_row(number, draft, key, transaction.now())])
+    transaction.add_jobs([rows.draft_row(number, draft, name_of(key), transaction.now())])
     row = transaction.row("lease_job", experiment_id=number, id=draft.id, worker=worker, lease=lease)
     assert row is not None, "it was inserted above"
-    transaction.run("begin_attempt", seq=row[0], number=1, key=key, worker=worker, lease=lease)
+    transaction.run("begin_attempt", seq=row[0], number=1, key=name_of(key), worker=worker, lease=lease)
     return Claim(job=rows.job(name, row), key=key, lease=lease, timeout=timeout)
 
 
@@ -137,7 +145,7 @@ def add_proposal(transaction: Transaction, name: str, draft: JobDraft, *, propos
     reserved = _reserve(transaction, name, proposals)
     if reserved is None:
         return None
-    transaction.add_jobs([rows.draft_row(reserved[0], draft, key, transaction.now())])
+    transaction.add_jobs([rows.draft_row(reserved[0], draft, name_of(key), transaction.now())])
     return rows.job(name, read_job(transaction, name, reserved[0], draft.id))
 
 

@@ -166,7 +166,9 @@ def _is_repeat(transaction: Transaction, address: str, key: str) -> bool:
 def end_experiment(transaction: Transaction, name: str, *, etag: str, key: str) -> None:
     """Make an experiment DONE, if its definition is the one with this etag."""
     if is_first(transaction, Verb.PUT_EXPERIMENT, name, "", key, detail=ENDED_BY_CLAIM):
-        transaction.run("end_experiment", name=name, etag=etag, key=key)
+        row = transaction.row("lock_experiment", name=name)
+        if row is not None and rows.experiment(row).etag == etag:
+            transaction.run("end_experiment", name=name, key=key)
 
 
 def count_jobs(transaction: Transaction, name: str) -> tuple[Counts, bool]:

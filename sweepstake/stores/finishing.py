@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from attrs import frozen
 
+from sweepstake.domain.keys import is_name, name_of, report_name
 from sweepstake.domain.records import Finish, Finished
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import KeyReusedError, NotFoundError
@@ -21,23 +23,26 @@ PLAIN: Final = {Outcome.DONE: JobStatus.DONE, Outcome.PRUNED: JobStatus.PRUNED}
 
 
 def is_plain(finish: Finish) -> bool:
-    """Tell whether a report may be the plain case: it needs no budget, and leaves the hyperparameters as they are."""
-    return finish.outcome in PLAIN and finish.hyperparameters is None
+    """Tell whether a report may be the plain case: it needs no budget, and leaves the hyperparameters as they are.
+
+    An attempt without a lease, which is known by its name, is always another.
+    """
+    return finish.outcome in PLAIN and finish.hyperparameters is None and not is_name(finish.attempt)
 
 
 def plain_params(name: str, job_id: str, finish: Finish, key: str) -> Params:
-    """Return the parameters of `Engine.finish`."""
+    """Return the parameters of `Engine.finish`, for an attempt that was claimed."""
     return {
         "name": name,
         "id": job_id,
-        "attempt": finish.attempt,
+        "attempt": name_of(finish.attempt),
         "status": str(PLAIN[finish.outcome]),
         "results": finish.results.text,
         "hyperparameters": None if finish.hyperparameters is None else finish.hyperparameters.text,
         "outcome": str(finish.outcome),
         "reason": rows.storable(finish.reason),
         "output": rows.storable(finish.output),
-        "key": key,
+        "key": report_name(key, finish.attempt),
     }
 
 
@@ -47,29 +52,52 @@ def finish_job(transaction: Transaction, name: str, job_id: str, finish: Finish,
     Returns:
         The answer, and whether the call was made before with this key.
     """
-    transaction.row("lock_attempt", attempt=finish.attempt)
-    row = transaction.row("held", attempt=finish.attempt)
-    held = None if row is None else rows.HeldJob.of(row)
-    if held is None or held.job.id != job_id or held.experiment != name:
+    held = _lock(transaction, name, job_id, finish.attempt)
+    if held is None:
         raise NotFoundError(f"The job {job_id!r}, or this attempt on it, is not there any more: it was deleted.")
+    report = report_name(key, finish.attempt)
     if held.outcome is None:
-        _record(transaction, held, finish, key)
-        return _answer(transaction, held, finish.attempt, recorded=True, ended=finish.outcome), False
+        _record(transaction, held, finish, report)
+        return _answer(transaction, held, recorded=True, ended=finish.outcome), False
     recorded = held.finish_key is not None and not held.late
-    if held.finish_key is not None and held.finish_key != key:
+    # A report of before the store had names is kept by its key; that of an imported attempt has more behind it.
+    before = held.finish_key is not None and held.finish_key.partition(":")[0] in (report, name_of(key), key)
+    if held.finish_key is not None and not before:
         if recorded:
             raise KeyReusedError(
                 f"The attempt on the job {job_id!r} was finished before by a call with another key; its results stand."
             )
     elif held.finish_key is None:
         output = rows.storable(finish.output)
-        transaction.run("keep_late", key=finish.attempt, results=finish.results.text, output=output, finish_key=key)
-    answer = _answer(transaction, held, finish.attempt, recorded=recorded, ended=Outcome(held.outcome))
-    return answer, held.finish_key == key
+        transaction.run("keep_late", key=held.key, results=finish.results.text, output=output, finish_key=report)
+    return _answer(transaction, held, recorded=recorded, ended=Outcome(held.outcome)), before
 
 
-def _answer(transaction: Transaction, held: rows.HeldJob, attempt: str, *, recorded: bool, ended: Outcome) -> Finished:
-    row = transaction.row("claimed", key=attempt)
+def _lock(transaction: Transaction, name: str, job_id: str, attempt: str) -> rows.HeldJob | None:
+    """Lock a job of an attempt and read both, by whatever the attempt is kept under."""
+    for key in _kept_under(transaction, name, job_id, attempt):
+        transaction.row("lock_attempt", attempt=key)
+        row = transaction.row("held", attempt=key)
+        held = None if row is None else rows.HeldJob.of(row)
+        if held is not None and (held.job.id, held.experiment) == (job_id, name):
+            return held if held.lease is None or not is_name(attempt) else None  # everybody can read a name
+    return None
+
+
+def _kept_under(transaction: Transaction, name: str, job_id: str, attempt: str) -> Iterator[str]:
+    """Yield under what keys a store may have an attempt: an import has another, and an older store the key itself."""
+    if is_name(attempt):
+        yield attempt
+        return
+    yield name_of(attempt)
+    imported = transaction.row("imported_attempt", name=name, id=job_id, key=name_of(attempt))
+    if imported is not None:
+        yield imported[0]
+    yield attempt
+
+
+def _answer(transaction: Transaction, held: rows.HeldJob, *, recorded: bool, ended: Outcome) -> Finished:
+    row = transaction.row("claimed", key=held.key)
     assert row is not None, "it is locked"
     return Finished(job=rows.job(held.experiment, row), recorded=recorded, ended=ended)
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from sweepstake.domain.addresses import called
+from sweepstake.domain.keys import name_of, shown_etag
 from sweepstake.domain.portable import (
     HIDDEN,
     ImportPart,
@@ -16,15 +17,16 @@ from sweepstake.domain.portable import (
     PortableExperiment,
     PortableJob,
     Totals,
+    in_order,
 )
 from sweepstake.domain.puts import ENDS_OF_HOLDERS, STATED
 from sweepstake.domain.records import ExperimentRecord
 from sweepstake.domain.status import JobStatus, Outcome, Verb
 from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError
 from sweepstake.stores import rows
-from sweepstake.stores.engine import Transaction
+from sweepstake.stores.engine import Row, Transaction
 from sweepstake.stores.experiments import free_address, own_address
-from sweepstake.stores.guards import is_first
+from sweepstake.stores.guards import is_first, key_reused
 
 __all__ = ["take_part", "twice"]
 
@@ -35,12 +37,12 @@ _RUNNING_ELSEWHERE: Final = "it was running when the experiment was exported"
 
 def take_part(transaction: Transaction, name: str, part: ImportPart, owner: str | None) -> None:
     """Take a part; see `HostedQueue.import_part`."""
-    hidden = HIDDEN + part.id
+    hidden = HIDDEN + name_of(part.id)
     if part.experiment is not None and not part.abandon:
         _begin(transaction, name, hidden, part, part.experiment, owner)
         return
     experiment = transaction.row("lock_experiment", name=hidden)
-    event = transaction.row("known_event", key=part.id)
+    event = _event_of(transaction, part)
     if experiment is not None and rows.experiment(experiment).owner != owner:
         raise _none(name, part)
     if part.abandon:
@@ -56,12 +58,22 @@ def take_part(transaction: Transaction, name: str, part: ImportPart, owner: str 
     if part.number > int(expected):
         raise InvalidInputError.at("number", f"must be {expected}, is {part.number}: a part is missing")
     _add(transaction, experiment[0], hidden, part)
-    transaction.run("note_event", key=part.id, detail=str(part.number + 1))
+    transaction.run("note_event", key=name_of(part.id), detail=str(part.number + 1))
     if part.totals is not None:
         _check_totals(transaction, experiment[0], hidden, begun, part.totals)
         _publish(
             transaction, name, rows.experiment(experiment), number=experiment[0], begun=begun, jobs=part.totals.jobs
         )
+
+
+def _event_of(transaction: Transaction, part: ImportPart) -> Row | None:
+    """Return number, experiment and detail of the event with which the import began."""
+    event = transaction.row("event", key=name_of(part.id))
+    if event is None and transaction.row("attempt_of", key=name_of(part.id)) is None:
+        return None
+    if event is None or event[0] != Verb.IMPORT:
+        raise key_reused()
+    return transaction.row("known_event", key=name_of(part.id))
 
 
 def twice(part: ImportPart) -> InvalidInputError:
@@ -78,7 +90,7 @@ def _begin(
     experiment: PortableExperiment,
     owner: str | None,
 ) -> None:
-    if not is_first(transaction, Verb.IMPORT, hidden, "", part.id, detail="1"):
+    if not is_first(transaction, Verb.IMPORT, hidden, "", name_of(part.id), detail="1"):
         return
     if own_address(transaction, name, owner) is not None:
         raise _taken(name)
@@ -93,7 +105,7 @@ def _begin(
         status=experiment.status,
         search=experiment.search,
         settings=experiment.settings,
-        etag=part.id,
+        etag=name_of(part.id),
         owner=owner,
     )
     transaction.run("insert_experiment", **rows.experiment_params(record))
@@ -122,15 +134,14 @@ def _none(name: str, part: ImportPart) -> NotFoundError:
 
 def _add(transaction: Transaction, number: int, hidden: str, part: ImportPart) -> None:
     now = transaction.now()
-    jobs = [_ended(job, now) for job in part.jobs]
+    mark = name_of(part.id)
+    jobs = [in_order(_ended(job, now)) for job in part.jobs]
     transaction.run_many(
-        "import_job", [_job_params(number, job, f"{part.id}.{part.number}.{i}") for i, job in enumerate(jobs)]
+        "import_job", [_job_params(number, job, f"{mark}.{part.number}.{i}") for i, job in enumerate(jobs)]
     )
-    keys = [attempt.key for job in jobs for attempt in job.attempts]
-    known = {row[0] for row in transaction.rows("known_attempts", keys=json.dumps(keys))} if keys else set()
     transaction.run_many(
         "import_attempt",
-        [_attempt_params(number, job.id, attempt, known, part.id) for job in jobs for attempt in job.attempts],
+        [_attempt_params(number, job.id, attempt, mark) for job in jobs for attempt in job.attempts],
     )
     _add_dependencies(transaction, number, part)
     _add_events(transaction, hidden, part)
@@ -149,9 +160,8 @@ def _add_dependencies(transaction: Transaction, number: int, part: ImportPart) -
 
 
 def _add_events(transaction: Transaction, hidden: str, part: ImportPart) -> None:
-    keys = [event.key for event in part.events]
-    known = {row[5] for row in transaction.rows("ledger_writes", keys=json.dumps(keys))} if keys else set()
-    transaction.run_many("import_event", [_event_params(hidden, event, known, part.id) for event in part.events])
+    mark = name_of(part.id)
+    transaction.run_many("import_event", [_event_params(hidden, event, mark) for event in part.events])
 
 
 def _ended(job: PortableJob, now: float) -> PortableJob:
@@ -188,14 +198,13 @@ def _job_params(number: int, job: PortableJob, etag: str) -> dict[str, Any]:
     }
 
 
-def _attempt_params(number: int, job_id: str, attempt: PortableAttempt, known: set[str], mark: str) -> dict[str, Any]:
-    clashes = attempt.key in known
+def _attempt_params(number: int, job_id: str, attempt: PortableAttempt, mark: str) -> dict[str, Any]:
     finish_key = attempt.finish_key
     return {
         "experiment_id": number,
         "id": job_id,
         "number": attempt.number,
-        "key": _fresh(attempt.key, mark) if clashes else attempt.key,
+        "key": _of_import(attempt.key, mark),
         "worker": attempt.worker,
         "lease": attempt.lease,
         "started_at": attempt.started_at,
@@ -203,7 +212,7 @@ def _attempt_params(number: int, job_id: str, attempt: PortableAttempt, known: s
         "outcome": str(attempt.outcome),
         "reason": _reason(attempt),
         "output": rows.storable(attempt.output),
-        "finish_key": _fresh(finish_key, mark) if clashes and finish_key is not None else finish_key,
+        "finish_key": None if finish_key is None else _of_import(finish_key, mark),
         "late_results": None if attempt.late_results is None else attempt.late_results.text,
     }
 
@@ -214,20 +223,20 @@ def _reason(attempt: PortableAttempt) -> str:
     return STATED if untold else rows.storable(attempt.reason)
 
 
-def _event_params(hidden: str, event: PortableEvent, known: set[str], mark: str) -> dict[str, Any]:
+def _event_params(hidden: str, event: PortableEvent, mark: str) -> dict[str, Any]:
     return {
         "at": event.at,
         "verb": event.verb,
         "experiment": hidden,
         "job": event.job,
-        "key": _fresh(event.key, mark) if event.key in known else event.key,
+        "key": _of_import(event.key, mark),
         "detail": rows.storable(event.detail),
     }
 
 
-def _fresh(key: str, mark: str) -> str:
-    """Return another key for a write that this store knows already, because the experiment was copied within it."""
-    return f"{key.partition(':')[0]}:{mark}"
+def _of_import(key: str, mark: str) -> str:
+    """Return the key under which this import keeps a write: whatever its file says, no other write here has it."""
+    return f"{shown_etag(key).partition(':')[0]}:{mark}"
 
 
 def _check_totals(transaction: Transaction, number: int, hidden: str, begun: int, totals: Totals) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from sweepstake.domain.access import Access, Role, Share, Standing, TokenRecord, made_with_password
 from sweepstake.domain.addresses import called, no_experiment
+from sweepstake.domain.keys import is_name, name_of
 from sweepstake.errors import AuthenticationError, InvalidInputError, NotFoundError, ResourceExistsError
 from sweepstake.ports import Account, TryLimit, Wait
 from sweepstake.stores.engine import DuplicateError, Engine, Row, Transaction
@@ -150,8 +151,12 @@ class SqlAccounts:
         """As `Accounts.experiments_of`."""
         if not attempts:
             return {}
+        names = {key: name_of(key) for key in attempts if not is_name(key)}  # everybody may know a name
         with self._engine.read() as transaction:
-            return {row[0]: row[1] for row in transaction.rows("experiments_of", keys=json.dumps(list(attempts)))}
+            keys = json.dumps([*names, *names.values()])
+            found: dict[str, str] = dict(transaction.rows("experiments_of", keys=keys))
+        experiments = {key: found.get(name, found.get(key)) for key, name in names.items()}
+        return {key: experiment for key, experiment in experiments.items() if experiment is not None}
 
     def get_access(self, address: str) -> Access:
         """As `Accounts.get_access`."""

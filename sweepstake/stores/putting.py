@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sweepstake.domain.addresses import no_experiment
+from sweepstake.domain.keys import is_name, name_of, shown_etag
 from sweepstake.domain.puts import STATED, PutPlan, plan_put
 from sweepstake.domain.records import Document, Guard, JobDraft, JobRecord
 from sweepstake.domain.status import JobStatus, Verb
@@ -61,11 +62,16 @@ def put_job(
 
 
 def _holds(transaction: Transaction, locked: rows.LockedJob | None, attempt: str) -> bool:
-    """Tell whether this key is that of the job's open attempt."""
+    """Tell whether this key is that of the job's open attempt; one without a lease is known by its name, too."""
     if locked is None or locked.job.status != JobStatus.RUNNING:
         return False
     row = transaction.row("attempt_key", seq=locked.job.seq, number=locked.job.attempt)
-    return row is not None and row[0] == attempt
+    if row is None:
+        return False
+    key, lease = row
+    if is_name(attempt):
+        return lease is None and shown_etag(key) == attempt
+    return key in (name_of(attempt), attempt)
 
 
 def _experiment(transaction: Transaction, name: str, *, lock: bool) -> tuple[int, int | None]:
@@ -95,7 +101,7 @@ def _first_answer(
         status=document.status,
         hyperparameters=document.hyperparameters,
         results=document.results,
-        etag=key,
+        etag=shown_etag(key),
         seq=0 if locked is None else locked.job.seq,
     )
     return PutAnswer(record=record, created=created, superseded=True)

@@ -11,6 +11,7 @@ import attrs
 
 from sweepstake.domain.addresses import called
 from sweepstake.domain.duplicates import Added, OnDuplicate
+from sweepstake.domain.keys import name_of
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
@@ -60,6 +61,8 @@ class SqlStore(SqlAccounts):
         super().__init__(engine)
         self._clock = clock
         self._probed: dict[str, float] = {}
+        #: Whether the store has events of before there were names; None: nobody has looked yet.
+        self._kept_keys: bool | None = None
         self.ledger = SqlLedger(engine)
         self.archive = SqlArchive(engine)
 
@@ -85,7 +88,7 @@ class SqlStore(SqlAccounts):
         def put() -> tuple[ExperimentRecord, bool]:
             with self._engine.write() as transaction:
                 return experiments.put_experiment(
-                    transaction, name, draft, address=address, seed=seed, guard=guard, key=key
+                    transaction, name, draft, address=address, seed=seed, guard=guard, key=self._known(transaction, key)
                 )
 
         try:
@@ -117,12 +120,14 @@ class SqlStore(SqlAccounts):
     def delete_experiment(self, name: str, *, guard: Guard, key: str, force: bool) -> None:
         """As `Store.delete_experiment`."""
         with self._engine.write() as transaction:
-            experiments.delete_experiment(transaction, name, guard=guard, key=key, force=force)
+            experiments.delete_experiment(
+                transaction, name, guard=guard, key=self._known(transaction, key), force=force
+            )
 
     def end_experiment(self, name: str, *, etag: str, key: str) -> None:
         """As `Store.end_experiment`."""
         with self._engine.write() as transaction:
-            experiments.end_experiment(transaction, name, etag=etag, key=key)
+            experiments.end_experiment(transaction, name, etag=etag, key=self._known(transaction, key))
 
     def count_jobs(self, name: str) -> Counts:
         """As `Store.count_jobs`."""
@@ -148,12 +153,14 @@ class SqlStore(SqlAccounts):
             self._compare_old_jobs(name)
         try:
             with self._engine.write() as transaction:
-                return adding.add_jobs(transaction, name, drafts, key=key, on_duplicate=on_duplicate)
+                return adding.add_jobs(
+                    transaction, name, drafts, key=self._known(transaction, key), on_duplicate=on_duplicate
+                )
         except DuplicateError as error:
             with self._engine.read() as transaction:
                 taken = adding.find_taken(transaction, name, [draft.id for draft in drafts])
             if taken is None:
-                raise key_reused(key) from error
+                raise key_reused() from error
             raise ResourceExistsError(f"The experiment {called(name)!r} has a job {taken!r} already.") from error
 
     def _compare_old_jobs(self, name: str) -> None:
@@ -172,7 +179,9 @@ class SqlStore(SqlAccounts):
         """As `Store.put_job`."""
 
         def put(transaction: Transaction) -> PutAnswer:
-            return putting.put_job(transaction, name, job_id, document, guard=guard, key=key, attempt=attempt)
+            return putting.put_job(
+                transaction, name, job_id, document, guard=guard, key=self._known(transaction, key), attempt=attempt
+            )
 
         with suppress(DuplicateError), self._engine.write() as transaction:
             return put(transaction)
@@ -181,7 +190,7 @@ class SqlStore(SqlAccounts):
             with self._engine.write() as transaction:
                 return put(transaction)
         except DuplicateError as error:
-            raise key_reused(key) from error
+            raise key_reused() from error
 
     def get_job(self, name: str, job_id: str) -> JobRecord:
         """As `Store.get_job`."""
@@ -211,22 +220,22 @@ class SqlStore(SqlAccounts):
     def delete_job(self, name: str, job_id: str, *, guard: Guard, key: str) -> None:
         """As `Store.delete_job`."""
         with self._engine.write() as transaction:
-            jobs.delete_job(transaction, name, job_id, guard=guard, key=key)
+            jobs.delete_job(transaction, name, job_id, guard=guard, key=self._known(transaction, key))
 
     def prune(self, name: str, job_id: str, *, key: str) -> JobRecord:
         """As `Store.prune`."""
         with self._engine.write() as transaction:
-            return jobs.prune_job(transaction, name, job_id, key=key)
+            return jobs.prune_job(transaction, name, job_id, key=self._known(transaction, key))
 
     def retry(self, name: str, job_id: str, *, key: str) -> JobRecord:
         """As `Store.retry`."""
         with self._engine.write() as transaction:
-            return requeueing.retry_job(transaction, name, job_id, key=key)
+            return requeueing.retry_job(transaction, name, job_id, key=self._known(transaction, key))
 
     def set_queueing(self, name: str, job_id: str, changes: QueueingChanges, *, key: str) -> JobRecord:
         """As `Store.set_queueing`."""
         with self._engine.write() as transaction:
-            return requeueing.set_queueing(transaction, name, job_id, changes, key=key)
+            return requeueing.set_queueing(transaction, name, job_id, changes, key=self._known(transaction, key))
 
     def situation(self, name: str, job_id: str) -> Situation:
         """As `Store.situation`."""
@@ -245,13 +254,13 @@ class SqlStore(SqlAccounts):
         worker = rows.storable(worker)
         only = json.dumps(ids) if ids else None
         try:
-            row = self._engine.claim(name=name, worker=worker, key=key, ids=only)
+            row = self._engine.claim(name=name, worker=worker, key=name_of(key), ids=only)
             if row is None and self._settle(name, uptime):
-                row = self._engine.claim(name=name, worker=worker, key=key, ids=only)
+                row = self._engine.claim(name=name, worker=worker, key=name_of(key), ids=only)
         except DuplicateError as error:
             # The first call with this key was still under way when we looked.
             if (found := self._find_claim(name, key)) is None:
-                raise key_reused(key) from error
+                raise key_reused() from error
             return found
         if row is None:
             # The same call, delivered twice, may have taken the last one.
@@ -344,7 +353,7 @@ class SqlStore(SqlAccounts):
         """Do the plain case in one statement; None, and nothing done, if it is another."""
         if not finishing.is_plain(finish):
             return None
-        wanted = {"name": name, "worker": worker, "key": claim}
+        wanted = {"name": name, "worker": worker, "key": name_of(claim)}
         with suppress(DuplicateError):  # a call with this claim's key was made before
             plain = self._engine.finish(finishing.plain_params(name, job_id, finish, key), claim=wanted)
             if plain is not None:
@@ -363,8 +372,10 @@ class SqlStore(SqlAccounts):
                 transaction.row("lock_experiment", name=name)
                 finished, before = finishing.finish_job(transaction, name, job_id, finish, key=key)
                 # Of a second late report nothing is kept but the claim that was made with it.
-                if not before and (finished.recorded or transaction.row("claimed", key=claim) is None):
-                    return _with_next(finished, name, claim, transaction.claim(name=name, worker=worker, key=claim))
+                if not before and (finished.recorded or transaction.row("claimed", key=name_of(claim)) is None):
+                    return _with_next(
+                        finished, name, claim, transaction.claim(name=name, worker=worker, key=name_of(claim))
+                    )
         except DuplicateError:  # the claim was made before, but not with this report
             finished = self._finish(name, job_id, finish, key=key)
         return attrs.evolve(finished, next=self._claim_made_before(name, claim))
@@ -420,6 +431,14 @@ class SqlStore(SqlAccounts):
                 return 0
         with self._engine.write() as transaction:
             return claims.settle(transaction, name, uptime)
+
+    def _known(self, transaction: Transaction, key: str) -> str:
+        """Return under what the store keeps a key: its name, unless it kept the key itself before it had names."""
+        if self._kept_keys is None:
+            self._kept_keys = transaction.row("meta", name="keys") is not None
+        if self._kept_keys and transaction.row("kept_key", key=key) is not None:
+            return key
+        return name_of(key)
 
     # The store itself
 

@@ -11,7 +11,7 @@ from attrs.validators import optional
 from sweepstake.codec import OMIT_DEFAULT
 from sweepstake.domain.causes import check_causes
 from sweepstake.domain.dependencies import MAX_DEPENDENCIES, check_dependencies
-from sweepstake.domain.keys import check_key
+from sweepstake.domain.keys import check_attempt, check_key
 from sweepstake.domain.lengths import at_most, check_length, holds
 from sweepstake.domain.names import check_ids, check_name, check_notes, check_tags
 from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY
@@ -84,9 +84,13 @@ def _is_key(_: object, attribute: Any, value: str) -> None:
     check_key(value, attribute.name)
 
 
-def _are_keys(_: object, attribute: Any, value: tuple[str, ...]) -> None:
+def _is_attempt(_: object, attribute: Any, value: str) -> None:
+    check_attempt(value, attribute.name)
+
+
+def _are_attempts(_: object, attribute: Any, value: tuple[str, ...]) -> None:
     for i, key in enumerate(value):
-        check_key(key, f"{attribute.name}[{i}]")
+        check_attempt(key, f"{attribute.name}[{i}]")
 
 
 def _are_ids(_: object, attribute: Any, value: tuple[str, ...]) -> None:
@@ -214,7 +218,7 @@ class ClaimRequest:
 class FinishRequest:
     """A report on an attempt; with `claim`, an op key, the next job is claimed in the same call."""
 
-    attempt: str = field(validator=_is_key)
+    attempt: str = field(validator=_is_attempt)
     outcome: Outcome = field(validator=_is_report)
     results: JsonObject = EMPTY
     hyperparameters: JsonObject | None = None
@@ -258,7 +262,7 @@ class FinishRequest:
 class HeartbeatRequest:
     """The attempts whose leases shall be renewed."""
 
-    attempts: tuple[str, ...] = field(validator=[at_most(MAX_BEATS), _are_keys], metadata=holds(MAX_BEATS))
+    attempts: tuple[str, ...] = field(validator=[at_most(MAX_BEATS), _are_attempts], metadata=holds(MAX_BEATS))
 
 
 @frozen

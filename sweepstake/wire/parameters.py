@@ -7,7 +7,7 @@ from typing import Final
 from attrs import frozen
 
 from sweepstake.domain.duplicates import OnDuplicate
-from sweepstake.domain.keys import KEY_PATTERN
+from sweepstake.domain.keys import ATTEMPT_PATTERN, KEY_PATTERN
 from sweepstake.domain.names import MAX_TEXT
 from sweepstake.domain.status import JobStatus
 from sweepstake.ports import MAX_PAGE
@@ -78,7 +78,7 @@ NONE_MATCH: Final = Parameter(
 #: The attempt in whose name a job is put.
 ATTEMPT_KEY: Final = Parameter(
     name=ATTEMPT,
-    schema=_KEY,
+    schema={"type": "string", "pattern": f"^{ATTEMPT_PATTERN}$"},
     description="The key of the open attempt, when its holder writes; any other write ends the attempt",
     header=True,
 )

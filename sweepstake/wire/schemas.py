@@ -13,7 +13,7 @@ from sweepstake.domain.access import Access
 from sweepstake.domain.addresses import MAX_CALLED
 from sweepstake.domain.dependencies import MAX_DEPENDENCIES
 from sweepstake.domain.duplicates import Added
-from sweepstake.domain.keys import KEY_PATTERN
+from sweepstake.domain.keys import ATTEMPT_PATTERN, KEY_PATTERN
 from sweepstake.domain.names import MAX_IDS, MAX_NAME, MAX_NOTES, MAX_TAGS
 from sweepstake.domain.portable import (
     MAX_PART,
@@ -103,6 +103,11 @@ _SCALARS: Final[Mapping[str, Schema]] = {
         "description": "An op key: a UUIDv7 in lower-case base32hex; the client makes one for each write",
         "pattern": f"^{KEY_PATTERN}$",
     },
+    "AttemptKey": {
+        "type": "string",
+        "description": "The key of the claim that began the attempt; of one without a lease, the etag of the PUT",
+        "pattern": f"^{ATTEMPT_PATTERN}$",
+    },
     "Tags": {"type": "array", "items": ref("Name"), "maxItems": MAX_TAGS},
     "JsonObject": {
         "type": "object",
@@ -178,7 +183,7 @@ _NARROWED: Final[Mapping[type, Mapping[str, Schema]]] = {
         "ids": {"type": "array", "items": ref("Name"), "maxItems": MAX_IDS},
     },
     FinishRequest: {
-        "attempt": ref("Key"),
+        "attempt": ref("AttemptKey"),
         "outcome": {"enum": list(REPORTS)},
         "causes": {**_CAUSES, "maxItems": MAX_CAUSES},
         "claim": _nullable(ref("Key")),
@@ -223,7 +228,7 @@ _NARROWED: Final[Mapping[type, Mapping[str, Schema]]] = {
         "dependencies": _many("PortableDependency"),
         "events": _many("PortableEvent"),
     },
-    HeartbeatRequest: {"attempts": {"type": "array", "items": ref("Key"), "maxItems": MAX_BEATS}},
+    HeartbeatRequest: {"attempts": {"type": "array", "items": ref("AttemptKey"), "maxItems": MAX_BEATS}},
     Credentials: {"email": _SECRET, "token": _SECRET},
     NewToken: {
         "name": ref("Label"),

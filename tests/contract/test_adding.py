@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweepstake.domain.keys import item_key
+from sweepstake.domain.keys import item_key, name_of
 from sweepstake.domain.records import Claim, Guard, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason
 from sweepstake.errors import InvalidInputError, LimitReachedError, NotFoundError, ResourceExistsError
@@ -21,7 +21,7 @@ def test_every_part_of_a_draft_is_kept(lab: Lab) -> None:
     job = lab.job(full.id)
     assert (job.status, job.hyperparameters, job.results) == (of.status, of.hyperparameters, of.results)
     assert (job.priority, job.tags, job.notes, job.origin) == (-(2**31), ("a", "b c"), "n\nm", origin)
-    assert (job.etag, job.attempt, job.worker, job.leased) == (item_key(key, 1), 0, None, False)
+    assert (job.etag, job.attempt, job.worker, job.leased) == (item_key(name_of(key), 1), 0, None, False)
 
 
 def test_the_etag_of_an_added_job_guards_it(lab: Lab) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sweepstake.domain.keys import name_of
 from sweepstake.domain.records import UNGUARDED, Claim, Guard, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import LeaseLostError, LimitReachedError, UnsafeUpdateError
@@ -125,7 +126,7 @@ def test_who_put_a_job_running_may_finish_it(lab: Lab) -> None:
     """The key of the put names the attempt that it began."""
     job_id, key = lab.add_one(), new_key()
     running = lab.put(job_id, document(JobStatus.RUNNING), key=key).record
-    assert lab.attempts(job_id)[0].key == key
+    assert lab.attempts(job_id)[0].key == running.etag == name_of(key)
     assert lab.finish(Claim(job=running, key=key, lease=1.0), results={"y": 1}).recorded
     assert lab.job(job_id).status is JobStatus.DONE
 

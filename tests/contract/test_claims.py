@@ -5,6 +5,7 @@ from collections.abc import Callable
 import attrs
 import pytest
 
+from sweepstake.domain.keys import name_of
 from sweepstake.domain.records import UNGUARDED, Claim, Guard, NoJob, SearchDefinition
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome
 from sweepstake.errors import KeyReusedError, LeaseLostError, UnsafeUpdateError
@@ -20,7 +21,13 @@ def test_a_claim_says_all_that_a_worker_needs(queue: Queue) -> None:
     claim = lab.claim(worker="host:1 ü", key=key)
     job = claim.job
     assert (claim.key, claim.lease, claim.timeout) == (key, 30.0, 600.0)
-    assert (job.id, job.status, job.etag, job.attempt, job.leased) == (added.id, JobStatus.RUNNING, key, 1, True)
+    assert (job.id, job.status, job.etag, job.attempt, job.leased) == (
+        added.id,
+        JobStatus.RUNNING,
+        name_of(key),
+        1,
+        True,
+    )
     assert (job.hyperparameters, job.results, job.priority, job.tags) == (
         added.hyperparameters,
         added.results,
@@ -34,12 +41,12 @@ def test_a_claim_says_all_that_a_worker_needs(queue: Queue) -> None:
 
 
 def test_an_attempt_tells_who_runs_it(queue: Queue) -> None:
-    """The claim's attempt is open, numbered 1, and names worker, key and lease."""
+    """The claim's attempt is open, numbered 1, and names worker and lease, and its key as everybody may know it."""
     lab = Lab.new(queue, lease=30.0)
     lab.add_one()
     claim = lab.claim(worker="me")
     (attempt,) = lab.attempts(claim.job.id)
-    assert (attempt.number, attempt.key, attempt.worker, attempt.lease) == (1, claim.key, "me", 30.0)
+    assert (attempt.number, attempt.key, attempt.worker, attempt.lease) == (1, name_of(claim.key), "me", 30.0)
     assert (attempt.outcome, attempt.ended_at, attempt.late_results) == (None, None, None)
     assert attempt.started_at == claim.job.started_at
 
@@ -230,7 +237,7 @@ def test_of_jobs_asked_for_by_their_ids_only_those_are_taken(queue: Queue, limit
     lab.add(draft("other", priority=9), draft("old"), draft("new"), draft("first", priority=1))
     key = new_key()
     taken = lab.claim(ids=["new", "first", "missing", "old"], key=key, worker="me")
-    assert (taken.job.id, taken.job.etag, taken.job.worker, taken.job.leased) == ("first", key, "me", True)
+    assert (taken.job.id, taken.job.etag, taken.job.worker, taken.job.leased) == ("first", name_of(key), "me", True)
     assert taken.job == lab.job("first")
     assert lab.claim(ids=["new", "first", "old"]).job.id == "old"
     assert lab.ask(ids=["old", "missing"]) == NoJob(NoJobReason.NOT_READY)

@@ -3,6 +3,7 @@
 import pytest
 
 from sweepstake.domain.dependencies import MAX_DEPENDENCIES
+from sweepstake.domain.keys import name_of
 from sweepstake.domain.records import Claim, Dependency, JobDraft
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import InvalidInputError, NotFoundError
@@ -90,7 +91,7 @@ def test_what_waits_is_created_after_what_it_waits_for(lab: Lab) -> None:
     key = new_key()
     lab.queue.add_jobs(lab.name, [draft("a"), after("b", "d"), draft("c"), draft("d")], key=key)
     assert [job.id for job in lab.jobs()] == ["a", "d", "b", "c"]
-    assert [job.etag for job in lab.jobs()] == [f"{key}.{place}" for place in (0, 3, 1, 2)]
+    assert [job.etag for job in lab.jobs()] == [f"{name_of(key)}.{place}" for place in (0, 3, 1, 2)]
 
 
 @pytest.mark.parametrize("failure", [Outcome.CRASHED, Outcome.PRUNED, "prune", "put", "lost"])

@@ -3,6 +3,7 @@
 import attrs
 import pytest
 
+from sweepstake.domain.keys import name_of
 from sweepstake.domain.records import ABSENT, PRESENT, UNGUARDED, Guard, JobDraft, SearchDefinition
 from sweepstake.domain.settings import Direction, Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus
@@ -44,7 +45,7 @@ def test_an_experiment_is_kept_as_it_was_put(queue: Queue) -> None:
     kept = queue.get_experiment(name)
     assert kept == put
     assert (kept.name, kept.search, kept.settings, kept.status) == (name, RANDOM, FULL, ExperimentStatus.RUNNING)
-    assert (kept.etag, kept.created, kept.proposals) == (key, 0, 0)
+    assert (kept.etag, kept.created, kept.proposals) == (name_of(key), 0, 0)
 
 
 def test_a_new_experiment_gets_a_seed(queue: Queue) -> None:
@@ -143,7 +144,7 @@ def test_repeating_a_superseded_replace_does_not_undo_what_followed(lab: Lab) ->
     key = new_key()
     lab.queue.put_experiment(lab.name, PAUSED, guard=UNGUARDED, key=key)
     after = lab.set_status(ExperimentStatus.RUNNING)
-    assert lab.queue.put_experiment(lab.name, PAUSED, guard=UNGUARDED, key=key).etag == key
+    assert lab.queue.put_experiment(lab.name, PAUSED, guard=UNGUARDED, key=key).etag == name_of(key)
     assert lab.record() == after
 
 
@@ -253,7 +254,7 @@ def test_a_key_of_another_verb_does_not_delete(lab: Lab) -> None:
     lab.queue.put_experiment(lab.name, PAUSED, guard=UNGUARDED, key=key)
     with pytest.raises(KeyReusedError):
         lab.queue.delete_experiment(lab.name, guard=UNGUARDED, key=key)
-    assert lab.record().etag == key
+    assert lab.record().etag == name_of(key)
 
 
 def test_live_leases_keep_an_experiment_from_being_deleted(lab: Lab) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sweepstake.domain.keys import report_name
 from sweepstake.domain.records import Claim, Finish, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import KeyReusedError, NotFoundError
@@ -24,7 +25,7 @@ def test_an_outcome_becomes_the_jobs_status(lab: Lab, outcome: Outcome, status: 
     job = lab.job(claim.job.id)
     assert (finished.recorded, finished.ended, finished.next) == (True, outcome, None)
     assert finished.job == job
-    assert (job.status, job.results, job.etag, job.leased) == (status, RESULTS, key, False)
+    assert (job.status, job.results, job.etag, job.leased) == (status, RESULTS, report_name(key, claim.key), False)
     assert job.hyperparameters == claim.job.hyperparameters
     assert job.ended_at is not None
     (attempt,) = lab.attempts(job.id)

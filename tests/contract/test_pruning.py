@@ -2,6 +2,7 @@
 
 import pytest
 
+from sweepstake.domain.keys import name_of
 from sweepstake.domain.records import Guard
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import UnsafeUpdateError
@@ -16,7 +17,7 @@ def test_a_queued_job_can_be_pruned(lab: Lab) -> None:
     key = new_key()
     job = lab.prune(job_id, key=key)
     assert job == lab.job(job_id)
-    assert (job.status, job.etag, job.attempt) == (JobStatus.PRUNED, key, 0)
+    assert (job.status, job.etag, job.attempt) == (JobStatus.PRUNED, name_of(key), 0)
     assert (job.hyperparameters, job.results) == (before.hyperparameters, before.results)
     assert lab.why_none() is NoJobReason.EMPTY
     assert lab.attempts(job_id) == ()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sweepstake.domain.keys import name_of
 from sweepstake.domain.records import Guard
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import KeyReusedError, NotFoundError, UnsafeUpdateError
@@ -18,7 +19,7 @@ def test_a_job_that_failed_is_queued_again(lab: Lab, outcome: Outcome) -> None:
     key = new_key()
     job = lab.retry(job_id, key=key)
     assert job == lab.job(job_id)
-    assert (job.status, job.etag, job.attempt, job.leased) == (JobStatus.QUEUED, key, 1, False)
+    assert (job.status, job.etag, job.attempt, job.leased) == (JobStatus.QUEUED, name_of(key), 1, False)
     assert (job.hyperparameters, job.results) == (JsonObject.of({"x": 1}), JsonObject.of({"y": 2}))
     claim = lab.claim()
     assert (claim.job.id, claim.job.attempt) == (job_id, 2)

@@ -42,14 +42,23 @@ returning
     seq, id, status, hyperparameters, results, etag, priority, not_before, waiting, tags, notes, origin, attempt,
     worker, due, created_at, started_at, ended_at;
 
--- attempt_key: the op key of an attempt.
-select key from attempts where job_seq = :seq and number = :number;
+-- attempt_key: the key of an attempt, and its lease.
+select key, lease from attempts where job_seq = :seq and number = :number;
 
 -- held: the job of an attempt, the attempt, and the budgets that judge its end; the job is locked before.
 select
     j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
     j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at,
     e.name, j.dependants, j.failures, j.preemptions, e.max_attempts, e.retry_delay, e.max_preemptions,
-    e.settings, a.number, a.outcome, a.finish_key, case when a.late_results is null then 0 else 1 end
+    e.settings, a.number, a.outcome, a.finish_key, case when a.late_results is null then 0 else 1 end,
+    a.key, a.lease
 from attempts a join jobs j on j.seq = a.job_seq join experiments e on e.id = j.experiment_id
 where a.key = :attempt;
+
+-- attempt_of: an attempt by its key.
+select lease from attempts where key = :key;
+
+-- imported_attempt: the attempt on a job that was imported, and had a key of this name where it was begun.
+select a.key from experiments e join jobs j on j.experiment_id = e.id join attempts a on a.job_seq = j.seq
+where e.name = :name and j.id = :id and substr(a.key, 1, length(:key) + 1) = :key || ':'
+order by a.number limit 1;

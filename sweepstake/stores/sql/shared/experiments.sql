@@ -36,8 +36,8 @@ update experiments set
     retry_delay = :retry_delay, max_running = :max_running, max_jobs = :max_jobs, etag = :etag
 where name = :name;
 
--- end_experiment: an experiment is over, if its definition is still the one that was judged.
-update experiments set status = 'DONE', etag = :key where name = :name and etag = :etag;
+-- end_experiment: an experiment is over.
+update experiments set status = 'DONE', etag = :key where name = :name;
 
 -- delete_experiment: the experiment itself; its jobs go before.
 delete from experiments where id = :experiment_id;
