@@ -167,7 +167,7 @@ class JobRecord:
     """One job: its document, and the queueing that is read beside it.
 
     Attributes:
-        etag: version of the document; the op key of its last write.
+        etag: version of the document; the name of the op key of its last write.
         seq: order of creation within the store; never used twice.
         waiting: how many jobs it depends on that are not DONE yet.
         attempt: how many attempts were begun.
@@ -210,7 +210,7 @@ class AttemptRecord:
 
     Attributes:
         number: counted from 1.
-        key: op key of the claim that began it; the name of its lease.
+        key: the name of the op key that began it; the key itself its holder alone knows.
         lease: seconds, or None when it was begun by a plain PUT and has no lease.
         outcome: how it ended, or None while it is open.
         reason: traceback, exit code, or whatever says why.

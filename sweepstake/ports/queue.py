@@ -79,7 +79,7 @@ class Queue(Protocol):
     def add_jobs(
         self, name: str, drafts: Sequence[JobDraft], *, key: str, on_duplicate: OnDuplicate = OnDuplicate.ALLOW
     ) -> Added:
-        """Create up to MAX_BULK jobs, all or none; job i gets the etag `key.i`.
+        """Create up to MAX_BULK jobs, all or none; job i may be guarded by the etag `key.i`.
 
         Drafts may have any status; one that is RUNNING begins an attempt without a lease. They may depend on jobs of
         the experiment and on each other, in any order; one that asks to be pruned with a dependency which is CRASHED
@@ -211,7 +211,7 @@ class Queue(Protocol):
         """Take one part of an experiment from elsewhere; the last makes all of it visible under `name` at once.
 
         Repeating a part changes nothing. A job that was RUNNING becomes QUEUED, its attempt ends as released: its
-        worker holds it in another store. An attempt whose key is known here already gets a new one.
+        worker holds it in another store. What comes gets keys of its own, and late reports still find it.
 
         Raises:
             ResourceExistsError: there is an experiment of that name.
