@@ -1,15 +1,17 @@
-"""`sweepstake db`: upgrading, backing up and checking a store."""
+"""`sweepstake db`: upgrading, backing up, checking and pruning a store."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
 
+from sweepstake.cli.moments import span
 from sweepstake.cli.output import as_json, format_option, say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.cli.verifying import print_verification, progress_bar, store_url
-from sweepstake.service import verify
+from sweepstake.service import LEAST_AGE, prune_events, verify
 from sweepstake.stores import open_store, open_upkeep
 
 __all__ = ["db"]
@@ -17,7 +19,7 @@ __all__ = ["db"]
 
 @click.group()
 def db() -> None:
-    """Upgrade, back up and check a store."""
+    """Upgrade, back up, check and prune a store."""
 
 
 @db.command()
@@ -91,3 +93,35 @@ def check(target: Target, format_: str) -> None:
             print_verification(verification)
     if problems or (verification is not None and verification.found):
         raise click.exceptions.Exit(1)
+
+
+@db.command()
+@click.option(
+    "--older-than",
+    required=True,
+    envvar="SWEEPSTAKE_KEEP_EVENTS",
+    metavar="SPAN",
+    help="Events of before that go: 90d; 7d at least.",
+)
+@format_option
+@pass_target
+def prune(target: Target, older_than: str, format_: str) -> None:
+    """Delete old events from a store.
+
+    Events are the history of rarer writes, also of experiments long gone. Those by which `sweepstake verify` knows how
+    what is there came to be stay, and all of the last 7 days, in which a call may be repeated. The store may be in use:
+    it is done in short pages. Run it from time to time, as by cron.
+    """
+    seconds = span(older_than)
+    if seconds is None or seconds < LEAST_AGE:
+        raise click.UsageError(f"--older-than takes a span of 7 days or more, such as 90d, not {older_than}.")
+    opened = open_store(store_url(target))
+    try:
+        with progress_bar("Pruning") as progress:
+            count = prune_events(opened.ledger, before=time.time() - seconds, progress=progress)
+    finally:
+        opened.close()
+    if format_ == "json":
+        as_json({"events": count})
+    else:
+        click.echo(f"Deleted {count:,} old event{'' if count == 1 else 's'}.")

@@ -50,5 +50,11 @@ class Ledger(Protocol):
     def writes(self, keys: Sequence[str]) -> Mapping[str, LedgerEvent]:
         """Return those events that have one of these op keys, by key."""
 
+    def names(self) -> frozenset[str]:
+        """Return under what names experiments are kept now, those that are being imported as well."""
+
+    def forget(self, seqs: Sequence[int], before: float) -> None:
+        """Delete these events, as far as they are older than a Unix time."""
+
     def retries(self, experiment: str, job: str) -> tuple[int, ...]:
         """Return after how many attempts a job was given new budgets, each time."""

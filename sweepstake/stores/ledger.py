@@ -60,6 +60,17 @@ class SqlLedger:
             found = transaction.rows("ledger_writes", keys=json.dumps(list(keys)))
         return {event.key: event for event in (LedgerEvent(*row) for row in found)}
 
+    def names(self) -> frozenset[str]:
+        """As `Ledger.names`."""
+        with self._engine.read() as transaction:
+            return frozenset(name for (name,) in transaction.rows("ledger_names"))
+
+    def forget(self, seqs: Sequence[int], before: float) -> None:
+        """As `Ledger.forget`."""
+        if seqs:
+            with self._engine.write() as transaction:
+                transaction.run_many("forget_event", [{"seq": seq, "before": before} for seq in seqs])
+
     def retries(self, experiment: str, job: str) -> tuple[int, ...]:
         """As `Ledger.retries`."""
         with self._engine.read() as transaction:

@@ -68,5 +68,11 @@ left join (
 ) c on c.experiment_id = e.id
 order by e.id;
 
+-- ledger_names: the experiments that there are.
+select name from experiments;
+
+-- forget_event: an old event goes.
+delete from events where seq = :seq and at < :before;
+
 -- ledger_retries: after how many attempts a job was given new budgets.
 select detail from events where experiment = :experiment and job = :job and verb = 'retry' order by seq;
