@@ -16,6 +16,7 @@ from typing import Final
 from sweepstake.client import Experiment
 from sweepstake.client.nothing import no_job
 from sweepstake.client.reporting import report_end, told
+from sweepstake.domain.addresses import told_apart
 from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.records import Claim, Finish, Finished, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
@@ -59,6 +60,8 @@ class Worker:
         tell: Callable[[str], None],
     ) -> None:
         self._experiments = {experiment.reference: experiment for experiment in experiments}
+        told = told_apart([(each.owner, each.name) for each in self._experiments.values()])
+        self._titles = dict(zip(self._experiments, told, strict=True))
         self._session = experiments[0].session
         self._plan = plan
         self._options = options
@@ -305,7 +308,9 @@ class Worker:
             self._tell(f"taking no more jobs: {error}")
 
     def _title(self, claim: Claim) -> str:
-        return f"job {claim.job.id}" + (f" of {claim.job.experiment}" if len(self._experiments) > 1 else "")
+        return f"job {claim.job.id}" + (
+            f" of {self._titles.get(claim.job.reference, claim.job.experiment)}" if len(self._experiments) > 1 else ""
+        )
 
     def _patience_to_claim(self) -> float:
         if self._is_enough():

@@ -452,5 +452,8 @@ def test_the_command_says_whose(url: str, sw: Command) -> None:
     sw("share", "mnist", "--of", ADA, BOB, "--role", "work")
     assert BOB in sw("share", f"{ADA}/mnist").out
     assert json.loads(sw("export", "mnist", "--owner", BOB).out.splitlines()[1])["job"]["id"] == "job-of-bob"
+    both = [f"{email}/mnist" for email in (ADA, BOB)]
+    ran = sw("worker", *both, "--idle", "0", "--max-jobs", "2", "--allow-empty-results", "--", "true")
+    assert all(f"job-of-{text[:3]} of {text}: done" in ran.err for text in both)
     sw("rm", "mnist", "--owner", BOB, "--force")
     assert "job-of-ada" in sw("list", "mnist").out
