@@ -70,7 +70,11 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "security": [] if operation.role is None else [{"bearer": [operation.role.value]}],
     }
     if operation.request is not None:
-        made["requestBody"] = {"required": True, "content": {"application/json": {"schema": ref(operation.request)}}}
+        made["requestBody"] = {
+            "required": True,
+            "description": f"At most {operation.values:,} values, counted as commas, lists and objects",
+            "content": {"application/json": {"schema": ref(operation.request)}},
+        }
     return made
 
 
