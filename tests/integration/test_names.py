@@ -105,7 +105,7 @@ def test_each_user_has_an_experiment_of_the_name(town: Town, name: str) -> None:
                 job.results["of"] = job.hyperparameters["of"]
         assert [job.results for job in found.all_jobs()] == [{"of": email}] * i
         assert found.counts().done == i
-        with pytest.raises(ResourceExistsError, match="exists already"):
+        with pytest.raises(ResourceExistsError, match="already"):
             town.users[email].add_experiment(ManualSearch(name))
     first = town.users[ADA].get_experiment(name).record
     assert first is not None
