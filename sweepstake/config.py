@@ -38,6 +38,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "SWEEPSTAKE_TOKEN": "the API token for a server",
     "SWEEPSTAKE_CONFIG": "the configuration file, instead of config.toml in the user's configuration folder",
     "SWEEPSTAKE_SIGNING_KEY": "a server's secret, of 32 characters or more, instead of the file that it makes for it",
+    "SWEEPSTAKE_KEEP_EVENTS": "for how long `sweepstake db prune` keeps events, if it is not told: 90d",
     "SWEEPSTAKE_STATE": "the state folder: captured output, the spool, and checkpoints unless said otherwise",
     "SWEEPSTAKE_CHECKPOINTS": "the folder of all checkpoint folders; put it on a shared disk for several machines",
 }
