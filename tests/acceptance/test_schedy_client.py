@@ -92,7 +92,7 @@ def test_gen_token_replaces_the_token(old_client: OldClient, site: Site, tmp_pat
 
 
 def test_commands_print_what_ours_print(old_client: OldClient, site: Site) -> None:
-    """`schedy` and `sweepstake` show the same of what `schedy` made."""
+    """`schedy` and `sweepstake` show the same of what `schedy` made, where a layout or fields are asked for."""
     run = old_client.command
     searched = ["add", "searched", "random", "rate", "loguniform", '{"low": 0.001, "high": 1}', "kind", "const", "7"]
     assert run(site.config, *searched).returncode == 0
@@ -108,10 +108,9 @@ def test_commands_print_what_ours_print(old_client: OldClient, site: Site) -> No
         assert shown.returncode == 0, shown.stderr
     job = next(line for line in shown.stdout.splitlines() if line.startswith("id: ")).removeprefix("id: ")
     for view in (
-        ["list"],
         ["list", "-p"],
         ["list", "-t"],
-        ["list", "made"],
+        ["list", "made", "-f", "id", "-f", "status"],
         ["list", "made", "-p"],
         ["list", "made", "-t", "-s", "x"],
         ["list", "made", "-t", "-s", "x", "-d", "-f", "id", "-f", "x", "-f", "loss"],
