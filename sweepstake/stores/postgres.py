@@ -222,15 +222,12 @@ class PostgresEngine:
     def _ask(self, statement: str, params: Params) -> Row | None:
         """Run one statement by itself: `read` and `row` with nothing between them and the library."""
         connection = self._take()
-        answered = False
         try:
-            row = connection.only_cursor.execute(self._statements[statement], params).fetchone()
-            answered = True
-            return row
+            return connection.only_cursor.execute(self._statements[statement], params).fetchone()
         except psycopg.Error as error:
             raise self._explain(error) from error
         finally:
-            self._connections.give_back(connection, keep=answered)
+            self._connections.give_back(connection, keep=_is_usable(connection))
 
     def _take(self, *, urgent: bool = False) -> PostgresConnection:
         try:
@@ -299,7 +296,7 @@ def _check_version(version: int) -> None:
 
 def _is_usable(connection: PostgresConnection) -> bool:
     """Tell whether a connection is as it was made: open, and outside of any transaction."""
-    return not connection.closed and connection.info.transaction_status is TransactionStatus.IDLE
+    return connection.pgconn.transaction_status == TransactionStatus.IDLE  # a closed one has none
 
 
 def _upgrade(transaction: PostgresTransaction) -> None:
