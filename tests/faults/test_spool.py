@@ -19,32 +19,30 @@ from sweepstake.wire.members import NewToken
 from tests.faults.clocks import LeapingClock
 from tests.faults.gate import Gate
 from tests.serving import Served, served
-from tests.stack import ServerProcess
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server over a new file, without users."""
-    folder = tmp_path_factory.mktemp("server")
-    with ServerProcess(f"sqlite:///{folder}/store.db", folder) as running:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server over a new file, with a user: one without is asked by its own port only."""
+    with served(f"sqlite:///{tmp_path_factory.mktemp('server')}/store.db") as running:
         yield running
 
 
 @pytest.fixture
-def gate(server: ServerProcess) -> Iterator[Gate]:
+def gate(server: Served) -> Iterator[Gate]:
     """The way to the server."""
     with Gate(server.url) as way:
         yield way
 
 
 @pytest.fixture
-def open_database(gate: Gate, tmp_path: Path) -> Iterator[Callable[[], Database]]:
+def open_database(gate: Gate, server: Served, tmp_path: Path) -> Iterator[Callable[[], Database]]:
     """Connects through the gate, with a clock on which an hour is soon over."""
     opened = []
 
     def connect() -> Database:
         clock = LeapingClock()
-        config = Config(url=gate.url, token=None, state=tmp_path / "state", checkpoints=tmp_path)
+        config = Config(url=gate.url, token=server.token, state=tmp_path / "state", checkpoints=tmp_path)
         opened.append(connect_with(config, clock, clock.sleep))
         return opened[-1]
 
@@ -144,7 +142,7 @@ from sweepstake.connection import connect_with
 from tests.faults.clocks import LeapingClock
 from tests.faults.gate import Gate
 
-url, folder, name = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+url, folder, name, token = sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4]
 clock = LeapingClock()
 
 def sleep(seconds):
@@ -155,19 +153,17 @@ def sleep(seconds):
     clock.sleep(seconds)
 
 with Gate(url) as gate:
-    config = Config(url=gate.url, token=None, state=folder / "state", checkpoints=folder)
+    config = Config(url=gate.url, token=token, state=folder / "state", checkpoints=folder)
     with connect_with(config, clock, sleep).get_experiment(name).next_job() as job:
         job.results["x"] = 1
         gate.shut()
 """
 
 
-def test_sigterm_cuts_the_patience_short_and_keeps_the_report(
-    exp: Experiment, server: ServerProcess, tmp_path: Path
-) -> None:
+def test_sigterm_cuts_the_patience_short_and_keeps_the_report(exp: Experiment, server: Served, tmp_path: Path) -> None:
     """A process that waits for its store and is told to end leaves within seconds; the report stays on disk."""
     done = subprocess.run(
-        [sys.executable, "-c", _TERMINATED, server.url, str(tmp_path), exp.name],
+        [sys.executable, "-c", _TERMINATED, server.url, str(tmp_path), exp.name, server.token],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
