@@ -170,7 +170,7 @@ def test_sigterm_cuts_the_patience_short_and_keeps_the_report(exp: Experiment, s
         timeout=60,
         check=False,
     )
-    assert done.returncode == -signal.SIGTERM, done.stderr
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
     assert len((tmp_path / "naps").read_text()) == 3, "it went on trying"
     (entry,) = (tmp_path / "state").rglob("*.json")
     assert json.loads(entry.read_text())["report"]["results"] == {"x": 1}
