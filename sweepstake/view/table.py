@@ -13,13 +13,26 @@ from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import revived
 
-__all__ = ["HYPERPARAMETER", "OWN", "QUEUEING", "RESULT", "TIMES", "Column", "Table", "experiment_table", "job_table"]
+__all__ = [
+    "HYPERPARAMETER",
+    "OWN",
+    "QUEUEING",
+    "RESULT",
+    "SEARCH",
+    "TIMES",
+    "Column",
+    "Table",
+    "experiment_table",
+    "job_table",
+]
 
-#: The categories of columns: what the thing itself is, its inputs, its results, and what the queue knows of it.
+#: The categories of columns: what the thing itself is, its inputs, its results, what the queue knows of it, and how a
+#: population is trained, which Schedy's lists leave out.
 OWN: Final = "sweepstake"
 HYPERPARAMETER: Final = "hyperparameter"
 RESULT: Final = "result"
 QUEUEING: Final = "queueing"
+SEARCH: Final = "search"
 #: The columns of what the queue knows that are Unix times.
 TIMES: Final = frozenset({"not_before", "created_at", "started_at", "ended_at"})
 #: What else a category may be called: as in conditions, and as Schedy does.
@@ -178,11 +191,12 @@ def _experiment_row(record: ExperimentRecord) -> dict[Column, Any]:
     }
     params = revived(json.loads(record.search.params)) or {}
     if record.search.kind == "PBT":
-        row.update({Column(OWN, name): _written(params[word]) for word, name in _PBT.items() if word in params})
+        row.update({Column(SEARCH, name): _written(params[word]) for word, name in _PBT.items() if word in params})
         row.update(
-            {Column(OWN, f"explore.{name}"): _written(value) for name, value in params.get("explore", {}).items()}
+            {Column(SEARCH, f"explore.{name}"): _written(value) for name, value in params.get("explore", {}).items()}
         )
-        params = params.get("init", {})
+        row.update({Column(SEARCH, name): _written(value) for name, value in params.get("init", {}).items()})
+        params = {}
     for name, value in params.items():
         text = f"grid ({json.dumps(value)})" if record.search.kind == "Grid" else _written(value)
         row[Column(HYPERPARAMETER, name)] = text

@@ -32,5 +32,6 @@ def test_a_missing_driver_is_named_with_its_command() -> None:
 def test_a_relative_url_is_below_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three slashes name a file from where the process stands."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "below").mkdir()
     open_store("sqlite:///below/store.db").close()
     assert (tmp_path / "below" / "store.db").exists()
