@@ -23,6 +23,7 @@ from sweepstake.domain.settings import Direction
 from sweepstake.domain.situation import WhyReason
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
 from sweepstake.errors import InvalidInputError
+from sweepstake.turns import sliced
 from sweepstake.values import JsonItem, JsonObject
 
 __all__ = ["MAX_PROBLEMS", "OMIT_DEFAULT", "from_answer", "from_file", "from_tree", "to_text", "to_tree"]
@@ -70,7 +71,9 @@ def to_text(record: object) -> str:
 def _frame(tree: Any, encode: Callable[[Any], str]) -> str:
     if type(tree) is not dict or not any(type(value) is list for value in tree.values()):
         return encode(tree)
-    members = (f"[{','.join(map(encode, value))}]" if type(value) is list else encode(value) for value in tree.values())
+    members = (
+        f"[{','.join(map(encode, sliced(value)))}]" if type(value) is list else encode(value) for value in tree.values()
+    )
     return "{" + ",".join(f"{encode(name)}:{text}" for name, text in zip(tree, members, strict=True)) + "}"
 
 
@@ -224,7 +227,7 @@ def _list(converter: cattrs.Converter, kind: Any, most: int) -> Callable[[Any, A
         items = []
         faults: list[tuple[str, str]] = []
         wrong = 0
-        for i, item in enumerate(value):
+        for i, item in enumerate(sliced(value)):
             try:
                 items.append(structure(item, of))
             except (InvalidInputError, cattrs.BaseValidationError) as error:
@@ -326,6 +329,9 @@ def _make_splicing() -> cattrs.Converter:
     converter.register_unstructure_hook(JsonObject, lambda value: value)
     converter.register_unstructure_hook(JsonItem, lambda value: value)
     converter.register_unstructure_hook(SearchDefinition, lambda search: {search.kind: JsonItem(search.params)})
+    converter.register_unstructure_hook_factory(
+        _is_tuple, lambda _: lambda items: [converter.unstructure(item) for item in sliced(items)]
+    )
     return converter
 
 

@@ -16,6 +16,8 @@ from json import JSONDecodeError
 from json.decoder import scanstring  # type: ignore[attr-defined]  # the stubs do not know it
 from typing import Any, Final
 
+from sweepstake.turns import give_way, sliced
+
 __all__ = ["MAX_NUMBER", "SLICE", "decode_text", "read_json", "write_json"]
 
 #: The longest text that one call into C reads or writes, in characters: about a millisecond.
@@ -63,6 +65,7 @@ def decode_text(data: bytes) -> str:
     decoder = codecs.getincrementaldecoder(json.detect_encoding(data[:4]))("surrogatepass")
     parts = []
     for at in range(0, len(data), SLICE):
+        give_way()
         before = len(decoder.getstate()[0])  # bytes of a character that began in the slice before
         try:
             parts.append(decoder.decode(data[at : at + SLICE], final=at + SLICE >= len(data)))
@@ -130,8 +133,11 @@ class _Reader:
     def _list(self, at: int, depth: int) -> tuple[list[Any], int]:
         items: list[Any] = []
         at, ended = self._enter(at, "]")
-        checked = 0
+        checked = turn = 0
         while not ended:
+            if at >= turn:
+                turn = at + SLICE
+                give_way()
             run = _ITEMS.match(self._text, at, at + SLICE) if at >= checked else None
             if run is not None:
                 found = _run(f"[{run[0][:-1]}]")
@@ -145,8 +151,11 @@ class _Reader:
     def _object(self, at: int, depth: int) -> tuple[dict[str, Any], int]:
         members: dict[str, Any] = {}
         at, ended = self._enter(at, "}")
-        checked = 0
+        checked = turn = 0
         while not ended:
+            if at >= turn:
+                turn = at + SLICE
+                give_way()
             run = _MEMBERS.match(self._text, at, at + SLICE) if at >= checked else None
             if run is not None:
                 found = _run(f"{{{run[0][:-1]}}}")
@@ -198,6 +207,7 @@ class _Reader:
                 raise JSONDecodeError("Unterminated string starting at", "", begin)
             pieces.append(self._piece(at, end))
             at = end
+            give_way()
             if self._text[end : end + 1] == '"':
                 return "".join(pieces), end + 1
 
@@ -251,6 +261,7 @@ def _write(value: Any, put: Callable[[str], object], encode: Callable[[Any], str
         put('"')
         for at in range(0, len(value), SLICE):
             put(encode(value[at : at + SLICE])[1:-1])
+            give_way()
         put('"')
     else:
         put(encode(value))
@@ -266,6 +277,7 @@ def _write_members(
             put(mark)
             put(encode(few)[1:-1])
             mark = ","
+            give_way()
             continue
         for name in sorted(few) if sort_keys else few:
             put(mark)
@@ -286,8 +298,9 @@ def _write_items(
             put(mark)
             put(encode(few)[1:-1])
             mark = ","
+            give_way()
             continue
-        for item in few:
+        for item in sliced(few):
             put(mark)
             _write(item, put, encode, sort_keys=sort_keys)
             mark = ","

@@ -20,6 +20,7 @@ from attrs import frozen
 from sweepstake.errors import InvalidInputError, shown
 from sweepstake.plaintext import with_article
 from sweepstake.slices import SLICE, decode_text, read_json, write_json
+from sweepstake.turns import give_way
 
 __all__ = [
     "EMPTY",
@@ -245,6 +246,8 @@ def _normal_items(value: list[Any] | tuple[Any, ...], path: str, depth: int, esc
     items: list[Any] = []
     same = True
     for at in range(0, len(value), _FEW):
+        if at:
+            give_way()
         few = value[at : at + _FEW]
         if _are_plain_numbers(few):
             items += few

@@ -40,6 +40,7 @@ from sweepstake.server.ownmachine import OwnMachine
 from sweepstake.server.receiving import MAX_BODY, SMALL_BODY, SlowBodyError, is_small, read_body
 from sweepstake.server.schedy import is_schedys, plain_text
 from sweepstake.server.users import Members, OpenUserHandlers, UserHandlers
+from sweepstake.turns import ShortWork
 from sweepstake.wire.headers import STORE
 from sweepstake.wire.openapi import openapi
 from sweepstake.wire.operation import BASE, Operation
@@ -56,6 +57,8 @@ _LONG_THREADS: Final = 4
 _LARGE_THREADS: Final = 2
 #: How many large bodies are in memory at once; more wait.
 _LARGE: Final = 8
+#: How many bytes of an answer are sent at once.
+_PART: Final = 256 * 1024
 _OPENAPI: Final = "/openapi.json"
 #: For so long what was counted is shown again; nobody scrapes it more often.
 _METRICS_SECONDS: Final = 1.0
@@ -109,9 +112,10 @@ class _Pools:
     """The threads that work on calls, and how many large bodies may be in memory."""
 
     def __init__(self) -> None:
+        self.short = ShortWork()
         self.calls = ThreadPoolExecutor(_THREADS, "sweepstake-call")
-        self.long = ThreadPoolExecutor(_LONG_THREADS, "sweepstake-long")
-        self.large = ThreadPoolExecutor(_LARGE_THREADS, "sweepstake-large")
+        self.long = ThreadPoolExecutor(_LONG_THREADS, "sweepstake-long", self.short.goes_first)
+        self.large = ThreadPoolExecutor(_LARGE_THREADS, "sweepstake-large", self.short.goes_first)
         self.places = asyncio.Semaphore(_LARGE)
 
     def close(self) -> None:
@@ -191,7 +195,8 @@ class _Resource:
                 return self._work(operation, handler, scope, headers, body)
             try:
                 async with self._turn(operation, scope, body):
-                    return await run(pool, self._work, operation, handler, scope, headers, body)
+                    with self._pools.short if pool is self._pools.calls else nullcontext():
+                        return await run(pool, self._work, operation, handler, scope, headers, body)
             except TooManyTriesError as error:
                 return _report(error, operation)
 
@@ -328,7 +333,19 @@ def _refusal(status: int, detail: str, **headers: str) -> Answer:
 
 async def _respond(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     media_type = None if "Content-Type" in answer.headers or not answer.body else "application/json"
-    await Response(answer.body, answer.status, answer.headers, media_type)(scope, receive, send)
+    kind = Response if len(answer.body) <= _PART else _InParts
+    await kind(answer.body, answer.status, answer.headers, media_type)(scope, receive, send)
+
+
+class _InParts(Response):
+    """Sends a long body in parts, each when the one before has left, so that the loop has others answered meanwhile."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- as of every response
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for at in range(0, len(self.body), _PART):
+            part = self.body[at : at + _PART]
+            await send({"type": "http.response.body", "body": part, "more_body": at + _PART < len(self.body)})
+            await asyncio.sleep(0)
 
 
 async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:

@@ -32,6 +32,7 @@ from sweepstake.ports import MAX_PAGE, Clock, HostedQueue
 from sweepstake.server.calls import Answer, Call, MalformedError, as_called, document, empty, told
 from sweepstake.server.gates import Gate
 from sweepstake.server.schedy import as_meant, as_shown
+from sweepstake.turns import sliced
 from sweepstake.wire.bodies import (
     Attempts,
     Beats,
@@ -126,7 +127,7 @@ class Handlers:
         """List jobs."""
         [name] = call.names
         page = self._queue.list_jobs(name, _query(call), call.one("start"), _limit(call))
-        return told(evolve(page, items=tuple(as_called(call, job) for job in page.items)))
+        return told(evolve(page, items=tuple(as_called(call, job) for job in sliced(page.items))))
 
     def add_job(self, call: Call) -> Answer:
         """Add one job."""
@@ -143,7 +144,7 @@ class Handlers:
     def add_jobs(self, call: Call) -> Answer:
         """Add many jobs."""
         [name] = call.names
-        drafts = [job.draft(self._new_key) for job in call.read(NewJobs).jobs]
+        drafts = [job.draft(self._new_key) for job in sliced(call.read(NewJobs).jobs)]
         added = self._queue.add_jobs(name, drafts, key=self._key(call), on_duplicate=_on_duplicate(call))
         return told(added) if added.duplicates else empty()
 

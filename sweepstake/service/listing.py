@@ -9,6 +9,7 @@ from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.records import JobRecord, Page
 from sweepstake.errors import InvalidInputError
 from sweepstake.ports import MAX_PAGE, Store
+from sweepstake.turns import sliced
 
 __all__ = ["check_limit", "page_of_jobs"]
 
@@ -25,12 +26,12 @@ def page_of_jobs(store: Store, name: str, query: JobQuery, start: str | None, li
     check_limit(limit)
     after = _parse_start(start)
     if query.order is not None:
-        kept = (job for job in _scan(store, name, query, 0, MAX_PAGE) if query.keeps(job))
+        kept = (job for job in sliced(_scan(store, name, query, 0, MAX_PAGE)) if query.keeps(job))
         first, unranked = query.order.first(kept, limit)
         return Page(first, unranked=unranked)
     items: list[JobRecord] = []
     text = 0
-    for read, job in enumerate(_scan(store, name, query, after, limit), 1):
+    for read, job in enumerate(sliced(_scan(store, name, query, after, limit)), 1):
         if query.keeps(job):
             items.append(job)
             text += _size(job)

@@ -51,6 +51,7 @@ from sweepstake.search import policy_for
 from sweepstake.service.archiving import check_part, page_of_export
 from sweepstake.service.listing import check_limit, page_of_jobs
 from sweepstake.service.proposals import Policies, propose
+from sweepstake.turns import in_one_piece, sliced
 
 __all__ = ["QueueService"]
 
@@ -142,15 +143,17 @@ class QueueService:
             raise InvalidInputError.at("jobs", f"holds {len(drafts):,} jobs, at most {MAX_BULK:,} are added at once")
         if not drafts:
             return Added()
-        checked = [_checked(draft, f"jobs[{i}]") for i, draft in enumerate(drafts)]
-        return self._store.add_jobs(self._at(name), checked, key=key, on_duplicate=on_duplicate)
+        checked = [_checked(draft, f"jobs[{i}]") for i, draft in enumerate(sliced(drafts))]
+        with in_one_piece():
+            return self._store.add_jobs(self._at(name), checked, key=key, on_duplicate=on_duplicate)
 
     def put_job(
         self, name: str, job_id: str, document: Document, *, guard: Guard, key: str, attempt: str | None = None
     ) -> PutAnswer:
         """Replace a job's document, or create the job."""
         check_name(job_id, "id")
-        return self._store.put_job(self._at(name), job_id, document, guard=guard, key=key, attempt=attempt)
+        with in_one_piece():
+            return self._store.put_job(self._at(name), job_id, document, guard=guard, key=key, attempt=attempt)
 
     def get_job(self, name: str, job_id: str) -> JobRecord:
         """Return one job."""
@@ -258,7 +261,9 @@ class QueueService:
 
     def import_part(self, name: str, part: ImportPart, *, owner: str | None = None) -> None:
         """Take one part of an experiment from elsewhere."""
-        self._store.archive.take(check_name(called(name), "name"), check_part(part), owner)
+        checked = check_part(part)
+        with in_one_piece():
+            self._store.archive.take(check_name(called(name), "name"), checked, owner)
 
     def ping(self) -> None:
         """Return if the store answers."""

@@ -13,6 +13,7 @@ from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.stores.engine import DuplicateError, Engine, Row
 from sweepstake.stores.experiments import experiment_id
 from sweepstake.stores.importing import take_part, twice
+from sweepstake.turns import sliced
 from sweepstake.values import EMPTY, JsonObject
 
 __all__ = ["SqlArchive"]
@@ -32,7 +33,7 @@ class SqlArchive:
         with self._engine.read() as transaction:
             number = experiment_id(transaction, name)
             found = transaction.rows("archive_jobs", experiment_id=number, after=after, limit=limit)
-        return [(seq, _job(list(rows))) for seq, rows in groupby(found, lambda row: row[0])]
+        return [(seq, _job(list(rows))) for seq, rows in sliced(groupby(found, lambda row: row[0]))]
 
     def dependencies(
         self, name: str, after: tuple[int, int], last: int, limit: int

@@ -14,6 +14,7 @@ from sweepstake.stores.dependencies import follow, lock_dependencies, unlink
 from sweepstake.stores.engine import Transaction
 from sweepstake.stores.experiments import experiment_id
 from sweepstake.stores.guards import check_guard, is_first
+from sweepstake.turns import sliced
 
 __all__ = [
     "delete_job",
@@ -53,7 +54,7 @@ def scan_jobs(transaction: Transaction, name: str, query: JobQuery, after: int, 
         found = transaction.rows("jobs_of_statuses", **page, statuses=statuses)
     else:
         found = transaction.rows("jobs_page", **page)
-    return [rows.job(name, row) for row in found]
+    return [rows.job(name, row) for row in sliced(found)]
 
 
 def recent_jobs(transaction: Transaction, name: str, limit: int) -> list[JobRecord]:
