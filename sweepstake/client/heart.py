@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -99,7 +100,8 @@ class Heart:
 
     It holds its patients weakly: a job that nobody refers to any more is not kept alive. One that has not begun is
     given back when nobody refers to it any more, after BEGIN_SECONDS, when the heart is closed, and when the program
-    ends. A forked child has an empty heart.
+    ends. A forked child has an empty heart. What the interpreter clears away as it ends was given back before; the
+    thread is gone by then, perhaps with the lock.
 
     Args:
         queue: where leases are renewed.
@@ -149,12 +151,16 @@ class Heart:
 
     def remove(self, attempt: str) -> None:
         """Stop renewing this attempt's lease."""
+        if sys.is_finalizing():
+            return
         self._forget_parent()
         with self.mutex:
             self._leases.pop(attempt, None)
 
     def close(self) -> None:
         """Give back what has not begun, and stop the thread; the other leases run out."""
+        if sys.is_finalizing():
+            return
         self._forget_parent()
         self.give_back_idle()
         with self._wake:
@@ -175,11 +181,16 @@ class Heart:
 
     def has_idle(self) -> bool:
         """Tell whether there are jobs here that have not begun."""
-        return self._pid == os.getpid() and any(lease.begin_by is not None for lease in list(self._leases.values()))
+        if not self._leases or self._pid != os.getpid():
+            return False
+        for lease in list(self._leases.values()):  # noqa: SIM110 -- a generator takes longer, and each job asks
+            if lease.begin_by is not None:
+                return True
+        return False
 
     def take(self, lease: Lease) -> bool:
         """Take a lease out of the heart, to be given back by whoever calls, unless its job has begun."""
-        return bool(self._take(lambda each: each is lease and each.begin_by is not None))
+        return not sys.is_finalizing() and bool(self._take(lambda each: each is lease and each.begin_by is not None))
 
     def dropped(self, _: object) -> None:
         """Hear that nobody refers to a patient any more."""
@@ -187,6 +198,8 @@ class Heart:
 
     def look(self) -> None:
         """Look soon for jobs that have not begun and that nobody refers to; may be called at any moment."""
+        if sys.is_finalizing():
+            return
         with self._wake:
             self._next_look = float("-inf")
             self._wake.notify()
