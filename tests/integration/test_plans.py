@@ -324,3 +324,12 @@ def test_postgres_reads_little_by_an_early_plan(early_planner: PostgresPlanner, 
     """A plan that was made while the store was empty, and is kept, still finds its rows by the right index."""
     most = FEW_ROWS + MANY if name in COUNT_RUNNING else FEW_ROWS
     early_planner.check_prepared(name, {**SHARED, **OWN["postgres"]}[name], most)
+
+
+@pytest.mark.parametrize("name", OWN["sqlite"])
+def test_sqlite_makes_no_table_in_passing(early_sqlite_planner: SqlitePlanner, name: str) -> None:
+    """No claim and no finish, with the indexes and triggers behind it, fills a table of its own to look through."""
+    statement, params = early_sqlite_planner.statements[name], {**OWN["sqlite"][name], "now": 1.8e9, "tick": 1e6}
+    steps = [row[1] for row in early_sqlite_planner.connection.execute(f"explain {statement}", params)]
+    assert steps
+    assert not {"OpenEphemeral", "OpenAutoindex"} & set(steps)

@@ -6,10 +6,13 @@ from pathlib import Path
 
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.ledger import Check
-from sweepstake.domain.status import JobStatus
+from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.records import Finish
+from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.service import verify
 from sweepstake.stores import open_store
 from sweepstake.stores.statements import load_migrations
+from sweepstake.values import EMPTY
 from tests.lab import document, draft, new_key
 from tests.unit.stores.conftest import HandClock
 
@@ -68,3 +71,26 @@ def test_ends_of_an_older_schema_are_nobodys_fault(tmp_path: Path, clock: HandCl
         assert [each.reason for each in store.list_attempts("sweep", "old")] == ["stated by a put"]
         found = verify(store.ledger).violations
         assert [each for each in found if each.check is Check.HOLDERS] == []
+
+
+def test_ended_jobs_of_an_older_schema_are_counted_and_listed(tmp_path: Path, clock: HandClock) -> None:
+    """What an index and a trigger hold of the jobs is the same when both are made anew."""
+    path = tmp_path / "store.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as older:
+        make_older(older, 11)
+        for job in ("done", "crashed", "queued"):
+            older.execute(ADD, [job, new_key(), "{}"])
+        older.execute("update jobs set status = upper(id) where id <> 'queued'")
+    with closing(open_store(f"sqlite:///{path}", clock)) as store:
+        claim = store.claim("sweep", worker="w", key=new_key(), repeat=False, uptime=1e9)
+        assert claim is not None
+        counts = store.count_jobs("sweep")
+        assert (counts.done, counts.crashed, counts.running) == (1, 1, 1)
+        finish = Finish(attempt=claim.key, outcome=Outcome.PRUNED, results=EMPTY)
+        store.finish("sweep", "queued", finish, key=new_key(), claim=None, worker="", repeat=False, uptime=1e9)
+        counts = store.count_jobs("sweep")
+        assert (counts.done, counts.crashed, counts.pruned, counts.running) == (1, 1, 1, 0)
+        for status in (JobStatus.DONE, JobStatus.CRASHED, JobStatus.PRUNED):
+            assert [job.status for job in store.scan_jobs("sweep", JobQuery(status=frozenset({status})), 0, 5)] == [
+                status
+            ]

@@ -40,19 +40,19 @@ found (seq) as (
     union all
     select seq from (
         select seq from jobs indexed by jobs_ended
-        where experiment_id = :experiment_id and status = 'DONE' and status in ('DONE', 'CRASHED', 'PRUNED')
+        where experiment_id = :experiment_id and status = 'DONE' and status <> 'QUEUED' and status <> 'RUNNING'
         and seq > :after and instr(:statuses, 'DONE') order by seq limit :limit
     )
     union all
     select seq from (
         select seq from jobs indexed by jobs_ended
-        where experiment_id = :experiment_id and status = 'CRASHED' and status in ('DONE', 'CRASHED', 'PRUNED')
+        where experiment_id = :experiment_id and status = 'CRASHED' and status <> 'QUEUED' and status <> 'RUNNING'
         and seq > :after and instr(:statuses, 'CRASHED') order by seq limit :limit
     )
     union all
     select seq from (
         select seq from jobs indexed by jobs_ended
-        where experiment_id = :experiment_id and status = 'PRUNED' and status in ('DONE', 'CRASHED', 'PRUNED')
+        where experiment_id = :experiment_id and status = 'PRUNED' and status <> 'QUEUED' and status <> 'RUNNING'
         and seq > :after and instr(:statuses, 'PRUNED') order by seq limit :limit
     )
 )

@@ -1,0 +1,1 @@
+-- What SQLite changes here costs nothing on PostgreSQL; the numbers go together.
