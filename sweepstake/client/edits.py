@@ -26,10 +26,10 @@ class Edits:
         folder: makes the folder in which an attempt's results are kept that cannot be recorded, and returns it.
     """
 
-    __slots__ = ("_as_read", "_folder", "_hyperparameters", "_record", "_results")
+    __slots__ = ("_as_read", "_hyperparameters", "_record", "_results", "_shelf")
 
     def __init__(self, record: JobRecord, folder: Callable[[JobRecord], Path]) -> None:
-        self._folder = folder
+        self._shelf = _Shelf(record, folder)
         self._hyperparameters: dict[str, Any] | None = None
         self._results: dict[str, Any] | None = None
         self._record = record
@@ -37,7 +37,7 @@ class Edits:
 
     def rebase(self, record: JobRecord) -> None:
         """Compare with another record from now on; what is in hand stays."""
-        self._record = record
+        self._record = self._shelf.record = record
         self._as_read = None
 
     @property
@@ -56,7 +56,7 @@ class Edits:
     def results(self) -> dict[str, Any]:
         """The job's final values."""
         if self._results is None:
-            self._results = Results(self._record.results.decode(), self._refuse)
+            self._results = Results(self._record.results.decode(), self._shelf.refuse)
         return self._results
 
     @results.setter
@@ -66,7 +66,7 @@ class Edits:
             try:
                 check_size(assigned)
             except InvalidInputError as error:
-                raise self._refuse("results", assigned, error) from None
+                raise self._shelf.refuse("results", assigned, error) from None
         self._results = assigned
 
     def in_hand(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
@@ -97,26 +97,39 @@ class Edits:
         """Return those results that can be recorded, and the error with where the others are kept in files."""
         results: object = self._record.results.decode() if self._results is None else self._results
         kept, rest = divide(results) if isinstance(results, dict) else (EMPTY, [Rest("results", results)])
-        return kept, self._keep(rest, error) if rest else error
-
-    def _refuse(self, name: str, value: object, error: InvalidInputError) -> InvalidInputError:
-        return self._keep([Rest(name, value)], error)
-
-    def _keep(self, rest: list[Rest], error: InvalidInputError) -> InvalidInputError:
-        """Write what cannot be recorded into files, and return the error with a word on where."""
-        try:
-            paths = keep(self._folder(self._record), rest)
-        except (OSError, SweepstakeError) as problem:
-            where = f"what cannot be recorded could not be kept in a file either: {problem}"
-        else:
-            where = f"what cannot be recorded is kept in {paths[0] if len(paths) == 1 else paths[0].parent}"
-        return InvalidInputError([*error.problems, ("", where)])
+        return kept, self._shelf.keep(rest, error) if rest else error
 
     def _inputs(self) -> JsonObject:
         return _encoded(self._hyperparameters, self._record.hyperparameters, "hyperparameters")
 
     def _outputs(self) -> JsonObject:
         return _encoded(self._results, self._record.results, "results")
+
+
+class _Shelf:
+    """Where those results of a job are kept that cannot be recorded.
+
+    Apart from `Edits`, because its results refer to this: neither then waits for the garbage collector.
+    """
+
+    __slots__ = ("_folder", "record")
+
+    def __init__(self, record: JobRecord, folder: Callable[[JobRecord], Path]) -> None:
+        self.record = record
+        self._folder = folder
+
+    def refuse(self, name: str, value: object, error: InvalidInputError) -> InvalidInputError:
+        return self.keep([Rest(name, value)], error)
+
+    def keep(self, rest: list[Rest], error: InvalidInputError) -> InvalidInputError:
+        """Write what cannot be recorded into files, and return the error with a word on where."""
+        try:
+            paths = keep(self._folder(self.record), rest)
+        except (OSError, SweepstakeError) as problem:
+            where = f"what cannot be recorded could not be kept in a file either: {problem}"
+        else:
+            where = f"what cannot be recorded is kept in {paths[0] if len(paths) == 1 else paths[0].parent}"
+        return InvalidInputError([*error.problems, ("", where)])
 
 
 def _assigned(value: dict[str, Any], path: str) -> dict[str, Any]:

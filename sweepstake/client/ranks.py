@@ -164,14 +164,14 @@ class HeldJobs:
         self._environ = environ
         self._mutex = threading.RLock()  # a signal may end a block in the middle of another's beginning
         self._entries: dict[int, _Entry] = {}
-        self._before: dict[str, str | None] = {}
+        self._before: dict[str, str] = {}
         self._ranks: tuple[int, dict[str, str]] | None = None  # of this process, as it was started
 
     def enter(self, block: object, job: JobRecord, holder: str) -> None:
         """A block begins."""
         with self._mutex:
             if not self._entries:
-                self._before = {name: self._environ.get(name) for name in _NAMES}
+                self._before = {name: self._environ[name] for name in _NAMES if name in self._environ}
             if self._ranks is None or self._ranks[0] != os.getpid():
                 self._ranks = os.getpid(), ranks_in(self._environ)
             entry = _Entry(_place(), held_text(job, holder, self._ranks[1]), job)
@@ -186,11 +186,11 @@ class HeldJobs:
 
     def _say(self) -> None:
         if not self._entries:
-            for name, value in self._before.items():
-                if value is None:
-                    self._environ.pop(name, None)
-                else:
-                    self._environ[name] = value
+            for name in _NAMES:
+                if name in self._before:
+                    self._environ[name] = self._before[name]
+                elif name in self._environ:
+                    del self._environ[name]  # `pop` would decode what it returns
             return
         *others, last = self._entries.values()
         alone = all(other.place == last.place for other in others)

@@ -26,12 +26,13 @@ class Results(dict[str, Any]):
         refuse: returns the error to raise for a name and a value that are too large.
     """
 
-    __slots__ = ("_bounds", "_refuse")
+    __slots__ = ("_bound", "_bounds", "_refuse")
 
     def __init__(self, values: Mapping[str, Any], refuse: Callable[[str, Any, InvalidInputError], Exception]) -> None:
         super().__init__(values)
         self._refuse = refuse
         self._bounds = {name: _bound(value) for name, value in values.items()}
+        self._bound = sum(self._bounds.values())
 
     def __setitem__(self, name: str, value: Any) -> None:
         """Set a result.
@@ -40,18 +41,19 @@ class Results(dict[str, Any]):
             InvalidInputError: with it the results would take more than 8 MiB of JSON; it is kept in a file.
         """
         bound = _bound(value)
-        if bound + sum(self._bounds.values()) > MAX_TEXT:
+        if bound + self._bound > MAX_TEXT:
             try:
                 check_size({**self, name: value})
             except InvalidInputError as error:
                 raise self._refuse(name, value, error) from None
+        self._bound += bound - self._bounds.get(name, 0)
         self._bounds[name] = bound
         super().__setitem__(name, value)
 
     def __delitem__(self, name: str) -> None:
         """Remove a result."""
         super().__delitem__(name)
-        self._bounds.pop(name, None)
+        self._bound -= self._bounds.pop(name, 0)
 
     def setdefault(self, name: str, default: Any = None) -> Any:
         """As of any dict, with the check of an assignment."""

@@ -73,7 +73,7 @@ class TermWatch:
     """
 
     def __init__(self) -> None:
-        self._holders: weakref.WeakSet[Holder] = weakref.WeakSet()
+        self._holders: tuple[weakref.ref[Holder], ...] = ()
         self._hooked = self._at_exit = False
         self._reset()
 
@@ -94,12 +94,12 @@ class TermWatch:
         if not self._at_exit:
             atexit.register(self._give_back_idle)
             self._at_exit = True
-        self._holders.add(holder)
+        self._holders = (*self._without(holder), weakref.ref(holder))
         self._install()
 
     def drop(self, holder: Holder) -> None:
         """End what `add` began."""
-        self._holders.discard(holder)
+        self._holders = self._without(holder)
         self._rest()
 
     def begin(self, block: Running) -> None:
@@ -118,7 +118,7 @@ class TermWatch:
 
     def nap(self, sleep: Callable[[float], None], seconds: float) -> None:
         """Sleep for so long, or until a signal comes."""
-        if not self._deferred or threading.current_thread() is not threading.main_thread():
+        if not self._deferred or not _in_main_thread():
             sleep(seconds)
             return
         try:
@@ -137,7 +137,7 @@ class TermWatch:
 
     def defer(self) -> bool:
         """Begin to put signals off, if this is the thread that gets them."""
-        if threading.current_thread() is not threading.main_thread():
+        if not _in_main_thread():
             return False
         self._deferred += 1
         self._install()
@@ -158,7 +158,7 @@ class TermWatch:
         self._rest()
 
     def _install(self) -> None:
-        if threading.current_thread() is threading.main_thread() and getsignal(SIGTERM) == SIG_DFL:
+        if _in_main_thread() and getsignal(SIGTERM) == SIG_DFL:
             set_handler(SIGTERM, self._receive)
             if not self._hooked:
                 os.register_at_fork(after_in_child=self._after_fork)
@@ -166,7 +166,7 @@ class TermWatch:
 
     def _rest(self) -> None:
         """Put the default action back once nothing is held, if the handler is still ours."""
-        if threading.current_thread() is not threading.main_thread() or self._holds():
+        if not _in_main_thread() or self._holds():
             return
         self._asked = self._raised = False
         if getsignal(SIGTERM) == self._receive:
@@ -179,7 +179,17 @@ class TermWatch:
             set_handler(SIGTERM, SIG_DFL)
 
     def _holds(self) -> bool:
-        return self._deferred > 0 or len(self._blocks) > 0 or any(holder.has_idle() for holder in list(self._holders))
+        if self._deferred > 0 or len(self._blocks) > 0:
+            return True
+        for each in self._holders:
+            holder = each()
+            if holder is not None and holder.has_idle():
+                return True
+        return False
+
+    def _without(self, holder: Holder) -> tuple[weakref.ref[Holder], ...]:
+        """Return the holders but this one and those that are gone."""
+        return tuple(each for each in self._holders if each() is not None and each() is not holder)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         del number, frame
@@ -199,8 +209,10 @@ class TermWatch:
 
     def _give_back_idle(self) -> None:
         with self.deferring():
-            for holder in list(self._holders):
-                holder.give_back_idle()
+            for each in self._holders:
+                holder = each()
+                if holder is not None:
+                    holder.give_back_idle()
 
     def _end_others(self) -> None:
         """Give back what has not begun, and end the blocks of other threads."""
@@ -240,6 +252,10 @@ class Deferral:
         """Let a signal act that came meanwhile."""
         if self._deferred:
             self._watch.go_on()
+
+
+def _in_main_thread() -> bool:
+    return threading.get_ident() == threading.main_thread().ident
 
 
 def _wait_for(blocks: list[Running], seconds: float) -> None:

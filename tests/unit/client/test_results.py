@@ -3,6 +3,7 @@
 import copy
 import datetime as dt
 import enum
+import gc
 import json
 import pickle
 import re
@@ -16,6 +17,7 @@ import pytest
 
 import sweepstake
 from sweepstake.client.keeping import Rest, divide, keep
+from sweepstake.client.results import Results
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import MAX_TEXT, JsonObject
 
@@ -235,3 +237,22 @@ def test_a_full_disk_is_told(exp: sweepstake.ManualSearch, monkeypatch: pytest.M
     with pytest.raises(InvalidInputError, match="could not be kept in a file either"), job:
         job.results |= {"a": 1, "rest": {2}}
     assert exp.get_job(job.job_id).results == {"a": 1}
+
+
+def test_a_job_that_ended_is_gone_at_once(exp: sweepstake.ManualSearch) -> None:
+    """Neither it nor its results wait for the garbage collector, which takes longer than a claim."""
+    exp.add_jobs({"i": i} for i in range(6))
+    gc.collect()
+    gc.disable()
+    try:
+        for job in exp.claim_jobs():
+            with job:
+                job.results["accuracy"] = 0.5
+            if job.hyperparameters["i"] == 2:
+                break
+        with exp.next_job() as job:
+            job.results["accuracy"] = 0.5
+        del job
+        assert [each for each in gc.get_objects() if isinstance(each, (sweepstake.Job, Results))] == []
+    finally:
+        gc.enable()
