@@ -33,6 +33,7 @@ from sweepstake.ports import Clock, HostedQueue
 from sweepstake.server.calls import Answer, Call, MalformedError, Names, ok, read_names, read_query
 from sweepstake.server.descriptors import watch_descriptors
 from sweepstake.server.entrance import Entrance
+from sweepstake.server.garbage import Garbage
 from sweepstake.server.gates import NOBODY, Caller, Gate, OpenGate
 from sweepstake.server.handlers import Handlers
 from sweepstake.server.metrics import METRICS, Metrics
@@ -91,9 +92,10 @@ def create_app(queue: HostedQueue, members: Members | None, clock: Clock) -> ASG
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
-        watch = asyncio.create_task(watch_descriptors())
+        watches = [asyncio.create_task(each) for each in (watch_descriptors(), pools.garbage.collect())]
         yield
-        watch.cancel()
+        for watch in watches:
+            watch.cancel()
         await asyncio.to_thread(_close, pools, queue)
 
     metrics = Metrics()
@@ -113,6 +115,7 @@ class _Pools:
 
     def __init__(self) -> None:
         self.short = ShortWork()
+        self.garbage = Garbage()
         self.calls = ThreadPoolExecutor(_THREADS, "sweepstake-call")
         self.long = ThreadPoolExecutor(_LONG_THREADS, "sweepstake-long", self.short.goes_first)
         self.large = ThreadPoolExecutor(_LARGE_THREADS, "sweepstake-large", self.short.goes_first)
@@ -195,7 +198,7 @@ class _Resource:
                 return self._work(operation, handler, scope, headers, body)
             try:
                 async with self._turn(operation, scope, body):
-                    with self._pools.short if pool is self._pools.calls else nullcontext():
+                    with self._pools.short if pool is self._pools.calls else self._pools.garbage:
                         return await run(pool, self._work, operation, handler, scope, headers, body)
             except TooManyTriesError as error:
                 return _report(error, operation)

@@ -67,7 +67,9 @@ async def read_body(receive: Receive, headers: Mapping[str, str], most: int) -> 
                 more = message.get("more_body", False)
     except TimeoutError:
         raise SlowBodyError from None
-    return b"".join(chunks) if size <= most else None
+    if size > most:
+        return None
+    return b"".join(chunks) if size <= _LOOK else await asyncio.to_thread(b"".join, chunks)
 
 
 def check_size(body: bytes, most: int) -> None:

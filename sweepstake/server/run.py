@@ -26,6 +26,7 @@ from sweepstake.ports import Accounts
 from sweepstake.retrying import outlast
 from sweepstake.server.accounts import add_user
 from sweepstake.server.app import create_app
+from sweepstake.server.garbage import set_aside
 from sweepstake.server.keys import SecretPlace, prepare
 from sweepstake.server.metrics import counting_together
 from sweepstake.server.ownmachine import is_loopback
@@ -143,7 +144,9 @@ def _make_app(options: ServeOptions) -> ASGIApp:
     clock = SystemClock()
     store = _open(options)
     members = Members(store, clock, _secret(options)) if options.auth else None
-    return create_app(QueueService(store, clock, serving=True), members, clock)
+    app = create_app(QueueService(store, clock, serving=True), members, clock)
+    set_aside()
+    return app
 
 
 def _secret(options: ServeOptions) -> Callable[[], str]:
