@@ -84,17 +84,17 @@ def held_text(job: JobRecord, holder: str, ranks: Mapping[str, str], *, command:
         ranks: the launchers' variables of the holder's own; see `ranks_in`.
         command: see `Held`.
     """
-    return json.dumps(
-        {
-            "experiment": job.experiment,
-            "address": job.address,
-            "job": job.id,
-            "attempt": job.attempt,
-            "holder": holder,
-            "command": command,
-            "ranks": dict(ranks),
-        }
-    )
+    return _text_of(job, _common_text(job.experiment, job.address, holder, ranks, command=command))
+
+
+def _common_text(experiment: str, address: str, holder: str, ranks: Mapping[str, str], *, command: bool) -> str:
+    """Return what is the same for all jobs of an experiment: the members of an object, without its braces."""
+    common = {"experiment": experiment, "address": address, "holder": holder, "command": command, "ranks": dict(ranks)}
+    return json.dumps(common)[1:-1]
+
+
+def _text_of(job: JobRecord, common: str) -> str:
+    return f'{{{common}, "job": {json.dumps(job.id)}, "attempt": {job.attempt}}}'
 
 
 def membership(environ: Mapping[str, str], me: str) -> Membership | None:
@@ -166,6 +166,7 @@ class HeldJobs:
         self._entries: dict[int, _Entry] = {}
         self._before: dict[str, str] = {}
         self._ranks: tuple[int, dict[str, str]] | None = None  # of this process, as it was started
+        self._common: tuple[object, str] = (None, "")  # of which experiment and holder, and how it is written
 
     def enter(self, block: object, job: JobRecord, holder: str) -> None:
         """A block begins."""
@@ -174,8 +175,10 @@ class HeldJobs:
                 self._before = {name: self._environ[name] for name in _NAMES if name in self._environ}
             if self._ranks is None or self._ranks[0] != os.getpid():
                 self._ranks = os.getpid(), ranks_in(self._environ)
-            entry = _Entry(_place(), held_text(job, holder, self._ranks[1]), job)
-            self._entries[id(block)] = entry
+            whose = (job.experiment, job.address, holder)
+            if self._common[0] != whose:
+                self._common = whose, _common_text(*whose, self._ranks[1], command=False)
+            self._entries[id(block)] = _Entry(_place(), _text_of(job, self._common[1]), job)
             self._say()
 
     def leave(self, block: object) -> None:
@@ -189,11 +192,14 @@ class HeldJobs:
             for name in _NAMES:
                 if name in self._before:
                     self._environ[name] = self._before[name]
-                elif name in self._environ:
-                    del self._environ[name]  # `pop` would decode what it returns
+                    continue
+                try:  # noqa: SIM105 -- `suppress` takes as long as the rest, and `pop` decodes what it returns
+                    del self._environ[name]
+                except KeyError:
+                    pass
             return
         *others, last = self._entries.values()
-        alone = all(other.place == last.place for other in others)
+        alone = not others or all(other.place == last.place for other in others)
         self._environ[HELD] = last.text if alone else json.dumps({**json.loads(last.text), _SEVERAL: True})
         self._environ["SWEEPSTAKE_EXPERIMENT"] = last.job.experiment
         self._environ["SWEEPSTAKE_JOB_ID"] = last.job.id

@@ -166,7 +166,7 @@ class TermWatch:
 
     def _rest(self) -> None:
         """Put the default action back once nothing is held, if the handler is still ours."""
-        if not _in_main_thread() or self._holds():
+        if self._deferred or not _in_main_thread() or self._holds():
             return
         self._asked = self._raised = False
         if getsignal(SIGTERM) == self._receive:
