@@ -10,6 +10,7 @@ import attrs
 import psycopg
 import pytest
 
+from sweepstake.domain.keys import name_of
 from sweepstake.domain.records import UNGUARDED, Claim, NoJob
 from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import LimitReachedError
@@ -143,7 +144,8 @@ def test_a_new_limit_waits_for_the_claims_under_way(as_another_user: tuple[str, 
         with psycopg.connect(url) as blocker:
             # An attempt of the same key that is not committed: the claim waits for it in its only statement.
             blocker.execute(
-                "insert into attempts (job_seq, number, key, worker, started_at) values (0, 0, %s, '', 0)", [key]
+                "insert into attempts (job_seq, number, key, worker, started_at) values (0, 0, %s, '', 0)",
+                [name_of(key)],
             )
             slow = pool.submit(lab.claim, key=key)
             wait_for_lock(url)
