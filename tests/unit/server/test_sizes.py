@@ -92,11 +92,10 @@ def test_memory_is_in_proportion_to_the_body(server: Server, operation: Operatio
 
 @pytest.mark.full
 @pytest.mark.parametrize("kind", FILLINGS)
-@pytest.mark.parametrize("size", [1_250_000, 4_000_000, 8_000_000])
 @pytest.mark.parametrize("operation", TAKING, ids=lambda operation: operation.name)
-def test_memory_is_in_proportion_to_any_body(server: Server, operation: Operation, kind: str, size: int) -> None:
-    """The same for every filling, at sizes up to the longest value of a job."""
-    check_memory(server, operation, kind, size)
+def test_memory_is_in_proportion_to_any_body(server: Server, operation: Operation, kind: str) -> None:
+    """The same for every filling, where what is allowed beside the body matters little."""
+    check_memory(server, operation, kind, 2_000_000)
 
 
 def check_memory(server: Server, operation: Operation, kind: str, size: int) -> None:
