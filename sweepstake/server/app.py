@@ -242,6 +242,14 @@ class _Resource:
         if headers.get(STORE.lower(), self._queue.identity) != self._queue.identity:
             raise StoreUnavailableError("the call is meant for another store")
 
+    def _refused(self, error: AuthenticationError, operation: Operation, headers: Mapping[str, str]) -> Answer:
+        """Return the answer to whom this store does not know; whoever is known to another is told that it is not here."""
+        try:
+            self._refuse_strays(headers)
+        except StoreUnavailableError as stray:
+            return _report(stray, operation)
+        return _report(error, operation)
+
     def _signed(self, answer: Answer, operation: Operation) -> Answer:
         """Return an answer that says which store gave it, if the caller may use that."""
         if operation.role is None or answer.status in (401, 403):
@@ -270,6 +278,8 @@ class _Resource:
             answer = handler(call)
             body = plain_text(answer.body) if call.schedys else answer.body
             return self._signed(evolve(answer, body=body), operation)
+        except AuthenticationError as error:
+            return self._refused(error, operation, headers)
         except SweepstakeError as error:
             return self._signed(_report(error, operation), operation)
         except Exception:  # a request ends here; the client learns that it failed, the log why

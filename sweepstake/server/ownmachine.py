@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["OwnMachine", "is_loopback"]
 
-_PORTS: Final = {"http": 80, "https": 443}
+_SCHEMES: Final = ("http", "https")
 _OWN_PAGES: Final = ("same-origin", "none")
 _JSON: Final = "application/json"
 
@@ -58,11 +58,11 @@ def _fault(scope: Scope) -> str | None:
     """Return what is wrong with a request, if anything."""
     headers = Headers(scope=scope)
     hosts = headers.getlist("host")
-    if len(hosts) != 1 or not _is_own(hosts[0], scope):
-        return "it must be asked by the name or address of this machine, such as localhost, and its own port"
+    if len(hosts) != 1 or not _is_own(hosts[0]):
+        return "it must be asked by the name or address of this machine, such as localhost"
     for origin in headers.getlist("origin"):
         scheme, _, place = origin.partition("://")
-        if scheme not in _PORTS or place.lower() != hosts[0].lower():
+        if scheme not in _SCHEMES or place.lower() != hosts[0].lower():
             return "it does not answer pages of another site (Origin)"
     if any(site not in _OWN_PAGES for site in headers.getlist("sec-fetch-site")):
         return "it does not answer pages of another site (Sec-Fetch-Site)"
@@ -72,14 +72,11 @@ def _fault(scope: Scope) -> str | None:
     return None
 
 
-def _is_own(host: str, scope: Scope) -> bool:
-    """Tell whether a Host header names this machine, and the port at which it was asked."""
+def _is_own(host: str) -> bool:
+    """Tell whether a Host header names this machine, at any port: a tunnel may have another."""
     try:
         parts = urlsplit(f"//{host}")
-        port = parts.port or _PORTS["http"]
+        name, _ = parts.hostname, parts.port
     except ValueError:
         return False
-    if parts.netloc != host or "@" in host or not is_loopback(parts.hostname or ""):
-        return False
-    server = scope.get("server")
-    return server is None or server[1] is None or port == server[1]
+    return parts.netloc == host and "@" not in host and is_loopback(name or "")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, TypeAlias
 
+from sweepstake.domain.keys import name_of
 from sweepstake.domain.records import AttemptRecord, Claim, Finished, NoJob
 from sweepstake.domain.status import JobStatus, Outcome, Signal
 from tests.faults.calls import Scene
@@ -113,4 +114,6 @@ def _check_finished(first: AttemptRecord, act: str, answer: Finished, reporters:
 
 def _check_claim(lab: Lab, claim: Claim) -> None:
     attempt = lab.attempts(claim.job.id)[claim.job.attempt - 1]
-    assert (attempt.key, attempt.outcome) == (claim.key, None), f"was given {claim.key}, and there is {attempt}"
+    assert (attempt.key, attempt.outcome) == (name_of(claim.key), None), (
+        f"was given {claim.key}, and there is {attempt}"
+    )

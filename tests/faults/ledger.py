@@ -5,12 +5,16 @@ import re
 
 from attrs import frozen
 
-from sweepstake.domain.keys import uuid7
+from sweepstake.domain.keys import name_of, proposal_id, report_name, uuid7
 from tests.lab import Lab
 
 __all__ = ["Names", "snapshot"]
 
 _TIMES = re.compile(r"\b(seq|\w+_at|not_before)=-?[0-9][0-9.e+]*")
+
+
+#: Every role that a key has played in this process.
+_ROLES: set[str] = set()
 
 
 @frozen
@@ -31,11 +35,18 @@ class Names:
     def key(self, role: str) -> str:
         """Return the key that plays this role: four letters, none of them behind `v` in the alphabet."""
         assert len(role) == 4, role
+        _ROLES.add(role)
         return self.run + role
 
     def blank(self, words: object) -> str:
         """Return the words without what differs from run to run."""
-        return _TIMES.sub(r"\1=*", str(words).replace(self.run, ""))
+        text = str(words).replace(self.run, "")
+        for role in _ROLES:
+            key = self.run + role
+            text = text.replace(name_of(key), f"name of {role}").replace(proposal_id(key), f"proposal of {role}")
+            for other in _ROLES:
+                text = text.replace(report_name(key, self.run + other), f"report {role} on {other}")
+        return _TIMES.sub(r"\1=*", text)
 
 
 def snapshot(lab: Lab, names: Names) -> str:

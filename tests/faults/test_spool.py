@@ -23,7 +23,7 @@ from tests.serving import Served, served
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server over a new file, with a user: one without is asked by its own port only."""
+    """A server over a new file, with a user."""
     with served(f"sqlite:///{tmp_path_factory.mktemp('server')}/store.db") as running:
         yield running
 

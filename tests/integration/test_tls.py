@@ -24,6 +24,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Answer."""
         body = b'{"status":"ok"}'
         self.send_response(200)
+        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sweepstake.domain.keys import name_of
 from tests.lab import Lab
 from tests.walks.model import Attempt, Model
 
@@ -30,7 +31,13 @@ def agree(lab: Lab, model: Model) -> None:
 def _agree_on_attempts(lab: Lab, job_id: str, known: Sequence[Attempt]) -> None:
     found = lab.attempts(job_id)
     assert [(one.number, one.key, one.outcome) for one in found] == [
-        (number, one.key, one.outcome) for number, one in enumerate(known, 1)
+        (number, _name(one.key), one.outcome) for number, one in enumerate(known, 1)
     ]
     late = [one.late_results and one.late_results.decode()["n"] for one in found]
     assert late == [one.late for one in known]
+
+
+def _name(key: str) -> str:
+    """Return what is told of the key of an attempt, which may be that of an item of a call."""
+    call, dot, item = key.partition(".")
+    return f"{name_of(call)}{dot}{item}"
