@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sweepstake.codec import to_tree
 from sweepstake.errors import (
+    AuthenticationError,
     ClientRequestError,
     LimitReachedError,
     NotFoundError,
@@ -243,11 +244,11 @@ class _Resource:
             raise StoreUnavailableError("the call is meant for another store")
 
     def _refused(self, error: AuthenticationError, operation: Operation, headers: Mapping[str, str]) -> Answer:
-        """Return the answer to whom this store does not know; whoever is known to another is told that it is not here."""
+        """Return the answer to whom this store does not know; whoever means another store hears that it is not here."""
         try:
             self._refuse_strays(headers)
         except StoreUnavailableError as stray:
-            return _report(stray, operation)
+            return self._signed(_report(stray, operation), operation)
         return _report(error, operation)
 
     def _signed(self, answer: Answer, operation: Operation) -> Answer:

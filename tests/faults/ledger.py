@@ -13,8 +13,11 @@ __all__ = ["Names", "snapshot"]
 _TIMES = re.compile(r"\b(seq|\w+_at|not_before)=-?[0-9][0-9.e+]*")
 
 
-#: Every role that a key has played in this process.
-_ROLES: set[str] = set()
+#: Every role that a key plays, here or in a process that is killed.
+_ROLES = (
+    *("adds", "clam", "dele", "done", "held", "more", "next", "prun", "puts", "queu", "retr"),
+    *(verb + who for verb in ("cla", "don", "nex", "pru", "put", "que", "ret") for who in "ab"),
+)
 
 
 @frozen
@@ -35,7 +38,7 @@ class Names:
     def key(self, role: str) -> str:
         """Return the key that plays this role: four letters, none of them behind `v` in the alphabet."""
         assert len(role) == 4, role
-        _ROLES.add(role)
+        assert role in _ROLES, role
         return self.run + role
 
     def blank(self, words: object) -> str:

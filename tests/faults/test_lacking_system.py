@@ -81,6 +81,7 @@ except sweepstake.StoreRefusedError as error:
 def test_a_file_where_there_are_no_locks_is_refused_by_name(tmp_path: Path, number: int) -> None:
     """It would be damaged by two that write at once; the error says what is missing and what to do."""
     library = compiled("lacking_system", tmp_path)
+    (tmp_path / "new").mkdir()
     url = f"sqlite:///{tmp_path}/new/store.db"
     told = run(_OPEN, url, library=library, folder=tmp_path, lacking="lock", number=number, path=str(tmp_path / "new"))
     assert told.startswith("0 The file system of ")
