@@ -80,6 +80,8 @@ def _killed_now_and_then(url: str, log: Path, kills: int, hands: ExitStack) -> I
         i = chance.randrange(_WORKERS)
         if number % 2:
             with suppress(ConnectionError):
+                while crew[i].talk.poll() and crew[i].hear() is not None:
+                    pass  # what it said of jobs that have ended since
                 crew[i].hear()
         else:
             wait([hand.talk for hand in crew], timeout=chance.random() * 0.1)
