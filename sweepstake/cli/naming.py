@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
@@ -21,6 +22,9 @@ __all__ = ["EXPERIMENT", "JOB"]
 #: The most words that are offered, and the most experiments that are looked at for them.
 _MOST: Final = 100
 _LOOKED_AT: Final = 10_000
+#: What every shell takes for one word, and for nothing else. Bash puts what is offered into the line as it is: in a
+#: name that somebody else chose, the rest could be a command.
+_WORD: Final = re.compile(r"\w[\w.,:=@%+/-]*")
 
 
 class _Experiment(StringParamType):
@@ -68,6 +72,6 @@ JOB: Final = _Job()
 def _offered(words: Iterable[str]) -> list[CompletionItem]:
     """Return words to offer; a store that cannot be asked offers none, and the shell stays quiet."""
     try:
-        return [CompletionItem(word) for word in islice(words, _MOST)]
+        return [CompletionItem(word) for word in islice(filter(_WORD.fullmatch, words), _MOST)]
     except (SweepstakeError, OSError):
         return []

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sweepstake import Database, Experiment, ManualSearch
+from sweepstake import Database, Experiment, ManualSearch, NewJob
 from sweepstake.domain.queries import JobQuery
 from tests.integration.shell import Command
 
@@ -84,14 +84,45 @@ def test_the_shell_completes_names_and_ids(
     exp: Experiment, url: str, words: str, incomplete: str, offered: set[str]
 ) -> None:
     """Experiments, and then their jobs; an error of the store offers nothing and says nothing."""
+    assert set(_completed(url, "zsh_complete", words, len(words.split()) - 1).splitlines()[1::3]) == offered
+
+
+def test_the_shell_completes_nothing_that_it_would_read_as_more_than_a_word(db: Database, url: str) -> None:
+    """Bash puts what is offered into the line as it is; what somebody else calls a thing must not become a command."""
+    hostile = [
+        "x;touch${IFS}P;",
+        "$(touch P)",
+        "`touch P`",
+        "a b",
+        "*",
+        "x|y",
+        "~root",
+        "-rf",
+        "=ls",
+        "'",
+        "a\\",
+        "{a,b}",
+    ]
+    plain = {"vision", "été/ü", "ada@x/mnist", "lr=0.1,a:b%c+d"}
+    for name in (*hostile, *plain):
+        db.add_experiment(ManualSearch(name))
+    exp = db.get_experiment("vision")
+    exp.add_jobs(NewJob({"x": 1}, job_id=job_id) for job_id in (*hostile, *plain))
+    for words, word in (("sweepstake show ", 2), ("sweepstake show vision ", 3)):
+        lines = _completed(url, "bash_complete", words, word).splitlines()
+        assert {line.removeprefix("plain,") for line in lines} == plain
+
+
+def _completed(url: str, shell: str, words: str, word: int) -> str:
+    """Return what the command tells a shell that completes a word."""
     environment = {
         **os.environ,
         "SWEEPSTAKE_URL": url,
-        "_SWEEPSTAKE_COMPLETE": "zsh_complete",
+        "_SWEEPSTAKE_COMPLETE": shell,
         "COMP_WORDS": words,
-        "COMP_CWORD": str(len(words.split()) - 1),
+        "COMP_CWORD": str(word),
     }
     command = [sys.executable, "-c", "from sweepstake.cli import main; main()"]
     ran = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=60)
     assert ran.stderr == ""
-    assert set(ran.stdout.splitlines()[1::3]) == offered
+    return ran.stdout
