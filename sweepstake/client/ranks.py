@@ -10,21 +10,37 @@ import asyncio
 import json
 import os
 import threading
-from collections.abc import Mapping, MutableMapping
-from typing import Any, Final, NamedTuple
+from asyncio import _get_running_loop  # unlike `get_running_loop` it raises nothing where no loop runs
+from collections.abc import Mapping
+from json.encoder import encode_basestring_ascii
+from typing import Any, Final, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
+from sweepstake.client.surroundings import SURROUNDINGS, Surroundings
 from sweepstake.domain.records import JobRecord
 
-__all__ = ["HELD", "HELD_JOBS", "Held", "HeldJobs", "Membership", "held_text", "membership", "ranks_in", "unheld_rank"]
+__all__ = [
+    "HELD",
+    "HELD_JOBS",
+    "TORCHRUN",
+    "Held",
+    "HeldJobs",
+    "Membership",
+    "held_text",
+    "membership",
+    "ranks_in",
+    "unheld_rank",
+]
 
 #: The variable that says what the process above holds.
 HELD: Final = "SWEEPSTAKE_HELD"
+#: The variable that `torchrun` sets, and nothing else.
+TORCHRUN: Final = "TORCHELASTIC_RUN_ID"
 #: What each kind of launcher sets: the variables that number a group's processes, most telling first, and those that
 #: tell one group from another.
 _LAUNCHERS: Final = (
-    (("RANK", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK"), ("WORLD_SIZE", "MASTER_PORT", "TORCHELASTIC_RUN_ID")),
+    (("RANK", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK"), ("WORLD_SIZE", "MASTER_PORT", TORCHRUN)),
     (("SLURM_PROCID",), ("SLURM_JOB_ID", "SLURM_STEP_ID")),
     (("OMPI_COMM_WORLD_RANK",), ("OMPI_COMM_WORLD_SIZE", "PMIX_NAMESPACE")),
     (("PMIX_RANK",), ("PMIX_NAMESPACE",)),
@@ -34,6 +50,8 @@ _LAUNCHERS: Final = (
 #: Ranks over the whole group: where one is set, those within a machine say nothing more.
 _GLOBAL: Final = {"RANK"}
 _SEVERAL: Final = "several"
+#: What a block says, in the order of the reference.
+_NAMES: Final = (b"SWEEPSTAKE_EXPERIMENT", b"SWEEPSTAKE_JOB_ID", b"SWEEPSTAKE_ATTEMPT", HELD.encode())
 
 
 @frozen(kw_only=True)
@@ -57,7 +75,7 @@ class Held:
     attempt: int
     holder: str
     command: bool = False
-    ranks: Mapping[str, str]
+    ranks: Mapping[str, str] = field(factory=dict)
     several: bool = False
 
 
@@ -89,12 +107,16 @@ def held_text(job: JobRecord, holder: str, ranks: Mapping[str, str], *, command:
 
 def _common_text(experiment: str, address: str, holder: str, ranks: Mapping[str, str], *, command: bool) -> str:
     """Return what is the same for all jobs of an experiment: the members of an object, without its braces."""
-    common = {"experiment": experiment, "address": address, "holder": holder, "command": command, "ranks": dict(ranks)}
+    common: dict[str, Any] = {"experiment": experiment, "address": address, "holder": holder}
+    if command:  # what goes without saying is left out: the C library never frees a value that a variable had
+        common["command"] = True
+    if ranks:
+        common["ranks"] = dict(ranks)
     return json.dumps(common)[1:-1]
 
 
 def _text_of(job: JobRecord, common: str) -> str:
-    return f'{{{common}, "job": {json.dumps(job.id)}, "attempt": {job.attempt}}}'
+    return f'{{{common}, "job": {encode_basestring_ascii(job.id)}, "attempt": {job.attempt}}}'
 
 
 def membership(environ: Mapping[str, str], me: str) -> Membership | None:
@@ -112,7 +134,7 @@ def membership(environ: Mapping[str, str], me: str) -> Membership | None:
 
 def unheld_rank(environ: Mapping[str, str]) -> int:
     """Return the rank of a process that `torchrun` started, though nobody above holds a job; 0 for any other."""
-    if HELD in environ or "TORCHELASTIC_RUN_ID" not in environ:
+    if HELD in environ or TORCHRUN not in environ:
         return 0
     found = _rank(environ, ("RANK",))
     return 0 if found is None else found[1]
@@ -147,10 +169,8 @@ def _read(text: str) -> Held | None:
         return None
 
 
-class _Entry(NamedTuple):
-    place: object
-    text: str
-    job: JobRecord
+#: What tells a block's place, what `HELD` says, and the job.
+_Entry: TypeAlias = tuple[tuple[int, int], str, JobRecord]
 
 
 class HeldJobs:
@@ -160,63 +180,57 @@ class HeldJobs:
     of them a new process belongs to, and the environment says that.
     """
 
-    def __init__(self, environ: MutableMapping[str, str]) -> None:
-        self._environ = environ
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
         self._mutex = threading.RLock()  # a signal may end a block in the middle of another's beginning
         self._entries: dict[int, _Entry] = {}
-        self._before: dict[str, str] = {}
+        self._before: dict[bytes, bytes] = {}
         self._ranks: tuple[int, dict[str, str]] | None = None  # of this process, as it was started
         self._common: tuple[object, str] = (None, "")  # of which experiment and holder, and how it is written
 
     def enter(self, block: object, job: JobRecord, holder: str) -> None:
         """A block begins."""
         with self._mutex:
-            if not self._entries:
-                self._before = {name: self._environ[name] for name in _NAMES if name in self._environ}
-            if self._ranks is None or self._ranks[0] != os.getpid():
-                self._ranks = os.getpid(), ranks_in(self._environ)
+            if not self._entries and self._surroundings.has_any(_NAMES):
+                values = {name: self._surroundings.get(name) for name in _NAMES}
+                self._before = {name: value for name, value in values.items() if value is not None}
             whose = (job.experiment, job.address, holder)
             if self._common[0] != whose:
-                self._common = whose, _common_text(*whose, self._ranks[1], command=False)
-            self._entries[id(block)] = _Entry(_place(), _text_of(job, self._common[1]), job)
+                self._common = whose, _common_text(*whose, self._ranks_here(), command=False)
+            self._entries[id(block)] = (_place(), _text_of(job, self._common[1]), job)
             self._say()
 
     def leave(self, block: object) -> None:
         """A block has been left."""
         with self._mutex:
-            if self._entries.pop(id(block), None) is not None:
+            if self._entries.pop(id(block), None) is None:
+                return
+            if self._entries:
                 self._say()
+                return
+            self._surroundings.take_out(_NAMES)
+            if self._before:
+                self._surroundings.put(self._before.items())
+                self._before = {}
+
+    def _ranks_here(self) -> dict[str, str]:
+        if self._ranks is None or self._ranks[0] != os.getpid():
+            self._ranks = os.getpid(), ranks_in(os.environ)
+        return self._ranks[1]
 
     def _say(self) -> None:
-        if not self._entries:
-            for name in _NAMES:
-                if name in self._before:
-                    self._environ[name] = self._before[name]
-                    continue
-                try:  # noqa: SIM105 -- `suppress` takes as long as the rest, and `pop` decodes what it returns
-                    del self._environ[name]
-                except KeyError:
-                    pass
-            return
-        *others, last = self._entries.values()
-        alone = not others or all(other.place == last.place for other in others)
-        self._environ[HELD] = last.text if alone else json.dumps({**json.loads(last.text), _SEVERAL: True})
-        self._environ["SWEEPSTAKE_EXPERIMENT"] = last.job.experiment
-        self._environ["SWEEPSTAKE_JOB_ID"] = last.job.id
-        self._environ["SWEEPSTAKE_ATTEMPT"] = str(last.job.attempt)
-
-
-_NAMES: Final = (HELD, "SWEEPSTAKE_EXPERIMENT", "SWEEPSTAKE_JOB_ID", "SWEEPSTAKE_ATTEMPT")
+        place, text, job = next(reversed(self._entries.values()))
+        if len(self._entries) > 1 and any(each[0] != place for each in self._entries.values()):
+            text = json.dumps({**json.loads(text), _SEVERAL: True})
+        said = (job.experiment.encode(), job.id.encode(), b"%d" % job.attempt, text.encode())
+        self._surroundings.put(zip(_NAMES, said, strict=True))
 
 
 def _place() -> tuple[int, int]:
     """Return what tells the thread, or the task, in which blocks can be nested."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        task = None
+    task = None if _get_running_loop() is None else asyncio.current_task()
     return threading.get_ident(), 0 if task is None else id(task)
 
 
 #: What this process holds, as a process has one environment.
-HELD_JOBS: Final = HeldJobs(os.environ)
+HELD_JOBS: Final = HeldJobs(SURROUNDINGS)

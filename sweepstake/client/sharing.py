@@ -8,8 +8,9 @@ import os
 from pathlib import Path
 from typing import Final
 
-from sweepstake.client.ranks import HELD, Held, Membership, membership, unheld_rank
+from sweepstake.client.ranks import HELD, TORCHRUN, Held, Membership, membership, unheld_rank
 from sweepstake.client.session import Session
+from sweepstake.client.surroundings import SURROUNDINGS
 from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.domain.status import JobStatus, NoJobReason
 from sweepstake.errors import ConfigurationError, LeaseLostError, NoJobError
@@ -17,6 +18,9 @@ from sweepstake.folders import new_file
 from sweepstake.values import JsonObject
 
 __all__ = ["PARTS", "Part", "Parts"]
+
+#: Of a process that is a part of another's attempt, or may be, one of these variables is set.
+_TELLING: Final = (HELD.encode(), TORCHRUN.encode())
 
 _logger = logging.getLogger(__name__)
 
@@ -63,6 +67,8 @@ class Parts:
             LeaseLostError: the attempt is over.
             ConfigurationError: nobody can tell which job is meant.
         """
+        if not SURROUNDINGS.has_any(_TELLING):  # of most processes; a look at `os.environ` takes longer than this call
+            return None
         member = membership(os.environ, session.worker())
         if member is None:
             _refuse_alone()

@@ -1,5 +1,6 @@
 """One job on several processes: what an attempt starts as a part of itself works on the attempt's job."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -9,6 +10,7 @@ import pytest
 
 import sweepstake
 from sweepstake.client.ranks import HELD, HeldJobs, held_text, membership, unheld_rank
+from sweepstake.client.surroundings import SURROUNDINGS, Surroundings
 from sweepstake.domain.records import JobRecord
 from sweepstake.domain.status import JobStatus
 from sweepstake.values import EMPTY
@@ -77,17 +79,34 @@ def test_a_rank_of_torchrun_is_known_without_a_holder() -> None:
     assert unheld_rank({"SLURM_PROCID": "2"}) == 0
 
 
-def test_the_environment_is_put_back_after_the_last_block() -> None:
-    """Nested blocks say the innermost; blocks left in another order say one that still runs."""
-    environ = {"SWEEPSTAKE_JOB_ID": "above"}
-    held, first, second = HeldJobs(environ), object(), object()
+_SHOW = "import os; print(sorted(each for each in os.environ.items() if each[0].startswith('SWEEPSTAKE_')))"
+
+
+def test_the_environment_is_put_back_after_the_last_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nested blocks say the innermost; blocks left in another order say one that still runs. Programs inherit it."""
+    monkeypatch.setenv("SWEEPSTAKE_JOB_ID", "above")
+    before = dict(os.environ)
+    held, first, second = HeldJobs(SURROUNDINGS), object(), object()
     held.enter(first, JOB, "host:1")
-    assert (environ["SWEEPSTAKE_JOB_ID"], environ["SWEEPSTAKE_ATTEMPT"]) == ("one", "2")
+    assert (os.environ["SWEEPSTAKE_JOB_ID"], os.environ["SWEEPSTAKE_ATTEMPT"]) == ("one", "2")
+    assert "('SWEEPSTAKE_JOB_ID', 'one')" in subprocess.check_output([sys.executable, "-c", _SHOW], text=True)
     held.enter(second, JOB, "host:1")
     held.leave(first)
-    assert environ["SWEEPSTAKE_JOB_ID"] == "one"
+    assert os.environ["SWEEPSTAKE_JOB_ID"] == "one"
     held.leave(second)
-    assert environ == {"SWEEPSTAKE_JOB_ID": "above"}
+    assert os.environ == before
+    assert "('SWEEPSTAKE_JOB_ID', 'above')" in subprocess.check_output([sys.executable, "-c", _SHOW], text=True)
+    assert "SWEEPSTAKE_ATTEMPT" not in subprocess.check_output([sys.executable, "-c", _SHOW], text=True)
+
+
+def test_the_environment_of_an_interpreter_that_keeps_it_in_another_way_is_written_too() -> None:
+    """By the way that every interpreter has."""
+    around = Surroundings(os.environb)
+    around.put([(b"SWEEPSTAKE_TRIED", "\u00e4".encode())])
+    assert (around.get(b"SWEEPSTAKE_TRIED"), os.environb[b"SWEEPSTAKE_TRIED"]) == (b"\xc3\xa4", b"\xc3\xa4")
+    around.take_out((b"SWEEPSTAKE_TRIED",))
+    assert not around.has_any((b"SWEEPSTAKE_TRIED",))
+    assert b"SWEEPSTAKE_TRIED" not in os.environb
 
 
 _SCRIPT = """
