@@ -13,6 +13,7 @@ import json
 import marshal
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 from attrs import frozen
@@ -54,6 +55,8 @@ _ONLY_TEXT: Final = frozenset({str})
 _PLAIN: Final = frozenset({str, float, int, bool, type(None)})
 _NUMBERS: Final = frozenset({float, int, bool})
 _SHORT: Final = 2000
+#: How often a mapping that changes while it is read is read again.
+_TRIES: Final = 10
 #: So many items are looked at by one call.
 _FEW: Final = 256
 _LARGE_TEXT: Final = 1024 * 1024
@@ -87,14 +90,13 @@ class JsonObject:
 
     @classmethod
     def _from(cls, value: object, path: str, *, escaped: bool) -> JsonObject:
-        if type(value) is dict and value and (flat := _flat_text(value)) is not None:
-            return cls(flat)
         if not isinstance(value, Mapping):
             raise InvalidInputError.at(path, f"must be an object (a dict), not {type(value).__name__}")
-        if type(value) is not dict:
-            value = _as_dict(value, path)
+        value = value.copy() if type(value) is dict else _as_dict(value, path)
         if not value:
             return EMPTY
+        if (flat := _flat_text(value)) is not None:
+            return cls(flat)
         text = write_json(_normal_mapping(value, path, 1, escaped))
         if len(text) > MAX_TEXT:
             raise InvalidInputError.at(path, f"is too large: {len(text):,} characters of JSON, at most {MAX_TEXT:,}")
@@ -233,18 +235,17 @@ def _normal(value: Any, path: str, depth: int, escaped: bool) -> Any:
         return value
     if kind is int:
         return _int(value, path)
+    # Of a copy, which is made in one step of the interpreter: other threads may write into what is the user's.
     if kind is dict:
-        return _normal_mapping(value, path, depth + 1, escaped)
+        return _normal_mapping(value.copy(), path, depth + 1, escaped)
     if kind is list or kind is tuple:
         _check_depth(depth + 1, path)
-        return _normal_items(value, path, depth + 1, escaped)
+        return _normal_items(list(value), path, depth + 1, escaped)
     return _unusual(value, path, depth, escaped)
 
 
-def _normal_items(value: list[Any] | tuple[Any, ...], path: str, depth: int, escaped: bool) -> list[Any]:
-    """Return the items as a list: the same list if nothing in it has to change."""
+def _normal_items(value: list[Any], path: str, depth: int, escaped: bool) -> list[Any]:
     items: list[Any] = []
-    same = True
     for at in range(0, len(value), _FEW):
         if at:
             give_way()
@@ -252,14 +253,11 @@ def _normal_items(value: list[Any] | tuple[Any, ...], path: str, depth: int, esc
         if _are_plain_numbers(few):
             items += few
             continue
-        for i, item in enumerate(few, at):
-            normal = _normal(item, f"{path}[{i}]", depth, escaped)
-            same = same and normal is item
-            items.append(normal)
-    return value if same and type(value) is list else items
+        items += [_normal(item, f"{path}[{i}]", depth, escaped) for i, item in enumerate(few, at)]
+    return items
 
 
-def _are_plain_numbers(values: list[Any] | tuple[Any, ...]) -> bool:
+def _are_plain_numbers(values: list[Any]) -> bool:
     """Tell at once of most lists that they stay as they are."""
     try:
         return _NUMBERS.issuperset(map(type, values)) and all(map(math.isfinite, values))
@@ -284,20 +282,22 @@ def _unusual(value: Any, path: str, depth: int, escaped: bool) -> Any:
 
 
 def _as_dict(value: Mapping[Any, Any], path: str) -> dict[Any, Any]:
+    for _ in range(_TRIES):
+        with suppress(RuntimeError, KeyError):  # as when another thread writes into it at this moment
+            return dict(value)
     try:
         return dict(value)
     except Exception as error:  # somebody else's mapping may fail in any way
         raise InvalidInputError.at(path, f"is {_kind(value)} that cannot be read: {shown(error)}") from error
 
 
-def _normal_mapping(value: Mapping[Any, Any], path: str, depth: int, escaped: bool) -> dict[str, Any]:
+def _normal_mapping(value: dict[Any, Any], path: str, depth: int, escaped: bool) -> dict[str, Any]:
     _check_depth(depth, path)
     if escaped and depth > 1 and len(value) == 1:
         name = value.get(_NUMBER_KEY)
         if isinstance(name, str) and name in _NON_FINITE:
             return {_NUMBER_KEY: name}
     result: dict[str, Any] = {}
-    same = type(value) is dict
     for key, item in value.items():
         if not isinstance(key, str):
             raise InvalidInputError.at(path, f"has the key {shown(key)}, {_kind(key)}; keys must be text")
@@ -309,9 +309,8 @@ def _normal_mapping(value: Mapping[Any, Any], path: str, depth: int, escaped: bo
             name = "$" + name
         if name in result:
             raise InvalidInputError.at(path, f"holds the key {shown(name)} in two spellings; send one of them")
-        normal = result[name] = _normal(item, where, depth, escaped)
-        same = same and normal is item and name == key
-    return value if same else result  # type: ignore[return-value]  # a dict
+        result[name] = _normal(item, where, depth, escaped)
+    return result
 
 
 def _check_depth(depth: int, path: str) -> None:

@@ -26,12 +26,12 @@ class Edits:
         folder: makes the folder in which an attempt's results are kept that cannot be recorded, and returns it.
     """
 
-    __slots__ = ("_as_read", "_hyperparameters", "_record", "_results", "_shelf")
+    __slots__ = ("_as_read", "_made", "_record", "_shelf")
 
     def __init__(self, record: JobRecord, folder: Callable[[JobRecord], Path]) -> None:
         self._shelf = _Shelf(record, folder)
-        self._hyperparameters: dict[str, Any] | None = None
-        self._results: dict[str, Any] | None = None
+        #: What somebody asked for, by `setdefault`: two threads that ask at once get the same.
+        self._made: dict[str, dict[str, Any]] = {}
         self._record = record
         self._as_read: bytes | None = None
 
@@ -43,21 +43,24 @@ class Edits:
     @property
     def hyperparameters(self) -> dict[str, Any]:
         """The job's inputs."""
-        if self._hyperparameters is None:
-            self._hyperparameters = self._record.hyperparameters.decode()
-            self._as_read = fingerprint(self._hyperparameters)
-        return self._hyperparameters
+        made = self._made.get("hyperparameters")
+        if made is None:
+            read = self._record.hyperparameters.decode()
+            self._as_read = fingerprint(read)
+            made = self._made.setdefault("hyperparameters", read)
+        return made
 
     @hyperparameters.setter
     def hyperparameters(self, value: dict[str, Any]) -> None:
-        self._hyperparameters = _assigned(value, "hyperparameters")
+        self._made["hyperparameters"] = _assigned(value, "hyperparameters")
 
     @property
     def results(self) -> dict[str, Any]:
         """The job's final values."""
-        if self._results is None:
-            self._results = Results(self._record.results.decode(), self._shelf.refuse)
-        return self._results
+        made = self._made.get("results")
+        if made is None:
+            made = self._made.setdefault("results", Results(self._record.results.decode(), self._shelf.refuse))
+        return made
 
     @results.setter
     def results(self, value: dict[str, Any]) -> None:
@@ -67,11 +70,11 @@ class Edits:
                 check_size(assigned)
             except InvalidInputError as error:
                 raise self._shelf.refuse("results", assigned, error) from None
-        self._results = assigned
+        self._made["results"] = assigned
 
     def in_hand(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """Return the values as far as somebody asked for them: hyperparameters and results."""
-        return self._hyperparameters, self._results
+        return self._made.get("hyperparameters"), self._made.get("results")
 
     def document(self, status: JobStatus) -> Document:
         """Return what a put writes.
@@ -88,22 +91,26 @@ class Edits:
             InvalidInputError: a value is not JSON; the error names its path.
         """
         results = self._outputs()
-        if self._as_read is not None and fingerprint(_still(self.hyperparameters)) == self._as_read:
+        if self._as_read is not None and fingerprint(self.hyperparameters) == self._as_read:
             return results, None
         hyperparameters = self._inputs()
         return results, None if hyperparameters == self._record.hyperparameters else hyperparameters
 
     def salvage(self, error: InvalidInputError) -> tuple[JsonObject, InvalidInputError]:
         """Return those results that can be recorded, and the error with where the others are kept in files."""
-        results: object = self._record.results.decode() if self._results is None else self._results
+        results: object = self._made.get("results", self._record.results.decode())
         kept, rest = divide(results) if isinstance(results, dict) else (EMPTY, [Rest("results", results)])
         return kept, self._shelf.keep(rest, error) if rest else error
 
     def _inputs(self) -> JsonObject:
-        return _encoded(self._hyperparameters, self._record.hyperparameters, "hyperparameters")
+        return self._encoded("hyperparameters", self._record.hyperparameters)
 
     def _outputs(self) -> JsonObject:
-        return _encoded(self._results, self._record.results, "results")
+        return self._encoded("results", self._record.results)
+
+    def _encoded(self, name: str, stored: JsonObject) -> JsonObject:
+        made = self._made.get(name)
+        return stored if made is None else JsonObject.of(made, name)
 
 
 class _Shelf:
@@ -137,21 +144,3 @@ def _assigned(value: dict[str, Any], path: str) -> dict[str, Any]:
     if value is None:
         raise InvalidInputError.at(path, "must be an object (a dict), not None")
     return value
-
-
-def _encoded(value: dict[str, Any] | None, stored: JsonObject, path: str) -> JsonObject:
-    if value is None:
-        return stored
-    if isinstance(value, Results):
-        value = dict(value)
-    try:
-        return JsonObject.of(value, path)
-    except RuntimeError:  # another thread writes into it at this moment
-        return JsonObject.of(_still(value), path)
-
-
-def _still(value: Any) -> Any:
-    """Return a copy that nobody writes into; each dict and each list is copied in one step of the interpreter."""
-    if isinstance(value, dict):
-        return {key: _still(each) for key, each in dict(value).items()}
-    return [_still(each) for each in list(value)] if type(value) is list else value

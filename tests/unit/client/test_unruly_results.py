@@ -1,7 +1,10 @@
 """Results that other threads write into, or that cannot be read: the end of the block is recorded all the same."""
 
+import sys
 import threading
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -64,13 +67,88 @@ def test_a_thread_that_writes_on_as_the_block_ends(exp: sweepstake.ManualSearch)
                 begun.set()
 
         thread = threading.Thread(target=write)
-        with job:
-            thread.start()
-            assert begun.wait(20)
-        over.set()
-        thread.join()
+        try:
+            with job:
+                thread.start()
+                assert begun.wait(60)
+        finally:
+            over.set()
+            thread.join()
     assert exp.counts().done == 20
     assert all(job.results["inner"]["2999"] == 2999 for job in exp.all_jobs())
+
+
+class Meddler(Mapping[str, Any]):
+    """Values during whose reading somebody writes into the dict around them."""
+
+    def __init__(self, around: dict[str, Any]) -> None:
+        self._around = around
+
+    def __getitem__(self, name: str) -> Any:
+        """Return what it holds."""
+        return {"x": 1}[name]
+
+    def __len__(self) -> int:
+        """Count what it holds."""
+        return 1
+
+    def __iter__(self) -> Iterator[str]:
+        """Move the first member of the dict around to its end, and put one in the place of another."""
+        self._around["first"] = self._around.pop("first")
+        self._around[f"new {len(self._around)}"] = self._around.pop("last")
+        return iter(["x"])
+
+
+def test_what_is_written_while_the_results_are_read(exp: sweepstake.ManualSearch) -> None:
+    """The results are those of one moment, whatever becomes of the dicts within them before all are read."""
+    exp.add_job({})
+    with exp.next_job() as job:
+        inner = job.results["inner"] = {"first": [1]}
+        inner |= {"meddler": Meddler(inner), "last": 2}
+    assert exp.get_job(job.job_id).results == {"inner": {"first": [1], "meddler": {"x": 1}, "last": 2}}
+    assert list(inner) == ["meddler", "first", "new 2"]
+
+
+class Hasty(OrderedDict[str, Any]):
+    """Values of which one is away when they are read for the first time."""
+
+    looks = 0
+
+    def __getitem__(self, name: str) -> Any:
+        """Fail once."""
+        self.looks += 1
+        if self.looks == 1:
+            raise KeyError(name)
+        return super().__getitem__(name)
+
+
+def test_a_mapping_that_changes_while_it_is_read(exp: sweepstake.ManualSearch) -> None:
+    """It is read again."""
+    exp.add_job({})
+    with exp.next_job() as job:
+        job.results["inner"] = Hasty(a=1, b=2)
+    assert exp.get_job(job.job_id).results == {"inner": {"a": 1, "b": 2}}
+
+
+def test_threads_that_ask_for_the_results_at_once(exp: sweepstake.ManualSearch) -> None:
+    """They write into the same dict: none of them loses what it wrote."""
+    exp.add_jobs([{}] * 100)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            for job in exp.claim_jobs():
+                ready = threading.Barrier(4)
+
+                def write(i: int, job: Job = job, ready: threading.Barrier = ready) -> None:
+                    ready.wait(60)
+                    job.results[f"x{i}"] = job.hyperparameters[f"x{i}"] = i
+
+                with job:
+                    list(pool.map(write, range(4)))
+                assert len(job.results) == len(job.hyperparameters) == 4
+    finally:
+        sys.setswitchinterval(interval)
 
 
 @pytest.mark.parametrize("value", [Broken(x=1), MuteValue()], ids=["mapping", "value"])
@@ -137,8 +215,10 @@ def test_what_is_written_by_many_threads_is_put(exp: sweepstake.ManualSearch) ->
 
         thread = threading.Thread(target=write)
         thread.start()
-        for _ in range(20):
-            job.put()
-        over.set()
-        thread.join()
+        try:
+            for _ in range(20):
+                job.put()
+        finally:
+            over.set()
+            thread.join()
     assert exp.get_job(job.job_id).status == Job.DONE
