@@ -86,7 +86,7 @@ class SqliteEngine:
             self._arrive()
         except BaseException as error:
             self.close()
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, (sqlite3.Error, OSError)) and not isinstance(error, SweepstakeError):
                 raise translate(error, self.path) from error
             raise
         _forks.guard(self._gate)

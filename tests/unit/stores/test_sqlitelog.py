@@ -136,6 +136,15 @@ def test_a_disk_that_goes_on_failing_fails_the_call(store: SqlStore, disk: Disk)
     assert disk.job() == ("QUEUED", "{}")
 
 
+def test_a_disk_that_fails_as_the_store_is_opened(disk: Disk, clock: HandClock) -> None:
+    """It is away like one that fails later, and opened once the disk works again."""
+    disk.failures = [errno.EIO, errno.EIO]
+    with pytest.raises(StoreUnavailableError, match=r"Input/output error") as caught:
+        SqliteEngine(disk.path, clock, disk.sync)
+    assert str(disk.path) in str(caught.value)
+    SqliteEngine(disk.path, clock, disk.sync).close()
+
+
 def test_nothing_is_built_on_a_log_with_a_hole(store: SqlStore, disk: Disk) -> None:
     """While the disk fails, calls are refused before they write."""
     disk.failures = [errno.EIO] * 3
