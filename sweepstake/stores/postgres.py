@@ -22,6 +22,8 @@ from sweepstake.stores.urls import PostgresUrl
 
 __all__ = ["PostgresEngine", "connection_string"]
 
+#: What a finish tells of its job: its columns, and its experiment's number.
+_FINISHED_COLUMNS: Final = JOB_COLUMNS + 1
 #: PostgreSQL's own clock judges leases and dates everything.
 _CLOCK: Final = "date_part('epoch', clock_timestamp())"
 #: The first version that has `materialized`, as its number of itself.
@@ -177,9 +179,8 @@ class PostgresEngine:
         row = self._ask("finish_and_claim", {**params, "claim": claim["key"], "worker": claim["worker"]})
         if row is None:
             return None
-        if row[JOB_COLUMNS] is None:
-            return row[:JOB_COLUMNS], self.claim(**claim)
-        return row[:JOB_COLUMNS], row[JOB_COLUMNS:]
+        finished, taken = row[:_FINISHED_COLUMNS], row[_FINISHED_COLUMNS:]
+        return finished, self.claim(**claim) if taken[0] is None else taken
 
     def sync(self) -> None:
         """Do nothing: what others can read is on the disk."""

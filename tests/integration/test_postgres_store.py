@@ -9,15 +9,20 @@ from contextlib import closing
 import psycopg
 import pytest
 
-from sweepstake.domain.records import UNGUARDED, Claim, SearchDefinition
+from sweepstake.domain.ledger import Check
+from sweepstake.domain.records import UNGUARDED, Claim, Finish, SearchDefinition
 from sweepstake.domain.settings import Settings
+from sweepstake.domain.status import Outcome
 from sweepstake.errors import StoreRefusedError, StoreUnavailableError
 from sweepstake.ports import ExperimentDraft
+from sweepstake.service import verify
 from sweepstake.stores import SqlStore, open_store
 from sweepstake.stores.postgres import connection_string
 from sweepstake.stores.urls import PostgresUrl, parse_store_url
+from sweepstake.values import EMPTY
 from tests.crew import all_together
 from tests.lab import draft, new_key
+from tests.oldschema import OldClient, make_before
 
 MANUAL = ExperimentDraft(search=SearchDefinition("Manual"))
 
@@ -46,6 +51,32 @@ def open_and_add(number: int, url: str) -> int:
 def test_processes_may_open_a_new_store_at_once(postgres_url: str) -> None:
     """Of several processes that find an empty database, each gets the same whole store."""
     assert max(all_together(3, open_and_add, postgres_url)) == 3
+
+
+def test_an_older_version_beside_us_is_counted_too(postgres_url: str) -> None:
+    """It claims and finishes by statements that know nothing of who counts, before and after the schema is ours."""
+    make_before(postgres_url, "counted")
+    with OldClient(postgres_url) as old:
+        old.add("sweep", 12)
+        early, late, last = old.claim("sweep"), old.claim("sweep"), old.claim("sweep")
+        assert early is not None
+        assert late is not None
+        assert last is not None
+        old.finish(early)
+        with closing(open_store(postgres_url)) as store:
+            assert store.count_jobs("sweep").done == 1
+            old.finish(late)
+            for outcome in (Outcome.DONE, Outcome.PRUNED):
+                held = claim(store)
+                assert held is not None
+                report = Finish(attempt=held.key, outcome=outcome, results=EMPTY)
+                store.finish(
+                    "sweep", held.job.id, report, key=new_key(), claim=new_key(), worker="w", repeat=False, uptime=1e9
+                )
+            old.finish(last)
+            counts = store.count_jobs("sweep")
+            assert (counts.done, counts.pruned, counts.running, counts.ready) == (4, 1, 2, 5)
+            assert [each for each in verify(store.ledger).violations if each.check is Check.COUNTS] == []
 
 
 @pytest.mark.usefixtures("store")

@@ -1,4 +1,5 @@
 -- claim: the ready job of highest priority, then oldest, of an experiment that may run any number at once.
+-- Here and below, another number in `counted` tells the trigger that nothing is left to count: a claim changes no count.
 with experiment as materialized (
     select e.id, e.lease, e.timeout from experiments e
     where e.name = :name and e.status = 'RUNNING'
@@ -13,7 +14,7 @@ picked as (
 taken as (
     update jobs j set
         status = 'RUNNING', etag = :key, attempt = j.attempt + 1, due = :tick + e.lease, worker = :worker,
-        started_at = :now, ended_at = null
+        started_at = :now, ended_at = null, counted = 1 - j.counted
     from picked p, experiment e
     where j.seq = p.seq
     returning
@@ -45,7 +46,7 @@ picked as (
 taken as (
     update jobs j set
         status = 'RUNNING', etag = :key, attempt = j.attempt + 1, due = :tick + e.lease, worker = :worker,
-        started_at = :now, ended_at = null
+        started_at = :now, ended_at = null, counted = 1 - j.counted
     from picked p, experiment e
     where j.seq = p.seq
     returning
@@ -78,7 +79,7 @@ picked as (
 taken as (
     update jobs j set
         status = 'RUNNING', etag = :key, attempt = j.attempt + 1, due = :tick + e.lease, worker = :worker,
-        started_at = :now, ended_at = null
+        started_at = :now, ended_at = null, counted = 1 - j.counted
     from picked p, experiment e
     where j.seq = p.seq
     returning
@@ -96,14 +97,24 @@ select * from taken;
 with finished as (
     update jobs j set
         status = :status, results = :results, hyperparameters = coalesce(:hyperparameters, j.hyperparameters),
-        etag = :key, due = null, ended_at = :now
+        etag = :key, due = null, ended_at = :now, counted = 1 - j.counted
     from attempts a
     where a.key = :attempt and j.seq = a.job_seq and j.attempt = a.number
     and j.experiment_id + 0 = (select id from experiments where name = :name)
     and coalesce(j.id, '') = :id and coalesce(j.status, '') = 'RUNNING' and j.dependants = 0
     returning
         j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags,
-        j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+        j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, j.experiment_id
+),
+counted as (
+    insert into counts as c (experiment_id, slot, jobs, blocked, delayed, done, crashed, pruned, ended_at)
+    select
+        experiment_id, pg_backend_pid(), 0, 0, 0, cast(status = 'DONE' as integer),
+        cast(status = 'CRASHED' as integer), cast(status = 'PRUNED' as integer), ended_at
+    from finished
+    on conflict (experiment_id, slot) do update set
+        done = c.done + excluded.done, crashed = c.crashed + excluded.crashed, pruned = c.pruned + excluded.pruned,
+        ended_at = greatest(c.ended_at, excluded.ended_at)
 ),
 ended as (
     update attempts a set ended_at = f.ended_at, outcome = :outcome, reason = :reason, output = :output, finish_key = f.etag
@@ -115,14 +126,24 @@ select * from finished;
 with finished as (
     update jobs j set
         status = :status, results = :results, hyperparameters = coalesce(:hyperparameters, j.hyperparameters),
-        etag = :key, due = null, ended_at = :now
+        etag = :key, due = null, ended_at = :now, counted = 1 - j.counted
     from attempts a
     where a.key = :attempt and j.seq = a.job_seq and j.attempt = a.number
     and j.experiment_id + 0 = (select id from experiments where name = :name and max_running is null)
     and coalesce(j.id, '') = :id and coalesce(j.status, '') = 'RUNNING' and j.dependants = 0
     returning
         j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags,
-        j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+        j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, j.experiment_id
+),
+counted as (
+    insert into counts as c (experiment_id, slot, jobs, blocked, delayed, done, crashed, pruned, ended_at)
+    select
+        experiment_id, pg_backend_pid(), 0, 0, 0, cast(status = 'DONE' as integer),
+        cast(status = 'CRASHED' as integer), cast(status = 'PRUNED' as integer), ended_at
+    from finished
+    on conflict (experiment_id, slot) do update set
+        done = c.done + excluded.done, crashed = c.crashed + excluded.crashed, pruned = c.pruned + excluded.pruned,
+        ended_at = greatest(c.ended_at, excluded.ended_at)
 ),
 ended as (
     update attempts a set ended_at = f.ended_at, outcome = :outcome, reason = :reason, output = :output, finish_key = f.etag
@@ -143,7 +164,7 @@ picked as (
 taken as (
     update jobs j set
         status = 'RUNNING', etag = :claim, attempt = j.attempt + 1, due = :tick + e.lease, worker = :worker,
-        started_at = :now, ended_at = null
+        started_at = :now, ended_at = null, counted = 1 - j.counted
     from picked p, experiment e
     where j.seq = p.seq
     returning

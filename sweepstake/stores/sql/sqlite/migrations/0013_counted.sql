@@ -1,0 +1,1 @@
+-- What PostgreSQL changes here costs little on SQLite; the numbers go together.
