@@ -49,14 +49,16 @@ class SqlitePlace:
 
     def look(self) -> str | None:
         """Return what became of the files if they are not there any more; then the place is lost."""
+        least = self._size  # as of a look before this one: others see it grow while we look
         try:
             file = os.stat(self._address)  # noqa: PTH116 -- a `Path` takes twice as long
             log = os.stat(self._wal)  # noqa: PTH116
         except (FileNotFoundError, NotADirectoryError):
             return self._lose()
-        if (file.st_dev, file.st_ino) != self._file or file.st_size < self._size:
+        if (file.st_dev, file.st_ino) != self._file or file.st_size < least:
             return self._lose()
-        self._size = file.st_size
+        if file.st_size > least:
+            self._size = file.st_size
         return None if (log.st_dev, log.st_ino) == self._log else self._lose()
 
     def confirm(self) -> None:
