@@ -38,7 +38,7 @@ MANUAL = SearchDefinition("Manual")
 #: How long a dead worker's job may stay unclaimed beyond its lease.
 GRACE_SECONDS = 5.0
 #: How long a test waits for what should come at once.
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 
 T = TypeVar("T")
 

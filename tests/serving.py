@@ -19,8 +19,8 @@ EMAIL: Final = "ada@example.org"
 PASSWORD: Final = "correct horse battery staple"
 
 _SWEEPSTAKE: Final = (sys.executable, "-c", "from sweepstake.cli import main; main()")
-_SECONDS_TO_STOP = 20.0
-_SECONDS_TO_RUN = 60.0
+_SECONDS_TO_STOP = 120.0
+_SECONDS_TO_RUN = 180.0
 _URL = re.compile(r"https?://[0-9.:]+[^\s?]*")
 
 

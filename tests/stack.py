@@ -22,7 +22,7 @@ __all__ = ["KINDS", "ServerProcess", "open_queue", "reached", "store_of"]
 #: The four ways to reach a queue: each store, directly and through a server.
 KINDS = ("sqlite", "http-sqlite", "postgres", "http-postgres")
 
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 _SERVE = "from sweepstake.cli import main; main()"
 
 

@@ -25,7 +25,7 @@ def at_once(do: Callable[[int], T], threads: int = THREADS) -> list[T]:
     barrier = threading.Barrier(threads)
 
     def wait_and_do(number: int) -> T:
-        barrier.wait(timeout=30)
+        barrier.wait(timeout=120)
         return do(number)
 
     with ThreadPoolExecutor(threads) as pool:

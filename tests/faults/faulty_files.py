@@ -25,7 +25,7 @@ __all__ = ["FAULT", "check_file"]
 _KILLS_TO_A_DISK = 25
 #: The most calls of the system that go well before the disk fails; opening a store takes a few dozen.
 _MOST_CALLS = 300
-_SECONDS = 60.0
+_SECONDS = 120.0
 
 
 def harm_files(place: Place, size: int) -> Figures:

@@ -15,7 +15,7 @@ import attrs
 
 __all__ = ["Delivered", "RepeatingProxy"]
 
-_SECONDS = 30.0
+_SECONDS = 120.0
 
 
 @attrs.frozen

@@ -51,7 +51,7 @@ def take_the_place(place: Place, size: int) -> Figures:
             claim = eventually(lab.claimed_or_none, within=_LEASE + GRACE_SECONDS)
             waits.append(time.monotonic() - died - _LEASE)
             _check(lab, claim, first, name)
-            _, error = namesake.communicate("end\n", timeout=30)
+            _, error = namesake.communicate("end\n", timeout=120)
             assert namesake.returncode == 0, error
         assert lab.job(second).status == "DONE", lab.job(second)
         assert lab.finish(claim).recorded, "the newer attempt was lost"
@@ -97,7 +97,7 @@ def _begin(worker: "subprocess.Popen[str]") -> list[str]:
 
 def _can_be_alone() -> bool:
     try:
-        return subprocess.run([*_ALONE, "true"], capture_output=True, timeout=30, check=False).returncode == 0
+        return subprocess.run([*_ALONE, "true"], capture_output=True, timeout=120, check=False).returncode == 0
     except FileNotFoundError:
         return False
 

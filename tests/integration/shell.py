@@ -1,11 +1,13 @@
 """The `sweepstake` command as a process of its own, and in the process of a test."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -36,15 +38,16 @@ class Shell:
     ) -> "subprocess.Popen[str]":
         """Start the command and return it while it runs."""
         environment = {**os.environ, "PYTHONPATH": _ROOT, "SWEEPSTAKE_URL": self.url, **self.environment}
-        process = subprocess.Popen(
-            [*_COMMAND, *arguments],
-            env=environment,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding=encoding,
-            process_group=0,
-        )
+        with _hearing():
+            process = subprocess.Popen(
+                [*_COMMAND, *arguments],
+                env=environment,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding=encoding,
+                process_group=0,
+            )
         self._started.append(process)
         return process
 
@@ -62,6 +65,19 @@ class Shell:
         assert process.returncode == code, (process.returncode, out, err)
         assert "Traceback" not in err
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@contextmanager
+def _hearing() -> Iterator[None]:
+    """Let what is started hear the signals of a terminal, also if the tests do not, as those behind `nohup` or `&`."""
+    deaf = [number for number in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_IGN]
+    for number in deaf:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number in deaf:
+            signal.signal(number, signal.SIG_IGN)
 
 
 @frozen

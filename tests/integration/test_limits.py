@@ -155,9 +155,9 @@ def test_a_new_limit_waits_for_the_claims_under_way(as_another_user: tuple[str, 
             with pytest.raises(TimeoutError):
                 limiting.result(timeout=0.3)
             blocker.rollback()
-        limiting.result(timeout=20)
+        limiting.result(timeout=120)
         assert lab.why_none() is NoJobReason.AT_LIMIT
-        assert slow.result(timeout=20).job.attempt == 1
+        assert slow.result(timeout=120).job.attempt == 1
 
 
 def test_a_new_limit_waits_for_nobody_who_reads(new_database: Callable[[], str]) -> None:

@@ -124,7 +124,7 @@ def _use_many(store: SqlStore) -> None:
     meeting = threading.Barrier(4)
 
     def ping() -> None:
-        meeting.wait(timeout=20)
+        meeting.wait(timeout=120)
         for _ in range(20):
             store.ping()
 

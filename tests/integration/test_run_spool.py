@@ -44,7 +44,7 @@ def test_the_report_of_a_worker_that_dies_while_the_store_is_away_survives(
     spool = tmp_path / "state" / "spool"
     eventually(lambda: any(spool.rglob("*.json")))
     worker.kill()
-    worker.wait(20)
+    worker.wait(120)
     server.start()
     with sweepstake.connect(server.url) as db:
         exp = db.get_experiment("e")

@@ -27,7 +27,7 @@ from tests.serving import EMAIL, add_user
 
 _SWEEPSTAKE: Final = (sys.executable, "-c", "from sweepstake.cli import main; main()")
 _URL: Final = re.compile(r"http://\S+")
-_SECONDS: Final = 30.0
+_SECONDS: Final = 120.0
 
 
 @attrs.frozen

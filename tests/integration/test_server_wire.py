@@ -430,7 +430,7 @@ def test_conditions_on_the_wire_are_in_the_language_of_the_client(api: Api, wher
     """A condition of another form is malformed, one that no job could fulfil is refused, and neither takes long."""
     answer = api.call("GET", f"{api.new()}jobs/?where={quote(where)}")
     assert answer.status_code == status, answer.text
-    assert answer.elapsed.total_seconds() < 2
+    assert answer.elapsed.total_seconds() < 10
 
 
 @pytest.mark.parametrize(

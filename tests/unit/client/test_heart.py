@@ -61,7 +61,7 @@ def test_threads_of_one_process_share_a_heart(db: sweepstake.Database) -> None:
 
     def work() -> None:
         with exp as job:
-            barrier.wait(20)
+            barrier.wait(120)
             threading.Event().wait(4)
             job.results["i"] = job.hyperparameters["i"]
 
