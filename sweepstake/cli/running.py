@@ -277,9 +277,10 @@ def _work(
     quiet: bool,
 ) -> Summary:
     """Run a worker to its end, and tell what it did; an error of ours that ended it is raised."""
-    check_command(command, experiments)
+    called = [target.called(name) for name in experiments]
+    check_command(command, called)
     config = target.config()
-    check_program(command, experiments)
+    check_program(command, called)
     check_folders(config)
     found = [target.experiment(name) for name in experiments]
     plan = Plan(

@@ -74,6 +74,8 @@ def _show_experiment(experiment: Experiment, format_: str) -> None:
         return
     assert experiment.record is not None
     print_experiment(experiment.record)
+    if experiment.owner is not None:
+        click.echo(f"owner: {printable(experiment.owner)}")
     for field in attrs.fields(Settings):
         value = getattr(experiment.settings, field.name)
         if value != getattr(_DEFAULTS, field.name):

@@ -12,7 +12,7 @@ from sweepstake.cli.renamed import Renamed
 from sweepstake.client import Database, Experiment
 from sweepstake.config import Config, read_config
 from sweepstake.connection import connect
-from sweepstake.domain.addresses import by_owner
+from sweepstake.domain.addresses import by_owner, qualified
 
 __all__ = ["Target", "owner_option", "pass_target", "target_options"]
 
@@ -44,6 +44,10 @@ class Target:
     def experiment(self, name: str) -> Experiment:
         """Return the experiment that is named."""
         return self.database().get_experiment(name, self.owner)
+
+    def called(self, name: str) -> str:
+        """Return what commands are told that the experiment is called."""
+        return name if self.owner is None else qualified(self.owner, name)
 
     def reference(self, name: str) -> str:
         """Return what calls on a queue name the experiment by."""

@@ -79,7 +79,8 @@ class Block:
         self._ended.acquire()
         self.thread = threading.get_ident()
         TERM_WATCH.begin(self)
-        HELD_JOBS.enter(self, ties.record(), self._session.worker())
+        record = ties.record()
+        HELD_JOBS.enter(self, record, self._session.worker(), self._session.called(record))
 
     def leave(self, error: BaseException | None, status: JobStatus | str) -> bool:
         """Record how the block ended, and tell whether the exception ends here.

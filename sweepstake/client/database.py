@@ -12,7 +12,7 @@ from sweepstake.client.experiment import Experiment
 from sweepstake.client.searches import experiment_of
 from sweepstake.client.session import Session
 from sweepstake.client.terminating import TERM_WATCH
-from sweepstake.domain.addresses import by_owner, check_called, no_experiment
+from sweepstake.domain.addresses import by_owner, check_called, no_experiment, qualified
 from sweepstake.domain.names import existing_name
 from sweepstake.domain.records import ABSENT, ExperimentRecord
 from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError, SweepstakeError
@@ -106,6 +106,9 @@ class Database:
         record = self._session.queue.get_experiment(written if owner is None else by_owner(owner, written))
         if owner is not None and (record.owner or "") != owner:  # a server of an older version knows one of each name
             raise no_experiment(by_owner(owner, written))
+        if record.address:
+            called = written if owner is None else qualified(owner, record.name)
+            self._session.remember(record, called)
         experiment = experiment_of(record)
         experiment.attach(self._session, record)
         return experiment

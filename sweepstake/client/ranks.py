@@ -169,8 +169,8 @@ def _read(text: str) -> Held | None:
         return None
 
 
-#: What tells a block's place, what `HELD` says, and the job.
-_Entry: TypeAlias = tuple[tuple[int, int], str, JobRecord]
+#: What tells a block's place, what `HELD` says, the job, and what its experiment is called.
+_Entry: TypeAlias = tuple[tuple[int, int], str, JobRecord, str]
 
 
 class HeldJobs:
@@ -188,8 +188,8 @@ class HeldJobs:
         self._ranks: tuple[int, dict[str, str]] | None = None  # of this process, as it was started
         self._common: tuple[object, str] = (None, "")  # of which experiment and holder, and how it is written
 
-    def enter(self, block: object, job: JobRecord, holder: str) -> None:
-        """A block begins."""
+    def enter(self, block: object, job: JobRecord, holder: str, called: str) -> None:
+        """A block begins, of a job whose experiment its user calls so."""
         with self._mutex:
             if not self._entries and self._surroundings.has_any(_NAMES):
                 values = {name: self._surroundings.get(name) for name in _NAMES}
@@ -197,7 +197,7 @@ class HeldJobs:
             whose = (job.experiment, job.address, holder)
             if self._common[0] != whose:
                 self._common = whose, _common_text(*whose, self._ranks_here(), command=False)
-            self._entries[id(block)] = (_place(), _text_of(job, self._common[1]), job)
+            self._entries[id(block)] = (_place(), _text_of(job, self._common[1]), job, called)
             self._say()
 
     def leave(self, block: object) -> None:
@@ -219,10 +219,10 @@ class HeldJobs:
         return self._ranks[1]
 
     def _say(self) -> None:
-        place, text, job = next(reversed(self._entries.values()))
+        place, text, job, called = next(reversed(self._entries.values()))
         if len(self._entries) > 1 and any(each[0] != place for each in self._entries.values()):
             text = json.dumps({**json.loads(text), _SEVERAL: True})
-        said = (job.experiment.encode(), job.id.encode(), b"%d" % job.attempt, text.encode())
+        said = (called.encode(), job.id.encode(), b"%d" % job.attempt, text.encode())
         self._surroundings.put(zip(_NAMES, said, strict=True))
 
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import attrs
-from attrs import frozen
+from attrs import field, frozen
 
 from sweepstake.client.heart import Heart
 from sweepstake.client.places import Places
@@ -66,6 +66,7 @@ class Session:
         clock: tells when they were written.
         display: shows records to people.
         origin: where the connection came from.
+        written: what its user wrote for experiments, by their references, where their names alone may mean others.
     """
 
     queue: RetryingQueue
@@ -76,6 +77,18 @@ class Session:
     clock: Clock
     display: Display
     origin: Origin
+    written: dict[str, str] = field(factory=dict, repr=False)
+
+    def remember(self, experiment: ExperimentRecord, called: str) -> None:
+        """Remember what the user wrote to mean an experiment."""
+        if called == experiment.name:
+            self.written.pop(experiment.reference, None)
+        else:
+            self.written[experiment.reference] = called
+
+    def called(self, job: JobRecord) -> str:
+        """Return what programs that are started for a job write to mean its experiment."""
+        return self.written.get(job.reference, job.experiment) if self.written else job.experiment
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let a copy be made of where the connection came from, and of nothing that is open here."""

@@ -6,6 +6,8 @@ import shlex
 from datetime import UTC, datetime
 from typing import Final
 
+from attrs import evolve
+
 from sweepstake.domain.situation import MOST_AHEAD, Situation, Why, WhyReason
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 
@@ -16,8 +18,14 @@ _SHOWN_WORKERS: Final = 10
 _SHOWN_REASON: Final = 300
 
 
-def explain(situation: Situation) -> Why:
-    """Say what keeps a job from running: of several things the one that would have to end first."""
+def explain(situation: Situation, called: str) -> Why:
+    """Say what keeps a job from running: of several things the one that would have to end first.
+
+    Args:
+        situation: what is known of it.
+        called: what the reader writes to mean its experiment.
+    """
+    situation = evolve(situation, job=evolve(situation.job, experiment=called))
     return _EXPLAIN[situation.job.status](situation)
 
 
@@ -94,7 +102,7 @@ def _crash(situation: Situation) -> str:
 def _queued(situation: Situation) -> Why:
     job = situation.job
     if situation.status is ExperimentStatus.DONE:
-        resume = f"`sweepstake resume {shlex.quote(job.experiment)}`"
+        resume = f"`sweepstake resume {_words(job.experiment)}`"
         return Why(
             reason=WhyReason.PAUSED,
             sentence=f"Its experiment is DONE: it was paused, or its search is complete; {resume} lets it go on.",
@@ -135,7 +143,8 @@ def _blocked(situation: Situation) -> Why:
 
 def _ready(situation: Situation) -> Why:
     busy = len(situation.workers)
-    start = f"`sweepstake run {shlex.quote(situation.job.experiment)} -- COMMAND`"
+    words = _words(situation.job.experiment)
+    start = f"`sweepstake run {words}{'' if words.startswith('-') else ' --'} COMMAND`"
     if situation.ahead:
         reason = WhyReason.BEHIND
         most = "at least " if situation.ahead >= MOST_AHEAD else ""
@@ -160,7 +169,13 @@ _EXPLAIN: Final = {
 
 
 def _command(verb: str, situation: Situation) -> str:
-    return f"`sweepstake {verb} {shlex.quote(situation.job.experiment)} {shlex.quote(situation.job.id)}`"
+    return f"`sweepstake {verb} {_words(situation.job.experiment, situation.job.id)}`"
+
+
+def _words(*names: str) -> str:
+    """Return names as words of a command, none of which it takes for an option."""
+    words = " ".join(map(shlex.quote, names))
+    return f"-- {words}" if any(name.startswith("-") for name in names) else words
 
 
 def _worker(name: str | None) -> str:

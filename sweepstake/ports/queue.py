@@ -241,5 +241,8 @@ class HostedQueue(Queue, Protocol):
     def spellings(self, experiments: Sequence[ExperimentRecord], viewer: str | None) -> list[str]:
         """Return for each of these what the user `viewer` writes to mean it: its name, or `owner/name`."""
 
+    def why(self, name: str, job_id: str, *, viewer: str | None = None) -> Why:
+        """As `Queue.why`, for the user with the email `viewer`, who may type what it says."""
+
     def import_part(self, name: str, part: ImportPart, *, owner: str | None = None) -> None:
         """As `Queue.import_part`; the experiment is the user's with the email `owner`, if one is named."""

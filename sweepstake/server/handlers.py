@@ -195,7 +195,7 @@ class Handlers:
 
     def why(self, call: Call) -> Answer:
         """Say why a job is not running."""
-        return told(self._queue.why(*call.names))
+        return told(self._queue.why(*call.names, viewer=call.caller.email))
 
     # experiments
 

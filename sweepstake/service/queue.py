@@ -233,10 +233,13 @@ class QueueService:
         existing_name(job_id, "id")
         return self._store.set_queueing(self._at(name), job_id, changes, key=key)
 
-    def why(self, name: str, job_id: str) -> Why:
-        """Say why a job is not running."""
+    def why(self, name: str, job_id: str, *, viewer: str | None = None) -> Why:
+        """Say why a job is not running, in commands that mean its experiment when the viewer types them."""
         existing_name(job_id, "id")
-        return explain(self._store.situation(self._at(name), job_id))
+        address = self._at(name)
+        situation = self._store.situation(address, job_id)
+        [spelled] = self.spellings([self._store.get_experiment(address)], viewer)
+        return explain(situation, spelled)
 
     def offer(self, name: str, *, key: str) -> JobRecord | NoJob:
         """Return a ready job, still QUEUED, or store one that the search proposes."""

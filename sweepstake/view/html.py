@@ -22,7 +22,10 @@ def experiment_html(record: ExperimentRecord, jobs: str, best: Sequence[JobRecor
         best: its best jobs, if it has an objective.
         newest: the jobs that were made last.
     """
-    pairs = [*_named(experiment_table([record])), ("jobs", jobs)]
+    pairs = _named(experiment_table([record]))
+    if record.owner is not None:
+        pairs.append(("owner", record.owner))
+    pairs.append(("jobs", jobs))
     if record.settings.objective:
         pairs.append(("objective", f"{record.settings.objective} ({record.settings.direction.value})"))
     return "".join(

@@ -67,14 +67,18 @@ class Attempt:
 
     Args:
         claim: the job.
+        called: what its experiment is called by whoever started the worker.
         plan: how the command is run.
         pulse: keeps the lease.
         places: where the job's output and checkpoints lie.
         told: is set when a signal tells the worker to stop, which may have reached the command as well.
     """
 
-    def __init__(self, claim: Claim, plan: Plan, pulse: Pulse, places: Places, told: threading.Event) -> None:
+    def __init__(
+        self, claim: Claim, called: str, plan: Plan, pulse: Pulse, places: Places, told: threading.Event
+    ) -> None:
         self._claim = claim
+        self._called = called
         self._plan = plan
         self._pulse = pulse
         self._places = places
@@ -128,7 +132,7 @@ class Attempt:
 
     def _start(self, results_path: Path, output: _Output) -> Process:
         job = self._claim.job
-        values = Values(experiment=job.experiment, job_id=job.id, hyperparameters=job.hyperparameters.decode())
+        values = Values(experiment=self._called, job_id=job.id, hyperparameters=job.hyperparameters.decode())
         arguments = expand(self._plan.command, values)
         environment = {
             **os.environ,

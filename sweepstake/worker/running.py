@@ -202,7 +202,8 @@ class Worker:
             self._tell(str(no_job(name, reason)))
 
     def _begin(self, experiment: Experiment, claim: Claim) -> None:
-        attempt = Attempt(claim, self._plan, self._pulse, self._session.places, self._was_told)
+        called = self._session.called(claim.job)
+        attempt = Attempt(claim, called, self._plan, self._pulse, self._session.places, self._was_told)
         with self._wake:
             late = self._is_enough()
             if not late:

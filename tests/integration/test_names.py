@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -14,6 +15,7 @@ import requests
 
 import sweepstake
 from sweepstake import AmbiguousNameError, Database, GridSearch, ManualSearch, NotFoundError, ResourceExistsError
+from sweepstake.cli.main import run_app
 from sweepstake.client.archive import export_experiment, import_experiment
 from sweepstake.domain.access import Role
 from sweepstake.domain.addresses import exact
@@ -173,6 +175,48 @@ def test_owner_and_name_work_everywhere(town: Town, name: str) -> None:
     assert put.json()["name"] == f"{BOB}/{name}"
     assert town.users[BOB].get_experiment(name).status == "DONE"
     assert town.users[ADA].get_experiment(name).status == "RUNNING"
+
+
+def test_what_a_job_starts_is_told_a_name_that_means_its_experiment(
+    town: Town, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever works in another's experiment and has one of the name: commands, `%e` and blocks say `owner/name`."""
+    town.users[BOB].add_experiment(ManualSearch(name)).add_job({"of": BOB})
+    shared = town.users[ADA].add_experiment(ManualSearch(name))
+    shared.add_jobs([{"of": ADA}] * 3)
+    town.share(ADA, name, BOB)
+    for found in (
+        town.users[BOB].get_experiment(f"{ADA}/{name}"),
+        town.users[BOB].get_experiment(name, owner=ADA),
+        town.operator.get_experiment(f"{ADA}/{name}"),
+    ):
+        with found.next_job():
+            assert os.environ["SWEEPSTAKE_EXPERIMENT"] == f"{ADA}/{name}"
+    with town.users[BOB].get_experiment(name).next_job():
+        assert os.environ["SWEEPSTAKE_EXPERIMENT"] == name
+    monkeypatch.setenv("SWEEPSTAKE_TOKEN", town.tokens[BOB])
+    script = 'test "$SWEEPSTAKE_EXPERIMENT" = "$1"'
+    for words in ([f"{ADA}/{name}"], [name, "--owner", ADA]):
+        shared.add_job({"of": ADA})
+        ran = ["run", *words, "--allow-empty-results", "--", "sh", "-c", script, "sh", "%e"]
+        assert run_app(["--url", town.servers[0].url, *ran]) == 0
+    assert (shared.counts().done, counts(town.users[BOB], name)) == (5, 1)
+
+
+def test_why_says_commands_that_mean_the_experiment(town: Town, name: str) -> None:
+    """For each reader, who may have another experiment of the name; and a name that looks like an option is none."""
+    town.users[BOB].add_experiment(ManualSearch(name))
+    job = town.users[ADA].add_experiment(ManualSearch(name)).add_job({}, job_id="--crashed")
+    town.share(ADA, name, BOB)
+    town.share(ADA, name, CYD)
+    job.prune()
+    said = {
+        email: str(town.users[email].get_experiment(name, owner=ADA).get_job("--crashed").why())
+        for email in (ADA, BOB, CYD)
+    }
+    assert f"`sweepstake retry -- '{ADA}/{name}' --crashed`" in said[BOB]
+    assert f"`sweepstake retry -- '{name}' --crashed`" in said[ADA]
+    assert f"`sweepstake retry -- '{name}' --crashed`" in said[CYD]
 
 
 def test_of_two_readings_the_owner_decides(town: Town, name: str) -> None:
@@ -449,6 +493,7 @@ def test_the_command_says_whose(url: str, sw: Command) -> None:
     assert f"{ADA}/mnist, {BOB}/mnist" in refused.err
     assert "job-of-bob" in sw("list", f"{BOB}/mnist").out
     assert "job-of-ada" in sw("list", "mnist", "--owner", ADA).out
+    assert f"owner: {BOB}\n" in sw("show", f"{BOB}/mnist").out
     sw("share", "mnist", "--of", ADA, BOB, "--role", "work")
     assert BOB in sw("share", f"{ADA}/mnist").out
     assert json.loads(sw("export", "mnist", "--owner", BOB).out.splitlines()[1])["job"]["id"] == "job-of-bob"

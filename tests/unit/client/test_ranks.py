@@ -87,10 +87,10 @@ def test_the_environment_is_put_back_after_the_last_block(monkeypatch: pytest.Mo
     monkeypatch.setenv("SWEEPSTAKE_JOB_ID", "above")
     before = dict(os.environ)
     held, first, second = HeldJobs(SURROUNDINGS), object(), object()
-    held.enter(first, JOB, "host:1")
+    held.enter(first, JOB, "host:1", JOB.experiment)
     assert (os.environ["SWEEPSTAKE_JOB_ID"], os.environ["SWEEPSTAKE_ATTEMPT"]) == ("one", "2")
     assert "('SWEEPSTAKE_JOB_ID', 'one')" in subprocess.check_output([sys.executable, "-c", _SHOW], text=True)
-    held.enter(second, JOB, "host:1")
+    held.enter(second, JOB, "host:1", JOB.experiment)
     held.leave(first)
     assert os.environ["SWEEPSTAKE_JOB_ID"] == "one"
     held.leave(second)

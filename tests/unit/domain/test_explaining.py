@@ -212,7 +212,7 @@ SENTENCES: dict[str, tuple[Situation, WhyReason, str]] = {
 def test_every_reason_has_its_sentence(case: str) -> None:
     """The sentence says what holds, by how much, and what would change it."""
     known, reason, sentence = SENTENCES[case]
-    why = explain(known)
+    why = explain(known, "mnist")
     assert (why.reason, why.sentence) == (reason, sentence)
     assert str(why) == sentence
 
@@ -242,7 +242,7 @@ def test_what_would_have_to_end_first_is_told() -> None:
         {"ahead": 0},
     ):
         known = attrs.evolve(known, **change)
-        told.append(explain(known).reason)
+        told.append(explain(known, "mnist").reason)
     assert told == [
         WhyReason.PAUSED,
         WhyReason.BLOCKED,
@@ -256,4 +256,4 @@ def test_what_would_have_to_end_first_is_told() -> None:
 def test_a_long_reason_is_cut() -> None:
     """One sentence stays one, whatever the exception says."""
     known = situation(CRASHED, last=ended(Outcome.CRASHED, "x" * 10_000), failures=1)
-    assert len(explain(known).sentence) < 500
+    assert len(explain(known, "mnist").sentence) < 500

@@ -55,7 +55,7 @@ def begin(tmp_path: Path) -> Callable[[str, NoPulse], Attempt]:
             terminal=Terminal({}, several=False),
         )
         places = Places(state=tmp_path, checkpoints=tmp_path)
-        return Attempt(Claim(job=job, key="k", lease=60.0), plan, pulse, places, threading.Event())
+        return Attempt(Claim(job=job, key="k", lease=60.0), job.experiment, plan, pulse, places, threading.Event())
 
     return make
 
