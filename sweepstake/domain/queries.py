@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 import operator
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -35,6 +34,9 @@ _BETWEEN: Final = " \t\r\n&|,;"
 _DIRECTIONS: Final = {"desc": "-", "descending": "-", "asc": "", "ascending": ""}
 _MISSING: Final = object()
 _RANKED: Final = "ranked"
+#: How many jobs, and characters of theirs, are held beside the first ones of an order before these are chosen anew.
+_CHOSEN_AT_ONCE: Final = 1000
+_HELD_TEXT: Final = 8 * 1024 * 1024
 
 
 class Parts(NamedTuple):
@@ -174,7 +176,25 @@ def _kind(value: object) -> str:
 
 
 #: Where a job stands in an order: its kind of value, the number, the text, its age.
-Place: TypeAlias = tuple[int, float, tuple[int, ...], int]
+class _Backwards:
+    """A text that comes before those that it would come behind; comparing costs no copy of it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __lt__(self, other: _Backwards) -> bool:
+        return other._text < self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Backwards) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+Place: TypeAlias = tuple[int, float, str | _Backwards, int]
 
 
 @frozen
@@ -204,18 +224,43 @@ class Order:
         """Return a sort key: numbers before text before everything else, ties by age."""
         return self._place(Fields(job).get(self.field, None), job.seq)
 
-    def first(self, jobs: Iterable[JobRecord], n: int) -> tuple[tuple[JobRecord, ...], Unranked]:
-        """Return the first `n` of the jobs in this order, and how many of all have no number in its field."""
+    def first(
+        self, jobs: Iterable[JobRecord], n: int, most: int | None = None
+    ) -> tuple[tuple[JobRecord, ...], Unranked]:
+        """Return the first `n` of the jobs in this order, and how many of all have no number in its field.
+
+        Args:
+            jobs: those to choose from.
+            n: how many.
+            most: how many characters those that come first may have together; None: as many as they have.
+
+        Raises:
+            InvalidInputError: they have more.
+        """
         kinds: Counter[str] = Counter()
+        first: list[tuple[Place, JobRecord]] = []
+        others: list[tuple[Place, JobRecord]] = []
+        waiting = 0
 
-        def placed() -> Iterator[tuple[Place, JobRecord]]:
-            for job in jobs:
-                value = Fields(job).get(self.field, _MISSING)
-                kinds[_kind(value)] += 1
-                yield self._place(value, job.seq), job
+        def choose() -> None:
+            first[:] = sorted(first + others, key=itemgetter(0))[:n]
+            others.clear()
+            if most is not None and sum(job.text_length for _, job in first) > most:
+                raise InvalidInputError.at(
+                    "limit", f"asks for {n:,} jobs in an order, which hold more than {most:,} characters; ask for fewer"
+                )
 
-        found = tuple(job for _, job in heapq.nsmallest(n, placed(), key=itemgetter(0)))
-        return found, Unranked(**{kind: count for kind, count in kinds.items() if kind != _RANKED})
+        for job in jobs:
+            value = Fields(job).get(self.field, _MISSING)
+            kinds[_kind(value)] += 1
+            others.append((self._place(value, job.seq), job))
+            waiting += job.text_length
+            if len(others) >= _CHOSEN_AT_ONCE or waiting >= _HELD_TEXT:
+                choose()
+                waiting = 0
+        choose()
+        unranked = Unranked(**{kind: count for kind, count in kinds.items() if kind != _RANKED})
+        return tuple(job for _, job in first), unranked
 
     def ranks(self, job: JobRecord) -> bool:
         """Tell whether the job has a number in the field."""
@@ -230,11 +275,10 @@ class Order:
 
     def _place(self, value: object, seq: int) -> Place:
         if isinstance(value, (int, float)) and not _is_nan(value):  # ints may be huge
-            return (0, -value if self.descending else value, (), seq)
+            return (0, -value if self.descending else value, "", seq)
         if isinstance(value, str):
-            characters = (*map(ord, value), -1)  # the end comes before every character
-            return (1, 0.0, tuple(-c for c in characters) if self.descending else characters, seq)
-        return (2, 0.0, (), seq)
+            return (1, 0.0, _Backwards(value) if self.descending else value, seq)
+        return (2, 0.0, "", seq)
 
 
 @frozen(kw_only=True)

@@ -199,6 +199,12 @@ class JobRecord:
     address: str = ""
 
     @property
+    def text_length(self) -> int:
+        """How many characters its values and notes have."""
+        origin = 0 if self.origin is None else len(self.origin.text)
+        return len(self.hyperparameters.text) + len(self.results.text) + len(self.notes) + origin
+
+    @property
     def reference(self) -> str:
         """What a call names its experiment by that means this very one."""
         return exact(self.address) if self.address else self.experiment

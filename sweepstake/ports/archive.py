@@ -16,8 +16,11 @@ class Archive(Protocol):
     All raise `NotFoundError` when there is no such experiment.
     """
 
-    def jobs(self, name: str, after: int, limit: int) -> Sequence[tuple[int, PortableJob]]:
-        """Return the first jobs with `seq > after`, each with its seq and its attempts."""
+    def jobs(self, name: str, after: int, limit: int) -> tuple[Sequence[tuple[int, PortableJob]], bool]:
+        """Return the first jobs with `seq > after`, each with its seq and its attempts.
+
+        There are fewer than `limit` if their texts fill the memory; the second says whether there are not.
+        """
 
     def dependencies(
         self, name: str, after: tuple[int, int], last: int, limit: int

@@ -103,8 +103,10 @@ class Store(Protocol):
     def get_job(self, name: str, job_id: str) -> JobRecord:
         """As `Queue.get_job`."""
 
-    def scan_jobs(self, name: str, query: JobQuery, after: int, limit: int) -> Sequence[JobRecord]:
+    def scan_jobs(self, name: str, query: JobQuery, after: int, limit: int) -> tuple[Sequence[JobRecord], bool]:
         """Return the first `limit` jobs with `seq > after`, by `seq`, that the query may keep.
+
+        There are fewer if their texts fill the memory; the second says whether there are not.
 
         They are of its part of an id, or else of its status and tag; all else is the service's to apply.
         """

@@ -38,10 +38,11 @@ def _page_of_jobs(archive: Archive, name: str, after: int) -> ExportPage:
     jobs: list[PortableJob] = []
     text, size = 0, _FIRST_READ
     while text < _PAGE_TEXT and len(jobs) + size <= MAX_PART:
-        found = archive.jobs(name, after, size)
+        found, whole = archive.jobs(name, after, size)
         jobs += [job for _, job in found]
         after = found[-1][0] if found else after
-        if len(found) < size:  # a job that is added from now on is not part of the export, nor is what it waits for
+        if whole and len(found) < size:
+            # A job that is added from now on is not part of the export, nor is what it waits for.
             return ExportPage(jobs=tuple(jobs), next=f"dependencies.0.0.{after}")
         text += sum(_size(job) for _, job in found)
         size = min(2 * size, MAX_PART // 4, 1 + _PAGE_TEXT * len(jobs) // (4 * text + 1))

@@ -17,31 +17,41 @@ __all__ = ["check_limit", "page_of_jobs"]
 _FIRST_READ: Final = 64
 #: A page ends early when its documents and notes reach this many characters.
 _PAGE_TEXT: Final = 8 * 1024 * 1024
+#: A page in an order of its own may have this many characters; with 64 MiB a client would not take it.
+_MOST_ORDERED: Final = 48 * 1024 * 1024
 #: A page also ends, perhaps empty, after looking at this many jobs that a filter drops.
 _MOST_READ: Final = 50_000
 
 
-def page_of_jobs(store: Store, name: str, query: JobQuery, start: str | None, limit: int) -> Page[JobRecord]:
-    """Return a page as `ports.Queue.list_jobs` describes it."""
+def page_of_jobs(
+    store: Store, name: str, query: JobQuery, start: str | None, limit: int, *, serving: bool
+) -> Page[JobRecord]:
+    """Return a page as `ports.Queue.list_jobs` describes it.
+
+    Args:
+        store: where the jobs are.
+        name: address of their experiment.
+        query: which jobs.
+        start: the `next` of the page before.
+        limit: the most items.
+        serving: the memory is a server's, so that a page in an order of its own, which cannot end early, is refused
+            where it would be too large.
+    """
     check_limit(limit)
     after = _parse_start(start)
     if query.order is not None:
         kept = (job for job in sliced(_scan(store, name, query, 0, MAX_PAGE)) if query.keeps(job))
-        first, unranked = query.order.first(kept, limit)
+        first, unranked = query.order.first(kept, limit, _MOST_ORDERED if serving else None)
         return Page(first, unranked=unranked)
     items: list[JobRecord] = []
     text = 0
     for read, job in enumerate(sliced(_scan(store, name, query, after, limit)), 1):
         if query.keeps(job):
             items.append(job)
-            text += _size(job)
+            text += job.text_length
         if len(items) >= limit or text >= _PAGE_TEXT or read >= _MOST_READ:
             return Page(tuple(items), str(job.seq))
     return Page(tuple(items))
-
-
-def _size(job: JobRecord) -> int:
-    return len(job.hyperparameters.text) + len(job.results.text) + len(job.notes)
 
 
 def check_limit(limit: int) -> None:
@@ -62,11 +72,11 @@ def _scan(store: Store, name: str, query: JobQuery, after: int, limit: int) -> I
     size = min(limit, _FIRST_READ)
     wanted = limit
     while True:
-        jobs = store.scan_jobs(name, query, after, size)
+        jobs, whole = store.scan_jobs(name, query, after, size)
         yield from jobs
-        if len(jobs) < size:
+        if whole and len(jobs) < size:
             return
         after = jobs[-1].seq
-        wanted -= size  # more are read only if the caller drops some
-        text = sum(map(_size, jobs))
+        wanted -= len(jobs)  # more are read only if the caller drops some
+        text = sum(job.text_length for job in jobs)
         size = min(size * 4, wanted if wanted > 0 else MAX_PAGE) if text < _PAGE_TEXT // 8 else _FIRST_READ

@@ -73,6 +73,7 @@ class QueueService:
         self._store = store
         self._clock = clock
         self._policies = Policies()
+        self._serving = serving
         self._started = clock.monotonic() if serving else -math.inf
 
     @property
@@ -162,7 +163,7 @@ class QueueService:
 
     def list_jobs(self, name: str, query: JobQuery, start: str | None = None, limit: int = MAX_PAGE) -> Page[JobRecord]:
         """Return a page of jobs by age, or the first in the query's order."""
-        return page_of_jobs(self._store, self._at(name), query, start, limit)
+        return page_of_jobs(self._store, self._at(name), query, start, limit, serving=self._serving)
 
     def list_attempts(self, name: str, job_id: str) -> tuple[AttemptRecord, ...]:
         """Return the attempts of a job, oldest first."""

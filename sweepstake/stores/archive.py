@@ -28,12 +28,16 @@ class SqlArchive:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def jobs(self, name: str, after: int, limit: int) -> Sequence[tuple[int, PortableJob]]:
+    def jobs(self, name: str, after: int, limit: int) -> tuple[Sequence[tuple[int, PortableJob]], bool]:
         """As `Archive.jobs`."""
         with self._engine.read() as transaction:
             number = experiment_id(transaction, name)
-            found = transaction.rows("archive_jobs", experiment_id=number, after=after, limit=limit)
-        return [(seq, _job(list(rows))) for seq, rows in sliced(groupby(found, lambda row: row[0]))]
+            found, whole = transaction.first_rows("archive_jobs", experiment_id=number, after=after, limit=limit)
+            if not whole:  # of the last one some attempts may be missing
+                found = [row for row in found if row[0] != found[-1][0]]
+                if not found:
+                    found = transaction.rows("archive_jobs", experiment_id=number, after=after, limit=1)
+        return [(seq, _job(list(rows))) for seq, rows in sliced(groupby(found, lambda row: row[0]))], whole
 
     def dependencies(
         self, name: str, after: tuple[int, int], last: int, limit: int

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
-__all__ = ["DuplicateError", "Engine", "Params", "Row", "Transaction"]
+__all__ = ["MOST_TEXT", "DuplicateError", "Engine", "Params", "Row", "Transaction", "first_of"]
 
 Row: TypeAlias = tuple[Any, ...]
 Params: TypeAlias = Mapping[str, Any]
+
+#: So many characters are read at once of what users wrote: a single document may have 8 MiB.
+MOST_TEXT: Final = 8 * 1024 * 1024
 
 
 class DuplicateError(Exception):
@@ -30,6 +33,12 @@ class Transaction(Protocol):
 
     def rows(self, statement: str, /, **params: Any) -> list[Row]:
         """Run a statement and return all rows of its answer."""
+
+    def first_rows(self, statement: str, /, **params: Any) -> tuple[list[Row], bool]:
+        """Run a statement and return the first rows of its answer, until they hold `MOST_TEXT`, and whether it is all.
+
+        No more of it is ever in memory.
+        """
 
     def run(self, statement: str, /, **params: Any) -> int:
         """Run a statement and return how many rows it changed."""
@@ -96,3 +105,15 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Let go of connections and files; calls under way end first."""
+
+
+def first_of(rows: Iterable[Row]) -> tuple[list[Row], bool]:
+    """Return the first rows, until they hold `MOST_TEXT`, and whether they are all; the others are not read."""
+    found: list[Row] = []
+    text = 0
+    for row in rows:
+        if text >= MOST_TEXT:
+            return found, False
+        found.append(row)
+        text += sum(len(value) for value in row if isinstance(value, str))
+    return found, True

@@ -127,9 +127,12 @@ def list_experiments(
     """Return a page of the experiments, oldest first; see `HostedQueue.list_experiments`."""
     if start is not None and not (start.isascii() and start.isdigit() and len(start) < 19):
         raise InvalidInputError.at("start", "is not the `next` of a page of experiments")
-    found = transaction.rows("experiments_page", after=int(start or 0), limit=limit + 1, viewer=viewer, hidden=HIDDEN)
-    more = str(found[limit - 1][0]) if len(found) > limit else None
-    return Page(tuple(rows.experiment(row) for row in found[:limit]), more)
+    found, whole = transaction.first_rows(
+        "experiments_page", after=int(start or 0), limit=limit + 1, viewer=viewer, hidden=HIDDEN
+    )
+    page = found[:limit]
+    more = None if whole and len(found) <= limit else str(page[-1][0])
+    return Page(tuple(rows.experiment(row) for row in page), more)
 
 
 def delete_experiment(transaction: Transaction, name: str, *, guard: Guard, key: str, force: bool) -> None:

@@ -42,19 +42,21 @@ def read_job(transaction: Transaction, name: str, number: int, job_id: str) -> r
     return rows.JobRow._make(row)
 
 
-def scan_jobs(transaction: Transaction, name: str, query: JobQuery, after: int, limit: int) -> list[JobRecord]:
-    """Return jobs by age, of the query's part of an id, or else of its status and tag."""
+def scan_jobs(
+    transaction: Transaction, name: str, query: JobQuery, after: int, limit: int
+) -> tuple[list[JobRecord], bool]:
+    """Return jobs by age, of the query's part of an id, or else of its status and tag; see `Store.scan_jobs`."""
     page = {"experiment_id": experiment_id(transaction, name), "after": after, "limit": limit}
     statuses = json.dumps([str(status) for status in query.status])
     if query.part is not None:
-        found = transaction.rows("jobs_with_part", **page, part=query.part)
+        found, whole = transaction.first_rows("jobs_with_part", **page, part=query.part)
     elif query.tag is not None:
-        found = transaction.rows("jobs_of_tag", **page, tag=query.tag, statuses=statuses)
+        found, whole = transaction.first_rows("jobs_of_tag", **page, tag=query.tag, statuses=statuses)
     elif query.status and len(query.status) < len(JobStatus):
-        found = transaction.rows("jobs_of_statuses", **page, statuses=statuses)
+        found, whole = transaction.first_rows("jobs_of_statuses", **page, statuses=statuses)
     else:
-        found = transaction.rows("jobs_page", **page)
-    return [rows.job(name, row) for row in sliced(found)]
+        found, whole = transaction.first_rows("jobs_page", **page)
+    return [rows.job(name, row) for row in sliced(found)], whole
 
 
 def recent_jobs(transaction: Transaction, name: str, limit: int) -> list[JobRecord]:

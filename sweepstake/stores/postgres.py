@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, Final
 
 import psycopg
@@ -12,7 +12,7 @@ from psycopg import conninfo
 from psycopg.pq import TransactionStatus
 
 from sweepstake.errors import ConfigurationError, ServerError, StoreRefusedError, StoreUnavailableError, SweepstakeError
-from sweepstake.stores.engine import DuplicateError, Params, Row
+from sweepstake.stores.engine import DuplicateError, Params, Row, first_of
 from sweepstake.stores.forks import ForkWatch, abandon
 from sweepstake.stores.migrations import migrate
 from sweepstake.stores.postgresconnections import PostgresConnection, PostgresConnections
@@ -86,6 +86,13 @@ class PostgresTransaction:
     def rows(self, statement: str, /, **params: Any) -> list[Row]:
         """Run a statement and return all rows of its answer."""
         return self._execute(self._statements[statement], params).fetchall()
+
+    def first_rows(self, statement: str, /, **params: Any) -> tuple[list[Row], bool]:
+        """Run a statement and return the first rows of its answer, and whether it is all; the rest is not sent."""
+        with self._connection.cursor() as cursor:
+            rows: Any = cursor.stream(self._statements[statement], params)
+            with closing(rows):  # a generator, which stops the statement
+                return first_of(rows)
 
     def run(self, statement: str, /, **params: Any) -> int:
         """Run a statement and return how many rows it changed."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from types import TracebackType
 from typing import Any, Final, Protocol
 
 from sweepstake.errors import SweepstakeError
 from sweepstake.ports import Clock
-from sweepstake.stores.engine import DuplicateError, Params, Row
+from sweepstake.stores.engine import DuplicateError, Params, Row, first_of
 from sweepstake.stores.filelock import FileLock
 from sweepstake.stores.forks import abandon
 from sweepstake.stores.sqlitelog import SqliteLog
@@ -58,6 +59,13 @@ class SqliteTransaction:
         params["now"] = self._wall()
         params["tick"] = self._monotonic()
         return self.execute(self._statements[statement], params).fetchall()
+
+    def first_rows(self, statement: str, /, **params: Any) -> tuple[list[Row], bool]:
+        """Run a statement and return the first rows of its answer, and whether it is all."""
+        params["now"] = self._wall()
+        params["tick"] = self._monotonic()
+        with closing(self.connection.cursor()) as cursor:
+            return first_of(cursor.execute(self._statements[statement], params))
 
     def run(self, statement: str, /, **params: Any) -> int:
         """Run a statement and return how many rows it changed."""

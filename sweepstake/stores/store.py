@@ -197,7 +197,7 @@ class SqlStore(SqlAccounts):
         with self._engine.read() as transaction:
             return jobs.get_job(transaction, name, job_id)
 
-    def scan_jobs(self, name: str, query: JobQuery, after: int, limit: int) -> Sequence[JobRecord]:
+    def scan_jobs(self, name: str, query: JobQuery, after: int, limit: int) -> tuple[Sequence[JobRecord], bool]:
         """As `Store.scan_jobs`."""
         with self._engine.read() as transaction:
             return jobs.scan_jobs(transaction, name, query, after, limit)

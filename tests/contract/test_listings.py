@@ -36,6 +36,31 @@ def test_a_listed_job_is_the_whole_record(scores: Lab) -> None:
     assert scores.put("a", document(), guard=Guard.match(jobs[0].etag)).record.status is JobStatus.QUEUED
 
 
+def test_large_documents_come_in_several_pages(lab: Lab) -> None:
+    """What is not read of one page comes with the next, by whatever jobs are chosen, and a store goes on well."""
+    ids = [f"job-{i}" for i in range(5)]
+    lab.add(*(draft(each, of=document(JobStatus.DONE, {}, {"curve": "x" * 5_000_000}), tags=("t",)) for each in ids))
+    done = frozenset({JobStatus.DONE})
+    for query in (JobQuery(), JobQuery(status=done), JobQuery(tag="t"), JobQuery(part="job-")):
+        found, start, pages = [], None, 0
+        while True:
+            page = lab.queue.list_jobs(lab.name, query, start)
+            found += [job.id for job in page.items]
+            start, pages = page.next, pages + 1
+            if start is None:
+                break
+        assert found == ids
+        assert pages > 1
+    found, start = [], None
+    while True:
+        part = lab.queue.export_page(lab.name, start)
+        found += [job.id for job in part.jobs]
+        start = part.next
+        if start is None:
+            break
+    assert found == ids
+
+
 def test_jobs_are_filtered_by_status(scores: Lab) -> None:
     """One status or several; none means all."""
     assert _ids(scores) == "abcde"

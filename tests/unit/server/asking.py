@@ -81,7 +81,7 @@ class Server:
 def asked(folder: Path) -> Iterator[Server]:
     """Make the application over a file that holds an experiment with a job, both named `e`."""
     store = open_store(f"sqlite:///{folder}/store.db")
-    queue = QueueService(store, SystemClock())
+    queue = QueueService(store, SystemClock(), serving=True)
     with asyncio.Runner() as runner, closing(queue):
         made = Server(create_app(queue, None, SystemClock()), runner)
         body = json.dumps({"scheduler": {"Manual": None}}).encode()

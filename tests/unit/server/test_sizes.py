@@ -12,7 +12,7 @@ from sweepstake.wire.operation import Operation
 from sweepstake.wire.operations import OPERATIONS
 from sweepstake.wire.schemas import SCHEMAS
 from tests.lab import new_key
-from tests.unit.server.asking import BODIES, Server
+from tests.unit.server.asking import BODIES, Server, asked
 
 MIB: Final = 1024 * 1024
 #: The promise: so many times the body, and so much beside it.
@@ -105,6 +105,70 @@ def check_memory(server: Server, operation: Operation, kind: str, size: int) -> 
         assert status < 500, (place, status)
         assert status < 400 or length < 64 * 1024
         assert peak <= TIMES * len(body) + BESIDE, (place, status, peak / len(body))
+
+
+LARGE: Final = [f"large{i}" for i in range(9)]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Jobs and experiments of six million characters each, and one of each beside them that is small."""
+    with asked(tmp_path_factory.mktemp("large")) as server:
+        for i, name in enumerate(LARGE):
+            text = f'"{str(i) * 6_000_000}"'
+            body = f'{{"id": "{name}", "tags": ["t"], "results": {{"a": {text}}}}}'.encode()
+            assert server.ask("POST", b"/api/v1/experiments/e/jobs/", body=body)[0] == 201
+            search = f'{{"scheduler": {{"Grid": {{"a": [{text}]}}}}}}'.encode()
+            assert server.ask("PUT", f"/api/v1/experiments/{name}/".encode(), body=search)[0] == 200
+        yield server
+
+
+@pytest.mark.parametrize(
+    "path, query, names",
+    [
+        (b"", b"", ["e", *LARGE]),
+        (b"e/jobs/", b"", ["e", *LARGE]),
+        (b"e/jobs/", b"&status=QUEUED", ["e", *LARGE]),
+        (b"e/jobs/", b"&tag=t", LARGE),
+        (b"e/jobs/", b"&part=large7", LARGE[7:8]),
+        (b"e/export/", b"", ["e", *LARGE]),
+    ],
+)
+def test_a_page_is_as_large_as_few_documents(large: Server, path: bytes, query: bytes, names: list[str]) -> None:
+    """However many large ones there are, one request reads and answers with few, and the pages are all of them."""
+    found: list[str] = []
+    start = b""
+    while True:
+        status, answer, peak = listed(large, path, (start + query).removeprefix(b"&"))
+        assert status == 200
+        assert len(answer) < 24 * MIB
+        assert peak < 112 * MIB, peak
+        page = json.loads(answer)
+        found += [item.get("id") or item["name"] for item in page.get("items", page.get("jobs", ()))]
+        if page["next"] is None:
+            break
+        start = b"start=" + page["next"].encode()
+    assert found == names
+
+
+def test_what_an_order_cannot_answer_with_is_refused(large: Server) -> None:
+    """The first of an order come in one page; of more than a server holds, the reason is said."""
+    status, answer, peak = listed(large, b"e/jobs/", b"order=-results.a")
+    assert status == 422
+    assert "ask for fewer" in json.loads(answer)["detail"]
+    assert peak < 160 * MIB, peak
+    status, answer, peak = listed(large, b"e/jobs/", b"order=-results.a&limit=2")
+    assert [item["id"] for item in json.loads(answer)["items"]] == ["large8", "large7"]
+
+
+def listed(server: Server, path: bytes, query: bytes) -> tuple[int, bytes, int]:
+    """Read, and return the status, the answer and the peak of the memory that it took."""
+    tracemalloc.start()
+    try:
+        status, answer = server.ask("GET", b"/api/v1/experiments/" + path, query=query)
+        return status, answer, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_early_refusal_names_what_is_too_much(server: Server) -> None:

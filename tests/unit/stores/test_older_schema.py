@@ -91,6 +91,5 @@ def test_ended_jobs_of_an_older_schema_are_counted_and_listed(tmp_path: Path, cl
         counts = store.count_jobs("sweep")
         assert (counts.done, counts.crashed, counts.pruned, counts.running) == (1, 1, 1, 0)
         for status in (JobStatus.DONE, JobStatus.CRASHED, JobStatus.PRUNED):
-            assert [job.status for job in store.scan_jobs("sweep", JobQuery(status=frozenset({status})), 0, 5)] == [
-                status
-            ]
+            found, whole = store.scan_jobs("sweep", JobQuery(status=frozenset({status})), 0, 5)
+            assert ([job.status for job in found], whole) == ([status], True)
