@@ -12,6 +12,7 @@ import unicodedata
 from typing import Final
 
 __all__ = [
+    "counted",
     "printable",
     "printable_lines",
     "with_article",
@@ -44,3 +45,8 @@ def without_password(url: str) -> str:
 def with_article(noun: str) -> str:
     """Return a noun behind `a` or `an`, such as `an object`."""
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return how many there are of a thing: `1 job`, `2 jobs`, `1,000 jobs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

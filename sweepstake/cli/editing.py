@@ -42,7 +42,7 @@ _OF_JOBS: Final = ("priority", "not_before")
 @format_option
 @pass_target
 def edit(target: Target, /, experiment: str, jobs: Sequence[str], format_: str, no_tags: bool, **options: Any) -> None:
-    """Change jobs, or the settings of an experiment if no JOB is named.
+    """Change jobs, or without a JOB an experiment's settings.
 
     Only what is named changes. Of jobs these are priority, delay, tags and notes, whatever their status; one that runs
     goes on: its worker's results are not in danger. Of an experiment these are its settings, tags and notes among

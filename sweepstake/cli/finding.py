@@ -1,8 +1,8 @@
-"""The jobs that people name on the command line: by an id, or by a part of it that only one has."""
+"""What people name on the command line: by an id, or by a part of it that only one has."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -12,7 +12,7 @@ from sweepstake.domain.queries import JobQuery
 from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.view.ids import LEAST
 
-__all__ = ["find_job", "find_jobs"]
+__all__ = ["find_id", "find_job", "find_jobs"]
 
 #: How many are named of those that a part could mean.
 _MOST: Final = 10
@@ -36,9 +36,30 @@ def find_job(experiment: Experiment, text: str) -> Job:
             raise
     if len(found) == 1:
         return experiment.get_job(found[0].id)
-    more = " and more" if len(found) > _MOST else ""
-    ids = ", ".join(record.id for record in found[:_MOST])
-    raise InvalidInputError.at("job", f"{text!r} is a part of several ids, say which is meant: {ids}{more}")
+    raise _ambiguous("job", text, [record.id for record in found])
+
+
+def find_id(what: str, text: str, ids: Iterable[str]) -> str:
+    """Return the id that is meant: this very one, else the only one that begins or ends with the text.
+
+    A text that means none is returned as it is, for whoever looks the id up to say so.
+
+    Raises:
+        InvalidInputError: there are several; it lists them.
+    """
+    known = list(ids)
+    if text in known or len(text) < LEAST:
+        return text
+    found = [each for each in known if each.startswith(text) or each.endswith(text)]
+    if len(found) > 1:
+        raise _ambiguous(what, text, found)
+    return found[0] if found else text
+
+
+def _ambiguous(what: str, text: str, ids: Sequence[str]) -> InvalidInputError:
+    more = " and more" if len(ids) > _MOST else ""
+    listed = ", ".join(ids[:_MOST])
+    return InvalidInputError.at(what, f"{text!r} is a part of several ids, say which is meant: {listed}{more}")
 
 
 def find_jobs(experiment: Experiment, texts: Iterable[str]) -> list[Job]:

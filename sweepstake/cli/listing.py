@@ -6,13 +6,13 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 import click
 from attrs import evolve, frozen
 
 from sweepstake.cli.naming import EXPERIMENT
-from sweepstake.cli.output import as_json, format_option, print_rows
+from sweepstake.cli.output import as_json, format_option, print_rows, rows_as_json, say
 from sweepstake.cli.overview import ACTIVITY, overview_of, ranking_of
 from sweepstake.cli.screen import page, screen_width, wide_option
 from sweepstake.cli.target import Target, pass_target
@@ -37,6 +37,10 @@ from sweepstake.view.text import boxed, listed, paragraphs, plain
 from sweepstake.view.times import ago, lasting, local
 
 __all__ = ["list_", "workers"]
+
+
+#: Columns that the header of a number of jobs needs to be understood.
+_COUNTS: Final = 4
 
 
 @click.command("list")
@@ -87,8 +91,12 @@ def list_(
         records: Sequence[Any] = [evolve(each.experiment, name=each.name) for each in overviews]
         if layout is None and format_ == "table" and not fields:
             table = Table.of(each.row() for each in overviews).without_empty()
+            table = table if look.width is None else table.with_last("objective", "jobs")
         else:
             table = experiment_table(records)
+        look = evolve(look, narrow=_COUNTS)
+        if not records:
+            say("There are no experiments.", err=True)
         trees = {each.name: each.tree() for each in overviews}
         footer = ""
     else:
@@ -103,7 +111,10 @@ def list_(
     table = _sorted(table, sort, decreasing=decreasing)
     table = evolve(table, rows=table.rows[:limit])
     if format_ == "json":
-        as_json(look.chosen(table).records() if fields else [trees[row[0]] for row in table.rows])
+        if fields:
+            rows_as_json(look.chosen(table))
+        else:
+            as_json([trees[row[0]] for row in table.rows])
     else:
         page("\n".join(part for part in (look.text(table), footer if look.is_plain else "") if part))
 
@@ -124,12 +135,14 @@ class _Look:
         fields: the only ones to show.
         width: columns of the terminal; None if everything is shown.
         favourite: the result that stands first.
+        narrow: characters below which the headers of numbers are not cut.
     """
 
     layout: str | None
     fields: tuple[str, ...]
     width: int | None
     favourite: str | None = None
+    narrow: int = 8
 
     @property
     def is_plain(self) -> bool:
@@ -157,7 +170,7 @@ class _Look:
             shown = with_short_ids(shown)
         if self.layout == "table":
             return boxed(shown, self.width)
-        return plain(shown) if self.fields else listed(shown, self.width)
+        return plain(shown) if self.fields else listed(shown, self.width, self.narrow)
 
     def _value(self, column: Column, value: Any) -> Any:
         if column != ACTIVITY and column.category != QUEUEING:

@@ -197,7 +197,7 @@ def _line(error: Exception) -> str:
 
 def _as_typed(path: str) -> str:
     """Return the path of a field in the words of the command line: `--depends-on` for `depends_on[0]`."""
-    head = re.match(r"[a-z]+_[a-z_]+", path)
+    head = re.match(r"[a-z]+_[a-z_]+|[a-z]+(?=\[\d+\]$)", path)
     return _OPTIONS.get(head[0], path) if head else path
 
 

@@ -14,7 +14,7 @@ from sweepstake.cli.output import as_json
 from sweepstake.client import Experiment, Job
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import UnsafeUpdateError
-from sweepstake.plaintext import printable
+from sweepstake.plaintext import counted, printable
 
 __all__ = ["Verb", "do_to_each", "named"]
 
@@ -63,11 +63,7 @@ def do_to_each(experiment: Experiment, jobs: Sequence[Job], verb: Verb, format_:
     if format_ == "json":
         as_json({verb.done: done, "unchanged": unchanged, "refused": refused})
     else:
-        click.echo(
-            printable(
-                f"{len(done)} {'job' if len(done) == 1 else 'jobs'} of {experiment.name} {verb.told}{named(done)}."
-            )
-        )
+        click.echo(printable(f"{counted(len(done), 'job')} of {experiment.name} {verb.told}{named(done)}."))
         for job_id in unchanged:
             click.echo(printable(f"{job_id} is {verb.reached} already."))
         for message in refused.values():

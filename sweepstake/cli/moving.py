@@ -14,6 +14,7 @@ from sweepstake.cli.output import say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Database
 from sweepstake.client.archive import export_experiment, import_experiment
+from sweepstake.plaintext import counted
 
 __all__ = ["export", "import_"]
 
@@ -24,18 +25,23 @@ __all__ = ["export", "import_"]
 def export(target: Target, experiment: str) -> None:
     """Write an experiment to standard output, whole.
 
-        That is its definition, jobs, attempts and events. The output is JSON lines, which `sweepstake import` reads
-    into any store: sweepstake export mnist > mnist.jsonl
+    That is its definition, jobs, attempts and events. The output is JSON lines, which `sweepstake import` reads into
+    any store.
+
+    \b
+    Example:
+      sweepstake export mnist > mnist.jsonl
     """
     database = target.database()
     with _progress(database, f"Exporting {experiment}") as progress:
         exported = export_experiment(database.session.queue, target.reference(experiment), sys.stdout, progress)
     totals = exported.totals
-    say(f"Exported {totals.jobs:,} jobs, {totals.attempts:,} attempts, {totals.events:,} events.", err=True)
+    told = (counted(totals.jobs, "job"), counted(totals.attempts, "attempt"), counted(totals.events, "event"))
+    say(f"Exported {', '.join(told)}.", err=True)
     if exported.running:
         say(
-            f"{exported.running:,} jobs were running. Where the file is imported they are queued, and run once more; "
-            "stop the workers first if that must not be.",
+            f"Still running: {counted(exported.running, 'job')}. Where the file is imported they are queued, and run"
+            " once more; stop the workers first if that must not be.",
             err=True,
         )
 
@@ -47,9 +53,8 @@ def export(target: Target, experiment: str) -> None:
 def import_(target: Target, file: TextIO, name: str | None) -> None:
     """Store an experiment that `sweepstake export` wrote.
 
-        It is read from FILE, or from standard input. All or nothing: nobody sees any of it before all of it is there.
-    An experiment of the same name is never touched:
-    give --name instead. Jobs that were running are queued.
+    It is read from FILE, or from standard input. All or nothing: nobody sees any of it before all of it is there. An
+    experiment of the same name is never touched: give --name instead. Jobs that were running are queued.
     """
     database = target.database()
     with _progress(database, "Importing") as progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -17,7 +17,7 @@ from sweepstake.domain.addresses import told_apart
 from sweepstake.domain.queries import JobQuery
 from sweepstake.errors import SweepstakeError
 
-__all__ = ["EXPERIMENT", "JOB"]
+__all__ = ["EXPERIMENT", "JOB", "Listed"]
 
 #: The most words that are offered, and the most experiments that are looked at for them.
 _MOST: Final = 100
@@ -67,6 +67,25 @@ class _Job(StringParamType):
 
 EXPERIMENT: Final = _Experiment()
 JOB: Final = _Job()
+
+
+class Listed(StringParamType):
+    """A word of a list that a target knows, such as the id of a token; it is offered by its beginning or its end."""
+
+    def __init__(self, name: str, words: Callable[[Target], Iterable[str]]) -> None:
+        self.name = name
+        self._words = words
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the words that begin or end so."""
+        del param
+
+        def words() -> Iterator[str]:
+            for word in self._words(ctx.ensure_object(Target)):
+                if word.startswith(incomplete) or word.endswith(incomplete):
+                    yield word
+
+        return _offered(words())
 
 
 def _offered(words: Iterable[str]) -> list[CompletionItem]:

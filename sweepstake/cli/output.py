@@ -13,11 +13,22 @@ from sweepstake.cli.screen import page, screen_width
 from sweepstake.codec import to_tree
 from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.plaintext import printable_lines
-from sweepstake.view.table import HYPERPARAMETER, OWN, RESULT, TIMES, Column, Table, experiment_table, job_table
-from sweepstake.view.text import boxed, listed, paragraphs
+from sweepstake.view.ids import with_short_ids
+from sweepstake.view.table import (
+    HYPERPARAMETER,
+    OWN,
+    QUEUEING,
+    RESULT,
+    TIMES,
+    Column,
+    Table,
+    experiment_table,
+    job_table,
+)
+from sweepstake.view.text import boxed, paragraphs
 from sweepstake.view.times import ago, iso, local
 
-__all__ = ["as_json", "format_option", "print_experiment", "print_job", "print_rows", "say"]
+__all__ = ["as_json", "format_option", "print_experiment", "print_job", "print_rows", "rows_as_json", "say"]
 
 #: What is a Unix time wherever it stands beside the records.
 _MOMENTS: Final = TIMES | {"active_at", "expires_at", "last_activity", "written_at", "since", "made", "ends"}
@@ -56,6 +67,16 @@ def as_json(value: object) -> None:
     click.echo(json.dumps(_timed(to_tree(value)), indent=2))
 
 
+def rows_as_json(table: Table) -> None:
+    """Print a table as JSON, with times as `as_json` writes them; values of users stay, whatever they are called."""
+    timed = table.mapped(lambda column, value: iso(value) if _is_moment(column) else value)
+    click.echo(json.dumps(to_tree(timed.records()), indent=2))
+
+
+def _is_moment(column: Column) -> bool:
+    return column.category == QUEUEING and column.name in TIMES
+
+
 def _timed(tree: Any) -> Any:
     """Write moments as ISO 8601, but for what is in the values of users."""
     if isinstance(tree, list):
@@ -72,7 +93,7 @@ def _timed(tree: Any) -> Any:
     }
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], *, wide: bool = False, framed: bool = True) -> None:
+def print_rows(rows: Sequence[Mapping[str, Any]], *, wide: bool = False) -> None:
     """Print a table, fitted into the terminal unless `wide` is asked for; what is a moment is said as one."""
     width = screen_width(wide=wide)
 
@@ -82,7 +103,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, wide: bool = False, framed:
         return local(value) if width is None else ago(value, time.time())
 
     table = Table.of({Column(OWN, name): value for name, value in row.items()} for row in rows).mapped(text)
-    page(boxed(table, width) if framed else listed(table, width))
+    page(boxed(table if width is None else with_short_ids(table), width))
 
 
 def print_experiment(record: ExperimentRecord) -> None:

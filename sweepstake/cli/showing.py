@@ -17,7 +17,7 @@ from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment
 from sweepstake.domain.records import AttemptRecord, JobRecord
 from sweepstake.domain.settings import Settings
-from sweepstake.plaintext import printable
+from sweepstake.plaintext import counted, printable
 from sweepstake.view.table import QUEUEING, TIMES, job_table
 from sweepstake.view.text import cell, paragraphs
 from sweepstake.view.times import lasting, local
@@ -125,7 +125,7 @@ def _show_output(path: Path, attempt: int, *, asked: bool, full: bool) -> None:
         return
     lines: Sequence[bytes] = content.splitlines(keepends=True)
     hidden = 0 if full else max(len(lines) - _LINES, 0)
-    left_out = f", without its first {hidden} lines (--full shows them)" if hidden else ""
+    left_out = f", without its first {counted(hidden, 'line')} (--full shows all)" if hidden else ""
     click.echo(f"\noutput of attempt {attempt}, {path}{left_out}:")
     sys.stdout.flush()
     sys.stdout.buffer.write(b"".join(lines[hidden:]))

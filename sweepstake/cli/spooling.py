@@ -13,13 +13,15 @@ from urllib.parse import unquote
 import click
 from attrs import evolve, frozen
 
+from sweepstake.cli.finding import find_id
+from sweepstake.cli.naming import Listed
 from sweepstake.cli.output import as_json, format_option, print_rows
 from sweepstake.cli.screen import wide_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.config import Config
 from sweepstake.connection import open_queue
 from sweepstake.errors import NotFoundError, SpoolError, StoreUnavailableError, SweepstakeError
-from sweepstake.plaintext import printable
+from sweepstake.plaintext import counted, printable
 from sweepstake.spool import Delivery, Entry, Fate, Spool, address_of, deliver, every_spool
 from sweepstake.view.display import progress
 from sweepstake.view.grid import cut
@@ -31,6 +33,15 @@ __all__ = ["spool"]
 _ROOM: Final = 60
 #: From so many entries on, a progress bar is shown to whoever watches.
 _MANY: Final = 20
+
+
+def _waiting(target: Target) -> Iterator[str]:
+    """Yield the keys of all entries, for the shell."""
+    for each in every_spool(target.config().spool):
+        yield from each.waiting()
+
+
+_ENTRY: Final = Listed("entry", _waiting)
 
 
 @click.group()
@@ -58,7 +69,7 @@ def list_(target: Target, wide: bool, format_: str) -> None:
 
 
 @spool.command()
-@click.argument("entry")
+@click.argument("entry", type=_ENTRY)
 @format_option
 @pass_target
 def show(target: Target, entry: str, format_: str) -> None:
@@ -67,7 +78,7 @@ def show(target: Target, entry: str, format_: str) -> None:
     `sweepstake spool list` names the entries.
     """
     config = target.config()
-    found = _spool_of(config, entry)
+    found, entry = _meant(config, entry)
     read = found.read(entry)
     if format_ == "json":
         as_json(read)
@@ -81,7 +92,7 @@ def show(target: Target, entry: str, format_: str) -> None:
 
 
 @spool.command()
-@click.argument("entries", nargs=-1, metavar="[ENTRY]...")
+@click.argument("entries", type=_ENTRY, nargs=-1, metavar="[ENTRY]...")
 @format_option
 @pass_target
 def push(target: Target, entries: Sequence[str], format_: str) -> None:
@@ -107,7 +118,7 @@ def push(target: Target, entries: Sequence[str], format_: str) -> None:
 
 
 @spool.command()
-@click.argument("entries", nargs=-1, metavar="[ENTRY]...")
+@click.argument("entries", type=_ENTRY, nargs=-1, metavar="[ENTRY]...")
 @click.option("--all", "all_", is_flag=True, help="All entries of all stores.")
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 @pass_target
@@ -117,7 +128,7 @@ def drop(target: Target, entries: Sequence[str], all_: bool, force: bool) -> Non
         raise click.UsageError("Name the entries, or say --all.")
     chosen = _chosen(target.config(), entries)
     count = sum(len(keys) for _, keys in chosen)
-    what = f"{count} {'report' if count == 1 else 'reports'} that no store has taken"
+    what = f"{counted(count, 'report')} that no store has taken"
     if not count:
         click.echo("Nothing waits in the spool.")
     elif not force and not click.confirm(f"Are you sure you want to throw away {what}?"):
@@ -147,18 +158,21 @@ def _found(config: Config) -> Iterator[_Found]:
             continue
 
 
-def _spool_of(config: Config, key: str) -> Spool:
-    for each in every_spool(config.spool):
-        if key in each.waiting():
-            return each
-    raise NotFoundError(f"there is no entry {key!r} in the spool; see `sweepstake spool list`")
+def _meant(config: Config, text: str) -> tuple[Spool, str]:
+    """Return the entry of this key, or of a part of it, and where it is."""
+    spools = {key: each for each in every_spool(config.spool) for key in each.waiting()}
+    key = find_id("entry", text, spools)
+    if key not in spools:
+        raise NotFoundError(f"there is no entry {key!r} in the spool; see `sweepstake spool list`")
+    return spools[key], key
 
 
 def _chosen(config: Config, keys: Sequence[str]) -> list[tuple[Spool, list[str]]]:
     """Return the entries of these keys by store; all of them without any."""
     if not keys:
         return [(each, waiting) for each in every_spool(config.spool) if (waiting := each.waiting())]
-    return [(_spool_of(config, key), [key]) for key in dict.fromkeys(keys)]
+    meant = dict.fromkeys(_meant(config, key) for key in keys)
+    return [(each, [key]) for each, key in meant]
 
 
 def _push(config: Config, found: Spool, keys: list[str]) -> Iterator[Delivery]:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import click
 
+from sweepstake.cli.finding import find_id
 from sweepstake.cli.members import accounts, is_served, missing, server
 from sweepstake.cli.moments import span
+from sweepstake.cli.naming import Listed
 from sweepstake.cli.output import as_json, format_option, print_rows, say
 from sweepstake.cli.passwords import ask_password, password_stdin, read_password
 from sweepstake.cli.screen import wide_option
@@ -115,7 +117,9 @@ def _row(info: TokenInfo) -> dict[str, object]:
 
 
 @token.command("revoke")
-@click.argument("token_id", metavar="ID")
+@click.argument(
+    "token_id", type=Listed("token", lambda target: [each.id for each in _listed(target, None)]), metavar="ID"
+)
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 @pass_target
 def revoke(target: Target, token_id: str, force: bool) -> None:
@@ -124,7 +128,9 @@ def revoke(target: Target, token_id: str, force: bool) -> None:
     All that were made with it end, too; `sweepstake token list` shows the ids, and which was made with which. A server
     that runs refuses them within seconds.
     """
-    what = " and ".join([token_id, *_made_with(_listed(target, None), token_id)])
+    found = _listed(target, None)
+    token_id = find_id("token", token_id, (each.id for each in found))
+    what = " and ".join([token_id, *_made_with(found, token_id)])
     if not force and not click.confirm(f"Are you sure you want to revoke {printable(what)}?"):
         say(f"{token_id} was not revoked.")
         return

@@ -11,6 +11,7 @@ from sweepstake.cli.moments import span
 from sweepstake.cli.output import as_json, format_option, say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.cli.verifying import print_verification, progress_bar, store_url
+from sweepstake.plaintext import counted
 from sweepstake.service import LEAST_AGE, prune_events, verify
 from sweepstake.stores import open_store, open_upkeep
 
@@ -50,8 +51,8 @@ def upgrade(target: Target, format_: str) -> None:
 def backup(target: Target, file: Path) -> None:
     """Copy a SQLite store to a new FILE.
 
-        The copy is as the store is at one moment, and the store may be in use. FILE is a store itself: to put it back,
-    stop whoever uses the store and move FILE to its place.
+    The copy is as the store is at one moment, and the store may be in use. FILE is a store itself: to put it back, stop
+    whoever uses the store and move FILE to its place.
     """
     with progress_bar("Copying") as progress:
         open_upkeep(store_url(target)).back_up(file, progress)
@@ -124,4 +125,4 @@ def prune(target: Target, older_than: str, format_: str) -> None:
     if format_ == "json":
         as_json({"events": count})
     else:
-        click.echo(f"Deleted {count:,} old event{'' if count == 1 else 's'}.")
+        click.echo(f"Deleted {counted(count, 'old event')}.")

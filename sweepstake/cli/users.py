@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from sweepstake.cli.members import accounts, missing
+from sweepstake.cli.naming import Listed
 from sweepstake.cli.output import as_json, format_option, say
 from sweepstake.cli.passwords import ask_password, password_stdin, read_password
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.plaintext import printable
 
 __all__ = ["user"]
+
+
+def _emails(target: Target) -> list[str]:
+    """Return who may use the server, for the shell."""
+    with accounts(target) as kept:
+        return [account.email for account in kept.list_accounts()]
+
+
+_KNOWN: Final = Listed("email", _emails)
 
 
 @click.group()
@@ -40,7 +52,7 @@ def add(target: Target, email: str, password_stdin: bool) -> None:
 
 
 @user.command("passwd")
-@click.argument("email")
+@click.argument("email", type=_KNOWN)
 @password_stdin
 @pass_target
 def passwd(target: Target, email: str, password_stdin: bool) -> None:
@@ -63,18 +75,19 @@ def passwd(target: Target, email: str, password_stdin: bool) -> None:
 @pass_target
 def list_(target: Target, format_: str) -> None:
     """List the users."""
-    with accounts(target) as kept:
-        emails = [account.email for account in kept.list_accounts()]
+    emails = _emails(target)
     if format_ == "json":
         as_json(emails)
-    else:
+    elif emails:
         for email in emails:
             say(email)
+    else:
+        say("There are no users.", err=True)
 
 
 @user.command("remove")
-@click.argument("email")
-@click.option("--heir", metavar="EMAIL", help="The user who gets the experiments of the one who goes.")
+@click.argument("email", type=_KNOWN)
+@click.option("--heir", type=_KNOWN, metavar="EMAIL", help="The user who gets the experiments of the one who goes.")
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 @pass_target
 def remove(target: Target, email: str, heir: str | None, force: bool) -> None:

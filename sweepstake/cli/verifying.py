@@ -14,6 +14,7 @@ from sweepstake.cli.target import Target, pass_target
 from sweepstake.domain.addresses import spoken
 from sweepstake.domain.ledger import Violation
 from sweepstake.errors import ConfigurationError
+from sweepstake.plaintext import counted
 from sweepstake.service import CLOCK_ERROR, Verification
 from sweepstake.service import verify as verify_ledger
 from sweepstake.stores import open_store, open_upkeep
@@ -92,10 +93,10 @@ def print_verification(verification: Verification) -> None:
     if verification.found > len(verification.violations):
         say(f"... and {verification.found - len(verification.violations):,} more.")
     read = (
-        f"{verification.experiments:,} experiments, {verification.jobs:,} jobs, {verification.attempts:,} attempts, "
-        f"{verification.events:,} events"
+        f"{counted(verification.experiments, 'experiment')}, {counted(verification.jobs, 'job')}, "
+        f"{counted(verification.attempts, 'attempt')}, {counted(verification.events, 'event')}"
     )
-    say(f"{read}: {verification.found:,} violations" if verification.found else f"{read}: as promised")
+    say(f"{read}: {counted(verification.found, 'violation')}" if verification.found else f"{read}: as promised")
 
 
 def _where(violation: Violation) -> str:

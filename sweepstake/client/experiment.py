@@ -18,6 +18,7 @@ from sweepstake.client.redefining import change_settings, changed_settings, chec
 from sweepstake.client.session import Session
 from sweepstake.client.sharing import PARTS
 from sweepstake.client.terminating import TERM_WATCH
+from sweepstake.client.unknown import tell_unknown
 from sweepstake.client.waiting import check_wait, claim_within
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.names import check_name, existing_name
@@ -246,7 +247,8 @@ class Experiment:
     def top(self, n: int = 10, by: str | None = None, direction: str | None = None) -> JobList:
         """Return the best `n` DONE jobs, best first: a list, in a notebook a table.
 
-        A job whose result is NaN, text or not there is not compared; a logged warning tells how many there are.
+        A job whose result is NaN, text or not there is not compared; a logged warning tells how many there are, and
+        of a result that no job has what there is instead.
 
         Args:
             n: at most 1,000.
@@ -258,6 +260,8 @@ class Experiment:
         """
         ranking = Ranking.of(self.settings, self.search(), by, direction)
         records = ranking.best(self.session.queue, self.reference, n)
+        if not records and self.counts().done:
+            tell_unknown(self.session.queue, self.reference, f"results.{ranking.result}")
         return JobList(Job(self.session, self, record) for record in records)
 
     def best_job(self, by: str | None = None, direction: str | None = None) -> Job:

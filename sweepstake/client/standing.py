@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from sweepstake.domain.records import ExperimentRecord
 from sweepstake.domain.status import ExperimentStatus
 from sweepstake.ports import Counts
-from sweepstake.search import Proposal, policy_for
+from sweepstake.search import NoProposal, Proposal, policy_for
 
 __all__ = ["Standing", "standing"]
 
@@ -25,22 +26,30 @@ class Standing(StrEnum):
     COMPLETE = "complete"
 
 
+#: Of these searches nothing more comes.
+_OVER: Final = frozenset({NoProposal.EXHAUSTED, NoProposal.COMPLETE})
+
+
 def standing(record: ExperimentRecord, counts: Counts) -> Standing:
     """Return how an experiment stands.
 
-    One that is DONE was paused if jobs wait in it or if its search would go on, else it is complete.
+    Where no job waits and none can come, it is complete, whether or not a worker has been told so yet. Else one that is
+    DONE was paused if jobs wait in it or if its search would go on.
     """
+    waits = bool(counts.ready or counts.blocked or counts.delayed)
     if record.status is ExperimentStatus.RUNNING:
-        return Standing.RUNNING if counts.running else Standing.IDLE
-    if counts.ready or counts.blocked or counts.delayed or _would_propose(record):
+        if counts.running:
+            return Standing.RUNNING
+        return Standing.COMPLETE if not waits and _next(record) in _OVER else Standing.IDLE
+    if waits or isinstance(_next(record), Proposal):
         return Standing.PAUSED
     return Standing.RUNNING if counts.running else Standing.COMPLETE
 
 
-def _would_propose(record: ExperimentRecord) -> bool:
-    """Tell whether the search has more to propose; one that needs the jobs before has none once it is DONE."""
+def _next(record: ExperimentRecord) -> Proposal | NoProposal:
+    """Return what the search would propose; one that needs the jobs before cannot tell, and counts as waiting."""
     most = record.settings.max_jobs
     if most is not None and record.created >= most:
-        return False
+        return NoProposal.COMPLETE
     policy = policy_for(record.search)
-    return not policy.history and isinstance(policy.propose(record.proposals, record.settings.seed or 0, ()), Proposal)
+    return NoProposal.WAITING if policy.history else policy.propose(record.proposals, record.settings.seed or 0, ())

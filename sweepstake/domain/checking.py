@@ -15,6 +15,7 @@ from sweepstake.domain.ledger import Check, Kept, LedgerAttempt, LedgerEvent, Le
 from sweepstake.domain.portable import HIDDEN
 from sweepstake.domain.puts import ENDS_OF_HOLDERS
 from sweepstake.domain.status import JobStatus, Outcome, Verb
+from sweepstake.plaintext import counted
 
 __all__ = [
     "OF_ATTEMPTS",
@@ -77,17 +78,21 @@ def check_experiment(
     checked[Check.COUNTS] += 1
     faults = []
     if experiment.created < experiment.jobs and not experiment.name.startswith(HIDDEN):
-        faults.append(f"counts {experiment.created:,} jobs ever created, and has {experiment.jobs:,}")
+        faults.append(f"counts {counted(experiment.created, 'job')} ever created, and has {experiment.jobs:,}")
     if definitions.get(experiment.name) == experiment.etag:
         if experiment.max_jobs is not None and experiment.created > experiment.max_jobs:
-            faults.append(f"has created {experiment.created:,} jobs, and its max_jobs is {experiment.max_jobs:,}")
+            faults.append(
+                f"has created {counted(experiment.created, 'job')}, and its max_jobs is {experiment.max_jobs:,}"
+            )
         if experiment.max_running is not None and experiment.running > experiment.max_running:
-            faults.append(f"runs {experiment.running:,} jobs, and its max_running is {experiment.max_running:,}")
+            faults.append(
+                f"runs {counted(experiment.running, 'job')}, and its max_running is {experiment.max_running:,}"
+            )
     for what in faults:
         yield Violation(check=Check.LIMITS, experiment=experiment.name, job="", attempt=None, what=what)
-    for word, kept, counted in zip(Kept._fields, experiment.kept, experiment.counted, strict=True):
-        if kept != counted:
-            what = f"keeps the number of {word} as {kept:,}, and has {counted:,}"
+    for word, kept, found in zip(Kept._fields, experiment.kept, experiment.counted, strict=True):
+        if kept != found:
+            what = f"keeps the number of {word} as {kept:,}, and has {found:,}"
             yield Violation(check=Check.COUNTS, experiment=experiment.name, job="", attempt=None, what=what)
 
 
@@ -114,13 +119,13 @@ def _numbers(job: LedgerJob, _: Knowledge) -> Iterator[Fault]:
             yield attempt.number, f"stands where attempt {i} should"
             break
     if job.attempt != count:
-        yield None, f"counts {job.attempt} attempts, and has {count}"
+        yield None, f"counts {counted(job.attempt, 'attempt')}, and has {count}"
 
 
 def _holders(job: LedgerJob, _: Knowledge) -> Iterator[Fault]:
     found = job.open_attempts
     if len(found) > 1:
-        yield found[-1].number, f"is open, and so are {len(found) - 1} others"
+        yield found[-1].number, f"is open, with {counted(len(found) - 1, 'other')}"
     if job.status == JobStatus.RUNNING and not found:
         yield None, "is RUNNING without an open attempt"
     if job.status != JobStatus.RUNNING and found:
@@ -207,7 +212,7 @@ def _budget(counts: tuple[int, int, int]) -> str:
 
 def _dependencies(job: LedgerJob, _: Knowledge) -> Iterator[Fault]:
     if job.waiting != job.unfinished:
-        yield None, f"waits for {job.waiting} jobs, and {job.unfinished} of its dependencies are not DONE"
+        yield None, f"waits for {counted(job.waiting, 'job')}, and {job.unfinished} of its dependencies are not DONE"
     if job.dependants != job.depending:
         yield None, f"counts {job.dependants} dependants, and has {job.depending}"
 

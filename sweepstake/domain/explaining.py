@@ -10,6 +10,7 @@ from attrs import evolve
 
 from sweepstake.domain.situation import MOST_AHEAD, Situation, Why, WhyReason
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.plaintext import counted
 
 __all__ = ["explain"]
 
@@ -120,7 +121,7 @@ def _queued(situation: Situation) -> Why:
     if most is not None and situation.running >= most:
         return Why(
             reason=WhyReason.AT_LIMIT,
-            sentence=f"{_count(situation.running, 'job')} of its experiment {_are(situation.running)} RUNNING"
+            sentence=f"{counted(situation.running, 'job')} of its experiment {_are(situation.running)} RUNNING"
             f"{_held_by(situation.workers)}, and max_running is {most}.",
             workers=situation.workers,
         )
@@ -133,7 +134,7 @@ def _blocked(situation: Situation) -> Why:
     names = f": {shown}{f' and {more:,} more' if more > 0 else ''}" if shown else ""
     ended = any(each.status in (JobStatus.CRASHED, JobStatus.PRUNED) for each in situation.blockers)
     stuck = "; what is CRASHED or PRUNED stays so until somebody retries it" if ended else ""
-    waits = _count(situation.job.waiting, "job")
+    waits = counted(situation.job.waiting, "job")
     return Why(
         reason=WhyReason.BLOCKED,
         sentence=f"It waits for {waits} that {_are(situation.job.waiting)} not DONE{names}{stuck}.",
@@ -148,12 +149,12 @@ def _ready(situation: Situation) -> Why:
     if situation.ahead:
         reason = WhyReason.BEHIND
         most = "at least " if situation.ahead >= MOST_AHEAD else ""
-        place = f"It is ready, and {most}{_count(situation.ahead, 'job')} {_are(situation.ahead)} claimed before it"
+        place = f"It is ready, and {most}{counted(situation.ahead, 'job')} {_are(situation.ahead)} claimed before it"
     else:
         reason = WhyReason.READY
         place = "It is ready, and the next to be claimed"
     if busy:
-        rest = f"; {_count(busy, 'worker')} {_are(busy)} busy with jobs of its experiment{_held_by(situation.workers)}"
+        rest = f"; {counted(busy, 'worker')} {_are(busy)} busy with jobs of its experiment{_held_by(situation.workers)}"
     else:
         rest = f", but no worker is alive that runs jobs of its experiment: start one, such as {start}"
     return Why(reason=reason, sentence=f"{place}{rest}.", ahead=situation.ahead, workers=situation.workers)
@@ -210,10 +211,6 @@ def _duration(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:,.0f} {unit}"
     return f"{seconds:.1f} s"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _are(number: int) -> str:

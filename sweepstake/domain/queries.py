@@ -153,6 +153,8 @@ def _doubt(field: str, bare: str, why: str, *, ordered: bool) -> str:
     if bare.startswith(tuple(_SIGNS)) or (signs and any(each in bare for each in _BETWEEN)):
         return "; if that is text, put it in quotes, and if it is another condition, give it separately"
     words = bare.split()
+    if ordered and not words:
+        return ", which is no number; say for example results.accuracy>=0.9"
     if ordered and (field not in (*TEXT_FIELDS, "notes") or len(words) != 1):
         return ", which is no number; if it is text, put it in quotes"
     return "; if that is text, put it in quotes" if {"and", "or"} & set(words) else ""

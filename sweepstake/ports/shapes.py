@@ -10,6 +10,7 @@ from sweepstake.domain.records import JobRecord, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus
 from sweepstake.markup import pairs_html
+from sweepstake.plaintext import counted
 
 __all__ = ["MAX_BULK", "MAX_PAGE", "Counts", "ExperimentDraft", "Outlook", "PutAnswer"]
 
@@ -84,7 +85,7 @@ class Counts:
     def __str__(self) -> str:
         """Return the states that jobs are in, in words: `30 jobs: 10 ready, 20 done`."""
         states = ", ".join(f"{count:,} {state}" for state, count in self.states.items() if count)
-        return f"{self.total:,} {'job' if self.total == 1 else 'jobs'}{f': {states}' if states else ''}"
+        return f"{counted(self.total, 'job')}{f': {states}' if states else ''}"
 
     def _repr_html_(self) -> str:
         return pairs_html("Jobs", [(state, f"{count:,}") for state, count in self.states.items()])

@@ -11,6 +11,7 @@ from sweepstake.domain.keys import item_key
 from sweepstake.domain.records import JobDraft
 from sweepstake.domain.status import JobStatus, Verb
 from sweepstake.errors import LimitReachedError, ResourceExistsError, shown
+from sweepstake.plaintext import counted
 from sweepstake.stores import rows
 from sweepstake.stores.duplicates import catch_up, find_equal, remember_new
 from sweepstake.stores.engine import Transaction
@@ -75,8 +76,8 @@ def _duplicate(name: str, drafts: Sequence[JobDraft], added: Added) -> ResourceE
     own = any(draft.id == first.id for draft in drafts[: first.place])
     where = "stand twice among the jobs to add" if own else f"are those of the job {first.id!r} of {called(name)!r}"
     return ResourceExistsError(
-        f"The hyperparameters {what} {where}. Of {len(drafts):,} jobs to add {len(added.duplicates):,} are repeats, so "
-        "none was added. On a duplicate, `skip` leaves it out, and `allow` adds it all the same."
+        f"The hyperparameters {what} {where}. Repeats among the jobs to add: {len(added.duplicates):,} of "
+        f"{len(drafts):,}, so none was added. On a duplicate, `skip` leaves it out, and `allow` adds it all the same."
     )
 
 
@@ -128,7 +129,7 @@ def _reserve(transaction: Transaction, name: str, count: int) -> tuple[int, int 
     if limits is None:
         raise no_experiment(name)
     raise LimitReachedError(
-        f"The experiment {called(name)!r} may have {limits[3]:,} jobs, {limits[4]:,} were created: "
+        f"The experiment {called(name)!r} may have {counted(limits[3], 'job')}, and has created {limits[4]:,}: "
         f"no room for {count:,} more. Raise its max_jobs to add them."
     )
 
@@ -141,8 +142,8 @@ def check_running_limit(transaction: Transaction, name: str, number: int, max_ru
     assert row is not None, "a count always has a row"
     if row[0] + more > max_running:
         raise LimitReachedError(
-            f"{row[0]:,} jobs of the experiment {called(name)!r} are running, and its max_running is {max_running:,}. "
-            "Wait until one ends."
+            f"The experiment {called(name)!r} may run {counted(max_running, 'job')} at once, by its max_running, and "
+            f"runs {row[0]:,}. Wait until one ends."
         )
 
 

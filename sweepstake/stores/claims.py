@@ -11,6 +11,7 @@ from sweepstake.domain.keys import is_name, name_of
 from sweepstake.domain.records import Beat, Claim, JobDraft, JobRecord
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome, Signal
 from sweepstake.errors import LeaseLostError, LimitReachedError
+from sweepstake.plaintext import counted
 from sweepstake.stores import rows
 from sweepstake.stores.adding import check_running_limit
 from sweepstake.stores.dependencies import follow
@@ -159,7 +160,9 @@ def _reserve(transaction: Transaction, name: str, proposals: int) -> Row | None:
         raise no_experiment(name)
     _, made, status, max_jobs, created, _ = limits
     if made == proposals and status == ExperimentStatus.RUNNING and max_jobs is not None and created >= max_jobs:
-        raise LimitReachedError(f"The experiment {called(name)!r} may have {max_jobs:,} jobs, and all were created.")
+        raise LimitReachedError(
+            f"The experiment {called(name)!r} may have {counted(max_jobs, 'job')}, and has created all."
+        )
     return None
 
 

@@ -12,6 +12,7 @@ from sweepstake.domain.records import ExperimentRecord, Guard, Page
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import Verb
 from sweepstake.errors import InvalidInputError, LiveLeasesError
+from sweepstake.plaintext import counted
 from sweepstake.ports import Counts, ExperimentDraft, Outlook
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Transaction
@@ -146,7 +147,8 @@ def delete_experiment(transaction: Transaction, name: str, *, guard: Guard, key:
     live = transaction.row("live_leases", experiment_id=row[0])
     if live is not None and live[0] and not force:
         raise LiveLeasesError(
-            f"Workers hold {live[0]} jobs of the experiment {called(name)!r}. Stop them, or delete it with force."
+            f"Workers hold {counted(live[0], 'job')} of the experiment {called(name)!r}. Stop them, or delete it with "
+            "force."
         )
     for what in (
         "delete_attempts",

@@ -9,8 +9,10 @@ from typing import Final
 
 from sweepstake.view.table import OWN, Column, Table
 
-__all__ = ["LEAST", "shortened", "with_short_ids"]
+__all__ = ["IDS", "LEAST", "shortened", "with_short_ids"]
 
+#: The columns that hold ids: of jobs and tokens, of the job of a worker, and of reports in the spool.
+IDS: Final = frozenset(Column(OWN, name) for name in ("id", "made with", "job", "entry"))
 #: No id is shortened to less.
 LEAST: Final = 6
 _MADE: Final = re.compile(r"[0-9a-v]{26}")
@@ -35,10 +37,10 @@ def shortened(ids: Iterable[str]) -> dict[str, str]:
 
 
 def with_short_ids(table: Table) -> Table:
-    """Return the table with the ids of jobs shortened."""
-    column = Column(OWN, "id")
-    if column not in table.columns:
-        return table
-    place = table.columns.index(column)
-    short = shortened(row[place] for row in table.rows)
-    return table.mapped(lambda each, value: short[value] if each == column else value)
+    """Return the table with its ids shortened, each column for itself."""
+    short = {
+        column: shortened(row[place] for row in table.rows if row[place] is not None)
+        for place, column in enumerate(table.columns)
+        if column in IDS
+    }
+    return table.mapped(lambda column, value: short[column][value] if column in short else value)

@@ -113,6 +113,12 @@ class Table:
         """Return the columns in which at least one row has a value."""
         return self._take([i for i in range(len(self.columns)) if any(row[i] is not None for row in self.rows)])
 
+    def with_last(self, *names: str) -> Table:
+        """Return the table with the columns of these names at its end, in this order; those it lacks are left out."""
+        ends = {name: i for i, column in enumerate(self.columns) if (name := column.name) in names}
+        rest = [i for i in range(len(self.columns)) if i not in ends.values()]
+        return self._take([*rest, *(ends[name] for name in names if name in ends)])
+
     def most_telling_first(self, favourite: str | None = None) -> Table:
         """Return the columns in the order in which they tell rows apart.
 
@@ -165,9 +171,9 @@ class Table:
             return found[0]
         if found:
             choices = " or ".join(self.columns[i].full_name for i in found)
-            raise InvalidInputError.at("field", f"{field!r} is ambiguous; say {choices}")
+            raise InvalidInputError.at("", f"the field {field!r} is ambiguous; say {choices}")
         choices = ", ".join(self.labels()) or "none: there are no rows"
-        raise InvalidInputError.at("field", f"there is no {field!r}; the fields are {choices}")
+        raise InvalidInputError.at("", f"there is no field {field!r}; the fields are {choices}")
 
 
 def experiment_table(experiments: Iterable[ExperimentRecord]) -> Table:

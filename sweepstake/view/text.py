@@ -10,11 +10,16 @@ from rich.cells import cell_len
 
 from sweepstake.plaintext import printable
 from sweepstake.view.grid import Grid, cut
-from sweepstake.view.table import Table
+from sweepstake.view.ids import IDS
+from sweepstake.view.table import OWN, Column, Table
 
 __all__ = ["boxed", "cell", "listed", "paragraphs", "plain"]
 
 _GAP: Final = "  "
+#: How long ago something happened.
+_ACTIVITY: Final = Column(OWN, "last activity")
+#: The columns that hold the names of experiments.
+_NAMES: Final = frozenset({Column(OWN, "name"), Column(OWN, "experiment")})
 
 #: Columns that a header is wider than its text, so that tables of short values stay easy to read.
 _HEADER_ROOM: Final = 2
@@ -37,17 +42,18 @@ def boxed(table: Table, width: int | None = None) -> str:
     return "\n".join([*lines, *_left_out(grid, width)])
 
 
-def listed(table: Table, width: int | None = None) -> str:
+def listed(table: Table, width: int | None = None, narrow: int = 8) -> str:
     """Write the rows under headers, columns apart by two spaces. No rows are no text.
 
     Args:
         width: columns of the terminal, into which the table is fitted; None: as wide as it is.
+        narrow: characters below which the headers of numbers are not cut.
     """
     if not table.rows:
         return ""
     grid = _grid(table)
     if width is not None:
-        grid = grid.within(width, len(_GAP))
+        grid = grid.within(width, len(_GAP), narrow=narrow)
     return "\n".join([*(_GAP.join(row).rstrip() for row in grid.rows(headed=True)), *_left_out(grid, width)])
 
 
@@ -101,7 +107,9 @@ def _grid(table: Table) -> Grid:
         tuple(_aligned(column) if aligned else map(cell, column))
         for column, aligned in zip(values, numeric, strict=True)
     )
-    return Grid(tuple(printable(label) for label in table.labels()), columns, numeric)
+    names = tuple(column in _NAMES for column in table.columns)
+    whole = tuple(column in IDS or column == _ACTIVITY for column in table.columns)
+    return Grid(tuple(printable(label) for label in table.labels()), columns, numeric, names, whole)
 
 
 def _aligned(values: Sequence[Any]) -> list[str]:

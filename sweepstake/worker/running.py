@@ -21,6 +21,7 @@ from sweepstake.domain.queries import JobQuery
 from sweepstake.domain.records import Claim, Finish, Finished, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import NotFoundError, StoreUnavailableError, SweepstakeError
+from sweepstake.plaintext import counted
 from sweepstake.retrying import FINAL_PATIENCE, PATIENCE, TERM_PATIENCE
 from sweepstake.worker.attempt import Attempt, Plan
 from sweepstake.worker.breaker import Breaker
@@ -261,7 +262,7 @@ class Worker:
                 return report
             self._enough = True
             self._tripped = (
-                f"{self._options.crashes} jobs in a row crashed within {self._options.quickly:g} s each, "
+                f"{counted(self._options.crashes, 'job')} in a row crashed within {self._options.quickly:g} s each, "
                 f"the last with: {_first_line(report.reason)}"
             )
         self._tell(f"taking no more jobs: {self._tripped}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import sweepstake
-from sweepstake import Database, Job, ManualSearch
+from sweepstake import Database, Job, LiveLeasesError, ManualSearch
 from sweepstake.cli.main import run_app
 from sweepstake.domain.status import Outcome
 from tests.integration.shell import Command, Shell, eventually
@@ -70,7 +70,7 @@ def test_names_of_two_meanings_are_told_apart(sw: Command, db: Database) -> None
     assert sw("list", "e", "-f", "result.x", "-f", "schedy.id").out == "2  j\n"
     assert sw("list", "e", "-f", "results.x", "-f", "hyperparameters.x").out == "2  1\n"
     assert "hyperparameter.x or result.x" in sw("list", "e", "-f", "x", code=2).err
-    assert "there is no 'y'" in sw("list", "e", "-s", "y", code=2).err
+    assert "there is no field 'y'" in sw("list", "e", "-s", "y", code=2).err
 
 
 def test_jobs_can_be_chosen(sw: Command, db: Database) -> None:
@@ -482,3 +482,45 @@ def test_a_name_that_no_job_has_is_told(sw: Command, url: str) -> None:
     ran = shell.run("list", "e", "--where", "acuracy>0.94", "-f", "id")
     assert (ran.stdout, ran.stderr) == ("", "No job of 'e' has 'acuracy'; there is 'accuracy'.\n")
     assert shell.run("list", "e", "--where", "accuracy>7", "-f", "id").stderr == ""
+
+
+def test_json_of_fields_leaves_the_values_of_users(db: Database, sw: Command) -> None:
+    """A hyperparameter that is called as one of our times is no time."""
+    exp = db.add_experiment(ManualSearch("e"))
+    exp.add_job({"since": 0.5, "ends": 1.5})
+    (row,) = json.loads(sw("list", "e", "-f", "since", "-f", "ends", "-f", "created_at", "--format", "json").out)
+    assert (row["since"], row["ends"]) == (0.5, 1.5)
+    assert row["created_at"].startswith("20")
+
+
+def test_nothing_is_said_in_words(sw: Command) -> None:
+    """An empty list says so beside what scripts read."""
+    assert sw("list").out == ""
+    assert sw("list").err == "There are no experiments.\n"
+    assert sw("user", "list").err == "There are no users.\n"
+
+
+def test_one_is_no_plural(db: Database, sw: Command) -> None:
+    """Counts and their nouns agree."""
+    exp = db.add_experiment(ManualSearch("e", max_jobs=1))
+    exp.add_job({"x": 1})
+    assert "1 experiment, 1 job, 0 attempts" in sw("verify").out
+    assert "Exported 1 job, 0 attempts" in sw("export", "e").err
+    assert "may have 1 job, and has created 1" in sw("push", "e", "-p", "x", "1", code=1).err
+    with exp.next_job(), pytest.raises(LiveLeasesError, match="Workers hold 1 job of"):
+        exp.delete()
+
+
+def test_faults_are_told_in_words_of_the_command_line(db: Database, sw: Command) -> None:
+    """An option is named as it is typed."""
+    db.add_experiment(ManualSearch("e")).add_job({"x": 1})
+    assert sw("list", "e", "--where", "x>", code=1).err.startswith(
+        "Error: --where: 'x>' compares with '', which is no number; say"
+    )
+
+
+def test_a_result_that_no_job_has_is_told_by_best(db: Database, sw: Command, caplog: pytest.LogCaptureFixture) -> None:
+    """A slip in --by looks like a sweep without results."""
+    db.add_experiment(ManualSearch("e")).add_job({"x": 1}, status="DONE", results={"accuracy": 1})
+    sw("best", "e", "--by", "acuracy", code=1)
+    assert "No job of 'e' has 'results.acuracy'; there is 'accuracy'." in caplog.messages

@@ -1,5 +1,6 @@
 """Jobs named by a part of their ids on the command line, and words that the shell completes."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,7 +8,9 @@ import sys
 import pytest
 
 from sweepstake import Database, Experiment, ManualSearch, NewJob
+from sweepstake.cli.finding import find_id
 from sweepstake.domain.queries import JobQuery
+from sweepstake.errors import InvalidInputError
 from tests.integration.shell import Command
 
 
@@ -126,3 +129,22 @@ def _completed(url: str, shell: str, words: str, word: int) -> str:
     ran = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=60)
     assert ran.stderr == ""
     return ran.stdout
+
+
+def test_tokens_are_named_by_a_part_of_their_ids(db: Database, url: str, sw: Command) -> None:
+    """As jobs are; of two that a part could mean both are listed, and none is revoked."""
+    for _ in range(2):
+        sw("user", "add", f"{_}@example.org")
+    ids = sorted(each["id"] for each in json.loads(sw("token", "list", "--format", "json").out))
+    assert ids[0] in _completed(url, "bash_complete", f"sweepstake token revoke {ids[0][:6]}", 3)
+    assert sw("token", "revoke", "-f", ids[0][-8:]).out == f"Revoked {ids[0]}.\n"
+    assert "0@example.org" in _completed(url, "bash_complete", "sweepstake user remove 0@", 3)
+
+
+def test_a_part_that_several_ids_have_means_none() -> None:
+    """Both are listed; an exact one comes first, and what means nothing is left to whoever looks it up."""
+    with pytest.raises(InvalidInputError, match="abcdef1, abcdef2"):
+        find_id("entry", "abcdef", ["abcdef1", "abcdef2"])
+    assert find_id("entry", "abcdef", ["abcdef", "abcdef2"]) == "abcdef"
+    assert find_id("entry", "abcde", ["abcdef"]) == "abcde"
+    assert find_id("entry", "bcdefg", ["abcdefg"]) == "abcdefg"

@@ -85,3 +85,34 @@ def test_times_are_said_as_people_say_them(sweep: list[Job], url: str, sw: Comma
     (line, *_) = on_terminal("--url", url, "list", "digits-20261129-034445", "-f", "created_at", "-n", "1")
     assert line.endswith(("ago", "now"))
     assert '"created_at": "20' in sw("list", "digits-20261129-034445", "--format", "json", "-n", "1").out
+
+
+def test_ids_of_workers_and_reports_can_be_typed(sweep: list[Job], url: str) -> None:
+    """An id in any table is short, told apart, and enough for the verb that takes it."""
+    held = [sweep[20].experiment.next_job() for _ in range(2)]
+    shown = [line.split("|")[3].strip() for line in on_terminal("--url", url, "workers") if line.startswith("| ")][1:]
+    assert sorted(shown) == sorted(job.job_id[-6:] for job in held)
+    assert max(map(cell_len, on_terminal("--url", url, "workers"))) <= 80
+
+
+@pytest.mark.parametrize("name", ["digits-20261129-064510", "a-rather-long-experiment-name-of-a-demanding-researcher"])
+def test_the_best_value_and_the_last_activity_always_have_room(db: Database, url: str, name: str) -> None:
+    """A long name gives way, in its middle: what was made together differs at the end."""
+    exp = db.add_experiment(ManualSearch(name, objective="validation_accuracy"))
+    exp.add_jobs({"x": i} for i in range(9))
+    for status in ("DONE", "CRASHED", "PRUNED"):
+        exp.add_job({"x": 1}, status=status, results={"validation_accuracy": 0.987654})
+    with exp.next_job():
+        header, row, *rest = on_terminal("--url", url, "list")
+        assert "best" in header
+        assert "last ac" in header
+        assert "0.987654" in row
+        assert {"now", "ago"} & set(row.split())
+        assert row.split()[0].endswith(name[-6:])
+        assert max(map(cell_len, [header, row, *rest])) <= 80
+
+
+def test_the_last_activity_is_not_cut(db: Database, url: str) -> None:
+    """It says how long ago in whole words."""
+    db.add_experiment(ManualSearch("x" * 60, objective="accuracy"))
+    assert on_terminal("--url", url, "list")[1].split()[-1] in {"now", "ago", "0"}

@@ -46,7 +46,7 @@ def test_rows_that_lack_a_value_show_none() -> None:
 
 def test_an_unknown_field_names_those_there_are() -> None:
     """A misspelt field is refused with the list to choose from."""
-    with pytest.raises(InvalidInputError, match=r"no 'accurcy'; the fields are id, status"):
+    with pytest.raises(InvalidInputError, match=r"no field 'accurcy'; the fields are id, status"):
         job_table([job()]).only(["accurcy"])
 
 
