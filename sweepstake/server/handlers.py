@@ -9,7 +9,7 @@ from typing import Final
 from attrs import evolve
 
 from sweepstake.domain.duplicates import OnDuplicate
-from sweepstake.domain.keys import uuid7
+from sweepstake.domain.keys import name_of, uuid7
 from sweepstake.domain.names import check_name, check_text
 from sweepstake.domain.portable import ImportPart
 from sweepstake.domain.queries import Condition, JobQuery, Order, Parts
@@ -22,6 +22,7 @@ from sweepstake.domain.records import (
     Finished,
     Guard,
     GuardKind,
+    JobRecord,
     NoJob,
     Page,
     SearchDefinition,
@@ -46,7 +47,7 @@ from sweepstake.wire.bodies import (
     PutExperiment,
     PutJob,
 )
-from sweepstake.wire.headers import REASON, SUPERSEDED
+from sweepstake.wire.headers import REASON, STORE, SUPERSEDED
 from sweepstake.wire.parameters import MAX_CONDITIONS
 
 __all__ = ["Handlers"]
@@ -159,7 +160,8 @@ class Handlers:
         answer = self._queue.put_job(
             name, job_id, asked.document(), guard=call.guard(), key=self._key(call), attempt=call.attempt()
         )
-        found = document(call, answer.record, 201 if answer.created else 200)
+        record = _known_by_key(call, answer.record)
+        found = document(call, record, 201 if answer.created else 200)
         if answer.superseded:
             found.headers[SUPERSEDED] = "true"
         return found
@@ -300,6 +302,18 @@ def _finished_as_called(call: Call, finished: Finished) -> Finished:
     if isinstance(following, Claim):
         following = evolve(following, job=as_called(call, following.job))
     return evolve(finished, job=as_called(call, finished.job), next=following)
+
+
+def _known_by_key(call: Call, record: JobRecord) -> JobRecord:
+    """Return a job whose attempt the caller has begun by this put, for a client of before there were names of keys.
+
+    Such a client reports under the etag that it is answered with, which it takes for its key, and refuses a name. It
+    made that key itself, and a guard takes it for the name. Clients of now say which store they mean.
+    """
+    key = call.key()
+    if key is None or STORE.lower() in call.headers or record.status is not JobStatus.RUNNING:
+        return record
+    return evolve(record, etag=key) if record.etag == name_of(key) else record
 
 
 def _none(nothing: NoJob) -> Answer:

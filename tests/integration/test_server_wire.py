@@ -141,6 +141,24 @@ def test_a_guard_that_fails_answers_412(api: Api, target: str) -> None:
     assert api.call("DELETE", path, If_Match="*").status_code == 412
 
 
+def test_a_client_that_reports_under_its_puts_key_finds_it_in_the_etag(api: Api) -> None:
+    """As the ones of before there were names of keys do, which take a name for no key; others are told the name."""
+    path = api.new()
+    for headers, same in (({}, True), ({"Sweepstake_Store": api.call("GET", path).headers["Sweepstake-Store"]}, False)):
+        job, key = f"{path}jobs/{new_key()}/", new_key()
+        put = api.call("PUT", job, {"status": "RUNNING"}, Idempotency_Key=key, **headers)
+        assert (put.json()["etag"] == key) is same
+        assert put.headers["ETag"] == f'"{put.json()["etag"]}"'
+        again = {"status": "RUNNING", "results": {"a": 1}}
+        more = {"If_Match": put.headers["ETag"], "Sweepstake_Attempt": key, **headers}
+        put = api.call("PUT", job, again, Idempotency_Key=new_key(), **more)
+        assert put.status_code == 200, put.text
+        finish = {"attempt": key, "outcome": "done", "results": {"a": 2}}
+        finished = api.call("POST", f"{job}finish/", finish, **headers).json()
+        assert (finished["recorded"], finished["job"]["status"], finished["job"]["results"]) == (True, "DONE", {"a": 2})
+        assert api.call("GET", job).json()["etag"] != key
+
+
 def test_a_put_to_running_at_the_limit_answers_412(api: Api) -> None:
     """So that Schedy's client asks for another job instead of giving up."""
     experiment = api.new(settings={"max_running": 1})
