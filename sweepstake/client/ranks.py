@@ -46,6 +46,13 @@ _LAUNCHERS: Final = (
     (("PMIX_RANK",), ("PMIX_NAMESPACE",)),
     (("PMI_RANK",), ("PMI_SIZE", "PMI_JOBID")),
     (("MV2_COMM_WORLD_RANK",), ("MV2_COMM_WORLD_SIZE",)),
+    (("HOROVOD_RANK",), ("HOROVOD_SIZE", "HOROVOD_GLOO_RENDEZVOUS_PORT")),
+    (("PADDLE_TRAINER_ID",), ("PADDLE_TRAINERS_NUM", "PADDLE_MASTER")),
+    (("RANK_ID",), ("RANK_SIZE", "RANK_TABLE_FILE")),
+    (("FLUX_TASK_RANK",), ("FLUX_JOB_ID",)),
+    (("JSM_NAMESPACE_RANK",), ("JSM_NAMESPACE_SIZE",)),
+    (("PALS_RANKID",), ("PALS_APID",)),
+    (("ALPS_APP_PE",), ("ALPS_APP_ID",)),
 )
 #: Ranks over the whole group: where one is set, those within a machine say nothing more.
 _GLOBAL: Final = {"RANK"}
