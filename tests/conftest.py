@@ -20,7 +20,8 @@ _SHARED = pytest.StashKey[Path]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Agree on one folder for all processes of the session; property tests may take their time on a busy machine."""
-    hypothesis.settings.register_profile("patient", deadline=None)
+    slow = hypothesis.HealthCheck.too_slow
+    hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[slow])
     hypothesis.settings.load_profile("patient")
     handed_down = getattr(config, "workerinput", {}).get("shared")
     config.stash[_SHARED] = Path(handed_down or tempfile.mkdtemp(prefix="sweepstake-tests-"))

@@ -131,6 +131,18 @@ select seq, 1, 'k' || seq, 'w', 60, 0, 0, 'done' from jobs where status = 'DONE'
 """
 
 
+#: PostgreSQL gathers no statistics by itself, with which it would plan anew, of any table.
+UNTOLD = """
+do $$
+declare
+    found regclass;
+begin
+    for found in select oid from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace loop
+        execute format('alter table %s set (autovacuum_enabled = off)', found);
+    end loop;
+end
+$$
+"""
 #: All of them were looked at for duplicates.
 FINGERPRINTS = (
     "insert into fingerprints (job_seq, experiment_id, digest, repeat) select seq, 1, 'd' || seq, 0 from jobs"
@@ -250,7 +262,7 @@ def early_planner(postgres_server: PostgresServer) -> Iterator[PostgresPlanner]:
     """A PostgreSQL store that was empty when the statements were planned, and has many jobs of each kind now."""
     with _new_postgres(postgres_server) as connection:
         connection.execute("set plan_cache_mode = force_generic_plan")
-        connection.execute("alter table jobs set (autovacuum_enabled = off)")
+        connection.execute(UNTOLD)
         planner = PostgresPlanner(connection, load_statements("postgres"))
         for name, params in {**SHARED, **OWN["postgres"]}.items():
             planner.prepare(name, params)
