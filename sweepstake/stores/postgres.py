@@ -16,6 +16,7 @@ from sweepstake.stores.engine import DuplicateError, Params, Row, first_of
 from sweepstake.stores.forks import ForkWatch, abandon
 from sweepstake.stores.migrations import migrate
 from sweepstake.stores.postgresconnections import PostgresConnection, PostgresConnections
+from sweepstake.stores.postgresprepared import PreparedStatement
 from sweepstake.stores.rows import JOB_COLUMNS
 from sweepstake.stores.statements import load_statements, with_parameters
 from sweepstake.stores.urls import PostgresUrl
@@ -24,6 +25,8 @@ __all__ = ["PostgresEngine", "connection_string"]
 
 #: What a finish tells of its job: its columns, and its experiment's number.
 _FINISHED_COLUMNS: Final = JOB_COLUMNS + 1
+#: The statements that are asked for each job by themselves.
+_OF_EVERY_JOB: Final = ("claim", "finish", "finish_and_claim", "limits")
 #: PostgreSQL's own clock judges leases and dates everything.
 _CLOCK: Final = "date_part('epoch', clock_timestamp())"
 #: The first version that has `materialized`, as its number of itself.
@@ -139,6 +142,7 @@ class PostgresEngine:
         self._statements = {
             name: with_parameters(text.replace("%", "%%"), _spell) for name, text in load_statements("postgres").items()
         }
+        self._prepared = {name: PreparedStatement.of(name, self._statements[name]) for name in _OF_EVERY_JOB}
         #: Experiments that were seen to have a limit of running jobs: for them the plain claim is not tried.
         self._limited: set[str] = set()
         self._identity: str | None = None
@@ -231,6 +235,8 @@ class PostgresEngine:
         """Run one statement by itself: `read` and `row` with nothing between them and the library."""
         connection = self._take()
         try:
+            if self._prepare and connection.speaks_utf8:
+                return self._prepared[statement].ask(connection, params)
             return connection.only_cursor.execute(self._statements[statement], params).fetchone()
         except psycopg.Error as error:
             raise self._explain(error) from error

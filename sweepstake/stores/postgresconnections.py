@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -40,11 +40,20 @@ _NONE_LEFT: Final = ("too many", "connection slots", "no more connections", "con
 
 
 class PostgresConnection(psycopg.Connection[Row]):
-    """A connection with one cursor for everything: to make one costs as much as to ask for a row."""
+    """A connection with one cursor for everything: to make one costs as much as to ask for a row.
+
+    Attributes:
+        speaks_utf8: its texts are sent and come as UTF-8, which they are unless the database has another encoding.
+        asked: the names of the prepared statements that it was asked.
+        loaders: those that it has prepared, and how the columns of their answers are read, if there was one.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.only_cursor = self.cursor()
+        self.speaks_utf8 = self.info.encoding == "utf-8"
+        self.asked: set[bytes] = set()
+        self.loaders: dict[bytes, Sequence[Callable[[bytes], Any]]] = {}
         self.made_at = self.taken_at = time.monotonic()
 
     def __del__(self, *_: Any) -> None:
@@ -90,8 +99,10 @@ class PostgresConnections:
             NoConnectionError: none came free in time.
             psycopg.Error: none can be made, for another reason than that there are too many.
         """
-        began = time.monotonic()
         with self._change:
+            if (connection := self._take_idle(urgent=urgent)) is not None:
+                return connection
+            began = time.monotonic()
             self._urgent += urgent
             try:
                 while (connection := self._take_idle(urgent=urgent)) is None:

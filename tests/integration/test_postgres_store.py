@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -13,7 +14,7 @@ from sweepstake.domain.ledger import Check
 from sweepstake.domain.records import UNGUARDED, Claim, Finish, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import Outcome
-from sweepstake.errors import StoreRefusedError, StoreUnavailableError
+from sweepstake.errors import KeyReusedError, ResourceExistsError, ServerError, StoreRefusedError, StoreUnavailableError
 from sweepstake.ports import ExperimentDraft
 from sweepstake.service import verify
 from sweepstake.stores import SqlStore, open_store
@@ -160,6 +161,62 @@ def test_without_prepared_statements_everything_works(postgres_url: str) -> None
         store.add_jobs("sweep", [draft() for _ in range(8)], key=new_key())
         claimed = [held.job.id for _ in range(8) if (held := claim(store)) is not None]
     assert len(set(claimed)) == 8
+
+
+def test_a_database_of_another_encoding_holds_the_same_texts(postgres_url: str) -> None:
+    """Names come back as they were given, at the first call on a connection and at those that are prepared."""
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        owner.execute("create database latin template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'")
+    try:
+        url = urlunsplit(urlsplit(postgres_url)._replace(path="/latin"))
+        with closing(open_store(url)) as opened:
+            opened.put_experiment("séries", MANUAL, seed=1, guard=UNGUARDED, key=new_key())
+            opened.add_jobs("séries", [draft(f"numéro {i}") for i in range(4)], key=new_key())
+            for i in range(4):
+                held = opened.claim("séries", worker="Zoë", key=new_key(), repeat=False, uptime=math.inf)
+                assert held is not None
+                assert (held.job.id, held.job.worker) == (f"numéro {i}", "Zoë")
+    finally:
+        with psycopg.connect(postgres_url, autocommit=True) as owner:
+            owner.execute("drop database if exists latin with (force)")
+
+
+def test_a_nul_is_refused_by_every_call(store: SqlStore) -> None:
+    """Also where the library would send the text up to it: no claim is made under another name."""
+    store.put_experiment("other", MANUAL, seed=1, guard=UNGUARDED, key=new_key())
+    store.add_jobs("other", [draft() for _ in range(4)], key=new_key())
+    for _ in range(3):
+        assert store.claim("other", worker="w", key=new_key(), repeat=False, uptime=math.inf)
+        with pytest.raises(ServerError, match="NUL"):
+            store.claim("other\0", worker="w", key=new_key(), repeat=False, uptime=math.inf)
+    assert store.count_jobs("other").ready == 1
+
+
+@pytest.mark.parametrize("before", [0, 1, 2, 3])
+def test_a_key_that_was_used_is_refused_at_any_call_of_a_connection(
+    store: SqlStore, postgres_url: str, before: int
+) -> None:
+    """Whether the statement was asked before, is prepared just then, or was: the next calls work."""
+    other = store.put_experiment("other", MANUAL, seed=1, guard=UNGUARDED, key=new_key())
+    store.add_jobs("sweep", [draft() for _ in range(8)], key=new_key())
+    store.add_jobs(other.name, [draft() for _ in range(2)], key=new_key())
+    used = new_key()
+    with closing(open_store(postgres_url)) as beside:
+        assert beside.claim("other", worker="w", key=used, repeat=False, uptime=math.inf)
+    assert all(claim(store) for _ in range(before))
+    with pytest.raises(KeyReusedError):
+        store.claim("sweep", worker="w", key=used, repeat=False, uptime=math.inf)
+    assert all(claim(store) for _ in range(8 - before))
+    assert claim(store) is None
+
+
+def test_what_is_prepared_may_be_forgotten(store: SqlStore) -> None:
+    """A write that is undone on a connection makes the library forget it; the next claim is made all the same."""
+    store.add_jobs("sweep", [draft("job"), *(draft() for _ in range(6))], key=new_key())
+    assert all(claim(store) for _ in range(3))
+    with pytest.raises(ResourceExistsError):
+        store.add_jobs("sweep", [draft("job")], key=new_key())
+    assert all(claim(store) for _ in range(4))
 
 
 def test_a_new_limit_holds_for_a_store_that_knew_none(store: SqlStore) -> None:
