@@ -9,6 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from sweepstake.domain.causes import causes_of
+from sweepstake.domain.records import shortened_reason
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import PruneJob, UnusableFolderError
 
@@ -16,8 +17,6 @@ __all__ = ["EXIT_RELEASE", "Leaving", "Terminated", "leaving"]
 
 #: The exit code by which a job gives itself back to the queue (EX_TEMPFAIL of sysexits.h).
 EXIT_RELEASE: Final = 75
-#: The most characters of a traceback that are kept: its beginning and its end.
-_MAX_REASON: Final = 32 * 1024
 
 
 class Terminated(SystemExit):
@@ -76,8 +75,4 @@ def _exit(error: SystemExit) -> Leaving:
 
 def _traceback(error: BaseException) -> str:
     text = "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace").decode()
-    text = text.replace("\x00", "\\x00")
-    if len(text) <= _MAX_REASON:
-        return text
-    half = _MAX_REASON // 2
-    return f"{text[:half]}\n... {len(text) - 2 * half:,} characters left out ...\n{text[-half:]}"
+    return shortened_reason(text.replace("\x00", "\\x00"))

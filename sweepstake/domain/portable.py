@@ -13,7 +13,7 @@ from sweepstake.domain.keys import check_etag, check_key
 from sweepstake.domain.lengths import at_most, holds
 from sweepstake.domain.names import check_name, check_notes, check_tags
 from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY
-from sweepstake.domain.records import SearchDefinition
+from sweepstake.domain.records import SearchDefinition, end_of_output, shortened_reason
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.errors import InvalidInputError
@@ -102,8 +102,8 @@ class PortableAttempt:
     started_at: float = field(validator=_INSTANT)
     ended_at: float | None = field(default=None, validator=optional(_INSTANT))
     outcome: Outcome | None = None
-    reason: str = ""
-    output: str = ""
+    reason: str = field(default="", converter=shortened_reason)
+    output: str = field(default="", converter=end_of_output)
     finish_key: str | None = field(default=None, validator=optional(_is_key))
     late_results: JsonObject | None = None
 

@@ -15,6 +15,7 @@ from sweepstake.values import EMPTY, JsonObject
 __all__ = [
     "ABSENT",
     "MAX_OUTPUT",
+    "MAX_REASON",
     "PRESENT",
     "UNGUARDED",
     "AttemptRecord",
@@ -33,12 +34,16 @@ __all__ = [
     "Page",
     "SearchDefinition",
     "Unranked",
+    "end_of_output",
+    "shortened_reason",
 ]
 
 T = TypeVar("T")
 
 #: The most bytes, as UTF-8, of an attempt's output that are kept: its end.
 MAX_OUTPUT: Final = 16 * 1024
+#: The most characters of an attempt's reason, such as a traceback, that are kept: its beginning and its end.
+MAX_REASON: Final = 33 * 1024
 
 
 class GuardKind(Enum):
@@ -259,7 +264,16 @@ class NoJob:
     reason: NoJobReason
 
 
-def _end_of_output(text: str) -> str:
+def shortened_reason(text: str) -> str:
+    """Return a reason without its middle, if it is longer than `MAX_REASON`."""
+    if len(text) <= MAX_REASON:
+        return text
+    half = MAX_REASON // 2 - 32  # for the line between them
+    return f"{text[:half]}\n... {len(text) - 2 * half:,} characters left out ...\n{text[-half:]}"
+
+
+def end_of_output(text: str) -> str:
+    """Return the last `MAX_OUTPUT` bytes of an output."""
     if len(text) <= MAX_OUTPUT // 4:  # no character takes more than four bytes
         return text
     encoded = text.encode("utf-8", "backslashreplace")
@@ -275,7 +289,7 @@ class Finish:
         outcome: DONE, CRASHED or PRUNED record results; RELEASED and PREEMPTED give the job back.
         results: the job's final values.
         hyperparameters: replaces the job's when given.
-        reason: traceback or exit code.
+        reason: traceback or exit code; of more than MAX_REASON characters the middle is left out.
         output: the end of what the attempt printed; of more than MAX_OUTPUT bytes the last are kept.
         causes: what the experiment's `no_retry_on` may name: the names of a crash's exception and of the classes
             above it, plain and qualified, and the exit code.
@@ -285,8 +299,8 @@ class Finish:
     outcome: Outcome
     results: JsonObject = EMPTY
     hyperparameters: JsonObject | None = None
-    reason: str = ""
-    output: str = field(default="", converter=_end_of_output)
+    reason: str = field(default="", converter=shortened_reason)
+    output: str = field(default="", converter=end_of_output)
     causes: tuple[str | int, ...] = ()
 
 

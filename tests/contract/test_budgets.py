@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweepstake.domain.records import MAX_OUTPUT
+from sweepstake.domain.records import MAX_OUTPUT, MAX_REASON
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.ports import Queue
 from tests.lab import Lab, eventually
@@ -147,3 +147,14 @@ def test_the_output_of_a_late_report_is_kept_with_its_results(lab: Lab) -> None:
     lab.prune(job_id)
     lab.finish(claim, results={"y": 1}, output="late")
     assert [attempt.output for attempt in lab.attempts(job_id)] == ["late"]
+
+
+def test_a_reason_is_kept_without_its_middle(lab: Lab) -> None:
+    """Whoever reports it, and however long it is: what is read of an attempt is bounded."""
+    job_id = lab.add_one()
+    lab.finish(lab.claim(), outcome=Outcome.CRASHED, reason="Traceback" + "é" * 1_000_000 + "ValueError: no")
+    [attempt] = lab.attempts(job_id)
+    assert len(attempt.reason) <= MAX_REASON
+    assert attempt.reason.startswith("Tracebacké")
+    assert attempt.reason.endswith("éValueError: no")
+    assert "characters left out" in attempt.reason
