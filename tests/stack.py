@@ -108,7 +108,11 @@ class ServerProcess:
 
     def __enter__(self) -> Self:
         """Start it for the length of a block."""
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def __exit__(
