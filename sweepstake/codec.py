@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from itertools import chain, islice, zip_longest
 from types import MappingProxyType
@@ -23,10 +23,11 @@ from sweepstake.domain.settings import Direction
 from sweepstake.domain.situation import WhyReason
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
 from sweepstake.errors import InvalidInputError
+from sweepstake.slices import read_json
 from sweepstake.turns import sliced
 from sweepstake.values import JsonItem, JsonObject
 
-__all__ = ["MAX_PROBLEMS", "OMIT_DEFAULT", "from_answer", "from_file", "from_tree", "to_text", "to_tree"]
+__all__ = ["MAX_PROBLEMS", "OMIT_DEFAULT", "from_answer", "from_file", "from_tree", "to_texts", "to_tree"]
 
 T = TypeVar("T")
 
@@ -47,34 +48,53 @@ def to_tree(record: object) -> Any:
     return _strict.unstructure(record)
 
 
-def to_text(record: object) -> str:
-    """Return a record as JSON text.
+def to_texts(record: object) -> Iterator[str]:
+    """Yield a record as JSON, piece by piece.
 
     Values of users' are texts already: they are put in as they are, so that a large one costs nobody time. Items of a
     list are written one by one.
     """
+    tree = _spliced.unstructure(record)
+    if not any(map(_is_list_of_objects, tree.values())):
+        yield from _filled(tree)
+        return
+    mark = "{"
+    for name, value in tree.items():
+        yield f'{mark}"{name}":'
+        yield from _listed(value) if _is_list_of_objects(value) else _filled(value)
+        mark = ","
+    yield "}"
+
+
+def _listed(items: list[Any]) -> Iterator[str]:
+    mark = "["
+    for item in sliced(items):
+        yield mark
+        yield from _filled(item)
+        mark = ","
+    yield "]"
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return type(value) is list and bool(value) and type(value[0]) is dict
+
+
+def _filled(tree: Any) -> Iterable[str]:
+    """Return the text of a tree that holds texts of values, in pieces."""
+    if isinstance(tree, JsonObject | JsonItem):
+        return (tree.text,)
     texts: list[str] = []
 
     def keep(value: Any) -> float:
         texts.append(value.text)
         return math.nan
 
-    encode = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=keep).encode
-    frame = _frame(_spliced.unstructure(record), encode)
+    frame = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=keep).encode(tree)
     if not texts:
-        return frame
+        return (frame,)
     pieces = _HOLE.split(frame)
     assert len(pieces) == len(texts) + 1, "a record holds no other numbers that are not finite"
-    return "".join(chain.from_iterable(zip_longest(pieces, texts, fillvalue="")))
-
-
-def _frame(tree: Any, encode: Callable[[Any], str]) -> str:
-    if type(tree) is not dict or not any(type(value) is list for value in tree.values()):
-        return encode(tree)
-    members = (
-        f"[{','.join(map(encode, sliced(value)))}]" if type(value) is list else encode(value) for value in tree.values()
-    )
-    return "{" + ",".join(f"{encode(name)}:{text}" for name, text in zip(tree, members, strict=True)) + "}"
+    return chain.from_iterable(zip_longest(pieces, texts, fillvalue=""))
 
 
 def from_tree(tree: object, kind: type[T], path: str = "") -> T:
@@ -159,9 +179,9 @@ def _make_converter(*, forbid_extra_keys: bool, most: int = MAX_PROBLEMS) -> cat
     converter.register_structure_hook(str | int, _text_or_whole)
     converter.register_structure_hook(JsonObject, lambda value, _: JsonObject.from_wire(value))
     converter.register_unstructure_hook(JsonObject, JsonObject.wire)
-    converter.register_unstructure_hook(JsonItem, lambda item: json.loads(item.text))
+    converter.register_unstructure_hook(JsonItem, lambda item: read_json(item.text))
     converter.register_structure_hook(SearchDefinition, lambda value, _: _search(value))
-    converter.register_unstructure_hook(SearchDefinition, lambda search: {search.kind: json.loads(search.params)})
+    converter.register_unstructure_hook(SearchDefinition, lambda search: {search.kind: read_json(search.params)})
     converter.register_unstructure_hook(
         QueueingChanges, make_dict_unstructure_fn(QueueingChanges, converter, _cattrs_omit_if_default=True)
     )

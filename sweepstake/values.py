@@ -12,6 +12,7 @@ import hashlib
 import json
 import marshal
 import math
+import operator
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
@@ -20,7 +21,7 @@ from attrs import frozen
 
 from sweepstake.errors import InvalidInputError, shown
 from sweepstake.plaintext import with_article
-from sweepstake.slices import SLICE, decode_text, read_json, write_json
+from sweepstake.slices import SLICE, count_marks, let_go, read_json, write_json
 from sweepstake.turns import give_way
 
 __all__ = [
@@ -92,7 +93,7 @@ class JsonObject:
     def _from(cls, value: object, path: str, *, escaped: bool) -> JsonObject:
         if not isinstance(value, Mapping):
             raise InvalidInputError.at(path, f"must be an object (a dict), not {type(value).__name__}")
-        value = value.copy() if type(value) is dict else _as_dict(value, path)
+        value = _own(value, escaped) if type(value) is dict else _as_dict(value, path)
         if not value:
             return EMPTY
         if (flat := _flat_text(value)) is not None:
@@ -116,7 +117,11 @@ class JsonObject:
 
     def canonical(self) -> str:
         """Return the text with sorted keys: equal for equal values in any key order (1, 1.0 and true differ)."""
-        return write_json(self.wire(), sort_keys=True)
+        tree = self.wire()
+        text = write_json(tree, sort_keys=True)
+        if len(self.text) > SLICE:
+            let_go(tree)
+        return text
 
     def digest(self) -> str:
         """Return the SHA-256 of `canonical()` in hexadecimal."""
@@ -190,10 +195,10 @@ def parse_json(text: str | bytes, path: str = "") -> Any:
     Raises:
         InvalidInputError: not JSON, not UTF-8, nested too deep, of too many parts, or a number of too many digits.
     """
-    if len(text) > _LARGE_TEXT and _containers(text) > MAX_CONTAINERS:
+    if len(text) > _LARGE_TEXT and count_marks(text, "[{") > MAX_CONTAINERS:
         raise InvalidInputError.at(path, f"holds more than {MAX_CONTAINERS:,} lists and objects; send less at once")
     try:
-        return json.loads(text) if len(text) <= SLICE else read_json(_as_text(text))
+        return read_json(text)
     except UnicodeDecodeError as error:
         raise InvalidInputError.at(path, f"is not valid UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
@@ -204,19 +209,14 @@ def parse_json(text: str | bytes, path: str = "") -> Any:
         raise InvalidInputError.at(path, f"holds an integer of more than {MAX_INT_DIGITS} digits") from None
 
 
-def _as_text(text: str | bytes) -> str:
-    return text if isinstance(text, str) else decode_text(text)
-
-
-def _containers(text: str | bytes) -> int:
-    """Return how many lists and objects the text may hold; each takes 30 times the memory of its text."""
-    return text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
-
-
 def _flat_text(value: dict[Any, Any]) -> str | None:
     """Return the canonical text of a short dict of plain values, which most are; None for any other."""
-    if not (_ONLY_TEXT.issuperset(map(type, value)) and _PLAIN.issuperset(map(type, value.values()))):
+    if len(value) > _FEW or not _ONLY_TEXT.issuperset(map(type, value)):
         return None
+    for each in value.values():
+        kind = type(each)
+        if kind not in _PLAIN or (kind is str and len(each) > _SHORT) or (kind is int and each.bit_length() > _SHORT):
+            return None
     try:
         text = _encode(value)
     except ValueError:  # it is not finite, or has too many digits
@@ -235,26 +235,39 @@ def _normal(value: Any, path: str, depth: int, escaped: bool) -> Any:
         return value
     if kind is int:
         return _int(value, path)
-    # Of a copy, which is made in one step of the interpreter: other threads may write into what is the user's.
     if kind is dict:
-        return _normal_mapping(value.copy(), path, depth + 1, escaped)
+        return _normal_mapping(_own(value, escaped), path, depth + 1, escaped)
     if kind is list or kind is tuple:
         _check_depth(depth + 1, path)
-        return _normal_items(list(value), path, depth + 1, escaped)
+        return _normal_items(_own(value, escaped), path, depth + 1, escaped)
     return _unusual(value, path, depth, escaped)
 
 
+def _own(value: Any, escaped: bool) -> Any:
+    """Return what nobody else writes into: of a user's value a copy, which is made in one step of the interpreter."""
+    if escaped and type(value) is not tuple:
+        return value
+    return value.copy() if type(value) is dict else list(value)
+
+
 def _normal_items(value: list[Any], path: str, depth: int, escaped: bool) -> list[Any]:
-    items: list[Any] = []
+    """Return the items as a list: the same list if nothing in it has to change."""
+    items: list[Any] | None = None
     for at in range(0, len(value), _FEW):
         if at:
             give_way()
         few = value[at : at + _FEW]
         if _are_plain_numbers(few):
-            items += few
-            continue
-        items += [_normal(item, f"{path}[{i}]", depth, escaped) for i, item in enumerate(few, at)]
-    return items
+            normal = few
+        else:
+            normal = [_normal(item, f"{path}[{i}]", depth, escaped) for i, item in enumerate(few, at)]
+            if items is None and not all(map(operator.is_, few, normal)):
+                items = []
+                for before in range(0, at, _FEW):
+                    items += value[before : before + _FEW]
+        if items is not None:
+            items += normal
+    return value if items is None else items
 
 
 def _are_plain_numbers(values: list[Any]) -> bool:
@@ -298,6 +311,7 @@ def _normal_mapping(value: dict[Any, Any], path: str, depth: int, escaped: bool)
         if isinstance(name, str) and name in _NON_FINITE:
             return {_NUMBER_KEY: name}
     result: dict[str, Any] = {}
+    same = True
     for key, item in value.items():
         if not isinstance(key, str):
             raise InvalidInputError.at(path, f"has the key {shown(key)}, {_kind(key)}; keys must be text")
@@ -309,8 +323,9 @@ def _normal_mapping(value: dict[Any, Any], path: str, depth: int, escaped: bool)
             name = "$" + name
         if name in result:
             raise InvalidInputError.at(path, f"holds the key {shown(name)} in two spellings; send one of them")
-        result[name] = _normal(item, where, depth, escaped)
-    return result
+        normal = result[name] = _normal(item, where, depth, escaped)
+        same = same and normal is item and name == key
+    return value if same else result
 
 
 def _check_depth(depth: int, path: str) -> None:

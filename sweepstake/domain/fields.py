@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from sweepstake.domain.records import JobRecord
+from sweepstake.slices import SLICE, let_go
 
 __all__ = ["OWN_FIELDS", "TEXT_FIELDS", "Fields", "field_value"]
 
@@ -31,6 +32,13 @@ class Fields:
     def hyperparameters(self) -> dict[str, Any]:
         """The job's hyperparameters."""
         return self._job.hyperparameters.decode()
+
+    def let_go(self) -> None:
+        """Free what was decoded, slice by slice if it is large; nothing that `get` returned may be used after that."""
+        for name, values in (("results", self._job.results), ("hyperparameters", self._job.hyperparameters)):
+            decoded = self.__dict__.pop(name, None)
+            if len(values.text) > SLICE:
+                let_go(decoded)
 
     def get(self, name: str, default: Any) -> Any:
         """Return the field `name` as `Condition.parse` describes it, or `default`."""

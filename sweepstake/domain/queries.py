@@ -177,7 +177,6 @@ def _kind(value: object) -> str:
     return "text" if isinstance(value, str) else "other"
 
 
-#: Where a job stands in an order: its kind of value, the number, the text, its age.
 class _Backwards:
     """A text that comes before those that it would come behind; comparing costs no copy of it."""
 
@@ -196,6 +195,7 @@ class _Backwards:
         return hash(self._text)
 
 
+#: Where a job stands in an order: its kind of value, the number, the text, its age.
 Place: TypeAlias = tuple[int, float, str | _Backwards, int]
 
 
@@ -253,9 +253,11 @@ class Order:
                 )
 
         for job in jobs:
-            value = Fields(job).get(self.field, _MISSING)
+            fields = Fields(job)
+            value = fields.get(self.field, _MISSING)
             kinds[_kind(value)] += 1
             others.append((self._place(value, job.seq), job))
+            fields.let_go()
             waiting += job.text_length
             if len(others) >= _CHOSEN_AT_ONCE or waiting >= _HELD_TEXT:
                 choose()
@@ -307,4 +309,6 @@ class JobQuery:
         )
 
     def _holds(self, fields: Fields) -> bool:
-        return all(condition.among(fields) for condition in self.where)
+        held = all(condition.among(fields) for condition in self.where)
+        fields.let_go()
+        return held

@@ -59,8 +59,6 @@ _LONG_THREADS: Final = 4
 _LARGE_THREADS: Final = 2
 #: How many large bodies are in memory at once; more wait.
 _LARGE: Final = 8
-#: How many bytes of an answer are sent at once.
-_PART: Final = 256 * 1024
 _OPENAPI: Final = "/openapi.json"
 #: For so long what was counted is shown again; nobody scrapes it more often.
 _METRICS_SECONDS: Final = 1.0
@@ -277,8 +275,9 @@ class _Resource:
                 values=operation.values,
             )
             answer = handler(call)
-            body = plain_text(answer.body) if call.schedys else answer.body
-            return self._signed(evolve(answer, body=body), operation)
+            if call.schedys:
+                answer = evolve(answer, body=plain_text(answer.body))
+            return self._signed(answer, operation)
         except AuthenticationError as error:
             return self._refused(error, operation, headers)
         except SweepstakeError as error:
@@ -347,19 +346,27 @@ def _refusal(status: int, detail: str, **headers: str) -> Answer:
 
 async def _respond(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     media_type = None if "Content-Type" in answer.headers or not answer.body else "application/json"
-    kind = Response if len(answer.body) <= _PART else _InParts
-    await kind(answer.body, answer.status, answer.headers, media_type)(scope, receive, send)
+    if len(answer.body) > 1:
+        response: Response = _InParts(answer, media_type)
+    else:
+        response = Response(b"".join(answer.body), answer.status, answer.headers, media_type)
+    await response(scope, receive, send)
 
 
 class _InParts(Response):
-    """Sends a long body in parts, each when the one before has left, so that the loop has others answered meanwhile."""
+    """Sends a body in its parts, each when the one before has left, so that the loop has others answered meanwhile."""
+
+    def __init__(self, answer: Answer, media_type: str | None) -> None:
+        length = sum(map(len, answer.body))
+        super().__init__(None, answer.status, {**answer.headers, "Content-Length": str(length)}, media_type)
+        self._parts = answer.body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- as of every response
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        for at in range(0, len(self.body), _PART):
-            part = self.body[at : at + _PART]
-            await send({"type": "http.response.body", "body": part, "more_body": at + _PART < len(self.body)})
+        for part in self._parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
             await asyncio.sleep(0)
+        await send({"type": "http.response.body"})
 
 
 async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
@@ -410,4 +417,4 @@ def _metrics(metrics: Metrics) -> Answer:
     except ServerError as error:
         _logger.error("%s", error)  # noqa: TRY400 -- it says all
         return _problem(error, None, {})
-    return Answer(200, body, {"Content-Type": kind})
+    return Answer(200, (body,), {"Content-Type": kind})

@@ -10,13 +10,14 @@ from urllib.parse import parse_qs, unquote_to_bytes
 
 from attrs import evolve, frozen
 
-from sweepstake.codec import from_tree, to_text
+from sweepstake.codec import from_tree, to_texts
 from sweepstake.domain.keys import check_attempt, check_key
 from sweepstake.domain.records import ExperimentRecord, Guard, JobRecord
 from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.server.gates import Caller
 from sweepstake.server.receiving import check_size
 from sweepstake.server.schedy import encoded
+from sweepstake.slices import SLICE, in_parts, let_go
 from sweepstake.values import parse_json
 from sweepstake.wire.headers import ATTEMPT, ETAG, IDEMPOTENCY_KEY, etag_header, read_guard, read_reference
 from sweepstake.wire.operation import Operation
@@ -83,7 +84,13 @@ class Call:
         with _reading():
             check_size(self.body, self.values)
             tree = parse_json(self.body)
-            return from_tree(encoded(tree) if self.schedys else tree, kind)
+            meant = encoded(tree) if self.schedys else tree
+            try:
+                return from_tree(meant, kind)
+            finally:
+                if len(self.body) > SLICE:
+                    let_go(meant)
+                    let_go(tree)
 
     def key(self) -> str | None:
         """Return the op key, if the client made one."""
@@ -175,10 +182,10 @@ def _name(quoted: str, word: str, operation: Operation) -> str:
 
 @frozen
 class Answer:
-    """What is sent back: a status, a JSON text and headers."""
+    """What is sent back: a status, a JSON text, in several parts if it is long, and headers."""
 
     status: int
-    body: bytes
+    body: tuple[bytes, ...]
     headers: dict[str, str]
 
 
@@ -187,12 +194,12 @@ _encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"), check_
 
 def ok(tree: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
     """Answer with a tree."""
-    return Answer(status, _encode(tree).encode(), headers or {})
+    return Answer(status, (_encode(tree).encode(),), headers or {})
 
 
 def told(record: object, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
     """Answer with a record; values of users' in it cost no more than their length."""
-    return Answer(status, to_text(record).encode(), headers or {})
+    return Answer(status, in_parts(to_texts(record)), headers or {})
 
 
 def document(call: Call, record: R, status: int = 200) -> Answer:
@@ -210,4 +217,4 @@ def as_called(call: Call, record: R) -> R:
 
 def empty(headers: dict[str, str] | None = None) -> Answer:
     """Answer that it is done, or that there is nothing."""
-    return Answer(204, b"", headers or {})
+    return Answer(204, (), headers or {})

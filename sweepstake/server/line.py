@@ -27,15 +27,22 @@ class Line:
         later: tells whether an address may wait longer than others.
         most_of_one: how many of one address may wait.
         most: how many may wait in all. When as many do, the address with the longest line makes place for a new one.
+        patience: how many seconds anybody waits before being sent away; sooner than clients take the server for dead.
     """
 
     def __init__(
-        self, at_once: int, later: Callable[[str], bool] = lambda _: False, most_of_one: int = 32, most: int = 1024
+        self,
+        at_once: int,
+        later: Callable[[str], bool] = lambda _: False,
+        most_of_one: int = 32,
+        most: int = 1024,
+        patience: float = 20.0,
     ) -> None:
         self._free = at_once
         self._later = later
         self._most_of_one = most_of_one
         self._most = most
+        self._patience = patience
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._count = 0
 
@@ -44,7 +51,7 @@ class Line:
         """Wait for one's turn; it ends with the block.
 
         Raises:
-            TooManyTriesError: too many wait.
+            TooManyTriesError: too many wait, or it took too long.
         """
         if self._free > 0:
             self._free -= 1
@@ -64,6 +71,13 @@ class Line:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(address, deque()).append(turn)
         self._count += 1
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._come(address, turn)
+        except TimeoutError:
+            raise TooManyTriesError(_FULL, 1.0) from None
+
+    async def _come(self, address: str, turn: asyncio.Future[None]) -> None:
         try:
             await turn
         except asyncio.CancelledError:

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from sweepstake.errors import InvalidInputError
+from sweepstake.slices import count_marks
 
 __all__ = ["MAX_BODY", "SMALL_BODY", "SlowBodyError", "check_size", "is_small", "read_body"]
 
@@ -23,8 +24,8 @@ BODY_SECONDS: Final = 60.0
 #: to 200 bytes of memory, and as little as 5 of the text.
 _LISTS: Final = 250_000
 _BYTES_OF_LIST: Final = 12
-#: How many bytes are looked at by one call.
-_LOOK: Final = 1024 * 1024
+#: The longest body that the loop puts together itself.
+_SHORT: Final = 1024 * 1024
 
 
 class SlowBodyError(Exception):
@@ -69,7 +70,7 @@ async def read_body(receive: Receive, headers: Mapping[str, str], most: int) -> 
         raise SlowBodyError from None
     if size > most:
         return None
-    return b"".join(chunks) if size <= _LOOK else await asyncio.to_thread(b"".join, chunks)
+    return b"".join(chunks) if size <= _SHORT else await asyncio.to_thread(b"".join, chunks)
 
 
 def check_size(body: bytes, most: int) -> None:
@@ -77,12 +78,8 @@ def check_size(body: bytes, most: int) -> None:
 
     Marks within texts are counted as well, since nothing is parsed yet.
     """
-    lists = values = 0
-    for at in range(0, len(body), _LOOK):
-        end = at + _LOOK
-        lists += body.count(b"[", at, end) + body.count(b"{", at, end)
-        values += body.count(b",", at, end)
-        if values + lists > most:
-            raise InvalidInputError.at("", f"holds more than {most:,} values, which are more than this call takes")
+    lists = count_marks(body, "[{")
+    if lists + count_marks(body, ",") > most:
+        raise InvalidInputError.at("", f"holds more than {most:,} values, which are more than this call takes")
     if lists > max(_LISTS, len(body) // _BYTES_OF_LIST):
         raise InvalidInputError.at("", f"holds {lists:,} lists and objects, which are too many; send less at once")

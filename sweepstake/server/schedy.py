@@ -16,7 +16,7 @@ from attrs import evolve
 from sweepstake.domain.records import ExperimentRecord, SearchDefinition
 from sweepstake.errors import NotFoundError
 from sweepstake.ports import ExperimentDraft, Queue
-from sweepstake.slices import read_json, write_json
+from sweepstake.slices import in_parts, let_go, read_json, write_json
 from sweepstake.values import plain, revived
 
 __all__ = ["as_meant", "as_shown", "encoded", "is_schedys", "plain_text"]
@@ -57,8 +57,22 @@ def encoded(tree: Any) -> Any:
     return plain(tree, around=_ENVELOPE)
 
 
-def plain_text(body: bytes) -> bytes:
+def plain_text(body: tuple[bytes, ...]) -> tuple[bytes, ...]:
     """Return the text of an answer in our encoding as plain JSON."""
-    if b'"$' not in body:  # as in most
+    if not _holds(body, b'"$'):  # as in most
         return body
-    return write_json(revived(read_json(body.decode())), allow_nan=True).encode()
+    tree = read_json(b"".join(body))
+    shown = revived(tree)
+    let_go(tree)
+    text = write_json(shown, allow_nan=True)
+    let_go(shown)
+    return in_parts((text,))
+
+
+def _holds(parts: tuple[bytes, ...], mark: bytes) -> bool:
+    last = b""
+    for part in parts:
+        if mark in part or mark in last + part[:1]:
+            return True
+        last = part[-1:]
+    return False

@@ -3,6 +3,7 @@
 import gc
 import json
 import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweepstake.slices import MAX_NUMBER, SLICE, decode_text, read_json, write_json
+from sweepstake.slices import MAX_NUMBER, PART, SLICE, count_marks, in_parts, let_go, read_json, write_json
 from tests.strategies import json_values
 
 #: What makes a text longer than a slice, at the beginning of a list or object.
@@ -69,16 +70,28 @@ def test_written_in_slices_it_is_the_same_text(value: Any) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32-be", "utf-8-sig"])
 @pytest.mark.parametrize("shift", range(4))
 def test_bytes_are_decoded_across_slices(encoding: str, shift: int) -> None:
-    """A character that begins in one and ends in the next is whole."""
-    text = '["' + "x" * shift + "é\U0001f600" * SLICE + '"]'
-    assert decode_text(text.encode(encoding)) == text
+    """A character that begins in one and ends in the next is whole, however far the text goes."""
+    text = json.dumps(["x" * shift, "é\U0001f600" * 12 * SLICE, {"é": "\U0001f600"}], ensure_ascii=False)
+    assert read_json(text.encode(encoding)) == json.loads(text)
 
 
-def test_the_place_of_a_wrong_byte_is_that_in_the_whole() -> None:
+@pytest.mark.parametrize("slices", [1, 3, 9, 30])
+def test_the_place_of_a_wrong_byte_is_that_in_the_whole(slices: int) -> None:
     """Not that in its slice."""
     with pytest.raises(UnicodeDecodeError) as caught:
-        decode_text(b"[" + b"x" * 3 * SLICE + b"\xc3\x28")
-    assert caught.value.start == 3 * SLICE + 1
+        read_json(b'["' + b"x" * slices * SLICE + b"\xc3\x28")
+    assert caught.value.start == slices * SLICE + 2
+
+
+def test_a_long_text_is_never_put_together() -> None:
+    """One character that is four bytes wide does not make all the others so."""
+    text = b" " * 4_000_000 + '"\U0001f600"'.encode()
+    tracemalloc.start()
+    try:
+        assert read_json(text) == "\U0001f600"
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_number_without_end_is_refused() -> None:
@@ -95,6 +108,57 @@ def test_what_nests_without_end_is_refused() -> None:
         read_json("[" * 3 * SLICE)
 
 
+@settings(max_examples=60)
+@given(items=st.lists(json_values, max_size=8), comma=st.sampled_from([",", ", ", " ,\n "]))
+def test_items_of_every_kind_are_read_in_runs(items: list[Any], comma: str) -> None:
+    """Many short ones, of which one follows the other in any order."""
+    text = "[" + comma.join(map(json.dumps, [LONG, *items * 40])) + "]"
+    assert repr(read_json(text)) == repr(json.loads(text))
+
+
+@settings(max_examples=60)
+@given(value=json_values)
+def test_long_ints_and_what_is_around_them_are_written(value: Any) -> None:
+    """Each by itself, and the same text as in one piece."""
+    tree = [value, [10**600, -(10**600)] * 3, {"a": 10**600, "b": value}, *range(300), 10**600, *range(300)]
+    assert write_json(tree, allow_nan=True) == json.dumps(tree, separators=(",", ":"))
+
+
+def test_many_names_are_sorted() -> None:
+    """As by one call, also those within."""
+    names = {f"{i * 7919 % 20_000}": {"b": 1, "a": [{"d": 1, "c": i}]} for i in range(20_000)}
+    assert write_json(names, sort_keys=True) == json.dumps(names, sort_keys=True, separators=(",", ":"))
+
+
+def test_what_is_let_go_is_empty() -> None:
+    """At every depth, and of any length."""
+    inner: list[Any] = [{"a": 0.5}] * 3
+    deep: Any = 0
+    for _ in range(100_000):
+        deep = [deep]
+    for tree in ([inner, *range(1000)], {"a": {"b": inner}}, {str(i): [i] for i in range(1000)}, [deep], [], {}):
+        let_go(tree)
+        assert not tree
+    assert inner == []
+    let_go("text")
+
+
+def test_texts_become_parts_of_bytes() -> None:
+    """Short ones together, long ones cut."""
+    assert in_parts([]) == ()
+    assert in_parts(["ab", "", "c"]) == (b"abc",)
+    parts = in_parts(["a", "x" * 3 * PART, "b"])
+    assert b"".join(parts) == b"a" + b"x" * 3 * PART + b"b"
+    assert max(map(len, parts)) <= 2 * PART
+    assert len(parts) > 2
+
+
+def test_marks_are_counted_in_text_and_bytes() -> None:
+    """Across slices."""
+    text = "[{x" * SLICE
+    assert count_marks(text, "[{") == count_marks(text.encode(), "[{") == 2 * SLICE
+
+
 GROWING: Final[dict[str, Callable[[int], str]]] = {
     "numbers": lambda n: "[" + "0," * n + "0]",
     "broken numbers": lambda n: "[" + "1," * n + "1e]",
@@ -108,6 +172,8 @@ GROWING: Final[dict[str, Callable[[int], str]]] = {
     "backslashes": lambda n: '"' + "\\" * n,
     "high halves": lambda n: '"' + "\\ud83d" * n,
     "empty": lambda n: "[" + "[]," * n + "[]]",
+    "broken items": lambda n: "[" + "[1]," * n + "[1e]]",
+    "items that end late": lambda n: "[" + ("[" + "1," * 5000 + "1],") * (n // 5000) + "0]",
 }
 
 

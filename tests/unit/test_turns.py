@@ -1,10 +1,11 @@
 """Long work gives way to short work."""
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
 
-from sweepstake.turns import ITEMS, ShortWork, in_one_piece, sliced
+from sweepstake.turns import ITEMS, ShortWork, grow_old, in_one_piece, sliced
 
 #: Seconds that nothing here takes.
 LONG = 60.0
@@ -74,3 +75,17 @@ def test_other_threads_never_wait() -> None:
     with ShortWork(LONG):
         assert list(sliced(range(3 * ITEMS))) == [*range(3 * ITEMS)]
     assert time.monotonic() - began < LONG
+
+
+def test_what_grows_large_is_old_at_once() -> None:
+    """Python's collector of garbage then leaves it alone; in other threads nothing happens."""
+    made: list[list[int]] = []
+
+    def make() -> None:
+        made.append([len(made)])
+        grow_old()
+
+    begin_long(ShortWork(), make).join()
+    assert any(each is made[0] for each in gc.get_objects(generation=2))
+    make()
+    assert not any(each is made[1] for each in gc.get_objects(generation=2))

@@ -25,16 +25,21 @@ def _results(value: Any) -> bytes:
     return json.dumps({"status": "DONE", "results": {"x": 1, "v": value}}).encode()
 
 
+def _jobs(jobs: list[dict[str, Any]]) -> bytes:
+    return json.dumps({"jobs": jobs}, ensure_ascii=False).encode()
+
+
 CALLS: Final[dict[str, tuple[str, bytes, bytes, bytes]]] = {
     "numbers": ("PUT", E + b"jobs/numbers/", b"", _results([0] * 1_200_000)),
     "objects": ("PUT", E + b"jobs/objects/", b"", _results([{"a": 0.5}] * 40_000)),
     "text": ("PUT", E + b"jobs/text/", b"", _results("é" * 600_000)),
     "spaces": ("PUT", E + b"jobs/spaces/", b"", b" " * 1_000_000 + b"{}"),
     "digits": ("PUT", E + b"jobs/digits/", b"", b'{"results":{"a":' + b"1" * 1_000_000 + b"}}"),
+    "long ints": ("PUT", E + b"jobs/ints/", b"", _results([10**4299] * 150)),
     "read": ("GET", E + b"jobs/numbers/", b"", b""),
     "condition": ("GET", E + b"jobs/", b"where=results.x%3E0", b""),
     "order": ("GET", E + b"jobs/", b"order=results.x", b""),
-    "duplicates": ("POST", E + b"bulk/", b"on_duplicate=skip", json.dumps({"jobs": [{}] * 500}).encode()),
+    "duplicates": ("POST", E + b"bulk/", b"on_duplicate=skip", _jobs([{}] * 500)),
     "export": ("GET", E + b"export/", b"", b""),
     "beats": ("POST", b"/api/v1/heartbeat/", b"", b'{"attempts":[' + b"0," * 300_000 + b"0]}"),
 }

@@ -128,3 +128,22 @@ async def _fail(line: Line) -> None:
 async def _pass(line: Line) -> bool:
     async with line.turn(STRANGER):
         return True
+
+
+def test_nobody_waits_for_ever() -> None:
+    """Who is passed over again and again is sent away in time, and takes no place any more."""
+
+    async def scene() -> None:
+        line = Line(1, patience=0.02)
+        counter = Counter(line)
+        first = counter.call(USER)
+        await counter.settle()
+        with pytest.raises(TooManyTriesError):
+            await counter.call(STRANGER)
+        await counter.end(1)
+        last = counter.call(OTHER)
+        await counter.end(1)
+        await asyncio.gather(first, last)
+        assert counter.began == [USER, OTHER]
+
+    asyncio.run(scene())
