@@ -59,7 +59,7 @@ def demo(target: Target, workers: int, name: str | None) -> None:
     experiment = _new_experiment(target.database(), name)
     grid = Grid(SPACE)
     experiment.add_jobs((grid.point(i) for i in range(grid.size)), progress=False)
-    click.echo(f"Queued {grid.size} jobs in experiment {experiment.name}; {workers} worker processes run them.")
+    click.echo(f"Queued {grid.size} jobs in {experiment.name}; worker processes run them: {workers}.")
     context = multiprocessing.get_context("spawn")
     processes = [
         context.Process(target=drain, args=(config.url, config.token, experiment.name), name=f"worker {number}")
@@ -164,11 +164,9 @@ Remove it:
 def _left_over(experiment: Experiment, target: Target) -> str:
     """Return what an interrupted demo leaves behind, and how to remove it."""
     counts = experiment.counts()
-    ended = counts.done + counts.crashed + counts.pruned
-    return (
-        f"Interrupted: {ended} jobs of {experiment.name} have ended, {counts.ready} wait in the queue, and "
-        f"{counts.running} run until their leases end. To see them, and to remove them:\n"
-        + _commands(target, ["list", experiment.name], ["rm", "--force", experiment.name])
+    held = " Those that run are queued again as their leases end." if counts.running else ""
+    return f"Interrupted. {experiment.name} has {counts}.{held}\nTo see them, and to remove them:\n" + _commands(
+        target, ["list", experiment.name], ["rm", "--force", experiment.name]
     )
 
 

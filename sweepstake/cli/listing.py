@@ -209,9 +209,9 @@ def workers(target: Target, experiments: Sequence[str], wide: bool, format_: str
                     "worker": record.worker or "unknown",
                     "experiment": name,
                     "job": record.id,
-                    "attempt": record.attempt,
                     "since": record.started_at,
                     **_heartbeat(job),
+                    "attempt": record.attempt,
                 }
             )
     rows.sort(key=itemgetter("worker", "experiment", "job"))

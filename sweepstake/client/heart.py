@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from sweepstake.domain.status import Signal
 from sweepstake.errors import SweepstakeError
+from sweepstake.plaintext import counted
 from sweepstake.ports import Clock
 from sweepstake.retrying import TERM_PATIENCE, RetryingQueue
 
@@ -267,11 +268,13 @@ class Heart:
             except SweepstakeError as error:
                 failed = True
                 answers = ()
-                _logger.warning("A heartbeat for %d running jobs failed (%s); trying again.", len(leases), error)
+                _logger.warning(
+                    "A heartbeat for %s failed (%s); trying again.", counted(len(leases), "running job"), error
+                )
             except Exception:  # a thread ends here: one odd failure must not cost the leases of the process
                 failed = True
                 answers = ()
-                _logger.exception("A heartbeat for %d running jobs failed; trying again.", len(leases))
+                _logger.exception("A heartbeat for %s failed; trying again.", counted(len(leases), "running job"))
             for beat in answers:
                 self._tell(beat.attempt, beat.signal, leases)
         self._plan(failed=failed)

@@ -16,8 +16,8 @@ from sweepstake.view.table import OWN, Column, Table
 __all__ = ["boxed", "cell", "listed", "paragraphs", "plain"]
 
 _GAP: Final = "  "
-#: How long ago something happened.
-_ACTIVITY: Final = Column(OWN, "last activity")
+#: The columns that say how long ago something happened.
+_AGES: Final = frozenset(Column(OWN, name) for name in ("last activity", "since", "heartbeat"))
 #: The columns that hold the names of experiments.
 _NAMES: Final = frozenset({Column(OWN, "name"), Column(OWN, "experiment")})
 
@@ -108,7 +108,7 @@ def _grid(table: Table) -> Grid:
         for column, aligned in zip(values, numeric, strict=True)
     )
     names = tuple(column in _NAMES for column in table.columns)
-    whole = tuple(column in IDS or column == _ACTIVITY for column in table.columns)
+    whole = tuple(column in IDS or column in _AGES for column in table.columns)
     return Grid(tuple(printable(label) for label in table.labels()), columns, numeric, names, whole)
 
 

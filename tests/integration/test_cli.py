@@ -324,7 +324,8 @@ def test_workers_are_listed(sw: Command, db: Database) -> None:
     assert out.count(" e ") == 2
     db.add_experiment(ManualSearch("idle"))
     assert sw("workers", "idle").out == "No job is running.\n"
-    assert next(line for line in out.splitlines() if old.job_id in line).rstrip(" |").endswith("none")
+    row = next(line for line in out.splitlines() if old.job_id in line)
+    assert row.split("|")[5].strip() == "none"
 
 
 def test_a_worker_that_is_heard_of_no_more_is_lost(sw: Command, url: str) -> None:

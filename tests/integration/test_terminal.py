@@ -4,6 +4,8 @@ import pytest
 from rich.cells import cell_len
 
 from sweepstake import Database, Job, ManualSearch
+from sweepstake.view.table import OWN, Column, Table
+from sweepstake.view.text import boxed
 from tests.integration.shell import Command
 from tests.integration.terminal import on_terminal
 
@@ -93,6 +95,15 @@ def test_ids_of_workers_and_reports_can_be_typed(sweep: list[Job], url: str) -> 
     shown = [line.split("|")[3].strip() for line in on_terminal("--url", url, "workers") if line.startswith("| ")][1:]
     assert sorted(shown) == sorted(job.job_id[-6:] for job in held)
     assert max(map(cell_len, on_terminal("--url", url, "workers"))) <= 80
+
+
+def test_ages_are_not_cut() -> None:
+    """`lost, 32 min ago` is what the table of workers is asked for."""
+    row = {"worker": "host:1234567", "experiment": "x" * 60, "job": "06h2c8"}
+    row |= {"since": "32 min ago", "heartbeat": "lost, 32 min ago", "attempt": "1"}
+    text = boxed(Table.of([{Column(OWN, name): value for name, value in row.items()}]), 80)
+    assert "lost, 32 min ago" in text
+    assert max(map(cell_len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("name", ["digits-20261129-064510", "a-rather-long-experiment-name-of-a-demanding-researcher"])
