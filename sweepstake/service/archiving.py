@@ -13,8 +13,9 @@ from sweepstake.search import policy_for
 
 __all__ = ["check_part", "page_of_export"]
 
-#: Jobs of the first read of a page; later ones double, as far as their size allows.
-_FIRST_READ: Final = 8
+#: Jobs of the first read of a page; later ones double, as far as their size allows. A database may read all of them
+#: before it returns the first, and only that may fit into the page.
+_FIRST_READ: Final = 1
 #: A page ends early when its texts reach this many characters.
 _PAGE_TEXT: Final = 4 * 1024 * 1024
 _SECTIONS: Final = ("jobs", "dependencies", "events")
