@@ -113,11 +113,9 @@ def _explain_shortly(command: click.Command) -> None:
 
 def _take_target(command: click.Command) -> None:
     """Let a verb take the options that say which store it talks to."""
-    below = getattr(command, "commands", {}).values()
-    if not below:
-        command.params.extend(target_options(shown=False))
-    for each in below:
-        _take_target(each)
+    command.params.extend(target_options(shown=False))
+    for below in getattr(command, "commands", {}).values():
+        _take_target(below)
 
 
 def _take_owner(command: click.Command) -> None:

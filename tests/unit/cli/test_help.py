@@ -44,7 +44,7 @@ def test_summaries_are_whole_sentences(name: str) -> None:
     assert [line for line in summaries if not line.endswith(".") or line.endswith("...")] == []
 
 
-@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if not isinstance(command, click.Group)])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_verb_takes_the_store_behind_it(name: str) -> None:
     """`sweepstake list --url URL` and `sweepstake --url URL list` are the same; --store is understood as before."""
     options = {option for param in COMMANDS[name].params for option in param.opts}
