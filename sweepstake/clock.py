@@ -10,10 +10,7 @@ __all__ = ["SystemClock"]
 class SystemClock:
     """Time as this machine tells it."""
 
-    def wall(self) -> float:
-        """Return Unix time in seconds."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Return seconds of a clock that never steps; it stands still while the machine sleeps."""
-        return time.monotonic()
+    #: Returns Unix time in seconds.
+    wall = staticmethod(time.time)
+    #: Returns seconds of a clock that never steps; it stands still while the machine sleeps.
+    monotonic = staticmethod(time.monotonic)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+from threading import Lock, current_thread, get_ident, main_thread
+from typing import Protocol
 
 from attrs import evolve
 
@@ -24,27 +24,31 @@ from sweepstake.errors import InvalidInputError, LeaseLostError, NotFoundError, 
 from sweepstake.retrying import FINAL_PATIENCE, TERM_PATIENCE, Patience
 from sweepstake.values import EMPTY, JsonObject
 
-__all__ = ["Block", "Ties"]
+__all__ = ["Block", "Held"]
 
 _OUTCOMES = {JobStatus.CRASHED: Outcome.CRASHED, JobStatus.PRUNED: Outcome.PRUNED}
+
+#: Stands for the locks of a block that was not entered yet.
+_UNUSED = Lock()
 
 _logger = logging.getLogger(__name__)
 
 
-class Ties(NamedTuple):
-    """What the end of a block needs of its job; made for each call, so that neither keeps the other alive.
+class Held(Protocol):
+    """What a block, and its end, need of their job."""
 
-    Attributes:
-        record: returns the job as it was when last read or written.
-        held: returns the key of the attempt that this process holds, if it does.
-        let_go: holds no attempt any more.
-        take: makes a record what the job is.
-    """
+    @property
+    def record(self) -> JobRecord:
+        """The job as it was when last read or written."""
 
-    record: Callable[[], JobRecord]
-    held: Callable[[], str | None]
-    let_go: Callable[[], None]
-    take: Callable[[JobRecord], None]
+    def held(self) -> str | None:
+        """Return the key of the attempt that this process holds, if it does."""
+
+    def let_go(self) -> None:
+        """Hold no attempt any more."""
+
+    def take(self, record: JobRecord) -> None:
+        """Be what the record says."""
 
 
 class Block:
@@ -62,24 +66,25 @@ class Block:
         self._session = session
         self._edits = edits
         self._given_back = False
-        self._ties: Ties | None = None
-        self._ending = threading.Lock()  # taken by whoever records the end, and never given back
-        self._ended = threading.Lock()  # held until the end is recorded; an event takes ten times as long to make
+        #: The job, while the block runs; at other times it would keep the job alive.
+        self._job: Held | None = None
+        self._ending = _UNUSED  # taken by whoever records the end, and never given back
+        self._ended = _UNUSED  # held until the end is recorded; an event takes ten times as long to make
         self.hooks = Hooks()
         self.claim_next: Callable[[Claim | NoJob | None], None] | None = None
         self.loses_quietly = False
         self.catch: tuple[type[Exception], ...] = ()
         self.thread = 0
 
-    def enter(self, ties: Ties) -> None:
+    def enter(self, job: Held) -> None:
         """Watch for SIGTERM from here on."""
         self._given_back = False
-        self._ties = ties
-        self._ending, self._ended = threading.Lock(), threading.Lock()
+        self._job = job
+        self._ending, self._ended = Lock(), Lock()
         self._ended.acquire()
-        self.thread = threading.get_ident()
+        self.thread = get_ident()
         TERM_WATCH.begin(self)
-        record = ties.record()
+        record = job.record
         HELD_JOBS.enter(self, record, self._session.worker(), self._session.called(record))
 
     def leave(self, error: BaseException | None, status: JobStatus | str) -> bool:
@@ -90,21 +95,21 @@ class Block:
             status: what the block states that the job is.
         """
         left = self._meaning(error)
-        with TERM_WATCH.deferring():
+        with TERM_WATCH.deferring:
             try:
                 if self._begin_end():
                     self._record(left, error, status)
                 elif self._ended.acquire(timeout=TERM_PATIENCE):
                     self._ended.release()
             finally:
-                self._ties = None
+                self._job = None
                 HELD_JOBS.leave(self)
                 TERM_WATCH.end(self)
         return left.swallow
 
     def is_running(self) -> bool:
         """Tell whether it was entered and not left."""
-        return self._ties is not None
+        return self._job is not None
 
     def is_leaving(self) -> bool:
         """Tell whether the block's end is being recorded, or is."""
@@ -117,19 +122,19 @@ class Block:
 
     def end_from_outside(self) -> None:
         """Give the job back as preempted, unless the block is being left; its thread goes on without it."""
-        ties = self._ties
-        if ties is None or not self._ending.acquire(blocking=False):
+        job = self._job
+        if job is None or not self._ending.acquire(blocking=False):
             return
         try:
-            self._record_end(ties, Leaving(Outcome.PREEMPTED, reason=Terminated.__name__), JobStatus.RUNNING)
+            self._record_end(job, Leaving(Outcome.PREEMPTED, reason=Terminated.__name__), JobStatus.RUNNING)
         finally:
-            ties.let_go()
+            job.let_go()
             self._ended.release()
 
     def _begin_end(self) -> bool:
         """Tell whether it is for this thread to record the end; what it should have raised, it no longer will."""
         mine = self._ending.acquire(blocking=False)
-        if TERM_WATCH.asked and threading.current_thread() is not threading.main_thread():
+        if TERM_WATCH.asked and current_thread() is not main_thread():
             raise_in(self.thread, None)
         return mine
 
@@ -139,33 +144,32 @@ class Block:
 
     def _record(self, left: Leaving, error: BaseException | None, status: JobStatus | str) -> None:
         """Record the end, whatever stands against it; what cannot be reported is not kept alive either."""
-        ties = self._ties
-        assert ties is not None, "the block was entered"
-        job_id = ties.record().id
+        job = self._job
+        assert job is not None, "the block was entered"
         try:
-            self._record_end(ties, left, status)
+            self._record_end(job, left, status)
         except Exception as failure:
             if isinstance(failure, self.catch) and isinstance(failure, InvalidInputError):
-                _logger.warning("%s; the job %s is CRASHED. Going on.", failure, job_id)
+                _logger.warning("%s; the job %s is CRASHED. Going on.", failure, job.record.id)
             elif error is None or left.swallow:
                 raise
             else:
-                error.add_note(f"Sweepstake could not record the end of job {job_id}: {failure}")
+                error.add_note(f"Sweepstake could not record the end of job {job.record.id}: {failure}")
         else:
             if left.swallow and left.outcome is Outcome.CRASHED:
-                _logger.warning("The job %s crashed with %s; going on.", job_id, shown(error))
+                _logger.warning("The job %s crashed with %s; going on.", job.record.id, shown(error))
         finally:
-            ties.let_go()
+            job.let_go()
             self._ended.release()
 
-    def give_back(self, ties: Ties, outcome: Outcome) -> None:
+    def give_back(self, job: Held, outcome: Outcome) -> None:
         """Put the job back into the queue, with the results so far.
 
         Raises:
             InvalidInputError: a result is not JSON; the job is still held.
             LeaseLostError: this process does not hold it.
         """
-        record, attempt = ties.record(), ties.held()
+        record, attempt = job.record, job.held()
         if attempt is None:
             raise LeaseLostError(f"job {record.id} is not held by this process, so it cannot give it back")
         if outcome is Outcome.PREEMPTED:
@@ -174,18 +178,18 @@ class Block:
         finish = Finish(attempt=attempt, outcome=outcome, results=results, hyperparameters=hyperparameters)
         patience = self._short_patience if outcome is Outcome.PREEMPTED else self._patience
         try:
-            finished = self._report(ties, record, finish, patience)
+            finished = self._report(job, record, finish, patience)
         except NotFoundError:
             self._given_back = True
             raise
         self._given_back = True
         if finished is not None:
-            ties.take(finished.job)
+            job.take(finished.job)
 
-    def _record_end(self, ties: Ties, left: Leaving, status: JobStatus | str) -> None:
+    def _record_end(self, job: Held, left: Leaving, status: JobStatus | str) -> None:
         if self._given_back:
             return
-        if left.outcome is Outcome.PREEMPTED and ties.held() is not None:
+        if left.outcome is Outcome.PREEMPTED and job.held() is not None:
             self.hooks.run()
         try:
             stated = member_of(JobStatus, status, "status")  # perhaps inside the block
@@ -193,21 +197,21 @@ class Block:
         except Exception as error:  # values of the user's fail as they like when they are read
             found = error if isinstance(error, InvalidInputError) else _unread(error)
             results, refused = self._salvage(found)
-            self._finish(ties, _unreadable(left, refused), results, None)
+            self._finish(job, _unreadable(left, refused), results, None)
             raise refused from error
         if left.outcome is Outcome.DONE and stated in _OUTCOMES:
             left = evolve(left, outcome=_OUTCOMES[stated])
-        self._finish(ties, left, results, hyperparameters)
+        self._finish(job, left, results, hyperparameters)
 
     def _salvage(self, error: InvalidInputError) -> tuple[JsonObject, InvalidInputError]:
         with suppress(Exception):  # as above, of all results together
             return self._edits.salvage(error)
         return EMPTY, error
 
-    def _finish(self, ties: Ties, left: Leaving, results: JsonObject, hyperparameters: JsonObject | None) -> None:
-        record, attempt = ties.record(), ties.held()
+    def _finish(self, job: Held, left: Leaving, results: JsonObject, hyperparameters: JsonObject | None) -> None:
+        record, attempt = job.record, job.held()
         if attempt is None:
-            self._finish_unheld(ties, left.outcome, results, hyperparameters)
+            self._finish_unheld(job, left.outcome, results, hyperparameters)
             return
         claim_next = self.claim_next if self._goes_on(left) else None
         report = Finish(
@@ -219,10 +223,10 @@ class Block:
             causes=left.causes,
         )
         patience = self._short_patience if left.outcome is Outcome.PREEMPTED else self._patience
-        finished = self._report(ties, record, report, patience, claim=claim_next is not None)
+        finished = self._report(job, record, report, patience, claim=claim_next is not None)
         if finished is None:
             return
-        ties.take(finished.job)
+        job.take(finished.job)
         if claim_next is not None:
             claim_next(finished.next)
         if not finished.recorded and left.outcome is not Outcome.PRUNED:
@@ -234,29 +238,29 @@ class Block:
         return (left.outcome in (Outcome.DONE, Outcome.PRUNED) or left.swallow) and not TERM_WATCH.asked
 
     def _report(
-        self, ties: Ties, record: JobRecord, report: Finish, patience: Patience, *, claim: bool = False
+        self, job: Held, record: JobRecord, report: Finish, patience: Patience, *, claim: bool = False
     ) -> Finished | None:
         """Report, and hold the job no more; None if the report is in the spool, or the job was deleted in a loop."""
         try:
             finished = report_end(self._session, record, report, patience=patience, claim=claim)
         except NotFoundError as error:
-            ties.let_go()
+            job.let_go()
             if not self.loses_quietly:
                 raise
             _logger.warning("%s; going on.", told(error))
             return None
-        ties.let_go()
+        job.let_go()
         return finished
 
     def _finish_unheld(
-        self, ties: Ties, outcome: Outcome, results: JsonObject, hyperparameters: JsonObject | None
+        self, job: Held, outcome: Outcome, results: JsonObject, hyperparameters: JsonObject | None
     ) -> None:
         """Report on a job that somebody else made RUNNING, as Schedy's `with` does: by a guarded put."""
-        record = ties.record()
+        record = job.record
         status = JobStatus.QUEUED if outcome in (Outcome.RELEASED, Outcome.PREEMPTED) else JobStatus[outcome.name]
         document = Document(status=status, hyperparameters=hyperparameters or record.hyperparameters, results=results)
         guard = Guard.match(record.etag)
-        ties.take(self._session.queue.put_job(record.reference, record.id, document, guard).record)
+        job.take(self._session.queue.put_job(record.reference, record.id, document, guard).record)
 
     def _tell_lost(self, finished: Finished) -> None:
         if finished.ended is Outcome.PRUNED:

@@ -302,7 +302,7 @@ class Experiment:
         shared = PARTS.find(self.session, self._stored())
         if shared is not None:
             return Job(self.session, self, shared[0], part=shared[1])
-        with TERM_WATCH.deferring():
+        with TERM_WATCH.deferring:
             return self.adopt(claim_within(self.session, self.reference, wait))
 
     def _stored(self) -> ExperimentRecord:

@@ -115,6 +115,7 @@ class Heart:
         self._reset()
 
     def _reset(self) -> None:
+        """Begin empty, as a forked child must: the parent's thread may have held the lock at that moment."""
         self._pid = os.getpid()
         self.mutex = threading.RLock()  # a signal may end a job in the middle of another call
         self._returning: list[Lease] = []
@@ -134,15 +135,16 @@ class Heart:
             patient: who holds it.
             give_back: puts its job back into the queue, if it does not begin; without it, it has begun.
         """
-        self._forget_parent()
+        if self._pid != os.getpid():
+            self._reset()
         held = Lease(self, attempt, lease, patient, give_back)
         with self.mutex:
             self._leases[attempt] = held
             now = self._clock.monotonic()
             due = now + lease / _BEATS_PER_LEASE
             if give_back is not None:
-                held.begin_by = now + BEGIN_SECONDS
-                self._next_look = min(self._next_look, held.begin_by)
+                held.begin_by = begin_by = now + BEGIN_SECONDS
+                self._next_look = min(self._next_look, begin_by)
             if self._thread is None:
                 self._start(due)
             elif due < self._next_beat:
@@ -154,7 +156,8 @@ class Heart:
         """Stop renewing this attempt's lease."""
         if sys.is_finalizing():
             return
-        self._forget_parent()
+        if self._pid != os.getpid():
+            self._reset()
         with self.mutex:
             self._leases.pop(attempt, None)
 
@@ -162,7 +165,8 @@ class Heart:
         """Give back what has not begun, and stop the thread; the other leases run out."""
         if sys.is_finalizing():
             return
-        self._forget_parent()
+        if self._pid != os.getpid():
+            self._reset()
         self.give_back_idle()
         with self._wake:
             self._closed = True
@@ -208,11 +212,6 @@ class Heart:
     def holds(self, attempt: str) -> bool:
         """Tell whether this process renews the lease of `attempt`; a forked child never does."""
         return self._pid == os.getpid() and attempt in self._leases
-
-    def _forget_parent(self) -> None:
-        """In a forked child, begin empty: the parent's thread may have held the lock at that moment."""
-        if self._pid != os.getpid():
-            self._reset()
 
     def _start(self, due: float) -> None:
         self._next_beat = due

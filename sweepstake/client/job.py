@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Self, TypeVar
 
 from attrs import evolve
 
-from sweepstake.client.block import Block, Ties
+from sweepstake.client.block import Block
 from sweepstake.client.claiming import claim_this, give_back, refusal
 from sweepstake.client.edits import Edits
 from sweepstake.client.heart import Lease
@@ -41,7 +41,17 @@ from sweepstake.plaintext import printable
 __all__ = ["Job"]
 
 #: Methods for the rest of the client.
-_INTERNAL: Final = {"attempt_key", "drain_into", "give_back_idle", "hold_first", "is_idle", "receive"}
+_INTERNAL: Final = {
+    "attempt_key",
+    "drain_into",
+    "give_back_idle",
+    "held",
+    "hold_first",
+    "is_idle",
+    "let_go",
+    "receive",
+    "take",
+}
 
 C = TypeVar("C", bound=Callable[[], object])
 
@@ -97,7 +107,8 @@ class Job:
         back = partial(give_back, self._session, claim.job, claim.key)
         self._lease = self._session.heart.add(claim.key, claim.lease, self, back)
 
-    def _take(self, record: JobRecord) -> None:
+    def take(self, record: JobRecord) -> None:
+        """Be what a record says; what is in hand stays."""
         self._record = record
         self._edits.rebase(record)
         self.status = record.status
@@ -183,7 +194,7 @@ class Job:
         It is made when asked for, and only this user can read it. Raises UnusableFolderError if that cannot be: leaving
         the block with that error gives the job back.
         """
-        return self._session.places.checkpoint(self._record, held=self._held() is not None)
+        return self._session.places.checkpoint(self._record, held=self.held() is not None)
 
     def put(self, safe: bool = True) -> None:
         """Write the status, hyperparameters and results of this object to the store.
@@ -208,13 +219,13 @@ class Job:
             guard = ABSENT if self.etag is None else Guard.match(check_etag(self.etag))
             self._put(document, guard, self._begun())
         if document.status is not JobStatus.RUNNING:
-            self._let_go()
+            self.let_go()
         elif self._attempt_key is None:
             self._attempt_key = self.etag  # the key of the put, which began the attempt
         return None
 
     def _put(self, document: Document, guard: Guard, attempt: str | None) -> None:
-        self._take(self._session.queue.put_job(self._record.reference, self.job_id, document, guard, attempt).record)
+        self.take(self._session.queue.put_job(self._record.reference, self.job_id, document, guard, attempt).record)
 
     def _put_unguarded(self, document: Document) -> None:
         held = self._begun()
@@ -222,7 +233,7 @@ class Job:
             try:
                 return self._put(document, UNGUARDED, held)
             except LeaseLostError:
-                self._let_go()
+                self.let_go()
         return self._put(document, UNGUARDED, None)
 
     def try_run(self) -> None:
@@ -249,8 +260,8 @@ class Job:
         Raises:
             UnsafeUpdateError: the job is DONE or CRASHED.
         """
-        self._take(self._session.queue.prune(self._record.reference, self.job_id))
-        self._let_go()
+        self.take(self._session.queue.prune(self._record.reference, self.job_id))
+        self.let_go()
 
     def retry(self) -> None:
         """Queue this job again if it is CRASHED or PRUNED: its attempts and results stay, its budgets begin anew.
@@ -260,8 +271,8 @@ class Job:
         Raises:
             UnsafeUpdateError: the job is DONE, or held by a worker.
         """
-        self._take(self._session.queue.retry(self._record.reference, self.job_id))
-        self._let_go()
+        self.take(self._session.queue.retry(self._record.reference, self.job_id))
+        self.let_go()
 
     def set_queueing(
         self,
@@ -293,12 +304,12 @@ class Job:
         The results so far stay with the job, and its attempt is over.
         """
         self._begun()
-        self._block().give_back(self._ties(), Outcome.PREEMPTED)
+        self._block().give_back(self, Outcome.PREEMPTED)
 
     def release(self) -> None:
         """Give a job that runs here back to the queue. The results so far stay with it, and its attempt is over."""
         self._begun()
-        self._block().give_back(self._ties(), Outcome.RELEASED)
+        self._block().give_back(self, Outcome.RELEASED)
 
     def on_preempt(self, callback: C, within: float = HOOK_SECONDS) -> C:
         """Have a function called before the job is given back because its process must end: to save a checkpoint.
@@ -328,7 +339,7 @@ class Job:
             ensure: raise UnsafeUpdateError if it is gone already.
         """
         self._session.queue.delete_job(self._record.reference, self.job_id, PRESENT if ensure else UNGUARDED)
-        self._let_go()
+        self.let_go()
 
     def attempts(self) -> Attempts:
         """Return every attempt at this job: worker, times, outcome, reason; in a notebook a table."""
@@ -365,16 +376,16 @@ class Job:
 
     def is_idle(self) -> bool:
         """Tell whether the job was claimed for this object, and has not begun."""
-        return self._lease is not None and self._held() is not None and self._lease.begin_by is not None
+        return self._lease is not None and self.held() is not None and self._lease.begin_by is not None
 
     def give_back_idle(self) -> bool:
         """Give the job back if it was claimed for this object and has not begun; tell whether it was."""
-        if self._lease is None or self._held() is None:
+        if self._lease is None or self.held() is None:
             return False
-        with TERM_WATCH.deferring():
+        with TERM_WATCH.deferring:
             given_back = self._lease.give_back_idle()
             if given_back:
-                self._let_go()
+                self.let_go()
         return given_back
 
     def receive(self, signal: Signal) -> None:
@@ -388,15 +399,16 @@ class Job:
         Raises:
             UnsafeUpdateError: it is not in the queue: somebody holds it, or it is over; the error says which.
         """
-        if self._pid != os.getpid() and self._attempt_key is None:
-            self._pid = os.getpid()  # what the parent did not hold, a forked child may
+        pid = os.getpid()
+        if self._pid != pid and self._attempt_key is None:
+            self._pid = pid  # what the parent did not hold, a forked child may
         try:
-            if self._pid == os.getpid() and self._begun() is None:
+            if self._pid == pid and self._begun() is None:
                 self._part = self._part or PARTS.holds(self._session, self._record)
                 if self._part is not None:
                     return self
                 self._claim()
-            self._block().enter(self._ties())
+            self._block().enter(self)
         except BaseException as error:  # also of a signal's, after which no block is left
             self._stop_entering(error)
             raise
@@ -413,12 +425,12 @@ class Job:
         return part.swallows_prune and isinstance(error, PruneJob)
 
     def _claim(self) -> None:
-        with TERM_WATCH.deferring():
+        with TERM_WATCH.deferring:
             claim = claim_this(self._session, self._record)
             if claim is None:
                 self.try_run()
                 return
-            self._take(claim.job)
+            self.take(claim.job)
             self._hold(claim)
         self._begun()
 
@@ -444,20 +456,20 @@ class Job:
             self._made_block = Block(self._session, self._edits)
         return self._made_block
 
-    def _ties(self) -> Ties:
-        return Ties(record=lambda: self._record, held=self._held, let_go=self._let_go, take=self._take)
-
-    def _held(self) -> str | None:
+    def held(self) -> str | None:
         """Return the key of the attempt held here; a forked child holds none."""
         return self._attempt_key if self._pid == os.getpid() else None
 
     def _begun(self) -> str | None:
         """Return the key of the attempt held here, which has begun by now; None when it was given back before."""
-        if self._lease is not None and self._held() is not None and not self._lease.begin():
-            self._let_go()
-        return self._held()
+        held = self.held()
+        if held is None or self._lease is None or self._lease.begin():
+            return held
+        self.let_go()
+        return None
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
+        """Hold no attempt any more."""
         if self._attempt_key is not None:
             self._session.heart.remove(self._attempt_key)
             self._attempt_key = self._lease = None
@@ -468,7 +480,7 @@ class Job:
         Raises:
             HeldJobError: it holds it, and only one can.
         """
-        if self._held() is not None or self._part is not None:
+        if self.held() is not None or self._part is not None:
             raise HeldJobError(
                 f"job {self.job_id} of {self._record.experiment!r} is held by this process, and only one can hold it; "
                 "send job.hyperparameters in its place, or send the experiment and job.job_id, and get_job() it there"

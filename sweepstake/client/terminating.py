@@ -16,6 +16,7 @@ from _signal import SIG_DFL, SIGTERM, getsignal  # type: ignore[import-not-found
 from _signal import signal as set_handler
 from collections.abc import Callable
 from contextlib import suppress
+from threading import get_ident
 from types import FrameType, TracebackType
 from typing import Final, Protocol
 
@@ -70,24 +71,26 @@ class TermWatch:
 
     It acts only over the default action: a handler of the user's, or of a library's, stays as it is, whether it was
     there before or came later.
+
+    Attributes:
+        asked: SIGTERM has arrived.
+        deferring: the block of a call that is not to be cut: a report, or a claim.
     """
 
     def __init__(self) -> None:
         self._holders: tuple[weakref.ref[Holder], ...] = ()
         self._hooked = self._at_exit = False
+        self.deferring: Final = Deferral(self)
         self._reset()
 
     def _reset(self) -> None:
-        self._blocks: weakref.WeakValueDictionary[int, Running] = weakref.WeakValueDictionary()
+        self._blocks: set[weakref.ref[Running]] = set()  # a `WeakSet` takes ten times as long
         self._deferred = 0
-        self._asked = False
+        self.asked = False
         self._raised = False
         self._napping = False
-
-    @property
-    def asked(self) -> bool:
-        """Whether SIGTERM has arrived."""
-        return self._asked
+        #: The main thread, once somebody has asked for it.
+        self._main: int | None = None
 
     def add(self, holder: Holder) -> None:
         """Give back what `holder` has not begun, too; from here on, if this is the main thread, SIGTERM is watched."""
@@ -95,7 +98,8 @@ class TermWatch:
             atexit.register(self._give_back_idle)
             self._at_exit = True
         self._holders = (*self._without(holder), weakref.ref(holder))
-        self._install()
+        if self._is_main():
+            self._install()
 
     def drop(self, holder: Holder) -> None:
         """End what `add` began."""
@@ -104,26 +108,23 @@ class TermWatch:
 
     def begin(self, block: Running) -> None:
         """Watch while a block runs."""
-        self._blocks[id(block)] = block
-        self._install()
+        self._blocks.add(weakref.ref(block, self._blocks.discard))
+        if get_ident() == self._main or self._is_main():
+            self._install()
 
     def end(self, block: Running) -> None:
         """A block has been left."""
-        self._blocks.pop(id(block), None)
+        self._blocks.discard(weakref.ref(block))
         self._rest()
-
-    def deferring(self) -> Deferral:
-        """Begin a call that is not to be cut: a report, or a claim; a signal that comes meanwhile acts at its end."""
-        return Deferral(self)
 
     def nap(self, sleep: Callable[[float], None], seconds: float) -> None:
         """Sleep for so long, or until a signal comes."""
-        if not self._deferred or not _in_main_thread():
+        if not self._deferred or not self._is_main():
             sleep(seconds)
             return
         try:
             self._napping = True
-            if not self._asked:
+            if not self.asked:
                 sleep(seconds)
         except _Woken:
             pass
@@ -132,16 +133,14 @@ class TermWatch:
 
     def refuse_more(self) -> None:
         """Raise Terminated if the process was told to end, and should begin no more."""
-        if self._asked:
+        if self.asked:
             raise Terminated(128 + SIGTERM)
 
-    def defer(self) -> bool:
+    def defer(self) -> None:
         """Begin to put signals off, if this is the thread that gets them."""
-        if not _in_main_thread():
-            return False
-        self._deferred += 1
-        self._install()
-        return True
+        if get_ident() == self._main or self._is_main():
+            self._deferred += 1
+            self._install()
 
     def go_on(self) -> None:
         """End what `defer` began; a signal that came meanwhile acts now.
@@ -149,26 +148,34 @@ class TermWatch:
         Raises:
             Terminated: one has come.
         """
+        if (get_ident() != self._main and not self._is_main()) or not self._deferred:
+            return
         self._deferred -= 1
         if self._deferred:
             return
-        if self._asked and not self._raised:
+        if self.asked and not self._raised:
             self._raised = True
             raise Terminated(128 + SIGTERM)
         self._rest()
 
+    def _is_main(self) -> bool:
+        """Tell whether this is the main thread; a fork may make another thread that."""
+        if not self._hooked:
+            os.register_at_fork(after_in_child=self._after_fork)
+            self._hooked = True
+        self._main = threading.main_thread().ident
+        return get_ident() == self._main
+
     def _install(self) -> None:
-        if _in_main_thread() and getsignal(SIGTERM) == SIG_DFL:
+        """Watch over the default action; called in the main thread."""
+        if getsignal(SIGTERM) == SIG_DFL:
             set_handler(SIGTERM, self._receive)
-            if not self._hooked:
-                os.register_at_fork(after_in_child=self._after_fork)
-                self._hooked = True
 
     def _rest(self) -> None:
         """Put the default action back once nothing is held, if the handler is still ours."""
-        if self._deferred or not _in_main_thread() or self._holds():
+        if self._deferred or (get_ident() != self._main and not self._is_main()) or self._holds():
             return
-        self._asked = self._raised = False
+        self.asked = self._raised = False
         if getsignal(SIGTERM) == self._receive:
             set_handler(SIGTERM, SIG_DFL)
 
@@ -179,13 +186,17 @@ class TermWatch:
             set_handler(SIGTERM, SIG_DFL)
 
     def _holds(self) -> bool:
-        if self._deferred > 0 or len(self._blocks) > 0:
+        if self._deferred or (self._blocks and self._running()):
             return True
         for each in self._holders:
             holder = each()
             if holder is not None and holder.has_idle():
                 return True
         return False
+
+    def _running(self) -> list[Running]:
+        """Return the blocks that run, of those that somebody still has."""
+        return [block for each in list(self._blocks) if (block := each()) is not None]
 
     def _without(self, holder: Holder) -> tuple[weakref.ref[Holder], ...]:
         """Return the holders but this one and those that are gone."""
@@ -197,8 +208,8 @@ class TermWatch:
             set_handler(SIGTERM, SIG_DFL)
             os.kill(os.getpid(), SIGTERM)
             return
-        if not self._asked:
-            self._asked = True
+        if not self.asked:
+            self.asked = True
             with suppress(RuntimeError):  # no room for a thread; what runs in this one ends all the same
                 threading.Thread(target=self._end_others, name="sweepstake-terminate", daemon=True).start()
         if self._napping:
@@ -208,7 +219,7 @@ class TermWatch:
             raise Terminated(128 + SIGTERM)
 
     def _give_back_idle(self) -> None:
-        with self.deferring():
+        with self.deferring:
             for each in self._holders:
                 holder = each()
                 if holder is not None:
@@ -218,14 +229,14 @@ class TermWatch:
         """Give back what has not begun, and end the blocks of other threads."""
         self._give_back_idle()
         main = threading.main_thread().ident
-        others = [block for block in list(self._blocks.values()) if block.thread != main]
+        others = [block for block in self._running() if block.thread != main]
         for block in others:
             block.raise_there(Terminated)
         _wait_for(others, _GRACE)
         stuck = [block for block in others if not block.is_leaving()]
         for block in stuck:
             _end(block)
-        mine = [block for block in list(self._blocks.values()) if block.thread == main]
+        mine = [block for block in self._running() if block.thread == main]
         _wait_for(mine, HOOK_SECONDS)
         for block in mine:
             _end(block)
@@ -234,28 +245,22 @@ class TermWatch:
 
 
 class Deferral:
-    """The time in which a signal waits; see `TermWatch.deferring`."""
+    """The time in which a signal waits, in the thread that gets signals; see `TermWatch.deferring`."""
 
-    __slots__ = ("_deferred", "_watch")
+    __slots__ = ("_watch",)
 
     def __init__(self, watch: TermWatch) -> None:
         self._watch = watch
-        self._deferred = False
 
     def __enter__(self) -> None:
         """Put signals off."""
-        self._deferred = self._watch.defer()
+        self._watch.defer()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let a signal act that came meanwhile."""
-        if self._deferred:
-            self._watch.go_on()
-
-
-def _in_main_thread() -> bool:
-    return threading.get_ident() == threading.main_thread().ident
+        self._watch.go_on()
 
 
 def _wait_for(blocks: list[Running], seconds: float) -> None:

@@ -17,13 +17,10 @@ _LINUX_BOOT = Path("/proc/sys/kernel/random/boot_id")
 class SystemClock:
     """The real clock of this machine."""
 
-    def wall(self) -> float:
-        """Return Unix time in seconds."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Return seconds since about the boot, the same in all processes; it stands still while the machine sleeps."""
-        return time.monotonic()
+    #: Returns Unix time in seconds.
+    wall = staticmethod(time.time)
+    #: Returns seconds since about the boot, the same in all processes; it stands still while the machine sleeps.
+    monotonic = staticmethod(time.monotonic)
 
 
 def boot_id() -> str:
