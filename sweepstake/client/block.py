@@ -11,7 +11,7 @@ from typing import Protocol
 from attrs import evolve
 
 from sweepstake.client.edits import Edits
-from sweepstake.client.leaving import Leaving, Terminated, leaving
+from sweepstake.client.leaving import DONE, Leaving, Terminated, leaving
 from sweepstake.client.preempting import Hooks
 from sweepstake.client.ranks import HELD_JOBS
 from sweepstake.client.reporting import report_end, told
@@ -94,7 +94,7 @@ class Block:
             error: the exception that left the block; it always wins over one of ours, which becomes a note on it.
             status: what the block states that the job is.
         """
-        left = self._meaning(error)
+        left = DONE if error is None else self._meaning(error)
         with TERM_WATCH.deferring:
             try:
                 if self._begin_end():
@@ -138,7 +138,7 @@ class Block:
             raise_in(self.thread, None)
         return mine
 
-    def _meaning(self, error: BaseException | None) -> Leaving:
+    def _meaning(self, error: BaseException) -> Leaving:
         left = leaving(error)
         return evolve(left, swallow=True) if left.outcome is Outcome.CRASHED and isinstance(error, self.catch) else left
 
@@ -213,7 +213,7 @@ class Block:
         if attempt is None:
             self._finish_unheld(job, left.outcome, results, hyperparameters)
             return
-        claim_next = self.claim_next if self._goes_on(left) else None
+        claim_next = None if self.claim_next is None or not self._goes_on(left) else self.claim_next
         report = Finish(
             attempt=attempt,
             outcome=left.outcome,

@@ -91,7 +91,8 @@ class Edits:
             InvalidInputError: a value is not JSON; the error names its path.
         """
         results = self._outputs()
-        if self._as_read is not None and fingerprint(self.hyperparameters) == self._as_read:
+        in_hand = self._made.get("hyperparameters")
+        if in_hand is None or (self._as_read is not None and fingerprint(in_hand) == self._as_read):
             return results, None
         hyperparameters = self._inputs()
         return results, None if hyperparameters == self._record.hyperparameters else hyperparameters

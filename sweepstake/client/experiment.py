@@ -299,11 +299,12 @@ class Experiment:
         Raises:
             NoJobError: there is none; its `reason` says why.
         """
-        shared = PARTS.find(self.session, self._stored())
+        session, record = self.session, self._stored()
+        shared = PARTS.find(session, record)
         if shared is not None:
-            return Job(self.session, self, shared[0], part=shared[1])
+            return Job(session, self, shared[0], part=shared[1])
         with TERM_WATCH.deferring:
-            return self.adopt(claim_within(self.session, self.reference, wait))
+            return self.adopt(claim_within(session, record.reference, wait))
 
     def _stored(self) -> ExperimentRecord:
         assert self._record is not None, "what has a session is in a store"

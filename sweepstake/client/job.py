@@ -449,7 +449,7 @@ class Job:
             return False
         if self._part is not None:
             return self._leave_part(self._part, error)
-        return self._block().leave(error, self.status)
+        return (self._made_block or self._block()).leave(error, self.status)
 
     def _block(self) -> Block:
         if self._made_block is None:

@@ -13,7 +13,7 @@ from sweepstake.domain.records import shortened_reason
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import PruneJob, UnusableFolderError
 
-__all__ = ["EXIT_RELEASE", "Leaving", "Terminated", "leaving"]
+__all__ = ["DONE", "EXIT_RELEASE", "Leaving", "Terminated", "leaving"]
 
 #: The exit code by which a job gives itself back to the queue (EX_TEMPFAIL of sysexits.h).
 EXIT_RELEASE: Final = 75
@@ -39,13 +39,12 @@ class Leaving:
     causes: tuple[str | int, ...] = ()
 
 
-_DONE: Final = Leaving(Outcome.DONE)
+#: What is recorded when no exception left the block.
+DONE: Final = Leaving(Outcome.DONE)
 
 
-def leaving(error: BaseException | None) -> Leaving:
-    """Return what the exception that left a block (None: none did) means for its job."""
-    if error is None:
-        return _DONE
+def leaving(error: BaseException) -> Leaving:
+    """Return what the exception that left a block means for its job."""
     try:
         return _meaning(error)
     except Exception:  # noqa: BLE001 -- an exception that cannot tell what it is: the job's end is recorded all the same

@@ -48,7 +48,7 @@ class Results(dict[str, Any]):
                 raise self._refuse(name, value, error) from None
         self._bound += bound - self._bounds.get(name, 0)
         self._bounds[name] = bound
-        super().__setitem__(name, value)
+        dict.__setitem__(self, name, value)  # `super()` takes twice as long
 
     def __delitem__(self, name: str) -> None:
         """Remove a result."""
@@ -93,6 +93,8 @@ def _bound(value: Any, depth: int = 1) -> int:
     kind = type(value)
     if kind is int:
         return _NUMBER + int(value.bit_length()) // 3
+    if kind in _FLOATS:
+        return _NUMBER
     if kind is str:
         return _NUMBER + len(value) * (_PRINTABLE if value.isascii() and value.isprintable() else _ESCAPED)
     if kind in (list, tuple):

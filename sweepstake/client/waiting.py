@@ -23,6 +23,8 @@ _POLL: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 def check_wait(wait: object) -> float:
     """Return how many seconds to wait; a time that has passed is none, and for ever is a generation."""
+    if type(wait) is float and 0.0 <= wait <= _GENERATION:
+        return wait
     if isinstance(wait, bool) or not isinstance(wait, (int, float)) or wait != wait:  # noqa: PLR0124 -- NaN
         raise InvalidInputError.at("wait", f"must be a number of seconds, is {shown(wait)}")
     return float(max(0, min(wait, _GENERATION)))

@@ -75,6 +75,8 @@ class QueueService:
         self._policies = Policies()
         self._serving = serving
         self._started = clock.monotonic() if serving else -math.inf
+        #: The address in the reference of the last call, as most calls of a client are about one experiment.
+        self._last: tuple[str, str] | None = None
 
     @property
     def identity(self) -> str:
@@ -279,8 +281,12 @@ class QueueService:
 
     def _at(self, reference: str) -> str:
         """Return the address of the experiment that is meant; whoever holds the store itself sees all of them."""
+        last = self._last
+        if last is not None and last[0] == reference:
+            return last[1]
         address = known_address(existing_name(reference, "name", check_reference))
         if address is not None:
+            self._last = reference, address
             return address
         return choose(reference, self._store.standings(names_to_look_for(reference), None), None).address
 

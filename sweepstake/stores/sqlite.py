@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 from weakref import finalize
 
 from sweepstake.errors import ConfigurationError, StoreRefusedError, StoreUnavailableError, SweepstakeError
@@ -112,7 +112,7 @@ class SqliteEngine:
 
     def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
         """Claim a ready job in a transaction of its own."""
-        turn = self.write()
+        turn = SqliteTurn(self)
         with turn as transaction:
             row = transaction.claim(name=name, worker=worker, key=key, ids=ids)
             turn.idle = row is None
@@ -120,7 +120,7 @@ class SqliteEngine:
 
     def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
         """Finish the plain case and claim the next job in the same transaction."""
-        turn = self.write()
+        turn = SqliteTurn(self)
         with turn as transaction:
             job = transaction.finish(params)
             turn.idle = job is None
@@ -155,8 +155,8 @@ class SqliteEngine:
 
     def confirm(self) -> None:
         """As `Engine.confirm`."""
-        if (place := self._place) is not None:
-            place.confirm()
+        if (place := self._place) is not None and (problem := place.look()) is not None:
+            raise StoreUnavailableError(problem)
 
     def explain(self, error: sqlite3.Error | OSError) -> SweepstakeError | DuplicateError:
         """Return our error for one of the library's or the disk's, which a file that was replaced may have caused."""
@@ -185,23 +185,22 @@ class SqliteEngine:
         """Return a connection for one call, which must give it back; a fork waits for that."""
         self._gate.enter()
         try:
-            return self._take_one()
-        except BaseException:
-            self._gate.leave()
-            raise
-
-    def _take_one(self) -> SqliteTransaction:
-        if self._closed:
-            raise StoreUnavailableError(f"The store {self.path} was closed; connect to it again.")
-        try:
+            if self._closed:
+                self._refuse_calls()
             if self._place is None or self._place.lost:
                 self._arrive()
             try:
                 return self._idle.pop()
             except IndexError:
                 return self._connect()
-        except (sqlite3.Error, OSError) as error:
-            raise translate(error, self.path) from error
+        except BaseException as error:
+            self._gate.leave()
+            if isinstance(error, (sqlite3.Error, OSError)):
+                raise translate(error, self.path) from error
+            raise
+
+    def _refuse_calls(self) -> NoReturn:
+        raise StoreUnavailableError(f"The store {self.path} was closed; connect to it again.")
 
     def give_back(self, transaction: SqliteTransaction) -> None:
         """End what `take` began."""

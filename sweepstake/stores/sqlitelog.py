@@ -54,7 +54,7 @@ class SqliteLog:
         Raises:
             OSError: an earlier sync failed, and the disk fails still.
         """
-        descriptor = self._open()
+        descriptor = self._descriptor or self._open()
         if self._lock.flag:
             self._write_again(descriptor)
 
@@ -66,7 +66,7 @@ class SqliteLog:
             sqlite3.Error: the disk failed, and so did SQLite.
             StoreUnavailableError: the disk failed, and no turn came in which to make up for it.
         """
-        descriptor = self._open()
+        descriptor = self._descriptor or self._open()
         try:
             self._sync(descriptor)
         except OSError as error:

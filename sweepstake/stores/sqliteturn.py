@@ -172,7 +172,8 @@ class SqliteTurn:
                 transaction.prepare()
             except BaseException:
                 try:
-                    self._undo()
+                    if transaction.connection.in_transaction:
+                        transaction.execute("rollback")
                 finally:
                     self._lock.release()
                 raise
@@ -191,32 +192,24 @@ class SqliteTurn:
 
         What we refuse is often there already, and its writer may not have synced it: whoever is refused may rely on it.
         """
+        transaction = self._transaction
         try:
             try:
-                if error is None:
-                    self._commit()
-                else:
-                    self._undo()
+                try:
+                    if error is None:
+                        transaction.execute("commit")
+                finally:
+                    if transaction.connection.in_transaction:
+                        transaction.execute("rollback")
             finally:
                 self._lock.release()
             if error is None or isinstance(error, _REFUSALS):
                 if not self.idle:
-                    self._transaction.sync()
+                    transaction.sync()
                 self._connections.confirm()
         except (sqlite3.Error, OSError) as failure:
             raise self._connections.explain(failure) from failure
         finally:
-            self._connections.give_back(self._transaction)
+            self._connections.give_back(transaction)
         if isinstance(error, sqlite3.Error):
             raise self._connections.explain(error) from error
-
-    def _commit(self) -> None:
-        try:
-            self._transaction.execute("commit")
-        except BaseException:
-            self._undo()
-            raise
-
-    def _undo(self) -> None:
-        if self._transaction.connection.in_transaction:
-            self._transaction.connection.execute("rollback")
