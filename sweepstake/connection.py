@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 from attrs import evolve, frozen
 
 from sweepstake.client import Database, Heart, LateSession, Places, Session
+from sweepstake.client.process import PROCESS
 from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.clock import SystemClock
 from sweepstake.config import Config, read_config
@@ -156,7 +157,8 @@ def open_queue(config: Config) -> Queue:
 def worker_name() -> Callable[[], str]:
     """Return a function that says who this process is, such as ``gpu7:4711``; a forked child says its own."""
     host = socket.gethostname()
-    return lambda: f"{host}:{os.getpid()}"
+    PROCESS.start()
+    return lambda: f"{host}:{PROCESS.pid}"
 
 
 def _places(config: Config, queue: Queue) -> Places:

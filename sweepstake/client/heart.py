@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
 import weakref
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from sweepstake.client.process import PROCESS
 from sweepstake.domain.status import Signal
 from sweepstake.errors import SweepstakeError
 from sweepstake.plaintext import counted
@@ -116,7 +116,7 @@ class Heart:
 
     def _reset(self) -> None:
         """Begin empty, as a forked child must: the parent's thread may have held the lock at that moment."""
-        self._pid = os.getpid()
+        self._pid = PROCESS.start()
         self.mutex = threading.RLock()  # a signal may end a job in the middle of another call
         self._returning: list[Lease] = []
         self._wake = threading.Condition(self.mutex)  # the two below take its lock without its detour
@@ -135,7 +135,7 @@ class Heart:
             patient: who holds it.
             give_back: puts its job back into the queue, if it does not begin; without it, it has begun.
         """
-        if self._pid != os.getpid():
+        if self._pid != PROCESS.pid:
             self._reset()
         held = Lease(self, attempt, lease, patient, give_back)
         with self.mutex:
@@ -156,7 +156,7 @@ class Heart:
         """Stop renewing this attempt's lease."""
         if sys.is_finalizing():
             return
-        if self._pid != os.getpid():
+        if self._pid != PROCESS.pid:
             self._reset()
         with self.mutex:
             self._leases.pop(attempt, None)
@@ -165,19 +165,19 @@ class Heart:
         """Give back what has not begun, and stop the thread; the other leases run out."""
         if sys.is_finalizing():
             return
-        if self._pid != os.getpid():
+        if self._pid != PROCESS.pid:
             self._reset()
         self.give_back_idle()
         with self._wake:
             self._closed = True
             self._leases.clear()
             self._wake.notify()
-        if self._thread is not None and self._pid == os.getpid():
+        if self._thread is not None and self._pid == PROCESS.pid:
             self._thread.join()
 
     def give_back_idle(self) -> None:
         """Give back all jobs that have not begun; those that another thread gives back are back as well."""
-        if self._pid != os.getpid():
+        if self._pid != PROCESS.pid:
             return
         for lease in self._take(lambda lease: lease.begin_by is not None):
             lease.give_back()
@@ -186,7 +186,7 @@ class Heart:
 
     def has_idle(self) -> bool:
         """Tell whether there are jobs here that have not begun."""
-        if not self._leases or self._pid != os.getpid():
+        if not self._leases or self._pid != PROCESS.pid:
             return False
         for lease in list(self._leases.values()):  # noqa: SIM110 -- a generator takes longer, and each job asks
             if lease.begin_by is not None:
@@ -211,7 +211,7 @@ class Heart:
 
     def holds(self, attempt: str) -> bool:
         """Tell whether this process renews the lease of `attempt`; a forked child never does."""
-        return self._pid == os.getpid() and attempt in self._leases
+        return self._pid == PROCESS.pid and attempt in self._leases
 
     def _start(self, due: float) -> None:
         self._next_beat = due

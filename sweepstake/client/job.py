@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from sweepstake.client.claiming import claim_this, give_back, refusal
 from sweepstake.client.edits import Edits
 from sweepstake.client.heart import Lease
 from sweepstake.client.preempting import HOOK_SECONDS
+from sweepstake.client.process import PROCESS
 from sweepstake.client.session import Display, Session
 from sweepstake.client.sharing import PARTS, Part
 from sweepstake.client.terminating import TERM_WATCH
@@ -94,7 +94,7 @@ class Job:
         self.status = record.status
         self.etag = record.etag
         self._attempt_key: str | None = None
-        self._pid = os.getpid()
+        self._pid = PROCESS.pid or PROCESS.start()
         self._prune_asked = False
         self._made_block: Block | None = None
         self._lease: Lease | None = None
@@ -399,7 +399,7 @@ class Job:
         Raises:
             UnsafeUpdateError: it is not in the queue: somebody holds it, or it is over; the error says which.
         """
-        pid = os.getpid()
+        pid = PROCESS.pid
         if self._pid != pid and self._attempt_key is None:
             self._pid = pid  # what the parent did not hold, a forked child may
         try:
@@ -445,7 +445,7 @@ class Job:
 
         A forked child that leaves its copy of the block records nothing: the job is its parent's.
         """
-        if self._pid != os.getpid():
+        if self._pid != PROCESS.pid:
             return False
         if self._part is not None:
             return self._leave_part(self._part, error)
@@ -458,7 +458,7 @@ class Job:
 
     def held(self) -> str | None:
         """Return the key of the attempt held here; a forked child holds none."""
-        return self._attempt_key if self._pid == os.getpid() else None
+        return self._attempt_key if self._pid == PROCESS.pid else None
 
     def _begun(self) -> str | None:
         """Return the key of the attempt held here, which has begun by now; None when it was given back before."""

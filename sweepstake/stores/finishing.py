@@ -30,12 +30,12 @@ def is_plain(finish: Finish) -> bool:
     return finish.outcome in PLAIN and finish.hyperparameters is None and not is_name(finish.attempt)
 
 
-def plain_params(name: str, job_id: str, finish: Finish, key: str) -> Params:
-    """Return the parameters of `Engine.finish`, for an attempt that was claimed."""
+def plain_params(name: str, job_id: str, finish: Finish, key: str, attempt: str) -> Params:
+    """Return the parameters of `Engine.finish`, for an attempt that was claimed; `attempt` is the name of its key."""
     return {
         "name": name,
         "id": job_id,
-        "attempt": name_of(finish.attempt),
+        "attempt": attempt,
         "status": str(PLAIN[finish.outcome]),
         "results": finish.results.text,
         "hyperparameters": None if finish.hyperparameters is None else finish.hyperparameters.text,

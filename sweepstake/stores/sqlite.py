@@ -187,16 +187,17 @@ class SqliteEngine:
         try:
             if self._closed:
                 self._refuse_calls()
-            if self._place is None or self._place.lost:
-                self._arrive()
             try:
-                return self._idle.pop()
-            except IndexError:
-                return self._connect()
-        except BaseException as error:
-            self._gate.leave()
-            if isinstance(error, (sqlite3.Error, OSError)):
+                if self._place is None or self._place.lost:
+                    self._arrive()
+                try:
+                    return self._idle.pop()
+                except IndexError:
+                    return self._connect()
+            except (sqlite3.Error, OSError) as error:
                 raise translate(error, self.path) from error
+        except BaseException:
+            self._gate.leave()
             raise
 
     def _refuse_calls(self) -> NoReturn:

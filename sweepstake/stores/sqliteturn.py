@@ -34,14 +34,19 @@ class SqliteTransaction:
         self._wall = clock.wall
         self._monotonic = clock.monotonic
         self.execute = connection.execute
+        #: As `execute`, for what is asked with each claim: it makes no new cursor, and ends the statement before.
+        self._cursor = connection.cursor()
+        self.again = self._cursor.execute
 
     def forget(self) -> None:
         """Leave the connection to the parent of this forked child."""
+        abandon(self._cursor)
         abandon(self.connection)
         self._log.forget()
 
     def close(self) -> None:
         """Close the connection."""
+        self._cursor.close()  # with a cursor that is open, the file stays open too
         self.connection.close()
         self._log.close()
 
@@ -84,10 +89,11 @@ class SqliteTransaction:
 
     def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
         """Claim a ready job; no other writer is at work, so what is read here stays true."""
+        execute = self.again
         if ids is None:
-            picked = self.execute(self._statements["pick"], {"name": name, "key": key}).fetchone()
+            picked = execute(self._statements["pick"], {"name": name, "key": key}).fetchone()
         else:
-            picked = self.execute(self._statements["pick_of"], {"name": name, "key": key, "ids": ids}).fetchone()
+            picked = execute(self._statements["pick_of"], {"name": name, "key": key, "ids": ids}).fetchone()
         if picked is None:
             return None
         seq, lease, number = picked[0], picked[18], picked[12]
@@ -100,23 +106,24 @@ class SqliteTransaction:
             "now": self._wall(),
             "tick": self._monotonic(),
         }
-        self.execute(self._statements["take"], params)
-        self.execute(self._statements["begin_attempt"], params)
+        execute(self._statements["take"], params)
+        execute(self._statements["begin_attempt"], params)
         due = params["tick"] + lease
         started = (worker, due, picked[15], params["now"], None)
         return (*picked[:2], "RUNNING", *picked[3:5], key, *picked[6:13], *started, *picked[18:])
 
     def finish(self, params: Params) -> Row | None:
         """Finish the plain case and return the job's columns."""
-        held = self.execute(self._statements["held_plain"], params).fetchone()
+        execute = self.again
+        held = execute(self._statements["held_plain"], params).fetchone()
         if held is None:
             return None
         now = self._wall()
         hyperparameters = params["hyperparameters"] or held[3]
         ends = {**params, "hyperparameters": hyperparameters, "seq": held[0], "number": held[12], "now": now}
         ends["finish_key"] = params["key"]
-        self.execute(self._statements["finish"], ends)
-        self.execute(self._statements["end_attempt"], ends)
+        execute(self._statements["finish"], ends)
+        execute(self._statements["end_attempt"], ends)
         document = (params["status"], hyperparameters, params["results"], params["key"])
         return (*held[:2], *document, *held[6:14], None, *held[15:17], now)
 
@@ -168,7 +175,7 @@ class SqliteTurn:
         try:
             self._lock.acquire()
             try:
-                transaction.execute("begin immediate")
+                transaction.again("begin immediate")
                 transaction.prepare()
             except BaseException:
                 try:
@@ -197,7 +204,7 @@ class SqliteTurn:
             try:
                 try:
                     if error is None:
-                        transaction.execute("commit")
+                        transaction.again("commit")
                 finally:
                     if transaction.connection.in_transaction:
                         transaction.execute("rollback")

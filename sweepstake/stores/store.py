@@ -47,6 +47,8 @@ __all__ = ["SqlStore"]
 _PROBE_SECONDS: Final = 1.0
 #: How many experiments' looks are remembered.
 _MAX_PROBED: Final = 10_000
+#: How many names of claims' keys are remembered.
+_MAX_NAMES: Final = 10_000
 
 
 class SqlStore(SqlAccounts):
@@ -63,6 +65,8 @@ class SqlStore(SqlAccounts):
         self._probed: dict[str, float] = {}
         #: Whether the store has events of before there were names; None: nobody has looked yet.
         self._kept_keys: bool | None = None
+        #: The names of the keys of claims that were made here, and not finished yet: each takes time to make.
+        self._names: dict[str, str] = {}
         self.ledger = SqlLedger(engine)
         self.archive = SqlArchive(engine)
 
@@ -253,10 +257,11 @@ class SqlStore(SqlAccounts):
         self._settle_at_times(name, uptime)
         worker = rows.storable(worker)
         only = json.dumps(ids) if ids else None
+        named = self._name_claim(key)
         try:
-            row = self._engine.claim(name=name, worker=worker, key=name_of(key), ids=only)
+            row = self._engine.claim(name=name, worker=worker, key=named, ids=only)
             if row is None and self._settle(name, uptime):
-                row = self._engine.claim(name=name, worker=worker, key=name_of(key), ids=only)
+                row = self._engine.claim(name=name, worker=worker, key=named, ids=only)
         except DuplicateError as error:
             # The first call with this key was still under way when we looked.
             if (found := self._find_claim(name, key)) is None:
@@ -341,7 +346,8 @@ class SqlStore(SqlAccounts):
 
     def _finish(self, name: str, job_id: str, finish: Finish, *, key: str) -> Finished:
         if finishing.is_plain(finish):
-            plain = self._engine.finish(finishing.plain_params(name, job_id, finish, key), claim=None)
+            params = finishing.plain_params(name, job_id, finish, key, self._name_attempt(finish.attempt))
+            plain = self._engine.finish(params, claim=None)
             if plain is not None:
                 return Finished(job=rows.job(name, plain[0]), recorded=True, ended=finish.outcome)
         with self._engine.write() as transaction:
@@ -353,9 +359,10 @@ class SqlStore(SqlAccounts):
         """Do the plain case in one statement; None, and nothing done, if it is another."""
         if not finishing.is_plain(finish):
             return None
-        wanted = {"name": name, "worker": worker, "key": name_of(claim)}
+        wanted = {"name": name, "worker": worker, "key": self._name_claim(claim)}
+        params = finishing.plain_params(name, job_id, finish, key, self._name_attempt(finish.attempt))
         with suppress(DuplicateError):  # a call with this claim's key was made before
-            plain = self._engine.finish(finishing.plain_params(name, job_id, finish, key), claim=wanted)
+            plain = self._engine.finish(params, claim=wanted)
             if plain is not None:
                 row, following = plain
                 finished = Finished(job=rows.job(name, row), recorded=True, ended=finish.outcome)
@@ -431,6 +438,17 @@ class SqlStore(SqlAccounts):
                 return 0
         with self._engine.write() as transaction:
             return claims.settle(transaction, name, uptime)
+
+    def _name_claim(self, key: str) -> str:
+        """Return the name of a claim's key, and remember it until the attempt ends that the claim may begin."""
+        if len(self._names) >= _MAX_NAMES:
+            self._names.clear()
+        self._names[key] = name = name_of(key)
+        return name
+
+    def _name_attempt(self, key: str) -> str:
+        """Return the name of the key of an attempt that ends."""
+        return self._names.pop(key, None) or name_of(key)
 
     def _known(self, transaction: Transaction, key: str) -> str:
         """Return under what the store keeps a key: its name, unless it kept the key itself before it had names."""
