@@ -91,7 +91,7 @@ class JsonObject:
 
     @classmethod
     def _from(cls, value: object, path: str, *, escaped: bool) -> JsonObject:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):  # the second takes long
             raise InvalidInputError.at(path, f"must be an object (a dict), not {type(value).__name__}")
         value = _own(value, escaped) if type(value) is dict else _as_dict(value, path)
         if not value:

@@ -111,7 +111,9 @@ class Edits:
 
     def _encoded(self, name: str, stored: JsonObject) -> JsonObject:
         made = self._made.get(name)
-        return stored if made is None else JsonObject.of(made, name)
+        if made is None:
+            return stored
+        return JsonObject.of(dict.copy(made) if type(made) is Results else made, name)
 
 
 class _Shelf:

@@ -43,11 +43,8 @@ class Lease:
         returned: set when the job was given back; None unless that was begun.
     """
 
-    def __init__(
-        self, heart: Heart, attempt: str, seconds: float, patient: Patient, give_back: Callable[[], None] | None
-    ) -> None:
+    def __init__(self, heart: Heart, seconds: float, patient: Patient, give_back: Callable[[], None] | None) -> None:
         self._heart = heart
-        self._attempt = attempt
         self._give_back = give_back
         self.seconds = seconds
         self.patient = weakref.ref(patient, None if give_back is None else heart.dropped)
@@ -137,7 +134,7 @@ class Heart:
         """
         if self._pid != PROCESS.pid:
             self._reset()
-        held = Lease(self, attempt, lease, patient, give_back)
+        held = Lease(self, lease, patient, give_back)
         with self.mutex:
             self._leases[attempt] = held
             now = self._clock.monotonic()

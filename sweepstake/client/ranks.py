@@ -198,14 +198,19 @@ class HeldJobs:
     def enter(self, block: object, job: JobRecord, holder: str, called: str) -> None:
         """A block begins, of a job whose experiment its user calls so."""
         with self._mutex:
-            if not self._entries and self._surroundings.has_any(_NAMES):
+            entries = self._entries
+            if not entries and self._surroundings.has_any(_NAMES):
                 values = {name: self._surroundings.get(name) for name in _NAMES}
                 self._before = {name: value for name, value in values.items() if value is not None}
             whose = (job.experiment, job.address, holder)
             if self._common[0] != whose:
                 self._common = whose, _common_text(*whose, self._ranks_here(), command=False)
-            self._entries[id(block)] = (_place(), _text_of(job, self._common[1]), job, called)
-            self._say()
+            text = _text_of(job, self._common[1])
+            entries[id(block)] = (_place(), text, job, called)
+            if len(entries) == 1:
+                self._write(text, job, called)
+            else:
+                self._say()
 
     def leave(self, block: object) -> None:
         """A block has been left."""
@@ -227,8 +232,11 @@ class HeldJobs:
 
     def _say(self) -> None:
         place, text, job, called = next(reversed(self._entries.values()))
-        if len(self._entries) > 1 and any(each[0] != place for each in self._entries.values()):
+        if any(each[0] != place for each in self._entries.values()):
             text = json.dumps({**json.loads(text), _SEVERAL: True})
+        self._write(text, job, called)
+
+    def _write(self, text: str, job: JobRecord, called: str) -> None:
         said = (called.encode(), job.id.encode(), b"%d" % job.attempt, text.encode())
         self._surroundings.put(zip(_NAMES, said, strict=True))
 

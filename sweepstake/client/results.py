@@ -31,7 +31,7 @@ class Results(dict[str, Any]):
     def __init__(self, values: Mapping[str, Any], refuse: Callable[[str, Any, InvalidInputError], Exception]) -> None:
         super().__init__(values)
         self._refuse = refuse
-        self._bounds = {name: _bound(value) for name, value in values.items()}
+        self._bounds = {name: _bound(value) for name, value in values.items()} if values else {}
         self._bound = sum(self._bounds.values())
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -40,7 +40,7 @@ class Results(dict[str, Any]):
         Raises:
             InvalidInputError: with it the results would take more than 8 MiB of JSON; it is kept in a file.
         """
-        bound = _bound(value)
+        bound = _NUMBER if type(value) in _FLOATS else _bound(value)
         if bound + self._bound > MAX_TEXT:
             try:
                 check_size({**self, name: value})

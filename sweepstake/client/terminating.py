@@ -186,6 +186,7 @@ class TermWatch:
             set_handler(SIGTERM, SIG_DFL)
 
     def _holds(self) -> bool:
+        """Tell whether anything is held here; without any of it a signal has its default action."""
         if self._deferred or (self._blocks and self._running()):
             return True
         for each in self._holders:
