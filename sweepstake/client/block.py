@@ -192,7 +192,7 @@ class Block:
         if left.outcome is Outcome.PREEMPTED and job.held() is not None:
             self.hooks.run()
         try:
-            stated = member_of(JobStatus, status, "status")  # perhaps inside the block
+            stated = status if type(status) is JobStatus else member_of(JobStatus, status, "status")
             results, hyperparameters = self._edits.report()
         except Exception as error:  # values of the user's fail as they like when they are read
             found = error if isinstance(error, InvalidInputError) else _unread(error)

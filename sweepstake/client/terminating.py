@@ -115,7 +115,8 @@ class TermWatch:
     def end(self, block: Running) -> None:
         """A block has been left."""
         self._blocks.discard(weakref.ref(block))
-        self._rest()
+        if not self._deferred:
+            self._rest()
 
     def nap(self, sleep: Callable[[float], None], seconds: float) -> None:
         """Sleep for so long, or until a signal comes."""

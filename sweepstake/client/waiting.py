@@ -39,7 +39,8 @@ def claim_within(session: Session, name: str, wait: float) -> Claim:
     until = time.monotonic() + check_wait(wait)
     looks = 0
     while True:
-        TERM_WATCH.refuse_more()
+        if TERM_WATCH.asked:
+            TERM_WATCH.refuse_more()
         answer = session.queue.claim(name, session.worker(), patience=_patience)
         if isinstance(answer, Claim):
             return answer

@@ -40,8 +40,8 @@ def plain_params(name: str, job_id: str, finish: Finish, key: str, attempt: str)
         "results": finish.results.text,
         "hyperparameters": None if finish.hyperparameters is None else finish.hyperparameters.text,
         "outcome": str(finish.outcome),
-        "reason": rows.storable(finish.reason),
-        "output": rows.storable(finish.output),
+        "reason": rows.storable(finish.reason) if finish.reason else "",
+        "output": rows.storable(finish.output) if finish.output else "",
         "key": report_name(key, finish.attempt),
     }
 
