@@ -15,6 +15,7 @@ import math
 import operator
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from attrs import frozen
@@ -310,22 +311,28 @@ def _normal_mapping(value: dict[Any, Any], path: str, depth: int, escaped: bool)
         name = value.get(_NUMBER_KEY)
         if isinstance(name, str) and name in _NON_FINITE:
             return {_NUMBER_KEY: name}
-    result: dict[str, Any] = {}
-    same = True
-    for key, item in value.items():
-        if not isinstance(key, str):
-            raise InvalidInputError.at(path, f"has the key {shown(key)}, {_kind(key)}; keys must be text")
-        where = f"{path}.{key}" if path else key
-        name = str.__str__(key)
-        if not name.isascii():
-            _text(name, where)
-        if name.startswith("$") and not (escaped and name.startswith("$$")):
-            name = "$" + name
+    result: dict[str, Any] | None = None  # until something has to change
+    for place, (key, item) in enumerate(value.items()):
+        name = _name(key, path, escaped)
+        normal = _normal(item, f"{path}.{key}" if path else key, depth, escaped)
+        if result is None and not (normal is item and name == key):
+            result = dict(islice(value.items(), place))
+        if result is None:
+            continue
         if name in result:
             raise InvalidInputError.at(path, f"holds the key {shown(name)} in two spellings; send one of them")
-        normal = result[name] = _normal(item, where, depth, escaped)
-        same = same and normal is item and name == key
-    return value if same else result
+        result[name] = normal
+    return value if result is None else result
+
+
+def _name(key: Any, path: str, escaped: bool) -> str:
+    """Return a key as it is encoded."""
+    if not isinstance(key, str):
+        raise InvalidInputError.at(path, f"has the key {shown(key)}, {_kind(key)}; keys must be text")
+    name = str.__str__(key)
+    if not name.isascii():
+        _text(name, f"{path}.{key}" if path else key)
+    return "$" + name if name.startswith("$") and not (escaped and name.startswith("$$")) else name
 
 
 def _check_depth(depth: int, path: str) -> None:

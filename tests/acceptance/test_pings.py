@@ -49,7 +49,7 @@ WORST: Final[dict[str, Callable[[], Send]]] = {
     "objects": lambda: _put("objects", [{"a": 0.5}] * 240_000),
     "text": lambda: _put("text", "é" * 1_300_000),
     "fractions": lambda: _put("fractions", [0.5] * 1_900_000),
-    "members": lambda: _put("members", {str(i): 0 for i in range(500_000)}),
+    "members": lambda: _put("members", {str(i): 0 for i in range(200_000)}),
     "long whole numbers": lambda: _put("digits", [10**4299] * 1_900),
     "read": lambda: _get("large/jobs/numbers/"),
     "condition on large values": lambda: _get("large/jobs/?where=results.x%3E0"),
@@ -60,7 +60,7 @@ WORST: Final[dict[str, Callable[[], Send]]] = {
     "large and many": lambda: _add([{"hyperparameters": {"a": i, "t": "x" * 9000}} for i in range(5000)]),
     "large and wide": lambda: _add([{"notes": "x" * 9000} for _ in range(4999)], wide=True),
     "members without repeats": lambda: _add(
-        [{"hyperparameters": {str(i): 0 for i in range(500_000)}}], "?on_duplicate=skip"
+        [{"hyperparameters": {str(i): 0 for i in range(200_000)}}], "?on_duplicate=skip"
     ),
     "many faults": lambda: _add([{"priority": "x"}] * 5000),
     "condition on many": lambda: _get("many/jobs/?where=results.x%3C0"),
