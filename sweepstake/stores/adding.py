@@ -24,21 +24,32 @@ __all__ = ["add_jobs", "begin_unleased", "check_running_limit", "create_job", "f
 
 
 def add_jobs(
-    transaction: Transaction, name: str, drafts: Sequence[JobDraft], *, key: str, on_duplicate: OnDuplicate
+    transaction: Transaction,
+    name: str,
+    drafts: Sequence[JobDraft],
+    digests: Sequence[str],
+    *,
+    key: str,
+    on_duplicate: OnDuplicate,
 ) -> Added:
-    """Create jobs, all or none; see `Queue.add_jobs`."""
+    """Create jobs, all or none; see `Queue.add_jobs`. Where duplicates matter, `digests` are of the hyperparameters."""
     _refuse_repeats(drafts)
     if not is_first(transaction, Verb.ADD_JOBS, name, "", key, detail=str(len(drafts))):
         return _first_answer(transaction, key)
     if on_duplicate is not OnDuplicate.ALLOW:
-        return _add_new_ones(transaction, name, drafts, key, on_duplicate)
+        return _add_new_ones(transaction, name, drafts, digests, key, on_duplicate)
     number, max_running = _reserve(transaction, name, len(drafts))
     _insert(transaction, name, number, max_running, dict(enumerate(drafts)), key)
     return Added()
 
 
 def _add_new_ones(
-    transaction: Transaction, name: str, drafts: Sequence[JobDraft], key: str, on_duplicate: OnDuplicate
+    transaction: Transaction,
+    name: str,
+    drafts: Sequence[JobDraft],
+    digests: Sequence[str],
+    key: str,
+    on_duplicate: OnDuplicate,
 ) -> Added:
     """Create the jobs whose hyperparameters the experiment does not have yet."""
     row = transaction.row("lock_experiment", name=name)
@@ -47,8 +58,8 @@ def _add_new_ones(
     number: int = row[0]
     while catch_up(transaction, number):
         pass
-    digests = [draft.document.hyperparameters.digest() for draft in drafts]
-    fresh, added = sift(drafts, digests, find_equal(transaction, number, digests))
+    texts = {digest: draft.document.hyperparameters.text for digest, draft in zip(digests, drafts, strict=True)}
+    fresh, added = sift(drafts, digests, find_equal(transaction, number, texts))
     if added.duplicates:
         if on_duplicate is OnDuplicate.ERROR:
             raise _duplicate(name, drafts, added)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from sweepstake.stores.engine import Transaction
@@ -45,20 +45,21 @@ def remember_new(transaction: Transaction, number: int, digests: Iterable[tuple[
     transaction.run("set_compared", experiment_id=number, seq=max(seq for seq, _ in found))
 
 
-def find_equal(transaction: Transaction, number: int, digests: Iterable[str]) -> dict[str, str]:
+def find_equal(transaction: Transaction, number: int, texts: Mapping[str, str]) -> dict[str, str]:
     """Return the id of a job for each of these digests that one has; all jobs have their fingerprints.
 
-    A fingerprint is checked against its job: a process of an older version changes and deletes jobs without a word.
+    `texts` has a text for each digest; a job with the same one need not be read. A fingerprint is checked against its
+    job: a process of an older version changes and deletes jobs without a word.
     """
     equal: dict[str, str] = {}
-    asked = set(digests)
+    asked = set(texts)
     while asked:
         stale = set()
         for seq, digest, job_id, text in transaction.rows("equal", experiment_id=number, digests=json.dumps([*asked])):
             if job_id is None:
                 transaction.run("forget_fingerprint", seq=seq)
                 stale.add(digest)
-            elif JsonObject(text).digest() != digest:
+            elif text != texts[digest] and JsonObject(text).digest() != digest:
                 change_fingerprint(transaction, seq, JsonObject(text))
                 stale.add(digest)
             else:

@@ -40,6 +40,7 @@ from sweepstake.stores.engine import DuplicateError, Engine, Row, Transaction
 from sweepstake.stores.guards import key_reused
 from sweepstake.stores.ledger import SqlLedger
 from sweepstake.stores.members import SqlAccounts
+from sweepstake.turns import sliced
 
 __all__ = ["SqlStore"]
 
@@ -153,12 +154,14 @@ class SqlStore(SqlAccounts):
         self, name: str, drafts: Sequence[JobDraft], *, key: str, on_duplicate: OnDuplicate = OnDuplicate.ALLOW
     ) -> Added:
         """As `Store.add_jobs`."""
+        digests = []
         if on_duplicate is not OnDuplicate.ALLOW:
+            digests = [draft.document.hyperparameters.digest() for draft in sliced(drafts)]
             self._compare_old_jobs(name)
         try:
             with self._engine.write() as transaction:
                 return adding.add_jobs(
-                    transaction, name, drafts, key=self._known(transaction, key), on_duplicate=on_duplicate
+                    transaction, name, drafts, digests, key=self._known(transaction, key), on_duplicate=on_duplicate
                 )
         except DuplicateError as error:
             with self._engine.read() as transaction:

@@ -59,9 +59,6 @@ WORST: Final[dict[str, Callable[[], Send]]] = {
     "many without repeats": lambda: _add(_many(), "?on_duplicate=skip"),
     "large and many": lambda: _add([{"hyperparameters": {"a": i, "t": "x" * 9000}} for i in range(5000)]),
     "large and wide": lambda: _add([{"notes": "x" * 9000} for _ in range(4999)], wide=True),
-    "members without repeats": lambda: _add(
-        [{"hyperparameters": {str(i): 0 for i in range(200_000)}}], "?on_duplicate=skip"
-    ),
     "many faults": lambda: _add([{"priority": "x"}] * 5000),
     "condition on many": lambda: _get("many/jobs/?where=results.x%3C0"),
     "order of many": lambda: _get("many/jobs/?order=-results.x"),
