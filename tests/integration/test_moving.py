@@ -82,7 +82,7 @@ def test_the_command_refuses_what_is_not_whole(tmp_path: Path) -> None:
         lab.claim()
     shell = Shell(url)
     done = shell.run("export", "sweep")
-    assert "1 jobs were running" in done.stderr
+    assert "Still running: 1 job." in done.stderr
     assert "cut off" in take(url, done.stdout[: done.stdout.rindex('{"end"')], "--name", "copy", code=1)
     assert "exists already" in take(url, done.stdout, code=1)
     assert [each["name"] for each in json.loads(shell.run("list", "--format", "json").stdout)] == ["sweep"]

@@ -212,7 +212,7 @@ SENTENCES: dict[str, tuple[Situation, WhyReason, str]] = {
 def test_every_reason_has_its_sentence(case: str) -> None:
     """The sentence says what holds, by how much, and what would change it."""
     known, reason, sentence = SENTENCES[case]
-    why = explain(known, "mnist")
+    why = explain(known, known.job.experiment)
     assert (why.reason, why.sentence) == (reason, sentence)
     assert str(why) == sentence
 
