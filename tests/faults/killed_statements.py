@@ -4,7 +4,7 @@ import os
 import signal
 from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
@@ -17,6 +17,9 @@ from tests.lab import Lab
 from tests.stack import open_queue
 
 __all__ = ["FAULT"]
+
+#: How often a call may come to its end before the moment at which it should be killed.
+_TRIES: Final = 5
 
 
 class _Trap:
@@ -73,6 +76,11 @@ def kill_at_each(place: Place, size: int) -> Figures:
 
 
 def _learn(lab_of: Any, place: Place, number: int) -> _Expected:
+    """Return how a call goes when it asks as little as it may."""
+    return min((_learn_once(lab_of, place, number) for _ in range(2)), key=lambda found: len(found.moments))
+
+
+def _learn_once(lab_of: Any, place: Place, number: int) -> _Expected:
     scene = CALLS[number].stage(lab_of, place.store)
     with Hand(call_once, place.store, number, _told(scene), None) as hand:
         moments, answer = hand.hear()
@@ -84,11 +92,17 @@ def _learn(lab_of: Any, place: Place, number: int) -> _Expected:
 def _break_off(lab_of: Any, place: Place, number: int, at: int, expected: _Expected) -> None:
     call = CALLS[number]
     where = f"{call.name}, killed {expected.moments[at]!r}, moment {at}"
-    scene = call.stage(lab_of, place.store)
-    with Hand(call_once, place.store, number, _told(scene), at) as hand:
-        assert hand.hear() is None, f"{where}: it came to its end all the same"
-        hand.join()
-        assert hand.exitcode == -signal.SIGKILL, f"{where}: it ended with {hand.exitcode}"
+    for _ in range(_TRIES):
+        scene = call.stage(lab_of, place.store)
+        with Hand(call_once, place.store, number, _told(scene), at) as hand:
+            if hand.hear() is not None:
+                hand.end()
+                continue  # it asked less this time: a connection need not be made twice, or looked after
+            hand.join()
+            assert hand.exitcode == -signal.SIGKILL, f"{where}: it ended with {hand.exitcode}"
+            break
+    else:
+        raise AssertionError(f"{where}: it came to its end all the same")
     answer = scene.names.blank(call.make(scene, True))
     assert answer == expected.answer, f"{where}: the repeat answers\n{answer}\ninstead of\n{expected.answer}"
     state = snapshot(scene.lab, scene.names)
