@@ -16,8 +16,8 @@ from weakref import WeakValueDictionary
 from attrs import evolve, frozen
 
 from sweepstake.client import Database, Heart, LateSession, Places, Session
+from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.process import PROCESS
-from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.clock import SystemClock
 from sweepstake.config import Config, read_config
 from sweepstake.domain.records import JobRecord

@@ -13,7 +13,7 @@ from sweepstake.domain.addresses import called
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.keys import uuid7
 from sweepstake.domain.portable import ExportPage, ImportPart
-from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     AttemptRecord,

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import attrs
 
 from sweepstake.domain.keys import uuid7
-from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     ABSENT,

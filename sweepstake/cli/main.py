@@ -14,29 +14,29 @@ from typing import Final
 
 import click
 
-from sweepstake.cli.adding import add
-from sweepstake.cli.best import best
-from sweepstake.cli.changing import push, rm
-from sweepstake.cli.demo import demo
-from sweepstake.cli.editing import edit
-from sweepstake.cli.listing import list_, workers
-from sweepstake.cli.moving import export, import_
+from sweepstake.cli.keeping.spooling import spool
+from sweepstake.cli.keeping.upkeep import db
+from sweepstake.cli.keeping.verifying import verify
+from sweepstake.cli.looking.best import best
+from sweepstake.cli.looking.listing import list_, workers
+from sweepstake.cli.looking.showing import show
+from sweepstake.cli.looking.why import why
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import say
-from sweepstake.cli.pausing import pause, resume
-from sweepstake.cli.pruning import prune
-from sweepstake.cli.requeueing import retry
-from sweepstake.cli.running import run, worker
-from sweepstake.cli.serving import serve
-from sweepstake.cli.sharing import share
-from sweepstake.cli.showing import show
-from sweepstake.cli.spooling import spool
+from sweepstake.cli.queueing.adding import add
+from sweepstake.cli.queueing.changing import push, rm
+from sweepstake.cli.queueing.editing import edit
+from sweepstake.cli.queueing.moving import export, import_
+from sweepstake.cli.queueing.pausing import pause, resume
+from sweepstake.cli.queueing.pruning import prune
+from sweepstake.cli.queueing.requeueing import retry
+from sweepstake.cli.server.serving import serve
+from sweepstake.cli.server.sharing import share
+from sweepstake.cli.server.tokens import gen_token, token
+from sweepstake.cli.server.users import user
 from sweepstake.cli.target import Target, owner_option, target_options
-from sweepstake.cli.tokens import gen_token, token
-from sweepstake.cli.upkeep import db
-from sweepstake.cli.users import user
-from sweepstake.cli.verifying import verify
-from sweepstake.cli.why import why
+from sweepstake.cli.working.demo import demo
+from sweepstake.cli.working.running import run, worker
 from sweepstake.errors import InvalidInputError, SweepstakeError
 from sweepstake.plaintext import printable, printable_lines
 

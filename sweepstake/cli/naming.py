@@ -14,7 +14,7 @@ from click.types import StringParamType
 from sweepstake.cli.target import Target
 from sweepstake.client.listing import iterate
 from sweepstake.domain.addresses import told_apart
-from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.errors import SweepstakeError
 
 __all__ = ["EXPERIMENT", "JOB", "Listed"]

@@ -1,11 +1,11 @@
 """What a user holds: databases, experiments and jobs."""
 
 from sweepstake.client.adding import JobIds, NewJob
+from sweepstake.client.attempt.heart import Heart
+from sweepstake.client.attempt.places import Places
 from sweepstake.client.database import Database
 from sweepstake.client.experiment import Experiment
-from sweepstake.client.heart import Heart
 from sweepstake.client.job import Job
-from sweepstake.client.places import Places
 from sweepstake.client.searches import GridSearch, ManualSearch, PopulationBasedTraining, RandomSearch
 from sweepstake.client.session import Display, LateSession, Session
 

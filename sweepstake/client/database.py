@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self, TypeVar
 
+from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.differing import differences, taken
 from sweepstake.client.experiment import Experiment
 from sweepstake.client.searches import experiment_of
 from sweepstake.client.session import Session
-from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.domain.addresses import by_owner, check_called, no_experiment, qualified
 from sweepstake.domain.names import existing_name
 from sweepstake.domain.records import ABSENT, ExperimentRecord

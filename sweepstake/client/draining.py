@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
+from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.job import Job
-from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import InvalidInputError, NoJobError, shown

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sweepstake.client.keeping import Rest, divide, keep
+from sweepstake.client.attempt.keeping import Rest, divide, keep
 from sweepstake.client.results import Results, check_size
 from sweepstake.domain.records import Document, JobRecord
 from sweepstake.domain.status import JobStatus

@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Any, ClassVar, Final, NoReturn, Self
 
 from sweepstake.client.adding import JobIds, NewJob, add_in_chunks, add_one, draft_of
+from sweepstake.client.attempt.sharing import PARTS
+from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.draining import check_catch, drain
 from sweepstake.client.job import Job
 from sweepstake.client.joblist import JobList
@@ -16,8 +18,6 @@ from sweepstake.client.listing import iterate, query_of
 from sweepstake.client.ranking import Ranking
 from sweepstake.client.redefining import change_settings, changed_settings, check_settings, set_status
 from sweepstake.client.session import Session
-from sweepstake.client.sharing import PARTS
-from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.client.unknown import tell_unknown
 from sweepstake.client.waiting import check_wait, claim_within
 from sweepstake.domain.keys import check_etag
@@ -239,7 +239,7 @@ class Experiment:
             status: only those of this status, or of these.
             tag: only those with this tag.
             where: only those for which all these hold, such as ``"results.accuracy >= 0.9"``;
-                see `sweepstake.domain.queries.Condition`.
+                see `sweepstake.domain.query.queries.Condition`.
             order: sort by a field, such as ``"-results.accuracy"`` for the highest first; reads all of them first.
         """
         return Jobs(self.session, self, query_of(status, tag, where, order))

@@ -10,15 +10,15 @@ from typing import Any, ClassVar, Final, Self, TypeVar
 
 from attrs import evolve
 
-from sweepstake.client.block import Block
-from sweepstake.client.claiming import claim_this, give_back, refusal
+from sweepstake.client.attempt.block import Block
+from sweepstake.client.attempt.claiming import claim_this, give_back, refusal
+from sweepstake.client.attempt.heart import Lease
+from sweepstake.client.attempt.preempting import HOOK_SECONDS
+from sweepstake.client.attempt.sharing import PARTS, Part
+from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.edits import Edits
-from sweepstake.client.heart import Lease
-from sweepstake.client.preempting import HOOK_SECONDS
 from sweepstake.client.process import PROCESS
 from sweepstake.client.session import Display, Session
-from sweepstake.client.sharing import PARTS, Part
-from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.queueing import UNCHANGED, QueueingChanges, Unchanged
 from sweepstake.domain.records import (

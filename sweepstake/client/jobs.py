@@ -9,7 +9,7 @@ from typing import Any, Final
 from sweepstake.client.job import Job
 from sweepstake.client.listing import iterate
 from sweepstake.client.session import Session
-from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.query.queries import JobQuery
 
 __all__ = ["Jobs"]
 

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from sweepstake.client.unknown import tell_unknown
 from sweepstake.domain.names import check_name
-from sweepstake.domain.queries import Condition, JobQuery, Order
+from sweepstake.domain.query.queries import Condition, JobQuery, Order
 from sweepstake.domain.records import JobRecord
 from sweepstake.domain.status import JobStatus, member_of
 from sweepstake.errors import InvalidInputError

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from sweepstake.domain.addresses import called
 from sweepstake.domain.names import check_text
-from sweepstake.domain.queries import JobQuery, Order
+from sweepstake.domain.query.queries import JobQuery, Order
 from sweepstake.domain.records import JobRecord, SearchDefinition, Unranked
 from sweepstake.domain.settings import Direction, Settings
 from sweepstake.domain.status import JobStatus, member_of

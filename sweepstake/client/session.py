@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import attrs
 from attrs import field, frozen
 
-from sweepstake.client.heart import Heart
-from sweepstake.client.places import Places
+from sweepstake.client.attempt.heart import Heart
+from sweepstake.client.attempt.places import Places
 from sweepstake.domain.records import AttemptRecord, ExperimentRecord, JobRecord
 from sweepstake.ports import Clock
 from sweepstake.retrying import RetryingQueue

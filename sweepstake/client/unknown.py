@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from sweepstake.domain.addresses import called
-from sweepstake.domain.fields import OWN_FIELDS, Fields
-from sweepstake.domain.queries import Condition, JobQuery
+from sweepstake.domain.query.fields import OWN_FIELDS, Fields
+from sweepstake.domain.query.queries import Condition, JobQuery
 from sweepstake.domain.records import JobRecord
 from sweepstake.retrying import RetryingQueue
 

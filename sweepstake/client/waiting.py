@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Final
 
+from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.nothing import no_job
 from sweepstake.client.session import Session
-from sweepstake.client.terminating import TERM_WATCH
 from sweepstake.domain.records import Claim
 from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import InvalidInputError, shown

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.portable import ExportPage, ImportPart
-from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     AttemptRecord,

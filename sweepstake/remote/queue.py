@@ -13,7 +13,7 @@ from sweepstake.codec import to_tree
 from sweepstake.domain.addresses import called
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.portable import ExportPage, ImportPart
-from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     UNGUARDED,

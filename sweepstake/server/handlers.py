@@ -12,7 +12,7 @@ from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.keys import name_of, uuid7
 from sweepstake.domain.names import check_name, check_text
 from sweepstake.domain.portable import ImportPart
-from sweepstake.domain.queries import Condition, JobQuery, Order, Parts
+from sweepstake.domain.query.queries import Condition, JobQuery, Order, Parts
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     ABSENT,

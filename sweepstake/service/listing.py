@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import JobRecord, Page
 from sweepstake.errors import InvalidInputError
 from sweepstake.ports import MAX_PAGE, Store

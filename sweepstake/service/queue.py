@@ -25,7 +25,7 @@ from sweepstake.domain.explaining import explain
 from sweepstake.domain.keys import check_key, name_of, proposal_id
 from sweepstake.domain.names import check_ids, check_name, existing_name
 from sweepstake.domain.portable import ExportPage, ImportPart
-from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     AttemptRecord,

@@ -30,12 +30,12 @@ def open_store(url: str, clock: Clock | None = None) -> SqlStore:
     place = parse_store_url(url)
     clock = clock or SystemClock()
     if isinstance(place, SqliteUrl):
-        from sweepstake.stores.sqlite import SqliteEngine
+        from sweepstake.stores.sqlite.engine import SqliteEngine
 
         _check_folder(place.path.absolute())
         return SqlStore(SqliteEngine(place.path, clock), clock)
     try:
-        from sweepstake.stores.postgres import PostgresEngine
+        from sweepstake.stores.postgres.engine import PostgresEngine
     except ImportError as error:
         raise _no_driver() from error
     return SqlStore(PostgresEngine(place), clock)
@@ -58,11 +58,11 @@ def open_upkeep(url: str) -> Upkeep:
     """
     place = parse_store_url(url)
     if isinstance(place, SqliteUrl):
-        from sweepstake.stores.sqliteupkeep import SqliteUpkeep
+        from sweepstake.stores.sqlite.upkeep import SqliteUpkeep
 
         return SqliteUpkeep(place.path)
     try:
-        from sweepstake.stores.postgresupkeep import PostgresUpkeep
+        from sweepstake.stores.postgres.upkeep import PostgresUpkeep
     except ImportError as error:
         raise _no_driver() from error
     return PostgresUpkeep(place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from sweepstake.domain.addresses import called
-from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import AttemptRecord, Dependency, Guard, JobRecord
 from sweepstake.domain.status import JobStatus, Outcome, Verb
 from sweepstake.errors import NotFoundError, UnsafeUpdateError

@@ -12,7 +12,7 @@ import attrs
 from sweepstake.domain.addresses import called
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.keys import name_of
-from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     AttemptRecord,

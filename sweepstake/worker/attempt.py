@@ -15,7 +15,7 @@ from typing import Final
 from attrs import field, frozen
 
 from sweepstake.client import Places
-from sweepstake.client.ranks import HELD, held_text, ranks_in
+from sweepstake.client.attempt.ranks import HELD, held_text, ranks_in
 from sweepstake.domain.records import MAX_OUTPUT, Claim, Finish
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import ConfigurationError, InvalidInputError

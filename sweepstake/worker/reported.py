@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from sweepstake.client.keeping import divide, keep
+from sweepstake.client.attempt.keeping import divide, keep
 from sweepstake.errors import InvalidInputError, SweepstakeError
 from sweepstake.folders import new_file
 from sweepstake.values import JsonObject

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import Any, Final
 
-from sweepstake.domain.literals import read_number
+from sweepstake.domain.query.literals import read_number
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import MAX_TEXT, parse_json
 

@@ -14,10 +14,10 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from sweepstake.client import Experiment
+from sweepstake.client.attempt.reporting import report_end, told
 from sweepstake.client.nothing import no_job
-from sweepstake.client.reporting import report_end, told
 from sweepstake.domain.addresses import told_apart
-from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import Claim, Finish, Finished, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import NotFoundError, StoreUnavailableError, SweepstakeError

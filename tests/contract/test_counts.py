@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import UNGUARDED, JobDraft
 from sweepstake.domain.status import JobStatus, Outcome

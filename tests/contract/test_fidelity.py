@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import UNGUARDED, Finish
 from sweepstake.domain.status import JobStatus, Outcome

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from sweepstake.domain.queries import Condition, JobQuery, Order
+from sweepstake.domain.query.queries import Condition, JobQuery, Order
 from sweepstake.domain.records import Guard, Unranked
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError

@@ -13,7 +13,7 @@ import sys
 
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import StoreUnavailableError
-from sweepstake.stores import sqlitelog
+from sweepstake.stores.sqlite import log as sqlitelog
 from tests.faults.fault import Fault, Figures, Place
 from tests.faults.shims import can_compile, compiled
 from tests.lab import Lab, document, draft, new_key

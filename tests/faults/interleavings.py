@@ -13,8 +13,8 @@ from sweepstake.clock import SystemClock
 from sweepstake.ports import Queue
 from sweepstake.service import QueueService
 from sweepstake.stores import SqlStore
-from sweepstake.stores.postgres import PostgresEngine
-from sweepstake.stores.sqlite import SqliteEngine
+from sweepstake.stores.postgres.engine import PostgresEngine
+from sweepstake.stores.sqlite.engine import SqliteEngine
 from sweepstake.stores.urls import SqliteUrl, parse_store_url
 from tests.faults.acts import ACTS, check_told, found_nothing, without_claiming
 from tests.faults.calls import Call, Scene

@@ -10,7 +10,7 @@ from attrs import frozen
 
 import sweepstake
 from sweepstake import Database, Job
-from sweepstake.client.leaving import Terminated
+from sweepstake.client.attempt.leaving import Terminated
 from sweepstake.config import Config
 from sweepstake.connection import connect_with
 from sweepstake.domain.records import Claim

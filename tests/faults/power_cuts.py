@@ -18,8 +18,8 @@ from sweepstake.domain.status import JobStatus
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.service import QueueService
 from sweepstake.stores import SqlStore
-from sweepstake.stores.sqlite import SqliteEngine
-from sweepstake.stores.sqlitelog import sync_file
+from sweepstake.stores.sqlite.engine import SqliteEngine
+from sweepstake.stores.sqlite.log import sync_file
 from sweepstake.stores.urls import SqliteUrl, parse_store_url
 from tests.faults.fault import Fault, Figures, Place
 from tests.faults.faulty_files import check_file

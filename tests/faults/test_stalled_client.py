@@ -5,7 +5,7 @@ import time
 import pytest
 
 from sweepstake.errors import StoreUnavailableError
-from sweepstake.stores.postgres import PostgresEngine
+from sweepstake.stores.postgres.engine import PostgresEngine
 from sweepstake.stores.urls import PostgresUrl, parse_store_url
 from tests.lab import GRACE_SECONDS, Lab
 from tests.stack import open_queue

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from sweepstake import Database, Experiment, ManualSearch, NewJob
-from sweepstake.cli.finding import find_id
-from sweepstake.domain.queries import JobQuery
+from sweepstake.cli.looking.finding import find_id
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.errors import InvalidInputError
 from tests.integration.shell import Command
 

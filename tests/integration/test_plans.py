@@ -16,7 +16,7 @@ from psycopg import sql
 from sweepstake.domain.records import UNGUARDED, SearchDefinition
 from sweepstake.ports import ExperimentDraft
 from sweepstake.stores import open_store
-from sweepstake.stores.postgres import connection_string
+from sweepstake.stores.postgres.engine import connection_string
 from sweepstake.stores.statements import load_statements, with_parameters
 from sweepstake.stores.urls import PostgresUrl
 from tests.postgres import PostgresServer

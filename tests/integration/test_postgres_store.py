@@ -18,7 +18,7 @@ from sweepstake.errors import KeyReusedError, ResourceExistsError, ServerError, 
 from sweepstake.ports import ExperimentDraft
 from sweepstake.service import verify
 from sweepstake.stores import SqlStore, open_store
-from sweepstake.stores.postgres import connection_string
+from sweepstake.stores.postgres.engine import connection_string
 from sweepstake.stores.urls import PostgresUrl, parse_store_url
 from sweepstake.values import EMPTY
 from tests.crew import all_together

@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from sweepstake.clock import SystemClock
-from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import ABSENT, UNGUARDED, Claim, Document, Finish, Finished, Guard, SearchDefinition
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import InvalidInputError, StoreUnavailableError

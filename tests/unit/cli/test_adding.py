@@ -4,7 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from sweepstake.cli.adding import add
+from sweepstake.cli.queueing.adding import add
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from sweepstake.cli.pairs import PairsCommand, as_values, triples
+from sweepstake.cli.queueing.pairs import PairsCommand, as_values, triples
 
 
 @click.command(cls=PairsCommand)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import sweepstake
-from sweepstake.client.ranks import HELD, HeldJobs, held_text, membership, unheld_rank
-from sweepstake.client.surroundings import SURROUNDINGS, Surroundings
+from sweepstake.client.attempt.ranks import HELD, HeldJobs, held_text, membership, unheld_rank
+from sweepstake.client.attempt.surroundings import SURROUNDINGS, Surroundings
 from sweepstake.domain.records import JobRecord
 from sweepstake.domain.status import JobStatus
 from sweepstake.values import EMPTY

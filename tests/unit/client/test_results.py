@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import sweepstake
-from sweepstake.client.keeping import Rest, divide, keep
+from sweepstake.client.attempt.keeping import Rest, divide, keep
 from sweepstake.client.results import Results
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import MAX_TEXT, JsonObject

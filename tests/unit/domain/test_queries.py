@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from sweepstake.domain.fields import field_value
 from sweepstake.domain.names import MAX_TEXT
-from sweepstake.domain.queries import Condition, JobQuery, Order
+from sweepstake.domain.query.fields import field_value
+from sweepstake.domain.query.queries import Condition, JobQuery, Order
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import JsonItem

@@ -17,7 +17,7 @@ from typing import Any
 import attrs
 import pytest
 
-from sweepstake.domain.queries import Condition, JobQuery, Order
+from sweepstake.domain.query.queries import Condition, JobQuery, Order
 from sweepstake.domain.records import Finish, Guard
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import (

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sweepstake.errors import StoreUnavailableError
-from sweepstake.stores.filelock import FileLock
+from sweepstake.stores.sqlite.filelock import FileLock
 from tests.crew import context
 from tests.lab import WAIT_SECONDS, eventually
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sweepstake.errors import StoreRefusedError
-from sweepstake.stores.network import NETWORK_TYPES, file_system_type, is_network, refuse_network
+from sweepstake.stores.sqlite.network import NETWORK_TYPES, file_system_type, is_network, refuse_network
 
 #: A cluster's login node: the root on a local disk, homes on NFS, scratch on Lustre, a share with a space in its name.
 CLUSTER = r"""22 27 0:21 / /proc rw,nosuid,nodev,noexec,relatime shared:12 - proc proc rw

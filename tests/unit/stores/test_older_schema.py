@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.ledger import Check
-from sweepstake.domain.queries import JobQuery
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import Finish
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.service import verify

@@ -16,8 +16,8 @@ from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import ResourceExistsError, StoreUnavailableError
 from sweepstake.ports import ExperimentDraft
 from sweepstake.stores import SqlStore
-from sweepstake.stores.sqlite import SqliteEngine
-from sweepstake.stores.sqlitelog import sync_file
+from sweepstake.stores.sqlite.engine import SqliteEngine
+from sweepstake.stores.sqlite.log import sync_file
 from sweepstake.values import JsonObject
 from tests.lab import document, draft, new_key
 from tests.unit.stores.conftest import HandClock

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sweepstake.stores.sqliteplace import SqlitePlace
+from sweepstake.stores.sqlite.place import SqlitePlace
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Commands for a store and what waits beside it."""

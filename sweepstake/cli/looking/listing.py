@@ -1,0 +1,236 @@
+"""`sweepstake list` and `sweepstake workers`: many things at a glance."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from operator import itemgetter
+from typing import Any, Final
+
+import click
+from attrs import evolve, frozen
+
+from sweepstake.cli.looking.overview import ACTIVITY, overview_of, ranking_of
+from sweepstake.cli.naming import EXPERIMENT
+from sweepstake.cli.output import as_json, format_option, print_rows, rows_as_json, say
+from sweepstake.cli.screen import page, screen_width, wide_option
+from sweepstake.cli.target import Target, pass_target
+from sweepstake.client import Experiment, Job
+from sweepstake.domain.addresses import told_apart
+from sweepstake.domain.situation import WhyReason
+from sweepstake.domain.status import JobStatus
+from sweepstake.errors import InvalidInputError
+from sweepstake.view.ids import with_short_ids
+from sweepstake.view.table import (
+    HYPERPARAMETER,
+    OWN,
+    QUEUEING,
+    RESULT,
+    TIMES,
+    Column,
+    Table,
+    experiment_table,
+    job_table,
+)
+from sweepstake.view.text import boxed, listed, paragraphs, plain
+from sweepstake.view.times import ago, lasting, local
+
+__all__ = ["list_", "workers"]
+
+
+#: Columns that the header of a number of jobs needs to be understood.
+_COUNTS: Final = 4
+
+
+@click.command("list")
+@click.argument("experiment", type=EXPERIMENT, required=False)
+@click.option("-t", "--table", "layout", flag_value="table", help="Everything, in a frame.")
+@click.option("-p", "--paragraph", "layout", flag_value="paragraph", help="Everything, as paragraphs.")
+@click.option("-s", "--sort", "sort", multiple=True, help="Sort by this field, then by the next one given.")
+@click.option("-d", "--decreasing", is_flag=True, help="Sort from high to low.")
+@click.option("-f", "--field", "fields", multiple=True, help="Show this field alone; may be given several times.")
+@click.option(
+    "--status",
+    multiple=True,
+    type=click.Choice([status.value for status in JobStatus]),
+    help="Only jobs of this status; may be given several times.",
+)
+@click.option("--tag", help="Only jobs with this tag.")
+@click.option("--where", multiple=True, help="Only jobs for which this holds, such as results.accuracy>=0.9.")
+@click.option("-n", "--limit", type=click.IntRange(1), help="Show no more than so many.")
+@wide_option
+@format_option
+@pass_target
+def list_(
+    target: Target,
+    /,
+    experiment: str | None,
+    sort: Sequence[str],
+    decreasing: bool,
+    limit: int | None,
+    format_: str,
+    wide: bool,
+    layout: str | None,
+    fields: Sequence[str],
+    **filters: Any,
+) -> None:
+    """List all experiments, or the jobs of one.
+
+    Fields of jobs besides hyperparameters and results: id, status, priority, tags, notes, attempt, worker, not_before,
+    created_at, started_at, ended_at, duration. A name that is both a hyperparameter and a result is written
+    hyperparameter.NAME or result.NAME. Fields chosen by -f are written without headers, for scripts.
+    """
+    look = _Look(layout=layout, fields=tuple(fields), width=screen_width(wide=wide))
+    if experiment is None:
+        if any(filters.values()):
+            raise click.UsageError("--status, --tag and --where choose among jobs: name an experiment.")
+        experiments = list(target.database().get_experiments())
+        names = told_apart([(each.owner, each.name) for each in experiments])
+        overviews = [overview_of(each, name) for each, name in zip(experiments, names, strict=True)]
+        records: Sequence[Any] = [evolve(each.experiment, name=each.name) for each in overviews]
+        if layout is None and format_ == "table" and not fields:
+            table = Table.of(each.row() for each in overviews).without_empty()
+            table = table if look.width is None else table.with_last("objective", "jobs")
+        else:
+            table = experiment_table(records)
+        look = evolve(look, narrow=_COUNTS)
+        if not records:
+            say("There are no experiments.", err=True)
+        trees = {each.name: each.tree() for each in overviews}
+        footer = ""
+    else:
+        found = target.experiment(experiment)
+        jobs = found.all_jobs(**{name: value or None for name, value in filters.items()})
+        records = [job.record for job in (jobs if sort else islice(jobs, limit))]
+        table = job_table(records)
+        trees = {record.id: record for record in records}
+        ranking = ranking_of(found)
+        look = evolve(look, favourite=ranking.result if ranking else None)
+        footer = _footer(found, len(records[:limit]))
+    table = _sorted(table, sort, decreasing=decreasing)
+    table = evolve(table, rows=table.rows[:limit])
+    if format_ == "json":
+        if fields:
+            rows_as_json(look.chosen(table))
+        else:
+            as_json([trees[row[0]] for row in table.rows])
+    else:
+        page("\n".join(part for part in (look.text(table), footer if look.is_plain else "") if part))
+
+
+def _sorted(table: Table, fields: Sequence[str], *, decreasing: bool) -> Table:
+    try:
+        return table.sorted_by(fields, decreasing=decreasing) if fields and table.rows else table
+    except InvalidInputError as error:
+        raise click.UsageError(str(error)) from None
+
+
+@frozen(kw_only=True)
+class _Look:
+    """How a listing is drawn.
+
+    Attributes:
+        layout: `table`, `paragraph`, or None.
+        fields: the only ones to show.
+        width: columns of the terminal; None if everything is shown.
+        favourite: the result that stands first.
+        narrow: characters below which the headers of numbers are not cut.
+    """
+
+    layout: str | None
+    fields: tuple[str, ...]
+    width: int | None
+    favourite: str | None = None
+    narrow: int = 8
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing was asked for, so that rows have headers and a summary."""
+        return self.layout is None and not self.fields
+
+    def chosen(self, table: Table) -> Table:
+        """Return the columns that are shown, in their order."""
+        if not table.rows:
+            return table
+        try:
+            if self.fields:
+                return table.only(self.fields)
+        except InvalidInputError as error:
+            raise click.UsageError(str(error)) from None
+        table = table.of_categories(OWN, HYPERPARAMETER, RESULT)
+        return table.most_telling_first(self.favourite) if self.layout != "paragraph" and self.width else table
+
+    def text(self, table: Table) -> str:
+        """Draw the table."""
+        shown = self.chosen(table).mapped(self._value)
+        if self.layout == "paragraph":
+            return paragraphs(shown)
+        if self.width is not None:
+            shown = with_short_ids(shown)
+        if self.layout == "table":
+            return boxed(shown, self.width)
+        return plain(shown) if self.fields else listed(shown, self.width, self.narrow)
+
+    def _value(self, column: Column, value: Any) -> Any:
+        if column != ACTIVITY and column.category != QUEUEING:
+            return value
+        if column == ACTIVITY or column.name in TIMES:
+            return local(value) if self.width is None else ago(value, time.time())
+        return value if self.width is None or column.name != "duration" else lasting(value)
+
+
+def _footer(experiment: Experiment, shown: int) -> str:
+    counts = experiment.counts()
+    some = f"{shown:,} of " if shown < counts.total else ""
+    return f"\n{some}{counts}"
+
+
+@click.command()
+@click.argument("experiments", type=EXPERIMENT, nargs=-1, metavar="[EXPERIMENT]...")
+@wide_option
+@format_option
+@pass_target
+def workers(target: Target, experiments: Sequence[str], wide: bool, format_: str) -> None:
+    """List the workers that are running jobs.
+
+    Of the experiments that are named, else of all. A worker is its host and process id. One that waits for a job is
+    not in the list. One that died is, until somebody claims after the end of its lease: its heartbeat says since when
+    nothing was heard of it, and that it is lost.
+    """
+    rows = []
+    found = [target.experiment(name) for name in experiments] or list(target.database().get_experiments())
+    names = told_apart([(each.owner, each.name) for each in found])
+    for experiment, name in zip(found, names, strict=True):
+        for job in experiment.all_jobs(status=JobStatus.RUNNING):
+            record = job.record
+            rows.append(
+                {
+                    "worker": record.worker or "unknown",
+                    "experiment": name,
+                    "job": record.id,
+                    "since": record.started_at,
+                    **_heartbeat(job),
+                    "attempt": record.attempt,
+                }
+            )
+    rows.sort(key=itemgetter("worker", "experiment", "job"))
+    if format_ == "json":
+        as_json(rows)
+    elif rows:
+        print_rows([_told(row) for row in rows], wide=wide)
+    else:
+        click.echo("No job is running.")
+
+
+def _heartbeat(job: Job) -> dict[str, Any]:
+    """Return how many seconds ago the worker of a running job was heard of, and whether it is lost."""
+    why = job.why() if job.record.leased else None
+    return {"heartbeat": why.heartbeat if why else None, "lost": why is not None and why.reason is WhyReason.OVERDUE}
+
+
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    age = "none" if row["heartbeat"] is None else f"{lasting(row['heartbeat'])} ago"
+    told = {**row, "heartbeat": f"lost, {age}" if row["lost"] else age}
+    del told["lost"]
+    return told

@@ -1,0 +1,131 @@
+"""`sweepstake show`: one experiment or job, with its attempts and their output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import click
+
+from sweepstake.cli.looking.finding import find_job
+from sweepstake.cli.naming import EXPERIMENT, JOB
+from sweepstake.cli.output import as_json, format_option, print_experiment
+from sweepstake.cli.target import Target, pass_target
+from sweepstake.client import Experiment
+from sweepstake.domain.records import AttemptRecord, JobRecord
+from sweepstake.domain.settings import Settings
+from sweepstake.plaintext import counted, printable
+from sweepstake.view.table import QUEUEING, TIMES, job_table
+from sweepstake.view.text import cell, paragraphs
+from sweepstake.view.times import lasting, local
+
+__all__ = ["show"]
+
+#: Lines of captured output that are shown unless all are asked for.
+_LINES: Final = 50
+_PRUNES: Final = ", and is pruned with it"
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@click.argument("job", type=JOB, required=False)
+@click.option("--attempt", type=int, help="Show the output of this attempt, instead of the latest.")
+@click.option("--full", is_flag=True, help=f"Show all of the output, not only its last {_LINES} lines.")
+@format_option
+@pass_target
+def show(target: Target, experiment: str, job: str | None, attempt: int | None, full: bool, format_: str) -> None:
+    """Show an experiment, or one JOB with its attempts.
+
+    The output of a command that `sweepstake run` ran on this machine is shown as well; of one that ran elsewhere, the
+    end that its worker reported.
+    """
+    found = target.experiment(experiment)
+    if job is None:
+        _show_experiment(found, format_)
+        return
+    shown = find_job(found, job)
+    attempts, dependencies = shown.attempts(), shown.dependencies()
+    places = found.session.places
+    if format_ == "json":
+        outputs = {a.number: str(p) for a in attempts if (p := places.output(shown.record, a.number)).exists()}
+        as_json({"job": shown.record, "dependencies": dependencies, "attempts": tuple(attempts), "outputs": outputs})
+        return
+    click.echo(_paragraph(shown.record))
+    for other in dependencies:
+        click.echo(f"depends on: {printable(other.id)} ({other.status}){_PRUNES if other.prune_with else ''}")
+    for one in attempts:
+        click.echo("\n" + _describe(one))
+    wanted = attempt if attempt is not None else max((one.number for one in attempts), default=0)
+    path = places.output(shown.record, wanted)
+    reported = next((one.output for one in attempts if one.number == wanted), "")
+    if reported and not path.exists():
+        click.echo(f"\nend of the output of attempt {wanted}, as its worker reported it:\n{_lines(reported)}")
+    else:
+        _show_output(path, wanted, asked=attempt is not None, full=full)
+
+
+def _show_experiment(experiment: Experiment, format_: str) -> None:
+    counts = experiment.counts()
+    if format_ == "json":
+        as_json({"experiment": experiment.record, "counts": counts})
+        return
+    assert experiment.record is not None
+    print_experiment(experiment.record)
+    if experiment.owner is not None:
+        click.echo(f"owner: {printable(experiment.owner)}")
+    for field in attrs.fields(Settings):
+        value = getattr(experiment.settings, field.name)
+        if value != getattr(_DEFAULTS, field.name):
+            click.echo(f"{field.name}: {cell(list(value) if isinstance(value, tuple) else value)}")
+    click.echo(f"jobs: {str(counts).partition(': ')[2] or 'none'}")
+
+
+_DEFAULTS: Final = Settings()
+
+
+def _paragraph(record: JobRecord) -> str:
+    table = job_table([record])
+    return paragraphs(
+        table.mapped(lambda column, value: _readable(column.name, value) if column.category == QUEUEING else value)
+    )
+
+
+def _readable(name: str, value: Any) -> Any:
+    if name in TIMES:
+        return local(value)
+    return lasting(value) if name == "duration" else value
+
+
+def _describe(attempt: AttemptRecord) -> str:
+    if attempt.outcome is None or attempt.ended_at is None:
+        ended = "still running"
+    else:
+        span = lasting(max(attempt.ended_at - attempt.started_at, 0.0))
+        ended = f"{attempt.outcome.value} after {span} at {local(attempt.ended_at)}"
+    lines = [f"attempt {attempt.number}: by {printable(attempt.worker)}, from {local(attempt.started_at)}, {ended}"]
+    lines += [f"  {printable(line)}" for line in attempt.reason.splitlines()]
+    if attempt.late_results is not None:
+        lines.append(f"  late results: {attempt.late_results.text}")
+    return "\n".join(lines)
+
+
+def _lines(output: str) -> str:
+    return "\n".join(printable(line) for line in output.splitlines())
+
+
+def _show_output(path: Path, attempt: int, *, asked: bool, full: bool) -> None:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        if asked:
+            raise click.ClickException(f"no output of attempt {attempt} is kept on this machine ({path})") from None
+        return
+    lines: Sequence[bytes] = content.splitlines(keepends=True)
+    hidden = 0 if full else max(len(lines) - _LINES, 0)
+    left_out = f", without its first {counted(hidden, 'line')} (--full shows all)" if hidden else ""
+    click.echo(f"\noutput of attempt {attempt}, {path}{left_out}:")
+    sys.stdout.flush()
+    sys.stdout.buffer.write(b"".join(lines[hidden:]))

@@ -1,0 +1,1 @@
+"""Commands that add jobs and change what is queued."""

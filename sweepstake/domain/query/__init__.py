@@ -1,0 +1,1 @@
+"""Conditions on jobs, and their order."""

@@ -1,0 +1,1 @@
+"""A SQLite file, and the queue of its writers."""
