@@ -15,7 +15,7 @@ import sweepstake
 from sweepstake import config, errors
 from sweepstake.cli.main import app
 from sweepstake.domain.settings import Settings
-from sweepstake.wire.openapi import openapi
+from sweepstake.http.openapi import openapi
 from sweepstake.wire.problems import STATUSES
 
 __all__ = ["write"]

@@ -1,10 +1,21 @@
-"""The machine's clock, behind `ports.Clock`."""
+"""Where time comes from: the machine, or a clock that is handed in."""
 
 from __future__ import annotations
 
 import time
+from typing import Protocol
 
-__all__ = ["SystemClock"]
+__all__ = ["Clock", "SystemClock"]
+
+
+class Clock(Protocol):
+    """Where time comes from, so that tests can hand in their own."""
+
+    def wall(self) -> float:
+        """Return Unix time in seconds."""
+
+    def monotonic(self) -> float:
+        """Return seconds since about the boot, the same in all processes; it stands still while the machine sleeps."""
 
 
 class SystemClock:
@@ -12,5 +23,5 @@ class SystemClock:
 
     #: Returns Unix time in seconds.
     wall = staticmethod(time.time)
-    #: Returns seconds of a clock that never steps; it stands still while the machine sleeps.
+    #: Returns seconds since about the boot, the same in all processes; it stands still while the machine sleeps.
     monotonic = staticmethod(time.monotonic)

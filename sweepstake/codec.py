@@ -17,8 +17,8 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from sweepstake.domain.access import Role
 from sweepstake.domain.lengths import MOST, check_length
-from sweepstake.domain.queueing import QueueingChanges
-from sweepstake.domain.records import ExperimentRecord, Page, SearchDefinition
+from sweepstake.domain.records import SearchDefinition
+from sweepstake.domain.schema import OMIT_DEFAULT, sent_name
 from sweepstake.domain.settings import Direction
 from sweepstake.domain.situation import WhyReason
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
@@ -27,7 +27,7 @@ from sweepstake.slices import read_json
 from sweepstake.turns import sliced
 from sweepstake.values import JsonItem, JsonObject
 
-__all__ = ["MAX_PROBLEMS", "OMIT_DEFAULT", "from_answer", "from_file", "from_tree", "to_texts", "to_tree"]
+__all__ = ["MAX_PROBLEMS", "from_answer", "from_file", "from_tree", "to_texts", "to_tree"]
 
 T = TypeVar("T")
 
@@ -39,8 +39,6 @@ MAX_PROBLEMS: Final = 20
 _MAX_OF_FILE: Final = 1000
 #: A value whose text stands elsewhere. No text of anybody's looks like that: a quote within one follows a backslash.
 _HOLE: Final = re.compile(r'(?<=[A-Za-z]":)NaN')
-#: Metadata of a field that is left out while it has its default: what older servers do not know, they refuse.
-OMIT_DEFAULT: Final = {"sweepstake_omit_default": True}
 
 
 def to_tree(record: object) -> Any:
@@ -135,7 +133,7 @@ def _problems(error: BaseException, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(error, cattrs.ClassValidationError):
         attributes, others = error.group_exceptions()
         for fault, attribute in attributes:
-            yield from _problems(fault, _join(path, attribute.name))
+            yield from _problems(fault, _join(path, _called(error.cl, attribute.name)))
     elif isinstance(error, cattrs.IterableValidationError):
         items, others = error.group_exceptions()
         for fault, item in items:
@@ -145,6 +143,12 @@ def _problems(error: BaseException, path: str) -> Iterator[tuple[str, str]]:
         return
     for fault in others:
         yield from _problems(fault, path)
+
+
+def _called(kind: type, name: str) -> str:
+    """Return what a field of a class is called in JSON."""
+    found = attrs.fields_dict(kind).get(name) if attrs.has(kind) else None
+    return name if found is None else sent_name(name, found.metadata) or name
 
 
 def _problem(error: BaseException, path: str) -> Iterator[tuple[str, str]]:
@@ -182,34 +186,40 @@ def _make_converter(*, forbid_extra_keys: bool, most: int = MAX_PROBLEMS) -> cat
     converter.register_unstructure_hook(JsonItem, lambda item: read_json(item.text))
     converter.register_structure_hook(SearchDefinition, lambda value, _: _search(value))
     converter.register_unstructure_hook(SearchDefinition, lambda search: {search.kind: read_json(search.params)})
-    converter.register_unstructure_hook(
-        QueueingChanges, make_dict_unstructure_fn(QueueingChanges, converter, _cattrs_omit_if_default=True)
-    )
-    converter.register_unstructure_hook(
-        Page, make_dict_unstructure_fn(Page, converter, unranked=override(omit_if_default=True))
-    )
     converter.register_unstructure_hook_factory(
-        _omits, lambda kind: make_dict_unstructure_fn(kind, converter, **_omissions(kind))
+        _differs, lambda kind: make_dict_unstructure_fn(kind, converter, **_differences(kind))
     )
-    scheduler = override(rename="scheduler")  # Schedy's word
-    converter.register_structure_hook(
-        ExperimentRecord, _object(make_dict_structure_fn(ExperimentRecord, converter, search=scheduler))
-    )
-    converter.register_unstructure_hook(
-        ExperimentRecord, make_dict_unstructure_fn(ExperimentRecord, converter, search=scheduler)
+    converter.register_structure_hook_factory(
+        _is_renamed,
+        lambda kind: _object(make_dict_structure_fn(kind, converter, **_renames(kind)), _longest(kind)),
     )
     return converter
 
 
-def _omissions(kind: Any) -> dict[str, Any]:
+def _renames(kind: Any) -> dict[str, Any]:
+    """Return what is said of the fields of a class that are called otherwise in JSON, or are not there."""
     fields = attrs.fields(kind) if attrs.has(kind) else ()
+    names = {each.name: sent_name(each.name, each.metadata) for each in fields}
     return {
-        each.name: override(omit_if_default=True) for each in fields if OMIT_DEFAULT.items() <= each.metadata.items()
+        field: override(omit=True) if name is None else override(rename=name)
+        for field, name in names.items()
+        if name != field
     }
 
 
-def _omits(kind: Any) -> bool:
-    return bool(_omissions(kind))
+def _is_renamed(kind: Any) -> bool:
+    return bool(_renames(kind))
+
+
+def _differences(kind: Any) -> dict[str, Any]:
+    """Return what is said of the fields of a class that are not written as they are."""
+    fields = attrs.fields(kind) if attrs.has(kind) else ()
+    omitted = [each.name for each in fields if OMIT_DEFAULT.items() <= each.metadata.items()]
+    return {**_renames(kind), **{name: override(omit_if_default=True) for name in omitted}}
+
+
+def _differs(kind: Any) -> bool:
+    return bool(_differences(kind))
 
 
 def _longest(kind: type) -> Mapping[str, int]:

@@ -7,7 +7,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
@@ -18,17 +18,15 @@ from attrs import evolve, frozen
 from sweepstake.client import Database, Heart, LateSession, Places, Session
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.process import PROCESS
-from sweepstake.clock import SystemClock
+from sweepstake.clock import Clock, SystemClock
 from sweepstake.config import Config, read_config
-from sweepstake.domain.records import JobRecord
-from sweepstake.errors import ConfigurationError, MissingExtraError, shown
+from sweepstake.errors import ConfigurationError, shown
 from sweepstake.plaintext import without_password
-from sweepstake.ports import Clock, Queue
-from sweepstake.retrying import RetryingQueue, outlast
+from sweepstake.queue.queue import Queue, Sender
+from sweepstake.queue.retrying import outlast, patient_queue
 from sweepstake.spool import Courier, Spool, address_of
-from sweepstake.view.display import RichDisplay
 
-__all__ = ["connect", "connect_with", "open_queue", "worker_name"]
+__all__ = ["connect", "connect_with", "open_sender", "worker_name"]
 
 
 def connect(
@@ -59,18 +57,17 @@ def connect_with(config: Config, clock: Clock, sleep: Callable[[float], None]) -
         clock: for everything on this side of the connection; a store has its own.
         sleep: waits that many seconds of the clock.
     """
-    straight = outlast(lambda: open_queue(config), clock, sleep)
+    sender = outlast(lambda: open_sender(config), clock, sleep)
     spool = Spool.of(config.spool, address_of(config.url))
-    courier = Courier(spool, straight, clock)
-    queue = RetryingQueue(straight, clock, os.urandom, partial(TERM_WATCH.nap, sleep), courier.call)
+    courier = Courier(spool, Queue(sender), clock)
+    queue = patient_queue(sender, clock, os.urandom, partial(TERM_WATCH.nap, sleep), courier.call)
     session = Session(
         queue=queue,
         heart=Heart(queue, clock),
         worker=worker_name(),
-        places=_places(config, straight),
+        places=_places(config, sender),
         spool=spool,
         clock=clock,
-        display=RichDisplay(_jobs_frame),
         origin=_Origin.of(config),
     )
     return Database(session, without_password(config.url))
@@ -138,18 +135,18 @@ def _settings_for(address: str, file: str | None) -> Config:
     return evolve(there, token=None) if here.url.startswith(("http://", "https://")) else there
 
 
-def open_queue(config: Config) -> Queue:
-    """Open the queue behind a URL: a server's, or a store of one's own. Only what it needs is imported."""
+def open_sender(config: Config) -> Sender:
+    """Open what is behind a URL: a server, or a store of one's own. Only what it needs is imported."""
     scheme = config.url.partition("://")[0]
     if scheme in ("http", "https"):
-        from sweepstake.remote import RemoteQueue
+        from sweepstake.http import HttpSender
 
-        return RemoteQueue(config.url, config.token)
+        return HttpSender(config.url, config.token)
     if scheme in ("sqlite", "postgresql", "postgres"):
-        from sweepstake.service import QueueService
-        from sweepstake.stores import open_store
+        from sweepstake.queue.here import Here
+        from sweepstake.stores import open_engine
 
-        return QueueService(open_store(config.url), SystemClock())
+        return Here(open_engine(config.url), SystemClock())
     kind = f"of the kind {shown(scheme)}" if "://" in config.url else "without ://"  # what follows may be a password
     raise ConfigurationError(f"a URL {kind} names no store; use sqlite:///path, postgresql://... or http(s)://...")
 
@@ -161,14 +158,6 @@ def worker_name() -> Callable[[], str]:
     return lambda: f"{host}:{PROCESS.pid}"
 
 
-def _places(config: Config, queue: Queue) -> Places:
+def _places(config: Config, sender: Sender) -> Places:
     shared = config.checkpoints != config.state / "checkpoints"
-    return Places(state=config.state, checkpoints=config.checkpoints, shared=shared, store=lambda: queue.identity)
-
-
-def _jobs_frame(jobs: Iterable[JobRecord]) -> Any:
-    try:
-        from sweepstake.view.frame import jobs_frame
-    except ImportError as error:
-        raise MissingExtraError.of(f"to_frame() needs pandas ({error})", "frame") from None
-    return jobs_frame(jobs)
+    return Places(state=config.state, checkpoints=config.checkpoints, shared=shared, store=lambda: sender.identity)

@@ -10,7 +10,7 @@ from typing import Any
 __all__ = ["all_together", "context"]
 
 #: What all processes need; loading it once saves each of them most of a second.
-_LOADED_ONCE = ["sweepstake", "sweepstake.stores.postgres.engine", "sweepstake.remote", "tests.faults.catalogue"]
+_LOADED_ONCE = ["sweepstake", "sweepstake.stores.postgres.engine", "sweepstake.http", "tests.faults.catalogue"]
 
 #: In a process of the crew: where it meets the others.
 _meeting: list[multiprocessing.synchronize.Barrier] = []

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from sweepstake.domain.drafts import Finish, JobDraft
 from sweepstake.domain.keys import uuid7
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
@@ -16,19 +17,19 @@ from sweepstake.domain.records import (
     AttemptRecord,
     Claim,
     Document,
+    ExperimentDraft,
     ExperimentRecord,
-    Finish,
     Finished,
     Guard,
-    JobDraft,
     JobRecord,
     NoJob,
+    PutAnswer,
     SearchDefinition,
 )
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.situation import Why
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
-from sweepstake.ports import ExperimentDraft, PutAnswer, Queue
+from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject
 
 __all__ = ["GRACE_SECONDS", "MANUAL", "WAIT_SECONDS", "Lab", "document", "draft", "eventually", "new_key"]
@@ -63,7 +64,8 @@ def document(
 
 def draft(job_id: str | None = None, *, of: Document | None = None, **queueing: Any) -> JobDraft:
     """Make the draft of a job; without an id it gets a new one."""
-    return JobDraft(id=new_key() if job_id is None else job_id, document=of or document(), **queueing)
+    made = JobDraft.of(new_key() if job_id is None else job_id, of or document())
+    return attrs.evolve(made, **queueing)
 
 
 def eventually(ask: Callable[[], T | None], *, within: float = WAIT_SECONDS) -> T:

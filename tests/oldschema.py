@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import psycopg
 
-from sweepstake.stores.clocks import boot_id
+from sweepstake.stores.sqlite.boot import boot_id
 from sweepstake.stores.statements import load_migrations
 from tests.lab import new_key
 

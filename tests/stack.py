@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Self
 
 from sweepstake.config import Config
-from sweepstake.connection import open_queue as open_configured
-from sweepstake.ports import Queue
+from sweepstake.connection import open_sender
+from sweepstake.queue.queue import Queue
 
 __all__ = ["KINDS", "ServerProcess", "open_queue", "reached", "store_of"]
 
@@ -28,7 +28,7 @@ _SERVE = "from sweepstake.cli import main; main()"
 
 def open_queue(address: str) -> Queue:
     """Open the queue at the URL of a store or of a server without authentication, as a client process does."""
-    return open_configured(Config(url=address, token=None, state=Path(), checkpoints=Path()))
+    return Queue(open_sender(Config(url=address, token=None, state=Path(), checkpoints=Path())))
 
 
 def store_of(kind: str, folder: Path, new_database: Callable[[], str]) -> str:

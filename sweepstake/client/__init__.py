@@ -7,11 +7,10 @@ from sweepstake.client.database import Database
 from sweepstake.client.experiment import Experiment
 from sweepstake.client.job import Job
 from sweepstake.client.searches import GridSearch, ManualSearch, PopulationBasedTraining, RandomSearch
-from sweepstake.client.session import Display, LateSession, Session
+from sweepstake.client.session import LateSession, Session
 
 __all__ = [
     "Database",
-    "Display",
     "Experiment",
     "GridSearch",
     "Heart",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
@@ -13,14 +12,16 @@ from attrs import evolve, field, frozen
 
 from sweepstake.client.job import Job
 from sweepstake.client.session import Session
-from sweepstake.domain.dependencies import check_dependencies
+from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.duplicates import OnDuplicate
-from sweepstake.domain.names import check_name, check_notes, check_tags
+from sweepstake.domain.names import check_dependencies, check_name, check_notes, check_tags
 from sweepstake.domain.queueing import check_instant, check_priority
-from sweepstake.domain.records import Document, JobDraft
+from sweepstake.domain.records import PutAnswer
 from sweepstake.domain.status import JobStatus, member_of
 from sweepstake.errors import InvalidInputError, shown
 from sweepstake.values import EMPTY, JsonObject
+from sweepstake.view.progress import progress as progress_bar
+from sweepstake.view.progress import watched
 
 __all__ = ["JobIds", "NewJob", "add_in_chunks", "add_one", "draft_of"]
 
@@ -70,11 +71,9 @@ def draft_of(
     """Check everything about a new job of the experiment that is meant, and return it as a draft."""
     return JobDraft(
         id=check_name(job_id, "job_id"),
-        document=Document(
-            status=member_of(JobStatus, status, "status"),
-            hyperparameters=JsonObject.of(hyperparameters, path),
-            results=EMPTY if results is None else JsonObject.of(results, "results"),
-        ),
+        status=member_of(JobStatus, status, "status"),
+        hyperparameters=JsonObject.of(hyperparameters, path),
+        results=EMPTY if results is None else JsonObject.of(results, "results"),
         priority=check_priority(priority),
         not_before=check_instant(not_before, "not_before"),
         tags=check_tags(tags),
@@ -113,11 +112,9 @@ class JobIds(list[str]):
         self.skipped: list[int] = []
 
 
-def add_one(session: Session, reference: str, draft: JobDraft, on_duplicate: OnDuplicate | str) -> str:
-    """Create a job and return its id, or that of the job that stands for it; errors name fields as the caller does."""
-    with _placed(r"jobs\[0\]\.?", lambda _: ""):
-        added = session.queue.add_jobs(reference, [draft], member_of(OnDuplicate, on_duplicate, "on_duplicate"))
-    return added.duplicates[0].id if added.duplicates else draft.id
+def add_one(session: Session, reference: str, draft: JobDraft, on_duplicate: OnDuplicate | str) -> PutAnswer:
+    """Create a job and return it, or the job that stands for it."""
+    return session.queue.add_job(reference, draft, member_of(OnDuplicate, on_duplicate, "on_duplicate"))
 
 
 def add_in_chunks(
@@ -136,7 +133,7 @@ def add_in_chunks(
     total = len(many) if isinstance(many, Sized) else None
     ids = JobIds()
     template = draft_of(reference, "template", {}, **common)
-    with _progress(session, total, progress) as advance:
+    with _bar(total, progress) as advance:
         for chunk in _chunks(many):
             first = len(ids)
             drafts = [
@@ -155,16 +152,7 @@ def add_in_chunks(
 
 def _draft(reference: str, new_id: str, item: Mapping[str, Any] | NewJob, template: JobDraft, path: str) -> JobDraft:
     if not isinstance(item, NewJob):
-        return JobDraft(
-            id=new_id,
-            document=Document(hyperparameters=JsonObject.of(item, path)),
-            priority=template.priority,
-            not_before=template.not_before,
-            tags=template.tags,
-            notes=template.notes,
-            depends_on=template.depends_on,
-            prune_with=template.prune_with,
-        )
+        return evolve(template, id=new_id, hyperparameters=JsonObject.of(item, path))
     try:
         draft = draft_of(
             reference,
@@ -199,13 +187,7 @@ def _chunks(many: Iterable[Mapping[str, Any] | NewJob]) -> Iterator[list[Mapping
         yield chunk
 
 
-def _progress(
-    session: Session, total: int | None, progress: bool | None
-) -> AbstractContextManager[Callable[[int], None]]:
-    if progress is None:
-        progress = sys.stderr.isatty() and (total is None or total >= _MANY)
-    return session.display.progress("Adding jobs", total) if progress else nullcontext(_ignore)
-
-
-def _ignore(_done: int) -> None:
-    """Show nothing."""
+def _bar(total: int | None, wanted: bool | None) -> AbstractContextManager[Callable[[int], None]]:
+    if wanted is None:
+        return watched("Adding jobs", total, least=_MANY)
+    return progress_bar("Adding jobs", total) if wanted else nullcontext(lambda _: None)

@@ -23,7 +23,7 @@ from sweepstake.domain.portable import (
 )
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError, SweepstakeError
-from sweepstake.retrying import RetryingQueue
+from sweepstake.queue.queue import Queue
 from sweepstake.values import parse_json
 
 __all__ = ["VERSION", "Exported", "export_experiment", "import_experiment"]
@@ -51,7 +51,7 @@ class Exported:
     running: int
 
 
-def export_experiment(queue: RetryingQueue, name: str, file: TextIO, progress: Progress) -> Exported:
+def export_experiment(queue: Queue, name: str, file: TextIO, progress: Progress) -> Exported:
     """Write all that is kept of an experiment, a page at a time; jobs are as they are when their page is read.
 
     Args:
@@ -87,7 +87,7 @@ def export_experiment(queue: RetryingQueue, name: str, file: TextIO, progress: P
     return Exported(totals, running)
 
 
-def _pages(queue: RetryingQueue, name: str) -> Iterator[ExportPage]:
+def _pages(queue: Queue, name: str) -> Iterator[ExportPage]:
     start = None
     while True:
         page = queue.export_page(name, start)
@@ -110,7 +110,7 @@ def _write(file: TextIO, tree: object) -> None:
     file.write(_encode(tree) + "\n")
 
 
-def import_experiment(queue: RetryingQueue, file: Iterable[str], name: str | None, progress: Progress) -> str:
+def import_experiment(queue: Queue, file: Iterable[str], name: str | None, progress: Progress) -> str:
     """Store what `export_experiment` wrote; nobody sees any of it before all is there. Returns the name.
 
     Args:
@@ -189,7 +189,7 @@ def _read_header(line: _Line) -> tuple[str, PortableExperiment]:
 class _Importing:
     """One import under way: collects lines into parts and sends them."""
 
-    def __init__(self, queue: RetryingQueue, name: str, progress: Progress) -> None:
+    def __init__(self, queue: Queue, name: str, progress: Progress) -> None:
         self._queue = queue
         self._name = name
         self._progress = progress

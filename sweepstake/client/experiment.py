@@ -12,21 +12,30 @@ from sweepstake.client.attempt.sharing import PARTS
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.draining import check_catch, drain
 from sweepstake.client.job import Job
-from sweepstake.client.joblist import JobList
-from sweepstake.client.jobs import Jobs
+from sweepstake.client.jobs import JobList, Jobs
 from sweepstake.client.listing import iterate, query_of
 from sweepstake.client.ranking import Ranking
 from sweepstake.client.redefining import change_settings, changed_settings, check_settings, set_status
 from sweepstake.client.session import Session
 from sweepstake.client.unknown import tell_unknown
 from sweepstake.client.waiting import check_wait, claim_within
+from sweepstake.domain.counts import Counts
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.names import check_name, existing_name
-from sweepstake.domain.records import PRESENT, UNGUARDED, Claim, ExperimentRecord, Guard, SearchDefinition
+from sweepstake.domain.records import (
+    PRESENT,
+    UNGUARDED,
+    Claim,
+    ExperimentDraft,
+    ExperimentRecord,
+    Guard,
+    SearchDefinition,
+)
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, member_of
 from sweepstake.errors import ConfigurationError, FrozenSettingsError, NoJobError
-from sweepstake.ports import Counts, ExperimentDraft
+from sweepstake.view.frame import jobs_frame
+from sweepstake.view.html import experiment_html
 
 __all__ = ["Experiment"]
 
@@ -175,8 +184,9 @@ class Experiment:
             depends_on=depends_on,
             prune_with_dependencies=prune_with_dependencies,
         )
-        job = self.get_job(add_one(self.session, self.reference, draft, on_duplicate))
-        if job.job_id == draft.id and draft.document.status is JobStatus.RUNNING:
+        added = add_one(self.session, self.reference, draft, on_duplicate)
+        job = Job(self.session, self, added.record)
+        if added.created and draft.status is JobStatus.RUNNING:
             job.hold_first()
         return job
 
@@ -282,7 +292,7 @@ class Experiment:
             filters: as for `all_jobs`.
         """
         query = query_of(**filters) if filters else query_of()
-        return self.session.display.frame(iterate(self.session.queue, self.reference, query))
+        return jobs_frame(iterate(self.session.queue, self.reference, query))
 
     def counts(self) -> Counts:
         """Count the jobs by state."""
@@ -444,7 +454,7 @@ class Experiment:
         ranking = Ranking.known(self.settings, self.search())
         best = ranking.best(queue, self.reference, _GLANCE) if ranking else []
         newest = queue.list_jobs(self.reference, query_of(order="-created_at"), limit=_GLANCE).items
-        return self.session.display.experiment_html(self._record, str(counts), best, newest)
+        return experiment_html(self._record, str(counts), best, newest)
 
     def __dir__(self) -> list[str]:
         """Return what is for users: completion offers nothing else."""

@@ -18,7 +18,7 @@ from sweepstake.client.attempt.sharing import PARTS, Part
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.edits import Edits
 from sweepstake.client.process import PROCESS
-from sweepstake.client.session import Display, Session
+from sweepstake.client.session import Session
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.queueing import UNCHANGED, QueueingChanges, Unchanged
 from sweepstake.domain.records import (
@@ -37,6 +37,7 @@ from sweepstake.domain.situation import Why
 from sweepstake.domain.status import JobStatus, Outcome, Signal, member_of
 from sweepstake.errors import HeldJobError, LeaseLostError, PruneJob, SweepstakeError
 from sweepstake.plaintext import printable
+from sweepstake.view.html import attempts_html, job_html
 
 __all__ = ["Job"]
 
@@ -343,9 +344,7 @@ class Job:
 
     def attempts(self) -> Attempts:
         """Return every attempt at this job: worker, times, outcome, reason; in a notebook a table."""
-        return Attempts.of(
-            self._session.display, self._session.queue.list_attempts(self._record.reference, self.job_id)
-        )
+        return Attempts(self._session.queue.list_attempts(self._record.reference, self.job_id))
 
     def dependencies(self) -> tuple[Dependency, ...]:
         """Return the jobs that this one waits for, or waited for: id and status, oldest first."""
@@ -494,7 +493,7 @@ class Job:
 
     def _repr_html_(self) -> str:
         attempts = self.attempts() if self._record.status is JobStatus.CRASHED else ()
-        return self._session.display.job_html(self._record, attempts)
+        return job_html(self._record, attempts)
 
     def __dir__(self) -> list[str]:
         """Return what is for users: completion offers nothing else."""
@@ -504,19 +503,11 @@ class Job:
 class Attempts(tuple[AttemptRecord, ...]):  # noqa: SLOT001 -- a tuple with a length of its own has none
     """Attempts, which a notebook shows as a table."""
 
-    display: Display
-
-    @classmethod
-    def of(cls, display: Display, attempts: Iterable[AttemptRecord]) -> Self:
-        made = cls(attempts)
-        made.display = display
-        return made
-
     def __reduce__(self) -> tuple[type[tuple[Any, ...]], tuple[tuple[AttemptRecord, ...]]]:
         return tuple, (tuple(self),)
 
     def _repr_html_(self) -> str:
-        return self.display.attempts_html(self)
+        return attempts_html(self)
 
 
 def _copied(

@@ -1,4 +1,4 @@
-"""`Jobs`: what a listing finds, one job after another, or at a glance in a notebook."""
+"""What a listing finds: jobs one after another, or in a list; in a notebook a table."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from sweepstake.client.job import Job
 from sweepstake.client.listing import iterate
 from sweepstake.client.session import Session
 from sweepstake.domain.query.queries import JobQuery
+from sweepstake.markup import text_html
+from sweepstake.view.html import jobs_html
 
-__all__ = ["Jobs"]
+__all__ = ["JobList", "Jobs"]
 
 #: How many jobs a notebook shows.
 _GLANCE: Final = 20
@@ -42,4 +44,11 @@ class Jobs(Iterator[Job]):
 
     def _repr_html_(self) -> str:
         found = list(islice(iterate(self._session.queue, self._experiment.reference, self._query), _GLANCE + 1))
-        return self._session.display.jobs_html(found[:_GLANCE], more=len(found) > _GLANCE)
+        return jobs_html(found[:_GLANCE], more=len(found) > _GLANCE)
+
+
+class JobList(list[Job]):
+    """Jobs in an order; as the last line of a notebook's cell they are a table."""
+
+    def _repr_html_(self) -> str:
+        return jobs_html([job.record for job in self]) if self else text_html("none")

@@ -12,7 +12,7 @@ from sweepstake.domain.query.queries import Condition, JobQuery, Order
 from sweepstake.domain.records import JobRecord
 from sweepstake.domain.status import JobStatus, member_of
 from sweepstake.errors import InvalidInputError
-from sweepstake.retrying import RetryingQueue
+from sweepstake.queue.queue import Queue
 
 __all__ = ["iterate", "query_of"]
 
@@ -32,7 +32,7 @@ def query_of(
     )
 
 
-def iterate(queue: RetryingQueue, name: str, query: JobQuery) -> Iterator[JobRecord]:
+def iterate(queue: Queue, name: str, query: JobQuery) -> Iterator[JobRecord]:
     """Iterate over all jobs of the query; in an order of its own only after reading them all."""
     if query.order is not None:
         found = sorted(iterate(queue, name, evolve(query, order=None)), key=query.order.key)

@@ -9,14 +9,14 @@ from typing import Self
 from attrs import frozen
 
 from sweepstake.domain.addresses import called
+from sweepstake.domain.lengths import MAX_PAGE
 from sweepstake.domain.names import check_text
 from sweepstake.domain.query.queries import JobQuery, Order
 from sweepstake.domain.records import JobRecord, SearchDefinition, Unranked
 from sweepstake.domain.settings import Direction, Settings
 from sweepstake.domain.status import JobStatus, member_of
 from sweepstake.errors import InvalidInputError, shown
-from sweepstake.ports import MAX_PAGE
-from sweepstake.retrying import RetryingQueue
+from sweepstake.queue.queue import Queue
 
 __all__ = ["Ranking"]
 
@@ -50,7 +50,7 @@ class Ranking:
         except InvalidInputError:
             return None
 
-    def best(self, queue: RetryingQueue, name: str, n: object) -> list[JobRecord]:
+    def best(self, queue: Queue, name: str, n: object) -> list[JobRecord]:
         """Return the best `n` DONE jobs whose result is a number, best first; a warning tells how many have none."""
         if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_PAGE:
             raise InvalidInputError.at("n", f"must be a whole number from 1 to {MAX_PAGE:,}, is {shown(n)}")

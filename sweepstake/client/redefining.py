@@ -7,12 +7,11 @@ from typing import Any, Final
 
 import attrs
 
-from sweepstake.domain.records import ExperimentRecord, Guard
+from sweepstake.domain.records import ExperimentDraft, ExperimentRecord, Guard
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus
 from sweepstake.errors import InvalidInputError, UnsafeUpdateError, shown
-from sweepstake.ports import ExperimentDraft
-from sweepstake.retrying import RetryingQueue
+from sweepstake.queue.queue import Queue
 
 __all__ = ["change_settings", "changed_settings", "check_settings", "set_status"]
 
@@ -20,7 +19,7 @@ __all__ = ["change_settings", "changed_settings", "check_settings", "set_status"
 _MOST_TRIES: Final = 100
 
 
-def set_status(queue: RetryingQueue, name: str, status: ExperimentStatus) -> tuple[ExperimentRecord, ExperimentRecord]:
+def set_status(queue: Queue, name: str, status: ExperimentStatus) -> tuple[ExperimentRecord, ExperimentRecord]:
     """Give an experiment another status and leave the rest of its definition as it is stored.
 
     Returns:
@@ -37,7 +36,7 @@ def set_status(queue: RetryingQueue, name: str, status: ExperimentStatus) -> tup
 
 
 def change_settings(
-    queue: RetryingQueue, known: ExperimentRecord, changes: Mapping[str, Any]
+    queue: Queue, known: ExperimentRecord, changes: Mapping[str, Any]
 ) -> tuple[ExperimentRecord, ExperimentRecord]:
     """Give an experiment other values of some settings and leave the rest of its definition as it is stored.
 
@@ -86,7 +85,7 @@ def check_settings(names: Mapping[str, Any]) -> None:
 
 
 def _redefine(
-    queue: RetryingQueue, name: str, change: Callable[[ExperimentRecord], ExperimentDraft | None]
+    queue: Queue, name: str, change: Callable[[ExperimentRecord], ExperimentDraft | None]
 ) -> tuple[ExperimentRecord, ExperimentRecord]:
     """Write what `change` makes of the stored definition, and begin again when somebody else wrote first."""
     for tries_left in reversed(range(_MOST_TRIES)):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from sweepstake.domain.counts import Counts
 from sweepstake.domain.records import ExperimentRecord
 from sweepstake.domain.status import ExperimentStatus
-from sweepstake.ports import Counts
 from sweepstake.search import NoProposal, Proposal, policy_for
 
 __all__ = ["Standing", "standing"]

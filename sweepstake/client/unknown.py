@@ -11,7 +11,7 @@ from sweepstake.domain.addresses import called
 from sweepstake.domain.query.fields import OWN_FIELDS, Fields
 from sweepstake.domain.query.queries import Condition, JobQuery
 from sweepstake.domain.records import JobRecord
-from sweepstake.retrying import RetryingQueue
+from sweepstake.queue.queue import Queue
 
 __all__ = ["tell_unknown"]
 
@@ -25,7 +25,7 @@ _NO_VALUE: Final = {"sweepstake": "no job has this value"}
 _logger = logging.getLogger(__name__)
 
 
-def tell_unknown(queue: RetryingQueue, name: str, field: str) -> None:
+def tell_unknown(queue: Queue, name: str, field: str) -> None:
     """Log a warning if no job of the experiment has the field, though there are jobs; it says what they have."""
     if field in (*OWN_FIELDS, "notes"):
         return
@@ -38,7 +38,7 @@ def tell_unknown(queue: RetryingQueue, name: str, field: str) -> None:
     _logger.warning("No job of %r has %r%s.", called(name), field, there)
 
 
-def _anybody_has(queue: RetryingQueue, name: str, field: str) -> bool:
+def _anybody_has(queue: Queue, name: str, field: str) -> bool:
     query = JobQuery(where=(Condition(field, "!=", _NO_VALUE),))
     start = None
     while True:

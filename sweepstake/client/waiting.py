@@ -11,7 +11,7 @@ from sweepstake.client.session import Session
 from sweepstake.domain.records import Claim
 from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import InvalidInputError, shown
-from sweepstake.retrying import PATIENCE
+from sweepstake.queue.retrying import PATIENCE
 
 __all__ = ["check_wait", "claim_within"]
 

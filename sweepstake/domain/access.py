@@ -1,13 +1,25 @@
-"""Who may do what: roles, API tokens as they are kept, and the shares of an experiment."""
+"""Who may do what: users and their passwords, roles, API tokens as they are kept, and the shares of an experiment."""
 
 from __future__ import annotations
 
+import hashlib
 from enum import StrEnum
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
-__all__ = ["TOKEN_ID", "Access", "Role", "Share", "Standing", "TokenRecord", "made_with_password"]
+__all__ = [
+    "TOKEN_ID",
+    "Access",
+    "Account",
+    "Role",
+    "Share",
+    "Standing",
+    "TokenRecord",
+    "TryLimit",
+    "Wait",
+    "made_with_password",
+]
 
 #: How many characters of a token's digest are its id.
 TOKEN_ID: Final = 12
@@ -110,3 +122,47 @@ class Standing:
     owner: str | None
     etag: str
     role: Role | None
+
+
+@frozen(kw_only=True)
+class Account:
+    """A user of the server."""
+
+    email: str
+    password_hash: str | None = field(repr=False)
+
+    @property
+    def password_print(self) -> str:
+        """What tells the password from the one before, without telling anything of either."""
+        return hashlib.sha256((self.password_hash or "").encode()).hexdigest()[:16]
+
+
+@frozen(kw_only=True)
+class TryLimit:
+    """How often something may be tried in vain.
+
+    After `free` tries the next must wait 1 s, the one after it 2 s, and so on, doubled up to `longest` seconds; with
+    a `longest` of 0 they are counted, and nobody waits.
+
+    Attributes:
+        crowded: how many are free while another subject of the same call was tried more often than is free to it;
+            None: as many as otherwise.
+    """
+
+    free: int
+    longest: int
+    crowded: int | None = None
+
+    def delay(self, tries: int, *, crowd: bool = False) -> float:
+        """Return the seconds to wait after so many tries."""
+        free = self.crowded if crowd and self.crowded is not None else self.free
+        over = tries - free
+        return float(min(self.longest, 2 ** min(over, 30))) if over >= 0 else 0.0
+
+
+@frozen
+class Wait:
+    """A subject that may not be tried before so many seconds have passed."""
+
+    subject: str
+    seconds: float

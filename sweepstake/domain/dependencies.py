@@ -1,31 +1,17 @@
-"""Jobs that wait for other jobs: how many they may wait for, and in which order they can be created."""
+"""Jobs that wait for other jobs: in which order they can be created."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sweepstake.domain.names import check_name
-from sweepstake.domain.records import JobDraft
+from sweepstake.domain.drafts import JobDraft
 from sweepstake.errors import InvalidInputError
 
-__all__ = ["MAX_DEPENDENCIES", "check_dependencies", "creation_order"]
+__all__ = ["creation_order"]
 
-#: The most jobs that one job may wait for.
-MAX_DEPENDENCIES: Final = 1000
 #: How many ids of a cycle are named in an error.
 _SHOWN: Final = 10
-
-
-def check_dependencies(ids: Sequence[str], path: str) -> tuple[str, ...]:
-    """Return the ids that a job waits for, each once, if they can be ids and are not too many.
-
-    Raises:
-        InvalidInputError: at `path`, or at the place below it that is wrong.
-    """
-    if len(ids) > MAX_DEPENDENCIES:
-        raise InvalidInputError.at(path, f"names {len(ids):,} jobs, at most {MAX_DEPENDENCIES:,} are allowed")
-    return tuple(dict.fromkeys(check_name(id_, f"{path}[{i}]") for i, id_ in enumerate(ids)))
 
 
 def creation_order(drafts: Mapping[int, JobDraft]) -> list[int]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from attrs import evolve, frozen
 
-from sweepstake.domain.records import JobDraft
+from sweepstake.domain.drafts import JobDraft
 
 __all__ = ["Added", "Duplicate", "OnDuplicate", "sift"]
 

@@ -1,4 +1,4 @@
-"""How many items the lists of a record may have, said where the field stands and counted before they are looked at."""
+"""How many items lists may have, said where the field stands and counted before they are looked at."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import Any, Final
 
 from sweepstake.errors import InvalidInputError
 
-__all__ = ["MOST", "at_most", "check_length", "holds"]
+__all__ = ["MAX_BEATS", "MAX_BULK", "MAX_CAUSES", "MAX_PAGE", "MOST", "at_most", "check_length", "holds"]
+
+#: The most items of one page of a listing.
+MAX_PAGE: Final = 1000
+#: The most jobs of one bulk add; a client sends more in several calls.
+MAX_BULK: Final = 5000
+#: The most attempts of one heartbeat.
+MAX_BEATS: Final = 1000
+#: The most causes of one failure.
+MAX_CAUSES: Final = 1000
+
 
 #: The word under which a field's metadata says how many items it may have.
 MOST: Final = "most"

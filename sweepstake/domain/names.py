@@ -12,11 +12,13 @@ from urllib.parse import quote
 from sweepstake.errors import InvalidInputError, NotFoundError
 
 __all__ = [
+    "MAX_DEPENDENCIES",
     "MAX_IDS",
     "MAX_NAME",
     "MAX_NOTES",
     "MAX_TAGS",
     "MAX_TEXT",
+    "check_dependencies",
     "check_ids",
     "check_name",
     "check_notes",
@@ -29,6 +31,8 @@ __all__ = [
 MAX_NAME: Final = 255
 #: The most ids of one claim.
 MAX_IDS: Final = 1000
+#: The most jobs that one job may wait for.
+MAX_DEPENDENCIES: Final = 1000
 MAX_NOTES: Final = 64 * 1024
 MAX_TAGS: Final = 64
 #: The longest condition or order of a query, in characters.
@@ -77,6 +81,17 @@ def check_ids(ids: Sequence[object], path: str = "ids") -> tuple[str, ...]:
     if len(ids) > MAX_IDS:
         raise InvalidInputError.at(path, f"has {len(ids):,} ids, at most {MAX_IDS:,} are taken at once")
     return tuple(check_name(job_id, f"{path}[{i}]") for i, job_id in enumerate(ids))
+
+
+def check_dependencies(ids: Sequence[str], path: str) -> tuple[str, ...]:
+    """Return the ids that a job waits for, each once, if they can be ids and are not too many.
+
+    Raises:
+        InvalidInputError: at `path`, or at the place below it that is wrong.
+    """
+    if len(ids) > MAX_DEPENDENCIES:
+        raise InvalidInputError.at(path, f"names {len(ids):,} jobs, at most {MAX_DEPENDENCIES:,} are allowed")
+    return tuple(dict.fromkeys(check_name(id_, f"{path}[{i}]") for i, id_ in enumerate(ids)))
 
 
 def check_tags(tags: Iterable[object], path: str = "tags") -> tuple[str, ...]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from attrs import evolve, field, frozen
 from attrs.validators import optional
 
+from sweepstake.domain import vocabulary as words
 from sweepstake.domain.budgets import spent
+from sweepstake.domain.drafts import end_of_output, shortened_reason
 from sweepstake.domain.keys import check_etag, check_key
 from sweepstake.domain.lengths import at_most, holds
-from sweepstake.domain.names import check_name, check_notes, check_tags
-from sweepstake.domain.queueing import MAX_INSTANT, MAX_PRIORITY
-from sweepstake.domain.records import SearchDefinition, end_of_output, shortened_reason
+from sweepstake.domain.names import check_name
+from sweepstake.domain.queueing import INSTANT, MAX_INSTANT
+from sweepstake.domain.records import SearchDefinition
+from sweepstake.domain.schema import Schema, count, items, narrowed, nullable, ref, seconds
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.domain.vocabulary import is_within
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import EMPTY, JsonObject
 
@@ -42,24 +45,9 @@ _MAX_EVER: Final = 2**53
 _MAX_WORD: Final = 64
 _MAX_DETAIL: Final = 4096
 
-Check = Callable[[Any, Any, Any], None]
-
-
-def _within(low: float, high: float) -> Check:
-    def check(_: object, attribute: Any, value: float) -> None:
-        if not low <= value <= high:
-            raise InvalidInputError.at(attribute.name, f"must be {low:,} to {high:,}, is {value!r}")
-
-    return check
-
 
 def _is_name(_: object, attribute: Any, value: str) -> None:
     check_name(value, attribute.name)
-
-
-def _is_worker(_: object, attribute: Any, value: str) -> None:
-    if value:
-        check_name(value, attribute.name)
 
 
 def _is_key(_: object, attribute: Any, value: str) -> None:
@@ -70,9 +58,25 @@ def _is_op_key(_: object, attribute: Any, value: str) -> None:
     check_key(value, attribute.name)
 
 
-_INSTANT: Final = _within(0, MAX_INSTANT)
-_COUNT: Final = _within(0, _MAX_COUNT)
-_EVER: Final = _within(0, _MAX_EVER)
+_ETAG: Final[Schema] = {"type": "string", "pattern": "^[!#-~]{1,255}$"}
+
+
+def _ever() -> Any:
+    return field(default=0, validator=is_within(0, _MAX_EVER), metadata=narrowed(count(0)))
+
+
+def _spent() -> Any:
+    return field(default=0, validator=is_within(0, _MAX_COUNT), metadata=narrowed(count(0, _MAX_COUNT)))
+
+
+def _name() -> Any:
+    return field(validator=_is_name, metadata=narrowed(ref("Name")))
+
+
+def _many(item: str) -> Any:
+    return field(
+        default=(), validator=at_most(MAX_PART), metadata={**holds(MAX_PART), **narrowed(items(item, MAX_PART))}
+    )
 
 
 @frozen(kw_only=True)
@@ -82,9 +86,9 @@ class PortableExperiment:
     status: ExperimentStatus
     search: SearchDefinition
     settings: Settings
-    proposals: int = field(default=0, validator=_EVER)
-    created: int = field(default=0, validator=_EVER)
-    created_at: float = field(default=0.0, validator=_INSTANT)
+    proposals: int = _ever()
+    created: int = _ever()
+    created_at: float = words.instant()
 
 
 @frozen(kw_only=True)
@@ -95,16 +99,18 @@ class PortableAttempt:
         finish_key: op key of the report that ended it, or that came late.
     """
 
-    number: int = field(validator=_within(1, _MAX_COUNT))
-    key: str = field(validator=_is_key)
-    worker: str = field(default="", validator=_is_worker)
-    lease: float | None = field(default=None, validator=optional(_within(0, 10**9)))
-    started_at: float = field(validator=_INSTANT)
-    ended_at: float | None = field(default=None, validator=optional(_INSTANT))
+    number: int = field(validator=is_within(1, _MAX_COUNT), metadata=narrowed(count(1, _MAX_COUNT)))
+    key: str = field(validator=_is_key, metadata=narrowed(_ETAG))
+    worker: str = words.label()
+    lease: float | None = field(
+        default=None, validator=optional(is_within(0, 10**9)), metadata=narrowed(nullable(seconds(0)))
+    )
+    started_at: float = field(validator=is_within(0, MAX_INSTANT), metadata=narrowed(INSTANT))
+    ended_at: float | None = words.instant(default=None)
     outcome: Outcome | None = None
     reason: str = field(default="", converter=shortened_reason)
     output: str = field(default="", converter=end_of_output)
-    finish_key: str | None = field(default=None, validator=optional(_is_key))
+    finish_key: str | None = field(default=None, validator=optional(_is_key), metadata=narrowed(nullable(_ETAG)))
     late_results: JsonObject | None = None
 
     @property
@@ -129,22 +135,22 @@ def _check_report(attempt: PortableAttempt, path: str) -> None:
 class PortableJob:
     """A job with its queueing, its budgets spent, and its attempts; see `JobRecord`."""
 
-    id: str = field(validator=_is_name)
+    id: str = _name()
     status: JobStatus
     hyperparameters: JsonObject = EMPTY
     results: JsonObject = EMPTY
-    priority: int = field(default=0, validator=_within(-MAX_PRIORITY - 1, MAX_PRIORITY))
-    not_before: float | None = field(default=None, validator=optional(_INSTANT))
-    tags: tuple[str, ...] = field(default=(), converter=check_tags)
-    notes: str = field(default="", converter=check_notes)
+    priority: int = words.priority()
+    not_before: float | None = words.not_before()
+    tags: tuple[str, ...] = words.tags()
+    notes: str = words.notes()
     origin: JsonObject | None = None
-    worker: str | None = field(default=None, validator=optional(_is_worker))
-    failures: int = field(default=0, validator=_COUNT)
-    losses: int = field(default=0, validator=_COUNT)
-    preemptions: int = field(default=0, validator=_COUNT)
-    created_at: float = field(default=0.0, validator=_INSTANT)
-    started_at: float | None = field(default=None, validator=optional(_INSTANT))
-    ended_at: float | None = field(default=None, validator=optional(_INSTANT))
+    worker: str | None = words.label(default=None)
+    failures: int = _spent()
+    losses: int = _spent()
+    preemptions: int = _spent()
+    created_at: float = words.instant()
+    started_at: float | None = words.instant(default=None)
+    ended_at: float | None = words.instant(default=None)
     attempts: tuple[PortableAttempt, ...] = ()
 
     def __attrs_post_init__(self) -> None:
@@ -180,8 +186,8 @@ def in_order(job: PortableJob) -> PortableJob:
 class PortableDependency:
     """A job that waits for another, by their ids; see `Dependency`."""
 
-    job: str = field(validator=_is_name)
-    on: str = field(validator=_is_name)
+    job: str = _name()
+    on: str = _name()
     prune_with: bool = False
 
 
@@ -189,11 +195,15 @@ class PortableDependency:
 class PortableEvent:
     """A row of the ledger of rarer writes."""
 
-    at: float = field(validator=_INSTANT)
-    verb: str = field(validator=[_is_name, at_most(_MAX_WORD)])
-    job: str = field(default="", validator=_is_worker)
-    key: str = field(validator=_is_key)
-    detail: str = field(default="", validator=at_most(_MAX_DETAIL))
+    at: float = field(validator=is_within(0, MAX_INSTANT), metadata=narrowed(INSTANT))
+    verb: str = field(
+        validator=[_is_name, at_most(_MAX_WORD)], metadata=narrowed({"allOf": [ref("Name"), {"maxLength": _MAX_WORD}]})
+    )
+    job: str = words.label()
+    key: str = field(validator=_is_key, metadata=narrowed(_ETAG))
+    detail: str = field(
+        default="", validator=at_most(_MAX_DETAIL), metadata=narrowed({"type": "string", "maxLength": _MAX_DETAIL})
+    )
 
 
 @frozen(kw_only=True)
@@ -214,10 +224,10 @@ class ExportPage:
 class Totals:
     """How much an import must have brought."""
 
-    jobs: int = field(validator=_EVER)
-    attempts: int = field(validator=_EVER)
-    dependencies: int = field(validator=_EVER)
-    events: int = field(validator=_EVER)
+    jobs: int = field(validator=is_within(0, _MAX_EVER), metadata=narrowed(count(0)))
+    attempts: int = field(validator=is_within(0, _MAX_EVER), metadata=narrowed(count(0)))
+    dependencies: int = field(validator=is_within(0, _MAX_EVER), metadata=narrowed(count(0)))
+    events: int = field(validator=is_within(0, _MAX_EVER), metadata=narrowed(count(0)))
 
 
 @frozen(kw_only=True)
@@ -232,14 +242,12 @@ class ImportPart:
         abandon: forget all that came, instead of anything else.
     """
 
-    id: str = field(validator=_is_op_key)
-    number: int = field(validator=_COUNT)
+    id: str = field(validator=_is_op_key, metadata=narrowed(ref("Key")))
+    number: int = field(validator=is_within(0, _MAX_COUNT), metadata=narrowed(count(0, _MAX_COUNT)))
     experiment: PortableExperiment | None = None
-    jobs: tuple[PortableJob, ...] = field(default=(), validator=at_most(MAX_PART), metadata=holds(MAX_PART))
-    dependencies: tuple[PortableDependency, ...] = field(
-        default=(), validator=at_most(MAX_PART), metadata=holds(MAX_PART)
-    )
-    events: tuple[PortableEvent, ...] = field(default=(), validator=at_most(MAX_PART), metadata=holds(MAX_PART))
+    jobs: tuple[PortableJob, ...] = _many("PortableJob")
+    dependencies: tuple[PortableDependency, ...] = _many("PortableDependency")
+    events: tuple[PortableEvent, ...] = _many("PortableEvent")
     totals: Totals | None = None
     abandon: bool = False
 

@@ -8,11 +8,14 @@ from typing import Final
 from attrs import field, frozen
 
 from sweepstake.domain.names import check_notes, check_tags
+from sweepstake.domain.schema import OMIT_DEFAULT, Schema, count, narrowed, nullable, ref
 from sweepstake.errors import InvalidInputError, shown
 
 __all__ = [
+    "INSTANT",
     "MAX_INSTANT",
     "MAX_PRIORITY",
+    "PRIORITY",
     "UNCHANGED",
     "QueueingChanges",
     "Unchanged",
@@ -23,6 +26,10 @@ __all__ = [
 MAX_PRIORITY: Final = 2**31 - 1
 #: The last second of the year 9999.
 MAX_INSTANT: Final = 253_402_300_799
+#: A moment, as Unix time in seconds.
+INSTANT: Final[Schema] = {"type": "number", "minimum": 0, "maximum": MAX_INSTANT}
+#: A priority.
+PRIORITY: Final[Schema] = count(-MAX_PRIORITY - 1, MAX_PRIORITY)
 
 
 def check_priority(priority: object) -> int:
@@ -81,7 +88,15 @@ class QueueingChanges:
         notes: free text.
     """
 
-    priority: int | Unchanged = field(default=UNCHANGED, converter=_priority)
-    not_before: float | Unchanged | None = field(default=UNCHANGED, converter=_instant)
-    tags: tuple[str, ...] | Unchanged = field(default=UNCHANGED, converter=_tags)
-    notes: str | Unchanged = field(default=UNCHANGED, converter=_notes)
+    priority: int | Unchanged = field(
+        default=UNCHANGED, converter=_priority, metadata={**OMIT_DEFAULT, **narrowed(PRIORITY)}
+    )
+    not_before: float | Unchanged | None = field(
+        default=UNCHANGED, converter=_instant, metadata={**OMIT_DEFAULT, **narrowed(nullable(INSTANT))}
+    )
+    tags: tuple[str, ...] | Unchanged = field(
+        default=UNCHANGED, converter=_tags, metadata={**OMIT_DEFAULT, **narrowed(ref("Tags"))}
+    )
+    notes: str | Unchanged = field(
+        default=UNCHANGED, converter=_notes, metadata={**OMIT_DEFAULT, **narrowed(ref("Notes"))}
+    )

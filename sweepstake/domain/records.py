@@ -8,42 +8,38 @@ from typing import Final, Generic, TypeVar
 from attrs import field, frozen
 
 from sweepstake.domain.addresses import exact
+from sweepstake.domain.schema import OMIT_DEFAULT, sent_as
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
 from sweepstake.values import EMPTY, JsonObject
 
 __all__ = [
     "ABSENT",
-    "MAX_OUTPUT",
-    "MAX_REASON",
     "PRESENT",
     "UNGUARDED",
     "AttemptRecord",
+    "Attempts",
     "Beat",
+    "Beats",
     "Claim",
+    "Dependencies",
     "Dependency",
     "Document",
+    "ExperimentDraft",
     "ExperimentRecord",
-    "Finish",
     "Finished",
     "Guard",
     "GuardKind",
-    "JobDraft",
+    "Health",
     "JobRecord",
     "NoJob",
     "Page",
+    "PutAnswer",
     "SearchDefinition",
     "Unranked",
-    "end_of_output",
-    "shortened_reason",
 ]
 
 T = TypeVar("T")
-
-#: The most bytes, as UTF-8, of an attempt's output that are kept: its end.
-MAX_OUTPUT: Final = 16 * 1024
-#: The most characters of an attempt's reason, such as a traceback, that are kept: its beginning and its end.
-MAX_REASON: Final = 33 * 1024
 
 
 class GuardKind(Enum):
@@ -90,6 +86,22 @@ class SearchDefinition:
 
 
 @frozen(kw_only=True)
+class ExperimentDraft:
+    """A definition; without `settings`, which Schedy's clients do not know, they stay as they are.
+
+    Attributes:
+        settings: None keeps those of an experiment that exists (the shape of a Schedy PUT), and means the defaults
+            for a new one.
+        owner: email of the user whose a new one is; None: everybody's. One that exists keeps its owner.
+    """
+
+    search: SearchDefinition = field(metadata=sent_as("scheduler"))
+    status: ExperimentStatus = ExperimentStatus.RUNNING
+    settings: Settings | None = None
+    owner: str | None = field(default=None, metadata=sent_as(None))
+
+
+@frozen(kw_only=True)
 class ExperimentRecord:
     """One experiment.
 
@@ -105,7 +117,7 @@ class ExperimentRecord:
 
     name: str
     status: ExperimentStatus
-    search: SearchDefinition
+    search: SearchDefinition = field(metadata=sent_as("scheduler"))  # Schedy's word
     settings: Settings
     etag: str
     proposals: int = 0
@@ -122,34 +134,14 @@ class ExperimentRecord:
 
 @frozen(kw_only=True)
 class Document:
-    """The part of a job that its etag covers and a PUT replaces."""
+    """A job's document; what is absent is empty afterwards.
 
-    status: JobStatus = JobStatus.QUEUED
-    hyperparameters: JsonObject = EMPTY
-    results: JsonObject = EMPTY
-
-
-@frozen(kw_only=True)
-class JobDraft:
-    """A job to be created.
-
-    Attributes:
-        priority: higher is claimed first; -2**31 to 2**31 - 1.
-        not_before: Unix time in seconds before which it is not claimed.
-        origin: how a search came to propose it (generation, parent ...).
-        depends_on: ids of jobs of the same experiment that must be DONE before it can be claimed.
-        prune_with: whether it is PRUNED, while QUEUED, when one of them becomes CRASHED or PRUNED.
+    It is the part of a job that its etag covers and a PUT replaces.
     """
 
-    id: str
-    document: Document
-    priority: int = 0
-    not_before: float | None = None
-    tags: tuple[str, ...] = ()
-    notes: str = ""
-    origin: JsonObject | None = None
-    depends_on: tuple[str, ...] = ()
-    prune_with: bool = False
+    status: JobStatus
+    hyperparameters: JsonObject = EMPTY
+    results: JsonObject = EMPTY
 
 
 @frozen(kw_only=True)
@@ -216,6 +208,21 @@ class JobRecord:
 
 
 @frozen(kw_only=True)
+class PutAnswer:
+    """A document was written, or its create repeated.
+
+    Attributes:
+        created: the document is new.
+        superseded: the write was made once, by an earlier call with the same key, and somebody else has written
+            since; `record` carries the etag of *this* write, so that its next guard fails.
+    """
+
+    record: JobRecord
+    created: bool
+    superseded: bool = False
+
+
+@frozen(kw_only=True)
 class AttemptRecord:
     """One running of a job.
 
@@ -241,6 +248,20 @@ class AttemptRecord:
     output: str = ""
 
 
+@frozen
+class Attempts:
+    """The attempts of a job, oldest first."""
+
+    attempts: tuple[AttemptRecord, ...]
+
+
+@frozen
+class Dependencies:
+    """The jobs that a job waits for, oldest first."""
+
+    dependencies: tuple[Dependency, ...]
+
+
 @frozen(kw_only=True)
 class Claim:
     """A job that now belongs to the claimer.
@@ -262,46 +283,6 @@ class NoJob:
     """Nothing could be claimed, and why."""
 
     reason: NoJobReason
-
-
-def shortened_reason(text: str) -> str:
-    """Return a reason without its middle, if it is longer than `MAX_REASON`."""
-    if len(text) <= MAX_REASON:
-        return text
-    half = MAX_REASON // 2 - 32  # for the line between them
-    return f"{text[:half]}\n... {len(text) - 2 * half:,} characters left out ...\n{text[-half:]}"
-
-
-def end_of_output(text: str) -> str:
-    """Return the last `MAX_OUTPUT` bytes of an output."""
-    if len(text) <= MAX_OUTPUT // 4:  # no character takes more than four bytes
-        return text
-    encoded = text.encode("utf-8", "backslashreplace")
-    return text if len(encoded) <= MAX_OUTPUT else encoded[-MAX_OUTPUT:].decode("utf-8", "ignore")
-
-
-@frozen(kw_only=True)
-class Finish:
-    """What the holder of an attempt reports at its end.
-
-    Attributes:
-        attempt: op key of the claim.
-        outcome: DONE, CRASHED or PRUNED record results; RELEASED and PREEMPTED give the job back.
-        results: the job's final values.
-        hyperparameters: replaces the job's when given.
-        reason: traceback or exit code; of more than MAX_REASON characters the middle is left out.
-        output: the end of what the attempt printed; of more than MAX_OUTPUT bytes the last are kept.
-        causes: what the experiment's `no_retry_on` may name: the names of a crash's exception and of the classes
-            above it, plain and qualified, and the exit code.
-    """
-
-    attempt: str
-    outcome: Outcome
-    results: JsonObject = EMPTY
-    hyperparameters: JsonObject | None = None
-    reason: str = field(default="", converter=shortened_reason)
-    output: str = field(default="", converter=end_of_output)
-    causes: tuple[str | int, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -329,6 +310,20 @@ class Beat:
 
     attempt: str
     signal: Signal
+
+
+@frozen
+class Beats:
+    """The answer to a heartbeat."""
+
+    beats: tuple[Beat, ...]
+
+
+@frozen
+class Health:
+    """How the server is."""
+
+    status: str
 
 
 @frozen(kw_only=True)
@@ -359,4 +354,4 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     next: str | None = None
-    unranked: Unranked | None = None
+    unranked: Unranked | None = field(default=None, metadata=OMIT_DEFAULT)

@@ -8,8 +8,10 @@ from typing import Any, Final, NoReturn
 
 from attrs import define, field
 
+from sweepstake.domain import vocabulary as words
 from sweepstake.domain.causes import check_causes
-from sweepstake.domain.names import check_notes, check_tags
+from sweepstake.domain.names import MAX_NAME, check_notes, check_tags
+from sweepstake.domain.schema import CAUSES, LINES, Schema, count, narrowed, nullable, ref, seconds
 from sweepstake.errors import FrozenSettingsError, InvalidInputError
 
 __all__ = ["DEFAULT_LEASE", "Direction", "Settings"]
@@ -17,6 +19,7 @@ __all__ = ["DEFAULT_LEASE", "Direction", "Settings"]
 #: Seconds a claim is valid without a heartbeat.
 DEFAULT_LEASE: Final = 60.0
 _MAX_COUNT: Final = 2**53
+_OBJECTIVE: Final[Schema] = nullable({"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": LINES})
 
 
 class Direction(StrEnum):
@@ -106,17 +109,19 @@ class Settings:
         notes: free text.
     """
 
-    lease: float = field(default=DEFAULT_LEASE, validator=_seconds(0.1, optional=False))
-    timeout: float | None = field(default=None, validator=_seconds(0.001))
-    max_attempts: int = field(default=1, validator=_count(1, optional=False))
-    max_lost: int = field(default=3, validator=_count(0, optional=False))
-    max_preemptions: int | None = field(default=None, validator=_count(0))
-    retry_delay: float = field(default=0.0, validator=_seconds(0.0, optional=False))
-    no_retry_on: tuple[str | int, ...] = field(default=(), converter=_no_retry_on)
-    max_running: int | None = field(default=None, validator=_count(0))
-    max_jobs: int | None = field(default=None, validator=_count(0))
-    objective: str | None = field(default=None, validator=_is_text)
+    lease: float = field(
+        default=DEFAULT_LEASE, validator=_seconds(0.1, optional=False), metadata=narrowed(seconds(0.1))
+    )
+    timeout: float | None = field(default=None, validator=_seconds(0.001), metadata=narrowed(nullable(seconds(0.001))))
+    max_attempts: int = field(default=1, validator=_count(1, optional=False), metadata=narrowed(count(1)))
+    max_lost: int = field(default=3, validator=_count(0, optional=False), metadata=narrowed(count(0)))
+    max_preemptions: int | None = field(default=None, validator=_count(0), metadata=narrowed(nullable(count(0))))
+    retry_delay: float = field(default=0.0, validator=_seconds(0.0, optional=False), metadata=narrowed(seconds(0)))
+    no_retry_on: tuple[str | int, ...] = field(default=(), converter=_no_retry_on, metadata=narrowed(CAUSES))
+    max_running: int | None = field(default=None, validator=_count(0), metadata=narrowed(nullable(count(0))))
+    max_jobs: int | None = field(default=None, validator=_count(0), metadata=narrowed(nullable(count(0))))
+    objective: str | None = field(default=None, validator=_is_text, metadata=narrowed(_OBJECTIVE))
     direction: Direction = field(default=Direction.MAXIMIZE, converter=_direction, validator=_is_direction)
-    seed: int | None = field(default=None, validator=_is_seed)
-    tags: tuple[str, ...] = field(default=(), converter=check_tags)
-    notes: str = field(default="", converter=check_notes)
+    seed: int | None = field(default=None, validator=_is_seed, metadata=narrowed(nullable(count(-_MAX_COUNT))))
+    tags: tuple[str, ...] = field(default=(), converter=check_tags, metadata=narrowed(ref("Tags")))
+    notes: str = words.notes()

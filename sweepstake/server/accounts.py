@@ -9,10 +9,10 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from sweepstake.domain.access import Role, TokenRecord
+from sweepstake.domain.access import Account, Role, TokenRecord
 from sweepstake.domain.names import check_name, check_text
 from sweepstake.errors import InvalidInputError
-from sweepstake.ports import Account, Accounts
+from sweepstake.queue.accounts import Accounts
 
 __all__ = [
     "MIN_PASSWORD",

@@ -19,7 +19,9 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sweepstake.clock import Clock
 from sweepstake.codec import to_tree
+from sweepstake.domain.records import Health
 from sweepstake.errors import (
     AuthenticationError,
     ClientRequestError,
@@ -30,8 +32,11 @@ from sweepstake.errors import (
     SweepstakeError,
     TooManyTriesError,
 )
-from sweepstake.ports import Clock, HostedQueue
-from sweepstake.server.calls import Answer, Call, MalformedError, Names, ok, read_names, read_query
+from sweepstake.http.openapi import openapi
+from sweepstake.http.operations import HEALTH, OPERATIONS
+from sweepstake.queue.fields import MalformedError
+from sweepstake.queue.here import Here
+from sweepstake.server.calls import Answer, Handler, Names, Received, ok, read_names, read_query
 from sweepstake.server.descriptors import watch_descriptors
 from sweepstake.server.entrance import Entrance
 from sweepstake.server.garbage import Garbage
@@ -44,11 +49,8 @@ from sweepstake.server.schedy import is_schedys, plain_text
 from sweepstake.server.users import Members, OpenUserHandlers, UserHandlers
 from sweepstake.turns import ShortWork
 from sweepstake.wire.headers import STORE
-from sweepstake.wire.openapi import openapi
 from sweepstake.wire.operation import BASE, Operation
-from sweepstake.wire.operations import OPERATIONS
 from sweepstake.wire.problems import PROBLEM_TYPE, problem_of
-from sweepstake.wire.users import OF_USERS
 
 __all__ = ["create_app"]
 
@@ -69,25 +71,22 @@ _MOST_HEADERS: Final = 100
 
 _logger = logging.getLogger(__name__)
 
-Handler = Callable[[Call], Answer]
 
-
-def create_app(queue: HostedQueue, members: Members | None, clock: Clock) -> ASGIApp:
-    """Make the application that answers for `queue`; when it shuts down, it closes the queue.
+def create_app(here: Here, members: Members | None, clock: Clock) -> ASGIApp:
+    """Make the application that answers for a store; when it shuts down, it closes the store.
 
     Args:
-        queue: what answers.
+        here: what answers.
         members: who may ask; None: everybody.
         clock: tells the time.
     """
     pools = _Pools()
     gate: Gate = OpenGate() if members is None else members.gate
-    handlers = Handlers(queue, gate, clock, os.urandom)
     of_users = OpenUserHandlers(clock) if members is None else UserHandlers(members, clock)
+    handlers = {**Handlers(here, gate, clock, os.urandom).by_name(), **of_users.by_name(), HEALTH.name: _health}
     methods: dict[str, dict[str, tuple[Operation, Handler]]] = {}
     for operation in OPERATIONS.values():
-        answering = of_users if operation in OF_USERS else handlers
-        methods.setdefault(operation.path, {})[operation.method] = (operation, getattr(answering, operation.name))
+        methods.setdefault(operation.path, {})[operation.method] = (operation, handlers[operation.name])
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
@@ -95,11 +94,11 @@ def create_app(queue: HostedQueue, members: Members | None, clock: Clock) -> ASG
         yield
         for watch in watches:
             watch.cancel()
-        await asyncio.to_thread(_close, pools, queue)
+        await asyncio.to_thread(_close, pools, here)
 
     metrics = Metrics()
     entrances = {} if members is None else {"passauth": members.entrance}
-    resources = {path: _Resource(each, gate, pools, entrances, metrics, queue) for path, each in methods.items()}
+    resources = {path: _Resource(each, gate, pools, entrances, metrics, here) for path, each in methods.items()}
     routes = [
         *(Route(path, resource) for path, resource in resources.items()),
         Route(_OPENAPI, _Page(pools, _description, math.inf)),
@@ -126,9 +125,9 @@ class _Pools:
             each.shutdown()
 
 
-def _close(pools: _Pools, queue: HostedQueue) -> None:
+def _close(pools: _Pools, here: Here) -> None:
     pools.close()
-    queue.close()
+    here.close()
 
 
 async def _refuse_stranger(reason: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -158,14 +157,14 @@ class _Resource:
         pools: _Pools,
         entrances: Mapping[str, Entrance],
         metrics: Metrics,
-        queue: HostedQueue,
+        here: Here,
     ) -> None:
         self._methods = {**methods, **({"HEAD": methods["GET"]} if "GET" in methods else {})}
         self._gate = gate
         self._pools = pools
         self._entrances = entrances
         self._metrics = metrics
-        self._queue = queue
+        self._here = here
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self._methods.get(scope["method"])
@@ -238,7 +237,7 @@ class _Resource:
 
     def _refuse_strays(self, headers: Mapping[str, str]) -> None:
         """Raise if a call is meant for the store that this server had before; its client says so to its user."""
-        if headers.get(STORE.lower(), self._queue.identity) != self._queue.identity:
+        if headers.get(STORE.lower(), self._here.identity) != self._here.identity:
             raise StoreUnavailableError("the call is meant for another store")
 
     def _refused(self, error: AuthenticationError, operation: Operation, headers: Mapping[str, str]) -> Answer:
@@ -253,7 +252,7 @@ class _Resource:
         """Return an answer that says which store gave it, if the caller may use that."""
         if operation.role is None or answer.status in (401, 403):
             return answer
-        return evolve(answer, headers={**answer.headers, STORE: self._queue.identity})
+        return evolve(answer, headers={**answer.headers, STORE: self._here.identity})
 
     def _work(
         self, operation: Operation, handler: Handler, scope: Scope, headers: Mapping[str, str], body: bytes
@@ -262,7 +261,7 @@ class _Resource:
         try:
             caller, names = self._admit(operation, scope, headers)
             self._refuse_strays(headers)
-            call = Call(
+            call = Received(
                 names=names.all,
                 called=names.called,
                 query=read_query(scope["query_string"], operation),
@@ -320,8 +319,8 @@ def _report(error: SweepstakeError, operation: Operation) -> Answer:
     headers = {}
     if isinstance(error, MalformedError):
         status = 400
-    elif isinstance(error, LimitReachedError) and operation.name == "put_job":
-        status = 412  # so that Schedy's client, which claims by a PUT, asks for another job
+    elif isinstance(error, LimitReachedError):
+        status = operation.over_limit
     elif isinstance(error, TooManyTriesError):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after or 1)))
     elif isinstance(error, StoreUnavailableError):
@@ -409,6 +408,10 @@ class _Page:
 
 def _description(scope: Scope) -> Answer:
     return ok(openapi(version("sweepstake"), scope.get("root_path", "")))
+
+
+def _health(_received: Received) -> Answer:
+    return ok(to_tree(Health("ok")))
 
 
 def _metrics(metrics: Metrics) -> Answer:

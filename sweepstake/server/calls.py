@@ -11,37 +11,21 @@ from urllib.parse import parse_qs, unquote_to_bytes
 from attrs import evolve, frozen
 
 from sweepstake.codec import from_tree, to_texts
-from sweepstake.domain.keys import check_attempt, check_key
-from sweepstake.domain.records import ExperimentRecord, Guard, JobRecord
+from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.errors import InvalidInputError, NotFoundError
+from sweepstake.queue.fields import MalformedError
 from sweepstake.server.gates import Caller
 from sweepstake.server.receiving import check_size
 from sweepstake.server.schedy import encoded
 from sweepstake.slices import SLICE, in_parts, let_go
 from sweepstake.values import parse_json
-from sweepstake.wire.headers import ATTEMPT, ETAG, IDEMPOTENCY_KEY, etag_header, read_guard, read_reference
+from sweepstake.wire.headers import read_reference
 from sweepstake.wire.operation import Operation
 
-__all__ = [
-    "Answer",
-    "Call",
-    "MalformedError",
-    "Names",
-    "as_called",
-    "document",
-    "empty",
-    "ok",
-    "read_names",
-    "read_query",
-    "told",
-]
+__all__ = ["Answer", "Handler", "Names", "Received", "empty", "ok", "read_names", "read_query", "told"]
 
 T = TypeVar("T")
 R = TypeVar("R", JobRecord, ExperimentRecord)
-
-
-class MalformedError(InvalidInputError):
-    """The request does not have the form that its schema asks for, whatever it means."""
 
 
 @contextmanager
@@ -53,7 +37,7 @@ def _reading() -> Iterator[None]:
 
 
 @frozen(kw_only=True)
-class Call:
+class Received:
     """One request.
 
     Attributes:
@@ -81,41 +65,35 @@ class Call:
 
     def read(self, kind: type[T]) -> T:
         """Return the body; one that holds more values than the operation takes is refused before it is parsed."""
+        with self.tree() as tree, _reading():
+            return from_tree(tree, kind)
+
+    @contextmanager
+    def tree(self) -> Iterator[Any]:
+        """Give the body as JSON, and let go of it in slices at the end of the block.
+
+        Raises:
+            MalformedError: it holds more values than the operation takes, or is no JSON.
+        """
         with _reading():
             check_size(self.body, self.values)
             tree = parse_json(self.body)
             meant = encoded(tree) if self.schedys else tree
-            try:
-                return from_tree(meant, kind)
-            finally:
-                if len(self.body) > SLICE:
-                    let_go(meant)
-                    let_go(tree)
+        try:
+            yield meant
+        finally:
+            if len(self.body) > SLICE:
+                let_go(meant)
+                let_go(tree)
 
-    def key(self) -> str | None:
-        """Return the op key, if the client made one."""
-        return self._key(IDEMPOTENCY_KEY, check_key)
+    def as_called(self, record: R) -> R:
+        """Return a record with its experiment called as in the path, so that whoever sends it back means the same."""
+        if isinstance(record, JobRecord):
+            return record if record.experiment == self.called else evolve(record, experiment=self.called)
+        return record if self.called in ("", record.name) else evolve(record, name=self.called)
 
-    def attempt(self) -> str | None:
-        """Return the key of the attempt whose holder calls."""
-        return self._key(ATTEMPT, check_attempt)
 
-    def guard(self) -> Guard:
-        """Return what must hold of the document."""
-        with _reading():
-            return read_guard(self.headers)
-
-    def one(self, name: str) -> str | None:
-        """Return a parameter of the query that stands there once, or not at all."""
-        values = self.query.get(name, ())
-        if len(values) > 1:
-            raise MalformedError.at(name, "is given more than once")
-        return values[0] if values else None
-
-    def _key(self, header: str, check: Callable[[str, str], str]) -> str | None:
-        value = self.headers.get(header.lower())
-        with _reading():
-            return None if value is None else check(value, header)
+Handler = Callable[[Received], "Answer"]
 
 
 @frozen(kw_only=True)
@@ -197,22 +175,9 @@ def ok(tree: Any, status: int = 200, headers: dict[str, str] | None = None) -> A
     return Answer(status, (_encode(tree).encode(),), headers or {})
 
 
-def told(record: object, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
-    """Answer with a record; values of users' in it cost no more than their length."""
-    return Answer(status, in_parts(to_texts(record)), headers or {})
-
-
-def document(call: Call, record: R, status: int = 200) -> Answer:
-    """Answer with a record and its etag."""
-    named = as_called(call, record)
-    return told(named, status, {ETAG: etag_header(record.etag)})
-
-
-def as_called(call: Call, record: R) -> R:
-    """Return the record with its experiment called as in the request, so that whoever sends it back means the same."""
-    if isinstance(record, JobRecord):
-        return record if record.experiment == call.called else evolve(record, experiment=call.called)
-    return record if record.name == call.called else evolve(record, name=call.called)
+def told(status: int, record: object, headers: dict[str, str]) -> Answer:
+    """Answer with a record, if there is one; values of users' in it cost no more than their length."""
+    return Answer(status, () if record is None else in_parts(to_texts(record)), headers)
 
 
 def empty(headers: dict[str, str] | None = None) -> Answer:

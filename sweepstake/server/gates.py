@@ -7,6 +7,7 @@ from typing import Final, Protocol, TypeVar
 
 from attrs import evolve, frozen
 
+from sweepstake.clock import Clock
 from sweepstake.domain.access import Role, Standing, TokenRecord, made_with_password
 from sweepstake.domain.addresses import (
     by_owner,
@@ -27,7 +28,7 @@ from sweepstake.errors import (
     StoreUnavailableError,
     UnsafeUpdateError,
 )
-from sweepstake.ports import Accounts, Clock
+from sweepstake.queue.accounts import Accounts
 from sweepstake.server.accounts import digest_of
 from sweepstake.server.logins import Signer
 from sweepstake.server.trust import Trusted

@@ -17,9 +17,10 @@ from typing import Final, Self
 
 from attrs import field, frozen
 
+from sweepstake.clock import Clock
 from sweepstake.config import Config
 from sweepstake.errors import ConfigurationError
-from sweepstake.ports import Accounts, Clock
+from sweepstake.queue.accounts import Accounts
 from sweepstake.server.trust import Trusted
 from sweepstake.stores.urls import SqliteUrl, parse_store_url
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 import jwt
 from attrs import frozen
 
-from sweepstake.domain.access import TokenRecord
+from sweepstake.clock import Clock
+from sweepstake.domain.access import Account, TokenRecord
 from sweepstake.errors import AuthenticationError, ReauthenticateError
-from sweepstake.ports import Account, Clock
 from sweepstake.wire.bodies import Token
 
 __all__ = ["MARGIN", "VALID", "Login", "Signer"]

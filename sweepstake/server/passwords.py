@@ -9,8 +9,10 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
+from sweepstake.clock import Clock
+from sweepstake.domain.access import Account, TryLimit
 from sweepstake.errors import AuthenticationError, TooManyTriesError
-from sweepstake.ports import Account, Accounts, Clock, TryLimit
+from sweepstake.queue.accounts import Accounts
 from sweepstake.server.accounts import check_password, may_be_a_user
 
 __all__ = ["ACCOUNT", "ADDRESS", "PAIR", "PasswordDoor", "network_of", "too_early"]

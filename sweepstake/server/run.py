@@ -22,8 +22,9 @@ from uvicorn.supervisors import Multiprocess
 
 from sweepstake.clock import SystemClock
 from sweepstake.errors import ConfigurationError, ResourceExistsError, ServerError, shown
-from sweepstake.ports import Accounts
-from sweepstake.retrying import outlast
+from sweepstake.queue.accounts import Accounts
+from sweepstake.queue.here import Here
+from sweepstake.queue.retrying import outlast
 from sweepstake.server.accounts import add_user
 from sweepstake.server.app import create_app
 from sweepstake.server.garbage import set_aside
@@ -31,8 +32,8 @@ from sweepstake.server.keys import SecretPlace, prepare
 from sweepstake.server.metrics import counting_together
 from sweepstake.server.ownmachine import is_loopback
 from sweepstake.server.users import Members
-from sweepstake.service import QueueService
-from sweepstake.stores import SqlStore, open_store
+from sweepstake.stores import open_engine
+from sweepstake.stores.engine import Engine
 
 __all__ = ["FIRST_USER", "ServeOptions", "serve"]
 
@@ -109,22 +110,23 @@ def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
 
 def _prepare(options: ServeOptions, tell: Callable[[str], None]) -> None:
     """Bring the store's schema up to date before anybody asks, and make the first user."""
-    store = _open(options)
+    engine = _open(options)
+    accounts = Accounts(engine)
     try:
-        if options.secret is not None and options.auth and prepare(store, options.secret):
+        if options.secret is not None and options.auth and prepare(accounts, options.secret):
             tell(f"A new key for logins was made in {options.secret.path}, because the one before is not here.")
             tell("Clients of Schedy have to log in again. Keep the file, or set SWEEPSTAKE_SIGNING_KEY.")
-        token = _first_user(store) if options.auth else None
+        token = _first_user(accounts) if options.auth else None
     finally:
-        store.close()
+        engine.close()
     if token is not None:
         tell(f"There was no user yet, so {FIRST_USER} was made. Its API token is shown only now:")
         tell(f"    SWEEPSTAKE_TOKEN={token}")
 
 
-def _open(options: ServeOptions) -> SqlStore:
+def _open(options: ServeOptions) -> Engine:
     """Open the store; one that is away may be back soon, as when both are started at once."""
-    return outlast(lambda: open_store(options.store), SystemClock(), time.sleep)
+    return outlast(lambda: open_engine(options.store), SystemClock(), time.sleep)
 
 
 def _first_user(accounts: Accounts) -> str | None:
@@ -142,9 +144,9 @@ def _make_app(options: ServeOptions) -> ASGIApp:
     _follow_parent()
     sys.setswitchinterval(_TURN)
     clock = SystemClock()
-    store = _open(options)
-    members = Members(store, clock, _secret(options)) if options.auth else None
-    app = create_app(QueueService(store, clock, serving=True), members, clock)
+    engine = _open(options)
+    members = Members(Accounts(engine), clock, _secret(options)) if options.auth else None
+    app = create_app(Here(engine, clock, serving=True), members, clock)
     set_aside()
     return app
 

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from sweepstake.domain.records import ExperimentRecord, SearchDefinition
+from sweepstake.domain.records import ExperimentDraft, ExperimentRecord, SearchDefinition
 from sweepstake.errors import NotFoundError
-from sweepstake.ports import ExperimentDraft, Queue
+from sweepstake.queue.calls import GetExperiment
+from sweepstake.queue.here import Here
 from sweepstake.slices import in_parts, let_go, read_json, write_json
 from sweepstake.values import plain, revived
 
@@ -37,12 +38,12 @@ def as_shown(record: ExperimentRecord) -> ExperimentRecord:
     return record if record.search.kind in _KNOWN else evolve(record, search=_MANUAL)
 
 
-def as_meant(draft: ExperimentDraft, queue: Queue, name: str) -> ExperimentDraft:
+def as_meant(draft: ExperimentDraft, here: Here, name: str) -> ExperimentDraft:
     """Return a definition with the search that is stored, where the client was shown a manual one for it."""
     if draft.search != _MANUAL:
         return draft
     try:
-        stored = queue.get_experiment(name).search
+        stored = here.send(GetExperiment(name=name)).search
     except NotFoundError:
         return draft
     return draft if stored.kind in _KNOWN else evolve(draft, search=stored)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Final, Generic, TypeVar
 
-from sweepstake.ports import Clock
+from sweepstake.clock import Clock
 
 __all__ = ["TRUST", "Trusted"]
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
+from sweepstake.clock import Clock
 from sweepstake.codec import to_tree
 from sweepstake.domain.addresses import known_address
 from sweepstake.domain.names import check_name
 from sweepstake.errors import AuthenticationError, ClientRequestError, InvalidInputError, ReauthenticateError
-from sweepstake.ports import Accounts, Clock
+from sweepstake.queue.accounts import Accounts
 from sweepstake.server.accounts import create_token, digest_of, replace_token
-from sweepstake.server.calls import Answer, Call, empty, ok
+from sweepstake.server.calls import Answer, Handler, Received, empty, ok
 from sweepstake.server.entrance import Entrance
 from sweepstake.server.gates import AccountGate
 from sweepstake.server.keys import SigningKey
@@ -54,7 +55,7 @@ class Members:
 
 
 class UserHandlers:
-    """The methods are named after the operations in `sweepstake.wire.users`.
+    """Answers the calls about users.
 
     Args:
         members: the users.
@@ -66,7 +67,21 @@ class UserHandlers:
         self._accounts = members.accounts
         self._clock = clock
 
-    def token(self, call: Call) -> Answer:
+    def by_name(self) -> Mapping[str, Handler]:
+        """Return what answers each call, by the name of its operation."""
+        return {
+            "token": self.token,
+            "passauth": self.passauth,
+            "resettoken": self.resettoken,
+            "list_tokens": self.list_tokens,
+            "create_token": self.create_token,
+            "revoke_token": self.revoke_token,
+            "get_access": self.get_access,
+            "share": self.share,
+            "unshare": self.unshare,
+        }
+
+    def token(self, call: Received) -> Answer:
         """Exchange an API token for a signed one."""
         asked = call.read(Credentials)
         token = self._accounts.find_token(digest_of(asked.token))
@@ -75,13 +90,13 @@ class UserHandlers:
             raise AuthenticationError("the email and the API token do not belong together, or it has expired")
         return ok(to_tree(self._members.signer.for_token(token)))
 
-    def passauth(self, call: Call) -> Answer:
+    def passauth(self, call: Received) -> Answer:
         """Exchange a password for a signed token."""
         asked = call.read(Credentials)
         account = self._members.door.enter(asked.email, asked.token, call.address)
         return ok(to_tree(self._members.signer.for_password(account)))
 
-    def resettoken(self, call: Call) -> Answer:
+    def resettoken(self, call: Received) -> Answer:
         """Replace the caller's API tokens.
 
         The new one ends with the password, if that was given just now; else with what the caller shows.
@@ -96,11 +111,11 @@ class UserHandlers:
         self._members.gate.changed()
         return ok(to_tree(ClientConfig(root=call.root, email=email, token=token)))
 
-    def list_tokens(self, call: Call) -> Answer:
+    def list_tokens(self, call: Received) -> Answer:
         """List the caller's API tokens."""
         return ok(to_tree(Tokens(tuple(map(TokenInfo.of, self._accounts.list_tokens(_email(call)))))))
 
-    def create_token(self, call: Call) -> Answer:
+    def create_token(self, call: Received) -> Answer:
         """Make an API token, which never outlives what the caller shows."""
         asked = call.read(NewToken)
         longest = call.caller.expires_at
@@ -117,36 +132,36 @@ class UserHandlers:
         )
         return ok(to_tree(MadeToken(token, record.id)), 201)
 
-    def revoke_token(self, call: Call) -> Answer:
+    def revoke_token(self, call: Received) -> Answer:
         """Revoke one of the caller's API tokens."""
         [token_id] = call.names
         self._accounts.revoke_token(token_id, _email(call))
         self._members.gate.changed()
         return empty()
 
-    def get_access(self, call: Call) -> Answer:
+    def get_access(self, call: Received) -> Answer:
         """Tell whose an experiment is."""
         return ok(to_tree(self._accounts.get_access(_address(call))))
 
-    def share(self, call: Call) -> Answer:
+    def share(self, call: Received) -> Answer:
         """Share an experiment."""
         self._accounts.share(_address(call), check_name(call.names[1], "email"), call.read(NewShare).role)
         self._members.gate.changed()
         return empty()
 
-    def unshare(self, call: Call) -> Answer:
+    def unshare(self, call: Received) -> Answer:
         """Share an experiment no more."""
         self._accounts.share(_address(call), call.names[1], None)
         self._members.gate.changed()
         return empty()
 
 
-def _email(call: Call) -> str:
+def _email(call: Received) -> str:
     assert call.caller.email is not None, "the gate lets nobody pass without credentials"
     return call.caller.email
 
 
-def _address(call: Call) -> str:
+def _address(call: Received) -> str:
     address = known_address(call.names[0])
     assert address is not None, "the gate has found the experiment"
     return address
@@ -158,18 +173,28 @@ class OpenUserHandlers:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def token(self, call: Call) -> Answer:  # noqa: ARG002 -- whoever it is
+    def by_name(self) -> Mapping[str, Handler]:
+        """Return what answers each call, by the name of its operation."""
+        return {
+            "token": self.token,
+            "passauth": self.token,
+            "resettoken": self.resettoken,
+            "list_tokens": self.refuse,
+            "create_token": self.refuse,
+            "revoke_token": self.refuse,
+            "get_access": self.refuse,
+            "share": self.refuse,
+            "unshare": self.refuse,
+        }
+
+    def token(self, call: Received) -> Answer:  # noqa: ARG002 -- whoever it is
         """Return a token without meaning."""
         return ok(to_tree(Token(_OPEN, self._clock.wall() + VALID - MARGIN)))
 
-    passauth = token
-
-    def resettoken(self, call: Call) -> Answer:
+    def resettoken(self, call: Received) -> Answer:
         """Return a token without meaning."""
         return ok(to_tree(ClientConfig(root=call.root, email="anonymous", token=_OPEN)))
 
-    def list_tokens(self, call: Call) -> Answer:  # noqa: ARG002 -- as above
+    def refuse(self, call: Received) -> Answer:  # noqa: ARG002 -- as above
         """Refuse: there are no users."""
         raise ClientRequestError("this server asks for no credentials: it has neither users nor tokens nor shares")
-
-    create_token = revoke_token = get_access = share = unshare = list_tokens

@@ -6,8 +6,9 @@ import logging
 import threading
 from typing import Final
 
+from sweepstake.clock import Clock
 from sweepstake.errors import SpoolError
-from sweepstake.ports import Clock, Queue
+from sweepstake.queue.queue import Queue
 from sweepstake.spool.delivery import Delivery, Fate, deliver
 from sweepstake.spool.folder import Spool
 

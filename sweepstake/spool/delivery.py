@@ -21,7 +21,7 @@ from sweepstake.errors import (
     StoreUnavailableError,
     SweepstakeError,
 )
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from sweepstake.spool.entry import Entry
 from sweepstake.spool.folder import Spool
 

@@ -8,7 +8,7 @@ from typing import Final
 from attrs import frozen
 
 from sweepstake.codec import from_answer, to_tree
-from sweepstake.domain.records import Finish
+from sweepstake.domain.drafts import Finish
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import EMPTY, JsonObject, parse_json
 

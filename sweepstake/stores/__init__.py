@@ -1,21 +1,21 @@
-"""Where experiments and jobs are kept: SQLite files and PostgreSQL databases."""
+"""Where experiments and jobs are kept: SQLite files and PostgreSQL databases, behind one seam, `Engine`."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from sweepstake.clock import Clock, SystemClock
 from sweepstake.errors import ConfigurationError, MissingExtraError
-from sweepstake.ports import Clock, Upkeep
-from sweepstake.stores.clocks import SystemClock
-from sweepstake.stores.store import SqlStore
+from sweepstake.stores.engine import Engine
+from sweepstake.stores.upkeep import Upkeep
 from sweepstake.stores.urls import SqliteUrl, parse_store_url
 
-__all__ = ["SqlStore", "open_store", "open_upkeep"]
+__all__ = ["open_engine", "open_upkeep"]
 
 
-def open_store(url: str, clock: Clock | None = None) -> SqlStore:
-    """Open the store at a URL, both as `Store` and as `Accounts`; one that is new is set up.
+def open_engine(url: str, clock: Clock | None = None) -> Engine:
+    """Open the database at a URL; one that is new is set up.
 
     Args:
         url: `sqlite:///relative/path`, `sqlite:////absolute/path` or `postgresql://user@host/database`.
@@ -28,17 +28,16 @@ def open_store(url: str, clock: Clock | None = None) -> SqlStore:
         StoreUnavailableError: the database does not answer.
     """
     place = parse_store_url(url)
-    clock = clock or SystemClock()
     if isinstance(place, SqliteUrl):
         from sweepstake.stores.sqlite.engine import SqliteEngine
 
         _check_folder(place.path.absolute())
-        return SqlStore(SqliteEngine(place.path, clock), clock)
+        return SqliteEngine(place.path, clock or SystemClock())
     try:
         from sweepstake.stores.postgres.engine import PostgresEngine
     except ImportError as error:
         raise _no_driver() from error
-    return SqlStore(PostgresEngine(place), clock)
+    return PostgresEngine(place)
 
 
 def _check_folder(path: Path) -> None:

@@ -9,16 +9,9 @@ from typing import Any, Final, NamedTuple
 import attrs
 
 from sweepstake.domain.addresses import called
+from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.keys import shown_etag
-from sweepstake.domain.records import (
-    AttemptRecord,
-    Claim,
-    Dependency,
-    ExperimentRecord,
-    JobDraft,
-    JobRecord,
-    SearchDefinition,
-)
+from sweepstake.domain.records import AttemptRecord, Claim, Dependency, ExperimentRecord, JobRecord, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.stores.engine import Row
@@ -228,12 +221,11 @@ def draft_row(
     experiment_id: int, draft: JobDraft, etag: str, now: float, *, waiting: int = 0, dependants: int = 0
 ) -> Row:
     """Return the columns of a new job, in the order of the statement `add_job`."""
-    document = draft.document
-    delayed = draft.not_before is not None and document.status is JobStatus.QUEUED and draft.not_before > now
+    delayed = draft.not_before is not None and draft.status is JobStatus.QUEUED and draft.not_before > now
     return (
         experiment_id,
         draft.id,
-        str(document.status),
+        str(draft.status),
         etag,
         draft.priority,
         draft.not_before if delayed else None,
@@ -244,8 +236,8 @@ def draft_row(
         json.dumps(draft.tags) if draft.tags else "[]",
         draft.notes,
         None if draft.origin is None else draft.origin.text,
-        document.hyperparameters.text,
-        document.results.text,
+        draft.hyperparameters.text,
+        draft.results.text,
     )
 
 

@@ -10,6 +10,8 @@ from typing import Final
 
 from attrs import frozen
 
+from sweepstake.stores.rows import JobRow
+
 __all__ = ["Migration", "load_migrations", "load_statements", "with_parameters"]
 
 _HEADER: Final = re.compile(r"^-- (?P<name>[a-z_]+): (?P<purpose>.+)$", re.MULTILINE)
@@ -34,10 +36,17 @@ def load_statements(dialect: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for folder in (_FOLDER / "shared", _FOLDER / dialect):
         for file in _sql_files(folder):
-            for name, statement in _parse(file.read_text("utf-8")).items():
+            for name, statement in _parse(_expanded(file.read_text("utf-8"))).items():
                 assert name not in found, f"two statements are named {name}"
                 found[name] = statement
     return found
+
+
+def _expanded(text: str) -> str:
+    """Write out what stands for the columns of a job, `{job}` where its table is called `j`."""
+    return text.replace("{job}", ", ".join(f"j.{column}" for column in JobRow._fields)).replace(
+        "{bare_job}", ", ".join(JobRow._fields)
+    )
 
 
 def with_parameters(statement: str, spell: Callable[[str], str]) -> str:

@@ -1,5 +1,1 @@
 """Experiments and jobs for people to read: tables, text, HTML and data frames of their records."""
-
-from sweepstake.view.display import RichDisplay
-
-__all__ = ["RichDisplay"]

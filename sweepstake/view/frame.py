@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from sweepstake.domain.records import JobRecord
+from sweepstake.errors import MissingExtraError
 from sweepstake.view.table import job_table
+
+if TYPE_CHECKING:  # only those who ask for a frame wait for it
+    import pandas as pd
 
 __all__ = ["jobs_frame"]
 
@@ -18,7 +21,14 @@ def jobs_frame(records: Iterable[JobRecord]) -> pd.DataFrame:
     """Return a row for each job, by id: status, hyperparameters, results, and what the queue knows of it.
 
     A hyperparameter and a result of one name become `hyperparameter.NAME` and `result.NAME`. Times are in UTC.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
     """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingExtraError.of(f"to_frame() needs pandas ({error})", "frame") from None
     table = job_table(records)
     frame = pd.DataFrame(list(table.rows), columns=list(table.labels()))
     if not table.columns:

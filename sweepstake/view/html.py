@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from sweepstake.domain.records import AttemptRecord, ExperimentRecord, JobRecord
 from sweepstake.markup import pairs_html, rows_html
+from sweepstake.view.cells import cell
 from sweepstake.view.table import HYPERPARAMETER, OWN, RESULT, Table, experiment_table, job_table
-from sweepstake.view.text import cell
 from sweepstake.view.times import lasting, local
 
 __all__ = ["attempts_html", "experiment_html", "job_html", "jobs_html", "table_html"]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
 from rich.cells import cell_len
 
 from sweepstake.plaintext import printable
+from sweepstake.view.cells import cell, full
 from sweepstake.view.grid import Grid, cut
 from sweepstake.view.ids import IDS
 from sweepstake.view.table import OWN, Column, Table
 
-__all__ = ["boxed", "cell", "listed", "paragraphs", "plain"]
+__all__ = ["boxed", "listed", "paragraphs", "plain"]
 
 _GAP: Final = "  "
 #: The columns that say how long ago something happened.
@@ -66,25 +66,10 @@ def paragraphs(table: Table) -> str:
     """Write each row as lines of `field: value`, rows apart by an empty line; missing values are left out."""
     labels = [printable(label) for label in table.labels()]
     blocks = (
-        "\n".join(f"{label}: {_full(value)}" for label, value in zip(labels, row, strict=True) if value is not None)
+        "\n".join(f"{label}: {full(value)}" for label, value in zip(labels, row, strict=True) if value is not None)
         for row in table.rows
     )
     return "\n\n".join(blocks)
-
-
-def cell(value: Any) -> str:
-    """Return a value as one line of text: floats with six digits, None as nothing."""
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "" if value is None else _full(value)
-
-
-def _full(value: Any) -> str:
-    if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, (list, dict)):
-        return printable(json.dumps(value, ensure_ascii=False))
-    return str(value)
 
 
 def _is_numeric(values: Sequence[Any]) -> bool:

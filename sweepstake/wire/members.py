@@ -6,19 +6,16 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from sweepstake.domain import vocabulary as words
 from sweepstake.domain.access import Role, TokenRecord
-from sweepstake.domain.names import check_name
+from sweepstake.domain.schema import narrowed, nullable
 from sweepstake.errors import InvalidInputError
 
 __all__ = ["MAX_LIFETIME", "MadeToken", "NewShare", "NewToken", "TokenInfo", "Tokens"]
 
 #: The longest life of a token that ends, in seconds.
 MAX_LIFETIME: Final = 10**9
-
-
-def _is_label(_: object, attribute: Any, value: str) -> None:
-    if value:
-        check_name(value, attribute.name)
+_LIFETIME: Final = nullable({"type": "number", "minimum": 1, "maximum": MAX_LIFETIME})
 
 
 def _is_lifetime(_: object, attribute: Any, value: float | None) -> None:
@@ -31,8 +28,8 @@ class NewToken:
     """An API token to be made; without a lifetime, in seconds, it lives as long as the one that makes it."""
 
     role: Role
-    name: str = field(default="", validator=_is_label)
-    lifetime: float | None = field(default=None, validator=_is_lifetime)
+    name: str = words.label()
+    lifetime: float | None = field(default=None, validator=_is_lifetime, metadata=narrowed(_LIFETIME))
 
 
 @frozen(kw_only=True)

@@ -38,6 +38,7 @@ class Operation:
         makes: the word in the path that may name what is not there yet; every other names what has to be there.
         long: it may read or answer so much that others are not to wait behind it.
         at_once: it waits for nothing, so it is answered even when everybody who could work on it is busy.
+        over_limit: the status that says that a limit of the experiment is reached.
         links: what can be called next: the operation, and where its parameters and body come from.
     """
 
@@ -45,7 +46,7 @@ class Operation:
     method: str
     path: str
     summary: str
-    answers: Mapping[int, str | None]
+    answers: Mapping[int, str | None] = {}
     request: str | None = None
     values: int = 0
     parameters: tuple[Parameter, ...] = ()
@@ -57,6 +58,7 @@ class Operation:
     at_once: bool = False
     of: str = "job"
     makes: str | None = None
+    over_limit: int = 409
     links: tuple[tuple[str, Mapping[str, str]], ...] = ()
     _parts: tuple[str, ...] = field(init=False, repr=False)
 

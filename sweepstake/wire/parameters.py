@@ -8,9 +8,10 @@ from attrs import frozen
 
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.keys import ATTEMPT_PATTERN, KEY_PATTERN
+from sweepstake.domain.lengths import MAX_PAGE
 from sweepstake.domain.names import MAX_TEXT
+from sweepstake.domain.schema import Schema, ref
 from sweepstake.domain.status import JobStatus
-from sweepstake.ports import MAX_PAGE
 from sweepstake.wire.headers import (
     ADDRESS,
     ATTEMPT,
@@ -20,7 +21,6 @@ from sweepstake.wire.headers import (
     IF_NONE_MATCH,
     OWNER,
 )
-from sweepstake.wire.schemas import Schema, ref
 
 __all__ = [
     "ATTEMPT_KEY",

@@ -16,7 +16,8 @@ from attrs import field, frozen
 
 from sweepstake.client import Places
 from sweepstake.client.attempt.ranks import HELD, held_text, ranks_in
-from sweepstake.domain.records import MAX_OUTPUT, Claim, Finish
+from sweepstake.domain.drafts import MAX_OUTPUT, Finish
+from sweepstake.domain.records import Claim
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import ConfigurationError, InvalidInputError
 from sweepstake.folders import check_room, usable

@@ -22,9 +22,9 @@ from typing import IO, Any
 from sweepstake.client import Heart
 from sweepstake.clock import SystemClock
 from sweepstake.config import read_config
-from sweepstake.connection import open_queue
+from sweepstake.connection import open_sender
 from sweepstake.domain.status import Signal
-from sweepstake.retrying import RetryingQueue, outlast
+from sweepstake.queue.retrying import outlast, patient_queue
 from sweepstake.worker.process import end_group
 
 __all__ = ["main", "serve"]
@@ -100,7 +100,7 @@ def main() -> None:
     settings = json.loads(sys.stdin.readline())
     clock = SystemClock()
     config = read_config(settings["url"], settings["token"])
-    queue = RetryingQueue(outlast(lambda: open_queue(config), clock, time.sleep), clock, os.urandom, time.sleep)
+    queue = patient_queue(outlast(lambda: open_sender(config), clock, time.sleep), clock, os.urandom, time.sleep)
     heart = Heart(queue, clock)
     print(json.dumps({"ready": True}), flush=True)  # noqa: T201 -- the worker listens
     serve(heart, sys.stdin, sys.stdout, settings["grace"])

@@ -7,14 +7,13 @@ from typing import Final
 
 from attrs import frozen
 
+from sweepstake.client.attempt.leaving import EXIT_RELEASE
 from sweepstake.domain.causes import causes_of_exit
 from sweepstake.domain.status import Outcome, Signal
 from sweepstake.worker.results import BEGIN, END
 
-__all__ = ["GIVE_BACK", "Ending", "Verdict", "judge", "terminated"]
+__all__ = ["Ending", "Verdict", "judge", "terminated"]
 
-#: The exit code by which a command gives its job back to the queue (EX_TEMPFAIL of sysexits.h).
-GIVE_BACK: Final = 75
 _NO_RESULTS: Final = (
     f"exit code 0, but no results: print a block between {BEGIN} and {END}, write the file SWEEPSTAKE_RESULTS_PATH, "
     "or run with --allow-empty-results"
@@ -64,8 +63,8 @@ def judge(ending: Ending, *, allow_empty: bool) -> Verdict:
         return Verdict(Outcome.PRUNED, "pruned while it ran")
     if ending.timeout is not None:
         return _crash(f"ran longer than its timeout of {ending.timeout:g} s", ending, ending.last_words)
-    if ending.code == GIVE_BACK:
-        return Verdict(Outcome.RELEASED, f"exit code {GIVE_BACK}: it gave the job back")
+    if ending.code == EXIT_RELEASE:
+        return Verdict(Outcome.RELEASED, f"exit code {EXIT_RELEASE}: it gave the job back")
     missing = not (ending.reported or ending.problem)
     if ending.stopped and (ending.code != 0 or missing):
         return Verdict(Outcome.PREEMPTED, "the worker was told to stop")

@@ -17,12 +17,13 @@ from sweepstake.client import Experiment
 from sweepstake.client.attempt.reporting import report_end, told
 from sweepstake.client.nothing import no_job
 from sweepstake.domain.addresses import told_apart
+from sweepstake.domain.drafts import Finish
 from sweepstake.domain.query.queries import JobQuery
-from sweepstake.domain.records import Claim, Finish, Finished, NoJob
+from sweepstake.domain.records import Claim, Finished, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import NotFoundError, StoreUnavailableError, SweepstakeError
 from sweepstake.plaintext import counted
-from sweepstake.retrying import FINAL_PATIENCE, PATIENCE, TERM_PATIENCE
+from sweepstake.queue.retrying import FINAL_PATIENCE, PATIENCE, TERM_PATIENCE
 from sweepstake.worker.attempt import Attempt, Plan
 from sweepstake.worker.breaker import Breaker
 from sweepstake.worker.options import Options, Summary

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from sweepstake.domain.records import ABSENT, SearchDefinition
-from sweepstake.ports import ExperimentDraft
-from sweepstake.remote import RemoteQueue
-from sweepstake.wire.operations import OPERATIONS
+from sweepstake.domain.records import ABSENT, ExperimentDraft, SearchDefinition
+from sweepstake.http.operations import OPERATIONS
 from tests.acceptance.openapi_hooks import SEEDED, STEPS
 from tests.lab import draft, new_key
 from tests.serving import EMAIL, PASSWORD, Served, served
+from tests.stores import remote_queue
 
 ROOT = Path(__file__).parents[2]
 SEARCH = SearchDefinition("RandomSearch", '{"lr":{"loguniform":{"low":0.001,"high":1.0}}}')
@@ -25,7 +24,7 @@ SEARCH = SearchDefinition("RandomSearch", '{"lr":{"loguniform":{"low":0.001,"hig
 def server(tmp_path: Path) -> Iterator[Served]:
     """A server over SQLite that holds a few experiments, each with a queued job."""
     with served(f"sqlite:///{tmp_path}/store.db") as running:
-        queue = RemoteQueue(running.url, running.token)
+        queue = remote_queue(running.url, running.token)
         for name in SEEDED:
             queue.put_experiment(name, ExperimentDraft(search=SEARCH), guard=ABSENT, key=new_key())
             queue.add_jobs(name, [draft()], key=new_key())

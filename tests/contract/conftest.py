@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from tests.lab import Lab
 from tests.postgres import PostgresServer
 from tests.stack import KINDS, open_queue, reached

@@ -3,10 +3,11 @@
 import pytest
 
 from sweepstake.domain.keys import item_key, name_of
+from sweepstake.domain.lengths import MAX_BULK
 from sweepstake.domain.records import Claim, Guard, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason
 from sweepstake.errors import InvalidInputError, LimitReachedError, NotFoundError, ResourceExistsError
-from sweepstake.ports import MAX_BULK, Queue
+from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject
 from tests.lab import Lab, document, draft, eventually, new_key
 

@@ -6,7 +6,7 @@ from sweepstake.domain.keys import name_of
 from sweepstake.domain.records import UNGUARDED, Claim, Guard, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import LeaseLostError, LimitReachedError, UnsafeUpdateError
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from tests.lab import Lab, document, new_key
 
 ENDED_BY_STATUS = [

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sweepstake.domain.records import MAX_OUTPUT, MAX_REASON
+from sweepstake.domain.drafts import MAX_OUTPUT, MAX_REASON
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from tests.lab import Lab, eventually
 
 FINAL = ["ValueError", "torch.OutOfMemoryError", 2]

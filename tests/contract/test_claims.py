@@ -6,10 +6,10 @@ import attrs
 import pytest
 
 from sweepstake.domain.keys import name_of
-from sweepstake.domain.records import UNGUARDED, Claim, Guard, NoJob, SearchDefinition
+from sweepstake.domain.records import UNGUARDED, Claim, ExperimentDraft, Guard, NoJob, SearchDefinition
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome
 from sweepstake.errors import KeyReusedError, LeaseLostError, UnsafeUpdateError
-from sweepstake.ports import ExperimentDraft, Queue
+from sweepstake.queue.queue import Queue
 from tests.lab import Lab, document, draft, eventually, new_key
 
 

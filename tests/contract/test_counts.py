@@ -4,11 +4,13 @@ import random
 
 import pytest
 
+from sweepstake.domain.counts import Counts
+from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
-from sweepstake.domain.records import UNGUARDED, JobDraft
+from sweepstake.domain.records import UNGUARDED
 from sweepstake.domain.status import JobStatus, Outcome
-from sweepstake.ports import Counts, Queue
+from sweepstake.queue.queue import Queue
 from tests.lab import Lab, document, draft, new_key
 
 FAR = 4e9

@@ -2,12 +2,13 @@
 
 import pytest
 
-from sweepstake.domain.dependencies import MAX_DEPENDENCIES
+from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.keys import name_of
-from sweepstake.domain.records import Claim, Dependency, JobDraft
+from sweepstake.domain.names import MAX_DEPENDENCIES
+from sweepstake.domain.records import Claim, Dependency
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import InvalidInputError, NotFoundError
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from tests.lab import Lab, document, draft, eventually, new_key
 
 QUEUED, RUNNING, CRASHED, PRUNED, DONE = JobStatus
@@ -190,10 +191,8 @@ def test_nobody_waits_for_a_job_that_was_deleted(lab: Lab) -> None:
             "jobs[2].depends_on",
             "3 jobs wait.*'x'",
         ),
-        ([after("x", *map(str, range(MAX_DEPENDENCIES + 1)))], "jobs[0].depends_on", "at most 1,000"),
-        ([after("x", "a\nb")], "jobs[0].depends_on[0]", "the character U\\+000A"),
     ],
-    ids=["unknown", "itself", "circle", "too many", "no name"],
+    ids=["unknown", "itself", "circle"],
 )
 def test_a_call_that_cannot_be_tied_adds_nothing(lab: Lab, drafts: list[JobDraft], path: str, words: str) -> None:
     """The error names the place, and the circle if there is one."""
@@ -201,6 +200,21 @@ def test_a_call_that_cannot_be_tied_adds_nothing(lab: Lab, drafts: list[JobDraft
         lab.add(*drafts)
     assert [where for where, _ in refused.value.problems] == [path]
     assert lab.jobs() == []
+
+
+@pytest.mark.parametrize(
+    "others, path, words",
+    [
+        ([str(i) for i in range(MAX_DEPENDENCIES + 1)], "depends_on", "at most 1,000"),
+        (["a\nb"], "depends_on[0]", "the character U\\+000A"),
+    ],
+    ids=["too many", "no name"],
+)
+def test_what_no_job_can_wait_for_is_refused_before_it_is_sent(others: list[str], path: str, words: str) -> None:
+    """Too many, and what cannot be an id."""
+    with pytest.raises(InvalidInputError, match=words) as refused:
+        after("x", *others)
+    assert [where for where, _ in refused.value.problems] == [path]
 
 
 def test_a_job_of_another_experiment_is_none(queue: Queue) -> None:

@@ -2,11 +2,12 @@
 
 import pytest
 
+from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.duplicates import Added, Duplicate, OnDuplicate
-from sweepstake.domain.records import PRESENT, JobDraft, SearchDefinition
+from sweepstake.domain.records import PRESENT, SearchDefinition
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import InvalidInputError, LimitReachedError, NotFoundError, ResourceExistsError
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject
 from tests.contract.test_races import at_once
 from tests.lab import Lab, document, draft, new_key

@@ -3,8 +3,9 @@
 import attrs
 import pytest
 
+from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.keys import name_of
-from sweepstake.domain.records import ABSENT, PRESENT, UNGUARDED, Guard, JobDraft, SearchDefinition
+from sweepstake.domain.records import ABSENT, PRESENT, UNGUARDED, ExperimentDraft, Guard, SearchDefinition
 from sweepstake.domain.settings import Direction, Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus
 from sweepstake.errors import (
@@ -15,7 +16,7 @@ from sweepstake.errors import (
     ResourceExistsError,
     UnsafeUpdateError,
 )
-from sweepstake.ports import ExperimentDraft, Queue
+from sweepstake.queue.queue import Queue
 from tests.lab import MANUAL, Lab, document, draft, new_key
 
 PAUSED = ExperimentDraft(search=MANUAL, status=ExperimentStatus.DONE)

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from sweepstake.domain.drafts import Finish
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.queueing import QueueingChanges
-from sweepstake.domain.records import UNGUARDED, Finish
+from sweepstake.domain.records import UNGUARDED
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import InvalidInputError, NotFoundError
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject
 from tests.lab import Lab, document, draft, new_key
 

@@ -2,11 +2,12 @@
 
 import pytest
 
+from sweepstake.domain.drafts import Finish
 from sweepstake.domain.keys import report_name
-from sweepstake.domain.records import Claim, Finish, NoJob
+from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import KeyReusedError, NotFoundError
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject
 from tests.lab import Lab, document, new_key
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from sweepstake.domain.status import JobStatus
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from tests.lab import Lab
 from tests.stack import open_queue
 

@@ -7,7 +7,7 @@ import pytest
 
 import sweepstake
 from sweepstake.cli.main import run_app
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from tests.lab import Lab
 from tests.stack import ServerProcess, open_queue
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sweepstake.codec import to_tree
+from sweepstake.domain.drafts import Finish
 from sweepstake.domain.keys import item_key
 from sweepstake.domain.portable import (
     ImportPart,
@@ -17,11 +18,11 @@ from sweepstake.domain.portable import (
     Totals,
 )
 from sweepstake.domain.queueing import QueueingChanges
-from sweepstake.domain.records import UNGUARDED, Claim, Finish, Guard, JobRecord, NoJob, SearchDefinition
+from sweepstake.domain.records import UNGUARDED, Claim, ExperimentDraft, Guard, JobRecord, NoJob, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome, Signal
 from sweepstake.errors import ClientRequestError, InvalidInputError, LeaseLostError, NotFoundError
-from sweepstake.ports import ExperimentDraft, Queue
+from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject
 from tests.lab import MANUAL, Lab, document, draft, eventually, new_key
 

@@ -6,7 +6,7 @@ import pytest
 
 from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import JobStatus, Outcome, Signal
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from tests.contract.test_races import at_once
 from tests.lab import GRACE_SECONDS, Lab, eventually
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import attrs
 import pytest
 
-from sweepstake.domain.records import Claim, Guard, JobRecord, NoJob
+from sweepstake.domain.records import Claim, ExperimentDraft, Guard, JobRecord, NoJob
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.errors import LeaseLostError, UnsafeUpdateError
-from sweepstake.ports import ExperimentDraft, Queue
+from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject
 from tests.lab import GRACE_SECONDS, Lab, document, draft, eventually, new_key
 

@@ -4,11 +4,13 @@ import math
 
 import pytest
 
+from sweepstake.domain.counts import Counts
+from sweepstake.domain.lengths import MAX_PAGE
 from sweepstake.domain.query.queries import Condition, JobQuery, Order
 from sweepstake.domain.records import Guard, Unranked
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError
-from sweepstake.ports import MAX_PAGE, Counts, Queue
+from sweepstake.queue.queue import Queue
 from tests.lab import Lab, document, draft
 
 

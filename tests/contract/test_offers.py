@@ -5,7 +5,7 @@ import pytest
 from sweepstake.domain.records import Guard, JobRecord, NoJob, SearchDefinition
 from sweepstake.domain.status import JobStatus, NoJobReason
 from sweepstake.errors import UnsafeUpdateError
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from tests.lab import Lab, document, draft, eventually, new_key
 
 GRID = SearchDefinition("Grid", '{"x":[1,2]}')

@@ -16,15 +16,15 @@ from sweepstake.domain.records import SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.errors import ClientRequestError, InvalidInputError, NotFoundError, ResourceExistsError
-from sweepstake.ports import Queue
-from sweepstake.retrying import RetryingQueue
+from sweepstake.queue.queue import Queue
+from sweepstake.queue.retrying import patient_queue
 from tests.lab import MANUAL, Lab, document, draft, new_key
 
 
 @pytest.fixture
-def retrying(queue: Queue) -> RetryingQueue:
+def retrying(queue: Queue) -> Queue:
     """The queue as a client holds it."""
-    return RetryingQueue(queue, SystemClock(), os.urandom, lambda _: None)
+    return patient_queue(queue.sender, SystemClock(), os.urandom, lambda _: None)
 
 
 def fill(lab: Lab) -> None:
@@ -44,7 +44,7 @@ def fill(lab: Lab) -> None:
     lab.delete(lab.add_one())
 
 
-def exported(queue: RetryingQueue, name: str) -> str:
+def exported(queue: Queue, name: str) -> str:
     """Return an experiment as the text of a file."""
     file = io.StringIO()
     export_experiment(queue, name, file, lambda _: None)
@@ -65,7 +65,7 @@ def comparable(text: str) -> list[Any]:
     return kept
 
 
-def test_an_experiment_comes_back_as_it_went(retrying: RetryingQueue, lab: Lab) -> None:
+def test_an_experiment_comes_back_as_it_went(retrying: Queue, lab: Lab) -> None:
     """Jobs, queueing, attempts and events are those of the original, beside which the copy stands."""
     fill(lab)
     text = exported(retrying, lab.name)
@@ -79,7 +79,7 @@ def test_an_experiment_comes_back_as_it_went(retrying: RetryingQueue, lab: Lab) 
     assert copy.claim().job.id == lab.claim().job.id
 
 
-def test_a_job_that_runs_elsewhere_is_queued_here(retrying: RetryingQueue, lab: Lab) -> None:
+def test_a_job_that_runs_elsewhere_is_queued_here(retrying: Queue, lab: Lab) -> None:
     """Its attempt ended as released, so that no lease is held in two stores; nothing is taken from its budgets."""
     lab.add_one()
     held = lab.claim()
@@ -93,7 +93,7 @@ def test_a_job_that_runs_elsewhere_is_queued_here(retrying: RetryingQueue, lab: 
     assert lab.finish(held).recorded
 
 
-def test_a_name_that_is_taken_is_refused(retrying: RetryingQueue, lab: Lab) -> None:
+def test_a_name_that_is_taken_is_refused(retrying: Queue, lab: Lab) -> None:
     """Before anything is stored."""
     text = exported(retrying, lab.name)
     with pytest.raises(ResourceExistsError, match="--name"):
@@ -115,7 +115,7 @@ def test_a_name_that_is_taken_is_refused(retrying: RetryingQueue, lab: Lab) -> N
     ],
 )
 def test_a_file_that_is_not_whole_is_refused(
-    retrying: RetryingQueue, lab: Lab, spoil: Callable[[list[str]], list[str]]
+    retrying: Queue, lab: Lab, spoil: Callable[[list[str]], list[str]]
 ) -> None:
     """Cut off, with a line too few or too many, broken, or newer: an error says so, and nothing is there."""
     lab.add_many(3)

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import pytest
 
-from sweepstake.domain.records import ABSENT, PRESENT, Claim, Guard, NoJob, SearchDefinition
+from sweepstake.domain.records import ABSENT, PRESENT, Claim, ExperimentDraft, Guard, NoJob, SearchDefinition
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason
 from sweepstake.errors import ClientRequestError, LimitReachedError, ResourceExistsError, UnsafeUpdateError
-from sweepstake.ports import ExperimentDraft, Queue
+from sweepstake.queue.queue import Queue
 from sweepstake.search import policy_for
 from tests.lab import MANUAL, Lab, document, draft, new_key
 

@@ -6,7 +6,7 @@ from sweepstake.domain.keys import name_of
 from sweepstake.domain.records import Guard
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import KeyReusedError, NotFoundError, UnsafeUpdateError
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject
 from tests.lab import Lab, document, eventually, new_key
 

@@ -6,7 +6,7 @@ from sweepstake.domain.records import Dependency
 from sweepstake.domain.situation import WhyReason
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.errors import NotFoundError
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from tests.lab import Lab, document, eventually
 
 

@@ -21,7 +21,7 @@ def _finish(scene: Scene, who: str, outcome: Outcome = Outcome.DONE) -> object:
 
 
 def _finish_and_claim(scene: Scene, who: str) -> object:
-    done, following = scene.names.key("don" + who), scene.names.key("nex" + who)
+    done, following = scene.names.key("don" + who), scene.names.key("gon" + who)
     return scene.lab.finish(scene.claim, results={"by": who}, key=done, next_key=following)
 
 

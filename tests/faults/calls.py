@@ -39,7 +39,7 @@ class Scene:
 
     def finish(self, outcome: Outcome = Outcome.DONE, *, again: bool, following: bool = False) -> Finished:
         """End the attempt of the claim, and claim the next job with it if asked to."""
-        next_key = self.names.key("next") if following else None
+        next_key = self.names.key("goon") if following else None
         results = {"loss": 0.5, "said": outcome.value}
         key = self.names.key("done")
         return self.lab.finish(self.claim, outcome, results, key=key, next_key=next_key, repeat=again)
@@ -124,7 +124,7 @@ def _finish_and_claim(scene: Scene, again: bool) -> object:
     """End the attempt and claim the next job; if a repeat brings none, repeat the claim by itself, as clients do."""
     finished = scene.finish(again=again, following=True)
     if finished.next is None:
-        following = scene.lab.claim(key=scene.names.key("next"), repeat=True)
+        following = scene.lab.claim(key=scene.names.key("goon"), repeat=True)
         return evolve(finished, next=following)
     return finished
 

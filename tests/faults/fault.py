@@ -7,10 +7,10 @@ from typing import Final, TypeAlias
 
 from attrs import field, frozen
 
-from sweepstake.service import verify
-from sweepstake.stores import open_store
+from sweepstake.queue.verify import verify
 from tests.history import CLOCK_ERROR, check_history
 from tests.stack import ServerProcess, store_of
+from tests.stores import open_store
 
 __all__ = ["DIRECT", "SERVED", "Fault", "Figures", "Place", "open_place"]
 

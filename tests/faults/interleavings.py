@@ -10,9 +10,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from sweepstake.clock import SystemClock
-from sweepstake.ports import Queue
-from sweepstake.service import QueueService
-from sweepstake.stores import SqlStore
+from sweepstake.queue.queue import Queue
 from sweepstake.stores.postgres.engine import PostgresEngine
 from sweepstake.stores.sqlite.engine import SqliteEngine
 from sweepstake.stores.urls import SqliteUrl, parse_store_url
@@ -23,6 +21,7 @@ from tests.faults.ledger import snapshot
 from tests.faults.moments import ObservedEngine, observing
 from tests.faults.sides import Side, play
 from tests.lab import Lab
+from tests.stores import Kept
 
 __all__ = ["FAULT"]
 
@@ -162,7 +161,7 @@ def _open_stage(place: Place) -> Iterator[_Stage]:
 def _open_observed(url: str) -> Queue:
     place, clock = parse_store_url(url), SystemClock()
     engine = SqliteEngine(place.path, clock) if isinstance(place, SqliteUrl) else PostgresEngine(place)
-    return QueueService(SqlStore(ObservedEngine(engine), clock), clock)
+    return Kept(ObservedEngine(engine), clock)
 
 
 def interleave(place: Place, size: int) -> Figures:

@@ -8,13 +8,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from sweepstake.service import verify
-from sweepstake.stores import open_store
+from sweepstake.queue.verify import verify
 from tests.faults.fault import Fault, Figures, Place
 from tests.history import findings
 from tests.lab import Lab
 from tests.lively import Life
 from tests.stack import open_queue
+from tests.stores import open_store
 
 __all__ = ["FAULT"]
 

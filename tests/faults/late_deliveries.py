@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from tests.faults.fault import DIRECT, SERVED, Fault, Figures, Place
 from tests.faults.random_walks import settled_lease
 from tests.faults.repeating_proxy import RepeatingProxy

@@ -15,8 +15,8 @@ _TIMES = re.compile(r"\b(seq|\w+_at|not_before)=-?[0-9][0-9.e+]*")
 
 #: Every role that a key plays, here or in a process that is killed.
 _ROLES = (
-    *("adds", "clam", "dele", "done", "held", "more", "next", "prun", "puts", "queu", "retr"),
-    *(verb + who for verb in ("cla", "don", "nex", "pru", "put", "que", "ret") for who in "ab"),
+    *("adds", "clam", "dele", "done", "held", "more", "goon", "prun", "puts", "queu", "retr"),
+    *(verb + who for verb in ("cla", "don", "gon", "pru", "put", "que", "ret") for who in "ab"),
 )
 
 

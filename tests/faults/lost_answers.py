@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import JobStatus, Outcome
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from tests.faults.fault import SERVED, Fault, Figures, Place
 from tests.faults.persistent import persistent
 from tests.faults.proxy import LossyProxy

@@ -7,7 +7,7 @@ import attrs
 
 from sweepstake.domain.records import Finished
 from sweepstake.errors import StoreUnavailableError
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 
 __all__ = ["persistent"]
 

@@ -16,8 +16,6 @@ from attrs import define, field
 from sweepstake.clock import SystemClock
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import StoreUnavailableError
-from sweepstake.service import QueueService
-from sweepstake.stores import SqlStore
 from sweepstake.stores.sqlite.engine import SqliteEngine
 from sweepstake.stores.sqlite.log import sync_file
 from sweepstake.stores.urls import SqliteUrl, parse_store_url
@@ -26,6 +24,7 @@ from tests.faults.faulty_files import check_file
 from tests.faults.shims import can_compile, compiled
 from tests.lab import Lab, document, draft, new_key
 from tests.stack import open_queue
+from tests.stores import Kept
 
 __all__ = ["FAULT", "Machine"]
 
@@ -134,7 +133,7 @@ def _write_until_cut(store: str, name: str, syncing: str, seconds: str, seed: st
     place, clock = parse_store_url(store), SystemClock()
     assert isinstance(place, SqliteUrl)
     sync = sync_file if int(syncing) else lambda descriptor: None
-    lab = Lab(QueueService(SqlStore(SqliteEngine(place.path, clock, sync), clock), clock), name)
+    lab = Lab(Kept(SqliteEngine(place.path, clock, sync), clock), name)
     dark = threading.Event()  # writes wait for ever then, and reads find anything
 
     def end(failure: threading.ExceptHookArgs) -> None:

@@ -37,7 +37,7 @@ def run(script: str, *arguments: str, library: Path, folder: Path, lacking: str,
 _SPOOL = """
 import sys
 from pathlib import Path
-from sweepstake.domain.records import Finish
+from sweepstake.domain.drafts import Finish
 from sweepstake.domain.status import Outcome
 from sweepstake.spool import Entry, Spool
 from sweepstake.domain.keys import uuid7

@@ -14,7 +14,7 @@ from sweepstake.config import Config
 from sweepstake.connection import connect_with
 from sweepstake.domain.access import Role
 from sweepstake.domain.status import Outcome
-from sweepstake.remote import RemoteAccess
+from sweepstake.http import RemoteAccess
 from sweepstake.wire.members import NewToken
 from tests.faults.clocks import LeapingClock
 from tests.faults.gate import Gate

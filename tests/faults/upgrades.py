@@ -7,11 +7,12 @@ import pytest
 
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import StoreRefusedError
-from sweepstake.stores import open_store, open_upkeep
+from sweepstake.stores import open_upkeep
 from tests.faults.fault import DIRECT, Fault, Figures, Place
 from tests.lab import Lab
 from tests.oldschema import OldClient, make_first
 from tests.stack import open_queue
+from tests.stores import open_store
 
 __all__ = ["FAULT"]
 

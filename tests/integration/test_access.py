@@ -13,19 +13,17 @@ import requests
 from sweepstake.clock import SystemClock
 from sweepstake.config import read_config
 from sweepstake.domain.access import Role
-from sweepstake.domain.records import ABSENT, Claim, SearchDefinition
+from sweepstake.domain.records import ABSENT, Claim, ExperimentDraft, SearchDefinition
 from sweepstake.domain.status import JobStatus
-from sweepstake.ports import ExperimentDraft
+from sweepstake.http.operations import OPERATIONS
 from sweepstake.server.accounts import add_user, change_password, create_token
 from sweepstake.server.keys import SecretPlace, SigningKey
 from sweepstake.server.logins import Signer
-from sweepstake.service import QueueService
-from sweepstake.stores import SqlStore, open_store
 from sweepstake.wire.operation import Operation
-from sweepstake.wire.operations import OPERATIONS
 from tests.integration.shell import eventually
 from tests.lab import document, draft, new_key
 from tests.serving import PASSWORD, Served, start_server
+from tests.stores import Kept, open_store
 
 SECURED: Final = [operation for operation in OPERATIONS.values() if operation.role is not None]
 #: A job that is queued, one that runs with a lease, and one that crashed.
@@ -56,7 +54,7 @@ class House:
     """A server, and the store behind it."""
 
     server: Served
-    store: SqlStore
+    store: Kept
     file: Path
 
     def scene(self) -> Scene:
@@ -77,7 +75,7 @@ class House:
         return Scene(name, owner, tokens, attempt, kept.id)
 
     def _fill(self, name: str, owner: str) -> str:
-        queue = QueueService(self.store, SystemClock())
+        queue = self.store
         wanted = ExperimentDraft(search=SearchDefinition("Manual"), owner=owner)
         queue.put_experiment(name, wanted, guard=ABSENT, key=new_key())
         queue.add_jobs(name, [draft(RUNNING), draft(CRASHED, of=document(JobStatus.CRASHED))], key=new_key())

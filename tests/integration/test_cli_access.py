@@ -11,11 +11,11 @@ import requests
 import sweepstake
 from sweepstake import ManualSearch
 from sweepstake.errors import AuthenticationError, NotFoundError
-from sweepstake.remote import reset_token
+from sweepstake.http import reset_token
 from sweepstake.server.accounts import add_user
-from sweepstake.stores import open_store
 from tests.integration.shell import Command, Shell, eventually
 from tests.serving import PASSWORD, Served, served
+from tests.stores import open_store
 
 ADA: Final = "ada@example.org"
 BOB: Final = "bob@example.org"

@@ -1,6 +1,5 @@
 """The end of a job against the creation of one that waits for it, on PostgreSQL, in orders that row locks force."""
 
-import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -8,14 +7,14 @@ from contextlib import closing, contextmanager
 import psycopg
 import pytest
 
-from sweepstake.domain.records import UNGUARDED, Claim, Document, Finish, SearchDefinition
+from sweepstake.domain.drafts import Finish
+from sweepstake.domain.records import UNGUARDED, Claim, Document, ExperimentDraft, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import InvalidInputError
-from sweepstake.ports import ExperimentDraft
-from sweepstake.stores import SqlStore, open_store
 from tests.history import check_history
 from tests.lab import draft, eventually, new_key
+from tests.stores import Kept, open_store
 
 QUEUED, RUNNING, CRASHED, PRUNED, DONE = JobStatus
 MANUAL = ExperimentDraft(search=SearchDefinition("Manual"), settings=Settings(max_attempts=1))
@@ -24,19 +23,19 @@ _WAITING = "select count(*) from pg_stat_activity where datname = current_databa
 
 
 @pytest.fixture
-def store(postgres_url: str) -> Iterator[SqlStore]:
+def store(postgres_url: str) -> Iterator[Kept]:
     """A new store with an experiment `sweep`, in which the job `a` is claimed by the key that `running` returns."""
     with closing(open_store(postgres_url)) as opened:
-        opened.put_experiment("sweep", MANUAL, seed=1, guard=UNGUARDED, key=new_key())
+        opened.put_experiment("sweep", MANUAL, guard=UNGUARDED, key=new_key())
         opened.add_jobs("sweep", [draft("a")], key=new_key())
         yield opened
 
 
 @pytest.fixture
-def running(store: SqlStore) -> Claim:
+def running(store: Kept) -> Claim:
     """The claim of the job `a`."""
-    claim = store.claim("sweep", worker="w", key=new_key(), repeat=False, uptime=math.inf)
-    assert claim is not None
+    claim = store.claim("sweep", worker="w", key=new_key(), repeat=False)
+    assert isinstance(claim, Claim)
     return claim
 
 
@@ -91,19 +90,19 @@ def holding(url: str, job_id: str) -> Iterator[Threads]:
             threads.join()
 
 
-def creating(store: SqlStore) -> Callable[[], object]:
+def creating(store: Kept) -> Callable[[], object]:
     """Return a call that adds two jobs which wait for `a`, of which `with` is to be pruned with it."""
     drafts = [draft("b", depends_on=("a",)), draft("with", depends_on=("a",), prune_with=True)]
     return lambda: store.add_jobs("sweep", drafts, key=new_key())
 
 
-def ending(store: SqlStore, how: str, claim: Claim) -> Callable[[], object]:
+def ending(store: Kept, how: str, claim: Claim) -> Callable[[], object]:
     """Return a call that ends the job `a`."""
 
     def finish(outcome: Outcome, following: str | None = None) -> object:
         told = Finish(attempt=claim.key, outcome=outcome)
         key = new_key()
-        return store.finish("sweep", "a", told, key=key, claim=following, worker="w", repeat=False, uptime=math.inf)
+        return store.finish("sweep", "a", told, key=key, claim=following, worker="w", repeat=False)
 
     def put(status: JobStatus) -> object:
         return store.put_job("sweep", "a", Document(status=status), guard=UNGUARDED, key=new_key(), attempt=None)
@@ -126,7 +125,7 @@ def ending(store: SqlStore, how: str, claim: Claim) -> Callable[[], object]:
     "how", ["done", "done and claim", "crashed", "pruned", "put done", "put crashed", "pruned from outside", "deleted"]
 )
 def test_the_end_of_a_job_and_the_creation_of_its_dependants_see_each_other(
-    store: SqlStore, running: Claim, postgres_url: str, how: str, creation_first: bool
+    store: Kept, running: Claim, postgres_url: str, how: str, creation_first: bool
 ) -> None:
     """Whoever comes first: nobody waits for what is DONE or gone, and who asked is pruned with what failed."""
     calls = [creating(store), ending(store, how, running)]
@@ -140,7 +139,7 @@ def test_the_end_of_a_job_and_the_creation_of_its_dependants_see_each_other(
         return
     assert threads.errors == []
     freed = how in ("done", "done and claim", "put done", "deleted")
-    waits = {job.id: (job.status, job.waiting) for job in store.recent_jobs("sweep", 9) if job.id != "a"}
+    waits = {job.id: (job.status, job.waiting) for job in store.jobs("sweep") if job.id != "a"}
     if how == "done and claim" and waits["b"][0] is RUNNING:
         waits["b"] = (QUEUED, waits["b"][1])
     assert waits == {"b": (QUEUED, int(not freed)), "with": (QUEUED, 0) if freed else (PRUNED, 1)}
@@ -148,7 +147,7 @@ def test_the_end_of_a_job_and_the_creation_of_its_dependants_see_each_other(
     assert how == "deleted" or {other.id for other in store.list_dependencies("sweep", "b")} == {"a"}
 
 
-def test_jobs_that_share_dependants_may_end_at_once(store: SqlStore, postgres_url: str) -> None:
+def test_jobs_that_share_dependants_may_end_at_once(store: Kept, postgres_url: str) -> None:
     """The locks are taken in one order, so that neither end has to be undone because of the other."""
     several = tuple(f"s{i}" for i in range(4))
     store.add_jobs("sweep", [draft(id_) for id_ in several], key=new_key())
@@ -166,7 +165,7 @@ def test_jobs_that_share_dependants_may_end_at_once(store: SqlStore, postgres_ur
     assert store.count_jobs("sweep").ready == 30
 
 
-def test_a_job_may_end_while_its_dependant_is_deleted(store: SqlStore, running: Claim, postgres_url: str) -> None:
+def test_a_job_may_end_while_its_dependant_is_deleted(store: Kept, running: Claim, postgres_url: str) -> None:
     """The one that deletes locks what the job waited for first, as everybody locks the older job first."""
     store.add_jobs("sweep", [draft("b", depends_on=("a",))], key=new_key())
     with holding(postgres_url, "b") as threads:
@@ -174,5 +173,5 @@ def test_a_job_may_end_while_its_dependant_is_deleted(store: SqlStore, running: 
         threads.start(ending(store, "done", running))
     assert threads.errors == []
     check_history(postgres_url)
-    assert [job.id for job in store.recent_jobs("sweep", 9)] == ["a"]
+    assert [job.id for job in store.jobs("sweep")] == ["a"]
     assert store.get_job("sweep", "a").status is DONE

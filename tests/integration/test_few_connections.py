@@ -15,10 +15,11 @@ import pytest
 from psycopg import sql
 
 import sweepstake
-from sweepstake.domain.status import JobStatus, Signal
+from sweepstake.domain.records import Claim, NoJob
+from sweepstake.domain.status import JobStatus, NoJobReason, Signal
 from sweepstake.errors import StoreUnavailableError
-from sweepstake.stores import open_store
 from tests.lab import draft, new_key
+from tests.stores import open_store
 
 #: Leases of the sweep, in seconds, and what a worker does of its jobs' length.
 _LEASE = 15.0
@@ -109,7 +110,7 @@ def test_a_heartbeat_waits_behind_no_long_call(limited: Callable[[int], str], po
     prepare(url, 2)
     with closing(open_store(url)) as store, psycopg.connect(postgres_url) as other, ThreadPoolExecutor(1) as pool:
         key = new_key()
-        assert store.claim("sweep", worker="w", key=key, repeat=False, uptime=0.0) is not None
+        assert store.claim("sweep", worker="w", key=key, repeat=False) != NoJob(NoJobReason.EMPTY)
         other.execute("select 1 from experiments where name = 'sweep' for update")
         slow = pool.submit(store.add_jobs, "sweep", [draft("late")], key=new_key())
         wait_until(lambda: is_waiting(other))
@@ -128,8 +129,8 @@ def test_calls_of_one_process_take_turns_on_one_connection(limited: Callable[[in
     prepare(url, 40)
     with closing(open_store(url)) as store, ThreadPoolExecutor(8) as pool:
         keys = [new_key() for _ in range(40)]
-        claims = list(pool.map(lambda key: store.claim("sweep", worker="w", key=key, repeat=False, uptime=0.0), keys))
-        assert len({claim.job.id for claim in claims if claim is not None}) == 40
+        claims = list(pool.map(lambda key: store.claim("sweep", worker="w", key=key, repeat=False), keys))
+        assert len({claim.job.id for claim in claims if isinstance(claim, Claim)}) == 40
 
 
 def test_the_first_connection_is_waited_for(limited: Callable[[int], str], tmp_path: Path) -> None:

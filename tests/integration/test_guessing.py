@@ -12,13 +12,13 @@ from typing import Final
 import pytest
 import requests
 
+from sweepstake.domain.access import TryLimit
 from sweepstake.errors import AuthenticationError, TooManyTriesError
-from sweepstake.ports import TryLimit
-from sweepstake.remote import reset_token
+from sweepstake.http import reset_token
 from sweepstake.server.accounts import add_user, change_password, check_password
 from sweepstake.server.passwords import ACCOUNT, ADDRESS, PAIR, PasswordDoor
-from sweepstake.stores import SqlStore, open_store
 from tests.serving import EMAIL, PASSWORD, served
+from tests.stores import Kept, open_store
 
 HERE, THERE = "192.0.2.1", "198.51.100.7"
 BOB: Final = "bob@example.org"
@@ -45,7 +45,7 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def file_store(tmp_path: Path, clock: HandClock) -> Iterator[SqlStore]:
+def file_store(tmp_path: Path, clock: HandClock) -> Iterator[Kept]:
     """A file with two users, whose time is the clock's."""
     with closing(open_store(f"sqlite:///{tmp_path}/store.db", clock)) as opened:
         add_user(opened, EMAIL)
@@ -54,7 +54,7 @@ def file_store(tmp_path: Path, clock: HandClock) -> Iterator[SqlStore]:
 
 
 @pytest.fixture
-def door(file_store: SqlStore, clock: HandClock) -> PasswordDoor:
+def door(file_store: Kept, clock: HandClock) -> PasswordDoor:
     """The door of a server over that file; its check is quick, and every user has the same password."""
     return PasswordDoor(
         file_store,
@@ -119,7 +119,7 @@ def test_a_crowd_of_addresses_is_slowed_and_locks_nobody_out(door: PasswordDoor,
         assert door.enter(EMAIL, PASSWORD, THERE).email == EMAIL
 
 
-def test_a_clock_that_is_set_back_locks_nobody_out(door: PasswordDoor, file_store: SqlStore, clock: HandClock) -> None:
+def test_a_clock_that_is_set_back_locks_nobody_out(door: PasswordDoor, file_store: Kept, clock: HandClock) -> None:
     """What seems to be of the future is forgotten, and nobody waits longer than the limit has."""
     for _ in range(6):
         wait_at(door)
@@ -132,7 +132,7 @@ def test_a_clock_that_is_set_back_locks_nobody_out(door: PasswordDoor, file_stor
     assert wait_at(another) <= PAIR.longest
 
 
-def test_who_has_to_wait_leaves_nothing_behind(door: PasswordDoor, file_store: SqlStore, tmp_path: Path) -> None:
+def test_who_has_to_wait_leaves_nothing_behind(door: PasswordDoor, file_store: Kept, tmp_path: Path) -> None:
     """An address that makes up emails fills no table, and most of its tries are not even looked up."""
 
     def rows() -> int:
@@ -166,7 +166,7 @@ def test_tries_are_forgotten_after_a_while(door: PasswordDoor, clock: HandClock)
     assert [wait_at(door) for _ in range(5)] == [0.0] * 5
 
 
-def test_what_was_typed_is_not_stored(door: PasswordDoor, file_store: SqlStore, tmp_path: Path) -> None:
+def test_what_was_typed_is_not_stored(door: PasswordDoor, file_store: Kept, tmp_path: Path) -> None:
     """People type passwords where emails belong."""
     wait_at(door, email="my secret password")
     file_store.close()
@@ -175,7 +175,7 @@ def test_what_was_typed_is_not_stored(door: PasswordDoor, file_store: SqlStore, 
     assert HERE.encode() not in kept
 
 
-def test_a_user_who_is_not_there_takes_as_long(file_store: SqlStore) -> None:
+def test_a_user_who_is_not_there_takes_as_long(file_store: Kept) -> None:
     """Or a guesser would learn which users there are."""
     change_password(file_store, EMAIL, PASSWORD)
     account = file_store.find_account(EMAIL)

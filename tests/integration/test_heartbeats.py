@@ -7,7 +7,7 @@ from pathlib import Path
 from sweepstake.client import Heart
 from sweepstake.clock import SystemClock
 from sweepstake.domain.status import Signal
-from sweepstake.retrying import RetryingQueue
+from sweepstake.queue.retrying import patient_queue
 from tests.faults.repeating_proxy import RepeatingProxy
 from tests.lab import Lab, eventually
 from tests.stack import ServerProcess, open_queue
@@ -34,7 +34,7 @@ def test_a_thousand_running_jobs_of_a_process_cost_one_call_an_interval(tmp_path
     lab.add_many(JOBS)
     with ServerProcess(store, tmp_path) as server, RepeatingProxy(server.url, 0.0, seed=1) as proxy:
         remote = open_queue(proxy.url)
-        heart = Heart(RetryingQueue(remote, SystemClock(), os.urandom, time.sleep), SystemClock())
+        heart = Heart(patient_queue(remote.sender, SystemClock(), os.urandom, time.sleep), SystemClock())
         holders = [Holder() for _ in range(JOBS)]
         started = time.monotonic()
         for holder in holders:

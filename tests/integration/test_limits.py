@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from sweepstake.domain.keys import name_of
-from sweepstake.domain.records import UNGUARDED, Claim, NoJob
+from sweepstake.domain.records import UNGUARDED, Claim, ExperimentDraft, NoJob
 from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import LimitReachedError
-from sweepstake.ports import ExperimentDraft, Queue
+from sweepstake.queue.queue import Queue
 from tests.lab import Lab, new_key
 from tests.postgres import PostgresServer
 from tests.stack import KINDS, ServerProcess, open_queue, store_of

@@ -8,20 +8,21 @@ from typing import Final
 import pytest
 from attrs import evolve
 
-from sweepstake.domain.access import Access, Role, Share, Standing, TokenRecord, made_with_password
-from sweepstake.domain.records import ABSENT, UNGUARDED, Claim, SearchDefinition
+from sweepstake.domain.access import Access, Account, Role, Share, Standing, TokenRecord, TryLimit, made_with_password
+from sweepstake.domain.addresses import exact
+from sweepstake.domain.records import ABSENT, UNGUARDED, Claim, ExperimentDraft, SearchDefinition
 from sweepstake.errors import AuthenticationError, InvalidInputError, NotFoundError
-from sweepstake.ports import Account, ExperimentDraft, TryLimit
-from sweepstake.stores import SqlStore, open_store
+from sweepstake.queue.calls import ListExperiments
 from tests.lab import draft, new_key
 from tests.oldschema import make_before, run_plainly
+from tests.stores import Kept, open_store
 
 ADA, BOB, EVE = "ada@example.org", "bob@example.org", "eve@example.org"
 MANUAL: Final = SearchDefinition("Manual")
 
 
 @pytest.fixture
-def kept(store: str) -> Iterator[SqlStore]:
+def kept(store: str) -> Iterator[Kept]:
     """A new store with three users, of whom Ada has an experiment."""
     with closing(open_store(store)) as opened:
         for email in (ADA, BOB, EVE):
@@ -30,13 +31,13 @@ def kept(store: str) -> Iterator[SqlStore]:
         yield opened
 
 
-def make(kept: SqlStore, name: str, owner: str | None) -> str:
+def make(kept: Kept, name: str, owner: str | None) -> str:
     """Make an experiment and return its etag."""
     wanted = ExperimentDraft(search=MANUAL, owner=owner)
-    return kept.put_experiment(name, wanted, seed=1, guard=ABSENT, key=new_key()).etag
+    return kept.put_experiment(name, wanted, guard=ABSENT, key=new_key()).etag
 
 
-def test_an_experiment_is_its_owners_and_shared(kept: SqlStore) -> None:
+def test_an_experiment_is_its_owners_and_shared(kept: Kept) -> None:
     """With each user in one role, which can be changed and taken back."""
     etag = kept.get_experiment("ada's").etag
     kept.share("ada's", BOB, Role.READ)
@@ -55,7 +56,7 @@ def test_an_experiment_is_its_owners_and_shared(kept: SqlStore) -> None:
     assert kept.get_access("ada's").shares == ()
 
 
-def test_a_share_is_with_a_user_of_an_experiment_that_is_somebodys(kept: SqlStore) -> None:
+def test_a_share_is_with_a_user_of_an_experiment_that_is_somebodys(kept: Kept) -> None:
     """Nothing else is stored, and the error says which part is wrong."""
     make(kept, "everybody's", None)
     for name, email, at in (("ada's", "x@example.org", "email"), ("ada's", ADA, "email"), ("everybody's", BOB, "name")):
@@ -68,7 +69,7 @@ def test_a_share_is_with_a_user_of_an_experiment_that_is_somebodys(kept: SqlStor
         kept.give("ada's", "x@example.org")
 
 
-def test_a_listing_for_somebody_holds_what_he_may_see(kept: SqlStore) -> None:
+def test_a_listing_for_somebody_holds_what_he_may_see(kept: Kept) -> None:
     """In pages of the size asked for, whatever stands between."""
     for name, owner in (("1", BOB), ("2", EVE), ("3", None), ("4", EVE), ("5", BOB)):
         make(kept, name, owner)
@@ -77,7 +78,7 @@ def test_a_listing_for_somebody_holds_what_he_may_see(kept: SqlStore) -> None:
     def names(viewer: str | None) -> list[str]:
         found, start = [], None
         while True:
-            page = kept.list_experiments(start, 2, viewer)
+            page = kept.send(ListExperiments(start=start, limit=2, viewer=viewer))
             assert len(page.items) == 2 or page.next is None
             found += [each.name for each in page.items]
             start = page.next
@@ -89,14 +90,12 @@ def test_a_listing_for_somebody_holds_what_he_may_see(kept: SqlStore) -> None:
     assert names(None) == ["ada's", "1", "2", "3", "4", "5"]
 
 
-def test_an_owner_stays_when_the_definition_is_replaced(kept: SqlStore) -> None:
+def test_an_owner_stays_when_the_definition_is_replaced(kept: Kept) -> None:
     """Whoever replaces it; and shares go with the experiment, not to the next of its name."""
     kept.share("ada's", BOB, Role.READ)
     replaced = kept.put_experiment(
-        "ada's",
+        kept.get_experiment("ada's").reference,
         ExperimentDraft(search=MANUAL, owner=EVE),
-        address=kept.get_experiment("ada's").address,
-        seed=1,
         guard=UNGUARDED,
         key=new_key(),
     )
@@ -106,7 +105,7 @@ def test_an_owner_stays_when_the_definition_is_replaced(kept: SqlStore) -> None:
     assert kept.get_access("ada's") == Access(owner=EVE)
 
 
-def test_a_user_who_goes_leaves_nothing_behind(kept: SqlStore) -> None:
+def test_a_user_who_goes_leaves_nothing_behind(kept: Kept) -> None:
     """Neither tokens nor shares; experiments go to the heir."""
     make(kept, "bob's", BOB)
     kept.share("ada's", BOB, Role.READ)
@@ -122,29 +121,29 @@ def test_a_user_who_goes_leaves_nothing_behind(kept: SqlStore) -> None:
         kept.remove_account(BOB, None)
 
 
-def test_nobody_inherits_a_second_experiment_of_a_name(kept: SqlStore) -> None:
+def test_nobody_inherits_a_second_experiment_of_a_name(kept: Kept) -> None:
     """The user stays, with everything, until it is given away or removed."""
     make(kept, "mnist", BOB)
     make(kept, "mnist", EVE)
     with pytest.raises(InvalidInputError, match="has an experiment 'mnist' too"):
         kept.remove_account(BOB, EVE)
     assert kept.find_account(BOB) is not None
-    kept.delete_experiment("mnist", guard=UNGUARDED, key=new_key(), force=False)
+    kept.delete_experiment(exact("mnist"), guard=UNGUARDED, key=new_key(), force=False)
     kept.remove_account(BOB, EVE)
     [left] = kept.standings(["mnist"], EVE)
     assert (left.owner, left.address) == (EVE, f"{EVE}\x1fmnist")
 
 
-def test_attempts_are_known_by_their_experiments(kept: SqlStore) -> None:
+def test_attempts_are_known_by_their_experiments(kept: Kept) -> None:
     """Those that are there."""
     kept.add_jobs("ada's", [draft()], key=new_key())
-    claim = kept.claim("ada's", worker="", key=new_key(), repeat=False, uptime=1e9)
+    claim = kept.claim("ada's", worker="", key=new_key(), repeat=False)
     assert isinstance(claim, Claim)
     assert kept.experiments_of([claim.key, new_key()]) == {claim.key: "ada's"}
     assert kept.experiments_of([]) == {}
 
 
-def test_tokens_are_kept_as_they_were_made(kept: SqlStore) -> None:
+def test_tokens_are_kept_as_they_were_made(kept: Kept) -> None:
     """Of one user or of all."""
     made = [
         TokenRecord(digest="a" * 64, email=ADA),
@@ -162,7 +161,7 @@ def test_tokens_are_kept_as_they_were_made(kept: SqlStore) -> None:
         kept.add_token(TokenRecord(digest="f" * 64, email="x@example.org"))
 
 
-def test_what_a_token_made_ends_with_it(kept: SqlStore) -> None:
+def test_what_a_token_made_ends_with_it(kept: Kept) -> None:
     """And what that made, whoever revokes it; other tokens stay."""
     for digest, maker in (("a", None), ("b", "a"), ("c", "b"), ("d", "c"), ("e", None), ("f", "e")):
         kept.add_token(TokenRecord(digest=digest * 64, email=ADA, made_with=maker and maker * 64))
@@ -174,7 +173,7 @@ def test_what_a_token_made_ends_with_it(kept: SqlStore) -> None:
     assert len(kept.list_tokens()) == 3
 
 
-def test_what_a_password_made_ends_with_it(kept: SqlStore) -> None:
+def test_what_a_password_made_ends_with_it(kept: Kept) -> None:
     """Its tokens, and what those made; those of the operator and of other users stay."""
     kept.set_password(ADA, "first")
     kept.set_password(EVE, "another")
@@ -192,7 +191,7 @@ def test_what_a_password_made_ends_with_it(kept: SqlStore) -> None:
     assert [each.digest[0] for each in kept.list_tokens()] == ["a", "d"]
 
 
-def test_a_token_that_replaces_all_takes_the_place_of_its_maker(kept: SqlStore) -> None:
+def test_a_token_that_replaces_all_takes_the_place_of_its_maker(kept: Kept) -> None:
     """It ends with what that would have ended with."""
     kept.set_password(ADA, "first")
     account = kept.find_account(ADA)
@@ -205,7 +204,7 @@ def test_a_token_that_replaces_all_takes_the_place_of_its_maker(kept: SqlStore) 
     assert kept.list_tokens(ADA) == []
 
 
-def test_a_token_is_not_made_while_its_maker_is_revoked(kept: SqlStore, store: str) -> None:
+def test_a_token_is_not_made_while_its_maker_is_revoked(kept: Kept, store: str) -> None:
     """Whoever races: a child of a revoked token is never there."""
     with closing(open_store(store)) as other, ThreadPoolExecutor(2) as pool:
         for i in range(20):
@@ -224,7 +223,7 @@ def test_a_token_is_not_made_while_its_maker_is_revoked(kept: SqlStore, store: s
             assert kept.list_tokens(ADA) == []
 
 
-def _id(kept: SqlStore, digest: str) -> str:
+def _id(kept: Kept, digest: str) -> str:
     found = kept.find_token(digest)
     assert found is not None
     return found.id

@@ -14,15 +14,15 @@ import pytest
 from sweepstake.client.archive import export_experiment, import_experiment
 from sweepstake.clock import SystemClock
 from sweepstake.domain.status import Outcome
-from sweepstake.ports import Queue
-from sweepstake.retrying import RetryingQueue
-from sweepstake.service import verify
-from sweepstake.stores import open_store
+from sweepstake.queue.queue import Queue
+from sweepstake.queue.retrying import patient_queue
+from sweepstake.queue.verify import verify
 from tests.contract.test_portable import comparable, fill
 from tests.history import check_history
 from tests.integration.shell import Shell
 from tests.lab import Lab
 from tests.stack import ServerProcess, open_queue, store_of
+from tests.stores import open_store
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def move(source: str, target: str) -> str:
     return file.getvalue()
 
 
-def _retrying(queue: Queue) -> RetryingQueue:
-    return RetryingQueue(queue, SystemClock(), os.urandom, lambda _: None)
+def _retrying(queue: Queue) -> Queue:
+    return patient_queue(queue.sender, SystemClock(), os.urandom, lambda _: None)
 
 
 def take(url: str, text: str, *options: str, code: int = 0) -> str:

@@ -19,21 +19,20 @@ from sweepstake.cli.main import run_app
 from sweepstake.client.archive import export_experiment, import_experiment
 from sweepstake.domain.access import Role
 from sweepstake.domain.addresses import exact
-from sweepstake.domain.records import ABSENT, PRESENT, UNGUARDED, Claim, Finish, SearchDefinition
+from sweepstake.domain.drafts import Finish
+from sweepstake.domain.records import ABSENT, PRESENT, UNGUARDED, Claim, ExperimentDraft, SearchDefinition
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import InvalidInputError, UnsafeUpdateError
-from sweepstake.ports import ExperimentDraft
-from sweepstake.remote import RemoteQueue
+from sweepstake.queue.verify import verify
 from sweepstake.server.accounts import add_user
-from sweepstake.service import verify
 from sweepstake.spool import Entry, Fate, Spool, deliver
-from sweepstake.stores import SqlStore, open_store
 from sweepstake.values import JsonObject
 from tests.integration.shell import Command
 from tests.lab import draft, new_key
 from tests.oldschema import OldClient, make_first
 from tests.serving import Served, start_server
 from tests.stack import store_of
+from tests.stores import Kept, open_store, remote_queue
 
 ADA, BOB, CYD = "ada@example.org", "bob@example.org", "cyd@example.org"
 API: Final = "/api/v1/experiments/"
@@ -45,7 +44,7 @@ class Town:
     """A store with three users, two servers over it, and connections."""
 
     url: str
-    store: SqlStore
+    store: Kept
     servers: tuple[Served, Served]
     tokens: dict[str, str]
     users: dict[str, Database]
@@ -428,7 +427,7 @@ def test_a_report_that_waits_is_delivered_to_its_experiment(town: Town, name: st
         spool.keep(entry)
         keys.append(entry.key)
     town.users[CYD].add_experiment(ManualSearch(name))
-    with closing(RemoteQueue(town.servers[0].url, town.tokens[CYD])) as straight:
+    with closing(remote_queue(town.servers[0].url, town.tokens[CYD])) as straight:
         fates = [each.fate for each in deliver(spool, straight, keys)]
     assert fates == [Fate.RECORDED] * 3
     assert town.users[ADA].get_experiment(name).counts().done == 3
@@ -446,16 +445,16 @@ def test_a_store_of_the_first_schema_opens_with_its_names(tmp_path: Path, new_da
         with OldClient(url) as old:
             old.add("mnist", 2)
             with closing(open_store(url)) as store:
-                assert [each.address for each in store.list_experiments(None, 10, None).items] == ["mnist"]
+                assert [each.address for each in store.list_experiments(None, 10).items] == ["mnist"]
                 add_user(store, ADA)
                 wanted = ExperimentDraft(search=SearchDefinition("Manual"), owner=ADA)
-                adas = store.put_experiment("mnist", wanted, seed=1, guard=ABSENT, key=new_key())
+                adas = store.put_experiment("mnist", wanted, guard=ABSENT, key=new_key())
                 assert (adas.name, adas.owner) == ("mnist", ADA)
                 claim = old.claim("mnist")
                 assert claim is not None
                 old.finish(claim)
                 assert store.count_jobs("mnist").done == 1
-                assert store.count_jobs(adas.address).done == 0
+                assert store.count_jobs(adas.reference).done == 0
 
 
 def test_without_users_a_name_is_taken_once(url: str) -> None:
@@ -482,8 +481,8 @@ def test_the_command_says_whose(url: str, sw: Command) -> None:
         for email in (ADA, BOB):
             add_user(store, email)
             wanted = ExperimentDraft(search=SearchDefinition("Manual"), owner=email)
-            made = store.put_experiment("mnist", wanted, seed=1, guard=ABSENT, key=new_key())
-            store.add_jobs(made.address, [draft(f"job-of-{email[:3]}")], key=new_key())
+            made = store.put_experiment("mnist", wanted, guard=ABSENT, key=new_key())
+            store.add_jobs(made.reference, [draft(f"job-of-{email[:3]}")], key=new_key())
     trees = json.loads(sw("list", "--format", "json").out)
     assert [(tree["name"], tree["owner"]) for tree in trees] == [("mnist", ADA), ("mnist", BOB)]
     listed = sw("list").out

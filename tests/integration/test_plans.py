@@ -13,13 +13,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from sweepstake.domain.records import UNGUARDED, SearchDefinition
-from sweepstake.ports import ExperimentDraft
-from sweepstake.stores import open_store
+from sweepstake.domain.records import UNGUARDED, ExperimentDraft, SearchDefinition
 from sweepstake.stores.postgres.engine import connection_string
 from sweepstake.stores.statements import load_statements, with_parameters
 from sweepstake.stores.urls import PostgresUrl
 from tests.postgres import PostgresServer
+from tests.stores import open_store
 
 MANY = 100_000
 _CLOCK: Final = "date_part('epoch', clock_timestamp())"
@@ -316,7 +315,7 @@ def _fill_postgres(connection: "psycopg.Connection[Any]", shape: str, *, few: bo
 def _new_store(url: str) -> None:
     store = open_store(url)
     draft = ExperimentDraft(search=SearchDefinition("Manual"))
-    store.put_experiment("sweep", draft, seed=1, guard=UNGUARDED, key="2" * 26)
+    store.put_experiment("sweep", draft, guard=UNGUARDED, key="2" * 26)
     store.close()
 
 

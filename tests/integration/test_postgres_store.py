@@ -1,6 +1,5 @@
 """What only a PostgreSQL store can get into: cut connections, forks, races for a new schema, a pool of connections."""
 
-import math
 import os
 import threading
 from collections.abc import Iterator
@@ -10,41 +9,43 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from sweepstake.domain.ledger import Check
-from sweepstake.domain.records import UNGUARDED, Claim, Finish, SearchDefinition
+from sweepstake.domain.drafts import Finish
+from sweepstake.domain.keys import name_of
+from sweepstake.domain.records import UNGUARDED, Claim, ExperimentDraft, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import KeyReusedError, ResourceExistsError, ServerError, StoreRefusedError, StoreUnavailableError
-from sweepstake.ports import ExperimentDraft
-from sweepstake.service import verify
-from sweepstake.stores import SqlStore, open_store
+from sweepstake.queue.verify import verify
+from sweepstake.queue.verify.facts import Check
 from sweepstake.stores.postgres.engine import connection_string
 from sweepstake.stores.urls import PostgresUrl, parse_store_url
 from sweepstake.values import EMPTY
 from tests.crew import all_together
 from tests.lab import draft, new_key
 from tests.oldschema import OldClient, make_before
+from tests.stores import Kept, open_store
 
 MANUAL = ExperimentDraft(search=SearchDefinition("Manual"))
 
 
 @pytest.fixture
-def store(postgres_url: str) -> Iterator[SqlStore]:
+def store(postgres_url: str) -> Iterator[Kept]:
     """A new store with an experiment `sweep`."""
     with closing(open_store(postgres_url)) as opened:
-        opened.put_experiment("sweep", MANUAL, seed=1, guard=UNGUARDED, key=new_key())
+        opened.put_experiment("sweep", MANUAL, guard=UNGUARDED, key=new_key())
         yield opened
 
 
-def claim(store: SqlStore) -> Claim | None:
+def claim(store: Kept) -> Claim | None:
     """Claim from the experiment."""
-    return store.claim("sweep", worker="w", key=new_key(), repeat=False, uptime=math.inf)
+    found = store.claim("sweep", worker="w", key=new_key(), repeat=False)
+    return found if isinstance(found, Claim) else None
 
 
 def open_and_add(number: int, url: str) -> int:
     """Open a store that may not be there yet, and add a job."""
     with closing(open_store(url)) as store:
-        store.put_experiment("sweep", MANUAL, seed=1, guard=UNGUARDED, key=new_key())
+        store.put_experiment("sweep", MANUAL, guard=UNGUARDED, key=new_key())
         store.add_jobs("sweep", [draft(f"job {number}")], key=new_key())
         return store.count_jobs("sweep").ready
 
@@ -71,9 +72,7 @@ def test_an_older_version_beside_us_is_counted_too(postgres_url: str) -> None:
                 held = claim(store)
                 assert held is not None
                 report = Finish(attempt=held.key, outcome=outcome, results=EMPTY)
-                store.finish(
-                    "sweep", held.job.id, report, key=new_key(), claim=new_key(), worker="w", repeat=False, uptime=1e9
-                )
+                store.finish("sweep", held.job.id, report, key=new_key(), claim=new_key(), worker="w", repeat=False)
             old.finish(last)
             counts = store.count_jobs("sweep")
             assert (counts.done, counts.pruned, counts.running, counts.ready) == (4, 1, 2, 5)
@@ -106,7 +105,7 @@ def test_a_database_that_is_not_there_is_named(postgres_url: str) -> None:
         open_store(f"{postgres_url}_not")
 
 
-def test_cut_connections_cost_one_call(store: SqlStore, postgres_url: str) -> None:
+def test_cut_connections_cost_one_call(store: Kept, postgres_url: str) -> None:
     """When the server drops all connections, one call fails as unavailable and the next ones work."""
     _use_many(store)
     with psycopg.connect(postgres_url, autocommit=True) as other:
@@ -120,7 +119,7 @@ def test_cut_connections_cost_one_call(store: SqlStore, postgres_url: str) -> No
         store.ping()
 
 
-def _use_many(store: SqlStore) -> None:
+def _use_many(store: Kept) -> None:
     """Make the pool open several connections."""
     meeting = threading.Barrier(4)
 
@@ -136,7 +135,7 @@ def _use_many(store: SqlStore) -> None:
         thread.join(timeout=60)
 
 
-def test_a_forked_child_leaves_the_parents_connections_alone(store: SqlStore) -> None:
+def test_a_forked_child_leaves_the_parents_connections_alone(store: Kept) -> None:
     """A child that ends, having used the store or not, does not end the parent's sessions."""
     for uses in (True, False):
         child = os.fork()
@@ -157,7 +156,7 @@ def test_a_forked_child_leaves_the_parents_connections_alone(store: SqlStore) ->
 def test_without_prepared_statements_everything_works(postgres_url: str) -> None:
     """`?prepare=off`, for pgbouncer, claims and finishes as well; no statement is prepared."""
     with closing(open_store(f"{postgres_url}?prepare=off")) as store:
-        store.put_experiment("sweep", MANUAL, seed=1, guard=UNGUARDED, key=new_key())
+        store.put_experiment("sweep", MANUAL, guard=UNGUARDED, key=new_key())
         store.add_jobs("sweep", [draft() for _ in range(8)], key=new_key())
         claimed = [held.job.id for _ in range(8) if (held := claim(store)) is not None]
     assert len(set(claimed)) == 8
@@ -170,47 +169,48 @@ def test_a_database_of_another_encoding_holds_the_same_texts(postgres_url: str) 
     try:
         url = urlunsplit(urlsplit(postgres_url)._replace(path="/latin"))
         with closing(open_store(url)) as opened:
-            opened.put_experiment("séries", MANUAL, seed=1, guard=UNGUARDED, key=new_key())
+            opened.put_experiment("séries", MANUAL, guard=UNGUARDED, key=new_key())
             opened.add_jobs("séries", [draft(f"numéro {i}") for i in range(4)], key=new_key())
             for i in range(4):
-                held = opened.claim("séries", worker="Zoë", key=new_key(), repeat=False, uptime=math.inf)
-                assert held is not None
+                held = opened.claim("séries", worker="Zoë", key=new_key(), repeat=False)
+                assert isinstance(held, Claim)
                 assert (held.job.id, held.job.worker) == (f"numéro {i}", "Zoë")
     finally:
         with psycopg.connect(postgres_url, autocommit=True) as owner:
             owner.execute("drop database if exists latin with (force)")
 
 
-def test_a_nul_is_refused_by_every_call(store: SqlStore) -> None:
+def test_a_nul_is_refused_by_every_call(store: Kept) -> None:
     """Also where the library would send the text up to it: no claim is made under another name."""
-    store.put_experiment("other", MANUAL, seed=1, guard=UNGUARDED, key=new_key())
+    store.put_experiment("other", MANUAL, guard=UNGUARDED, key=new_key())
     store.add_jobs("other", [draft() for _ in range(4)], key=new_key())
+    engine = store.here.store.engine
     for _ in range(3):
-        assert store.claim("other", worker="w", key=new_key(), repeat=False, uptime=math.inf)
+        assert isinstance(store.claim("other", worker="w"), Claim)
         with pytest.raises(ServerError, match="NUL"):
-            store.claim("other\0", worker="w", key=new_key(), repeat=False, uptime=math.inf)
+            engine.claim(name="other\0", worker="w", key=name_of(new_key()))
     assert store.count_jobs("other").ready == 1
 
 
 @pytest.mark.parametrize("before", [0, 1, 2, 3])
 def test_a_key_that_was_used_is_refused_at_any_call_of_a_connection(
-    store: SqlStore, postgres_url: str, before: int
+    store: Kept, postgres_url: str, before: int
 ) -> None:
     """Whether the statement was asked before, is prepared just then, or was: the next calls work."""
-    other = store.put_experiment("other", MANUAL, seed=1, guard=UNGUARDED, key=new_key())
+    other = store.put_experiment("other", MANUAL, guard=UNGUARDED, key=new_key())
     store.add_jobs("sweep", [draft() for _ in range(8)], key=new_key())
     store.add_jobs(other.name, [draft() for _ in range(2)], key=new_key())
     used = new_key()
     with closing(open_store(postgres_url)) as beside:
-        assert beside.claim("other", worker="w", key=used, repeat=False, uptime=math.inf)
+        assert isinstance(beside.claim("other", worker="w", key=used), Claim)
     assert all(claim(store) for _ in range(before))
     with pytest.raises(KeyReusedError):
-        store.claim("sweep", worker="w", key=used, repeat=False, uptime=math.inf)
+        store.claim("sweep", worker="w", key=used, repeat=False)
     assert all(claim(store) for _ in range(8 - before))
     assert claim(store) is None
 
 
-def test_what_is_prepared_may_be_forgotten(store: SqlStore) -> None:
+def test_what_is_prepared_may_be_forgotten(store: Kept) -> None:
     """A write that is undone on a connection makes the library forget it; the next claim is made all the same."""
     store.add_jobs("sweep", [draft("job"), *(draft() for _ in range(6))], key=new_key())
     assert all(claim(store) for _ in range(3))
@@ -219,25 +219,24 @@ def test_what_is_prepared_may_be_forgotten(store: SqlStore) -> None:
     assert all(claim(store) for _ in range(4))
 
 
-def test_a_new_limit_holds_for_a_store_that_knew_none(store: SqlStore) -> None:
+def test_a_new_limit_holds_for_a_store_that_knew_none(store: Kept) -> None:
     """A limit of running jobs that is set while workers are at it holds from their next claim on."""
     store.add_jobs("sweep", [draft() for _ in range(6)], key=new_key())
     assert claim(store)
     limited = ExperimentDraft(search=SearchDefinition("Manual"), settings=Settings(max_running=2))
-    store.put_experiment("sweep", limited, seed=1, guard=UNGUARDED, key=new_key())
+    store.put_experiment("sweep", limited, guard=UNGUARDED, key=new_key())
     assert claim(store)
     assert claim(store) is None
     store.put_experiment(
         "sweep",
         ExperimentDraft(search=SearchDefinition("Manual"), settings=Settings()),
-        seed=1,
         guard=UNGUARDED,
         key=new_key(),
     )
     assert claim(store)
 
 
-def test_a_closed_store_says_so(store: SqlStore) -> None:
+def test_a_closed_store_says_so(store: Kept) -> None:
     """After closing, a call fails as unavailable; closing twice is fine."""
     store.ping()
     store.close()

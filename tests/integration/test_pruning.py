@@ -5,13 +5,13 @@ from contextlib import closing
 
 from sweepstake.domain.records import UNGUARDED
 from sweepstake.domain.status import JobStatus, Outcome
-from sweepstake.service import prune_events, verify
-from sweepstake.stores import open_store
+from sweepstake.queue.verify import prune_events, verify
 from tests.history import check_history
 from tests.integration.shell import Shell
 from tests.integration.test_verify import damage
 from tests.lab import Lab, document, draft, new_key
 from tests.stack import open_queue
+from tests.stores import open_store
 
 #: A year ago is before; nothing else is.
 AGE = "update events set at = at - 31536000"

@@ -9,14 +9,14 @@ import pytest
 from psycopg import sql
 
 import sweepstake
-from sweepstake.domain.records import Finish
+from sweepstake.domain.drafts import Finish
+from sweepstake.domain.records import Claim
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import StoreUnavailableError
-from sweepstake.remote import RemoteQueue
-from sweepstake.remote.session import HttpSession
-from sweepstake.stores import open_store
+from sweepstake.http.session import HttpSession
 from tests.lab import draft, new_key
 from tests.serving import add_user, start_server
+from tests.stores import open_store, remote_queue
 
 
 def make(url: str) -> None:
@@ -48,16 +48,16 @@ def test_a_database_made_anew_is_another_store(postgres_url: str, harm: object, 
     make(postgres_url)
     with closing(open_store(postgres_url)) as store:
         key = new_key()
-        claim = store.claim("sweep", worker="w", key=key, repeat=False, uptime=0.0)
-        assert claim is not None
+        claim = store.claim("sweep", worker="w", key=key, repeat=False)
+        assert isinstance(claim, Claim)
         assert callable(harm)
         harm(postgres_url)
         if begun_anew:
             make(postgres_url)
-        finish = Finish(attempt=key, outcome=Outcome.DONE)
+        finish, report = Finish(attempt=key, outcome=Outcome.DONE), new_key()
         for _ in range(3):
             with pytest.raises(StoreUnavailableError):
-                store.finish("sweep", claim.job.id, finish, key=key, claim=None, worker="", repeat=True, uptime=0.0)
+                store.finish("sweep", claim.job.id, finish, key=report, claim=None, worker="", repeat=True)
         if harm is drop_database:
             with pytest.raises(StoreUnavailableError):
                 store.add_jobs("sweep", [draft("late")], key=new_key())
@@ -71,7 +71,7 @@ def test_a_server_with_another_store_is_not_believed(tmp_path: Path) -> None:
     make(second)
     server = start_server(first, tokens[0])
     port = urlsplit(server.url).port or 0
-    with closing(RemoteQueue(server.url, tokens[0])) as queue:
+    with closing(remote_queue(server.url, tokens[0])) as queue:
         queue.count_jobs("sweep")
         identity, key = queue.identity, new_key()
         server.stop()
@@ -85,7 +85,7 @@ def test_a_server_with_another_store_is_not_believed(tmp_path: Path) -> None:
             stray.store = identity
             with pytest.raises(StoreUnavailableError, match="another store"):
                 stray.request("PUT", "/api/v1/experiments/sweep/jobs/late/", {}, "{}", answers={201: "Job"})
-            with closing(RemoteQueue(server.url, tokens[1])) as fresh:
+            with closing(remote_queue(server.url, tokens[1])) as fresh:
                 assert fresh.count_jobs("sweep").ready == 1
                 assert fresh.identity not in (None, identity)
         finally:

@@ -14,7 +14,7 @@ import pytest
 
 import sweepstake
 from sweepstake.domain.status import JobStatus
-from sweepstake.stores import open_store
+from tests.stores import open_store
 
 #: Seconds that a process may take to get where it is waited for.
 _LIMIT = 60.0

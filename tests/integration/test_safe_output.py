@@ -9,15 +9,15 @@ import pytest
 
 import sweepstake
 from sweepstake.domain.access import Role
-from sweepstake.domain.records import ABSENT, Claim, Document, Finish, SearchDefinition
-from sweepstake.domain.status import Outcome
-from sweepstake.ports import ExperimentDraft
+from sweepstake.domain.drafts import Finish
+from sweepstake.domain.records import ABSENT, Claim, Document, ExperimentDraft, SearchDefinition
+from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.server.accounts import add_user, create_token
-from sweepstake.stores import open_store
 from sweepstake.values import JsonObject
 from tests.integration.shell import Command
 from tests.lab import draft, new_key
 from tests.stack import open_queue
+from tests.stores import open_store
 
 #: What a name may hold that a terminal takes for more than text: an order of letters turned round, a line, no space.
 NAME: Final = "x\u202ey\u2028z\u200b\u2066"
@@ -35,7 +35,7 @@ def evil(url: str) -> str:
         search = SearchDefinition("RandomSearch", '{"' + NAME + '":{"choice":{"values":["\\u001b[2J"]}}}')
         queue.put_experiment(NAME, ExperimentDraft(search=search), guard=ABSENT, key=new_key())
         values = JsonObject.of({VALUE: VALUE, "list": [VALUE], "deep": {VALUE: VALUE}})
-        document = Document(hyperparameters=values, results=values)
+        document = Document(status=JobStatus.QUEUED, hyperparameters=values, results=values)
         queue.add_jobs(NAME, [draft(f"{NAME}1", of=document, tags=(NAME,), notes=NAME)], key=new_key())
         claim = queue.claim(NAME, worker=NAME, key=new_key())
         assert isinstance(claim, Claim)

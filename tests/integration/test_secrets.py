@@ -11,10 +11,10 @@ import requests
 import sweepstake
 from sweepstake.domain.access import Role
 from sweepstake.errors import SweepstakeError
-from sweepstake.remote import RemoteAccess, RemoteQueue, reset_token
+from sweepstake.http import RemoteAccess, reset_token
 from sweepstake.server.accounts import add_user, create_token
-from sweepstake.stores import open_store
 from tests.stack import ServerProcess
+from tests.stores import open_store, remote_queue
 
 EMAIL: Final = "ada@example.org"
 PASSWORD: Final = "a very secret password"
@@ -23,7 +23,7 @@ PASSWORD: Final = "a very secret password"
 def _failing(url: str, token: str) -> list[str]:
     """Make calls of our client's that fail, and return all that is to be seen of them."""
     seen = []
-    queue = RemoteQueue(url, token)
+    queue = remote_queue(url, token)
     access = RemoteAccess(url, token)
     calls = (
         lambda: queue.get_experiment("nowhere"),

@@ -20,10 +20,10 @@ import pytest
 import requests
 
 from sweepstake.errors import StoreUnavailableError
-from sweepstake.remote import RemoteQueue
 from tests import postgres
 from tests.lab import Lab, eventually, new_key
 from tests.serving import EMAIL, add_user
+from tests.stores import remote_queue
 
 _SWEEPSTAKE: Final = (sys.executable, "-c", "from sweepstake.cli import main; main()")
 _URL: Final = re.compile(r"http://\S+")
@@ -89,10 +89,10 @@ def test_the_first_user_is_made_once(tmp_path: Path) -> None:
     """Its token is printed by the first start only, and goes on working."""
     with _serving(tmp_path, "--port", "0") as first:
         token = _token(first)
-        RemoteQueue(first.url, token).list_experiments()
+        remote_queue(first.url, token).list_experiments()
     with _serving(tmp_path, "--port", "0") as second:
         assert len(second.lines) == 1
-        RemoteQueue(second.url, token).list_experiments()
+        remote_queue(second.url, token).list_experiments()
 
 
 def test_a_server_with_users_makes_none(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_restart_keeps_signed_tokens_and_etags(tmp_path: Path) -> None:
     with _serving(tmp_path, "--port", port) as first:
         body = {"email": EMAIL, "token": token}
         signed = requests.post(f"{first.url}/api/v1/token/", json=body, timeout=30).json()["token"]
-        lab = Lab.new(RemoteQueue(first.url, token))
+        lab = Lab.new(remote_queue(first.url, token))
         job = lab.job(lab.add_one())
         first.end(signal.SIGKILL)
     with _serving(tmp_path, "--port", port) as second:
@@ -126,7 +126,7 @@ def test_a_restart_keeps_signed_tokens_and_etags(tmp_path: Path) -> None:
 def test_a_call_under_way_is_answered_before_the_end(tmp_path: Path, workers: str) -> None:
     """SIGTERM stops no request whose body is still coming."""
     with _serving(tmp_path, "--port", "0", "--no-auth", "--workers", workers) as running:
-        lab = Lab.new(RemoteQueue(running.url))
+        lab = Lab.new(remote_queue(running.url))
         parts = urlsplit(running.url)
         with socket.create_connection((parts.hostname, parts.port), timeout=_SECONDS) as connection:
             path = f"/api/v1/experiments/{lab.name.replace(' ', '%20')}/jobs/"
@@ -157,7 +157,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
         running.end(signal.SIGKILL)
         eventually(lambda: None if _accepts(running.url) else True)
     with _serving(tmp_path, "--port", port, "--no-auth") as again:
-        RemoteQueue(again.url).ping()
+        remote_queue(again.url).ping()
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     ],
 )
 def test_a_start_that_cannot_be_is_refused(tmp_path: Path, options: list[str], says: str) -> None:
-    """In one line that says what to change, before anything is served."""
+    """In one line that says what to change, before anything is remote_queue."""
     done = subprocess.run(
         [*_SWEEPSTAKE, "serve", "--store", f"sqlite:///{tmp_path}/store.db", *options],
         capture_output=True,
@@ -254,7 +254,7 @@ def test_a_store_that_is_away_answers_503(tmp_path: Path) -> None:
     database = postgres.start()
     try:
         with _serving(tmp_path, "--port", "0", "--no-auth", store=database.new_database()) as running:
-            queue = RemoteQueue(running.url)
+            queue = remote_queue(running.url)
             lab = Lab.new(queue)
             assert database.pid is not None
             os.kill(database.pid, signal.SIGQUIT)

@@ -11,8 +11,8 @@ import attrs
 import pytest
 import requests
 
+from sweepstake.http.operations import OPERATIONS
 from sweepstake.wire.operation import Operation
-from sweepstake.wire.operations import OPERATIONS
 from tests.lab import new_key
 from tests.serving import EMAIL, PASSWORD, Served, served
 

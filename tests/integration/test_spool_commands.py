@@ -11,7 +11,7 @@ from attrs import evolve
 import sweepstake
 from sweepstake import Database, Job, ManualSearch
 from sweepstake.config import read_config
-from sweepstake.domain.records import Finish
+from sweepstake.domain.drafts import Finish
 from sweepstake.domain.status import Outcome
 from sweepstake.spool import Entry, Spool, address_of
 from sweepstake.values import JsonObject

@@ -12,7 +12,7 @@ import trustme
 
 import sweepstake
 from sweepstake.errors import ConfigurationError, StoreUnavailableError
-from sweepstake.remote import RemoteQueue
+from tests.stores import remote_queue
 
 Serve = Callable[[str], str]
 
@@ -80,7 +80,7 @@ def test_a_certificate_that_nobody_trusts_is_refused_at_once(serve: Serve) -> No
 def test_an_authority_of_ones_own_can_be_named(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the usual variable."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    RemoteQueue(serve("localhost")).ping()
+    remote_queue(serve("localhost")).ping()
 
 
 def test_a_certificate_of_another_server_is_refused(
@@ -89,10 +89,10 @@ def test_a_certificate_of_another_server_is_refused(
     """Though its authority is trusted."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
     with pytest.raises(ConfigurationError, match="cannot be trusted"):
-        RemoteQueue(serve("sweeps.example.org")).ping()
+        remote_queue(serve("sweeps.example.org")).ping()
 
 
 def test_a_server_without_tls_is_not_mistaken_for_one(tmp_path: Path) -> None:
     """Nothing is sent to it, and the error names the address."""
     with _listening(None) as port, pytest.raises(StoreUnavailableError, match=f"https://localhost:{port}"):
-        RemoteQueue(f"https://localhost:{port}", "sws_a-secret-token").ping()
+        remote_queue(f"https://localhost:{port}", "sws_a-secret-token").ping()

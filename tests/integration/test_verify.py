@@ -14,15 +14,15 @@ from typing import Final
 import psycopg
 import pytest
 
-from sweepstake.domain.ledger import Check
 from sweepstake.domain.status import JobStatus, Outcome
-from sweepstake.service import Verification, verify
-from sweepstake.stores import open_store
+from sweepstake.queue.verify import Verification, verify
+from sweepstake.queue.verify.facts import Check
 from tests.history import check_history, findings
 from tests.integration.shell import Shell
 from tests.lab import Lab, document, new_key
 from tests.lively import Life
 from tests.stack import open_queue
+from tests.stores import open_store
 
 #: One way to break each rule; the jobs are those of `fill`.
 DAMAGE: Final = {

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from sweepstake.codec import from_answer, from_tree, to_tree
+from sweepstake.domain.drafts import JobDraft
+from sweepstake.domain.portable import ExportPage
 from sweepstake.domain.records import (
     Claim,
+    ExperimentDraft,
     ExperimentRecord,
     Finished,
-    JobDraft,
     JobRecord,
     NoJob,
     Page,
@@ -21,7 +23,6 @@ from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import JsonObject
-from sweepstake.wire.bodies import PutExperiment
 
 JOB = JobRecord(
     experiment="a/b",
@@ -85,12 +86,9 @@ def test_an_experiment_is_written_with_schedys_words() -> None:
         ({"tags": {}}, Settings, ["tags"]),
         ({"no_retry_on": {}}, Settings, ["no_retry_on"]),
         ({"direction": "up"}, Settings, ["direction"]),
-        ({"document": {"status": "LOST", "results": 3}}, JobDraft, ["id", "document.status", "document.results"]),
-        (
-            {"id": "1", "document": {"results": {"a": {"b": [0, "\ud800"]}}}},
-            JobDraft,
-            ["document.results.a.b[1]"],
-        ),
+        ({"status": "LOST", "results": 3}, JobDraft, ["status", "results"]),
+        ({"id": "1", "results": {"a": {"b": [0, "\ud800"]}}}, JobDraft, ["results.a.b[1]"]),
+        ({"jobs": [{"status": "LOST", "results": 3}]}, ExportPage, ["jobs[0].id", "jobs[0].status", "jobs[0].results"]),
         ({"items": [3], "next": 3}, Page[JobRecord], ["items[0]", "next"]),
         ({"items": "abc"}, Page[JobRecord], ["items"]),
         ({"items": {}}, Page[JobRecord], ["items"]),
@@ -118,7 +116,7 @@ def test_whole_numbers_may_be_written_as_fractions() -> None:
 def test_a_scheduler_names_one_search(search: Any) -> None:
     """None, or several, is a fault of the field."""
     with pytest.raises(InvalidInputError, match=r"^scheduler: must"):
-        from_tree({"scheduler": search}, PutExperiment)
+        from_tree({"scheduler": search}, ExperimentDraft)
 
 
 def test_an_answer_of_a_newer_server_is_read() -> None:

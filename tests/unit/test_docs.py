@@ -6,6 +6,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 import attrs
 import click
@@ -17,10 +18,11 @@ from sweepstake.cli.main import app
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import TRANSITIONS
 from sweepstake.errors import ConfigurationError, SweepstakeError
-from sweepstake.wire.operations import OPERATIONS
+from sweepstake.http.operations import OPERATIONS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+DESIGN = Path("explanation") / "design.md"
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +151,30 @@ def test_the_design_names_the_layers_that_are_checked() -> None:
     page = (DOCS / "explanation" / "design.md").read_text().partition("\n## Layers\n")[2].partition("\n## ")[0]
     table = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in page.splitlines() if row.startswith("| `")]
     assert table == [layer for layer in written if layer]
+
+
+def test_a_claim_takes_the_path_that_the_design_shows(tmp_path: Path) -> None:
+    """The functions that the design names are passed in its order."""
+    (told,) = re.findall(
+        r"^One claim end to end, on a file: (.+?)\. Through", (DOCS / DESIGN).read_text(), re.MULTILINE
+    )
+    named = re.findall(r"`([\w.]+)`", told)
+    with sweepstake.connect(f"sqlite:///{tmp_path}/store.db") as db:
+        experiment = db.add_experiment(sweepstake.ManualSearch("sweep"))
+        experiment.add_job({})
+        passed: list[str] = []
+
+        def note(frame: FrameType, event: str, _: object) -> None:
+            if event == "call" and frame.f_globals.get("__name__", "").startswith("sweepstake."):
+                passed.append(frame.f_code.co_qualname)
+
+        sys.setprofile(note)
+        try:
+            job = experiment.next_job()
+        finally:
+            sys.setprofile(None)
+        job.release()
+    assert [name for name in passed if name in named] == named
 
 
 @pytest.mark.parametrize(

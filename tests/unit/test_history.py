@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from sweepstake.domain.status import JobStatus, Outcome
-from sweepstake.service import verify
-from sweepstake.stores import open_store
+from sweepstake.queue.verify import verify
 from tests.history import check_history, findings
 from tests.lab import Lab, document, draft, new_key
 from tests.stack import open_queue
+from tests.stores import open_store
 
 
 @pytest.fixture

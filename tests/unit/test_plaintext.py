@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import sweepstake
 from sweepstake.config import Config, read_config
 from sweepstake.domain.records import ABSENT, Document
+from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError, NotFoundError, shown
 from sweepstake.plaintext import printable, printable_lines, without_password
 from sweepstake.view.html import job_html, jobs_html
@@ -69,7 +70,7 @@ def test_what_objects_say_of_themselves_cannot_drive_the_terminal(tmp_path: obje
         assert _is_safe(repr(db))
         experiment = db.add_experiment(sweepstake.ManualSearch("e\u202e"))
         added = experiment.add_job({"x\u202e": "\u202e"})
-        document = Document()
+        document = Document(status=JobStatus.QUEUED)
         db.session.queue.put_job(experiment.name, "id\u202e", document, guard=ABSENT)
         odd = experiment.get_job("id\u202e")
         for each in (experiment, added, odd, experiment.all_jobs()):

@@ -12,6 +12,7 @@ from sweepstake.domain.records import (
     PRESENT,
     UNGUARDED,
     Claim,
+    ExperimentDraft,
     ExperimentRecord,
     Finished,
     Guard,
@@ -30,7 +31,7 @@ from sweepstake.errors import (
     ResourceExistsError,
     UnsafeUpdateError,
 )
-from sweepstake.ports import ExperimentDraft, Queue
+from sweepstake.queue.queue import Queue
 from tests.lab import MANUAL, Lab, document, draft, new_key
 from tests.walks.agreement import agree
 from tests.walks.calling import REFUSED, Caller, Made, Refusals

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -19,12 +17,13 @@ from sweepstake.cli.output import as_json, format_option, print_rows
 from sweepstake.cli.screen import wide_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.config import Config
-from sweepstake.connection import open_queue
+from sweepstake.connection import open_sender
 from sweepstake.errors import NotFoundError, SpoolError, StoreUnavailableError, SweepstakeError
 from sweepstake.plaintext import counted, printable
+from sweepstake.queue.queue import Queue
 from sweepstake.spool import Delivery, Entry, Fate, Spool, address_of, deliver, every_spool
-from sweepstake.view.display import progress
 from sweepstake.view.grid import cut
+from sweepstake.view.progress import watched
 from sweepstake.view.times import local
 
 __all__ = ["spool"]
@@ -104,7 +103,7 @@ def push(target: Target, entries: Sequence[str], format_: str) -> None:
     config = target.config()
     chosen = _chosen(config, entries)
     deliveries: list[Delivery] = []
-    with _bar("Delivering", sum(len(keys) for _, keys in chosen)) as advance:
+    with watched("Delivering", sum(len(keys) for _, keys in chosen), least=_MANY) as advance:
         for found, keys in chosen:
             for delivery in _push(config, found, keys):
                 deliveries.append(delivery)
@@ -181,7 +180,7 @@ def _push(config: Config, found: Spool, keys: list[str]) -> Iterator[Delivery]:
         config = evolve(config, url=found.store, token=None)
     try:
         _check_file(found.store)
-        queue = open_queue(config)
+        queue = Queue(open_sender(config))
     except SweepstakeError as error:
         click.echo(f"Warning: {printable(f'{found.store}: {error}')}", err=True)
         return
@@ -249,13 +248,3 @@ def _tell(deliveries: Sequence[Delivery]) -> None:
     fates = Counter(delivery.fate for delivery in deliveries)
     told = ", ".join(f"{fates[fate]} {fate.value}" for fate in Fate if fates[fate])
     click.echo(told or "Nothing was delivered.")
-
-
-def _bar(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-    if total < _MANY or not sys.stderr.isatty():
-        return nullcontext(_ignore)
-    return progress(label, total)
-
-
-def _ignore(_done: int) -> None:
-    """Show nothing."""

@@ -12,8 +12,8 @@ from sweepstake.cli.moments import span
 from sweepstake.cli.output import as_json, format_option, say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.plaintext import counted
-from sweepstake.service import LEAST_AGE, prune_events, verify
-from sweepstake.stores import open_store, open_upkeep
+from sweepstake.queue.verify import LEAST_AGE, Ledger, prune_events, verify
+from sweepstake.stores import open_engine, open_upkeep
 
 __all__ = ["db"]
 
@@ -35,7 +35,7 @@ def upgrade(target: Target, format_: str) -> None:
     url = store_url(target)
     upkeep = open_upkeep(url)
     before = upkeep.schema()
-    open_store(url).close()
+    open_engine(url).close()
     after = upkeep.schema()
     if format_ == "json":
         as_json({"before": before, "after": after})
@@ -78,10 +78,10 @@ def check(target: Target, format_: str) -> None:
         problems.append(f"the schema is {schema}, and this version knows {known}: install a newer Sweepstake")
     verification = None
     if not problems:
-        opened = open_store(url)
+        opened = open_engine(url)
         try:
             with progress_bar("Verifying") as progress:
-                verification = verify(opened.ledger, progress=progress)
+                verification = verify(Ledger(opened), progress=progress)
         finally:
             opened.close()
     if format_ == "json":
@@ -116,10 +116,10 @@ def prune(target: Target, older_than: str, format_: str) -> None:
     seconds = span(older_than)
     if seconds is None or seconds < LEAST_AGE:
         raise click.UsageError(f"--older-than takes a span of 7 days or more, such as 90d, not {older_than}.")
-    opened = open_store(store_url(target))
+    opened = open_engine(store_url(target))
     try:
         with progress_bar("Pruning") as progress:
-            count = prune_events(opened.ledger, before=time.time() - seconds, progress=progress)
+            count = prune_events(Ledger(opened), before=time.time() - seconds, progress=progress)
     finally:
         opened.close()
     if format_ == "json":

@@ -12,12 +12,12 @@ import click
 from sweepstake.cli.output import as_json, format_option, print_rows, say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.domain.addresses import spoken
-from sweepstake.domain.ledger import Violation
 from sweepstake.errors import ConfigurationError
 from sweepstake.plaintext import counted
-from sweepstake.service import CLOCK_ERROR, Verification
-from sweepstake.service import verify as verify_ledger
-from sweepstake.stores import open_store, open_upkeep
+from sweepstake.queue.verify import CLOCK_ERROR, Ledger, Verification
+from sweepstake.queue.verify import verify as verify_ledger
+from sweepstake.queue.verify.facts import Violation
+from sweepstake.stores import open_engine, open_upkeep
 
 __all__ = ["print_verification", "progress_bar", "store_url", "verify"]
 
@@ -43,10 +43,10 @@ def verify(target: Target, clock_error: float, format_: str) -> None:
     url = store_url(target)
     if not open_upkeep(url).schema():
         raise ConfigurationError("There is no store yet in that database. Check the URL.")
-    opened = open_store(url)
+    opened = open_engine(url)
     try:
         with progress_bar("Verifying") as progress:
-            verification = verify_ledger(opened.ledger, clock_error=clock_error, progress=progress)
+            verification = verify_ledger(Ledger(opened), clock_error=clock_error, progress=progress)
     finally:
         opened.close()
     if format_ == "json":

@@ -9,7 +9,7 @@ from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.screen import page, screen_width, wide_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client.ranking import Ranking
-from sweepstake.ports import MAX_PAGE
+from sweepstake.domain.lengths import MAX_PAGE
 from sweepstake.view.ids import with_short_ids
 from sweepstake.view.table import HYPERPARAMETER, OWN, RESULT, job_table
 from sweepstake.view.text import listed

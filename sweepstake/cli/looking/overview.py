@@ -10,8 +10,8 @@ from sweepstake.client import Experiment
 from sweepstake.client.ranking import Ranking
 from sweepstake.client.standing import Standing, standing
 from sweepstake.codec import to_tree
+from sweepstake.domain.counts import Counts
 from sweepstake.domain.records import ExperimentRecord, JobRecord
-from sweepstake.ports import Counts
 from sweepstake.view.table import OWN, Column
 
 __all__ = ["ACTIVITY", "Overview", "overview_of", "ranking_of"]

@@ -18,8 +18,9 @@ from sweepstake.client import Experiment
 from sweepstake.domain.records import AttemptRecord, JobRecord
 from sweepstake.domain.settings import Settings
 from sweepstake.plaintext import counted, printable
+from sweepstake.view.cells import cell
 from sweepstake.view.table import QUEUEING, TIMES, job_table
-from sweepstake.view.text import cell, paragraphs
+from sweepstake.view.text import paragraphs
 from sweepstake.view.times import lasting, local
 
 __all__ = ["show"]

@@ -17,7 +17,7 @@ from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment
 from sweepstake.domain.queueing import UNCHANGED
 from sweepstake.plaintext import printable
-from sweepstake.view.text import cell
+from sweepstake.view.cells import cell
 
 __all__ = ["edit"]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import click
@@ -15,6 +13,7 @@ from sweepstake.client import Experiment, Job
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import UnsafeUpdateError
 from sweepstake.plaintext import counted, printable
+from sweepstake.view.progress import watched
 
 __all__ = ["Verb", "do_to_each", "named"]
 
@@ -48,7 +47,7 @@ def do_to_each(experiment: Experiment, jobs: Sequence[Job], verb: Verb, format_:
     done: list[str] = []
     unchanged: list[str] = []
     refused: dict[str, str] = {}
-    with _progress(experiment, len(jobs), verb.doing) as advance:
+    with watched(verb.doing, len(jobs), least=_MANY) as advance:
         for job in jobs:
             if job.status == verb.reached:
                 unchanged.append(job.job_id)
@@ -74,13 +73,3 @@ def do_to_each(experiment: Experiment, jobs: Sequence[Job], verb: Verb, format_:
 def named(ids: Sequence[str]) -> str:
     """Return what follows a count of jobs to say which they are; nothing if they are too many to read."""
     return f": {', '.join(ids)}" if 0 < len(ids) <= _FEW else ""
-
-
-def _progress(experiment: Experiment, total: int, doing: str) -> AbstractContextManager[Callable[[int], None]]:
-    if total < _MANY or not sys.stderr.isatty():
-        return nullcontext(_ignore)
-    return experiment.session.display.progress(doing, total)
-
-
-def _ignore(_done: int) -> None:
-    """Show nothing."""

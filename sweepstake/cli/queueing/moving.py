@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import TextIO
 
 import click
@@ -12,9 +10,9 @@ import click
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import say
 from sweepstake.cli.target import Target, pass_target
-from sweepstake.client import Database
 from sweepstake.client.archive import export_experiment, import_experiment
 from sweepstake.plaintext import counted
+from sweepstake.view.progress import watched
 
 __all__ = ["export", "import_"]
 
@@ -33,7 +31,7 @@ def export(target: Target, experiment: str) -> None:
       sweepstake export mnist > mnist.jsonl
     """
     database = target.database()
-    with _progress(database, f"Exporting {experiment}") as progress:
+    with watched(f"Exporting {experiment}", None) as progress:
         exported = export_experiment(database.session.queue, target.reference(experiment), sys.stdout, progress)
     totals = exported.totals
     told = (counted(totals.jobs, "job"), counted(totals.attempts, "attempt"), counted(totals.events, "event"))
@@ -57,13 +55,6 @@ def import_(target: Target, file: TextIO, name: str | None) -> None:
     experiment of the same name is never touched: give --name instead. Jobs that were running are queued.
     """
     database = target.database()
-    with _progress(database, "Importing") as progress:
+    with watched("Importing", None) as progress:
         stored = import_experiment(database.session.queue, file, name, progress)
     say(f"Imported {stored}.", err=True)
-
-
-def _progress(database: Database, label: str) -> AbstractContextManager[Callable[[int], None]]:
-    """Show on a terminal how many lines are done."""
-    if sys.stderr.isatty():
-        return database.session.display.progress(label, None)
-    return nullcontext(lambda _: None)

@@ -12,11 +12,11 @@ from sweepstake.cli.target import Target
 from sweepstake.domain.access import Access, Role
 from sweepstake.domain.addresses import choose, names_to_look_for
 from sweepstake.errors import MissingExtraError
-from sweepstake.ports import Accounts
-from sweepstake.stores import open_store
+from sweepstake.queue.accounts import Accounts
+from sweepstake.stores import open_engine
 
 if TYPE_CHECKING:  # it loads the HTTP client, which most commands do without
-    from sweepstake.remote import RemoteAccess
+    from sweepstake.http import RemoteAccess
 
 __all__ = ["Sharing", "accounts", "address_in", "is_served", "missing", "server", "sharing"]
 
@@ -55,7 +55,7 @@ def address_in(kept: Accounts, reference: str) -> str:
 @contextmanager
 def server(target: Target) -> Iterator[RemoteAccess]:
     """Reach what a server lets its caller do."""
-    from sweepstake.remote import RemoteAccess
+    from sweepstake.http import RemoteAccess
 
     config = target.config()
     remote = RemoteAccess(config.url, config.token)
@@ -70,11 +70,11 @@ def accounts(target: Target) -> Iterator[Accounts]:
     """Open what a store keeps of users; a server's address is refused."""
     if is_served(target):
         raise click.UsageError("This is done in the server's store, not through the server: give --url STORE.")
-    opened = open_store(target.config().url)
+    engine = open_engine(target.config().url)
     try:
-        yield opened
+        yield Accounts(engine)
     finally:
-        opened.close()
+        engine.close()
 
 
 def missing(error: ImportError) -> MissingExtraError:

@@ -192,7 +192,7 @@ def gen_token(target: Target, root: str, email: str, spelled_out: str | None, pa
             "history: leave --password out to be asked for it, or give it on standard input with --password-stdin."
         )
     password = read_password() if password_stdin else ask_password(confirm=False)
-    from sweepstake.remote import reset_token
+    from sweepstake.http import reset_token
 
     path = target.config_path or default_path()
     made = reset_token(root, email, password)

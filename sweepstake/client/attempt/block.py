@@ -18,10 +18,11 @@ from sweepstake.client.attempt.terminating import TERM_WATCH, raise_in
 from sweepstake.client.edits import Edits
 from sweepstake.client.session import Session
 from sweepstake.domain.causes import causes_of
-from sweepstake.domain.records import Claim, Document, Finish, Finished, Guard, JobRecord, NoJob
+from sweepstake.domain.drafts import Finish
+from sweepstake.domain.records import Claim, Document, Finished, Guard, JobRecord, NoJob
 from sweepstake.domain.status import JobStatus, Outcome, member_of
 from sweepstake.errors import InvalidInputError, LeaseLostError, NotFoundError, shown
-from sweepstake.retrying import FINAL_PATIENCE, TERM_PATIENCE, Patience
+from sweepstake.queue.retrying import FINAL_PATIENCE, TERM_PATIENCE, Patience
 from sweepstake.values import EMPTY, JsonObject
 
 __all__ = ["Block", "Held"]

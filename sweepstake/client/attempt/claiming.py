@@ -7,7 +7,8 @@ from typing import Final
 
 from sweepstake.client.attempt.reporting import report_end
 from sweepstake.client.session import Session
-from sweepstake.domain.records import Claim, Finish, JobRecord
+from sweepstake.domain.drafts import Finish
+from sweepstake.domain.records import Claim, JobRecord
 from sweepstake.domain.situation import Why, WhyReason
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import InvalidInputError, LimitReachedError, SweepstakeError, UnsafeUpdateError

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from sweepstake.client.process import PROCESS
+from sweepstake.clock import Clock
 from sweepstake.domain.status import Signal
 from sweepstake.errors import SweepstakeError
 from sweepstake.plaintext import counted
-from sweepstake.ports import Clock
-from sweepstake.retrying import TERM_PATIENCE, RetryingQueue
+from sweepstake.queue.queue import Queue
+from sweepstake.queue.retrying import TERM_PATIENCE
 
 __all__ = ["BEGIN_SECONDS", "Heart", "Lease", "Patient"]
 
@@ -106,7 +107,7 @@ class Heart:
         clock: for the time between beats.
     """
 
-    def __init__(self, queue: RetryingQueue, clock: Clock) -> None:
+    def __init__(self, queue: Queue, clock: Clock) -> None:
         self._queue = queue
         self._clock = clock
         self._reset()

@@ -9,7 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from sweepstake.domain.causes import causes_of
-from sweepstake.domain.records import shortened_reason
+from sweepstake.domain.drafts import shortened_reason
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import PruneJob, UnusableFolderError
 

@@ -7,9 +7,10 @@ import logging
 from attrs import evolve
 
 from sweepstake.client.session import Session
-from sweepstake.domain.records import Finish, Finished, JobRecord
+from sweepstake.domain.drafts import Finish
+from sweepstake.domain.records import Finished, JobRecord
 from sweepstake.errors import KeyReusedError, NotFoundError, SpoolError, StoreUnavailableError, SweepstakeError
-from sweepstake.retrying import Patience
+from sweepstake.queue.retrying import Patience
 from sweepstake.spool import Entry, is_hopeless
 from sweepstake.values import EMPTY
 
@@ -46,7 +47,7 @@ def report_end(
             job.id,
             finish,
             key=keeper.key,
-            claim=claim,
+            claim=session.queue.new_id() if claim else None,
             worker=worker,
             patience=patience,
             away=keeper.keep,

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Final, NoReturn
 from weakref import finalize
 
+from sweepstake.clock import Clock
 from sweepstake.errors import ConfigurationError, StoreRefusedError, StoreUnavailableError, SweepstakeError
-from sweepstake.ports import Clock
-from sweepstake.stores.clocks import boot_id
 from sweepstake.stores.engine import DuplicateError, Params, Row
 from sweepstake.stores.forks import ForkGate, ForkWatch
 from sweepstake.stores.migrations import migrate
+from sweepstake.stores.sqlite.boot import boot_id
 from sweepstake.stores.sqlite.errors import translate
 from sweepstake.stores.sqlite.filelock import LockFiles
 from sweepstake.stores.sqlite.log import SqliteLog, sync_file

@@ -8,8 +8,8 @@ from contextlib import closing
 from types import TracebackType
 from typing import Any, Final, Protocol
 
+from sweepstake.clock import Clock
 from sweepstake.errors import SweepstakeError
-from sweepstake.ports import Clock
 from sweepstake.stores.engine import DuplicateError, Params, Row, first_of
 from sweepstake.stores.forks import abandon
 from sweepstake.stores.sqlite.filelock import FileLock

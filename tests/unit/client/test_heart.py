@@ -13,7 +13,7 @@ from sweepstake.client import Heart
 from sweepstake.clock import SystemClock
 from sweepstake.domain.records import Beat
 from sweepstake.domain.status import Outcome, Signal
-from sweepstake.retrying import RetryingQueue
+from sweepstake.queue.queue import Queue
 from tests.lab import eventually
 
 
@@ -74,7 +74,7 @@ def test_threads_of_one_process_share_a_heart(db: sweepstake.Database) -> None:
     assert all(job.attempt == 1 for job in exp.all_jobs())
 
 
-class Beats(RetryingQueue):
+class Beats(Queue):
     """A queue in which every attempt was pruned, and which counts how often it was asked."""
 
     def __init__(self) -> None:

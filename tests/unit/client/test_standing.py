@@ -6,10 +6,10 @@ import attrs
 import pytest
 
 from sweepstake.client.standing import Standing, standing
+from sweepstake.domain.counts import Counts
 from sweepstake.domain.records import SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus
-from sweepstake.ports import Counts
 from tests.unit.view.records import experiment
 
 NONE = Counts(ready=0, blocked=0, delayed=0, running=0, done=3, crashed=0, pruned=0)

@@ -73,11 +73,13 @@ def test_while_a_report_is_under_way(exp: sweepstake.ManualSearch, tmp_path: Pat
     done = run(
         tmp_path,
         """
-        finish = exp.session.queue._queue.finish
-        def slow(*args, **options):  # also to give back what was claimed ahead: whoever ends it asks twice
-            die()
-            return finish(*args, **options)
-        exp.session.queue._queue.finish = slow
+        sender = exp.session.queue.sender
+        send = sender._send
+        def slow(call):  # also to give back what was claimed ahead: whoever ends it asks twice
+            if type(call).__name__ == "FinishAttempt":
+                die()
+            return send(call)
+        sender._send = slow
         try:
             for job in exp.claim_jobs():
                 with job: job.results["x"] = 1
@@ -97,12 +99,14 @@ def test_while_a_claim_is_under_way(exp: sweepstake.ManualSearch, tmp_path: Path
     done = run(
         tmp_path,
         f"""
-        claim = exp.session.queue._queue.claim
-        def slow(*args, **options):
-            answer = claim(*args, **options)
-            die()
+        sender = exp.session.queue.sender
+        send = sender._send
+        def slow(call):
+            answer = send(call)
+            if type(call).__name__ == "ClaimJob":
+                die()
             return answer
-        exp.session.queue._queue.claim = slow
+        sender._send = slow
         try:
             kept = {how}
         finally:

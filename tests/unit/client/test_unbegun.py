@@ -16,7 +16,7 @@ from sweepstake import Job
 from sweepstake.client import Heart
 from sweepstake.domain.records import Beat
 from sweepstake.domain.status import Outcome, Signal
-from sweepstake.retrying import RetryingQueue
+from sweepstake.queue.queue import Queue
 from tests.lab import eventually
 
 
@@ -143,7 +143,7 @@ class Hands:
         return self.now
 
 
-class Beats(RetryingQueue):
+class Beats(Queue):
     """A queue that renews everything, and remembers what."""
 
     def __init__(self) -> None:

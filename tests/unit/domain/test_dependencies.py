@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweepstake.domain.dependencies import creation_order
-from sweepstake.domain.records import JobDraft
+from sweepstake.domain.drafts import JobDraft
 from sweepstake.errors import InvalidInputError
 from tests.lab import draft
 

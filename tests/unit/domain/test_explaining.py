@@ -5,11 +5,11 @@ from typing import Any
 import attrs
 import pytest
 
-from sweepstake.domain.explaining import explain
 from sweepstake.domain.records import AttemptRecord, Dependency, JobRecord
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.situation import MOST_AHEAD, Situation, WhyReason
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.queue.verbs.why import explain
 from sweepstake.values import EMPTY
 
 #: 2027-01-15 08:00:00 UTC.

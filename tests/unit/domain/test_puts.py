@@ -4,8 +4,8 @@ from itertools import product
 
 import pytest
 
-from sweepstake.domain.puts import PutPlan, plan_put
 from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.queue.verbs.puts import PutPlan, plan_put
 
 NOT_RUNNING = [status for status in JobStatus if status is not JobStatus.RUNNING]
 

@@ -2,9 +2,9 @@ import itertools
 
 import pytest
 
-from sweepstake.domain.puts import plan_put
 from sweepstake.domain.records import ABSENT, PRESENT, UNGUARDED, Guard, GuardKind
 from sweepstake.domain.status import TRANSITIONS, JobStatus, Outcome
+from sweepstake.queue.verbs.puts import plan_put
 
 
 def test_every_status_is_schedys() -> None:

@@ -12,9 +12,8 @@ from starlette.types import ASGIApp, Message
 
 from sweepstake.clock import SystemClock
 from sweepstake.server.app import create_app
-from sweepstake.service import QueueService
-from sweepstake.stores import open_store
 from tests.lab import draft, new_key
+from tests.stores import open_store
 
 __all__ = ["BODIES", "Server", "asked"]
 
@@ -80,10 +79,9 @@ class Server:
 @contextmanager
 def asked(folder: Path) -> Iterator[Server]:
     """Make the application over a file that holds an experiment with a job, both named `e`."""
-    store = open_store(f"sqlite:///{folder}/store.db")
-    queue = QueueService(store, SystemClock(), serving=True)
+    queue = open_store(f"sqlite:///{folder}/store.db", serving=True)
     with asyncio.Runner() as runner, closing(queue):
-        made = Server(create_app(queue, None, SystemClock()), runner)
+        made = Server(create_app(queue.here, None, SystemClock()), runner)
         body = json.dumps({"scheduler": {"Manual": None}}).encode()
         assert made.ask("PUT", b"/api/v1/experiments/e/", body=body)[0] == 200
         queue.add_jobs("e", [draft("e")], key=new_key())

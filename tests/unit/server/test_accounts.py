@@ -8,21 +8,21 @@ import pytest
 from sweepstake.domain.access import Role
 from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError
 from sweepstake.server.accounts import add_user, change_password, check_password, create_token
-from sweepstake.stores import SqlStore, open_store
+from tests.stores import Kept, open_store
 
 EMAIL = "ada@example.org"
 PASSWORD = "correct horse"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
+def store(tmp_path: Path) -> Iterator[Kept]:
     """An empty store."""
     opened = open_store(f"sqlite:///{tmp_path}/store.db")
     yield opened
     opened.close()
 
 
-def test_a_password_opens_for_its_user(store: SqlStore) -> None:
+def test_a_password_opens_for_its_user(store: Kept) -> None:
     """The right one; and none for a user who is not there, or was made without."""
     add_user(store, EMAIL, PASSWORD)
     add_user(store, "bob@example.org")
@@ -32,7 +32,7 @@ def test_a_password_opens_for_its_user(store: SqlStore) -> None:
     assert not check_password(None, PASSWORD)
 
 
-def test_a_password_can_be_changed(store: SqlStore) -> None:
+def test_a_password_can_be_changed(store: Kept) -> None:
     """The old one opens no more."""
     add_user(store, EMAIL, PASSWORD)
     change_password(store, EMAIL, "another horse")
@@ -42,14 +42,14 @@ def test_a_password_can_be_changed(store: SqlStore) -> None:
 
 
 @pytest.mark.parametrize("email", ["", "ada", "@", "ada@", " ada@example.org", "a@b\n", "a" * 300 + "@b"])
-def test_an_email_must_look_like_one(store: SqlStore, email: str) -> None:
+def test_an_email_must_look_like_one(store: Kept, email: str) -> None:
     """Nothing is stored otherwise."""
     with pytest.raises(InvalidInputError, match="email"):
         add_user(store, email)
     assert not store.list_accounts()
 
 
-def test_a_password_has_a_length(store: SqlStore) -> None:
+def test_a_password_has_a_length(store: Kept) -> None:
     """Too short and too long ones are refused before there is a user."""
     for password in ("", "1234567", "x" * 5000):
         with pytest.raises(InvalidInputError, match="password"):
@@ -57,7 +57,7 @@ def test_a_password_has_a_length(store: SqlStore) -> None:
     assert not store.list_accounts()
 
 
-def test_a_user_is_made_once(store: SqlStore) -> None:
+def test_a_user_is_made_once(store: Kept) -> None:
     """Making the same user again is refused, and the first token stays."""
     add_user(store, EMAIL)
     with pytest.raises(ResourceExistsError):
@@ -65,7 +65,7 @@ def test_a_user_is_made_once(store: SqlStore) -> None:
     assert len(store.list_tokens(EMAIL)) == 1
 
 
-def test_tokens_are_listed_and_revoked_by_their_ids(store: SqlStore) -> None:
+def test_tokens_are_listed_and_revoked_by_their_ids(store: Kept) -> None:
     """Only the user's own, when a user is named."""
     add_user(store, EMAIL)
     add_user(store, "bob@example.org")

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sweepstake.domain.keys import item_key
+from sweepstake.http.operations import OPERATIONS
 from sweepstake.wire.operation import Operation
-from sweepstake.wire.operations import OPERATIONS
 from tests.lab import new_key
 from tests.strategies import json_values, texts
 from tests.unit.server.asking import BODIES, Server

@@ -13,16 +13,15 @@ import jwt
 import pytest
 
 from sweepstake.domain.access import Role
-from sweepstake.domain.records import ABSENT, Claim, SearchDefinition
+from sweepstake.domain.records import ABSENT, Claim, ExperimentDraft, SearchDefinition
 from sweepstake.errors import AuthenticationError, NotFoundError, ReauthenticateError
-from sweepstake.ports import ExperimentDraft
 from sweepstake.server.accounts import add_user, change_password, create_token, digest_of, replace_token
 from sweepstake.server.gates import NOBODY, AccountGate, Caller, OpenGate
 from sweepstake.server.keys import SecretPlace, rotate
 from sweepstake.server.users import Members
-from sweepstake.stores import SqlStore, open_store
 from sweepstake.wire.bodies import Token
 from tests.lab import draft, new_key
+from tests.stores import Kept, open_store
 
 EMAIL = "ada@example.org"
 PASSWORD = "correct horse"
@@ -46,7 +45,7 @@ class HandClock:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
+def store(tmp_path: Path) -> Iterator[Kept]:
     """An empty store."""
     opened = open_store(f"sqlite:///{tmp_path}/store.db")
     yield opened
@@ -54,7 +53,7 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 
 
 @pytest.fixture
-def token(store: SqlStore) -> str:
+def token(store: Kept) -> str:
     """The API token of a user with a password."""
     return add_user(store, EMAIL, PASSWORD)
 
@@ -66,7 +65,7 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def members(store: SqlStore, clock: HandClock) -> Members:
+def members(store: Kept, clock: HandClock) -> Members:
     """The users of that store."""
     return Members(store, clock, lambda: SECRET)
 
@@ -94,10 +93,10 @@ def passes(gate: AccountGate, token: str) -> Caller:
     return gate.caller(f"Bearer {token}")
 
 
-def experiment(store: SqlStore, name: str, owner: str | None) -> str:
+def experiment(store: Kept, name: str, owner: str | None) -> str:
     """Make an experiment that is somebody's."""
     draft = ExperimentDraft(search=SearchDefinition("Manual"), owner=owner)
-    store.put_experiment(name, draft, seed=1, guard=ABSENT, key=new_key())
+    store.put_experiment(name, draft, guard=ABSENT, key=new_key())
     return name
 
 
@@ -132,13 +131,13 @@ def test_a_signed_token_lives_a_day(members: Members, token: str, clock: HandClo
         passes(members.gate, made.token)
 
 
-def test_a_signed_token_survives_a_restart(members: Members, store: SqlStore, token: str, clock: HandClock) -> None:
+def test_a_signed_token_survives_a_restart(members: Members, store: Kept, token: str, clock: HandClock) -> None:
     """The key that signs outlives the process, because old clients never log in again on 401."""
     again = Members(store, clock, lambda: SECRET)
     assert passes(again.gate, signed(members, token).token).email == EMAIL
 
 
-def test_a_signed_token_says_what_it_was_made_for(members: Members, store: SqlStore, token: str) -> None:
+def test_a_signed_token_says_what_it_was_made_for(members: Members, store: Kept, token: str) -> None:
     """One without its claims is refused, though the key has signed it; and so are claims of another type."""
     good = jwt.decode(signed(members, token).token, options={"verify_signature": False})
     assert passes(members.gate, _sign(store, good)).role is Role.ADMIN
@@ -153,14 +152,14 @@ def test_a_signed_token_says_what_it_was_made_for(members: Members, store: SqlSt
             passes(members.gate, _sign(store, wrong))
 
 
-def _sign(store: SqlStore, claims: dict[str, Any]) -> str:
+def _sign(store: Kept, claims: dict[str, Any]) -> str:
     """Sign claims with the key of the server."""
     salt = store.signing_salt("5" * 32)
     key = hmac.digest(SECRET.encode(), f"sweepstake signed tokens\0{salt}".encode(), "sha256").hex()
     return jwt.api_jws.encode(json.dumps(claims).encode(), key, algorithm="HS256")
 
 
-def test_only_this_server_signs(members: Members, store: SqlStore, token: str, clock: HandClock) -> None:
+def test_only_this_server_signs(members: Members, store: Kept, token: str, clock: HandClock) -> None:
     """Another secret, no signature, what the store holds, or what nobody can read do not open."""
     claims = {"sub": EMAIL, "iat": int(clock.now), "exp": int(clock.now) + DAY, "tok": digest_of(token)}
     deep = base64.urlsafe_b64encode(b'{"alg":"HS256","x":' + b"[" * 100_000).decode().rstrip("=")
@@ -177,7 +176,7 @@ def test_only_this_server_signs(members: Members, store: SqlStore, token: str, c
 
 
 def test_another_key_ends_all_that_was_signed(
-    members: Members, store: SqlStore, token: str, clock: HandClock, tmp_path: Path
+    members: Members, store: Kept, token: str, clock: HandClock, tmp_path: Path
 ) -> None:
     """On every server within five seconds, whatever its secret is; API tokens stay."""
     made = signed(members, token).token
@@ -191,7 +190,7 @@ def test_another_key_ends_all_that_was_signed(
 
 
 @pytest.mark.parametrize("role", Role)
-def test_a_token_has_its_role(members: Members, store: SqlStore, token: str, role: Role) -> None:
+def test_a_token_has_its_role(members: Members, store: Kept, token: str, role: Role) -> None:
     """As it is, and signed; and it does what that role covers."""
     limited, _ = create_token(store, EMAIL, role=role)
     for each in (limited, signed(members, limited).token):
@@ -205,7 +204,7 @@ def test_a_token_has_its_role(members: Members, store: SqlStore, token: str, rol
                     members.gate.admit(caller, needed)
 
 
-def test_a_token_ends_when_it_was_said_to(members: Members, store: SqlStore, token: str, clock: HandClock) -> None:
+def test_a_token_ends_when_it_was_said_to(members: Members, store: Kept, token: str, clock: HandClock) -> None:
     """To the second, though it is remembered; and what was signed for it ends with it."""
     ending, _ = create_token(store, EMAIL, expires_at=clock.now + 4)
     made = signed(members, ending)
@@ -218,7 +217,7 @@ def test_a_token_ends_when_it_was_said_to(members: Members, store: SqlStore, tok
             passes(members.gate, each)
 
 
-def test_a_revoked_token_stops_opening(members: Members, store: SqlStore, token: str, clock: HandClock) -> None:
+def test_a_revoked_token_stops_opening(members: Members, store: Kept, token: str, clock: HandClock) -> None:
     """At once where it is revoked, elsewhere within five seconds; and so does what was signed for it."""
     other, record = create_token(store, EMAIL, name="laptop")
     elsewhere = Members(store, clock, lambda: SECRET).gate
@@ -236,7 +235,7 @@ def test_a_revoked_token_stops_opening(members: Members, store: SqlStore, token:
     assert passes(elsewhere, token).email == EMAIL
 
 
-def test_a_replaced_token_stops_opening(members: Members, store: SqlStore, token: str) -> None:
+def test_a_replaced_token_stops_opening(members: Members, store: Kept, token: str) -> None:
     """Together with every other of that user, and of nobody else."""
     bobs = add_user(store, "bob@example.org")
     new = replace_token(store, EMAIL)
@@ -246,7 +245,7 @@ def test_a_replaced_token_stops_opening(members: Members, store: SqlStore, token
         passes(members.gate, token)
 
 
-def test_a_password_login_ends_with_the_password(members: Members, store: SqlStore, token: str) -> None:
+def test_a_password_login_ends_with_the_password(members: Members, store: Kept, token: str) -> None:
     """Whoever changes a password that became known wants it so."""
     login = by_password(members)
     assert passes(members.gate, login).email == EMAIL
@@ -257,7 +256,7 @@ def test_a_password_login_ends_with_the_password(members: Members, store: SqlSto
     assert passes(members.gate, by_password(members, "another horse")).email == EMAIL
 
 
-def test_a_user_who_is_removed_stays_outside(members: Members, store: SqlStore, token: str) -> None:
+def test_a_user_who_is_removed_stays_outside(members: Members, store: Kept, token: str) -> None:
     """With every kind of credential."""
     login = by_password(members)
     add_user(store, "bob@example.org")
@@ -271,7 +270,7 @@ def test_a_user_who_is_removed_stays_outside(members: Members, store: SqlStore, 
     assert store.get_access("ada's").owner == "bob@example.org"
 
 
-def test_a_strangers_experiment_is_not_there(gate: AccountGate, store: SqlStore, token: str) -> None:
+def test_a_strangers_experiment_is_not_there(gate: AccountGate, store: Kept, token: str) -> None:
     """It answers as a name that nobody has; one that nobody owns is everybody's."""
     add_user(store, "bob@example.org")
     experiment(store, "bob's", "bob@example.org")
@@ -284,7 +283,7 @@ def test_a_strangers_experiment_is_not_there(gate: AccountGate, store: SqlStore,
     gate.find(ada, Role.ADMIN, "everybody's")
 
 
-def test_a_share_allows_its_role(gate: AccountGate, store: SqlStore, token: str, clock: HandClock) -> None:
+def test_a_share_allows_its_role(gate: AccountGate, store: Kept, token: str, clock: HandClock) -> None:
     """And what it allows no more is refused within five seconds."""
     add_user(store, "bob@example.org")
     experiment(store, "bob's", "bob@example.org")
@@ -299,11 +298,11 @@ def test_a_share_allows_its_role(gate: AccountGate, store: SqlStore, token: str,
         gate.find(ada, Role.READ, "bob's")
 
 
-def test_most_requests_cost_no_look_up(gate: AccountGate, store: SqlStore, token: str) -> None:
+def test_most_requests_cost_no_look_up(gate: AccountGate, store: Kept, token: str) -> None:
     """Once a token, a role and a claim are known, claims and heartbeats are let in from memory."""
     experiment(store, "mine", EMAIL)
     store.add_jobs("mine", [draft()], key=new_key())
-    claim = store.claim("mine", worker="", key=new_key(), repeat=False, uptime=DAY)
+    claim = store.claim("mine", worker="", key=new_key(), repeat=False)
     assert isinstance(claim, Claim)
     found = gate.find(passes(gate, token), Role.WORK, "mine")
     gate.began(claim, found)
@@ -314,7 +313,7 @@ def test_most_requests_cost_no_look_up(gate: AccountGate, store: SqlStore, token
     assert gate.held(caller, [claim.key]) == [claim.key]
 
 
-def test_nothing_secret_is_stored(store: SqlStore, token: str, tmp_path: Path) -> None:
+def test_nothing_secret_is_stored(store: Kept, token: str, tmp_path: Path) -> None:
     """The file holds neither the password nor an API token."""
     limited, _ = create_token(store, EMAIL, role=Role.READ)
     store.close()
@@ -324,7 +323,7 @@ def test_nothing_secret_is_stored(store: SqlStore, token: str, tmp_path: Path) -
         assert secret.encode() not in kept
 
 
-def test_an_older_server_knows_no_limited_token(store: SqlStore, token: str) -> None:
+def test_an_older_server_knows_no_limited_token(store: Kept, token: str) -> None:
     """It would take it for a full one, so it must not find it by the digest that it makes."""
     limited, record = create_token(store, EMAIL, role=Role.READ)
     plain = hashlib.sha256(limited.encode()).hexdigest()

@@ -7,10 +7,10 @@ from typing import Final
 
 import pytest
 
+from sweepstake.http.operations import OPERATIONS
+from sweepstake.http.schemas import SCHEMAS
 from sweepstake.server.receiving import SMALL_BODY
 from sweepstake.wire.operation import Operation
-from sweepstake.wire.operations import OPERATIONS
-from sweepstake.wire.schemas import SCHEMAS
 from tests.lab import new_key
 from tests.unit.server.asking import BODIES, Server, asked
 

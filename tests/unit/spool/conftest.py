@@ -5,18 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from sweepstake.clock import SystemClock
-from sweepstake.ports import Queue
-from sweepstake.service import QueueService
+from sweepstake.queue.queue import Queue
 from sweepstake.spool import Spool
-from sweepstake.stores import open_store
 from tests.lab import Lab
+from tests.stores import open_store
 
 
 @pytest.fixture
 def queue(tmp_path: Path) -> Iterator[Queue]:
     """The queue over an empty store."""
-    service = QueueService(open_store(f"sqlite:///{tmp_path}/store.db"), SystemClock())
+    service = open_store(f"sqlite:///{tmp_path}/store.db")
     yield service
     service.close()
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import attrs
 import pytest
 
-from sweepstake.domain.records import Claim, Finish
+from sweepstake.domain.drafts import Finish
+from sweepstake.domain.records import Claim
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import StoreUnavailableError
-from sweepstake.ports import Queue
+from sweepstake.queue.queue import Queue
 from sweepstake.spool import Courier, Entry, Fate, Spool, deliver
 from sweepstake.values import JsonObject
 from tests.lab import Lab, new_key

@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from sweepstake.domain.records import Finish
+from sweepstake.domain.drafts import Finish
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import NotFoundError, SpoolError
 from sweepstake.spool import Entry, Spool, every_spool

@@ -4,16 +4,17 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from sweepstake.domain.drafts import Finish
 from sweepstake.domain.duplicates import OnDuplicate
-from sweepstake.domain.ledger import Check
 from sweepstake.domain.query.queries import JobQuery
-from sweepstake.domain.records import Finish
+from sweepstake.domain.records import Claim
 from sweepstake.domain.status import JobStatus, Outcome
-from sweepstake.service import verify
-from sweepstake.stores import open_store
+from sweepstake.queue.verify import verify
+from sweepstake.queue.verify.facts import Check
 from sweepstake.stores.statements import load_migrations
 from sweepstake.values import EMPTY
 from tests.lab import document, draft, new_key
+from tests.stores import open_store
 from tests.unit.stores.conftest import HandClock
 
 #: The schema before dependencies could be made, and duplicates be told.
@@ -82,14 +83,13 @@ def test_ended_jobs_of_an_older_schema_are_counted_and_listed(tmp_path: Path, cl
             older.execute(ADD, [job, new_key(), "{}"])
         older.execute("update jobs set status = upper(id) where id <> 'queued'")
     with closing(open_store(f"sqlite:///{path}", clock)) as store:
-        claim = store.claim("sweep", worker="w", key=new_key(), repeat=False, uptime=1e9)
-        assert claim is not None
+        claim = store.claim("sweep", worker="w", key=new_key(), repeat=False)
+        assert isinstance(claim, Claim)
         counts = store.count_jobs("sweep")
         assert (counts.done, counts.crashed, counts.running) == (1, 1, 1)
         finish = Finish(attempt=claim.key, outcome=Outcome.PRUNED, results=EMPTY)
-        store.finish("sweep", "queued", finish, key=new_key(), claim=None, worker="", repeat=False, uptime=1e9)
+        store.finish("sweep", "queued", finish, key=new_key(), claim=None, worker="", repeat=False)
         counts = store.count_jobs("sweep")
         assert (counts.done, counts.crashed, counts.pruned, counts.running) == (1, 1, 1, 0)
         for status in (JobStatus.DONE, JobStatus.CRASHED, JobStatus.PRUNED):
-            found, whole = store.scan_jobs("sweep", JobQuery(status=frozenset({status})), 0, 5)
-            assert ([job.status for job in found], whole) == ([status], True)
+            assert [job.status for job in store.jobs("sweep", JobQuery(status=frozenset({status})))] == [status]

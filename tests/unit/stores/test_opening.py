@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from sweepstake.stores import open_store
+from tests.stores import open_store
 
 #: Opens a PostgreSQL store in a Python that has no driver.
 WITHOUT_DRIVER = """
 import sys
 sys.modules["psycopg"] = None
 from sweepstake.errors import MissingExtraError
-from sweepstake.stores import open_store
+from sweepstake.stores import open_engine
 try:
-    open_store("postgresql://host/base")
+    open_engine("postgresql://host/base")
 except MissingExtraError as error:
     print(error)
 """

@@ -1,7 +1,6 @@
 """The SQLite file: how it is made, shared, refused and left alone."""
 
 import gc
-import math
 import os
 import sqlite3
 import stat
@@ -12,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from sweepstake.domain.records import UNGUARDED, Claim, Finish, SearchDefinition
+from sweepstake.domain.drafts import Finish
+from sweepstake.domain.records import UNGUARDED, Claim, ExperimentDraft, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import ConfigurationError, StoreRefusedError, StoreUnavailableError
-from sweepstake.ports import ExperimentDraft
-from sweepstake.stores import SqlStore, open_store
 from tests.crew import all_together
-from tests.lab import draft, new_key
+from tests.lab import document, draft, new_key
+from tests.stores import Kept, open_store
 from tests.unit.stores.conftest import HandClock
 
 
@@ -31,24 +30,25 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path, clock: HandClock) -> Iterator[SqlStore]:
+def store(path: Path, clock: HandClock) -> Iterator[Kept]:
     """A new store with an experiment `sweep`, whose leases last 60 s."""
     with closing(open_store(f"sqlite:///{path}", clock)) as opened:
         search = SearchDefinition("Manual")
-        opened.put_experiment("sweep", ExperimentDraft(search=search), seed=1, guard=UNGUARDED, key=new_key())
+        opened.put_experiment("sweep", ExperimentDraft(search=search), guard=UNGUARDED, key=new_key())
         yield opened
 
 
-def claim(store: SqlStore) -> Claim | None:
+def claim(store: Kept) -> Claim | None:
     """Claim from the experiment, as a worker on the same machine."""
-    return store.claim("sweep", worker="w", key=new_key(), repeat=False, uptime=math.inf)
+    found = store.claim("sweep", worker="w", key=new_key(), repeat=False)
+    return found if isinstance(found, Claim) else None
 
 
 def open_and_add(number: int, url: str) -> int:
     """Open a store that may not be there yet, and add a job."""
     with closing(open_store(url)) as store:
         search = SearchDefinition("Manual")
-        store.put_experiment("sweep", ExperimentDraft(search=search), seed=1, guard=UNGUARDED, key=new_key())
+        store.put_experiment("sweep", ExperimentDraft(search=search), guard=UNGUARDED, key=new_key())
         store.add_jobs("sweep", [draft(f"job {number}")], key=new_key())
         return store.count_jobs("sweep").ready
 
@@ -112,7 +112,7 @@ def test_a_path_below_a_file_is_no_store(tmp_path: Path) -> None:
         open_store(f"sqlite:///{tmp_path}/file/store.db")
 
 
-def test_a_closed_store_says_so(store: SqlStore) -> None:
+def test_a_closed_store_says_so(store: Kept) -> None:
     """After closing, a call fails with the advice to connect again; closing twice is fine."""
     store.close()
     store.close()
@@ -120,7 +120,7 @@ def test_a_closed_store_says_so(store: SqlStore) -> None:
         store.ping()
 
 
-def test_a_store_can_be_open_twice_in_one_process(path: Path, store: SqlStore) -> None:
+def test_a_store_can_be_open_twice_in_one_process(path: Path, store: Kept) -> None:
     """Closing one of two leaves the other its place in the queue of writers."""
     with closing(open_store(f"sqlite:///{path}")) as other:
         other.add_jobs("sweep", [draft()], key=new_key())
@@ -128,7 +128,7 @@ def test_a_store_can_be_open_twice_in_one_process(path: Path, store: SqlStore) -
     assert store.count_jobs("sweep").ready == 2
 
 
-def test_a_suspended_machine_loses_no_lease(store: SqlStore, clock: HandClock) -> None:
+def test_a_suspended_machine_loses_no_lease(store: Kept, clock: HandClock) -> None:
     """While the monotonic clock stands still, the wall clock may jump as it likes."""
     store.add_jobs("sweep", [draft()], key=new_key())
     assert claim(store)
@@ -139,7 +139,7 @@ def test_a_suspended_machine_loses_no_lease(store: SqlStore, clock: HandClock) -
     assert claim(store)
 
 
-def test_another_boot_ends_all_leases(path: Path, store: SqlStore, clock: HandClock) -> None:
+def test_another_boot_ends_all_leases(path: Path, store: Kept, clock: HandClock) -> None:
     """Whoever held a lease before the machine was started again is dead, and its job can be claimed at once."""
     store.add_jobs("sweep", [draft("theirs")], key=new_key())
     first = claim(store)
@@ -156,10 +156,9 @@ def test_another_boot_ends_all_leases(path: Path, store: SqlStore, clock: HandCl
     assert outcomes == [Outcome.LEASE_LOST, None]
 
 
-def test_a_job_put_to_running_survives_a_boot(path: Path, store: SqlStore) -> None:
+def test_a_job_put_to_running_survives_a_boot(path: Path, store: Kept) -> None:
     """What has no lease is not given to others, however often the machine starts."""
-    document = draft().document
-    running = type(document)(status=JobStatus.RUNNING)
+    running = document(JobStatus.RUNNING)
     store.put_job("sweep", "old", running, guard=UNGUARDED, key=new_key(), attempt=None)
     store.close()
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -169,35 +168,35 @@ def test_a_job_put_to_running_survives_a_boot(path: Path, store: SqlStore) -> No
         assert reopened.get_job("sweep", "old").status is JobStatus.RUNNING
 
 
-def test_a_failed_job_waits_longer_each_time(store: SqlStore, clock: HandClock) -> None:
+def test_a_failed_job_waits_longer_each_time(store: Kept, clock: HandClock) -> None:
     """The delay before a retry doubles with each failure, and is measured by the wall clock."""
     settings = Settings(max_attempts=3, retry_delay=10.0)
     search = SearchDefinition("Manual")
     draft_of = ExperimentDraft(search=search, settings=settings)
-    store.put_experiment("sweep", draft_of, seed=1, guard=UNGUARDED, key=new_key())
+    store.put_experiment("sweep", draft_of, guard=UNGUARDED, key=new_key())
     store.add_jobs("sweep", [draft("flaky")], key=new_key())
     for delay in (10, 20):
         held = claim(store)
         assert held is not None
         crash = Finish(attempt=held.key, outcome=Outcome.CRASHED, reason="boom")
-        store.finish("sweep", "flaky", crash, key=new_key(), claim=None, worker="", repeat=False, uptime=math.inf)
+        store.finish("sweep", "flaky", crash, key=new_key(), claim=None, worker="", repeat=False)
         clock.pass_seconds(delay - 0.5)
         assert claim(store) is None
         clock.pass_seconds(1)
     assert store.count_jobs("sweep").ready == 1
 
 
-def test_text_that_no_database_holds_is_written_out(store: SqlStore) -> None:
+def test_text_that_no_database_holds_is_written_out(store: Kept) -> None:
     """A traceback with NUL or half a surrogate pair is kept readably."""
     store.add_jobs("sweep", [draft("odd")], key=new_key())
     held = claim(store)
     assert held is not None
     crash = Finish(attempt=held.key, outcome=Outcome.CRASHED, reason="nul \0, half \ud800, whole é")
-    store.finish("sweep", "odd", crash, key=new_key(), claim=None, worker="", repeat=False, uptime=math.inf)
+    store.finish("sweep", "odd", crash, key=new_key(), claim=None, worker="", repeat=False)
     assert store.list_attempts("sweep", "odd")[0].reason == "nul \\x00, half \\ud800, whole é"
 
 
-def test_threads_share_a_store(store: SqlStore) -> None:
+def test_threads_share_a_store(store: Kept) -> None:
     """Many threads claim at once, and no job goes to two of them."""
     store.add_jobs("sweep", [draft() for _ in range(60)], key=new_key())
     claimed: list[str] = []
@@ -217,7 +216,7 @@ def test_threads_share_a_store(store: SqlStore) -> None:
 def test_a_store_that_nobody_closed_lets_go_of_its_file(path: Path, clock: HandClock) -> None:
     """Once nobody refers to a store any more its connections are closed, and SQLite folds its log into the file."""
     opened = open_store(f"sqlite:///{path}", clock)
-    assert opened.list_experiments(None, 10, None).items == ()
+    assert opened.list_experiments(None, 10).items == ()
     log = path.with_name("store.db-wal")
     assert log.exists()
     del opened
@@ -225,7 +224,7 @@ def test_a_store_that_nobody_closed_lets_go_of_its_file(path: Path, clock: HandC
     assert not log.exists()
 
 
-def test_a_forked_child_leaves_the_parents_file_alone(store: SqlStore) -> None:
+def test_a_forked_child_leaves_the_parents_file_alone(store: Kept) -> None:
     """A child that ends, having used the store or not, neither breaks the parent's locks nor its writes."""
     store.add_jobs("sweep", [draft()], key=new_key())
     for uses in (True, False):

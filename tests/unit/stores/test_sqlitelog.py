@@ -1,7 +1,6 @@
 """What was acknowledged is on the disk: a file as it was when its log was last synced has all of it."""
 
 import errno
-import math
 import os
 import sqlite3
 import subprocess
@@ -11,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from sweepstake.domain.records import ABSENT, UNGUARDED, Finish, SearchDefinition
-from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.domain.drafts import Finish
+from sweepstake.domain.records import ABSENT, UNGUARDED, Claim, ExperimentDraft, NoJob, SearchDefinition
+from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import ResourceExistsError, StoreUnavailableError
-from sweepstake.ports import ExperimentDraft
-from sweepstake.stores import SqlStore
 from sweepstake.stores.sqlite.engine import SqliteEngine
 from sweepstake.stores.sqlite.log import sync_file
 from sweepstake.values import JsonObject
 from tests.lab import document, draft, new_key
+from tests.stores import Kept
 from tests.unit.stores.conftest import HandClock
 
 
@@ -59,40 +58,40 @@ def disk(tmp_path: Path) -> Disk:
 
 
 @pytest.fixture
-def opened(disk: Disk, clock: HandClock) -> Iterator[Callable[[], SqlStore]]:
+def opened(disk: Disk, clock: HandClock) -> Iterator[Callable[[], Kept]]:
     """Open the store on the disk, as another process would."""
     with ExitStack() as stack:
-        yield lambda: stack.enter_context(closing(SqlStore(SqliteEngine(disk.path, clock, disk.sync), clock)))
+        yield lambda: stack.enter_context(closing(Kept(SqliteEngine(disk.path, clock, disk.sync), clock)))
 
 
 @pytest.fixture
-def store(opened: Callable[[], SqlStore]) -> SqlStore:
+def store(opened: Callable[[], Kept]) -> Kept:
     """A new store with an experiment `sweep`."""
     made = opened()
     search = SearchDefinition("Manual")
-    made.put_experiment("sweep", ExperimentDraft(search=search), seed=1, guard=UNGUARDED, key=new_key())
+    made.put_experiment("sweep", ExperimentDraft(search=search), guard=UNGUARDED, key=new_key())
     return made
 
 
-def test_each_acknowledged_write_is_on_the_disk(store: SqlStore, disk: Disk) -> None:
+def test_each_acknowledged_write_is_on_the_disk(store: Kept, disk: Disk) -> None:
     """A job that was added, claimed and finished stays so after a power cut, at each step."""
     store.add_jobs("sweep", [draft("job")], key=new_key())
     assert disk.job() == ("QUEUED", "{}")
-    claim = store.claim("sweep", worker="w", key=new_key(), repeat=False, uptime=math.inf)
-    assert claim is not None
+    claim = store.claim("sweep", worker="w", key=new_key(), repeat=False)
+    assert isinstance(claim, Claim)
     assert disk.job() == ("RUNNING", "{}")
     finish = Finish(attempt=claim.key, outcome=Outcome.DONE, results=JsonObject.of({"loss": 1}))
-    store.finish("sweep", "job", finish, key=new_key(), claim=None, worker="w", repeat=False, uptime=math.inf)
+    store.finish("sweep", "job", finish, key=new_key(), claim=None, worker="w", repeat=False)
     assert disk.job() == ("DONE", '{"loss":1}')
 
 
-def test_an_answer_that_is_given_again_is_on_the_disk(store: SqlStore, disk: Disk) -> None:
+def test_an_answer_that_is_given_again_is_on_the_disk(store: Kept, disk: Disk) -> None:
     """A repeated call finds what the first one wrote, which may have ended before its sync: it syncs itself."""
     store.add_jobs("sweep", [draft("job")], key=new_key())
     key = new_key()
-    first = store.claim("sweep", worker="w", key=key, repeat=False, uptime=math.inf)
+    first = store.claim("sweep", worker="w", key=key, repeat=False)
     syncs = disk.syncs
-    assert store.claim("sweep", worker="w", key=key, repeat=True, uptime=math.inf) == first
+    assert store.claim("sweep", worker="w", key=key, repeat=True) == first
     assert disk.syncs == syncs + 1
     key = new_key()
     for _ in range(2):
@@ -100,7 +99,7 @@ def test_an_answer_that_is_given_again_is_on_the_disk(store: SqlStore, disk: Dis
     assert disk.syncs == syncs + 3
 
 
-def test_what_a_refusal_relies_on_is_on_the_disk(store: SqlStore, disk: Disk) -> None:
+def test_what_a_refusal_relies_on_is_on_the_disk(store: Kept, disk: Disk) -> None:
     """Who is told that a job is there already may go on as if it were."""
     store.add_jobs("sweep", [draft("job")], key=new_key())
     syncs = disk.syncs
@@ -109,16 +108,14 @@ def test_what_a_refusal_relies_on_is_on_the_disk(store: SqlStore, disk: Disk) ->
     assert disk.syncs == syncs + 1
 
 
-def test_a_claim_that_finds_nothing_does_not_touch_the_disk(store: SqlStore, disk: Disk) -> None:
+def test_a_claim_that_finds_nothing_does_not_touch_the_disk(store: Kept, disk: Disk) -> None:
     """Workers that wait for jobs ask again and again."""
     syncs = disk.syncs
-    assert store.claim("sweep", worker="w", key=new_key(), repeat=False, uptime=math.inf) is None
+    assert store.claim("sweep", worker="w", key=new_key(), repeat=False) == NoJob(NoJobReason.EMPTY)
     assert disk.syncs == syncs
 
 
-def test_a_log_that_was_not_synced_is_written_again(
-    store: SqlStore, disk: Disk, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_log_that_was_not_synced_is_written_again(store: Kept, disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
     """One failure is made up for before the call returns, and said."""
     disk.failures = [errno.EIO]
     store.add_jobs("sweep", [draft("job")], key=new_key())
@@ -126,7 +123,7 @@ def test_a_log_that_was_not_synced_is_written_again(
     assert "could not be synced ([Errno 5] Input/output error); it is written again" in caplog.text
 
 
-def test_a_disk_that_goes_on_failing_fails_the_call(store: SqlStore, disk: Disk) -> None:
+def test_a_disk_that_goes_on_failing_fails_the_call(store: Kept, disk: Disk) -> None:
     """The reason is told, and the repeated call is kept."""
     key = new_key()
     disk.failures = [errno.EIO, errno.ENOSPC]
@@ -145,18 +142,18 @@ def test_a_disk_that_fails_as_the_store_is_opened(disk: Disk, clock: HandClock) 
     SqliteEngine(disk.path, clock, disk.sync).close()
 
 
-def test_nothing_is_built_on_a_log_with_a_hole(store: SqlStore, disk: Disk) -> None:
+def test_nothing_is_built_on_a_log_with_a_hole(store: Kept, disk: Disk) -> None:
     """While the disk fails, calls are refused before they write."""
     disk.failures = [errno.EIO] * 3
     for name in ("first", "second"):
         with pytest.raises(StoreUnavailableError, match="Input/output error"):
             store.add_jobs("sweep", [draft(name)], key=new_key())
-    assert [job.id for job in store.recent_jobs("sweep", 9)] == ["first"]
+    assert [job.id for job in store.jobs("sweep")] == ["first"]
     store.add_jobs("sweep", [draft("third")], key=new_key())
-    assert [job.id for job in store.recent_jobs("sweep", 9)] == ["first", "third"]
+    assert [job.id for job in store.jobs("sweep")] == ["first", "third"]
 
 
-def test_a_failure_is_not_forgotten_by_others(store: SqlStore, disk: Disk, clock: HandClock) -> None:
+def test_a_failure_is_not_forgotten_by_others(store: Kept, disk: Disk, clock: HandClock) -> None:
     """A store that is opened later, to which the system says that all is well, writes the log again as well."""
     disk.failures = [errno.EIO, errno.EIO]
     with pytest.raises(StoreUnavailableError, match="Input/output error"):
@@ -165,13 +162,13 @@ def test_a_failure_is_not_forgotten_by_others(store: SqlStore, disk: Disk, clock
     link = disk.path.with_name("link.db")
     link.symlink_to(disk.path)
     for more in (2, 1):  # of its first write, and before that once of the log that it wrote again
-        with closing(SqlStore(SqliteEngine(link, clock, disk.sync), clock)):
+        with closing(Kept(SqliteEngine(link, clock, disk.sync), clock)):
             assert disk.syncs == syncs + more
         assert disk.job() == ("QUEUED", "{}")
         syncs = disk.syncs
 
 
-def test_a_failure_at_the_end_is_noted(store: SqlStore, opened: Callable[[], SqlStore], disk: Disk) -> None:
+def test_a_failure_at_the_end_is_noted(store: Kept, opened: Callable[[], Kept], disk: Disk) -> None:
     """SQLite says nothing when its last sync fails, but the log's descriptor hears of it."""
     store.add_jobs("sweep", [draft("job")], key=new_key())
     other = opened()

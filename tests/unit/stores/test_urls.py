@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from sweepstake.errors import ConfigurationError
-from sweepstake.stores import open_store
 from sweepstake.stores.urls import PostgresUrl, SqliteUrl, parse_store_url
+from tests.stores import open_store
 
 
 @pytest.mark.parametrize(

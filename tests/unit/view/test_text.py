@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from sweepstake.view.cells import cell
 from sweepstake.view.table import job_table
-from sweepstake.view.text import boxed, cell, listed, paragraphs, plain
+from sweepstake.view.text import boxed, listed, paragraphs, plain
 from tests.unit.view.records import job
 
 

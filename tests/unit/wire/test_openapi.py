@@ -1,17 +1,22 @@
 """The table of operations, the schemas and the OpenAPI document made of them."""
 
+import os
 import re
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sweepstake.clock import SystemClock
+from sweepstake.http.openapi import openapi
+from sweepstake.http.operations import HEALTH, OPERATIONS
+from sweepstake.http.schemas import SCHEMAS
 from sweepstake.server.handlers import Handlers
-from sweepstake.server.users import OpenUserHandlers, UserHandlers
-from sweepstake.wire.openapi import openapi
+from sweepstake.server.users import Members, OpenUserHandlers, UserHandlers
 from sweepstake.wire.operation import Operation
-from sweepstake.wire.operations import OPERATIONS
-from sweepstake.wire.schemas import SCHEMAS
+from tests.stores import open_store
 
 DOCUMENT = openapi("1.2.3")
 
@@ -27,11 +32,14 @@ def _references(tree: Any) -> Iterator[str]:
             yield from _references(value)
 
 
-def test_every_operation_has_a_handler() -> None:
+def test_every_operation_has_a_handler(tmp_path: Path) -> None:
     """The table and the handlers name the same calls."""
-    for of_users in (UserHandlers, OpenUserHandlers):
-        public = {name for kind in (Handlers, of_users) for name in vars(kind) if not name.startswith("_")}
-        assert public == set(OPERATIONS)
+    clock = SystemClock()
+    with closing(open_store(f"sqlite:///{tmp_path}/store.db")) as store:
+        members = Members(store, clock, lambda: "secret")
+        of_the_queue = Handlers(store.here, members.gate, clock, os.urandom).by_name()
+        for of_users in (UserHandlers(members, clock), OpenUserHandlers(clock)):
+            assert {*of_the_queue, *of_users.by_name(), HEALTH.name} == set(OPERATIONS)
 
 
 def test_every_operation_is_described() -> None:

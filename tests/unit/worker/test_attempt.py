@@ -18,6 +18,7 @@ from sweepstake.values import EMPTY, JsonObject
 from sweepstake.worker.attempt import Attempt, Plan
 from sweepstake.worker.pulse import Pulse
 from sweepstake.worker.terminal import Terminal
+from tests.lab import new_key
 
 RESULTS = "echo '--- RESULTS ---'; echo 'x: 1'; echo '--- END RESULTS ---'"
 
@@ -55,7 +56,9 @@ def begin(tmp_path: Path) -> Callable[[str, NoPulse], Attempt]:
             terminal=Terminal({}, several=False),
         )
         places = Places(state=tmp_path, checkpoints=tmp_path)
-        return Attempt(Claim(job=job, key="k", lease=60.0), job.experiment, plan, pulse, places, threading.Event())
+        return Attempt(
+            Claim(job=job, key=new_key(), lease=60.0), job.experiment, plan, pulse, places, threading.Event()
+        )
 
     return make
 

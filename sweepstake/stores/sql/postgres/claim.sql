@@ -18,8 +18,7 @@ taken as (
     from picked p, experiment e
     where j.seq = p.seq
     returning
-        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags,
-        j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
+        {job}, e.lease, e.timeout
 ),
 begun as (
     insert into attempts (job_seq, number, key, worker, lease, started_at)
@@ -50,8 +49,7 @@ taken as (
     from picked p, experiment e
     where j.seq = p.seq
     returning
-        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags,
-        j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
+        {job}, e.lease, e.timeout
 ),
 begun as (
     insert into attempts (job_seq, number, key, worker, lease, started_at)
@@ -83,8 +81,7 @@ taken as (
     from picked p, experiment e
     where j.seq = p.seq
     returning
-        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags,
-        j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
+        {job}, e.lease, e.timeout
 ),
 begun as (
     insert into attempts (job_seq, number, key, worker, lease, started_at)
@@ -103,8 +100,7 @@ with finished as (
     and j.experiment_id + 0 = (select id from experiments where name = :name)
     and coalesce(j.id, '') = :id and coalesce(j.status, '') = 'RUNNING' and j.dependants = 0
     returning
-        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags,
-        j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, j.experiment_id
+        {job}, j.experiment_id
 ),
 counted as (
     insert into counts as c (experiment_id, slot, jobs, blocked, delayed, done, crashed, pruned, ended_at)
@@ -132,8 +128,7 @@ with finished as (
     and j.experiment_id + 0 = (select id from experiments where name = :name and max_running is null)
     and coalesce(j.id, '') = :id and coalesce(j.status, '') = 'RUNNING' and j.dependants = 0
     returning
-        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags,
-        j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, j.experiment_id
+        {job}, j.experiment_id
 ),
 counted as (
     insert into counts as c (experiment_id, slot, jobs, blocked, delayed, done, crashed, pruned, ended_at)
@@ -168,8 +163,7 @@ taken as (
     from picked p, experiment e
     where j.seq = p.seq
     returning
-        j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags,
-        j.notes, j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
+        {job}, e.lease, e.timeout
 ),
 begun as (
     insert into attempts (job_seq, number, key, worker, lease, started_at)

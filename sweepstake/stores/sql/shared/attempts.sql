@@ -16,8 +16,7 @@ update attempts set late_results = :results, output = :output, finish_key = :fin
 
 -- claimed: the job that was claimed under an op key, and whether it is still held by it.
 select
-    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at,
+    {job},
     e.name, e.timeout, a.lease, case when a.ended_at is null then 1 else 0 end
 from attempts a join jobs j on j.seq = a.job_seq join experiments e on e.id = j.experiment_id
 where a.key = :key;
@@ -39,16 +38,14 @@ update jobs set
     status = 'RUNNING', attempt = 1, due = :tick + cast(:lease as float8), worker = :worker, started_at = :now
 where experiment_id = :experiment_id and id = :id
 returning
-    seq, id, status, hyperparameters, results, etag, priority, not_before, waiting, tags, notes, origin, attempt,
-    worker, due, created_at, started_at, ended_at;
+    {bare_job};
 
 -- attempt_key: the key of an attempt, and its lease.
 select key, lease from attempts where job_seq = :seq and number = :number;
 
 -- held: the job of an attempt, the attempt, and the budgets that judge its end; the job is locked before.
 select
-    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at,
+    {job},
     e.name, j.dependants, j.failures, j.preemptions, e.max_attempts, e.retry_delay, e.max_preemptions,
     e.settings, a.number, a.outcome, a.finish_key, case when a.late_results is null then 0 else 1 end,
     a.key, a.lease

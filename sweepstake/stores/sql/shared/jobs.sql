@@ -1,19 +1,16 @@
 -- job: one job by its id.
 select
-    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+    {job}
 from jobs j where j.experiment_id = :experiment_id and j.id = :id;
 
 -- jobs_page: jobs made after one, by age.
 select
-    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+    {job}
 from jobs j where j.experiment_id = :experiment_id and j.seq > :after order by j.seq limit :limit;
 
 -- jobs_with_part: jobs whose id begins or ends with a text, made after one, by age.
 select
-    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+    {job}
 from jobs j where j.experiment_id = :experiment_id and j.seq > :after
 and cast(:part as text) in (
     substr(j.id, 1, length(cast(:part as text))), substr(j.id, 1 + length(j.id) - length(cast(:part as text)))
@@ -22,8 +19,7 @@ order by j.seq limit :limit;
 
 -- recent_jobs: the newest jobs, newest first.
 select
-    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+    {job}
 from jobs j where j.experiment_id = :experiment_id order by j.seq desc limit :limit;
 
 -- put_document: state a fact; due is kept with the lease of a holder who goes on running.

@@ -1,7 +1,6 @@
 -- situation: a job, what it has spent of its budgets, and for how long its lease is over.
 select
-    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at,
+    {job},
     j.failures, j.losses, j.preemptions, case when j.status = 'RUNNING' then :tick - j.due end
 from jobs j where j.experiment_id = :experiment_id and j.id = :id;
 

@@ -35,8 +35,7 @@ where seq = :seq;
 
 -- held_plain: the job of an open attempt, unless others wait for it.
 select
-    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+    {job}
 from attempts a
 join jobs j on j.seq = a.job_seq and j.attempt = a.number
 join experiments e on e.id = j.experiment_id

@@ -4,8 +4,7 @@ from experiments where name = :name;
 
 -- lock_job: one job, and how many wait for it.
 select
-    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at, j.dependants
+    {job}, j.dependants
 from jobs j where j.experiment_id = :experiment_id and j.id = :id;
 
 -- lock_attempt: nothing to do: the transaction is the only writer.

@@ -57,15 +57,13 @@ found (seq) as (
     )
 )
 select
-    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+    {job}
 from (select seq from found order by seq limit :limit) f cross join jobs j on j.seq = f.seq
 order by f.seq;
 
 -- jobs_of_tag: jobs with a tag, and of some statuses if any are named, made after one, by age.
 select
-    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+    {job}
 from tags t cross join jobs j on j.seq = t.job_seq
 where t.experiment_id = :experiment_id and t.tag = :tag and t.job_seq > :after
 and (:statuses = '[]' or j.status in (select value from json_each(:statuses)))
@@ -73,8 +71,7 @@ order by t.job_seq limit :limit;
 
 -- offer: the first ready job that was not offered within the last second, else the first ready one.
 select
-    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-    j.origin, j.attempt, j.worker, j.due, j.created_at, j.started_at, j.ended_at
+    {job}
 from jobs j indexed by jobs_ready
 where j.experiment_id = :experiment_id and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
 and (cast(:fresh as integer) = 0 or j.offered_at is null or j.offered_at <= :now - 1 or j.offered_at > :now)

@@ -1,0 +1,79 @@
+"""Calls as requests, and requests as calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+from urllib.parse import urlencode
+
+from attrs import frozen
+
+from sweepstake.codec import from_tree, to_tree
+from sweepstake.domain.addresses import called
+from sweepstake.errors import InvalidInputError
+from sweepstake.queue.call import Call
+from sweepstake.queue.fields import Asked, MalformedError, Sent
+from sweepstake.wire.headers import reference_headers
+
+__all__ = ["Request", "call_of", "request_of"]
+
+C = TypeVar("C", bound=Call[Any])
+
+_encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"), check_circular=False).encode
+
+
+@frozen
+class Request:
+    """A call as it is sent: `path` with the query, `body` as JSON."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: str | None
+
+
+def request_of(call: Call[Any]) -> Request:
+    """Return a call as it is sent.
+
+    Raises:
+        InvalidInputError, NotFoundError: it names what can have no such name.
+    """
+    operation = call.operation
+    sent = Sent()
+    names = []
+    for name, word in call.parts.named:
+        value = getattr(call, name)
+        if word == "name":
+            sent.headers.update(reference_headers(value))
+        names.append(operation.check(called(value), word))
+    for name, travel in call.parts.beside:
+        travel.write(getattr(call, name), sent)
+    path = operation.url(*names)
+    if sent.query:
+        path += "?" + urlencode(sent.query)
+    body = None if call.parts.body is None else _encode(to_tree(call.parts.body.of(call)))
+    return Request(operation.method, path, sent.headers, body)
+
+
+def call_of(kind: type[C], names: Mapping[str, str], asked: Asked, tree: Any) -> C:
+    """Return the call that was asked for.
+
+    Args:
+        kind: the verb.
+        names: what stands in the path, by its word.
+        asked: query and headers.
+        tree: the body, if the verb has one.
+
+    Raises:
+        MalformedError: it has not the form that its schema asks for.
+        InvalidInputError: it has the form, but says what cannot be.
+    """
+    try:
+        values: dict[str, Any] = {name: names[word] for name, word in kind.parts.named}
+        if (body := kind.parts.body) is not None:
+            values |= body.values(from_tree(tree, body.kind))
+    except InvalidInputError as error:
+        raise MalformedError(error.problems) from None
+    values |= {name: travel.read(asked) for name, travel in kind.parts.beside}
+    return kind(**values)

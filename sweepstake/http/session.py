@@ -1,0 +1,312 @@
+"""Sending requests: connections per thread, time limits, and failures as our errors."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from attrs import evolve, fields, frozen
+from requests.structures import CaseInsensitiveDict
+
+from sweepstake.codec import from_answer
+from sweepstake.errors import (
+    ConfigurationError,
+    InvalidInputError,
+    ReauthenticateError,
+    StoreUnavailableError,
+    SweepstakeError,
+    UnhandledResponseError,
+)
+from sweepstake.http.answer import ANSWER_SECONDS, Answer, BoundedAdapter, UnreadableError, read_answer
+from sweepstake.plaintext import printable
+from sweepstake.wire.headers import STORE
+from sweepstake.wire.operation import BASE
+from sweepstake.wire.problems import PROBLEM_TYPE, error_of, is_problem
+
+__all__ = ["CONNECT_SECONDS", "READ_SECONDS", "HttpSession", "Reply"]
+
+T = TypeVar("T")
+
+#: Seconds to wait for a connection.
+CONNECT_SECONDS: Final = 5.0
+#: Seconds to wait for each part of an answer.
+READ_SECONDS: Final = 30.0
+
+_JSON: Final = "application/json"
+
+
+@frozen
+class Reply:
+    """A successful answer: its body parsed as JSON (None if empty), and its headers by name in any case.
+
+    Attributes:
+        root: the server's URL.
+    """
+
+    root: str
+    status: int
+    tree: Any
+    headers: Mapping[str, str]
+
+    def read(self, kind: type[T]) -> T:
+        """Return the body as a record.
+
+        Raises:
+            StoreUnavailableError: it is none, and nothing says that a server of ours has sent it.
+            UnhandledResponseError: it is none, and a server of ours has sent it.
+        """
+        try:
+            _have_something_of(self.tree, kind)
+            return from_answer(self.tree, kind)
+        except InvalidInputError as error:
+            told = f"{self.root} answered {self.status} with JSON that is not what was asked for ({error})"
+        if STORE in self.headers:
+            raise UnhandledResponseError(f"{told}; update sweepstake here or there")
+        raise StoreUnavailableError(f"{told}; is it a Sweepstake server? If so, update sweepstake here or there")
+
+    def read_tree(self, tree: Any, kind: type[T]) -> T:
+        """Return a record of what the headers say, as `read` does of the body."""
+        return evolve(self, tree=tree).read(kind)
+
+
+def _have_something_of(tree: Any, kind: type[Any]) -> None:
+    """Raise unless one field of a record is there: what lacks them all would do for a record that needs none."""
+    names = {each.name for each in fields(getattr(kind, "__origin__", kind))}
+    if not isinstance(tree, dict) or names.isdisjoint(tree):
+        raise InvalidInputError.at("", f"is no {kind.__name__}")
+
+
+class HttpSession:
+    """Talks to one server. Safe to use from several threads and after a fork.
+
+    Proxies and certificate bundles are read from the environment once for each connection, because requests would
+    read them again, at a third of the cost of a call, with every request.
+
+    Args:
+        url: the server's root; `/api/v1/` may stand behind it.
+        token: API token, sent with every request; never logged.
+        seconds: how long a whole answer may take.
+
+    Attributes:
+        store: which store is behind the server; None as long as it has not said so.
+    """
+
+    def __init__(self, url: str, token: str | None = None, *, seconds: float = ANSWER_SECONDS) -> None:
+        self._seconds = seconds
+        self._root = _root_of(url)
+        self.store: str | None = None
+        self._headers = {"Accept": "application/json", "User-Agent": "sweepstake"}
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {_header_text(token)}"
+        self._local = threading.local()
+        self._open: weakref.WeakSet[BoundedAdapter] = weakref.WeakSet()
+
+    def __repr__(self) -> str:
+        return f"HttpSession({self._root!r})"
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: str | None = None,
+        *,
+        answers: Mapping[int, object],
+    ) -> Reply:
+        """Send a request and return its answer.
+
+        Only what a server of ours says is an answer: JSON of a status that the operation has, or a problem of our
+        kinds. Whatever stands in between, such as a proxy while the server restarts, may answer anything else, of any
+        status; then the store is away.
+
+        Args:
+            method: the request's.
+            path: the request's, with the query.
+            headers: those of this call.
+            body: JSON.
+            answers: what is behind each status of success; None: an empty body.
+
+        Raises:
+            StoreUnavailableError: there was no answer in time, or none of a server of ours, or one of another store,
+                or one that says to try again.
+            SweepstakeError: what the answer reports.
+        """
+        if self.store is not None:
+            headers = {**headers, STORE: self.store}
+        answer = self._send(self._prepare(method, path, headers, body))
+        self._recognize(answer)
+        status = answer.status
+        if status in answers:
+            if answers[status] is None and not answer.content:
+                return self._reply(answer, None)
+            tree = answer.tree() if answer.kind == _JSON else None
+            if tree is not None and answers[status] is not None:
+                return self._reply(answer, tree)
+        problem = answer.tree() if answer.kind == PROBLEM_TYPE else None
+        if not is_problem(problem):
+            raise self._not_ours(answer)
+        if status == 401 and "Authorization" not in self._headers:
+            raise ReauthenticateError(
+                f"{self._root} asks for an API token: put one into SWEEPSTAKE_TOKEN or the configuration file; "
+                "`sweepstake gen-token` makes one"
+            )
+        raise error_of(status, problem, _retry_after(answer.headers))
+
+    def _reply(self, answer: Answer, tree: Any) -> Reply:
+        return Reply(self._root, answer.status, tree, answer.headers)
+
+    def _recognize(self, answer: Answer) -> None:
+        """Learn which store is behind the server, and see that it stays the same."""
+        if answer.store is None:
+            return
+        if self.store is None:
+            self.store = answer.store
+        elif answer.store != self.store:
+            raise StoreUnavailableError(
+                f"{self._root} has another store now than the one that this process began with. Let it serve the "
+                "former one again, or end this process to work with the new one."
+            )
+
+    def _not_ours(self, answer: Answer) -> SweepstakeError:
+        moved = answer.headers.get("Location")
+        where = f" and points to {printable(moved[:200])}" if moved else ""
+        kind = printable(answer.kind[:80]) or "nothing"
+        return StoreUnavailableError(
+            f"{self._root} answered {answer.status} ({kind}){where}, which is no answer of a Sweepstake server: "
+            "a proxy may stand in between, or the URL may be another one",
+            _retry_after(answer.headers),
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        for adapter in list(self._open):
+            adapter.close()
+
+    def _prepare(
+        self, method: str, path: str, headers: Mapping[str, str], body: str | None
+    ) -> requests.PreparedRequest:
+        """Build a request by hand: all its parts are known, and `Request.prepare` costs as much as a claim."""
+        request = requests.PreparedRequest()
+        request.method = method
+        request.url = self._root + path
+        complete: dict[str, str] = {**self._headers, **headers}
+        if body is not None:
+            request.body = body.encode()
+            complete |= {"Content-Type": "application/json", "Content-Length": str(len(request.body))}
+        elif method in ("POST", "PUT"):
+            complete["Content-Length"] = "0"
+        request.headers = CaseInsensitiveDict(complete)
+        return request
+
+    def _send(self, request: requests.PreparedRequest) -> Answer:
+        """Send a request on this thread's connection, without the redirects and cookies of a `Session`."""
+        wire = self._wire()
+        try:
+            response = wire.adapter.send(
+                request,
+                stream=True,
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                verify=wire.verify,
+                cert=wire.cert,
+                proxies=wire.proxies,
+            )
+            try:
+                return read_answer(response)
+            except BaseException:
+                response.close()
+                raise
+        except requests.exceptions.SSLError as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise ConfigurationError(
+                    f"the certificate of {self._root} cannot be trusted; name your authority's file in "
+                    "REQUESTS_CA_BUNDLE, or check the URL"
+                ) from error
+            raise StoreUnavailableError(f"the connection to {self._root} failed: {error}") from error
+        except requests.exceptions.InvalidURL as error:
+            raise ConfigurationError(f"{self._root} is no URL of a server: {error}") from error
+        except requests.exceptions.RequestException as error:
+            raise StoreUnavailableError(f"{self._root} did not answer: {_cause(error)}") from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise StoreUnavailableError(f"the answer of {self._root} did not arrive: {error}") from error
+        except UnreadableError as error:
+            raise StoreUnavailableError(f"the answer of {self._root} {error}") from error
+
+    def _wire(self) -> _Wire:
+        """Return this thread's way to the server; after a fork a new one, because the connections stay the parent's."""
+        wire: _Wire | None = getattr(self._local, "wire", None)
+        if wire is None or wire.pid != os.getpid():
+            settings = requests.Session().merge_environment_settings(self._root, {}, None, None, None)
+            wire = _Wire(
+                pid=os.getpid(),
+                adapter=BoundedAdapter(self._seconds),
+                proxies=dict(settings["proxies"]),
+                verify=True if settings["verify"] is None else settings["verify"],
+                cert=settings["cert"],
+            )
+            self._local.wire = wire
+            self._open.add(wire.adapter)
+        return wire
+
+
+@frozen(kw_only=True)
+class _Wire:
+    """One thread's connection, and what the environment says about connections."""
+
+    pid: int
+    adapter: BoundedAdapter
+    proxies: dict[str, str]
+    verify: bool | str
+    cert: str | tuple[str, str] | None
+
+
+def _root_of(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # whose text may hold a password
+        raise ConfigurationError("the URL of a server looks like http://host:8000; this one cannot be read") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError("the URL of a server looks like http://host:8000")
+    if "@" in url:
+        raise ConfigurationError("a server's URL holds no credentials; put the token into SWEEPSTAKE_TOKEN")
+    if parts.query or parts.fragment:
+        raise ConfigurationError("a server's URL ends with its path, without ? and #")
+    request = requests.Request("GET", url.rstrip("/") + "/")
+    try:
+        prepared = request.prepare().url or ""
+    except (requests.exceptions.RequestException, ValueError):
+        raise ConfigurationError(f"{url!r} is no URL of a server; it looks like http://host:8000") from None
+    return prepared.removesuffix(BASE).rstrip("/")
+
+
+def _header_text(token: str) -> str:
+    if not (token.isascii() and token.isprintable() and " " not in token and token):
+        raise ConfigurationError("the API token holds characters that no token has; copy it again")
+    return token
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read `Retry-After`: seconds, or a date, which is compared with the answer's own."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:6])
+    try:
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date", ""))
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, wait.total_seconds())
+
+
+def _cause(error: requests.exceptions.RequestException) -> str:
+    """Return what kept a connection from being made, in the system's words; else all that the libraries say."""
+    told = getattr(error.args[0], "reason", None) if error.args else None
+    cause = told.__cause__ if isinstance(told, Exception) else None
+    if isinstance(cause, OSError) and cause.strerror and not isinstance(error, requests.exceptions.ProxyError):
+        return cause.strerror
+    return str(error)

@@ -1,0 +1,1 @@
+"""The queue: its verbs as values, and who has them answered."""

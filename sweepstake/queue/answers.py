@@ -1,0 +1,146 @@
+"""What calls answer: as values, and as the status, body and headers of an HTTP answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol, TypeVar
+
+from attrs import field, frozen
+
+from sweepstake.domain.duplicates import Added
+from sweepstake.domain.records import GuardKind, JobRecord, NoJob, PutAnswer
+from sweepstake.wire.headers import ETAG, REASON, SUPERSEDED, etag_header
+
+__all__ = [
+    "ADDED",
+    "ADDED_ONE",
+    "NOTHING",
+    "PUT",
+    "Answers",
+    "Reply",
+    "Told",
+    "listed",
+    "one",
+    "one_or_reason",
+    "written",
+]
+
+T = TypeVar("T")
+
+
+@frozen
+class Told:
+    """An answer as it is sent: a status, what is written as JSON (None: no body), and headers."""
+
+    status: int
+    record: Any = None
+    headers: dict[str, str] = field(factory=dict)
+
+
+class Reply(Protocol):
+    """An answer as it was received, whoever has read it from where."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers by name."""
+
+    def read(self, kind: type[T]) -> T:
+        """Return the body as a record."""
+
+    def read_tree(self, tree: Any, kind: type[T]) -> T:
+        """Return a record of a tree that the headers say."""
+
+
+@frozen(kw_only=True)
+class Answers:
+    """How one verb answers.
+
+    Attributes:
+        statuses: name of the body's schema by status of success; None: there is no body.
+        tell: returns the answer to a call as it is sent.
+        read: returns the answer that was received.
+        versioned: what is answered has an etag, which is told.
+        headers: what a description of the API says of other headers, by status.
+    """
+
+    statuses: Mapping[int, str | None]
+    tell: Callable[[Any, Any], Told]
+    read: Callable[[Reply], Any]
+    versioned: bool = False
+
+
+def one(kind: Any, schema: str, *, versioned: bool = False) -> Answers:
+    """Answer with a record, and with its etag if it is versioned."""
+
+    def tell(_call: Any, record: Any) -> Told:
+        return Told(200, record, _etag(record) if versioned else {})
+
+    return Answers(statuses={200: schema}, tell=tell, read=lambda reply: reply.read(kind), versioned=versioned)
+
+
+def listed(kind: type[Any], attribute: str) -> Answers:
+    """Answer with several records, which stand under one name in a body of the kind."""
+    return Answers(
+        statuses={200: kind.__name__},
+        tell=lambda _call, records: Told(200, kind(tuple(records))),
+        read=lambda reply: getattr(reply.read(kind), attribute),
+    )
+
+
+def one_or_reason(kind: Any, schema: str, *, versioned: bool = False) -> Answers:
+    """Answer with a record, or with why there is none."""
+
+    def tell(_call: Any, found: Any) -> Told:
+        if isinstance(found, NoJob):
+            return Told(204, headers={REASON: found.reason})
+        return Told(200, found, _etag(found) if versioned else {})
+
+    def read(reply: Reply) -> Any:
+        if reply.status == 204:
+            return reply.read_tree({"reason": reply.headers.get(REASON)}, NoJob)
+        return reply.read(kind)
+
+    return Answers(statuses={200: schema, 204: None}, tell=tell, read=read, versioned=versioned)
+
+
+def written(kind: Any, schema: str) -> Answers:
+    """Answer with the document as it is now; 201 to who asked that there was none."""
+
+    def tell(call: Any, record: Any) -> Told:
+        return Told(201 if call.guard.kind is GuardKind.ABSENT else 200, record, _etag(record))
+
+    return Answers(statuses={200: schema, 201: schema}, tell=tell, read=lambda reply: reply.read(kind), versioned=True)
+
+
+def _tell_put(_call: Any, put: PutAnswer) -> Told:
+    headers = _etag(put.record)
+    if put.superseded:
+        headers[SUPERSEDED] = "true"
+    return Told(201 if put.created else 200, put.record, headers)
+
+
+def _read_put(reply: Reply) -> PutAnswer:
+    superseded = reply.headers.get(SUPERSEDED) == "true"
+    return PutAnswer(record=reply.read(JobRecord), created=reply.status == 201, superseded=superseded)
+
+
+#: Of a job that was put or added: the document, and whether it is new.
+PUT: Final = Answers(statuses={200: "Job", 201: "Job"}, tell=_tell_put, read=_read_put, versioned=True)
+#: The same as the description of `add_job` has it: the usual first.
+ADDED_ONE: Final = Answers(statuses={201: "Job", 200: "Job"}, tell=_tell_put, read=_read_put, versioned=True)
+#: Of jobs that were added: which were left out, if any.
+ADDED: Final = Answers(
+    statuses={200: "Added", 204: None},
+    tell=lambda _call, added: Told(200, added) if added.duplicates else Told(204),
+    read=lambda reply: Added() if reply.status == 204 else reply.read(Added),
+)
+#: That it is done.
+NOTHING: Final = Answers(statuses={204: None}, tell=lambda _call, _none: Told(204), read=lambda _reply: None)
+
+
+def _etag(record: Any) -> dict[str, str]:
+    return {ETAG: etag_header(record.etag)}

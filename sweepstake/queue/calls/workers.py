@@ -1,0 +1,213 @@
+"""The verbs of those who run jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from attrs import frozen
+from attrs.validators import optional
+
+from sweepstake.domain.access import Role
+from sweepstake.domain.drafts import Finish
+from sweepstake.domain.keys import check_attempt, check_key
+from sweepstake.domain.lengths import MAX_BEATS, at_most, holds
+from sweepstake.domain.names import MAX_IDS, check_ids, check_name
+from sweepstake.domain.records import Beat, Beats, Claim, Finished, Health, JobRecord, NoJob
+from sweepstake.domain.schema import OMIT_DEFAULT, items, narrowed, nullable, ref
+from sweepstake.errors import StoreUnavailableError
+from sweepstake.queue.answers import listed, one, one_or_reason
+from sweepstake.queue.call import Call, Patience, usual_patience, verb
+from sweepstake.queue.calls.paths import EXPERIMENT, JOB, TAKEN, links
+from sweepstake.queue.fields import body, hidden, merged, named, op_key
+from sweepstake.wire.operation import BASE, Operation
+
+__all__ = ["ClaimJob", "FinishAttempt", "Heartbeat", "OfferJob", "Ping"]
+
+#: How many values bodies hold at most. Marks in texts count as well: a worker's name may hold 255 commas.
+_FEW: Final = 1000
+_BEATS: Final = MAX_BEATS + 10
+_ONE_JOB: Final = 10_000_000
+
+
+def _is_worker(_: object, attribute: Any, value: str) -> None:
+    if value:
+        check_name(value, attribute.name)
+
+
+def _is_key(_: object, attribute: Any, value: str) -> None:
+    check_key(value, attribute.name)
+
+
+def _are_ids(_: object, attribute: Any, value: tuple[str, ...]) -> None:
+    if value:
+        check_ids(value, attribute.name)
+
+
+def _are_attempts(_: object, attribute: Any, value: tuple[str, ...]) -> None:
+    for i, key in enumerate(value):
+        check_attempt(key, f"{attribute.name}[{i}]")
+
+
+_WORKER: Final = narrowed(ref("Label"))
+
+
+@verb(
+    Operation(
+        name="claim",
+        method="POST",
+        path=f"{EXPERIMENT}claim/",
+        role=Role.WORK,
+        summary="Take the next job, or learn why there is none",
+        values=_FEW,
+        problems=(412,),
+        links=links(TAKEN, "finish"),
+    ),
+    one_or_reason(Claim, "Claim"),
+    request="ClaimRequest",
+)
+@frozen(kw_only=True)
+class ClaimJob(Call[Claim | NoJob]):
+    """Who claims, whether the call may have been made before with this key, and if not any job will do, which.
+
+    It takes the ready job of highest priority, then oldest; else one that the search proposes.
+
+    Attributes:
+        worker: who claims, for people to read.
+        repeat: the call may have been made before with this key.
+        ids: if any, only one of these jobs, at most `domain.names.MAX_IDS`; then the search proposes none.
+
+    Raises:
+        LeaseLostError: a repeat, and the job claimed by the first call has been lost since: claim anew.
+    """
+
+    name: str = named("name")
+    key: str = op_key()
+    worker: str = body(default="", validator=_is_worker, metadata=_WORKER)
+    repeat: bool = body(default=False)
+    ids: tuple[str, ...] = body(
+        default=(), validator=_are_ids, metadata={**OMIT_DEFAULT, **narrowed(items("Name", MAX_IDS))}
+    )
+    patience: Patience = hidden(usual_patience)
+
+    @property
+    def claims(self) -> bool:
+        """It brings a job."""
+        return True
+
+
+@verb(
+    Operation(
+        name="finish",
+        method="POST",
+        path=f"{JOB}finish/",
+        role=Role.WORK,
+        summary="End an attempt, and if asked to claim the next job",
+        values=_ONE_JOB,
+        problems=(412,),
+    ),
+    one(Finished, "Finished"),
+    request="FinishRequest",
+)
+@frozen(kw_only=True)
+class FinishAttempt(Call[Finished]):
+    """A report on an attempt; with `claim`, an op key, the next job is claimed in the same call.
+
+    A report on an attempt that is over changes nothing but is kept as the attempt's late results, and a repeat
+    answers as the first call did. A claim is made in either case, but not again by a repeat, which may come late and
+    have nobody who waits for it: if what the first call claimed is over, or was nothing, `next` is None, and who
+    still wants a job repeats the claim by itself.
+
+    Attributes:
+        away: told of each try that found the store away.
+
+    Raises:
+        NotFoundError: no such job or attempt: it was deleted.
+        KeyReusedError: the attempt was finished under another key (its results stand).
+    """
+
+    name: str = named("name")
+    id: str = named("id")
+    key: str = op_key()
+    report: Finish = merged()
+    claim: str | None = body(default=None, validator=optional(_is_key), metadata=narrowed(nullable(ref("Key"))))
+    worker: str = body(default="", validator=_is_worker, metadata=_WORKER)
+    repeat: bool = body(default=False)
+    patience: Patience = hidden(usual_patience)
+    away: Callable[[StoreUnavailableError], None] | None = hidden()
+
+    @property
+    def claims(self) -> bool:
+        """Whether it brings a job."""
+        return self.claim is not None
+
+
+@verb(
+    Operation(
+        name="offer",
+        method="GET",
+        path=f"{EXPERIMENT}nextjob/",
+        role=Role.WORK,
+        summary="Look at a ready job, to claim it by a guarded PUT",
+    ),
+    one_or_reason(JobRecord, "Job", versioned=True),
+)
+@frozen(kw_only=True)
+class OfferJob(Call[JobRecord | NoJob]):
+    """The oldest ready job, still QUEUED, for a client that claims by a guarded PUT.
+
+    One offered within the last second is passed over while others are ready. A search's proposal is stored QUEUED.
+    """
+
+    name: str = named("name")
+    key: str = op_key()
+
+
+@verb(
+    Operation(
+        name="heartbeat",
+        method="POST",
+        path=f"{BASE}heartbeat/",
+        role=Role.WORK,
+        summary="Renew the leases of attempts",
+        values=_BEATS,
+    ),
+    listed(Beats, "beats"),
+    request="HeartbeatRequest",
+)
+@frozen(kw_only=True)
+class Heartbeat(Call[tuple[Beat, ...]]):
+    """The attempts whose leases shall be renewed.
+
+    They may be of any experiments. A lease that is overdue but not yet settled revives. It is tried once, because the
+    next beat is the repeat.
+    """
+
+    @property
+    def patience(self) -> None:
+        """It is tried once."""
+
+    attempts: tuple[str, ...] = body(
+        validator=[at_most(MAX_BEATS), _are_attempts],
+        metadata={**holds(MAX_BEATS), **narrowed(items("AttemptKey", MAX_BEATS))},
+    )
+
+
+@verb(
+    Operation(
+        name="ready",
+        method="GET",
+        path="/readyz",
+        summary="Tell that the server reaches its store",
+        problems=(503,),
+        role=None,
+    ),
+    one(Health, "Health"),
+)
+@frozen(kw_only=True)
+class Ping(Call[Health]):
+    """Whether the store answers."""
+
+    @property
+    def patience(self) -> None:
+        """It is tried once."""

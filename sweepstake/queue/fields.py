@@ -1,0 +1,326 @@
+"""The fields of calls, each with how it travels over HTTP: in the path, the query, a header, or the body."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from sweepstake.domain.duplicates import OnDuplicate
+from sweepstake.domain.keys import check_attempt, check_key
+from sweepstake.domain.lengths import MAX_PAGE
+from sweepstake.domain.names import check_name, check_text
+from sweepstake.domain.query.queries import Condition, JobQuery, Order, Parts
+from sweepstake.domain.records import UNGUARDED, Guard
+from sweepstake.domain.status import JobStatus, member_of
+from sweepstake.errors import InvalidInputError
+from sweepstake.wire.headers import ATTEMPT, IDEMPOTENCY_KEY, guard_headers, read_guard
+from sweepstake.wire.parameters import (
+    ATTEMPT_KEY,
+    FILTERS,
+    FORCE,
+    LIMIT,
+    MATCH,
+    MAX_CONDITIONS,
+    NONE_MATCH,
+    ON_DUPLICATE,
+    OP_KEY,
+    START,
+    Parameter,
+)
+
+__all__ = [
+    "Asked",
+    "Body",
+    "MalformedError",
+    "Named",
+    "Sent",
+    "Travel",
+    "attempt_key",
+    "body",
+    "duplicates",
+    "filters",
+    "force",
+    "guard",
+    "hidden",
+    "limit",
+    "merged",
+    "named",
+    "op_key",
+    "start",
+    "travel_of",
+    "whole",
+]
+
+_TRAVEL: Final = "travel"
+
+
+class MalformedError(InvalidInputError):
+    """The request does not have the form that its schema asks for, whatever it means."""
+
+
+@frozen
+class Sent:
+    """What a client sends beside the path and the body."""
+
+    query: list[tuple[str, str]] = field(factory=list)
+    headers: dict[str, str] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Asked:
+    """What a server was sent beside the path and the body.
+
+    Attributes:
+        query: the values of each parameter, decoded.
+        headers: by name in lower case.
+        new_key: makes an op key for a write of a client that has none.
+    """
+
+    query: Mapping[str, Sequence[str]]
+    headers: Mapping[str, str]
+    new_key: Callable[[], str]
+
+    def one(self, name: str) -> str | None:
+        """Return a parameter of the query that stands there once, or not at all."""
+        values = self.query.get(name, ())
+        if len(values) > 1:
+            raise MalformedError.at(name, "is given more than once")
+        return values[0] if values else None
+
+    def header(self, name: str) -> str | None:
+        """Return a header."""
+        return self.headers.get(name.lower())
+
+
+@frozen(kw_only=True)
+class Travel:
+    """How one field travels beside the path and the body.
+
+    Attributes:
+        parameters: what the description of the API says of it.
+        write: puts a value into what is sent.
+        read: takes the value out of what was asked.
+    """
+
+    parameters: tuple[Parameter, ...]
+    write: Callable[[Any, Sent], None]
+    read: Callable[[Asked], Any]
+
+
+class Body(Enum):
+    """How a field stands in the body."""
+
+    #: Under its own name, beside others.
+    FIELD = "field"
+    #: Its own fields stand beside others.
+    MERGED = "merged"
+    #: It is all of the body.
+    WHOLE = "whole"
+
+
+@frozen
+class Named:
+    """A field that stands in the path, for this word."""
+
+    word: str
+
+
+def travel_of(metadata: Mapping[Any, Any]) -> Travel | Body | Named | None:
+    """Return how a field travels; None: never."""
+    found: Travel | Body | Named | None = metadata.get(_TRAVEL)
+    return found
+
+
+def named(word: str) -> Any:
+    """Make a field that stands in the path for a word: `name` of an experiment, or `id` of a job."""
+    return field(metadata={_TRAVEL: Named(word)})
+
+
+def body(*, metadata: Mapping[Any, Any] | None = None, **options: Any) -> Any:
+    """Make a field that stands in the body under its own name; `options` are those of `attrs.field`."""
+    return field(metadata={**(metadata or {}), _TRAVEL: Body.FIELD}, **options)
+
+
+def merged() -> Any:
+    """Make a field whose own fields stand in the body beside others."""
+    return field(metadata={_TRAVEL: Body.MERGED})
+
+
+def whole(**options: Any) -> Any:
+    """Make a field that is all of the body."""
+    return field(metadata={_TRAVEL: Body.WHOLE}, **options)
+
+
+def hidden(default: Any = None) -> Any:
+    """Make a field that never travels: what a server says of its caller, or a client of its patience."""
+    return field(default=default)
+
+
+def op_key() -> Any:
+    """Make the field of a write's op key; a server makes one for a client that sends none."""
+
+    def read(asked: Asked) -> str:
+        key = asked.header(IDEMPOTENCY_KEY)
+        return asked.new_key() if key is None else _formed(check_key, key, IDEMPOTENCY_KEY)
+
+    def write(key: str, sent: Sent) -> None:
+        sent.headers[IDEMPOTENCY_KEY] = key
+
+    return field(metadata={_TRAVEL: Travel(parameters=(OP_KEY,), write=write, read=read)})
+
+
+def guard(*, creates: bool = False) -> Any:
+    """Make the field of what must hold of what is stored; of a write that `creates`, perhaps that there is none."""
+
+    def write(wanted: Guard, sent: Sent) -> None:
+        sent.headers.update(guard_headers(wanted))
+
+    def read(asked: Asked) -> Guard:
+        found: Guard = _formed(read_guard, asked.headers)
+        return found
+
+    parameters = (MATCH, NONE_MATCH) if creates else (MATCH,)
+    return field(default=UNGUARDED, metadata={_TRAVEL: Travel(parameters=parameters, write=write, read=read)})
+
+
+def attempt_key() -> Any:
+    """Make the field of the open attempt in whose name a job is put."""
+
+    def write(key: str | None, sent: Sent) -> None:
+        if key is not None:
+            sent.headers[ATTEMPT] = key
+
+    def read(asked: Asked) -> str | None:
+        key = asked.header(ATTEMPT)
+        return None if key is None else _formed(check_attempt, key, ATTEMPT)
+
+    return field(default=None, metadata={_TRAVEL: Travel(parameters=(ATTEMPT_KEY,), write=write, read=read)})
+
+
+def start() -> Any:
+    """Make the field of where a page begins."""
+    return _in_query(START, None, write=lambda text: text, read=lambda text: text)
+
+
+def limit() -> Any:
+    """Make the field of the most items of a page."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_PAGE):
+            raise MalformedError.at("limit", f"must be a whole number from 1 to {MAX_PAGE:,}")
+        return int(text)
+
+    return _in_query(LIMIT, MAX_PAGE, write=str, read=read, always=True)
+
+
+def force() -> Any:
+    """Make the field of whether what workers hold is deleted, too."""
+
+    def read(text: str) -> bool:
+        if text not in ("true", "false", ""):
+            raise MalformedError.at("force", "must be true or false")
+        return text == "true"
+
+    return _in_query(FORCE, default=False, write=lambda _: "true", read=read)
+
+
+def duplicates() -> Any:
+    """Make the field of what becomes of new jobs whose hyperparameters the experiment has."""
+
+    def read(text: str) -> OnDuplicate:
+        found: OnDuplicate = _formed(member_of, OnDuplicate, text or OnDuplicate.ALLOW, "on_duplicate")
+        return found
+
+    return _in_query(ON_DUPLICATE, OnDuplicate.ALLOW, write=lambda wanted: str(wanted.value), read=read)
+
+
+def filters() -> Any:
+    """Make the field of which jobs a listing has, and in which order."""
+
+    def write(query: JobQuery, sent: Sent) -> None:
+        sent.query.extend(_filters(query))
+
+    return field(default=JobQuery(), metadata={_TRAVEL: Travel(parameters=FILTERS, write=write, read=_query)})
+
+
+def _in_query(
+    parameter: Parameter,
+    default: Any,
+    *,
+    write: Callable[[Any], str],
+    read: Callable[[str], Any],
+    always: bool = False,
+) -> Any:
+    """Make a field that is one parameter of the query; one that has its default is left out unless `always`."""
+
+    def put(value: Any, sent: Sent) -> None:
+        if always or value != default:
+            sent.query.append((parameter.name, write(value)))
+
+    def take(asked: Asked) -> Any:
+        text = asked.one(parameter.name)
+        return default if text is None else read(text)
+
+    return field(default=default, metadata={_TRAVEL: Travel(parameters=(parameter,), write=put, read=take)})
+
+
+def _formed(read: Callable[..., Any], *values: Any) -> Any:
+    """Return what is read; what cannot be is malformed."""
+    try:
+        return read(*values)
+    except InvalidInputError as error:
+        raise MalformedError(error.problems) from None
+
+
+def _filters(query: JobQuery) -> list[tuple[str, str]]:
+    found = [("status", status.value) for status in sorted(query.status)]
+    if query.tag is not None:
+        found.append(("tag", query.tag))
+    if query.part is not None:
+        found.append(("part", query.part))
+    found += [("where", f"{each.field}{each.operator}{_json(each.value)}") for each in query.where]
+    if query.order is not None:
+        found.append(("order", f"{'-' if query.order.descending else ''}{query.order.field}"))
+    return found
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _query(asked: Asked) -> JobQuery:
+    """Return what a listing asks for: what has not the form of its schema is malformed, what means nothing is wrong."""
+    tag, part = asked.one("tag"), asked.one("part")
+    order = asked.one("order")
+    where = asked.query.get("where", ())
+    if len(where) > MAX_CONDITIONS:
+        raise MalformedError.at("where", f"stands there {len(where):,} times, at most {MAX_CONDITIONS} are allowed")
+    try:
+        status = _statuses(asked.query.get("status", ()))
+        tag = check_name(tag, "tag") if tag else tag
+        part = None if part is None else check_name(part, "part")
+        for text in where:
+            Parts.of(text)
+        if order is not None and check_text(order, "order") in ("", "-"):
+            Order.parse(order)
+    except InvalidInputError as error:
+        raise MalformedError(error.problems) from None
+    return JobQuery(
+        status=status,
+        tag=tag,
+        part=part,
+        where=tuple(map(Condition.parse, where)),
+        order=None if order is None else Order.parse(order),
+    )
+
+
+def _statuses(words: Sequence[str]) -> frozenset[JobStatus]:
+    try:
+        return frozenset(map(JobStatus, words))
+    except ValueError:
+        known = ", ".join(JobStatus)
+        raise InvalidInputError.at("status", f"must be one of {known}") from None

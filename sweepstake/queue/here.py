@@ -1,0 +1,56 @@
+"""`Here`: has calls answered by a store of this process."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from sweepstake.clock import Clock
+from sweepstake.queue.call import Call
+from sweepstake.queue.store import PERFORMERS, Store
+from sweepstake.queue.verbs import (  # noqa: F401 -- each says which verbs it does
+    adding,
+    claiming,
+    experiments,
+    exporting,
+    finishing,
+    heartbeats,
+    importing,
+    jobs,
+    listing,
+    offering,
+    putting,
+    requeueing,
+    why,
+)
+from sweepstake.stores.engine import Engine
+
+__all__ = ["PERFORMERS", "Here"]
+
+A = TypeVar("A")
+
+
+class Here:
+    """Has calls answered by a store of this process: finds what does the verb, and lets it.
+
+    Args:
+        engine: the database; closed with this.
+        clock: tells how long it has been open.
+        serving: see `Store`.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock, *, serving: bool = False) -> None:
+        self.store = Store(engine, clock, serving=serving)
+
+    @property
+    def identity(self) -> str:
+        """Which store it is; see `Sender.identity`."""
+        return self.store.engine.identity
+
+    def send(self, call: Call[A]) -> A:
+        """Have a call answered."""
+        answer: A = PERFORMERS[type(call)](self.store, call)
+        return answer
+
+    def close(self) -> None:
+        """Close the database."""
+        self.store.engine.close()

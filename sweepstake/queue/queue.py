@@ -1,0 +1,277 @@
+"""`Queue`: what a client may ask, whoever answers. Each method is one call; the calls say what they mean."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from sweepstake.domain import portable
+from sweepstake.domain.counts import Counts
+from sweepstake.domain.drafts import Finish, JobDraft
+from sweepstake.domain.duplicates import Added, OnDuplicate
+from sweepstake.domain.keys import uuid7
+from sweepstake.domain.lengths import MAX_BEATS, MAX_PAGE
+from sweepstake.domain.portable import ImportPart
+from sweepstake.domain.query.queries import JobQuery
+from sweepstake.domain.queueing import QueueingChanges
+from sweepstake.domain.records import (
+    UNGUARDED,
+    AttemptRecord,
+    Beat,
+    Claim,
+    Dependency,
+    Document,
+    ExperimentDraft,
+    ExperimentRecord,
+    Finished,
+    Guard,
+    JobRecord,
+    NoJob,
+    Page,
+    PutAnswer,
+)
+from sweepstake.domain.situation import Why
+from sweepstake.errors import StoreUnavailableError
+from sweepstake.queue import calls
+from sweepstake.queue.call import Call, Patience, usual_patience
+
+__all__ = ["Queue", "Sender"]
+
+A = TypeVar("A")
+
+
+class Sender(Protocol):
+    """Whoever has calls answered: a store of this process, a server, or one of them with patience.
+
+    Safe to use from several threads; a forked child gets connections of its own.
+    """
+
+    @property
+    def identity(self) -> str | None:
+        """Which store it is: no other has this name, but for copies of it.
+
+        Through a server, None until it has answered, or if it is of a version that does not tell.
+        """
+
+    def send(self, call: Call[A], /) -> A:
+        """Have a call answered.
+
+        Raises:
+            StoreUnavailableError: the store is away; the call may have been made or not.
+        """
+
+    def close(self) -> None:
+        """Let go of connections and files; calls under way end first."""
+
+
+def _new_key() -> str:
+    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+
+
+class Queue:
+    """What a client may ask.
+
+    Every write has a key of its own, which is made here unless the caller wants to say it again later.
+
+    Args:
+        sender: has the calls answered.
+        new_id: makes ids and keys.
+    """
+
+    def __init__(self, sender: Sender, new_id: Callable[[], str] = _new_key) -> None:
+        self.sender = sender
+        self.send = sender.send
+        #: Makes an id for a job, or a key for a call: a UUIDv7, in order of time.
+        self.new_id = new_id
+
+    @property
+    def identity(self) -> str | None:
+        """Which store it is; see `Sender.identity`."""
+        return self.sender.identity
+
+    # experiments
+
+    def put_experiment(
+        self, name: str, draft: ExperimentDraft, guard: Guard, *, key: str | None = None
+    ) -> ExperimentRecord:
+        """Create or replace an experiment's definition."""
+        return self.send(calls.PutExperiment(name=name, draft=draft, guard=guard, key=key or self.new_id()))
+
+    def get_experiment(self, name: str) -> ExperimentRecord:
+        """Return one experiment."""
+        return self.send(calls.GetExperiment(name=name))
+
+    def list_experiments(self, start: str | None = None, limit: int = MAX_PAGE) -> Page[ExperimentRecord]:
+        """Return a page of the experiments, oldest first."""
+        return self.send(calls.ListExperiments(start=start, limit=limit))
+
+    def delete_experiment(self, name: str, guard: Guard, *, key: str | None = None, force: bool = False) -> None:
+        """Delete an experiment with its jobs."""
+        self.send(calls.DeleteExperiment(name=name, guard=guard, key=key or self.new_id(), force=force))
+
+    def count_jobs(self, name: str) -> Counts:
+        """Count the jobs by state."""
+        return self.send(calls.CountJobs(name=name))
+
+    def export_page(self, name: str, start: str | None = None) -> portable.ExportPage:
+        """Return part of all that is kept of an experiment."""
+        return self.send(calls.ExportPage(name=name, start=start))
+
+    def import_part(self, name: str, part: ImportPart) -> None:
+        """Take one part of an experiment from elsewhere."""
+        self.send(calls.TakePart(name=name, part=part))
+
+    # jobs
+
+    def add_job(
+        self, name: str, draft: JobDraft, on_duplicate: OnDuplicate = OnDuplicate.ALLOW, *, key: str | None = None
+    ) -> PutAnswer:
+        """Create one job, and return it, or the one that stands for it."""
+        return self.send(calls.AddJob(name=name, draft=draft, on_duplicate=on_duplicate, key=key or self.new_id()))
+
+    def add_jobs(
+        self,
+        name: str,
+        jobs: Sequence[JobDraft],
+        on_duplicate: OnDuplicate = OnDuplicate.ALLOW,
+        *,
+        key: str | None = None,
+    ) -> Added:
+        """Create jobs, all or none."""
+        return self.send(
+            calls.AddJobs(name=name, jobs=tuple(jobs), on_duplicate=on_duplicate, key=key or self.new_id())
+        )
+
+    def put_job(
+        self,
+        name: str,
+        job_id: str,
+        document: Document,
+        guard: Guard = UNGUARDED,
+        attempt: str | None = None,
+        *,
+        key: str | None = None,
+    ) -> PutAnswer:
+        """State a fact: replace a job's document, or create the job."""
+        return self.send(
+            calls.PutJob(
+                name=name, id=job_id, document=document, guard=guard, attempt=attempt, key=key or self.new_id()
+            )
+        )
+
+    def get_job(self, name: str, job_id: str) -> JobRecord:
+        """Return one job."""
+        return self.send(calls.GetJob(name=name, id=job_id))
+
+    def list_jobs(self, name: str, query: JobQuery, start: str | None = None, limit: int = MAX_PAGE) -> Page[JobRecord]:
+        """Return a page of jobs by age, or the first in the query's order."""
+        return self.send(calls.ListJobs(name=name, query=query, start=start, limit=limit))
+
+    def list_attempts(self, name: str, job_id: str) -> tuple[AttemptRecord, ...]:
+        """Return the attempts of a job, oldest first."""
+        return self.send(calls.ListAttempts(name=name, id=job_id))
+
+    def list_dependencies(self, name: str, job_id: str) -> tuple[Dependency, ...]:
+        """Return the jobs that a job waits for, oldest first."""
+        return self.send(calls.ListDependencies(name=name, id=job_id))
+
+    def delete_job(self, name: str, job_id: str, guard: Guard = UNGUARDED, *, key: str | None = None) -> None:
+        """Delete a job and its attempts."""
+        self.send(calls.DeleteJob(name=name, id=job_id, guard=guard, key=key or self.new_id()))
+
+    def prune(self, name: str, job_id: str, *, key: str | None = None) -> JobRecord:
+        """Make a QUEUED or RUNNING job PRUNED."""
+        return self.send(calls.PruneJob(name=name, id=job_id, key=key or self.new_id()))
+
+    def retry(self, name: str, job_id: str, *, key: str | None = None) -> JobRecord:
+        """Queue a job again that failed or was pruned."""
+        return self.send(calls.RetryJob(name=name, id=job_id, key=key or self.new_id()))
+
+    def set_queueing(self, name: str, job_id: str, changes: QueueingChanges, *, key: str | None = None) -> JobRecord:
+        """Change what is beside a job's document."""
+        return self.send(calls.SetQueueing(name=name, id=job_id, changes=changes, key=key or self.new_id()))
+
+    def why(self, name: str, job_id: str) -> Why:
+        """Say in one sentence why a job is not running."""
+        return self.send(calls.ExplainJob(name=name, id=job_id))
+
+    # workers
+
+    def claim(
+        self,
+        name: str,
+        worker: str,
+        *,
+        key: str | None = None,
+        repeat: bool = False,
+        ids: Sequence[str] = (),
+        patience: Patience = usual_patience,
+    ) -> Claim | NoJob:
+        """Take the next job."""
+        return self.send(
+            calls.ClaimJob(
+                name=name, worker=worker, key=key or self.new_id(), repeat=repeat, ids=tuple(ids), patience=patience
+            )
+        )
+
+    def finish(
+        self,
+        name: str,
+        job_id: str,
+        report: Finish,
+        *,
+        key: str,
+        claim: str | None = None,
+        worker: str = "",
+        repeat: bool = False,
+        patience: Patience = usual_patience,
+        away: Callable[[StoreUnavailableError], None] | None = None,
+    ) -> Finished:
+        """End an attempt and record what it reports; with `claim`, a key, claim the next job in the same call.
+
+        Args:
+            name: the experiment's.
+            job_id: the job's.
+            report: what is reported.
+            key: op key of the report, which the caller keeps, to have it repeated later.
+            claim: key of the claim.
+            worker: who claims.
+            repeat: the call may have been made before with this key.
+            patience: how long to try.
+            away: told of each try that found the store away.
+        """
+        return self.send(
+            calls.FinishAttempt(
+                name=name,
+                id=job_id,
+                report=report,
+                key=key,
+                claim=claim,
+                worker=worker,
+                repeat=repeat,
+                patience=patience,
+                away=away,
+            )
+        )
+
+    def heartbeat(self, attempts: Sequence[str]) -> tuple[Beat, ...]:
+        """Renew the leases of these attempts, of any experiments."""
+        beats: list[Beat] = []
+        for first in range(0, len(attempts), MAX_BEATS):
+            found = self.send(calls.Heartbeat(attempts=tuple(attempts[first : first + MAX_BEATS])))
+            beats.extend(found)
+        return tuple(beats)
+
+    def offer(self, name: str, *, key: str | None = None) -> JobRecord | NoJob:
+        """Return the oldest ready job, still QUEUED."""
+        return self.send(calls.OfferJob(name=name, key=key or self.new_id()))
+
+    def ping(self) -> None:
+        """Return if the store answers."""
+        self.send(calls.Ping())
+
+    def close(self) -> None:
+        """Let go of connections and files; calls under way end first."""
+        self.sender.close()

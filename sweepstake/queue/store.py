@@ -1,0 +1,108 @@
+"""`Store`: what every verb needs of the place where experiments and jobs are kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from sweepstake.clock import Clock
+from sweepstake.domain.addresses import check_reference, choose, known_address, names_to_look_for
+from sweepstake.domain.keys import name_of
+from sweepstake.domain.names import existing_name
+from sweepstake.queue.addresses import standings
+from sweepstake.queue.call import Call
+from sweepstake.queue.policies import Policies
+from sweepstake.stores.engine import Engine, Transaction
+
+__all__ = ["PERFORMERS", "Store", "performs"]
+
+A = TypeVar("A")
+F = TypeVar("F", bound=Callable[["Store", Any], Any])
+
+#: How many names of claims' keys are remembered.
+_MAX_NAMES: Final = 10_000
+#: What does each verb, by its class.
+PERFORMERS: Final[dict[type[Call[Any]], Callable[[Store, Any], Any]]] = {}
+
+
+def performs(kind: type[Call[Any]]) -> Callable[[F], F]:
+    """Make a function the one that does a verb: it takes the store and the call, and returns the answer."""
+
+    def register(perform: F) -> F:
+        PERFORMERS[kind] = perform
+        return perform
+
+    return register
+
+
+class Store:
+    """A database, what was learnt of it, and how long somebody has been there to renew leases.
+
+    Args:
+        engine: the database.
+        clock: tells how long the store has been open.
+        serving: it is opened for others, who could not renew their leases before: no lease is settled until one full
+            lease after.
+
+    Attributes:
+        serving: the memory is a server's, and what would fill it is refused.
+        policies: the searches' policies that were made lately.
+        looked: by the address of an experiment, when its overdue leases were last looked for.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock, *, serving: bool = False) -> None:
+        self.engine = engine
+        self.read = engine.read
+        self.write = engine.write
+        self.policies = Policies()
+        self.looked: dict[str, float] = {}
+        self.monotonic = clock.monotonic
+        self.serving = serving
+        self._opened = clock.monotonic() if serving else -math.inf
+        #: The names of the keys of claims that were made here, and not finished yet: each takes time to make.
+        self._names: dict[str, str] = {}
+        #: The address in the reference of the last call, as most calls of a client are about one experiment.
+        self._last: tuple[str, str] | None = None
+        #: Whether the store has events of before there were names; None: nobody has looked yet.
+        self._kept_keys: bool | None = None
+
+    def at(self, reference: str) -> str:
+        """Return the address of the experiment that is meant; whoever holds the store itself sees all of them.
+
+        Raises:
+            NotFoundError: there is none.
+            AmbiguousNameError: there are several.
+        """
+        last = self._last
+        if last is not None and last[0] == reference:
+            return last[1]
+        address = known_address(existing_name(reference, "name", check_reference))
+        if address is not None:
+            self._last = reference, address
+            return address
+        with self.read() as transaction:
+            return choose(reference, standings(transaction, names_to_look_for(reference), None), None).address
+
+    def uptime(self) -> float:
+        """Return for how many seconds others could renew their leases here."""
+        return self.monotonic() - self._opened
+
+    def name_claim(self, key: str) -> str:
+        """Return the name of a claim's key, and remember it until the attempt ends that the claim may begin."""
+        if len(self._names) >= _MAX_NAMES:
+            self._names.clear()
+        self._names[key] = name = name_of(key)
+        return name
+
+    def name_attempt(self, key: str) -> str:
+        """Return the name of the key of an attempt that ends."""
+        return self._names.pop(key, None) or name_of(key)
+
+    def known(self, transaction: Transaction, key: str) -> str:
+        """Return under what the store keeps a key: its name, unless it kept the key itself before it had names."""
+        if self._kept_keys is None:
+            self._kept_keys = transaction.row("meta", name="keys") is not None
+        if self._kept_keys and transaction.row("kept_key", key=key) is not None:
+            return key
+        return name_of(key)

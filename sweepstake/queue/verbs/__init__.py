@@ -1,0 +1,1 @@
+"""What each verb does in a store: a module for each kind of them."""

@@ -1,0 +1,195 @@
+"""Whole experiments on their way out of a store, in pages; each is one short statement."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, Final
+
+from sweepstake.domain.keys import shown_etag
+from sweepstake.domain.portable import (
+    MAX_PART,
+    ExportPage,
+    PortableAttempt,
+    PortableDependency,
+    PortableEvent,
+    PortableJob,
+)
+from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.errors import InvalidInputError
+from sweepstake.queue import calls
+from sweepstake.queue.store import Store, performs
+from sweepstake.queue.verbs.experiments import experiment_id
+from sweepstake.stores.engine import Row
+from sweepstake.turns import sliced
+from sweepstake.values import EMPTY, JsonObject
+
+__all__ = ["page_of_export"]
+
+#: How many columns of `archive_jobs` are the job's; an attempt's, or nulls, follow.
+_OF_JOB: Final = 17
+#: Jobs of the first read of a page; later ones double, as far as their size allows. A database may read all of them
+#: before it returns the first, and only that may fit into the page.
+_FIRST_READ: Final = 1
+#: A page ends early when its texts reach this many characters.
+_PAGE_TEXT: Final = 4 * 1024 * 1024
+_SECTIONS: Final = ("jobs", "dependencies", "events")
+
+
+@performs(calls.ExportPage)
+def page_of_export(store: Store, call: calls.ExportPage) -> ExportPage:
+    """Return part of all that is kept of an experiment: jobs come first, then what waits for what, then events."""
+    name = store.at(call.name)
+    section, after, on, last = _parse_start(call.start)
+    if section == "jobs":
+        return _page_of_jobs(store, name, after)
+    if section == "dependencies":
+        waits = _dependencies(store, name, (after, on), last, MAX_PART)
+        more = f"dependencies.{waits[-1][0][0]}.{waits[-1][0][1]}.{last}" if len(waits) == MAX_PART else "events.0.0.0"
+        return ExportPage(dependencies=tuple(dependency for _, dependency in waits), next=more)
+    events = _events(store, name, after, MAX_PART)
+    following = f"events.{events[-1][0]}.0.0" if len(events) == MAX_PART else None
+    return ExportPage(events=tuple(event for _, event in events), next=following)
+
+
+def _page_of_jobs(store: Store, name: str, after: int) -> ExportPage:
+    jobs: list[PortableJob] = []
+    text, size = 0, _FIRST_READ
+    while text < _PAGE_TEXT and len(jobs) + size <= MAX_PART:
+        found, whole = _jobs(store, name, after, size)
+        jobs += [job for _, job in found]
+        after = found[-1][0] if found else after
+        if whole and len(found) < size:
+            # A job that is added from now on is not part of the export, nor is what it waits for.
+            return ExportPage(jobs=tuple(jobs), next=f"dependencies.0.0.{after}")
+        text += sum(_size(job) for _, job in found)
+        size = min(2 * size, MAX_PART // 4, 1 + _PAGE_TEXT * len(jobs) // (4 * text + 1))
+    return ExportPage(jobs=tuple(jobs), next=f"jobs.{after}.0.0")
+
+
+def _size(job: PortableJob) -> int:
+    attempts = sum(
+        len(each.reason) + len(each.output) + (len(each.late_results.text) if each.late_results else 0)
+        for each in job.attempts
+    )
+    return len(job.hyperparameters.text) + len(job.results.text) + len(job.notes) + attempts
+
+
+def _parse_start(start: str | None) -> tuple[str, int, int, int]:
+    if start is None:
+        return "jobs", 0, 0, 0
+    section, *numbers = start.split(".")
+    good = section in _SECTIONS and len(numbers) == 3
+    if not good or not all(each.isascii() and each.isdigit() and len(each) <= 18 for each in numbers):
+        raise InvalidInputError.at("start", "is not the `next` of a page of an export")
+    after, on, last = map(int, numbers)
+    return section, after, on, last
+
+
+def _jobs(store: Store, name: str, after: int, limit: int) -> tuple[Sequence[tuple[int, PortableJob]], bool]:
+    """Return the first jobs with `seq > after`, each with its seq and its attempts.
+
+    There are fewer than `limit` if their texts fill the memory; the second says whether there are not.
+    """
+    with store.read() as transaction:
+        number = experiment_id(transaction, name)
+        found, whole = transaction.first_rows("archive_jobs", experiment_id=number, after=after, limit=limit)
+        if not whole:  # of the last one some attempts may be missing
+            found = [row for row in found if row[0] != found[-1][0]]
+            if not found:
+                found = transaction.rows("archive_jobs", experiment_id=number, after=after, limit=1)
+    return [(seq, _job(list(rows))) for seq, rows in sliced(groupby(found, lambda row: row[0]))], whole
+
+
+def _dependencies(
+    store: Store, name: str, after: tuple[int, int], last: int, limit: int
+) -> Sequence[tuple[tuple[int, int], PortableDependency]]:
+    """Return what waits for what beyond `after`, by the seqs of both jobs, among those with `seq <= last`."""
+    with store.read() as transaction:
+        number = experiment_id(transaction, name)
+        found = transaction.rows(
+            "archive_dependencies",
+            experiment_id=number,
+            after_job=after[0],
+            after_on=after[1],
+            last=last,
+            limit=limit,
+        )
+    return [((row[0], row[1]), PortableDependency(job=row[2], on=row[3], prune_with=bool(row[4]))) for row in found]
+
+
+def _events(store: Store, name: str, after: int, limit: int) -> Sequence[tuple[int, PortableEvent]]:
+    """Return the events since the experiment was last created, beyond `after`, each with its seq."""
+    with store.read() as transaction:
+        experiment_id(transaction, name)
+        born = transaction.row("last_deletion", name=name)
+        after = max(after, born[0] if born else 0)
+        found = transaction.rows("archive_events", name=name, after=after, limit=limit)
+    return [
+        (seq, PortableEvent(at=at, verb=verb, job=job, key=shown_etag(key), detail=detail))
+        for seq, at, verb, job, key, detail in found
+    ]
+
+
+def _job(rows: Sequence[Row]) -> PortableJob:
+    (
+        _,
+        job_id,
+        status,
+        hyperparameters,
+        results,
+        priority,
+        not_before,
+        tags,
+        notes,
+        origin,
+        worker,
+        failures,
+        losses,
+        preemptions,
+        created_at,
+        started_at,
+        ended_at,
+    ) = rows[0][:_OF_JOB]
+    begun = rows[0][_OF_JOB] is not None
+    return PortableJob(
+        id=job_id,
+        status=JobStatus(status),
+        hyperparameters=JsonObject(hyperparameters),
+        results=EMPTY if results == "{}" else JsonObject(results),
+        priority=priority,
+        not_before=not_before,
+        tags=tuple(json.loads(tags)),
+        notes=notes,
+        origin=_values(origin),
+        worker=worker,
+        failures=failures,
+        losses=losses,
+        preemptions=preemptions,
+        created_at=created_at,
+        started_at=started_at,
+        ended_at=ended_at,
+        attempts=tuple(_attempt(row[_OF_JOB:]) for row in rows) if begun else (),
+    )
+
+
+def _attempt(row: tuple[Any, ...]) -> PortableAttempt:
+    number, key, worker, lease, started_at, ended_at, outcome, reason, output, finish_key, late_results = row
+    return PortableAttempt(
+        number=number,
+        key=shown_etag(key),
+        worker=worker,
+        lease=lease,
+        started_at=started_at,
+        ended_at=ended_at,
+        outcome=None if outcome is None else Outcome(outcome),
+        reason=reason,
+        output=output,
+        finish_key=None if finish_key is None else shown_etag(finish_key),
+        late_results=_values(late_results),
+    )
+
+
+def _values(text: str | None) -> JsonObject | None:
+    return None if text is None else JsonObject(text)

@@ -1,0 +1,55 @@
+"""Whether a call may be made: its guard holds, it was not made before, and its page is not too long."""
+
+from __future__ import annotations
+
+from sweepstake.domain.keys import shown_etag
+from sweepstake.domain.lengths import MAX_PAGE
+from sweepstake.domain.records import Guard, GuardKind
+from sweepstake.domain.status import Verb
+from sweepstake.errors import InvalidInputError, KeyReusedError, ResourceExistsError, UnsafeUpdateError
+from sweepstake.stores.engine import Transaction
+
+__all__ = ["check_guard", "check_limit", "is_first", "key_reused"]
+
+
+def is_first(transaction: Transaction, verb: Verb, experiment: str, job: str, key: str, detail: str = "") -> bool:
+    """Record a write in the ledger; false if the ledger has it already, because its first answer was lost.
+
+    Raises:
+        KeyReusedError: the key was used for something else.
+    """
+    if transaction.run("record_event", verb=str(verb), experiment=experiment, job=job, key=key, detail=detail):
+        return True
+    event = transaction.row("event", key=key)
+    if event is None or event[:3] != (str(verb), experiment, job):
+        raise key_reused()
+    return False
+
+
+def check_limit(limit: int) -> None:
+    """Raise InvalidInputError unless a page may have this many items."""
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidInputError.at("limit", f"must be 1 to {MAX_PAGE}, is {limit}")
+
+
+def key_reused() -> KeyReusedError:
+    """Return the error for an op key that comes back on another call."""
+    return KeyReusedError("The key of this call was used for another call before; make a new key for every new write.")
+
+
+def check_guard(guard: Guard, etag: str | None, what: str) -> None:
+    """Raise unless the guard holds for what is stored.
+
+    Args:
+        etag: of the stored document, or None when there is none. An etag that was read from a store of before there
+            were names, or that a client has made of its key, is as good as its name.
+        what: names the document in the error.
+    """
+    if guard.kind is GuardKind.ABSENT and etag is not None:
+        raise ResourceExistsError(f"The {what} exists already.")
+    if guard.kind in (GuardKind.MATCH, GuardKind.PRESENT) and etag is None:
+        raise UnsafeUpdateError(f"The {what} does not exist any more, so nothing was written.")
+    if guard.kind is GuardKind.MATCH and (etag is None or shown_etag(etag) not in map(shown_etag, guard.etags)):
+        raise UnsafeUpdateError(
+            f"The {what} was changed by somebody else since it was read, so nothing was written. Read it again first."
+        )

@@ -1,0 +1,164 @@
+"""What is kept of jobs: reading, pruning and deleting them."""
+
+from __future__ import annotations
+
+import json
+
+from sweepstake.domain.addresses import called
+from sweepstake.domain.names import existing_name
+from sweepstake.domain.query.queries import JobQuery
+from sweepstake.domain.records import AttemptRecord, Dependency, Guard, JobRecord
+from sweepstake.domain.status import JobStatus, Outcome, Verb
+from sweepstake.errors import NotFoundError, UnsafeUpdateError
+from sweepstake.queue.calls import DeleteJob, GetJob, ListAttempts, ListDependencies, PruneJob
+from sweepstake.queue.store import Store, performs
+from sweepstake.queue.verbs.dependencies import follow, lock_dependencies, unlink
+from sweepstake.queue.verbs.experiments import experiment_id
+from sweepstake.queue.verbs.guards import check_guard, is_first
+from sweepstake.stores import rows
+from sweepstake.stores.engine import Transaction
+from sweepstake.turns import sliced
+
+__all__ = [
+    "delete_job",
+    "get_job",
+    "no_job",
+    "prune_job",
+    "read_job",
+    "recent_jobs",
+    "scan_jobs",
+]
+
+
+@performs(GetJob)
+def get(store: Store, call: GetJob) -> JobRecord:
+    """Return one job."""
+    existing_name(call.id, "id")
+    name = store.at(call.name)
+    with store.read() as transaction:
+        return get_job(transaction, name, call.id)
+
+
+@performs(ListAttempts)
+def attempts(store: Store, call: ListAttempts) -> tuple[AttemptRecord, ...]:
+    """Return the attempts of a job, oldest first."""
+    existing_name(call.id, "id")
+    name = store.at(call.name)
+    with store.read() as transaction:
+        job = read_job(transaction, name, experiment_id(transaction, name), call.id)
+        return tuple(rows.attempt(row) for row in transaction.rows("attempts", seq=job.seq))
+
+
+@performs(ListDependencies)
+def dependencies(store: Store, call: ListDependencies) -> tuple[Dependency, ...]:
+    """Return the jobs that a job waits for, oldest first."""
+    existing_name(call.id, "id")
+    name = store.at(call.name)
+    with store.read() as transaction:
+        job = read_job(transaction, name, experiment_id(transaction, name), call.id)
+        return tuple(rows.dependency(row) for row in transaction.rows("dependencies", seq=job.seq))
+
+
+@performs(DeleteJob)
+def delete(store: Store, call: DeleteJob) -> None:
+    """Delete a job and its attempts."""
+    existing_name(call.id, "id")
+    name = store.at(call.name)
+    with store.write() as transaction:
+        delete_job(transaction, name, call.id, guard=call.guard, key=store.known(transaction, call.key))
+
+
+@performs(PruneJob)
+def prune(store: Store, call: PruneJob) -> JobRecord:
+    """Make a QUEUED or RUNNING job PRUNED."""
+    existing_name(call.id, "id")
+    name = store.at(call.name)
+    with store.write() as transaction:
+        return prune_job(transaction, name, call.id, key=store.known(transaction, call.key))
+
+
+def get_job(transaction: Transaction, name: str, job_id: str) -> JobRecord:
+    """Return one job."""
+    return rows.job(name, read_job(transaction, name, experiment_id(transaction, name), job_id))
+
+
+def read_job(transaction: Transaction, name: str, number: int, job_id: str) -> rows.JobRow:
+    """Return the columns of one job of the experiment that has this number."""
+    row = transaction.row("job", experiment_id=number, id=job_id)
+    if row is None:
+        raise no_job(name, job_id)
+    return rows.JobRow._make(row)
+
+
+def scan_jobs(
+    transaction: Transaction, name: str, query: JobQuery, after: int, limit: int
+) -> tuple[list[JobRecord], bool]:
+    """Return jobs by age, of the query's part of an id, or else of its status and tag; see `Store.scan_jobs`."""
+    page = {"experiment_id": experiment_id(transaction, name), "after": after, "limit": limit}
+    statuses = json.dumps([str(status) for status in query.status])
+    if query.part is not None:
+        found, whole = transaction.first_rows("jobs_with_part", **page, part=query.part)
+    elif query.tag is not None:
+        found, whole = transaction.first_rows("jobs_of_tag", **page, tag=query.tag, statuses=statuses)
+    elif query.status and len(query.status) < len(JobStatus):
+        found, whole = transaction.first_rows("jobs_of_statuses", **page, statuses=statuses)
+    else:
+        found, whole = transaction.first_rows("jobs_page", **page)
+    return [rows.job(name, row) for row in sliced(found)], whole
+
+
+def recent_jobs(transaction: Transaction, name: str, limit: int) -> list[JobRecord]:
+    """Return the newest jobs, oldest of them first."""
+    found = transaction.rows("recent_jobs", experiment_id=experiment_id(transaction, name), limit=limit)
+    return [rows.job(name, row) for row in reversed(found)]
+
+
+def delete_job(transaction: Transaction, name: str, job_id: str, *, guard: Guard, key: str) -> None:
+    """Delete a job and its attempts; see `DeleteJob`."""
+    if not is_first(transaction, Verb.DELETE_JOB, name, job_id, key):
+        return
+    number = experiment_id(transaction, name)
+    lock_dependencies(transaction, number, job_id)
+    row = transaction.row("lock_job", experiment_id=number, id=job_id)
+    locked = None if row is None else rows.LockedJob.of(row)
+    check_guard(guard, None if locked is None else locked.job.etag, f"job {job_id!r}")
+    if locked is None:
+        return
+    seq = locked.job.seq
+    unlink(transaction, seq, JobStatus(locked.job.status), awaited=locked.dependants > 0)
+    for statement in ("forget_fingerprint", "delete_job_attempts", "delete_job"):
+        transaction.run(statement, seq=seq)
+
+
+def prune_job(transaction: Transaction, name: str, job_id: str, *, key: str) -> JobRecord:
+    """Make a QUEUED or RUNNING job PRUNED; see `PruneJob`."""
+    first = is_first(transaction, Verb.PRUNE, name, job_id, key)
+    number = experiment_id(transaction, name)
+    row = transaction.row("lock_job", experiment_id=number, id=job_id)
+    if row is None:
+        raise no_job(name, job_id)
+    job, dependants = rows.LockedJob.of(row)
+    if not first or job.status == JobStatus.PRUNED:
+        return rows.job(name, job)
+    if job.status not in (JobStatus.QUEUED, JobStatus.RUNNING):
+        raise UnsafeUpdateError(f"The job {job_id!r} is {job.status}; only a queued or running job can be pruned.")
+    transaction.run("prune_job", seq=job.seq, etag=key)
+    if job.status == JobStatus.RUNNING:
+        outcome = str(Outcome.PRUNED)
+        transaction.run(
+            "end_attempt",
+            seq=job.seq,
+            number=job.attempt,
+            outcome=outcome,
+            reason="pruned from outside",
+            output="",
+            finish_key=None,
+        )
+    if dependants:
+        follow(transaction, job.seq, JobStatus(job.status), JobStatus.PRUNED, key)
+    return rows.job(name, read_job(transaction, name, number, job_id))
+
+
+def no_job(name: str, job_id: str) -> NotFoundError:
+    """Return the error for a job that is not there."""
+    return NotFoundError(f"There is no job {job_id!r} in the experiment {called(name)!r}.")

@@ -1,0 +1,91 @@
+"""Showing a ready job to a client that claims by a guarded PUT."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from sweepstake.domain.addresses import no_experiment
+from sweepstake.domain.drafts import JobDraft
+from sweepstake.domain.keys import name_of, proposal_id
+from sweepstake.domain.records import JobRecord, NoJob
+from sweepstake.domain.status import ExperimentStatus, NoJobReason
+from sweepstake.errors import ResourceExistsError
+from sweepstake.queue.calls import OfferJob
+from sweepstake.queue.store import Store, performs
+from sweepstake.queue.verbs.claiming import MOST_LOOKS, reserve, taken_already
+from sweepstake.queue.verbs.jobs import get_job, read_job
+from sweepstake.queue.verbs.proposals import propose
+from sweepstake.queue.verbs.settling import settle, settle_at_times
+from sweepstake.stores import rows
+from sweepstake.stores.engine import DuplicateError, Transaction
+
+__all__ = ["show"]
+
+
+@performs(OfferJob)
+def show(store: Store, call: OfferJob) -> JobRecord | NoJob:
+    """Return a ready job, still QUEUED, or store one that the search proposes."""
+    name = store.at(call.name)
+
+    def keep(draft: JobDraft, proposals: int) -> JobRecord | None:
+        try:
+            return _queue_proposal(store, name, draft, proposals, call.key)
+        except ResourceExistsError:  # a repeat: with the etag of its own write, a guarded put fails if taken since
+            with store.read() as transaction:
+                return evolve(get_job(transaction, name, proposal_id(call.key)), etag=name_of(call.key))
+
+    for _ in range(MOST_LOOKS):
+        job = _offer(store, name)
+        found = propose(store, name, call.key, keep) if job is None else job
+        if found is not None:
+            return found
+    return NoJob(NoJobReason.EMPTY)
+
+
+def _offer(store: Store, name: str) -> JobRecord | None:
+    settle_at_times(store, name)
+    with store.write() as transaction:
+        job = offer(transaction, name)
+    if job is None and settle(store, name):
+        with store.write() as transaction:
+            job = offer(transaction, name)
+    return job
+
+
+def _queue_proposal(store: Store, name: str, draft: JobDraft, proposals: int, key: str) -> JobRecord | None:
+    """Create the draft QUEUED, if exactly `proposals` were made before; else None, and nothing changed."""
+    try:
+        with store.write() as transaction:
+            return add_proposal(transaction, name, draft, proposals=proposals, key=key)
+    except DuplicateError as error:
+        raise taken_already(name, draft) from error
+
+
+def add_proposal(transaction: Transaction, name: str, draft: JobDraft, *, proposals: int, key: str) -> JobRecord | None:
+    """Create the draft QUEUED, if exactly `proposals` were made before."""
+    reserved = reserve(transaction, name, proposals)
+    if reserved is None:
+        return None
+    transaction.add_jobs([rows.draft_row(reserved[0], draft, name_of(key), transaction.now())])
+    return rows.job(name, read_job(transaction, name, reserved[0], draft.id))
+
+
+def offer(transaction: Transaction, name: str) -> JobRecord | None:
+    """Return the first ready job that was not offered within the last second, else the first ready one."""
+    limits = transaction.row("limits", name=name)
+    if limits is None:
+        raise no_experiment(name)
+    number, _, status, _, _, max_running = limits
+    if status != ExperimentStatus.RUNNING:
+        return None
+    if max_running is not None:
+        running = transaction.row("count_running", experiment_id=number)
+        if running is not None and running[0] >= max_running:
+            return None
+    row = transaction.row("offer", experiment_id=number, fresh=1) or transaction.row(
+        "offer", experiment_id=number, fresh=0
+    )
+    if row is None:
+        return None
+    transaction.run("mark_offered", seq=row[0])
+    return rows.job(name, row)

@@ -1,0 +1,286 @@
+"""Why a job is not running: what is known of it and of what is before it, in a sentence."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import UTC, datetime
+from typing import Final
+
+from attrs import evolve
+
+from sweepstake.domain.addresses import no_experiment
+from sweepstake.domain.names import existing_name
+from sweepstake.domain.situation import MOST_AHEAD, MOST_BLOCKERS, MOST_WORKERS, Situation, Why, WhyReason
+from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.plaintext import counted
+from sweepstake.queue.calls import ExplainJob
+from sweepstake.queue.spelling import spellings
+from sweepstake.queue.store import Store, performs
+from sweepstake.queue.verbs.experiments import get_experiment
+from sweepstake.queue.verbs.jobs import no_job
+from sweepstake.stores import rows
+from sweepstake.stores.engine import Transaction
+
+__all__ = ["explain", "situation"]
+
+
+@performs(ExplainJob)
+def why(store: Store, call: ExplainJob) -> Why:
+    """Say why a job is not running, in commands that mean its experiment when the viewer types them."""
+    existing_name(call.id, "id")
+    name = store.at(call.name)
+    with store.read() as transaction:
+        found = situation(transaction, name, call.id)
+        experiment = get_experiment(transaction, name)
+    [spelled] = spellings(store, [experiment], call.viewer)
+    return explain(found, spelled)
+
+
+def situation(transaction: Transaction, name: str, job_id: str) -> Situation:
+    """Read what is known of a job, and of a queued one what stands before it."""
+    experiment = transaction.row("experiment", name=name)
+    if experiment is None:
+        raise no_experiment(name)
+    number, definition = experiment[0], rows.experiment(experiment)
+    row = transaction.row("situation", experiment_id=number, id=job_id)
+    if row is None:
+        raise no_job(name, job_id)
+    failures, losses, preemptions, overdue = row[rows.JOB_COLUMNS :]
+    job = rows.job(name, row)
+    last = transaction.row("attempt", seq=job.seq, number=job.attempt)
+    found = Situation(
+        job=job,
+        now=transaction.now(),
+        overdue=overdue,
+        status=definition.status,
+        settings=definition.settings,
+        last=None if last is None else rows.attempt(last),
+        failures=failures,
+        losses=losses,
+        preemptions=preemptions,
+    )
+    return _with_queue(transaction, number, found) if found.job.status is JobStatus.QUEUED else found
+
+
+def _with_queue(transaction: Transaction, number: int, found: Situation) -> Situation:
+    job = found.job
+    blockers = transaction.rows("blockers", seq=job.seq, most=MOST_BLOCKERS) if job.waiting else []
+    workers = transaction.rows("live_workers", experiment_id=number, most=MOST_WORKERS)
+    running = transaction.row("count_running", experiment_id=number)
+    ahead = transaction.row("ahead", experiment_id=number, priority=job.priority, seq=job.seq, most=MOST_AHEAD)
+    assert running is not None, "a count always has a row"
+    assert ahead is not None, "as above"
+    return evolve(
+        found,
+        blockers=tuple(map(rows.dependency, blockers)),
+        workers=tuple(row[0] for row in workers),
+        running=running[0],
+        ahead=min(ahead[0], MOST_AHEAD),
+    )
+
+
+#: How many workers, and how many characters of a reason, stand in the sentence.
+_SHOWN_WORKERS: Final = 10
+_SHOWN_REASON: Final = 300
+
+
+def explain(situation: Situation, called: str) -> Why:
+    """Say what keeps a job from running: of several things the one that would have to end first.
+
+    Args:
+        situation: what is known of it.
+        called: what the reader writes to mean its experiment.
+    """
+    situation = evolve(situation, job=evolve(situation.job, experiment=called))
+    return _EXPLAIN[situation.job.status](situation)
+
+
+def _running(situation: Situation) -> Why:
+    job = situation.job
+    if situation.overdue is None:
+        return Why(
+            reason=WhyReason.UNLEASED,
+            sentence=f"It was put RUNNING at {_time(job.started_at)} without a lease, as Schedy's client does, so "
+            "nobody can tell whether its worker is alive; if it is not, "
+            f"{_command('retry', situation)} queues the job again.",
+        )
+    lease = situation.last.lease if situation.last is not None else None
+    heartbeat = None if lease is None else max(situation.overdue + lease, 0.0)
+    if situation.overdue >= 0:
+        return Why(
+            reason=WhyReason.OVERDUE,
+            heartbeat=heartbeat,
+            sentence=f"The lease of {_worker(job.worker)} on it ran out {situation.overdue:.0f} s ago; "
+            f"the next claim makes it {_after_loss(situation)}.",
+        )
+    since = f"since {_time(job.started_at)}, as attempt {job.attempt}"
+    return Why(
+        reason=WhyReason.RUNNING,
+        sentence=f"It is running: {_worker(job.worker)} has held it {since}.",
+        heartbeat=heartbeat,
+    )
+
+
+def _after_loss(situation: Situation) -> str:
+    most = situation.settings.max_lost
+    if situation.losses < most:
+        return "QUEUED again"
+    return f"CRASHED, because it has lost as many before as max_lost ({most}) allows"
+
+
+def _done(situation: Situation) -> Why:
+    return Why(reason=WhyReason.DONE, sentence=f"It is DONE since {_time(situation.job.ended_at)}.")
+
+
+def _pruned(situation: Situation) -> Why:
+    last = situation.last
+    reason = (
+        f" ({_headline(last.reason)})" if last is not None and last.outcome is Outcome.PRUNED and last.reason else ""
+    )
+    when = _time(situation.job.ended_at)
+    return Why(
+        reason=WhyReason.PRUNED,
+        sentence=f"It was PRUNED at {when}{reason}; {_command('retry', situation)} queues it again.",
+    )
+
+
+def _crashed(situation: Situation) -> Why:
+    story = _crash(situation)
+    again = f"{_command('retry', situation)} queues it again, with new budgets"
+    return Why(reason=WhyReason.CRASHED, sentence=f"It is CRASHED: {story}; {again}.")
+
+
+def _crash(situation: Situation) -> str:
+    last, settings = situation.last, situation.settings
+    outcome = None if last is None else last.outcome
+    if last is None or outcome not in (Outcome.CRASHED, Outcome.LEASE_LOST, Outcome.PREEMPTED):
+        return "somebody stated so"
+    if outcome is Outcome.LEASE_LOST:
+        return f"its lease was lost {_times(situation.losses)}, and max_lost is {settings.max_lost}"
+    if outcome is Outcome.PREEMPTED:
+        return f"it was preempted {_times(situation.preemptions)}, and max_preemptions is {settings.max_preemptions}"
+    ended = f", the last time with: {_headline(last.reason)}" if last.reason else ""
+    if situation.failures < settings.max_attempts and settings.no_retry_on:
+        return f"it failed in a way that no_retry_on names{ended}"
+    return f"it failed {_times(situation.failures)}, and max_attempts is {settings.max_attempts}{ended}"
+
+
+def _queued(situation: Situation) -> Why:
+    job = situation.job
+    if situation.status is ExperimentStatus.DONE:
+        resume = f"`sweepstake resume {_words(job.experiment)}`"
+        return Why(
+            reason=WhyReason.PAUSED,
+            sentence=f"Its experiment is DONE: it was paused, or its search is complete; {resume} lets it go on.",
+        )
+    if job.waiting:
+        return _blocked(situation)
+    if job.not_before is not None and job.not_before > situation.now:
+        wait = job.not_before - situation.now
+        after = f" after it failed {_times(situation.failures)}" if situation.failures else ""
+        return Why(
+            reason=WhyReason.DELAYED,
+            sentence=f"It is delayed{after}, until {_time(job.not_before)}, for {_duration(wait)} more.",
+        )
+    most = situation.settings.max_running
+    if most is not None and situation.running >= most:
+        return Why(
+            reason=WhyReason.AT_LIMIT,
+            sentence=f"{counted(situation.running, 'job')} of its experiment {_are(situation.running)} RUNNING"
+            f"{_held_by(situation.workers)}, and max_running is {most}.",
+            workers=situation.workers,
+        )
+    return _ready(situation)
+
+
+def _blocked(situation: Situation) -> Why:
+    shown = ", ".join(f"{each.id} ({each.status})" for each in situation.blockers)
+    more = situation.job.waiting - len(situation.blockers)
+    names = f": {shown}{f' and {more:,} more' if more > 0 else ''}" if shown else ""
+    ended = any(each.status in (JobStatus.CRASHED, JobStatus.PRUNED) for each in situation.blockers)
+    stuck = "; what is CRASHED or PRUNED stays so until somebody retries it" if ended else ""
+    waits = counted(situation.job.waiting, "job")
+    return Why(
+        reason=WhyReason.BLOCKED,
+        sentence=f"It waits for {waits} that {_are(situation.job.waiting)} not DONE{names}{stuck}.",
+        blockers=situation.blockers,
+    )
+
+
+def _ready(situation: Situation) -> Why:
+    busy = len(situation.workers)
+    words = _words(situation.job.experiment)
+    start = f"`sweepstake run {words}{'' if words.startswith('-') else ' --'} COMMAND`"
+    if situation.ahead:
+        reason = WhyReason.BEHIND
+        most = "at least " if situation.ahead >= MOST_AHEAD else ""
+        place = f"It is ready, and {most}{counted(situation.ahead, 'job')} {_are(situation.ahead)} claimed before it"
+    else:
+        reason = WhyReason.READY
+        place = "It is ready, and the next to be claimed"
+    if busy:
+        rest = f"; {counted(busy, 'worker')} {_are(busy)} busy with jobs of its experiment{_held_by(situation.workers)}"
+    else:
+        rest = f", but no worker is alive that runs jobs of its experiment: start one, such as {start}"
+    return Why(reason=reason, sentence=f"{place}{rest}.", ahead=situation.ahead, workers=situation.workers)
+
+
+_EXPLAIN: Final = {
+    JobStatus.QUEUED: _queued,
+    JobStatus.RUNNING: _running,
+    JobStatus.DONE: _done,
+    JobStatus.CRASHED: _crashed,
+    JobStatus.PRUNED: _pruned,
+}
+
+
+def _command(verb: str, situation: Situation) -> str:
+    return f"`sweepstake {verb} {_words(situation.job.experiment, situation.job.id)}`"
+
+
+def _words(*names: str) -> str:
+    """Return names as words of a command, none of which it takes for an option."""
+    words = " ".join(map(shlex.quote, names))
+    return f"-- {words}" if any(name.startswith("-") for name in names) else words
+
+
+def _worker(name: str | None) -> str:
+    return name or "a worker without a name"
+
+
+def _held_by(workers: tuple[str, ...]) -> str:
+    if not workers:
+        return ""
+    more = len(workers) - _SHOWN_WORKERS
+    shown = ", ".join(_worker(each) for each in workers[:_SHOWN_WORKERS])
+    return f" ({shown}{f' and {more:,} more' if more > 0 else ''})"
+
+
+def _headline(reason: str) -> str:
+    """Return the line of a reason that says most: of a traceback the last."""
+    lines = [line.strip() for line in reason.splitlines() if line.strip()]
+    if not lines:
+        return ""
+    line = lines[-1] if "Traceback" in lines[0] else lines[0]
+    return line if len(line) <= _SHOWN_REASON else f"{line[:_SHOWN_REASON]}..."
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "an unknown time"
+    return datetime.fromtimestamp(seconds, UTC).isoformat(" ", "seconds").replace("+00:00", " UTC")
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _times(number: int) -> str:
+    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")

@@ -1,0 +1,178 @@
+"""Verbs as values: what is sent is what was asked."""
+
+import json
+import re
+from typing import Any, Final
+from urllib.parse import parse_qs, unquote
+
+import pytest
+
+from sweepstake.domain.addresses import by_owner, exact
+from sweepstake.domain.drafts import Finish, JobDraft
+from sweepstake.domain.duplicates import OnDuplicate
+from sweepstake.domain.portable import ImportPart
+from sweepstake.domain.query.queries import Condition, JobQuery, Order
+from sweepstake.domain.queueing import QueueingChanges
+from sweepstake.domain.records import ABSENT, PRESENT, Document, ExperimentDraft, Guard, SearchDefinition
+from sweepstake.domain.settings import Settings
+from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.errors import InvalidInputError, NotFoundError
+from sweepstake.http.requests import call_of, request_of
+from sweepstake.queue import calls
+from sweepstake.queue.call import Call
+from sweepstake.queue.fields import Asked, MalformedError
+from sweepstake.queue.here import PERFORMERS
+from sweepstake.values import JsonObject
+from sweepstake.wire.headers import read_reference
+from tests.lab import new_key
+
+KEY: Final = new_key()
+NAME: Final = "a/b ü%"
+JOB: Final = {"name": NAME, "id": "..x/y"}
+VALUES: Final = JsonObject.of({"x": [1, float("nan")], "$y": {"z": None}})
+
+#: One call of each verb in which no field has its default.
+SAMPLES: Final[tuple[Call[Any], ...]] = (
+    calls.ClaimJob(name=exact("owner\x1fmnist"), key=KEY, worker="gpu:1", repeat=True, ids=("a", "b")),
+    calls.FinishAttempt(
+        name=NAME,
+        id="..x/y",
+        key=KEY,
+        report=Finish(
+            attempt=new_key(),
+            outcome=Outcome.CRASHED,
+            results=VALUES,
+            hyperparameters=VALUES,
+            reason="r",
+            output="o",
+            causes=("E", 3),
+        ),
+        claim=new_key(),
+        worker="w",
+        repeat=True,
+    ),
+    calls.OfferJob(name=NAME, key=KEY),
+    calls.Heartbeat(attempts=(new_key(), "w" + new_key())),
+    calls.ListJobs(
+        name=NAME,
+        start="7",
+        limit=5,
+        query=JobQuery(
+            status=frozenset({JobStatus.DONE, JobStatus.QUEUED}),
+            tag="a&b",
+            part="xyz123",
+            where=(Condition.parse("results.loss<0.5"), Condition.parse('optimizer="ädam"')),
+            order=Order.parse("-loss"),
+        ),
+    ),
+    calls.AddJob(name=NAME, draft=JobDraft(id="j"), key=KEY, on_duplicate=OnDuplicate.SKIP),
+    calls.AddJobs(
+        name=NAME,
+        jobs=(
+            JobDraft(
+                id="j",
+                status=JobStatus.DONE,
+                hyperparameters=VALUES,
+                results=VALUES,
+                priority=-3,
+                not_before=12.5,
+                tags=("t",),
+                notes="n\n",
+                origin=VALUES,
+                depends_on=("k",),
+                prune_with=True,
+            ),
+        ),
+        key=KEY,
+        on_duplicate=OnDuplicate.ERROR,
+    ),
+    calls.PutJob(
+        **JOB,
+        document=Document(status=JobStatus.PRUNED, hyperparameters=VALUES, results=VALUES),
+        key=KEY,
+        guard=Guard.match("a", "b"),
+        attempt=new_key(),
+    ),
+    calls.GetJob(**JOB),
+    calls.DeleteJob(**JOB, key=KEY, guard=PRESENT),
+    calls.ListAttempts(**JOB),
+    calls.ListDependencies(**JOB),
+    calls.PruneJob(**JOB, key=KEY),
+    calls.RetryJob(**JOB, key=KEY),
+    calls.SetQueueing(**JOB, changes=QueueingChanges(priority=1, not_before=None, tags=("a",), notes="n"), key=KEY),
+    calls.ExplainJob(**JOB),
+    calls.ListExperiments(start="3", limit=9),
+    calls.PutExperiment(
+        name=by_owner("ada@example.org", "mnist"),
+        draft=ExperimentDraft(
+            search=SearchDefinition("Grid", '{"x":[1]}'), status=ExperimentStatus.DONE, settings=Settings(lease=9.0)
+        ),
+        key=KEY,
+        guard=ABSENT,
+    ),
+    calls.GetExperiment(name=NAME),
+    calls.DeleteExperiment(name=NAME, key=KEY, guard=Guard.match("e"), force=True),
+    calls.CountJobs(name=NAME),
+    calls.ExportPage(name=NAME, start="jobs.3.0.0"),
+    calls.TakePart(name=NAME, part=ImportPart(id=KEY, number=3, abandon=True)),
+    calls.Ping(),
+)
+
+
+def arrived(call: Call[Any]) -> Call[Any]:
+    """Return the call that a server makes of the request of a call."""
+    request = request_of(call)
+    path, _, query = request.path.partition("?")
+    pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(call.operation.path))
+    found = re.fullmatch(pattern, path)
+    assert found is not None, path
+    names = {word: unquote(text) for word, text in found.groupdict().items()}
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    if "name" in names:
+        names["name"] = read_reference(names["name"], headers)
+    asked = Asked(query=parse_qs(query, keep_blank_values=True), headers=headers, new_key=new_key)
+    return call_of(type(call), names, asked, None if request.body is None else json.loads(request.body))
+
+
+@pytest.mark.parametrize("call", SAMPLES, ids=lambda call: call.operation.name)
+def test_a_call_arrives_as_it_was_sent(call: Call[Any]) -> None:
+    """Every field that travels, wherever in a request it stands."""
+    assert arrived(call) == call
+
+
+def test_each_verb_is_tried_and_done_by_something() -> None:
+    """The samples, the table of verbs and the functions that do them name the same."""
+    kinds = set(calls.CALLS.values())
+    assert {type(call) for call in SAMPLES} == kinds
+    assert set(PERFORMERS) == kinds
+
+
+def test_a_write_without_a_key_gets_one() -> None:
+    """Clients that know of no keys are served."""
+    asked = Asked(query={}, headers={}, new_key=lambda: KEY)
+    assert call_of(calls.PruneJob, {"name": "e", "id": "j"}, asked, None).key == KEY
+
+
+@pytest.mark.parametrize(
+    "headers, tree, path",
+    [
+        ({"idempotency-key": "short"}, {"worker": "w"}, "Idempotency-Key"),
+        ({}, {"worker": "w", "misspelt": 1}, "misspelt"),
+        ({}, {"ids": ["a\n"]}, "ids[0]"),
+        ({}, [], ""),
+    ],
+)
+def test_what_has_not_the_form_is_malformed(headers: dict[str, str], tree: Any, path: str) -> None:
+    """The error names the header or the field."""
+    asked = Asked(query={}, headers=headers, new_key=new_key)
+    with pytest.raises(MalformedError) as refused:
+        call_of(calls.ClaimJob, {"name": "e"}, asked, tree)
+    assert [where for where, _ in refused.value.problems] == [path]
+
+
+def test_what_cannot_be_named_is_not_sent() -> None:
+    """What shall be made is refused; what is asked for is not there."""
+    with pytest.raises(InvalidInputError, match="id"):
+        request_of(calls.PutJob(name="e", id="\n", document=Document(status=JobStatus.DONE), key=KEY))
+    with pytest.raises(NotFoundError):
+        request_of(calls.GetJob(name="e", id="\n"))
