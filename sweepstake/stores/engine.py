@@ -115,5 +115,5 @@ def first_of(rows: Iterable[Row]) -> tuple[list[Row], bool]:
         if text >= MOST_TEXT:
             return found, False
         found.append(row)
-        text += sum(len(value) for value in row if isinstance(value, str))
+        text += sum([len(value) for value in row if value.__class__ is str])  # a generator takes twice as long
     return found, True
