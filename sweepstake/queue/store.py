@@ -84,6 +84,16 @@ class Store:
         with self.read() as transaction:
             return choose(reference, standings(transaction, names_to_look_for(reference), None), None).address
 
+    def at_job(self, reference: str, job_id: str) -> str:
+        """Return the address of the experiment that is meant, of whose job something is asked.
+
+        Raises:
+            NotFoundError: there is none, or no job can have that id.
+            AmbiguousNameError: there are several.
+        """
+        existing_name(job_id, "id")
+        return self.at(reference)
+
     def uptime(self) -> float:
         """Return for how many seconds others could renew their leases here."""
         return self.monotonic() - self._opened

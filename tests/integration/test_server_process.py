@@ -174,7 +174,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     ],
 )
 def test_a_start_that_cannot_be_is_refused(tmp_path: Path, options: list[str], says: str) -> None:
-    """In one line that says what to change, before anything is remote_queue."""
+    """In one line that says what to change, before anything is served."""
     done = subprocess.run(
         [*_SWEEPSTAKE, "serve", "--store", f"sqlite:///{tmp_path}/store.db", *options],
         capture_output=True,

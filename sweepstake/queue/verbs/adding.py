@@ -44,7 +44,7 @@ def add_one(store: Store, call: AddJob) -> PutAnswer:
     """Create one job."""
     name = store.at(call.name)
     draft = call.draft if call.draft.id else evolve(call.draft, id=call.key)
-    with naming_fields_of_one(), in_one_piece():
+    with _naming_fields_of_one(), in_one_piece():
         added = _add(store, name, (draft,), call.key, call.on_duplicate)
     with store.read() as transaction:
         record = get_job(transaction, name, added.duplicates[0].id if added.duplicates else draft.id)
@@ -52,7 +52,7 @@ def add_one(store: Store, call: AddJob) -> PutAnswer:
 
 
 @contextmanager
-def naming_fields_of_one() -> Iterator[None]:
+def _naming_fields_of_one() -> Iterator[None]:
     """Name fields as they stand in the body of one job, and not in a list of jobs."""
     try:
         yield

@@ -10,7 +10,6 @@ from attrs import evolve, frozen
 
 from sweepstake.domain.drafts import Finish
 from sweepstake.domain.keys import is_name, name_of, report_name
-from sweepstake.domain.names import existing_name
 from sweepstake.domain.records import Claim, Finished, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import KeyReusedError, LeaseLostError, NotFoundError
@@ -32,8 +31,7 @@ PLAIN: Final = {Outcome.DONE: JobStatus.DONE, Outcome.PRUNED: JobStatus.PRUNED}
 @performs(FinishAttempt)
 def finish(store: Store, call: FinishAttempt) -> Finished:
     """End an attempt, and claim the next job if asked to."""
-    existing_name(call.id, "id")
-    name = store.at(call.name)
+    name = store.at_job(call.name, call.id)
     key, claim, report = call.key, call.claim, call.report
     if key in (claim, report.attempt) or claim == report.attempt:
         raise KeyReusedError("A report, its attempt and the claim after it each need a key of their own.")

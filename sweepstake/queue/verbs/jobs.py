@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from sweepstake.domain.addresses import called
-from sweepstake.domain.names import existing_name
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import AttemptRecord, Dependency, Guard, JobRecord
 from sweepstake.domain.status import JobStatus, Outcome, Verb
@@ -33,8 +32,7 @@ __all__ = [
 @performs(GetJob)
 def get(store: Store, call: GetJob) -> JobRecord:
     """Return one job."""
-    existing_name(call.id, "id")
-    name = store.at(call.name)
+    name = store.at_job(call.name, call.id)
     with store.read() as transaction:
         return get_job(transaction, name, call.id)
 
@@ -42,8 +40,7 @@ def get(store: Store, call: GetJob) -> JobRecord:
 @performs(ListAttempts)
 def attempts(store: Store, call: ListAttempts) -> tuple[AttemptRecord, ...]:
     """Return the attempts of a job, oldest first."""
-    existing_name(call.id, "id")
-    name = store.at(call.name)
+    name = store.at_job(call.name, call.id)
     with store.read() as transaction:
         job = read_job(transaction, name, experiment_id(transaction, name), call.id)
         return tuple(rows.attempt(row) for row in transaction.rows("attempts", seq=job.seq))
@@ -52,8 +49,7 @@ def attempts(store: Store, call: ListAttempts) -> tuple[AttemptRecord, ...]:
 @performs(ListDependencies)
 def dependencies(store: Store, call: ListDependencies) -> tuple[Dependency, ...]:
     """Return the jobs that a job waits for, oldest first."""
-    existing_name(call.id, "id")
-    name = store.at(call.name)
+    name = store.at_job(call.name, call.id)
     with store.read() as transaction:
         job = read_job(transaction, name, experiment_id(transaction, name), call.id)
         return tuple(rows.dependency(row) for row in transaction.rows("dependencies", seq=job.seq))
@@ -62,8 +58,7 @@ def dependencies(store: Store, call: ListDependencies) -> tuple[Dependency, ...]
 @performs(DeleteJob)
 def delete(store: Store, call: DeleteJob) -> None:
     """Delete a job and its attempts."""
-    existing_name(call.id, "id")
-    name = store.at(call.name)
+    name = store.at_job(call.name, call.id)
     with store.write() as transaction:
         delete_job(transaction, name, call.id, guard=call.guard, key=store.known(transaction, call.key))
 
@@ -71,8 +66,7 @@ def delete(store: Store, call: DeleteJob) -> None:
 @performs(PruneJob)
 def prune(store: Store, call: PruneJob) -> JobRecord:
     """Make a QUEUED or RUNNING job PRUNED."""
-    existing_name(call.id, "id")
-    name = store.at(call.name)
+    name = store.at_job(call.name, call.id)
     with store.write() as transaction:
         return prune_job(transaction, name, call.id, key=store.known(transaction, call.key))
 
@@ -93,7 +87,10 @@ def read_job(transaction: Transaction, name: str, number: int, job_id: str) -> r
 def scan_jobs(
     transaction: Transaction, name: str, query: JobQuery, after: int, limit: int
 ) -> tuple[list[JobRecord], bool]:
-    """Return jobs by age, of the query's part of an id, or else of its status and tag; see `Store.scan_jobs`."""
+    """Return jobs with `seq > after` by age, of the query's part of an id, or else of its status and tag.
+
+    There are fewer than `limit` if their texts fill the memory; the second says whether there are not.
+    """
     page = {"experiment_id": experiment_id(transaction, name), "after": after, "limit": limit}
     statuses = json.dumps([str(status) for status in query.status])
     if query.part is not None:

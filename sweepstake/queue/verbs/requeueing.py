@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from sweepstake.domain.names import existing_name
 from sweepstake.domain.queueing import QueueingChanges, Unchanged
 from sweepstake.domain.records import JobRecord
 from sweepstake.domain.status import JobStatus, Outcome, Verb
@@ -23,8 +22,7 @@ __all__ = ["retry_job", "set_queueing"]
 @performs(RetryJob)
 def retry(store: Store, call: RetryJob) -> JobRecord:
     """Queue a job again that failed or was pruned."""
-    existing_name(call.id, "id")
-    name = store.at(call.name)
+    name = store.at_job(call.name, call.id)
     with store.write() as transaction:
         return retry_job(transaction, name, call.id, key=store.known(transaction, call.key))
 
@@ -32,8 +30,7 @@ def retry(store: Store, call: RetryJob) -> JobRecord:
 @performs(SetQueueing)
 def change(store: Store, call: SetQueueing) -> JobRecord:
     """Change what is beside a job's document."""
-    existing_name(call.id, "id")
-    name = store.at(call.name)
+    name = store.at_job(call.name, call.id)
     with store.write() as transaction:
         return set_queueing(transaction, name, call.id, call.changes, key=store.known(transaction, call.key))
 

@@ -9,7 +9,6 @@ from typing import Final
 from attrs import evolve
 
 from sweepstake.domain.addresses import no_experiment
-from sweepstake.domain.names import existing_name
 from sweepstake.domain.situation import MOST_AHEAD, MOST_BLOCKERS, MOST_WORKERS, Situation, Why, WhyReason
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.plaintext import counted
@@ -27,8 +26,7 @@ __all__ = ["explain", "situation"]
 @performs(ExplainJob)
 def why(store: Store, call: ExplainJob) -> Why:
     """Say why a job is not running, in commands that mean its experiment when the viewer types them."""
-    existing_name(call.id, "id")
-    name = store.at(call.name)
+    name = store.at_job(call.name, call.id)
     with store.read() as transaction:
         found = situation(transaction, name, call.id)
         experiment = get_experiment(transaction, name)
