@@ -87,11 +87,13 @@ class Call(Generic[A]):
 
     Attributes:
         operation: how it looks over HTTP, and the role that it needs.
+        word: by which the ledger of events knows what it wrote.
         answers: how its answer looks there.
         parts: its fields, by how they travel.
     """
 
     operation: ClassVar[Operation]
+    word: ClassVar[str]
     answers: ClassVar[Answers]
     parts: ClassVar[Parts]
 
@@ -106,13 +108,16 @@ class Call(Generic[A]):
         return usual_patience
 
 
-def verb(operation: Operation, answers: Answers, *, request: str | None = None) -> Callable[[K], K]:
+def verb(
+    operation: Operation, answers: Answers, *, request: str | None = None, word: str | None = None
+) -> Callable[[K], K]:
     """Make a class a verb: its fields say the parameters, the body and the path.
 
     Args:
         operation: what does not follow from the fields.
         answers: what it answers.
         request: name of the body's schema; None: there is no body.
+        word: for the ledger of events, if it is not the name of the operation.
     """
 
     def decorate(kind: K) -> K:
@@ -125,6 +130,7 @@ def verb(operation: Operation, answers: Answers, *, request: str | None = None) 
             answers=answers.statuses,
             etag=answers.versioned,
         )
+        kind.word = word or operation.name
         kind.answers = answers
         kind.parts = Parts(
             named=tuple((name, how.word) for name, how in travels if isinstance(how, Named)),

@@ -194,6 +194,7 @@ class ExportPage(Call[portable.ExportPage]):
     ),
     NOTHING,
     request="ImportPart",
+    word="import",
 )
 @frozen(kw_only=True)
 class TakePart(Call[None]):

@@ -13,7 +13,7 @@ from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.duplicates import Added, Duplicate, OnDuplicate, sift
 from sweepstake.domain.keys import item_key
 from sweepstake.domain.records import PutAnswer
-from sweepstake.domain.status import JobStatus, Verb
+from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError, LimitReachedError, ResourceExistsError, shown
 from sweepstake.plaintext import counted
 from sweepstake.queue.calls import AddJob, AddJobs
@@ -99,7 +99,7 @@ def add_jobs(
 ) -> Added:
     """Create jobs, all or none; see `AddJobs`. Where duplicates matter, `digests` are of the hyperparameters."""
     _refuse_repeats(drafts)
-    if not is_first(transaction, Verb.ADD_JOBS, name, "", key, detail=str(len(drafts))):
+    if not is_first(transaction, AddJobs, name, "", key, detail=str(len(drafts))):
         return _first_answer(transaction, key)
     if on_duplicate is not OnDuplicate.ALLOW:
         return _add_new_ones(transaction, name, drafts, digests, key, on_duplicate)

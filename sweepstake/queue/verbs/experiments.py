@@ -21,7 +21,6 @@ from sweepstake.domain.names import check_name, existing_name
 from sweepstake.domain.portable import HIDDEN
 from sweepstake.domain.records import ExperimentDraft, ExperimentRecord, Guard, GuardKind, Page
 from sweepstake.domain.settings import Settings
-from sweepstake.domain.status import Verb
 from sweepstake.errors import InvalidInputError, LiveLeasesError, NotFoundError, StoreUnavailableError
 from sweepstake.plaintext import counted
 from sweepstake.queue.addresses import free_address, own_address
@@ -161,7 +160,7 @@ def put_experiment(
         )
         row = transaction.row("lock_experiment", name=address)
     assert address is not None, "it was found or chosen"
-    first = is_first(transaction, Verb.PUT_EXPERIMENT, address, "", key)
+    first = is_first(transaction, PutExperiment, address, "", key)
     stored = None if row is None else rows.experiment(row)
     record = _define(address, name, draft, stored, seed, key)
     if not first:
@@ -222,7 +221,7 @@ def list_experiments(
 
 def delete_experiment(transaction: Transaction, name: str, *, guard: Guard, key: str, force: bool) -> None:
     """Delete an experiment with its jobs and attempts; see `DeleteExperiment`."""
-    if _is_repeat(transaction, name, key) or not is_first(transaction, Verb.DELETE_EXPERIMENT, name, "", key):
+    if _is_repeat(transaction, name, key) or not is_first(transaction, DeleteExperiment, name, "", key):
         return
     row = transaction.row("lock_experiment", name=name)
     check_guard(guard, None if row is None else rows.experiment(row).etag, f"experiment {called(name)!r}")
@@ -249,12 +248,12 @@ def delete_experiment(transaction: Transaction, name: str, *, guard: Guard, key:
 def _is_repeat(transaction: Transaction, address: str, key: str) -> bool:
     """Tell whether this call has deleted an experiment of that name: then the name may mean another by now."""
     event = transaction.row("event", key=key)
-    return event is not None and event[0] == Verb.DELETE_EXPERIMENT and called(event[1]) == called(address)
+    return event is not None and event[0] == DeleteExperiment.word and called(event[1]) == called(address)
 
 
 def end_experiment(transaction: Transaction, name: str, *, etag: str, key: str) -> None:
     """Make an experiment DONE, if its definition is the one with this etag."""
-    if is_first(transaction, Verb.PUT_EXPERIMENT, name, "", key, detail=ENDED_BY_CLAIM):
+    if is_first(transaction, PutExperiment, name, "", key, detail=ENDED_BY_CLAIM):
         row = transaction.row("lock_experiment", name=name)
         if row is not None and rows.experiment(row).etag == etag:
             transaction.run("end_experiment", name=name, key=key)

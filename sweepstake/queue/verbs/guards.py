@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sweepstake.domain.keys import shown_etag
 from sweepstake.domain.lengths import MAX_PAGE
 from sweepstake.domain.records import Guard, GuardKind
-from sweepstake.domain.status import Verb
 from sweepstake.errors import InvalidInputError, KeyReusedError, ResourceExistsError, UnsafeUpdateError
+from sweepstake.queue.call import Call
 from sweepstake.stores.engine import Transaction
 
 __all__ = ["check_guard", "check_limit", "is_first", "key_reused"]
 
 
-def is_first(transaction: Transaction, verb: Verb, experiment: str, job: str, key: str, detail: str = "") -> bool:
+def is_first(
+    transaction: Transaction, verb: type[Call[Any]], experiment: str, job: str, key: str, detail: str = ""
+) -> bool:
     """Record a write in the ledger; false if the ledger has it already, because its first answer was lost.
 
     Raises:
         KeyReusedError: the key was used for something else.
     """
-    if transaction.run("record_event", verb=str(verb), experiment=experiment, job=job, key=key, detail=detail):
+    if transaction.run("record_event", verb=verb.word, experiment=experiment, job=job, key=key, detail=detail):
         return True
     event = transaction.row("event", key=key)
-    if event is None or event[:3] != (str(verb), experiment, job):
+    if event is None or event[:3] != (verb.word, experiment, job):
         raise key_reused()
     return False
 

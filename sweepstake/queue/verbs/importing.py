@@ -21,7 +21,7 @@ from sweepstake.domain.portable import (
     in_order,
 )
 from sweepstake.domain.records import ExperimentRecord
-from sweepstake.domain.status import JobStatus, Outcome, Verb
+from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError
 from sweepstake.queue.addresses import free_address, own_address
 from sweepstake.queue.calls import TakePart
@@ -104,7 +104,7 @@ def _event_of(transaction: Transaction, part: ImportPart) -> Row | None:
     event = transaction.row("event", key=name_of(part.id))
     if event is None and transaction.row("attempt_of", key=name_of(part.id)) is None:
         return None
-    if event is None or event[0] != Verb.IMPORT:
+    if event is None or event[0] != TakePart.word:
         raise key_reused()
     return transaction.row("known_event", key=name_of(part.id))
 
@@ -123,7 +123,7 @@ def _begin(
     experiment: PortableExperiment,
     owner: str | None,
 ) -> None:
-    if not is_first(transaction, Verb.IMPORT, hidden, "", name_of(part.id), detail="1"):
+    if not is_first(transaction, TakePart, hidden, "", name_of(part.id), detail="1"):
         return
     if own_address(transaction, name, owner) is not None:
         raise _taken(name)

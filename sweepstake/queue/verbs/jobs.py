@@ -7,7 +7,7 @@ import json
 from sweepstake.domain.addresses import called
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import AttemptRecord, Dependency, Guard, JobRecord
-from sweepstake.domain.status import JobStatus, Outcome, Verb
+from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import NotFoundError, UnsafeUpdateError
 from sweepstake.queue.calls import DeleteJob, GetJob, ListAttempts, ListDependencies, PruneJob
 from sweepstake.queue.store import Store, performs
@@ -112,7 +112,7 @@ def recent_jobs(transaction: Transaction, name: str, limit: int) -> list[JobReco
 
 def delete_job(transaction: Transaction, name: str, job_id: str, *, guard: Guard, key: str) -> None:
     """Delete a job and its attempts; see `DeleteJob`."""
-    if not is_first(transaction, Verb.DELETE_JOB, name, job_id, key):
+    if not is_first(transaction, DeleteJob, name, job_id, key):
         return
     number = experiment_id(transaction, name)
     lock_dependencies(transaction, number, job_id)
@@ -129,7 +129,7 @@ def delete_job(transaction: Transaction, name: str, job_id: str, *, guard: Guard
 
 def prune_job(transaction: Transaction, name: str, job_id: str, *, key: str) -> JobRecord:
     """Make a QUEUED or RUNNING job PRUNED; see `PruneJob`."""
-    first = is_first(transaction, Verb.PRUNE, name, job_id, key)
+    first = is_first(transaction, PruneJob, name, job_id, key)
     number = experiment_id(transaction, name)
     row = transaction.row("lock_job", experiment_id=number, id=job_id)
     if row is None:

@@ -10,7 +10,7 @@ from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.keys import is_name, name_of, shown_etag
 from sweepstake.domain.names import check_name
 from sweepstake.domain.records import Document, Guard, JobRecord, PutAnswer
-from sweepstake.domain.status import JobStatus, Verb
+from sweepstake.domain.status import JobStatus
 from sweepstake.errors import LeaseLostError
 from sweepstake.queue.calls import PutJob
 from sweepstake.queue.store import Store, performs
@@ -62,7 +62,7 @@ def put_job(
     attempt: str | None,
 ) -> PutAnswer:
     """Replace a job's document, or create the job; see `PutJob`."""
-    first = is_first(transaction, Verb.PUT_JOB, name, job_id, key)
+    first = is_first(transaction, PutJob, name, job_id, key)
     number, max_running = _experiment(transaction, name, lock=document.status is JobStatus.RUNNING)
     row = transaction.row("lock_job", experiment_id=number, id=job_id)
     locked = None if row is None else rows.LockedJob.of(row)

@@ -6,7 +6,7 @@ import json
 
 from sweepstake.domain.queueing import QueueingChanges, Unchanged
 from sweepstake.domain.records import JobRecord
-from sweepstake.domain.status import JobStatus, Outcome, Verb
+from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import UnsafeUpdateError
 from sweepstake.queue.calls import RetryJob, SetQueueing
 from sweepstake.queue.store import Store, performs
@@ -40,7 +40,7 @@ def retry_job(transaction: Transaction, name: str, job_id: str, *, key: str) -> 
 
     The ledger keeps how many attempts there were when the budgets began anew.
     """
-    first = is_first(transaction, Verb.RETRY, name, job_id, key)
+    first = is_first(transaction, RetryJob, name, job_id, key)
     number = experiment_id(transaction, name)
     job = _lock(transaction, name, number, job_id)
     if not first or job.status == JobStatus.QUEUED:
@@ -77,7 +77,7 @@ def _refuse(job: rows.JobRow) -> None:
 
 def set_queueing(transaction: Transaction, name: str, job_id: str, changes: QueueingChanges, *, key: str) -> JobRecord:
     """Change what is beside a job's document; see `SetQueueing`."""
-    first = is_first(transaction, Verb.SET_QUEUEING, name, job_id, key)
+    first = is_first(transaction, SetQueueing, name, job_id, key)
     number = experiment_id(transaction, name)
     job = _lock(transaction, name, number, job_id)
     if not first:

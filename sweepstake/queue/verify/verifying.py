@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from sweepstake.domain.status import Verb
+from sweepstake.queue.calls import DeleteExperiment, PutExperiment
 from sweepstake.queue.verify.facts import Check, LedgerEvent, LedgerJob, Violation
 from sweepstake.queue.verify.keywatch import KeyUse, KeyWatch
 from sweepstake.queue.verify.ledger import Ledger
@@ -111,9 +111,9 @@ class _Reading:
     def _note(self, event: LedgerEvent) -> None:
         """Remember which experiments were defined once."""
         self.read["events"] += 1
-        defines = event.verb == Verb.PUT_EXPERIMENT
+        defines = event.verb == PutExperiment.word
         self._keys.add(event.key, KeyUse.DEFINITION if defines else KeyUse.EVENT, event.seq)
-        if event.verb == Verb.DELETE_EXPERIMENT:
+        if event.verb == DeleteExperiment.word:
             self._definitions.pop(event.experiment, None)
             self._changed.discard(event.experiment)
         elif defines and event.experiment in self._definitions:

@@ -147,6 +147,12 @@ def test_each_verb_is_tried_and_done_by_something() -> None:
     assert set(PERFORMERS) == kinds
 
 
+def test_what_a_ledger_holds_is_known_by_its_word() -> None:
+    """The word of a verb is its operation's; stores have had another for importing ever since."""
+    words = {name: kind.word for name, kind in calls.CALLS.items()}
+    assert {name: word for name, word in words.items() if word != name} == {"import_part": "import"}
+
+
 def test_a_write_without_a_key_gets_one() -> None:
     """Clients that know of no keys are served."""
     asked = Asked(query={}, headers={}, new_key=lambda: KEY)
