@@ -12,7 +12,7 @@ import attrs
 import hypothesis
 import pytest
 
-from tests import postgres
+from tests.kit import postgres
 
 #: The folder that this test session's processes share.
 _SHARED = pytest.StashKey[Path]()

@@ -12,11 +12,11 @@ import requests
 from sweepstake.domain.records import ABSENT, ExperimentDraft, SearchDefinition
 from sweepstake.http.operations import OPERATIONS
 from tests.acceptance.openapi_hooks import SEEDED, STEPS
-from tests.lab import draft, new_key
-from tests.serving import EMAIL, PASSWORD, Served, served
-from tests.stores import remote_queue
+from tests.kit.checkout import ROOT
+from tests.kit.lab import draft, new_key
+from tests.kit.serving import EMAIL, PASSWORD, Served, served
+from tests.kit.stores import remote_queue
 
-ROOT = Path(__file__).parents[2]
 SEARCH = SearchDefinition("RandomSearch", '{"lr":{"loguniform":{"low":0.001,"high":1.0}}}')
 
 

@@ -19,8 +19,8 @@ from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import TRANSITIONS
 from sweepstake.errors import ConfigurationError, SweepstakeError
 from sweepstake.http.operations import OPERATIONS
+from tests.kit.checkout import ROOT
 
-ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 DESIGN = Path("explanation") / "design.md"
 

@@ -24,7 +24,7 @@ from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.queue.here import PERFORMERS
 from sweepstake.values import JsonObject
 from sweepstake.wire.headers import read_reference
-from tests.lab import new_key
+from tests.kit.lab import new_key
 
 KEY: Final = new_key()
 NAME: Final = "a/b ü%"

@@ -26,8 +26,8 @@ from sweepstake.queue.call import Call
 from sweepstake.queue.queue import Queue
 from sweepstake.queue.retrying import PATIENCE, patient_queue
 from sweepstake.values import JsonObject
-from tests.lab import draft, new_key
-from tests.stores import Kept, open_store
+from tests.kit.lab import draft, new_key
+from tests.kit.stores import Kept, open_store
 
 A = TypeVar("A")
 

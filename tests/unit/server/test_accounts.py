@@ -8,7 +8,7 @@ import pytest
 from sweepstake.domain.access import Role
 from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError
 from sweepstake.server.accounts import add_user, change_password, check_password, create_token
-from tests.stores import Kept, open_store
+from tests.kit.stores import Kept, open_store
 
 EMAIL = "ada@example.org"
 PASSWORD = "correct horse"

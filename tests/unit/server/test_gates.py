@@ -20,8 +20,8 @@ from sweepstake.server.gates import NOBODY, AccountGate, Caller, OpenGate
 from sweepstake.server.keys import SecretPlace, rotate
 from sweepstake.server.users import Members
 from sweepstake.wire.bodies import Token
-from tests.lab import draft, new_key
-from tests.stores import Kept, open_store
+from tests.kit.lab import draft, new_key
+from tests.kit.stores import Kept, open_store
 
 EMAIL = "ada@example.org"
 PASSWORD = "correct horse"

@@ -12,7 +12,7 @@ from sweepstake.config import Config, read_config
 from sweepstake.errors import ConfigurationError
 from sweepstake.server.keys import SecretPlace, prepare
 from sweepstake.stores import open_upkeep
-from tests.stores import open_store
+from tests.kit.stores import open_store
 
 
 def config(tmp_path: Path, **environment: str) -> Config:

@@ -7,8 +7,8 @@ import pytest
 
 from sweepstake.queue.queue import Queue
 from sweepstake.spool import Spool
-from tests.lab import Lab
-from tests.stores import open_store
+from tests.kit.lab import Lab
+from tests.kit.stores import open_store
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue.queue import Queue
 from sweepstake.spool import Courier, Entry, Fate, Spool, deliver
 from sweepstake.values import JsonObject
-from tests.lab import Lab, new_key
+from tests.kit.lab import Lab, new_key
 
 
 @attrs.define

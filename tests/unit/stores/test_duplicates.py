@@ -9,8 +9,8 @@ import pytest
 
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.records import UNGUARDED, ExperimentDraft, SearchDefinition
-from tests.lab import document, draft, new_key
-from tests.stores import Kept, open_store
+from tests.kit.lab import document, draft, new_key
+from tests.kit.stores import Kept, open_store
 from tests.unit.stores.conftest import HandClock
 
 

@@ -18,7 +18,7 @@ from sweepstake.values import EMPTY, JsonObject
 from sweepstake.worker.attempt import Attempt, Plan
 from sweepstake.worker.pulse import Pulse
 from sweepstake.worker.terminal import Terminal
-from tests.lab import new_key
+from tests.kit.lab import new_key
 
 RESULTS = "echo '--- RESULTS ---'; echo 'x: 1'; echo '--- END RESULTS ---'"
 
