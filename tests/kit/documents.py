@@ -1,4 +1,7 @@
-"""Runs the examples of README.md and docs/: Python blocks as they stand, `console` blocks as shell commands."""
+"""Runs the examples of README.md and docs/: Python blocks as they stand, `console` blocks as shell commands.
+
+It is a plugin of pytest (`-p` in `pyproject.toml`): a `conftest.py` in tests/ is not asked about files outside.
+"""
 
 import doctest
 import os
@@ -15,6 +18,8 @@ from sybil.parsers.markdown import PythonCodeBlockParser as MarkdownPythonParser
 from sybil.parsers.markdown import SkipParser as MarkdownSkipParser
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
+from tests.kit.checkout import ROOT
+
 _COMMAND_SECONDS = 120
 _SAME = doctest.OutputChecker()
 
@@ -23,7 +28,7 @@ _SAME = doctest.OutputChecker()
 def documented_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Give the examples of one page a folder with docs/examples in it, a home and an empty store of their own."""
     folder = tmp_path_factory.mktemp("page")
-    shutil.copytree(Path(__file__).parent / "docs" / "examples", folder, dirs_exist_ok=True)
+    shutil.copytree(ROOT / "docs" / "examples", folder, dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("SWEEPSTAKE_", "XDG_")):
@@ -62,11 +67,13 @@ def run_console(example: Example) -> str | None:
 pytest_collect_file = (
     Sybil(
         parsers=[MarkdownPythonParser(), MarkdownCodeBlockParser("console", run_console), MarkdownSkipParser()],
+        path=str(ROOT),
         patterns=["README.md"],
         fixtures=["documented_world"],
     )
     + Sybil(
         parsers=[PythonCodeBlockParser(), CodeBlockParser("console", run_console), SkipParser()],
+        path=str(ROOT),
         patterns=["docs/*.md", "docs/**/*.md"],
         excludes=["docs/changes/*", "docs/reference/generated/*"],
         fixtures=["documented_world"],
