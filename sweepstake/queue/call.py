@@ -13,6 +13,7 @@ from sweepstake.queue.fields import (
     Named,
     Travel,
     travel_of,
+    validator_of_body,
 )
 from sweepstake.wire.operation import Operation
 
@@ -90,22 +91,16 @@ class Call(Generic[A]):
         word: by which the ledger of events knows what it wrote.
         answers: how its answer looks there.
         parts: its fields, by how they travel.
+        patience: how long it is worth trying while the store is away; None: it is tried once.
+        claims: whether it brings a job, with which whoever asked should begin.
     """
 
     operation: ClassVar[Operation]
     word: ClassVar[str]
     answers: ClassVar[Answers]
     parts: ClassVar[Parts]
-
-    @property
-    def claims(self) -> bool:
-        """Whether it brings a job, with which whoever asked should begin."""
-        return False
-
-    @property
-    def patience(self) -> Patience | None:
-        """How long it is worth trying while the store is away; None: it is tried once."""
-        return usual_patience
+    patience: Patience | None = field(default=usual_patience)
+    claims: bool = field(default=False, init=False)
 
 
 def verb(
@@ -161,8 +156,13 @@ def _body_of(kind: type[Call[Any]], name: str) -> BodyOf:
 def _members(kind: type[Any], names: Iterable[str]) -> dict[str, Any]:
     """Return fields of a class, to be those of another."""
     hints = get_type_hints(kind)
-    copied = ("default", "validator", "converter", "repr", "eq", "metadata")
+    copied = ("default", "converter", "repr", "eq", "metadata")
+    own = {each.name: each for each in fields(kind)}
     return {
-        name: field(type=hints[name], **{word: getattr(getattr(fields(kind), name), word) for word in copied})
+        name: field(
+            type=hints[name],
+            validator=validator_of_body(own[name]),
+            **{word: getattr(own[name], word) for word in copied},
+        )
         for name in names
     }

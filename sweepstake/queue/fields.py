@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.keys import check_attempt, check_key
@@ -52,10 +52,12 @@ __all__ = [
     "op_key",
     "start",
     "travel_of",
+    "validator_of_body",
     "whole",
 ]
 
 _TRAVEL: Final = "travel"
+_ARRIVING: Final = "arriving"
 
 
 class MalformedError(InvalidInputError):
@@ -140,9 +142,18 @@ def named(word: str) -> Any:
     return field(metadata={_TRAVEL: Named(word)})
 
 
-def body(*, metadata: Mapping[Any, Any] | None = None, **options: Any) -> Any:
-    """Make a field that stands in the body under its own name; `options` are those of `attrs.field`."""
-    return field(metadata={**(metadata or {}), _TRAVEL: Body.FIELD}, **options)
+def body(*, metadata: Mapping[Any, Any] | None = None, arriving: Any = None, **options: Any) -> Any:
+    """Make a field that stands in the body under its own name; `options` are those of `attrs.field`.
+
+    A value that this process makes itself, such as its own name, needs no check with each call: `arriving` is the
+    validator of such a field, run on bodies alone.
+    """
+    return field(metadata={**(metadata or {}), _TRAVEL: Body.FIELD, _ARRIVING: arriving}, **options)
+
+
+def validator_of_body(attribute: Attribute[Any]) -> Any:
+    """Return what checks a field of a call where it stands in a body."""
+    return attribute.metadata.get(_ARRIVING) or attribute.validator
 
 
 def merged() -> Any:

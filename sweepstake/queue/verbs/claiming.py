@@ -9,7 +9,6 @@ from typing import Final
 from sweepstake.domain.addresses import called, no_experiment
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.keys import name_of
-from sweepstake.domain.names import check_ids
 from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import ExperimentStatus, NoJobReason
 from sweepstake.errors import LeaseLostError, LimitReachedError, ResourceExistsError
@@ -35,11 +34,10 @@ _CLAIMED: Final = rows.JOB_COLUMNS
 def claim(store: Store, call: ClaimJob) -> Claim | NoJob:
     """Take a ready job, or one that the search proposes now."""
     name = store.at(call.name)
-    if call.ids:
-        found = claim_ready(store, name, call.worker, call.key, repeat=call.repeat, ids=check_ids(call.ids))
-        return NoJob(NoJobReason.NOT_READY) if found is None else found
-    found = claim_ready(store, name, call.worker, call.key, repeat=call.repeat)
-    return claim_anew(store, name, call.worker, call.key) if found is None else found
+    found = claim_ready(store, name, call.worker, call.key, repeat=call.repeat, ids=call.ids)
+    if found is not None:
+        return found
+    return NoJob(NoJobReason.NOT_READY) if call.ids else claim_anew(store, name, call.worker, call.key)
 
 
 def claim_ready(
@@ -49,9 +47,8 @@ def claim_ready(
     if repeat and (found := find_claim(store, name, key)) is not None:
         return found
     settle_at_times(store, name)
-    worker = rows.storable(worker)
     only = json.dumps(ids) if ids else None
-    stored = store.name_claim(key)
+    stored = name_of(key)
     try:
         row = store.engine.claim(name=name, worker=worker, key=stored, ids=only)
         if row is None and settle(store, name):
@@ -102,7 +99,6 @@ def find_claim(store: Store, name: str, key: str, *, missing_before: bool = Fals
 
 
 def _claim_proposal(store: Store, name: str, draft: JobDraft, proposals: int, worker: str, key: str) -> Claim | None:
-    worker = rows.storable(worker)
     try:
         with store.write() as transaction:
             return claim_proposal(transaction, name, draft, proposals=proposals, worker=worker, key=key)

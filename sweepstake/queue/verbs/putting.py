@@ -9,7 +9,7 @@ from sweepstake.domain.addresses import no_experiment
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.keys import is_name, name_of, shown_etag
 from sweepstake.domain.names import check_name
-from sweepstake.domain.records import Document, Guard, JobRecord, PutAnswer
+from sweepstake.domain.records import Document, JobRecord, PutAnswer
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import LeaseLostError
 from sweepstake.queue.calls import PutJob
@@ -35,33 +35,20 @@ def put(store: Store, call: PutJob) -> PutAnswer:
     """Replace a job's document, or create the job."""
     check_name(call.id, "id")
     name = store.at(call.name)
-
-    def write(transaction: Transaction) -> PutAnswer:
-        key = store.known(transaction, call.key)
-        return put_job(transaction, name, call.id, call.document, guard=call.guard, key=key, attempt=call.attempt)
-
     with in_one_piece():
         with suppress(DuplicateError), store.write() as transaction:
-            return write(transaction)
+            return put_job(transaction, name, call, store.known(transaction, call.key))
         try:
             # Somebody else created the job at the same moment, or the key is that of a claim.
             with store.write() as transaction:
-                return write(transaction)
+                return put_job(transaction, name, call, store.known(transaction, call.key))
         except DuplicateError as error:
             raise key_reused() from error
 
 
-def put_job(
-    transaction: Transaction,
-    name: str,
-    job_id: str,
-    document: Document,
-    *,
-    guard: Guard,
-    key: str,
-    attempt: str | None,
-) -> PutAnswer:
-    """Replace a job's document, or create the job; see `PutJob`."""
+def put_job(transaction: Transaction, name: str, call: PutJob, key: str) -> PutAnswer:
+    """Replace a job's document, or create the job; the store keeps `key`."""
+    job_id, document, attempt = call.id, call.document, call.attempt
     first = is_first(transaction, PutJob, name, job_id, key)
     number, max_running = _experiment(transaction, name, lock=document.status is JobStatus.RUNNING)
     row = transaction.row("lock_job", experiment_id=number, id=job_id)
@@ -73,7 +60,7 @@ def put_job(
             f"The attempt on the job {job_id!r} is over, so nothing was written: somebody else has changed it, "
             "or its lease ran out."
         )
-    check_guard(guard, None if locked is None else locked.job.etag, f"job {job_id!r}")
+    check_guard(call.guard, None if locked is None else locked.job.etag, f"job {job_id!r}")
     if locked is None:
         created = create_job(transaction, name, JobDraft.of(job_id, document), key=key)
         transaction.run("note_event", key=key, detail=_CREATED)

@@ -28,7 +28,7 @@ from tests.kit.lab import new_key
 
 KEY: Final = new_key()
 NAME: Final = "a/b ü%"
-JOB: Final = {"name": NAME, "id": "..x/y"}
+JOB: Final[dict[str, Any]] = {"name": NAME, "id": "..x/y"}
 VALUES: Final = JsonObject.of({"x": [1, float("nan")], "$y": {"z": None}})
 
 #: One call of each verb in which no field has its default.
