@@ -1,8 +1,43 @@
-"""Clocks for faults that take an hour where nobody wants to wait for one."""
+"""Clocks that tests turn: by hand, or faster than time goes."""
 
 import time
 
-__all__ = ["FastClock", "LeapingClock"]
+import attrs
+
+__all__ = ["FastClock", "HandClock", "LeapingClock"]
+
+
+@attrs.define
+class HandClock:
+    """Stands still until it is turned, and passes while somebody sleeps.
+
+    Attributes:
+        unix: Unix time.
+        uptime: seconds since the machine started.
+        naps: how long whoever slept did so each time.
+    """
+
+    unix: float = 1_800_000_000.0
+    uptime: float = 1_000.0
+    naps: list[float] = attrs.field(factory=list)
+
+    def wall(self) -> float:
+        """Return Unix time."""
+        return self.unix
+
+    def monotonic(self) -> float:
+        """Return the seconds since the machine started."""
+        return self.uptime
+
+    def pass_seconds(self, seconds: float) -> None:
+        """Let time pass; less than none sets the clock back."""
+        self.unix += seconds
+        self.uptime += seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, and remember how much."""
+        self.naps.append(seconds)
+        self.pass_seconds(seconds)
 
 
 class FastClock:

@@ -20,6 +20,7 @@ from sweepstake.server.accounts import add_user, change_password, create_token
 from sweepstake.server.keys import SecretPlace, SigningKey
 from sweepstake.server.logins import Signer
 from sweepstake.wire.operation import Operation
+from tests.kit.clocks import HandClock
 from tests.kit.lab import document, draft, new_key
 from tests.kit.serving import PASSWORD, Served, start_server
 from tests.kit.shell import eventually
@@ -333,25 +334,10 @@ def test_an_old_login_makes_no_token_without_an_end(house: House) -> None:
     secret = SecretPlace.of(f"sqlite:///{house.file}", read_config(environment={})).secret
     key = SigningKey(house.store, secret, SystemClock())
     for age, status in ((0, 200), (660, 401)):
-        signed = Signer(key, _Shifted(age)).for_password(account).token
+        signed = Signer(key, HandClock(SystemClock().wall() - age)).for_password(account).token
         headers = {"Authorization": f"Bearer {signed}"}
         answer = requests.post(f"{house.server.url}/api/v1/resettoken/", headers=headers, timeout=30)
         assert answer.status_code == status
-
-
-@attrs.frozen
-class _Shifted:
-    """The clock of some seconds ago."""
-
-    seconds: float
-
-    def wall(self) -> float:
-        """Return Unix time of then."""
-        return SystemClock().wall() - self.seconds
-
-    def monotonic(self) -> float:
-        """Return the time of now."""
-        return SystemClock().monotonic()
 
 
 def test_a_signed_token_does_what_its_token_does(house: House) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import attrs
 import jwt
 import pytest
 
@@ -20,6 +19,7 @@ from sweepstake.server.gates import NOBODY, AccountGate, Caller, OpenGate
 from sweepstake.server.keys import SecretPlace, rotate
 from sweepstake.server.users import Members
 from sweepstake.wire.bodies import Token
+from tests.kit.clocks import HandClock
 from tests.kit.lab import draft, new_key
 from tests.kit.stores import Kept, open_store
 
@@ -27,21 +27,6 @@ EMAIL = "ada@example.org"
 PASSWORD = "correct horse"
 DAY = 24 * 3600
 SECRET = "s" * 64
-
-
-@attrs.define
-class HandClock:
-    """A clock that stands still until it is moved."""
-
-    now: float = 1_800_000_000.0
-
-    def wall(self) -> float:
-        """Return the time it was set to."""
-        return self.now
-
-    def monotonic(self) -> float:
-        """Return the same."""
-        return self.now
 
 
 @pytest.fixture
@@ -56,12 +41,6 @@ def store(tmp_path: Path) -> Iterator[Kept]:
 def token(store: Kept) -> str:
     """The API token of a user with a password."""
     return add_user(store, EMAIL, PASSWORD)
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    """The gate's clock."""
-    return HandClock()
 
 
 @pytest.fixture
@@ -123,10 +102,10 @@ def test_wrong_credentials_do_not_open(gate: AccountGate, token: str, wrong: str
 def test_a_signed_token_lives_a_day(members: Members, token: str, clock: HandClock) -> None:
     """Its user is told to stop ten minutes earlier, for the sake of clocks that differ."""
     made = signed(members, token)
-    assert made.expiresAt == pytest.approx(clock.now + DAY - 600)
-    clock.now += DAY - 1
+    assert made.expiresAt == pytest.approx(clock.unix + DAY - 600)
+    clock.pass_seconds(DAY - 1)
     assert passes(members.gate, made.token).email == EMAIL
-    clock.now += 2
+    clock.pass_seconds(2)
     with pytest.raises(ReauthenticateError, match="expired"):
         passes(members.gate, made.token)
 
@@ -161,7 +140,7 @@ def _sign(store: Kept, claims: dict[str, Any]) -> str:
 
 def test_only_this_server_signs(members: Members, store: Kept, token: str, clock: HandClock) -> None:
     """Another secret, no signature, what the store holds, or what nobody can read do not open."""
-    claims = {"sub": EMAIL, "iat": int(clock.now), "exp": int(clock.now) + DAY, "tok": digest_of(token)}
+    claims = {"sub": EMAIL, "iat": int(clock.unix), "exp": int(clock.unix) + DAY, "tok": digest_of(token)}
     deep = base64.urlsafe_b64encode(b'{"alg":"HS256","x":' + b"[" * 100_000).decode().rstrip("=")
     forged = [
         jwt.encode(claims, "k" * 32, algorithm="HS256"),
@@ -182,7 +161,7 @@ def test_another_key_ends_all_that_was_signed(
     made = signed(members, token).token
     assert passes(members.gate, made).email == EMAIL
     rotate(store, SecretPlace(tmp_path / "store.db-key", "g" * 32))
-    clock.now += 5.1
+    clock.pass_seconds(5.1)
     with pytest.raises(AuthenticationError, match="key was changed"):
         passes(members.gate, made)
     assert passes(members.gate, token).email == EMAIL
@@ -206,12 +185,12 @@ def test_a_token_has_its_role(members: Members, store: Kept, token: str, role: R
 
 def test_a_token_ends_when_it_was_said_to(members: Members, store: Kept, token: str, clock: HandClock) -> None:
     """To the second, though it is remembered; and what was signed for it ends with it."""
-    ending, _ = create_token(store, EMAIL, expires_at=clock.now + 4)
+    ending, _ = create_token(store, EMAIL, expires_at=clock.unix + 4)
     made = signed(members, ending)
-    assert made.expiresAt < clock.now
+    assert made.expiresAt < clock.unix
     for each in (ending, made.token):
-        assert passes(members.gate, each).expires_at == clock.now + 4
-    clock.now += 4
+        assert passes(members.gate, each).expires_at == clock.unix + 4
+    clock.pass_seconds(4)
     for each in (ending, made.token):
         with pytest.raises(ReauthenticateError, match="expired"):
             passes(members.gate, each)
@@ -228,7 +207,7 @@ def test_a_revoked_token_stops_opening(members: Members, store: Kept, token: str
     for each in opening:
         with pytest.raises(AuthenticationError):
             passes(members.gate, each)
-    clock.now += 5.1
+    clock.pass_seconds(5.1)
     for each in opening:
         with pytest.raises(AuthenticationError):
             passes(elsewhere, each)
@@ -293,7 +272,7 @@ def test_a_share_allows_its_role(gate: AccountGate, store: Kept, token: str, clo
     with pytest.raises(AuthenticationError, match="shared with you in the role work"):
         gate.find(ada, Role.ADMIN, "bob's")
     store.share("bob's", EMAIL, None)
-    clock.now += 5.1
+    clock.pass_seconds(5.1)
     with pytest.raises(NotFoundError):
         gate.find(ada, Role.READ, "bob's")
 

@@ -14,22 +14,8 @@ from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue.queue import Queue
 from sweepstake.spool import Courier, Entry, Fate, Spool, deliver
 from sweepstake.values import JsonObject
+from tests.kit.clocks import HandClock
 from tests.kit.lab import Lab, new_key
-
-
-@attrs.define
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    now: float = 0.0
-
-    def wall(self) -> float:
-        """Return a time of this century."""
-        return 1.8e9 + self.now
-
-    def monotonic(self) -> float:
-        """Return the seconds moved so far."""
-        return self.now
 
 
 class AwayQueue:
@@ -123,9 +109,8 @@ def test_a_damaged_entry_does_not_hold_up_the_others(
     assert damaged.key in caplog.text
 
 
-def test_a_courier_looks_at_once_and_then_once_a_minute(lab: Lab, queue: Queue, spool: Spool) -> None:
+def test_a_courier_looks_at_once_and_then_once_a_minute(lab: Lab, queue: Queue, spool: Spool, clock: HandClock) -> None:
     """What another process leaves is found within a minute; what this one leaves, by the next call."""
-    clock = Clock()
     courier = Courier(spool, queue, clock)
     put(lab, spool)
     other = Spool(spool.folder, spool.store)
@@ -134,7 +119,7 @@ def test_a_courier_looks_at_once_and_then_once_a_minute(lab: Lab, queue: Queue, 
     put(lab, other)
     courier.call()
     assert len(spool.waiting()) == 1
-    clock.now += 61
+    clock.pass_seconds(61)
     courier.call()
     assert spool.waiting() == []
     put(lab, spool)
@@ -149,7 +134,7 @@ def test_many_couriers_deliver_each_entry_once(
     spool = Spool.of(tmp_path, "here")
     claims = [put(lab, spool)[0] for _ in range(30)]
     threads = [
-        threading.Thread(target=Courier(Spool.of(tmp_path, "here"), queue, Clock()).call, name=f"courier {i}")
+        threading.Thread(target=Courier(Spool.of(tmp_path, "here"), queue, HandClock()).call, name=f"courier {i}")
         for i in range(4)
     ]
     with caplog.at_level(logging.WARNING):
@@ -168,7 +153,7 @@ def test_a_folder_that_cannot_be_read_disturbs_nobody(
 ) -> None:
     """A call to the store goes on when the spool is out of order; a warning says so."""
     (tmp_path / "spool").touch()
-    Courier(Spool.of(tmp_path / "spool", "here"), queue, Clock()).call()
+    Courier(Spool.of(tmp_path / "spool", "here"), queue, HandClock()).call()
     assert "could not be delivered" in caplog.text
 
 

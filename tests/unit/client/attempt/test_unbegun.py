@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-import attrs
 import pytest
 
 import sweepstake
@@ -17,6 +16,7 @@ from sweepstake.client import Heart
 from sweepstake.domain.records import Beat
 from sweepstake.domain.status import Outcome, Signal
 from sweepstake.queue.queue import Queue
+from tests.kit.clocks import HandClock
 from tests.kit.lab import eventually
 
 
@@ -128,21 +128,6 @@ def test_neither_budget_is_touched(db: sweepstake.Database) -> None:
     assert exp.get_job("one").status == Job.QUEUED
 
 
-@attrs.define
-class Hands:
-    """A clock that is set by hand."""
-
-    now: float = 0.0
-
-    def wall(self) -> float:
-        """Return Unix time."""
-        return self.now
-
-    def monotonic(self) -> float:
-        """Return seconds."""
-        return self.now
-
-
 class Beats(Queue):
     """A queue that renews everything, and remembers what."""
 
@@ -164,14 +149,14 @@ class Nobody:
 
 def test_a_job_that_does_not_begin_within_a_minute_is_renewed_no_more() -> None:
     """It is given back, by the heart itself; one that has begun is renewed for as long as it takes."""
-    clock, queue, given = Hands(), Beats(), []
+    clock, queue, given = HandClock(uptime=0.0), Beats(), []
     begun, idle = Nobody(), Nobody()
     with closing(Heart(queue, clock)) as heart:
         assert heart.add("begun", 30.0, begun, lambda: given.append("begun")).begin()
         lease = heart.add("idle", 30.0, idle, lambda: given.append("idle"))
 
         def pass_time(until: float) -> None:
-            clock.now = until
+            clock.uptime = until
             heart.look()
 
         pass_time(59.0)

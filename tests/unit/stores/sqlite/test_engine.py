@@ -16,10 +16,10 @@ from sweepstake.domain.records import UNGUARDED, Claim, ExperimentDraft, SearchD
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import ConfigurationError, StoreRefusedError, StoreUnavailableError
+from tests.kit.clocks import HandClock
 from tests.kit.crew import all_together
 from tests.kit.lab import document, draft, new_key
 from tests.kit.stores import Kept, open_store
-from tests.unit.stores.conftest import HandClock
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from sweepstake.errors import ResourceExistsError, StoreUnavailableError
 from sweepstake.stores.sqlite.engine import SqliteEngine
 from sweepstake.stores.sqlite.log import sync_file
 from sweepstake.values import JsonObject
+from tests.kit.clocks import HandClock
 from tests.kit.lab import document, draft, new_key
 from tests.kit.stores import Kept
-from tests.unit.stores.conftest import HandClock
 
 
 class Disk:
