@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import attrs
 
@@ -33,15 +33,12 @@ from sweepstake.stores.engine import DuplicateError, Transaction
 
 __all__ = [
     "ENDED_BY_CLAIM",
-    "count_jobs",
-    "delete_experiment",
+    "Limits",
     "end_experiment",
     "experiment_id",
-    "fold_counts",
     "get_experiment",
-    "list_experiments",
+    "limits_of",
     "outlook",
-    "put_experiment",
 ]
 
 
@@ -49,6 +46,15 @@ __all__ = [
 ENDED_BY_CLAIM: Final = "complete"
 #: From how many rows an experiment's counts may be summed.
 _MANY_SLOTS: Final = 200
+_DELETED_WITH_EXPERIMENT: Final = (
+    "delete_attempts",
+    "delete_dependencies",
+    "delete_fingerprints",
+    "delete_jobs",
+    "delete_counts",
+    "unshare_all",
+    "delete_experiment",
+)
 
 
 @performs(PutExperiment)
@@ -106,33 +112,74 @@ def get(store: Store, call: GetExperiment) -> ExperimentRecord:
 def page(store: Store, call: ListExperiments) -> Page[ExperimentRecord]:
     """Return a page of the experiments, oldest first."""
     check_limit(call.limit)
+    start = call.start
+    if start is not None and not (start.isascii() and start.isdigit() and len(start) < 19):
+        raise InvalidInputError.at("start", "is not the `next` of a page of experiments")
     with store.read() as transaction:
-        return list_experiments(transaction, call.start, call.limit, call.viewer)
+        found, whole = transaction.first_rows(
+            "experiments_page", after=int(start or 0), limit=call.limit + 1, viewer=call.viewer, hidden=HIDDEN
+        )
+    items = found[: call.limit]
+    more = None if whole and len(found) <= call.limit else str(items[-1][0])
+    return Page(tuple(rows.experiment(row) for row in items), more)
 
 
 @performs(DeleteExperiment)
 def delete(store: Store, call: DeleteExperiment) -> None:
-    """Delete an experiment with all that belongs to it."""
+    """Delete an experiment with its jobs and attempts."""
     existing_name(call.name, "name", check_reference)
+    name = called(call.name)
     try:
         address = store.at(call.name)
     except NotFoundError:  # what is no address is not there either, and the guard says what follows
-        address = by_owner(None, called(call.name))
+        address = by_owner(None, name)
     with store.write() as transaction:
         key = store.known(transaction, call.key)
-        delete_experiment(transaction, address, guard=call.guard, key=key, force=call.force)
+        if _is_repeat(transaction, address, key) or not is_first(transaction, DeleteExperiment, address, "", key):
+            return
+        row = transaction.row("lock_experiment", name=address)
+        check_guard(call.guard, None if row is None else rows.experiment(row).etag, f"experiment {called(address)!r}")
+        if row is None:
+            return
+        live = transaction.row("live_leases", experiment_id=row[0])
+        if live is not None and live[0] and not call.force:
+            raise LiveLeasesError(
+                f"Workers hold {counted(live[0], 'job')} of the experiment {called(address)!r}. Stop them, or delete "
+                "it with force."
+            )
+        for statement in _DELETED_WITH_EXPERIMENT:
+            transaction.run(statement, experiment_id=row[0])
+
+
+def _is_repeat(transaction: Transaction, address: str, key: str) -> bool:
+    """Tell whether this call has deleted an experiment of that name: then the name may mean another by now."""
+    event = transaction.row("event", key=key)
+    return event is not None and event[0] == DeleteExperiment.word and called(event[1]) == called(address)
 
 
 @performs(CountJobs)
 def count(store: Store, call: CountJobs) -> Counts:
-    """Count the jobs by state."""
+    """Return how many jobs are in which state, which is kept and not counted."""
     name = store.at(call.name)
     with store.read() as transaction:
-        counts, many = count_jobs(transaction, name)
-    if many:
-        with store.write() as transaction:
-            fold_counts(transaction, name)
-    return counts
+        number = experiment_id(transaction, name)
+        row = transaction.row("count_jobs", experiment_id=number)
+    assert row is not None, "a sum always has a row"
+    moments = [moment for moment in (row[7], row[8], row[9]) if moment is not None]
+    jobs, blocked, delayed, done, crashed, pruned, slots, running, due = map(int, (*row[:7], *row[10:]))
+    if slots > _MANY_SLOTS:
+        with store.write() as transaction:  # adds up what the connections counted, those that count now aside
+            transaction.run("fold_counts", experiment_id=number)
+    return Counts(
+        ready=jobs - blocked - delayed - running - done - crashed - pruned + due,
+        blocked=blocked,
+        delayed=delayed - due,
+        running=running,
+        done=done,
+        crashed=crashed,
+        pruned=pruned,
+        active_at=max(moments, default=None),
+    )
 
 
 def put_experiment(
@@ -205,52 +252,6 @@ def get_experiment(transaction: Transaction, name: str) -> ExperimentRecord:
     return rows.experiment(row)
 
 
-def list_experiments(
-    transaction: Transaction, start: str | None, limit: int, viewer: str | None
-) -> Page[ExperimentRecord]:
-    """Return a page of the experiments, oldest first; see `ListExperiments`."""
-    if start is not None and not (start.isascii() and start.isdigit() and len(start) < 19):
-        raise InvalidInputError.at("start", "is not the `next` of a page of experiments")
-    found, whole = transaction.first_rows(
-        "experiments_page", after=int(start or 0), limit=limit + 1, viewer=viewer, hidden=HIDDEN
-    )
-    page = found[:limit]
-    more = None if whole and len(found) <= limit else str(page[-1][0])
-    return Page(tuple(rows.experiment(row) for row in page), more)
-
-
-def delete_experiment(transaction: Transaction, name: str, *, guard: Guard, key: str, force: bool) -> None:
-    """Delete an experiment with its jobs and attempts; see `DeleteExperiment`."""
-    if _is_repeat(transaction, name, key) or not is_first(transaction, DeleteExperiment, name, "", key):
-        return
-    row = transaction.row("lock_experiment", name=name)
-    check_guard(guard, None if row is None else rows.experiment(row).etag, f"experiment {called(name)!r}")
-    if row is None:
-        return
-    live = transaction.row("live_leases", experiment_id=row[0])
-    if live is not None and live[0] and not force:
-        raise LiveLeasesError(
-            f"Workers hold {counted(live[0], 'job')} of the experiment {called(name)!r}. Stop them, or delete it with "
-            "force."
-        )
-    for what in (
-        "delete_attempts",
-        "delete_dependencies",
-        "delete_fingerprints",
-        "delete_jobs",
-        "delete_counts",
-        "unshare_all",
-    ):
-        transaction.run(what, experiment_id=row[0])
-    transaction.run("delete_experiment", experiment_id=row[0])
-
-
-def _is_repeat(transaction: Transaction, address: str, key: str) -> bool:
-    """Tell whether this call has deleted an experiment of that name: then the name may mean another by now."""
-    event = transaction.row("event", key=key)
-    return event is not None and event[0] == DeleteExperiment.word and called(event[1]) == called(address)
-
-
 def end_experiment(transaction: Transaction, name: str, *, etag: str, key: str) -> None:
     """Make an experiment DONE, if its definition is the one with this etag."""
     if is_first(transaction, PutExperiment, name, "", key, detail=ENDED_BY_CLAIM):
@@ -259,47 +260,35 @@ def end_experiment(transaction: Transaction, name: str, *, etag: str, key: str) 
             transaction.run("end_experiment", name=name, key=key)
 
 
-def count_jobs(transaction: Transaction, name: str) -> tuple[Counts, bool]:
-    """Return how many jobs are in which state, which is kept and not counted; and whether `fold_counts` is due."""
-    row = transaction.row("count_jobs", experiment_id=experiment_id(transaction, name))
-    assert row is not None, "a sum always has a row"
-    moments = [moment for moment in (row[7], row[8], row[9]) if moment is not None]
-    jobs, blocked, delayed, done, crashed, pruned, slots, running, due = map(int, (*row[:7], *row[10:]))
-    counts = Counts(
-        ready=jobs - blocked - delayed - running - done - crashed - pruned + due,
-        blocked=blocked,
-        delayed=delayed - due,
-        running=running,
-        done=done,
-        crashed=crashed,
-        pruned=pruned,
-        active_at=max(moments, default=None),
-    )
-    return counts, slots > _MANY_SLOTS
+class Limits(NamedTuple):
+    """What an experiment allows, and how much of it is used."""
+
+    number: int
+    proposals: int
+    status: str
+    max_jobs: int | None
+    created: int
+    max_running: int | None
 
 
-def fold_counts(transaction: Transaction, name: str) -> None:
-    """Add up what the connections counted, those that changed something a moment ago aside."""
-    transaction.run("fold_counts", experiment_id=experiment_id(transaction, name))
-
-
-def outlook(transaction: Transaction, name: str) -> Outlook:
-    """Tell what there is to claim, at the cost of a few rows."""
-    limits = transaction.row("limits", name=name)
-    if limits is None:
+def limits_of(transaction: Transaction, name: str) -> Limits:
+    """Return the limits of an experiment, or raise NotFoundError."""
+    row = transaction.row("limits", name=name)
+    if row is None:
         raise no_experiment(name)
-    number, max_running = limits[0], limits[5]
-    row = transaction.row("outlook", experiment_id=number, most=max_running or 0)
-    assert row is not None, "a question about a table always has an answer"
-    ready, blocked, delayed, running = row
-    full = max_running is not None and running >= max_running
-    return Outlook(ready=bool(ready), blocked=bool(blocked), delayed=bool(delayed), full=full)
+    return Limits(*row)
 
 
 def experiment_id(transaction: Transaction, name: str) -> int:
     """Return the number under which an experiment's jobs are kept."""
-    row = transaction.row("limits", name=name)
-    if row is None:
-        raise no_experiment(name)
-    number: int = row[0]
-    return number
+    return limits_of(transaction, name).number
+
+
+def outlook(transaction: Transaction, name: str) -> Outlook:
+    """Tell what there is to claim, at the cost of a few rows."""
+    limits = limits_of(transaction, name)
+    row = transaction.row("outlook", experiment_id=limits.number, most=limits.max_running or 0)
+    assert row is not None, "a question about a table always has an answer"
+    ready, blocked, delayed, running = row
+    full = limits.max_running is not None and running >= limits.max_running
+    return Outlook(ready=bool(ready), blocked=bool(blocked), delayed=bool(delayed), full=full)
