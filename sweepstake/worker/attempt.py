@@ -26,10 +26,9 @@ from sweepstake.values import JsonObject
 from sweepstake.worker.capture import Capture
 from sweepstake.worker.expansion import Values, expand, names_program, variables
 from sweepstake.worker.judgement import Ending, Verdict, judge, terminated
-from sweepstake.worker.process import Process, no_room
+from sweepstake.worker.process import Process, no_room, start_timer
 from sweepstake.worker.pulse import Pulse
-from sweepstake.worker.reported import Reported
-from sweepstake.worker.results import BlockReader
+from sweepstake.worker.results import BlockReader, collect
 from sweepstake.worker.terminal import Lines, Terminal
 
 __all__ = ["Attempt", "Plan"]
@@ -73,12 +72,16 @@ class Attempt:
         pulse: keeps the lease.
         places: where the job's output and checkpoints lie.
         told: is set when a signal tells the worker to stop, which may have reached the command as well.
+
+    Attributes:
+        timed_out: whether the command was ended because its time was over.
     """
 
     def __init__(
         self, claim: Claim, called: str, plan: Plan, pulse: Pulse, places: Places, told: threading.Event
     ) -> None:
-        self._claim = claim
+        self.claim = claim
+        self.timed_out = False
         self._called = called
         self._plan = plan
         self._pulse = pulse
@@ -89,12 +92,6 @@ class Attempt:
         self._lock = threading.Lock()
         self._process: Process | None = None
         self._stopped = False
-        self._timed_out = False
-
-    @property
-    def timed_out(self) -> bool:
-        """Whether the command was ended because its time was over."""
-        return self._timed_out
 
     def run(self) -> Finish:
         """Run the command to its end, and return what to report.
@@ -105,12 +102,12 @@ class Attempt:
             OSError: this machine has too many processes or open files.
         """
         with ExitStack() as stack:
-            capture = stack.enter_context(Capture(self._places.new_output(self._claim.job)))
+            capture = stack.enter_context(Capture(self._places.new_output(self.claim.job)))
             with usable(Path("the folder of temporary files"), "TMPDIR"):
                 # What the command made of the folder must not cost what it reported.
                 scratch = tempfile.TemporaryDirectory(prefix="sweepstake-", ignore_cleanup_errors=True)
                 results_path = Path(stack.enter_context(scratch)) / "results.json"
-            output = _Output(capture, self._plan.terminal, f"[{printable(self._claim.job.id)}] ".encode())
+            output = _Output(capture, self._plan.terminal, f"[{printable(self.claim.job.id)}] ".encode())
             try:
                 process = self._start(results_path, output)
             except InvalidInputError as error:
@@ -132,7 +129,7 @@ class Attempt:
                 self._process.kill()
 
     def _start(self, results_path: Path, output: _Output) -> Process:
-        job = self._claim.job
+        job = self.claim.job
         values = Values(experiment=self._called, job_id=job.id, hyperparameters=job.hyperparameters.decode())
         arguments = expand(self._plan.command, values)
         environment = {
@@ -152,14 +149,14 @@ class Attempt:
             except OSError as error:
                 raise _refused(self._plan.command, arguments[0], error) from error
             self._process = process
-            self._pulse.hold(self._claim.key, self._claim.lease, process.group)
+            self._pulse.hold(self.claim.key, self.claim.lease, process.group.number)
             if self._stopped:
                 process.end(self._plan.grace)
         return process
 
     def _checkpoints(self) -> Path:
         """Return the job's folder for checkpoints, which has room for one at least as it begins."""
-        folder = self._places.checkpoint(self._claim.job, held=True)
+        folder = self._places.checkpoint(self.claim.job, held=True)
         with usable(folder, "SWEEPSTAKE_CHECKPOINTS"):
             check_room(folder)
         return folder
@@ -176,22 +173,20 @@ class Attempt:
         finally:
             if limit is not None:
                 limit.cancel()
-            signal = self._pulse.ended(self._claim.key)
+            signal = self._pulse.ended(self.claim.key)
             output.end()
-        job = self._claim.job
-        reported = Reported(job.results, lambda: self._places.kept(job))
-        reported.take_block(output.block)
-        reported.take_file(results_path)
+        job = self.claim.job
+        results, problems = collect(output.block, results_path, job.results, lambda: self._places.kept(job))
         ending = Ending(
             code=code,
             stopped=self._stopped or (terminated(code) and self._told.wait(_ECHO)),
-            timeout=self._timeout if self._timed_out else None,
+            timeout=self._timeout if self.timed_out else None,
             signal=signal,
-            reported=reported.results is not job.results,
-            problem="; ".join(reported.problems),
+            reported=results is not job.results,
+            problem="; ".join(problems),
             last_words=output.last_words(),
         )
-        return self._report(judge(ending, allow_empty=self._plan.allow_empty), reported.results, output.text())
+        return self._report(judge(ending, allow_empty=self._plan.allow_empty), results, output.text())
 
     def _limit(self, process: Process) -> threading.Timer | None:
         """Start the timer that ends the command when its time is over."""
@@ -199,18 +194,15 @@ class Attempt:
             return None
 
         def over() -> None:
-            self._timed_out = True
+            self.timed_out = True
             process.end(self._plan.grace)
 
-        timer = threading.Timer(self._timeout, over)
-        timer.daemon = True
-        timer.start()
-        return timer
+        return start_timer(self._timeout, over)
 
     def _report(self, verdict: Verdict, results: JsonObject | None = None, output: str = "") -> Finish:
-        results = self._claim.job.results if results is None else results
+        results = self.claim.job.results if results is None else results
         return Finish(
-            attempt=self._claim.key,
+            attempt=self.claim.key,
             outcome=verdict.outcome,
             results=results,
             reason=verdict.reason,

@@ -13,7 +13,6 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -25,20 +24,23 @@ from sweepstake.config import read_config
 from sweepstake.connection import open_sender
 from sweepstake.domain.status import Signal
 from sweepstake.queue.retrying import outlast, patient_queue
-from sweepstake.worker.process import end_group
+from sweepstake.worker.process import Group
 
 __all__ = ["main", "serve"]
 
 
 class _Held:
-    """An attempt whose command runs elsewhere."""
+    """An attempt whose command runs elsewhere.
+
+    Attributes:
+        group: the command's process group, as long as it runs.
+    """
 
     def __init__(self, attempt: str, group: int | None, grace: float, answers: IO[str]) -> None:
+        self.group = None if group is None else Group(group)
         self._attempt = attempt
-        self._group = group
         self._grace = grace
         self._answers = answers
-        self._killer: threading.Timer | None = None
 
     def receive(self, sign: Signal) -> None:
         """End the command when the queue says that the attempt should stop or is over."""
@@ -47,29 +49,15 @@ class _Held:
         with suppress(OSError):  # the worker is gone; its command is ended all the same
             self._answers.write(json.dumps({"attempt": self._attempt, "signal": sign.value}) + "\n")
             self._answers.flush()
-        self.end()
-
-    def end(self) -> bool:
-        """Ask the command's process group to end, and kill it after the grace time; tell whether there is one."""
-        if self._group is None:
-            return False
-        end_group(self._group, signal.SIGTERM)
-        if self._killer is None:
-            self._killer = threading.Timer(self._grace, self.kill)
-            self._killer.daemon = True
-            self._killer.start()
-        return True
-
-    def kill(self) -> None:
-        """Kill the command's process group."""
-        if self._group is not None:
-            end_group(self._group, signal.SIGKILL)
+        group = self.group
+        if group is not None:
+            group.end(self._grace)
 
     def forget(self) -> None:
-        """Leave the process group alone from now on: the command has ended."""
-        self._group = None
-        if self._killer is not None:
-            self._killer.cancel()
+        """Leave the process group alone from now on, as the command has ended."""
+        if self.group is not None:
+            self.group.forget()
+            self.group = None
 
 
 def serve(heart: Heart, lines: Iterable[str], answers: IO[str], grace: float) -> None:
@@ -86,7 +74,9 @@ def serve(heart: Heart, lines: Iterable[str], answers: IO[str], grace: float) ->
         elif message.get("drop") in held:
             heart.remove(message["drop"])
             held.pop(message["drop"]).forget()
-    orphans = [one for one in held.values() if one.end()]
+    orphans = [each.group for each in held.values() if each.group is not None]
+    for orphan in orphans:
+        orphan.end(grace)
     if orphans:
         time.sleep(grace)
     for orphan in orphans:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from attrs import field, frozen
+
 from sweepstake.client import Experiment
 from sweepstake.client.attempt.reporting import report_end, told
 from sweepstake.client.nothing import no_job
@@ -26,18 +28,61 @@ from sweepstake.plaintext import counted
 from sweepstake.queue.retrying import FINAL_PATIENCE, PATIENCE, TERM_PATIENCE
 from sweepstake.worker.attempt import Attempt, Plan
 from sweepstake.worker.breaker import Breaker
-from sweepstake.worker.options import Options, Summary
 from sweepstake.worker.process import no_room
 from sweepstake.worker.pulse import Pulse
 from sweepstake.worker.rota import Rota
 from sweepstake.worker.stopping import Stop, meaning, next_step, signals_go_to
 
-__all__ = ["Worker"]
+__all__ = ["Options", "Summary", "Worker"]
 
 _logger = logging.getLogger(__name__)
 
 #: Reasons for having no job that are the usual end of the work.
 _DONE: Final = {NoJobReason.EMPTY, NoJobReason.EXHAUSTED}
+
+
+@frozen(kw_only=True)
+class Options:
+    """What a worker does beyond running commands.
+
+    Attributes:
+        concurrency: how many jobs run side by side.
+        idle: seconds to wait for another job when there is none; jobs that are only delayed, blocked behind others or
+            held up by a limit are always waited for, except for blocked ones of an experiment in which nothing runs.
+            None to wait until told to stop, also for a store that is away.
+        max_jobs: begin no more than so many jobs; None for no limit.
+        stop_on_crash: begin no other job after one that crashed.
+        drain: seconds for which running jobs may go on after the first signal to stop; 0 to end them at once.
+        crashes: how many jobs in a row that crash quickly stop it; 0 for any.
+        quickly: seconds within which a crash is quick.
+    """
+
+    concurrency: int = 1
+    idle: float | None = 0.0
+    max_jobs: int | None = None
+    stop_on_crash: bool = False
+    drain: float = 0.0
+    crashes: int = 0
+    quickly: float = 10.0
+
+
+@frozen(kw_only=True)
+class Summary:
+    """What a worker did.
+
+    Attributes:
+        outcomes: how many attempts ended in which way.
+        told: how it was told to stop.
+        stopped_by: the last signal that told it, or None.
+        tripped: why the machine seems unfit, if too many jobs in a row crashed quickly; else empty.
+        failure: the error of ours that ended it, or None.
+    """
+
+    outcomes: Counter[Outcome] = field(factory=Counter)
+    told: Stop = Stop.NO
+    stopped_by: signal.Signals | None = None
+    tripped: str = ""
+    failure: BaseException | None = None
 
 
 class Worker:
@@ -221,19 +266,19 @@ class Worker:
         self._tell(f"{self._title(claim)}: attempt {claim.job.attempt} begins")
         try:
             threading.Thread(
-                target=self._work, args=(attempt, claim, experiment.reference), name="sweepstake-job", daemon=True
+                target=self._work, args=(attempt, experiment.reference), name="sweepstake-job", daemon=True
             ).start()
         except RuntimeError as error:  # the machine has no room for another thread
             _logger.debug("A thread could not be started.", exc_info=True)
             self._fail(no_room(error))
-            self._work(attempt, claim, experiment.reference)
+            self._work(attempt, experiment.reference)
 
-    def _work(self, attempt: Attempt, claim: Claim, name: str) -> None:
+    def _work(self, attempt: Attempt, name: str) -> None:
         """Run a job's command and report how it ended, which others may have decided otherwise."""
-        given_back = False
+        claim, given_back = attempt.claim, False
         try:
             started = time.monotonic()
-            report = self._run_command(attempt, claim)
+            report = self._run_command(attempt)
             seconds = time.monotonic() - started
             finished = self._finish(claim, report)
             if finished is not None:
@@ -249,16 +294,17 @@ class Worker:
                 self._rota.ended(name, time.monotonic(), given_back=given_back)
                 self._wake.notify_all()
 
-    def _run_command(self, attempt: Attempt, claim: Claim) -> Finish:
+    def _run_command(self, attempt: Attempt) -> Finish:
+        key = attempt.claim.key
         try:
             report = attempt.run()
         except Exception as error:  # a fault of this machine, such as a full disk: not the job's
             _logger.debug("Running failed.", exc_info=True)
             self._fail(error)
-            report = Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason=f"its worker could not run it: {error}")
+            report = Finish(attempt=key, outcome=Outcome.RELEASED, reason=f"its worker could not run it: {error}")
         with self._wake:
             tripped = self._breaker.tripped
-            self._breaker.end(claim.key, report.outcome, time.monotonic(), timed_out=attempt.timed_out)
+            self._breaker.end(key, report.outcome, time.monotonic(), timed_out=attempt.timed_out)
             if not self._breaker.tripped or tripped:
                 return report
             self._enough = True
@@ -311,9 +357,10 @@ class Worker:
             self._tell(f"taking no more jobs: {error}")
 
     def _title(self, claim: Claim) -> str:
-        return f"job {claim.job.id}" + (
-            f" of {self._titles.get(claim.job.reference, claim.job.experiment)}" if len(self._experiments) > 1 else ""
-        )
+        title = f"job {claim.job.id}"
+        if len(self._experiments) == 1:
+            return title
+        return f"{title} of {self._titles.get(claim.job.reference, claim.job.experiment)}"
 
     def _patience_to_claim(self) -> float:
         if self._is_enough():

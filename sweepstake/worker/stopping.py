@@ -10,6 +10,8 @@ from enum import IntEnum
 from types import FrameType
 from typing import Final
 
+from sweepstake.plaintext import counted
+
 __all__ = ["Stop", "meaning", "next_step", "signals_go_to"]
 
 _STOP: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -49,7 +51,7 @@ def meaning(step: Stop, running: int, *, drain: float, grace: float) -> str:
         drain: seconds for which they may go on.
         grace: seconds that their commands have to end.
     """
-    jobs = f"{running} running job{'s' if running != 1 else ''}"
+    jobs = counted(running, "running job")
     if not running:
         return "taking no more jobs"
     if step is Stop.DRAIN:

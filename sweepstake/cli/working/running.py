@@ -19,9 +19,8 @@ from sweepstake.plaintext import printable
 from sweepstake.worker.attempt import Plan
 from sweepstake.worker.expansion import check_command
 from sweepstake.worker.machine import check_folders, check_program
-from sweepstake.worker.options import Options, Summary
 from sweepstake.worker.pulse import Pulse
-from sweepstake.worker.running import Worker
+from sweepstake.worker.running import Options, Summary, Worker
 from sweepstake.worker.stopping import Stop
 from sweepstake.worker.terminal import Terminal
 
