@@ -10,7 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from sweepstake.domain.names import MAX_TEXT
-from sweepstake.domain.query.fields import field_value
+from sweepstake.domain.query.fields import Fields
 from sweepstake.domain.query.queries import Condition, JobQuery, Order
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError
@@ -192,7 +192,7 @@ class TestCondition:
         for _ in range(60):
             deep = {"a": deep, "a.a": {"c": 0}}
         record = job(results=deep)
-        assert _calls(lambda: field_value(record, "a." * 2000 + "b", None)) < 5_000
+        assert _calls(lambda: Fields(record).get("a." * 2000 + "b", None)) < 5_000
 
     @given(found=st.integers() | st.floats(allow_nan=False), value=st.integers() | st.floats(allow_nan=False))
     def test_numbers_compare_exactly(self, found: float, value: float) -> None:
@@ -218,14 +218,12 @@ class TestFieldValue:
     def test_looks_at_results_first(self) -> None:
         """A bare name is looked for among the results, the hyperparameters then."""
         record = job(hyperparameters={"x": 1, "y": 2}, results={"x": 3, "z": None})
-        found = [
-            field_value(record, name, "missing") for name in ("x", "y", "z", "w", "hyperparameters.x", "results.y")
-        ]
+        found = [Fields(record).get(name, "missing") for name in ("x", "y", "z", "w", "hyperparameters.x", "results.y")]
         assert found == [3, 2, None, "missing", 1, "missing"]
 
     def test_keeps_dots_in_names(self) -> None:
         """Everything after the first dot is the name of the value."""
-        assert field_value(job(results={"top.5": 7}), "results.top.5", None) == 7
+        assert Fields(job(results={"top.5": 7})).get("results.top.5", None) == 7
 
 
 class TestOrder:
@@ -250,7 +248,7 @@ class TestOrder:
         """Text sorts by code point, either way."""
         jobs = [job(seq, results={"x": value}) for seq, value in enumerate(found)]
         assert sorted(jobs, key=Order("x", True).key) == sorted(jobs, key=Order("x").key)[::-1]
-        assert [field_value(record, "x", None) for record in sorted(jobs, key=Order("x").key)] == sorted(found)
+        assert [Fields(record).get("x", None) for record in sorted(jobs, key=Order("x").key)] == sorted(found)
 
     def test_parses_a_sign(self) -> None:
         """A leading minus means descending; no name is refused."""
