@@ -99,17 +99,14 @@ class JsonObject:
             return EMPTY
         if (flat := _flat_text(value)) is not None:
             return cls(flat)
-        text = write_json(_normal_mapping(value, path, 1, escaped))
-        if len(text) > MAX_TEXT:
-            raise InvalidInputError.at(path, f"is too large: {len(text):,} characters of JSON, at most {MAX_TEXT:,}")
-        return cls(text)
+        return cls(_written(_normal_mapping(value, path, 1, escaped), path))
 
     def decode(self) -> dict[str, Any]:
         """Return a new dict of plain Python values."""
         if self.text == "{}":
             return {}
         tree = self.wire()
-        return _revive(tree) if '"$' in self.text else tree
+        return revived(tree) if '"$' in self.text else tree
 
     def wire(self) -> dict[str, Any]:
         """Return a new dict in which non-finite numbers and ``$`` keys stay encoded."""
@@ -142,23 +139,16 @@ class JsonItem:
     @classmethod
     def of(cls, value: object, path: str = "") -> JsonItem:
         """Take a user's value, or raise InvalidInputError naming the place."""
-        return cls._from(value, path, escaped=False)
+        return cls(_written(_normal(value, path, 1, escaped=False), path))
 
     @classmethod
     def from_wire(cls, value: object, path: str = "") -> JsonItem:
         """Take a value parsed from JSON in which ``$number`` objects and ``$$`` keys are already encoded."""
-        return cls._from(value, path, escaped=True)
-
-    @classmethod
-    def _from(cls, value: object, path: str, *, escaped: bool) -> JsonItem:
-        text = write_json(_normal(value, path, 1, escaped=escaped))
-        if len(text) > MAX_TEXT:
-            raise InvalidInputError.at(path, f"is too large: {len(text):,} characters of JSON, at most {MAX_TEXT:,}")
-        return cls(text)
+        return cls(_written(_normal(value, path, 1, escaped=True), path))
 
     def decode(self) -> Any:
         """Return a new plain Python value."""
-        return _revive(read_json(self.text))
+        return revived(read_json(self.text))
 
 
 def fingerprint(value: Mapping[str, Any]) -> bytes | None:
@@ -185,9 +175,15 @@ def plain(value: object, path: str = "", *, around: int = 0) -> JsonValue:
     return result
 
 
-def revived(value: JsonValue) -> Any:
+def revived(value: Any) -> Any:
     """Return plain, encoded data as plain Python values: what `plain` does, undone."""
-    return _revive(value)
+    if isinstance(value, list):
+        return [revived(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1 and _NUMBER_KEY in value:
+        return _NON_FINITE[value[_NUMBER_KEY]]
+    return {key.removeprefix("$"): revived(item) for key, item in value.items()}
 
 
 def parse_json(text: str | bytes, path: str = "") -> Any:
@@ -208,6 +204,14 @@ def parse_json(text: str | bytes, path: str = "") -> Any:
         raise InvalidInputError.at(path, f"nests deeper than {MAX_DEPTH} levels") from None
     except ValueError:
         raise InvalidInputError.at(path, f"holds an integer of more than {MAX_INT_DIGITS} digits") from None
+
+
+def _written(tree: Any, path: str) -> str:
+    """Return the text of what is normal already, if it is not too large."""
+    text = write_json(tree)
+    if len(text) > MAX_TEXT:
+        raise InvalidInputError.at(path, f"is too large: {len(text):,} characters of JSON, at most {MAX_TEXT:,}")
+    return text
 
 
 def _flat_text(value: dict[Any, Any]) -> str | None:
@@ -361,16 +365,6 @@ def _non_finite_name(value: float) -> str:
     if math.isnan(value):
         return "NaN"
     return "Infinity" if value > 0 else "-Infinity"
-
-
-def _revive(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_revive(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if len(value) == 1 and _NUMBER_KEY in value:
-        return _NON_FINITE[value[_NUMBER_KEY]]
-    return {key.removeprefix("$"): _revive(item) for key, item in value.items()}
 
 
 def _kind(value: object) -> str:
