@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, unquote
 
 import pytest
 
+from sweepstake.domain.access import Role
 from sweepstake.domain.addresses import by_owner, exact
 from sweepstake.domain.drafts import Finish, JobDraft
 from sweepstake.domain.duplicates import OnDuplicate
@@ -19,7 +20,7 @@ from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.http.requests import call_of, request_of
 from sweepstake.queue import calls
-from sweepstake.queue.call import Call
+from sweepstake.queue.call import PATIENCE, Call
 from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.queue.here import PERFORMERS
 from sweepstake.values import JsonObject
@@ -151,6 +152,24 @@ def test_what_a_ledger_holds_is_known_by_its_word() -> None:
     """The word of a verb is its operation's; stores have had another for importing ever since."""
     words = {name: kind.word for name, kind in calls.CALLS.items()}
     assert {name: word for name, word in words.items() if word != name} == {"import_part": "import"}
+
+
+def test_each_verb_needs_the_role_of_what_it_does() -> None:
+    """Who may only read changes nothing; who works neither makes nor removes experiments; anybody may ping."""
+    needed = {name: kind.operation.role for name, kind in calls.CALLS.items()}
+    reading = {"list_experiments", "get_experiment", "count_jobs", "export", "list_jobs", "get_job", "why"}
+    reading |= {"list_attempts", "list_dependencies"}
+    owning = {"put_experiment", "delete_experiment", "import_part", "delete_job"}
+    assert {name for name, role in needed.items() if role is Role.READ} == reading
+    assert {name for name, role in needed.items() if role is Role.ADMIN} == owning
+    assert {name for name, role in needed.items() if role is None} == {"ready"}
+
+
+def test_all_verbs_but_two_outlast_a_store_that_is_away() -> None:
+    """The next heartbeat is the repeat of the last; a ping tells how it is now."""
+    once = {call.operation.name for call in SAMPLES if call.patience is None}
+    assert once == {"heartbeat", "ready"}
+    assert {call.patience() for call in SAMPLES if call.patience is not None} == {PATIENCE}
 
 
 def test_a_write_without_a_key_gets_one() -> None:

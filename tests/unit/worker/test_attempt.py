@@ -13,31 +13,13 @@ import pytest
 
 from sweepstake.client import Places
 from sweepstake.domain.records import Claim, JobRecord
-from sweepstake.domain.status import JobStatus, Outcome, Signal
+from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.values import EMPTY, JsonObject
 from sweepstake.worker.attempt import Attempt, Plan
-from sweepstake.worker.pulse import Pulse
 from sweepstake.worker.terminal import Terminal
+from tests.kit.commands import RESULTS
 from tests.kit.lab import new_key
-
-RESULTS = "echo '--- RESULTS ---'; echo 'x: 1'; echo '--- END RESULTS ---'"
-
-
-class NoPulse(Pulse):
-    """Renews nothing, and remembers the command's process group."""
-
-    def __init__(self) -> None:
-        self.group = 0
-
-    def hold(self, attempt: str, lease: float, group: int | None) -> None:
-        """Remember the group."""
-        del attempt, lease
-        self.group = group or 0
-
-    def ended(self, attempt: str) -> Signal:
-        """Nobody said anything."""
-        del attempt
-        return Signal.CONTINUE
+from tests.kit.pulse import NoPulse
 
 
 @pytest.fixture
