@@ -25,9 +25,9 @@ from sweepstake.plaintext import printable
 from sweepstake.values import JsonObject
 from sweepstake.worker.capture import Capture
 from sweepstake.worker.expansion import Values, expand, names_program, variables
+from sweepstake.worker.heartbeat_process import HeartbeatProcess
 from sweepstake.worker.judgement import Ending, Verdict, judge, terminated
 from sweepstake.worker.process import Process, no_room, start_timer
-from sweepstake.worker.pulse import Pulse
 from sweepstake.worker.results import BlockReader, collect
 from sweepstake.worker.terminal import Lines, Terminal
 
@@ -69,24 +69,30 @@ class Attempt:
         claim: the job.
         called: what its experiment is called by whoever started the worker.
         plan: how the command is run.
-        pulse: keeps the lease.
+        heartbeats: keeps the lease.
         places: where the job's output and checkpoints lie.
-        told: is set when a signal tells the worker to stop, which may have reached the command as well.
+        stopping: is set when a signal tells the worker to stop, which may have reached the command as well.
 
     Attributes:
         timed_out: whether the command was ended because its time was over.
     """
 
     def __init__(
-        self, claim: Claim, called: str, plan: Plan, pulse: Pulse, places: Places, told: threading.Event
+        self,
+        claim: Claim,
+        called: str,
+        plan: Plan,
+        heartbeats: HeartbeatProcess,
+        places: Places,
+        stopping: threading.Event,
     ) -> None:
         self.claim = claim
         self.timed_out = False
         self._called = called
         self._plan = plan
-        self._pulse = pulse
+        self._heartbeats = heartbeats
         self._places = places
-        self._told = told
+        self._stopping = stopping
         limits = [limit for limit in (claim.timeout, plan.timeout) if limit is not None]
         self._timeout = min(limits, default=None)
         self._lock = threading.Lock()
@@ -149,13 +155,13 @@ class Attempt:
             except OSError as error:
                 raise _refused(self._plan.command, arguments[0], error) from error
             self._process = process
-            self._pulse.hold(self.claim.key, self.claim.lease, process.group.number)
+            self._heartbeats.hold(self.claim.key, self.claim.lease, process.group.number)
             if self._stopped:
                 process.end(self._plan.grace)
         return process
 
     def _checkpoints(self) -> Path:
-        """Return the job's folder for checkpoints, which has room for one at least as it begins."""
+        """Return the job's folder for checkpoints, after making sure that something can be written there."""
         folder = self._places.checkpoint(self.claim.job, held=True)
         with usable(folder, "SWEEPSTAKE_CHECKPOINTS"):
             check_room(folder)
@@ -173,13 +179,13 @@ class Attempt:
         finally:
             if limit is not None:
                 limit.cancel()
-            signal = self._pulse.ended(self.claim.key)
+            signal = self._heartbeats.ended(self.claim.key)
             output.end()
         job = self.claim.job
         results, problems = collect(output.block, results_path, job.results, lambda: self._places.kept(job))
         ending = Ending(
             code=code,
-            stopped=self._stopped or (terminated(code) and self._told.wait(_ECHO)),
+            stopped=self._stopped or (terminated(code) and self._stopping.wait(_ECHO)),
             timeout=self._timeout if self.timed_out else None,
             signal=signal,
             reported=results is not job.results,
@@ -212,7 +218,7 @@ class Attempt:
 
 
 def _refused(command: Sequence[str], program: str, error: OSError) -> Exception:
-    """Return what it means that a command could not be started: the job's fault, or this machine's."""
+    """Return the error for a command that could not be started: the job's fault, or this machine's."""
     if error.errno in _EXHAUSTED:
         return error
     what = f"{program!r} cannot be started: {error.strerror or error}"
@@ -244,7 +250,7 @@ class _Output:
         self._take(2, data)
 
     def end(self) -> None:
-        """Pass on what a last line without a line break holds."""
+        """Write the last line, if it has no line break."""
         for stream, lines in (self._lines or {}).items():
             self._terminal.write(stream, lines.rest())
 

@@ -149,7 +149,7 @@ def _utf8(text: str) -> bytes:
 
 
 def no_room(error: RuntimeError) -> OSError:
-    """Return what Python means by this error of a thread that could not be started."""
+    """Return the OSError that says what Python's error for a thread that could not be started means."""
     return OSError(errno.EAGAIN, f"{error}; raise the limits of processes and memory, or run less at once")
 
 

@@ -28,9 +28,9 @@ from sweepstake.plaintext import counted
 from sweepstake.queue.retrying import FINAL_PATIENCE, PATIENCE, TERM_PATIENCE
 from sweepstake.worker.attempt import Attempt, Plan
 from sweepstake.worker.breaker import Breaker
+from sweepstake.worker.heartbeat_process import HeartbeatProcess
 from sweepstake.worker.process import no_room
-from sweepstake.worker.pulse import Pulse
-from sweepstake.worker.rota import Rota
+from sweepstake.worker.round_robin import RoundRobin
 from sweepstake.worker.stopping import Stop, meaning, next_step, signals_go_to
 
 __all__ = ["Options", "Summary", "Worker"]
@@ -72,21 +72,21 @@ class Summary:
 
     Attributes:
         outcomes: how many attempts ended in which way.
-        told: how it was told to stop.
+        step: how urgently it was told to stop.
         stopped_by: the last signal that told it, or None.
         tripped: why the machine seems unfit, if too many jobs in a row crashed quickly; else empty.
         failure: the error of ours that ended it, or None.
     """
 
     outcomes: Counter[Outcome] = field(factory=Counter)
-    told: Stop = Stop.NO
+    step: Stop = Stop.NO
     stopped_by: signal.Signals | None = None
     tripped: str = ""
     failure: BaseException | None = None
 
 
 class Worker:
-    """Runs a command for each job of some experiments, which take turns: see `Rota`.
+    """Runs a command for each job of some experiments, which take turns: see `RoundRobin`.
 
     One thread claims, one for each job waits for its command, and the one that calls `run` listens to signals.
 
@@ -94,7 +94,7 @@ class Worker:
         experiments: where the jobs come from; all of one connection.
         plan: how commands are run.
         options: how many jobs, and when it is enough.
-        pulse: keeps the leases.
+        heartbeats: keeps the leases.
         tell: takes a line for people whenever something happens.
     """
 
@@ -103,7 +103,7 @@ class Worker:
         experiments: Sequence[Experiment],
         plan: Plan,
         options: Options,
-        pulse: Pulse,
+        heartbeats: HeartbeatProcess,
         tell: Callable[[str], None],
     ) -> None:
         self._experiments = {experiment.reference: experiment for experiment in experiments}
@@ -112,13 +112,13 @@ class Worker:
         self._session = experiments[0].session
         self._plan = plan
         self._options = options
-        self._pulse = pulse
+        self._heartbeats = heartbeats
         self._tell = tell
-        self._rota = Rota(self._experiments, time.monotonic(), random.random)
+        self._rounds = RoundRobin(self._experiments, time.monotonic(), random.random)
         self._breaker = Breaker(options.crashes, options.quickly)
         self._wake = threading.Condition()
-        self._told = Stop.NO
-        self._was_told = threading.Event()
+        self._step = Stop.NO
+        self._stopping = threading.Event()
         self._enough = False
         self._begun = 0
         self._running: set[Attempt] = set()
@@ -134,20 +134,20 @@ class Worker:
         The first signal lets running jobs go on for `Options.drain` seconds; after that, or with the second, the
         commands are ended and their jobs given back; a third one kills the commands at once.
         """
-        self._pulse.wait()
+        self._heartbeats.wait()
         with signals_go_to(self._events.put):
             threading.Thread(target=self._take_jobs, name="sweepstake-claims", daemon=True).start()
             stopped_by = self._heed_signals()
         return Summary(
             outcomes=self._outcomes,
-            told=self._told,
+            step=self._step,
             stopped_by=stopped_by,
             tripped=self._tripped,
             failure=self._failure,
         )
 
     def _heed_signals(self) -> signal.Signals | None:
-        """Do what signals say until the last job has ended; return the last one."""
+        """Do what signals say until the last job has ended; return the last signal."""
         last: signal.Signals | None = None
         drained = math.inf
         while True:
@@ -160,16 +160,16 @@ class Worker:
             if event is None:
                 return last
             last = event
-            step = next_step(self._told, drains=self._options.drain > 0)
+            step = next_step(self._step, drains=self._options.drain > 0)
             drained = time.monotonic() + self._options.drain if step is Stop.DRAIN else math.inf
             self._stop(step, event.name)
 
     def _stop(self, step: Stop, why: str) -> None:
         with self._wake:
-            self._told = step
+            self._step = step
             running = list(self._running)
             self._wake.notify_all()
-        self._was_told.set()
+        self._stopping.set()
         self._tell(f"{why}: {meaning(step, len(running), drain=self._options.drain, grace=self._plan.grace)}")
         for attempt in running:
             if step is Stop.KILL:
@@ -198,20 +198,20 @@ class Worker:
                     pause = math.inf
                 elif not self._breaker.allows(now):
                     pause = self._breaker.pause(now)
-                elif (name := self._rota.turn(now)) is not None:
+                elif (name := self._rounds.turn(now)) is not None:
                     return self._experiments[name]
                 else:
                     waits = bool(self._running) or self._options.idle is None
-                    left = math.inf if waits else self._rota.left(self._options.idle or 0.0, now)
+                    left = math.inf if waits else self._rounds.left(self._options.idle or 0.0, now)
                     if left <= 0:
                         return None
-                    pause = min(left, self._rota.pause(now))
+                    pause = min(left, self._rounds.pause(now))
                 self._wake.wait(None if pause == math.inf else pause)
         return None
 
     def _is_enough(self) -> bool:
         limit = self._options.max_jobs
-        return self._enough or self._told is not Stop.NO or (limit is not None and self._begun >= limit)
+        return self._enough or self._step is not Stop.NO or (limit is not None and self._begun >= limit)
 
     def _look(self, experiment: Experiment) -> None:
         """Ask an experiment for a job, and begin it."""
@@ -220,7 +220,7 @@ class Worker:
             answer = self._session.queue.claim(name, self._session.worker(), patience=self._patience_to_claim)
         except NotFoundError as error:
             with self._wake:
-                others = self._rota.remove(name)
+                others = self._rounds.remove(name)
             if not others:
                 raise
             self._tell(f"{error}; going on without it")
@@ -243,26 +243,26 @@ class Worker:
             running = JobQuery(status=frozenset({JobStatus.RUNNING}))
             stuck = not self._session.queue.list_jobs(name, running, limit=1).items
         with self._wake:
-            self._rota.had_none(name, reason, time.monotonic(), stuck=stuck)
+            self._rounds.had_none(name, reason, time.monotonic(), stuck=stuck)
         if not busy and reason not in _DONE and self._reasons.get(name) is not reason:
             self._reasons[name] = reason
             self._tell(str(no_job(name, reason)))
 
     def _begin(self, experiment: Experiment, claim: Claim) -> None:
         called = self._session.called(claim.job)
-        attempt = Attempt(claim, called, self._plan, self._pulse, self._session.places, self._was_told)
+        attempt = Attempt(claim, called, self._plan, self._heartbeats, self._session.places, self._stopping)
         with self._wake:
             late = self._is_enough()
             if not late:
                 now = time.monotonic()
                 self._begun += 1
                 self._running.add(attempt)
-                self._rota.had(experiment.reference, now)
+                self._rounds.had(experiment.reference, now)
                 self._breaker.begin(claim.key, (experiment.reference, claim.job.id), now)
         if late:
             self._finish(claim, Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason="the worker was to stop"))
             return
-        self._pulse.hold(claim.key, claim.lease, None)
+        self._heartbeats.hold(claim.key, claim.lease, None)
         self._tell(f"{self._title(claim)}: attempt {claim.job.attempt} begins")
         try:
             threading.Thread(
@@ -288,10 +288,10 @@ class Worker:
             _logger.debug("Reporting failed.", exc_info=True)
             self._fail(error)
         finally:
-            self._pulse.drop(claim.key)
+            self._heartbeats.drop(claim.key)
             with self._wake:
                 self._running.discard(attempt)
-                self._rota.ended(name, time.monotonic(), given_back=given_back)
+                self._rounds.ended(name, time.monotonic(), given_back=given_back)
                 self._wake.notify_all()
 
     def _run_command(self, attempt: Attempt) -> Finish:
@@ -368,7 +368,7 @@ class Worker:
         return math.inf if self._options.idle is None else PATIENCE
 
     def _patience_to_finish(self) -> float:
-        return FINAL_PATIENCE if self._told is Stop.NO else TERM_PATIENCE  # it is in the spool as well
+        return FINAL_PATIENCE if self._step is Stop.NO else TERM_PATIENCE  # it is in the spool as well
 
 
 def _first_line(reason: str) -> str:

@@ -1,7 +1,7 @@
 """What a worker decides: which jobs it begins, how they end, and when it has had enough.
 
 Whose turn it is, how many crashes are too many, and what a signal or an exit code means is decided without a process:
-see `test_rota`, `test_breaker`, `test_stopping` and `test_judgement`. What a worker makes of that it decides by the
+see `test_round_robin`, `test_breaker`, `test_stopping` and `test_judgement`. What a worker makes of that it decides by the
 ends of real commands, so here they are real; the worker is in this process, on a file, and renews no lease.
 """
 
@@ -18,13 +18,13 @@ import sweepstake
 from sweepstake import ManualSearch
 from sweepstake.domain.status import Outcome
 from sweepstake.worker.attempt import Plan
-from sweepstake.worker.options import Options, Summary
+from sweepstake.worker.running import Options, Summary
 from sweepstake.worker.running import Worker
 from sweepstake.worker.stopping import Stop
 from sweepstake.worker.terminal import Terminal
 from tests.kit.commands import RESULTS
 from tests.kit.lab import eventually
-from tests.kit.pulse import NoPulse
+from tests.kit.heartbeats import NoHeartbeats
 
 #: Ends when it is told to.
 LASTING = "exec sleep 100"
@@ -58,7 +58,7 @@ class Shop:
             timeout=timeout,
             environment={"FOLDER": str(self.folder)},
         )
-        return Worker([self.exp, *others], plan, Options(**options), NoPulse(), self.told.append).run()
+        return Worker([self.exp, *others], plan, Options(**options), NoHeartbeats(), self.told.append).run()
 
     def send(self, numbers: list[signal.Signals]) -> None:
         """Send signals to this process once the first command has begun, each after the one before was heeded."""
@@ -159,7 +159,7 @@ def test_signals_decide_of_the_job_that_runs(
         sent = pool.submit(shop.send, numbers)
         summary = shop.run(script, drain=drain)
         sent.result()
-    assert (summary.told, summary.stopped_by, dict(summary.outcomes)) == (told, numbers[-1], {outcome: 1})
+    assert (summary.step, summary.stopped_by, dict(summary.outcomes)) == (told, numbers[-1], {outcome: 1})
     assert shop.statuses() == [status, "QUEUED", "QUEUED"]
 
 

@@ -9,10 +9,10 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Final
 
-__all__ = ["Standing", "fitting", "standing"]
+__all__ = ["Place", "place_of", "quoted"]
 
 
-class Standing(Enum):
+class Place(Enum):
     """How a place in a command takes text."""
 
     #: An argument of its own, which nobody reads as code: the text exactly.
@@ -52,22 +52,22 @@ _BEGINNING: Final = re.compile(r"\w")
 _GOING_ON: Final = re.compile(r"[\w.,:=@%+/-]")
 
 
-def standing(command: Sequence[str], position: int, start: int, end: int) -> Standing:
+def place_of(command: Sequence[str], position: int, start: int, end: int) -> Place:
     """Tell how the place in `command[position]` from `start` to `end` takes text."""
     argument, before = command[position], command[:position]
     if any(PurePath(word).name in _READERS for word in before):
-        return Standing.CODE
+        return Place.CODE
     if _CODE_OPTION.fullmatch(argument[:start].rstrip("=")):
-        return Standing.CODE
+        return Place.CODE
     if before and _CODE_OPTION.fullmatch(before[-1]):
         free = _is_of_shell(before) and _is_free(argument, start)
-        return Standing.WORD if free else Standing.CODE
+        return Place.WORD if free else Place.CODE
     if (start, end) == (0, len(argument)):
-        return Standing.WHOLE
-    return Standing.CODE if _SIGNS.search(argument) else Standing.PART
+        return Place.WHOLE
+    return Place.CODE if _SIGNS.search(argument) else Place.PART
 
 
-def fitting(text: str, place: Standing, before: str, *, path: bool) -> str | None:
+def quoted(text: str, place: Place, before: str, *, path: bool) -> str | None:
     """Return the text in the form that the place takes; None if it must not stand there.
 
     Args:
@@ -79,13 +79,13 @@ def fitting(text: str, place: Standing, before: str, *, path: bool) -> str | Non
     begins = not (before and _GOING_ON.fullmatch(before[-1]))
     if begins and path and text.startswith("-"):
         return None
-    if place is Standing.WHOLE:
+    if place is Place.WHOLE:
         return text
     if path and (".." in text.split("/") or (begins and text.startswith("/"))):
         return None
-    if place is Standing.PART:
+    if place is Place.PART:
         return text
-    if place is Standing.WORD:
+    if place is Place.WORD:
         return shlex.quote(text)
     if _PLAIN.fullmatch(text) and (not begins or not path or _BEGINNING.match(text)):
         return text

@@ -9,7 +9,7 @@ from attrs import define
 
 from sweepstake.domain.status import NoJobReason
 
-__all__ = ["Rota"]
+__all__ = ["RoundRobin"]
 
 #: Seconds between two looks for a job where there was none, growing from the first to the last.
 _PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -29,7 +29,7 @@ class _Turn:
     stuck: int = 0
 
 
-class Rota:
+class RoundRobin:
     """Lets experiments take turns: one job each, in the order they were named, round and round.
 
     One that has no job is passed over for 0.1 s, growing to 5 s while it stays so, each time up to a quarter longer or
@@ -48,7 +48,7 @@ class Rota:
         self._active = now
 
     def turn(self, now: float) -> str | None:
-        """Return the experiment to ask for a job now, which is the last in the round from then on; None for none."""
+        """Return the experiment to ask for a job now, and move it to the end of the round; None if none is due."""
         for place, turn in enumerate(self._turns):
             if turn.due <= now:
                 self._turns.append(self._turns.pop(place))
@@ -60,13 +60,13 @@ class Rota:
         return max(min((turn.due for turn in self._turns), default=now) - now, 0.0)
 
     def had(self, name: str, now: float) -> None:
-        """Take note that the experiment had a job."""
+        """Note that a job of the experiment was claimed."""
         turn = self._find(name)
         turn.looks, turn.answer, turn.stuck = 0, None, 0
         self._active = now
 
     def had_none(self, name: str, reason: NoJobReason, now: float, *, stuck: bool = False) -> None:
-        """Take note that the experiment had no job, and let it rest.
+        """Note that the experiment had no job, and let it rest.
 
         Args:
             stuck: no job of it runs anywhere, so what is blocked stays so; believed when it is so twice in a row, for
@@ -78,7 +78,7 @@ class Rota:
         turn.looks += 1
 
     def ended(self, name: str, now: float, *, given_back: bool) -> None:
-        """Take note that a job of the experiment ended here, after which there may be others to claim."""
+        """Note that a job of the experiment ended here, after which there may be others to claim."""
         self._active = now
         turn = self._find(name)
         turn.looks, turn.answer, turn.stuck = 0, None, 0
@@ -103,7 +103,7 @@ class Rota:
         return max(self._active + idle - now, 0.0)
 
     def _find(self, name: str) -> _Turn:
-        """Return the turn of an experiment; of one that was removed meanwhile, one that counts for nothing."""
+        """Return the turn of an experiment; for one that was removed meanwhile, a new one that nobody keeps."""
         return next((turn for turn in self._turns if turn.name == name), _Turn(name, 0.0))
 
     def _rest(self, times: int) -> float:

@@ -1,12 +1,12 @@
 """Leases that nobody renews: for commands that end before theirs do."""
 
 from sweepstake.domain.status import Signal
-from sweepstake.worker.pulse import Pulse
+from sweepstake.worker.heartbeat_process import HeartbeatProcess
 
-__all__ = ["NoPulse"]
+__all__ = ["NoHeartbeats"]
 
 
-class NoPulse(Pulse):
+class NoHeartbeats(HeartbeatProcess):
     """Starts no process and renews nothing.
 
     Attributes:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sweepstake.config import read_config
-from sweepstake.worker.pulse import Pulse
+from sweepstake.worker.heartbeat_process import HeartbeatProcess
 
 #: Says that it is ready, and that whatever it hears of is to be pruned.
 HEART = """
@@ -41,9 +41,9 @@ def test_a_machine_without_room_gets_its_heartbeat_process_later(
         return started[-1]
 
     monkeypatch.setattr(subprocess, "Popen", start)
-    with Pulse(read_config(f"sqlite:///{tmp_path}/store.db", None), 1.0) as pulse:
-        pulse.wait()
+    with HeartbeatProcess(read_config(f"sqlite:///{tmp_path}/store.db", None), 1.0) as heartbeats:
+        heartbeats.wait()
         os.kill(started[0].pid, signal.SIGKILL)
-        pulse.hold("attempt", 60.0, None)
+        heartbeats.hold("attempt", 60.0, None)
         assert again.wait(120)
     assert started[1].returncode == 0

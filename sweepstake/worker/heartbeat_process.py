@@ -16,13 +16,13 @@ from sweepstake.config import Config
 from sweepstake.domain.status import Signal
 from sweepstake.errors import ConfigurationError
 
-__all__ = ["Pulse"]
+__all__ = ["HeartbeatProcess"]
 
 #: Runs the module in isolation from the folder that the worker stands in, whose files may be named like Python's own.
 _START: Final = """
 import runpy, sys
 sys.path.append(sys.argv.pop(1))
-runpy.run_module("sweepstake.worker.heart", run_name="__main__")
+runpy.run_module("sweepstake.worker.heartbeats", run_name="__main__")
 """
 _ROOT: Final = str(Path(__file__).resolve().parents[2])
 #: Seconds within which the heartbeat process begins, and ends once its work is over.
@@ -34,7 +34,7 @@ _AGAIN: Final = 1.0
 _logger = logging.getLogger(__name__)
 
 
-class Pulse:
+class HeartbeatProcess:
     """Renews leases from a process of its own, which nothing that this process does can hold up.
 
     Should the process die, it is started again and told what is held.
@@ -53,7 +53,7 @@ class Pulse:
         self._ready = threading.Event()
         self._failed: int | None = None
         self._process = self._start()
-        threading.Thread(target=self._listen, name="sweepstake-pulse", daemon=True).start()
+        threading.Thread(target=self._listen, name="sweepstake-heartbeats", daemon=True).start()
 
     def wait(self) -> None:
         """Wait until the process renews leases, so that no short lease is lost before its first beat.
@@ -78,7 +78,7 @@ class Pulse:
             self._send(message)
 
     def ended(self, attempt: str) -> Signal:
-        """Take note that a command has ended, whose lease is renewed until that is reported.
+        """Note that a command has ended; its lease is renewed until the end is reported.
 
         Returns:
             What the queue said of the attempt while the command ran.
@@ -145,7 +145,7 @@ class Pulse:
                 self._replace(process, code)
 
     def _hear(self, process: subprocess.Popen[str]) -> bool:
-        """Take note of all that the process says; return whether it renewed leases."""
+        """Note all that the process says; return whether it renewed leases."""
         assert process.stdout is not None
         began = False
         with process.stdout as lines:

@@ -1,4 +1,4 @@
-"""The process that renews the leases of a worker's commands: ``python -m sweepstake.worker.heart``.
+"""The process that renews the leases of a worker's commands: ``python -m sweepstake.worker.heartbeats``.
 
 It reads one JSON object per line: first ``{"url", "token", "grace"}``, then ``{"hold", "lease", "group"}`` for each
 attempt that begins, ``{"ended"}`` when its command has ended, and ``{"drop"}`` when that was reported. It writes
