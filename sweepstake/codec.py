@@ -37,7 +37,8 @@ _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 MAX_PROBLEMS: Final = 20
 #: The same for a file of the user's own.
 _MAX_OF_FILE: Final = 1000
-#: A value whose text stands elsewhere. No text of anybody's looks like that: a quote within one follows a backslash.
+#: What is written for a value whose text is put in later. No text of a user's looks like it: a quote within a text
+#: follows a backslash.
 _HOLE: Final = re.compile(r'(?<=[A-Za-z]":)NaN')
 
 

@@ -50,7 +50,7 @@ def own_folder(root: Path, *below: str, shared: bool = False, sync: bool = False
 
 
 def check_own(folder: Path, *, link: bool = True) -> None:
-    """Raise OSError if what stands at a path is no folder, or not one of this user's, or of the system's.
+    """Raise OSError unless a path is a folder that belongs to this user or to the system.
 
     Whoever owns a folder can put links into it, and what is written there is written elsewhere.
 

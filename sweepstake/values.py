@@ -249,7 +249,7 @@ def _normal(value: Any, path: str, depth: int, escaped: bool) -> Any:
 
 
 def _own(value: Any, escaped: bool) -> Any:
-    """Return what nobody else writes into: of a user's value a copy, which is made in one step of the interpreter."""
+    """Return what nobody else writes into: for a user's value a copy, made in one step of the interpreter."""
     if escaped and type(value) is not tuple:
         return value
     return value.copy() if type(value) is dict else list(value)
@@ -276,7 +276,7 @@ def _normal_items(value: list[Any], path: str, depth: int, escaped: bool) -> lis
 
 
 def _are_plain_numbers(values: list[Any]) -> bool:
-    """Tell at once of most lists that they stay as they are."""
+    """Tell quickly whether all are finite numbers, as in most lists, which then stay as they are."""
     try:
         return _NUMBERS.issuperset(map(type, values)) and all(map(math.isfinite, values))
     except OverflowError:  # a large int, which is to be looked at

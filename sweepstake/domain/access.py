@@ -133,7 +133,7 @@ class Account:
 
     @property
     def password_print(self) -> str:
-        """What tells the password from the one before, without telling anything of either."""
+        """A short digest that changes with the password and does not reveal it."""
         return hashlib.sha256((self.password_hash or "").encode()).hexdigest()[:16]
 
 

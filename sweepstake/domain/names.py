@@ -62,7 +62,7 @@ def check_name(name: object, path: str, *, most: int = MAX_NAME) -> str:
 
 
 def existing_name(name: object, path: str, rule: Callable[[object, str], str] = check_name) -> str:
-    """Return `name`, by which something is asked for that should be there, if anything can have it by this rule.
+    """Return the name of something that should be there, if the rule lets anything have it.
 
     Raises:
         NotFoundError: nothing can, so nothing does; the message says why.
@@ -129,7 +129,7 @@ def check_text(text: object, path: str) -> str:
 def file_name(name: str) -> str:
     """Return a name for a file or folder that no other name has: percent-encoded; a long one is cut, with a digest.
 
-    A plus sign, which stands for itself in no encoded name, parts the two.
+    A plus sign, which no encoded name holds, separates the two.
     """
     encoded = quote(name, safe="")
     if len(encoded) <= _MAX_FILE_NAME:

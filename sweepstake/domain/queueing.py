@@ -49,7 +49,7 @@ def check_instant(instant: object, path: str) -> float | None:
 
 
 class Unchanged(Enum):
-    """The word for what is not to be changed, where None means something."""
+    """The value of a field that is not to be changed, where None has a meaning of its own."""
 
     UNCHANGED = "unchanged"
 

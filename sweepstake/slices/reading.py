@@ -66,7 +66,7 @@ def read_json(text: str | bytes) -> Any:
     Raises:
         JSONDecodeError: it is not JSON.
         RecursionError: it nests too deep.
-        UnicodeDecodeError: it is of no encoding of Unicode.
+        UnicodeDecodeError: it is in no encoding of Unicode.
         ValueError: a number has too many digits.
     """
     if len(text) <= SLICE:

@@ -167,7 +167,7 @@ def _left(values: Collection[Any], most: int) -> int:
 
 
 def _are_numbers(values: Collection[Any]) -> bool:
-    """Tell at once of most lists that there are only numbers in them, and none that is long."""
+    """Tell quickly whether all are numbers and none is long, as in most lists."""
     kinds = set(map(type, values))
     if kinds == {int}:
         return bool(min(values) > -_LONG_INT and max(values) < _LONG_INT)

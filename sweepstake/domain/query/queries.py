@@ -178,7 +178,7 @@ def _kind(value: object) -> str:
 
 
 class _Backwards:
-    """A text that comes before those that it would come behind; comparing costs no copy of it."""
+    """A text in descending order: it is smaller than those that it is larger than; made without a copy."""
 
     __slots__ = ("_text",)
 

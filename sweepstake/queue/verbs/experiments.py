@@ -1,4 +1,4 @@
-"""What is kept of experiments."""
+"""Experiments: putting, reading, deleting and counting them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Renewing leases, and telling that the store is there."""
+"""Renewing leases, and answering that the store is there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of jobs: reading, pruning and deleting them."""
+"""Jobs: reading, pruning and deleting them."""
 
 from __future__ import annotations
 
