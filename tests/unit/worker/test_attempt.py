@@ -18,8 +18,8 @@ from sweepstake.values import EMPTY, JsonObject
 from sweepstake.worker.attempt import Attempt, Plan
 from sweepstake.worker.terminal import Terminal
 from tests.kit.commands import RESULTS
-from tests.kit.lab import new_key
 from tests.kit.heartbeats import NoHeartbeats
+from tests.kit.lab import new_key
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """What a worker decides: which jobs it begins, how they end, and when it has had enough.
 
 Whose turn it is, how many crashes are too many, and what a signal or an exit code means is decided without a process:
-see `test_round_robin`, `test_breaker`, `test_stopping` and `test_judgement`. What a worker makes of that it decides by the
-ends of real commands, so here they are real; the worker is in this process, on a file, and renews no lease.
+see `test_round_robin`, `test_breaker`, `test_stopping` and `test_judgement`. What a worker makes of that it decides by
+the ends of real commands, so here they are real; the worker is in this process, on a file, and renews no lease.
 """
 
 import signal
@@ -18,13 +18,12 @@ import sweepstake
 from sweepstake import ManualSearch
 from sweepstake.domain.status import Outcome
 from sweepstake.worker.attempt import Plan
-from sweepstake.worker.running import Options, Summary
-from sweepstake.worker.running import Worker
+from sweepstake.worker.running import Options, Summary, Worker
 from sweepstake.worker.stopping import Stop
 from sweepstake.worker.terminal import Terminal
 from tests.kit.commands import RESULTS
-from tests.kit.lab import eventually
 from tests.kit.heartbeats import NoHeartbeats
+from tests.kit.lab import eventually
 
 #: Ends when it is told to.
 LASTING = "exec sleep 100"
