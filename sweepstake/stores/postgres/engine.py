@@ -13,7 +13,7 @@ from psycopg.pq import TransactionStatus
 
 from sweepstake.errors import ConfigurationError, ServerError, StoreRefusedError, StoreUnavailableError, SweepstakeError
 from sweepstake.stores.engine import DuplicateError, Params, Row, first_of
-from sweepstake.stores.forks import ForkWatch, abandon
+from sweepstake.stores.forks import Forked, ForkWatch, abandon
 from sweepstake.stores.migrations import migrate
 from sweepstake.stores.postgres.connections import PostgresConnection, PostgresConnections
 from sweepstake.stores.postgres.prepared import PreparedStatement
@@ -137,7 +137,7 @@ class PostgresTransaction:
         return self.row("claim_limited", name=name, worker=worker, key=key)
 
 
-class PostgresEngine:
+class PostgresEngine(Forked):
     """One PostgreSQL database."""
 
     def __init__(self, url: PostgresUrl) -> None:

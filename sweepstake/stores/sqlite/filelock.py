@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sweepstake.errors import StoreRefusedError, StoreUnavailableError
+from sweepstake.stores.forks import Forked
 
 __all__ = ["FileLock", "LockFiles"]
 
@@ -106,8 +107,13 @@ class FileLock:
         try:
             if not self._threads.acquire(blocking=False):
                 now = self._pass_threads()
-            if now < self._first_until and self._try(_TURN):
-                return
+            if now < self._first_until:
+                try:
+                    fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _TURN)
+                except OSError:
+                    pass  # it is asked again below, and the error told
+                else:
+                    return
             if self._find(self._line, 0) is not None or not self._try(_TURN):
                 self._queue(began)
             self._first_until = time.monotonic() + _HEAD_START
@@ -254,7 +260,7 @@ class FileLock:
         )
 
 
-class LockFiles:
+class LockFiles(Forked):
     """The lock files that this process has open, one descriptor for each."""
 
     def __init__(self) -> None:
