@@ -12,7 +12,7 @@ from sweepstake.clock import Clock
 from sweepstake.errors import StoreRefusedError, SweepstakeError
 from sweepstake.stores.engine import Params, Row
 from sweepstake.stores.sqlite.connections import SqliteConnections
-from sweepstake.stores.sqlite.log import sync_file
+from sweepstake.stores.sqlite.log import FAILED, sync_file
 from sweepstake.stores.sqlite.transaction import SqliteTransaction
 
 __all__ = ["SqliteEngine"]
@@ -68,7 +68,7 @@ class SqliteEngine:
             log.lock.acquire()
             try:
                 transaction.again("begin immediate")
-                if log.lock.flag:
+                if log.read_note() == FAILED:
                     log.write_again()
                 yield transaction
                 transaction.again("commit")

@@ -37,12 +37,7 @@ _LONG_TURN: Final = 0.02
 # the moment at which it came, in microseconds of the machine's monotonic clock, until it has the turn. Only whoever is
 # first in the line looks for the turn: those who look take the processor from those who work.
 _TURN: Final = 0
-#: Where the flag stands. Reading and writing know nothing of locks.
-_FLAG: Final = 0
 _LINE: Final = 1 << 10
-
-_LOWERED: Final = b"0"
-_RAISED: Final = b"1"
 
 #: How file systems say that they have no locks.
 _NO_LOCKS: Final = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
@@ -75,15 +70,19 @@ class FileLock:
     Args:
         path: the file; it is made if there is none.
         patience: seconds to wait for a turn.
+
+    Attributes:
+        descriptor: of the file, whose first byte is free for a note to all who use it, which stays when they have
+            ended. Reading and writing know nothing of locks.
     """
 
     def __init__(self, path: Path, patience: float = _PATIENCE_SECONDS) -> None:
         self.path: Final = path
         self._patience: Final = patience
-        self._descriptor: Final = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.descriptor: Final = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if _LINUX:
-            with suppress(OSError):  # so that there is room for the flag, even when the disk is full
-                os.posix_fallocate(self._descriptor, 0, 1)
+            with suppress(OSError):  # so that there is room for the note, even when the disk is full
+                os.posix_fallocate(self.descriptor, 0, 1)
         self._first_until = 0.0
         #: Which process was last seen to have the turn, if one had it, and since when that is so.
         self._turn: int | None = None
@@ -109,7 +108,7 @@ class FileLock:
                 now = self._pass_threads()
             if now < self._first_until:
                 try:
-                    fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _TURN)
+                    fcntl.lockf(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _TURN)
                 except OSError:
                     pass  # it is asked again below, and the error told
                 else:
@@ -121,7 +120,7 @@ class FileLock:
             if self._threads.acquire(blocking=False):  # it is ours already, or nobody's
                 try:
                     with suppress(OSError):  # where there are no locks, which the first error says
-                        fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+                        fcntl.lockf(self.descriptor, fcntl.LOCK_UN)
                 finally:
                     self._threads.release()
                     with suppress(RuntimeError):
@@ -131,22 +130,13 @@ class FileLock:
     def release(self) -> None:
         """Let the next one in."""
         try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _TURN)
+            fcntl.lockf(self.descriptor, fcntl.LOCK_UN, 1, _TURN)
         finally:
             self._threads.release()
 
-    @property
-    def flag(self) -> bool:
-        """Something that all who use the path can tell each other; it stays when they have ended."""
-        return os.pread(self._descriptor, 1, _FLAG) == _RAISED
-
-    @flag.setter
-    def flag(self, raised: bool) -> None:
-        os.pwrite(self._descriptor, _RAISED if raised else _LOWERED, _FLAG)
-
     def close(self) -> None:
         """Give the descriptor back; nobody may be waiting."""
-        os.close(self._descriptor)
+        os.close(self.descriptor)
 
     def _pass_threads(self) -> float:
         """Wait for the other threads of this process, and return the time."""
@@ -161,7 +151,7 @@ class FileLock:
             place += 1
         self._become_first(place, began)
         self._take_turn(began)
-        fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, place)
+        fcntl.lockf(self.descriptor, fcntl.LOCK_UN, 1, place)
 
     def _become_first(self, place: int, began: float) -> None:
         """Wait until nobody is before us, but for those who stand still."""
@@ -214,7 +204,7 @@ class FileLock:
     def _try(self, byte: int) -> bool:
         """Take a byte if nobody has it."""
         try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+            fcntl.lockf(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES):
                 return False
@@ -226,10 +216,10 @@ class FileLock:
         try:
             if _LINUX:
                 asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, length, 0)
-                kind, _, start, _, holder = _FLOCK.unpack(fcntl.fcntl(self._descriptor, fcntl.F_GETLK, asked))
+                kind, _, start, _, holder = _FLOCK.unpack(fcntl.fcntl(self.descriptor, fcntl.F_GETLK, asked))
             else:
                 asked = _FLOCK.pack(byte, length, 0, fcntl.F_WRLCK, os.SEEK_SET)
-                start, _, holder, kind, _ = _FLOCK.unpack(fcntl.fcntl(self._descriptor, fcntl.F_GETLK, asked))
+                start, _, holder, kind, _ = _FLOCK.unpack(fcntl.fcntl(self.descriptor, fcntl.F_GETLK, asked))
         except OSError as error:
             raise self._refuse(error) from error
         return None if kind == fcntl.F_UNLCK else _Lock(start, holder)

@@ -7,17 +7,22 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from sweepstake.stores.sqlite.filelock import FileLock
 
-__all__ = ["SqliteLog", "sync_file"]
+__all__ = ["FAILED", "SqliteLog", "sync_file"]
 
 _logger = logging.getLogger(__name__)
 
 #: Bytes that are written again at a time.
 _PART: Final = 1 << 20
+
+#: Notes in the lock's file: a sync failed, and was not made up for; or all is well.
+FAILED: Final = b"1"
+_WELL: Final = b"0"
 
 sync_file: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 
@@ -32,14 +37,18 @@ class SqliteLog:
     Args:
         connection: an open connection; the log is there, and is the same file, for as long as it is open.
         path: the file whose log it is.
-        lock: that of the file's writers. Its flag says that a sync failed, and was not made up for.
+        lock: that of the file's writers.
         sync: syncs a descriptor.
+
+    Attributes:
+        read_note: returns what all who use the file know of its log, such as `FAILED`.
     """
 
     def __init__(
         self, connection: sqlite3.Connection, path: Path, lock: FileLock, sync: Callable[[int], None] = sync_file
     ) -> None:
         self.lock: Final = lock
+        self.read_note: Final = partial(os.pread, lock.descriptor, 1, 0)
         self._connection = connection
         self._path = os.path.realpath(path) + "-wal"
         self._sync = sync
@@ -57,11 +66,11 @@ class SqliteLog:
         try:
             self._sync(self._descriptor)
         except OSError as error:
-            self._raise_flag()
+            self._note_failure()
             _logger.warning("%s could not be synced (%s); it is written again.", self._path, error)
             self._make_up()
         else:
-            if self.lock.flag:
+            if self.read_note() == FAILED:
                 self._make_up()
 
     def write_again(self) -> None:
@@ -74,12 +83,12 @@ class SqliteLog:
         Raises:
             OSError: the disk fails still.
         """
-        self._raise_flag()  # what is written again is not safe before it is synced, whoever had seen to it before
+        self._note_failure()  # what is written again is not safe before it is synced, whoever had seen to it before
         at = 0
         while part := os.pread(self._descriptor, _PART, at):
             at += os.pwrite(self._descriptor, part, at)
         self._sync(self._descriptor)
-        self.lock.flag = False
+        os.pwrite(self.lock.descriptor, _WELL, 0)
 
     def close(self) -> None:
         """Give the descriptor back; the connection was closed, and SQLite does not say whether its last sync failed."""
@@ -87,16 +96,16 @@ class SqliteLog:
             if os.fstat(self._descriptor).st_nlink:  # the log is still there, so somebody may need it
                 self._sync(self._descriptor)
         except OSError:
-            self._raise_flag()
+            self._note_failure()
         self.forget()
 
     def forget(self) -> None:
         """Give the descriptor back in a forked child, which has nothing to do with the connection."""
         os.close(self._descriptor)
 
-    def _raise_flag(self) -> None:
+    def _note_failure(self) -> None:
         with suppress(OSError):  # such as a file system that has no room even for what was there before
-            self.lock.flag = True
+            os.pwrite(self.lock.descriptor, FAILED, 0)
 
     def _make_up(self) -> None:
         """Write the log again in a turn and a transaction of its own."""
