@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from sweepstake.client.attempt.keeping import Rest, divide, keep
 from sweepstake.client.results import Results, check_size
+from sweepstake.client.session import Session
 from sweepstake.domain.records import Document, JobRecord
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError, SweepstakeError
@@ -23,13 +22,13 @@ class Edits:
 
     Args:
         record: the job as it is stored.
-        folder: makes the folder in which an attempt's results are kept that cannot be recorded, and returns it.
+        session: knows the folder in which an attempt's results are kept that cannot be recorded.
     """
 
     __slots__ = ("_as_read", "_made", "_record", "_shelf")
 
-    def __init__(self, record: JobRecord, folder: Callable[[JobRecord], Path]) -> None:
-        self._shelf = _Shelf(record, folder)
+    def __init__(self, record: JobRecord, session: Session) -> None:
+        self._shelf = _Shelf(record, session)
         #: What somebody asked for, by `setdefault`: two threads that ask at once get the same.
         self._made: dict[str, dict[str, Any]] = {}
         self._record = record
@@ -122,11 +121,11 @@ class _Shelf:
     Apart from `Edits`, because its results refer to this: neither then waits for the garbage collector.
     """
 
-    __slots__ = ("_folder", "record")
+    __slots__ = ("_session", "record")
 
-    def __init__(self, record: JobRecord, folder: Callable[[JobRecord], Path]) -> None:
+    def __init__(self, record: JobRecord, session: Session) -> None:
         self.record = record
-        self._folder = folder
+        self._session = session  # not its places: a copied session is not opened yet
 
     def refuse(self, name: str, value: object, error: InvalidInputError) -> InvalidInputError:
         return self.keep([Rest(name, value)], error)
@@ -134,7 +133,7 @@ class _Shelf:
     def keep(self, rest: list[Rest], error: InvalidInputError) -> InvalidInputError:
         """Write what cannot be recorded into files, and return the error with a word on where."""
         try:
-            paths = keep(self._folder(self.record), rest)
+            paths = keep(self._session.places.kept(self.record), rest)
         except (OSError, SweepstakeError) as problem:
             where = f"what cannot be recorded could not be kept in a file either: {problem}"
         else:

@@ -90,7 +90,7 @@ class Job:
     ) -> None:
         self._session = session
         self._experiment = experiment
-        self._edits = Edits(record, lambda job: session.places.kept(job))  # noqa: PLW0108 -- a copied session is not opened yet
+        self._edits = Edits(record, session)
         self._record = record
         self.status = record.status
         self.etag = record.etag

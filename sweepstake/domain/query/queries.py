@@ -305,7 +305,7 @@ class JobQuery:
             (not self.status or job.status in self.status)
             and (self.tag is None or self.tag in job.tags)
             and (self.part is None or job.id.startswith(self.part) or job.id.endswith(self.part))
-            and self._holds(Fields(job))
+            and (not self.where or self._holds(Fields(job)))
         )
 
     def _holds(self, fields: Fields) -> bool:

@@ -17,8 +17,6 @@ from sweepstake.turns import sliced
 
 __all__ = ["page_of_jobs"]
 
-#: The first read of a page, in jobs; later ones double, so that huge documents never fill the memory.
-_FIRST_READ: Final = 64
 #: A page ends early when its documents and notes reach this many characters.
 _PAGE_TEXT: Final = 8 * 1024 * 1024
 #: A page in an order of its own may have this many characters; with 64 MiB a client would not take it.
@@ -57,8 +55,7 @@ def _parse_start(start: str | None) -> int:
 
 
 def _scan(store: Store, name: str, query: JobQuery, after: int, limit: int) -> Iterator[JobRecord]:
-    size = min(limit, _FIRST_READ)
-    wanted = limit
+    size = limit
     while True:
         with store.read() as transaction:
             jobs, whole = scan_jobs(transaction, name, query, after, size)
@@ -66,6 +63,4 @@ def _scan(store: Store, name: str, query: JobQuery, after: int, limit: int) -> I
         if whole and len(jobs) < size:
             return
         after = jobs[-1].seq
-        wanted -= len(jobs)  # more are read only if the caller drops some
-        text = sum(job.text_length for job in jobs)
-        size = min(size * 4, wanted if wanted > 0 else MAX_PAGE) if text < _PAGE_TEXT // 8 else _FIRST_READ
+        size = min(size * 4, MAX_PAGE)  # the caller drops some

@@ -12,7 +12,7 @@ from psycopg import conninfo
 from psycopg.pq import TransactionStatus
 
 from sweepstake.errors import ConfigurationError, ServerError, StoreRefusedError, StoreUnavailableError, SweepstakeError
-from sweepstake.stores.engine import DuplicateError, Params, Row, first_of
+from sweepstake.stores.engine import MOST_TEXT, DuplicateError, Params, Row, first_of
 from sweepstake.stores.forks import Forked, ForkWatch, abandon
 from sweepstake.stores.migrations import migrate
 from sweepstake.stores.postgres.connections import PostgresConnection, PostgresConnections
@@ -27,6 +27,8 @@ __all__ = ["PostgresEngine", "connection_string"]
 _FINISHED_COLUMNS: Final = JOB_COLUMNS + 1
 #: The statements that are asked for each job by themselves.
 _OF_EVERY_JOB: Final = ("claim", "finish", "finish_and_claim", "limits")
+#: Statements that end by themselves when their texts are as long as what is read at once; the last column adds them up.
+_ADDING_UP: Final = frozenset({"jobs_page", "jobs_of_statuses", "jobs_of_tag"})
 #: PostgreSQL's own clock judges leases and dates everything.
 _CLOCK: Final = "date_part('epoch', clock_timestamp())"
 #: The first version that has `materialized`, as its number of itself.
@@ -96,6 +98,9 @@ class PostgresTransaction:
 
     def first_rows(self, statement: str, /, **params: Any) -> tuple[list[Row], bool]:
         """Run a statement and return the first rows of its answer, and whether it is all; the rest is not sent."""
+        if statement in _ADDING_UP:
+            found = self.rows(statement, most=MOST_TEXT, **params)
+            return found, not found or found[-1][-1] < MOST_TEXT
         with self._connection.cursor() as cursor:
             rows: Any = cursor.stream(self._statements[statement], params, size=_CHUNK)
             with closing(rows):  # a generator, which stops the statement

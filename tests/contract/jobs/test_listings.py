@@ -1,6 +1,7 @@
 """Listings of jobs: pages, filters, order, counts."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -256,3 +257,13 @@ def test_counts_tell_the_states_apart(lab: Lab) -> None:
     assert lab.queue.count_jobs(lab.name) == Counts(
         ready=3, blocked=0, delayed=1, running=2, done=1, crashed=1, pruned=1
     )
+
+
+@pytest.mark.parametrize("query", [{}, {"status": frozenset({JobStatus.DONE})}, {"tag": "large"}])
+def test_a_page_ends_early_where_documents_are_large(lab: Lab, query: dict[str, Any]) -> None:
+    """It has no more of them than fit into memory, and the next pages have the others."""
+    large = document(JobStatus.DONE, {"text": "x" * 3_000_000})
+    lab.add(*[draft(str(number), of=large, tags=("large",)) for number in range(4)])
+    first = lab.queue.list_jobs(lab.name, JobQuery(**query))
+    assert [job.id for job in first.items] == ["0", "1", "2"]
+    assert _ids(lab, **query) == "0123"
