@@ -20,6 +20,7 @@ __all__ = [
     "Reply",
     "Told",
     "listed",
+    "made",
     "one",
     "one_or_reason",
     "written",
@@ -64,22 +65,34 @@ class Answers:
         tell: returns the answer to a call as it is sent.
         read: returns the answer that was received.
         versioned: what is answered has an etag, which is told.
-        headers: what a description of the API says of other headers, by status.
+        kinds: the classes of the bodies, as far as each is a class of its own.
     """
 
     statuses: Mapping[int, str | None]
     tell: Callable[[Any, Any], Told]
     read: Callable[[Reply], Any]
     versioned: bool = False
+    kinds: tuple[Any, ...] = ()
 
 
 def one(kind: Any, schema: str, *, versioned: bool = False) -> Answers:
     """Answer with a record, and with its etag if it is versioned."""
+    return _record(200, kind, schema, versioned=versioned)
 
-    def tell(_call: Any, record: Any) -> Told:
-        return Told(200, record, _etag(record) if versioned else {})
 
-    return Answers(statuses={200: schema}, tell=tell, read=lambda reply: reply.read(kind), versioned=versioned)
+def made(kind: Any, schema: str) -> Answers:
+    """Answer with a record of something new, which has no address of its own."""
+    return _record(201, kind, schema)
+
+
+def _record(status: int, kind: Any, schema: str, *, versioned: bool = False) -> Answers:
+    return Answers(
+        statuses={status: schema},
+        tell=lambda _call, record: Told(status, record, _etag(record) if versioned else {}),
+        read=lambda reply: reply.read(kind),
+        versioned=versioned,
+        kinds=(kind,),
+    )
 
 
 def listed(kind: type[Any], attribute: str) -> Answers:
@@ -88,6 +101,7 @@ def listed(kind: type[Any], attribute: str) -> Answers:
         statuses={200: kind.__name__},
         tell=lambda _call, records: Told(200, kind(tuple(records))),
         read=lambda reply: getattr(reply.read(kind), attribute),
+        kinds=(kind,),
     )
 
 
@@ -104,7 +118,7 @@ def one_or_reason(kind: Any, schema: str, *, versioned: bool = False) -> Answers
             return reply.read_tree({"reason": reply.headers.get(REASON)}, NoJob)
         return reply.read(kind)
 
-    return Answers(statuses={200: schema, 204: None}, tell=tell, read=read, versioned=versioned)
+    return Answers(statuses={200: schema, 204: None}, tell=tell, read=read, versioned=versioned, kinds=(kind, NoJob))
 
 
 def written(kind: Any, schema: str) -> Answers:
@@ -113,7 +127,13 @@ def written(kind: Any, schema: str) -> Answers:
     def tell(call: Any, record: Any) -> Told:
         return Told(201 if call.guard.kind is GuardKind.ABSENT else 200, record, _etag(record))
 
-    return Answers(statuses={200: schema, 201: schema}, tell=tell, read=lambda reply: reply.read(kind), versioned=True)
+    return Answers(
+        statuses={200: schema, 201: schema},
+        tell=tell,
+        read=lambda reply: reply.read(kind),
+        versioned=True,
+        kinds=(kind,),
+    )
 
 
 def _tell_put(_call: Any, put: PutAnswer) -> Told:
@@ -137,6 +157,7 @@ ADDED: Final = Answers(
     statuses={200: "Added", 204: None},
     tell=lambda _call, added: Told(200, added) if added.duplicates else Told(204),
     read=lambda reply: Added() if reply.status == 204 else reply.read(Added),
+    kinds=(Added,),
 )
 #: That it is done.
 NOTHING: Final = Answers(statuses={204: None}, tell=lambda _call, _none: Told(204), read=lambda _reply: None)

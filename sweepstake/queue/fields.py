@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from attrs import Attribute, field, frozen
 
+from sweepstake.domain.access import NOBODY, Caller
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.keys import check_attempt, check_key
 from sweepstake.domain.lengths import MAX_PAGE
@@ -39,8 +40,10 @@ __all__ = [
     "Named",
     "Sent",
     "Travel",
+    "asker",
     "attempt_key",
     "body",
+    "by_server",
     "duplicates",
     "filters",
     "force",
@@ -74,17 +77,23 @@ class Sent:
 
 @frozen(kw_only=True)
 class Asked:
-    """What a server was sent beside the path and the body.
+    """What a server was sent beside the path and the body, and what it knows of who sent it.
 
     Attributes:
         query: the values of each parameter, decoded.
         headers: by name in lower case.
         new_key: makes an op key for a write of a client that has none.
+        caller: who calls, and what the credential allows.
+        address: the network address of the caller, or of a proxy.
+        root: the URL of the server as the caller sees it.
     """
 
     query: Mapping[str, Sequence[str]]
     headers: Mapping[str, str]
     new_key: Callable[[], str]
+    caller: Caller = NOBODY
+    address: str = ""
+    root: str = ""
 
     def one(self, name: str) -> str | None:
         """Return a parameter of the query that stands there once, or not at all."""
@@ -167,8 +176,25 @@ def whole(**options: Any) -> Any:
 
 
 def hidden(default: Any = None) -> Any:
-    """Make a field that never travels: what a server says of its caller, or a client of its patience."""
+    """Make a field that never travels, such as a client's patience."""
     return field(default=default)
+
+
+def by_server(know: Callable[[Asked], Any], default: Any = None) -> Any:
+    """Make a field that never travels: a server fills it in by what it knows of a request.
+
+    Args:
+        know: says what that is.
+        default: what holds where there is no server in between.
+    """
+    return field(
+        default=default, metadata={_TRAVEL: Travel(parameters=(), write=lambda _value, _sent: None, read=know)}
+    )
+
+
+def asker() -> Any:
+    """Make the field of the email of the user who asks a server; None: the operator of a store, or nobody."""
+    return by_server(lambda asked: asked.caller.email)
 
 
 def op_key() -> Any:

@@ -56,6 +56,7 @@ class Store:
         self.policies = Policies()
         self.looked: dict[str, float] = {}
         self.monotonic = clock.monotonic
+        self.wall = clock.wall
         self.serving = serving
         self._opened = clock.monotonic() if serving else -math.inf
         #: The address in the reference of the last call, as most calls of a client are about one experiment.

@@ -27,7 +27,6 @@ from sweepstake.domain.records import (
     PutAnswer,
     SearchDefinition,
 )
-from sweepstake.domain.situation import Why
 from sweepstake.domain.status import JobStatus, Signal
 from sweepstake.errors import NotFoundError, UnsafeUpdateError
 from sweepstake.http.requests import call_of
@@ -36,8 +35,8 @@ from sweepstake.queue.call import Call
 from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.queue.here import Here
 from sweepstake.queue.spelling import spellings
+from sweepstake.server.authorizing import Authorizer
 from sweepstake.server.calls import Answer, Handler, Received, told
-from sweepstake.server.gates import Gate
 from sweepstake.server.schedy import as_meant, as_shown
 from sweepstake.turns import sliced
 from sweepstake.wire.headers import IDEMPOTENCY_KEY, STORE
@@ -51,19 +50,28 @@ _MOST_OF_SEARCH: Final = 100_000
 
 
 class Handlers:
-    """Answers the verbs of the queue.
+    """Answers every verb.
 
     Args:
         here: what answers.
-        gate: whose experiments are whose.
+        authorizer: whose experiments are whose.
         clock: for the time in op keys and ids.
         entropy: returns that many random bytes.
+        logins: what does the verbs by which users log in.
     """
 
-    def __init__(self, here: Here, gate: Gate, clock: Clock, entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        here: Here,
+        authorizer: Authorizer,
+        clock: Clock,
+        entropy: Callable[[int], bytes],
+        logins: Mapping[type[Call[Any]], Callable[[Any], Any]],
+    ) -> None:
         self._here = here
         self._send = here.send
-        self._gate = gate
+        self._authorizer = authorizer
+        self._logins = logins
         self._clock = clock
         self._entropy = entropy
         self._special: Mapping[type[Call[Any]], Callable[[Any, Received], Any]] = {
@@ -72,7 +80,6 @@ class Handlers:
             calls.Heartbeat: self._beat,
             calls.AddJobs: self._add,
             calls.PutJob: self._put_job,
-            calls.ExplainJob: self._explain,
             calls.ListExperiments: self._list,
             calls.PutExperiment: self._put,
             calls.DeleteExperiment: self._delete,
@@ -81,17 +88,26 @@ class Handlers:
 
     def by_name(self) -> Mapping[str, Handler]:
         """Return what answers each verb, by the name of its operation."""
-        return {name: self._handler(kind) for name, kind in calls.CALLS.items()}
+        return {kind.operation.name: self._handler(kind) for kind in (*calls.CALLS.values(), *calls.LOGINS)}
 
     def _handler(self, kind: type[Call[Any]]) -> Handler:
         special = self._special.get(kind)
+        perform = self._logins.get(kind, self._send)
 
         def answer(received: Received) -> Answer:
-            asked = Asked(query=received.query, headers=received.headers, new_key=self._new_key)
-            names = dict(zip(_WORDS, received.names, strict=False))
+            asked = Asked(
+                query=received.query,
+                headers=received.headers,
+                new_key=self._new_key,
+                caller=received.caller,
+                address=received.address,
+                root=received.root,
+            )
             with nullcontext() if kind.parts.body is None else received.tree() as tree:
-                call = call_of(kind, names, asked, tree)
-            found = self._send(call) if special is None else special(call, received)
+                call = call_of(kind, received.names, asked, tree)
+            found = perform(call) if special is None else special(call, received)
+            if kind.operation.changes_access:
+                self._authorizer.changed()
             made = kind.answers.tell(call, found)
             return told(made.status, _shown(received, made.record), made.headers)
 
@@ -101,7 +117,7 @@ class Handlers:
         """Remember whose a claim is: its heartbeats may come here too."""
         claim = self._send(call)
         if isinstance(claim, Claim):
-            self._gate.began(claim, call.name)
+            self._authorizer.began(claim, call.name)
         return claim
 
     def _finish(self, call: calls.FinishAttempt, received: Received) -> Finished:
@@ -110,18 +126,18 @@ class Handlers:
             finished = self._send(call)
         except NotFoundError:
             # A client that knows no addresses may have begun the job before its user made an experiment of this name.
-            held = self._gate.holding(received.caller, call.report.attempt)
+            held = self._authorizer.holding(received.caller, call.report.attempt)
             if held is None or held == call.name:
                 raise
             call = evolve(call, name=held)
             finished = self._send(call)
         if isinstance(finished.next, Claim):
-            self._gate.began(finished.next, call.name)
+            self._authorizer.began(finished.next, call.name)
         return finished
 
     def _beat(self, call: calls.Heartbeat, received: Received) -> tuple[Beat, ...]:
         """Renew only the leases of those who may work there; of the others it says no more than that they are lost."""
-        held = self._gate.held(received.caller, call.attempts)
+        held = self._authorizer.held(received.caller, call.attempts)
         beats = {beat.attempt: beat for beat in self._send(evolve(call, attempts=tuple(held)))}
         return tuple(beats.get(attempt) or Beat(attempt, Signal.LOST) for attempt in call.attempts)
 
@@ -142,15 +158,10 @@ class Handlers:
             return put
         return evolve(put, record=evolve(put.record, etag=key)) if put.record.etag == name_of(key) else put
 
-    def _explain(self, call: calls.ExplainJob, received: Received) -> Why:
-        """Say it in commands that mean the experiment when the caller types them."""
-        return self._send(evolve(call, viewer=received.caller.email))
-
-    def _list(self, call: calls.ListExperiments, received: Received) -> Page[ExperimentRecord]:
-        """List what the caller may see, as the caller may write it."""
-        viewer = received.caller.email
-        page = self._send(evolve(call, viewer=viewer))
-        names = spellings(self._here.store, page.items, viewer)
+    def _list(self, call: calls.ListExperiments, _received: Received) -> Page[ExperimentRecord]:
+        """List experiments as the caller may write them."""
+        page = self._send(call)
+        names = spellings(self._here.store, page.items, call.viewer)
         return evolve(page, items=tuple(evolve(each, name=name) for each, name in zip(page.items, names, strict=True)))
 
     def _put(self, call: calls.PutExperiment, received: Received) -> ExperimentRecord:
@@ -164,7 +175,7 @@ class Handlers:
             return self._send(evolve(call, name=where, draft=draft, guard=exact))
 
         absent = ABSENT if call.guard.kind in (GuardKind.NONE, GuardKind.ABSENT) else _NEVER
-        return self._gate.fence(received.caller, call.name, call.guard, absent, put)
+        return self._authorizer.fence(received.caller, call.name, call.guard, absent, put)
 
     def _delete(self, call: calls.DeleteExperiment, received: Received) -> None:
         """Delete what the caller may."""
@@ -176,21 +187,16 @@ class Handlers:
                 if exact != _NEVER or call.guard.kind is not GuardKind.NONE:
                     raise  # else: unguarded, deleting what is not there does nothing
 
-        self._gate.fence(received.caller, call.name, call.guard, _NEVER, delete)
+        self._authorizer.fence(received.caller, call.name, call.guard, _NEVER, delete)
 
-    def _take(self, call: calls.TakePart, received: Received) -> None:
-        """Make what is imported the caller's."""
+    def _take(self, call: calls.TakePart, _received: Received) -> None:
+        """Refuse a search that is too large."""
         if call.part.experiment is not None:
             _check_search(call.part.experiment.search, "experiment.search")
-        self._send(evolve(call, owner=received.caller.email))
-        self._gate.changed()
+        self._send(call)
 
     def _new_key(self) -> str:
         return uuid7(int(self._clock.wall() * 1000), self._entropy(10))
-
-
-#: What the names in a path stand for, in their order.
-_WORDS: Final = ("name", "id")
 
 
 def _shown(received: Received, record: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from sweepstake.cli.output import say
-from sweepstake.cli.server.members import missing
+from sweepstake.cli.server.reaching import missing
 from sweepstake.cli.target import Target, pass_target
 
 __all__ = ["serve"]

@@ -14,8 +14,9 @@ from sweepstake.config import Config
 from sweepstake.connection import connect_with
 from sweepstake.domain.access import Role
 from sweepstake.domain.status import Outcome
-from sweepstake.http import RemoteAccess
-from sweepstake.wire.members import NewToken
+from sweepstake.http import HttpSender
+from sweepstake.queue.calls import CreateToken, RevokeToken
+from sweepstake.wire.credentials import NewToken
 from tests.faults.stores.gate import Gate
 from tests.kit.checkout import ROOT
 from tests.kit.clocks import LeapingClock
@@ -112,15 +113,15 @@ def test_a_job_given_back_while_the_store_is_away_is_given_back_later(exp: Exper
 def test_a_report_with_a_revoked_token_waits_for_a_better_one(tmp_path: Path) -> None:
     """The block raises that the token is wrong; whoever connects with a good one delivers."""
     with served(f"sqlite:///{tmp_path}/store.db") as server:
-        access = RemoteAccess(server.url, server.token)
-        made = access.create_token(NewToken(role=Role.WORK))
+        access = HttpSender(server.url, server.token)
+        made = access.send(CreateToken(wanted=NewToken(role=Role.WORK)))
         with _connect(server, server.token, tmp_path) as owner:
             owner.add_experiment(ManualSearch("exp")).add_job({})
         with _connect(server, made.token, tmp_path) as worker:
             job = worker.get_experiment("exp").next_job()
             with pytest.raises(AuthenticationError) as caught, job:
                 job.results["x"] = 1
-                access.revoke_token(made.id)
+                access.send(RevokeToken(id=made.id))
         access.close()
         assert ["spool show" in note for note in caught.value.__notes__] == [True]
         with _connect(server, server.token, tmp_path) as owner:

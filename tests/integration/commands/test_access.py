@@ -12,7 +12,7 @@ import sweepstake
 from sweepstake import ManualSearch
 from sweepstake.errors import AuthenticationError, NotFoundError
 from sweepstake.http import reset_token
-from sweepstake.server.accounts import add_user
+from sweepstake.server.passwords import add_user
 from tests.kit.serving import PASSWORD, Served, served
 from tests.kit.shell import Command, Shell, eventually
 from tests.kit.stores import open_store

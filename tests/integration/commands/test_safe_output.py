@@ -12,7 +12,9 @@ from sweepstake.domain.access import Role
 from sweepstake.domain.drafts import Finish
 from sweepstake.domain.records import ABSENT, Claim, Document, ExperimentDraft, SearchDefinition
 from sweepstake.domain.status import JobStatus, Outcome
-from sweepstake.server.accounts import add_user, create_token
+from sweepstake.queue.verbs.access.shares import give
+from sweepstake.queue.verbs.access.tokens import create_token
+from sweepstake.server.passwords import add_user
 from sweepstake.values import JsonObject
 from tests.kit.lab import draft, new_key
 from tests.kit.shell import Command
@@ -48,7 +50,7 @@ def evil(url: str) -> str:
     with closing(open_store(url)) as store:
         add_user(store, EMAIL)
         _, token = create_token(store, EMAIL, role=Role.READ, name=NAME)
-        store.give(NAME, EMAIL)
+        give(store, NAME, EMAIL)
     return token.id
 
 

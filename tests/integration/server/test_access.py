@@ -16,9 +16,12 @@ from sweepstake.domain.access import Role
 from sweepstake.domain.records import ABSENT, Claim, ExperimentDraft, SearchDefinition
 from sweepstake.domain.status import JobStatus
 from sweepstake.http.operations import OPERATIONS
-from sweepstake.server.accounts import add_user, change_password, create_token
+from sweepstake.queue.verbs.access.shares import give
+from sweepstake.queue.verbs.access.tokens import create_token, list_tokens, revoke_token
+from sweepstake.queue.verbs.access.users import find_user
 from sweepstake.server.keys import SecretPlace, SigningKey
-from sweepstake.server.logins import Signer
+from sweepstake.server.passwords import add_user, change_password
+from sweepstake.server.signing import Signer
 from sweepstake.wire.operation import Operation
 from tests.kit.clocks import HandClock
 from tests.kit.lab import document, draft, new_key
@@ -72,7 +75,7 @@ class House:
             tokens[f"token {role}"], kept = create_token(self.store, owner, role=role, name=role.value)
         tokens["expired"], _ = create_token(self.store, owner, expires_at=1.0)
         tokens["revoked"], revoked = create_token(self.store, owner)
-        self.store.revoke_token(revoked.id)
+        revoke_token(self.store, revoked.id)
         return Scene(name, owner, tokens, attempt, kept.id)
 
     def _fill(self, name: str, owner: str) -> str:
@@ -206,7 +209,7 @@ def test_listings_show_what_one_may_see(house: House) -> None:
     """One's own experiments, those that are shared with one, and everybody's."""
     scene = house.scene()
     everybodys = house.scene()
-    house.store.give(everybodys.name, None)
+    give(house.store, everybodys.name, None)
     seen = {}
     for kind in ("owner", "shared read", "stranger", "token read"):
         answer = house.call(OPERATIONS["list_experiments"], scene, scene.tokens[kind]).json()
@@ -274,7 +277,7 @@ def test_a_token_makes_none_that_outlives_it(house: House) -> None:
     answers = [requests.post(url, json=body, headers=headers, timeout=30) for body in asked]
     assert [answer.status_code for answer in answers] == [422, 201, 201]
     assert requests.post(url.replace("tokens", "resettoken"), headers=headers, timeout=30).status_code == 200
-    assert all(token.expires_at is not None for token in house.store.list_tokens(scene.owner))
+    assert all(token.expires_at is not None for token in list_tokens(house.store, scene.owner))
 
 
 def test_what_a_login_makes_ends_with_the_password(house: House) -> None:
@@ -287,14 +290,14 @@ def test_what_a_login_makes_ends_with_the_password(house: House) -> None:
     asked = ({"role": "admin"}, {"role": "admin", "lifetime": 90_000})
     made, refused = (requests.post(f"{api}/tokens/", json=body, headers=signed, timeout=30) for body in asked)
     assert (made.status_code, refused.status_code) == (201, 422)
-    kept = {token.id: token for token in house.store.list_tokens(scene.owner)}[made.json()["id"]]
+    kept = {token.id: token for token in list_tokens(house.store, scene.owner)}[made.json()["id"]]
     assert kept.expires_at is not None
     assert kept.expires_at - SystemClock().wall() <= 24 * 3600
     reset = requests.post(f"{api}/resettoken/", headers=signed, timeout=30).json()["token"]
     child = requests.post(
         f"{api}/tokens/", json={"role": "admin"}, headers={"Authorization": f"Bearer {reset}"}, timeout=30
     ).json()["token"]
-    first = house.store.list_tokens(scene.owner)[0]
+    first = list_tokens(house.store, scene.owner)[0]
     assert (first.expires_at, first.maker) == (None, "password")
     get = OPERATIONS["get_experiment"]
     assert [house.call(get, scene, token).status_code for token in (reset, child)] == [200, 200]
@@ -303,7 +306,7 @@ def test_what_a_login_makes_ends_with_the_password(house: House) -> None:
     eventually(lambda: [house.call(get, scene, token).status_code for token in brought] == [403] * 3)
     again = requests.post(f"{api}/tokens/", json={"role": "admin"}, headers=signed, timeout=30)
     assert again.status_code == 403
-    assert house.store.list_tokens(scene.owner) == []
+    assert list_tokens(house.store, scene.owner) == []
 
 
 def test_what_a_revoked_token_made_ends_with_it(house: House) -> None:
@@ -329,7 +332,7 @@ def test_an_old_login_makes_no_token_without_an_end(house: House) -> None:
     """Ten minutes after the password was given, whoever has the signed token has to give it again."""
     scene = house.scene()
     change_password(house.store, scene.owner, PASSWORD)
-    account = house.store.find_account(scene.owner)
+    account = find_user(house.store, scene.owner)
     assert account is not None
     secret = SecretPlace.of(f"sqlite:///{house.file}", read_config(environment={})).secret
     key = SigningKey(house.store, secret, SystemClock())

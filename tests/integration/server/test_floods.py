@@ -15,7 +15,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from sweepstake.server.passwords import ADDRESS
+from sweepstake.server.guessing import ADDRESS
 from tests.kit.serving import EMAIL, PASSWORD, served
 
 #: The longest that the right password may take to get in, in seconds, or as often the time that it takes without a

@@ -23,8 +23,9 @@ from sweepstake.domain.drafts import Finish
 from sweepstake.domain.records import ABSENT, PRESENT, UNGUARDED, Claim, ExperimentDraft, SearchDefinition
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import InvalidInputError, UnsafeUpdateError
+from sweepstake.queue.verbs.access.shares import give
 from sweepstake.queue.verify import verify
-from sweepstake.server.accounts import add_user
+from sweepstake.server.passwords import add_user
 from sweepstake.spool import Entry, Fate, Spool, deliver
 from sweepstake.values import JsonObject
 from tests.kit.lab import draft, new_key
@@ -350,8 +351,8 @@ def test_an_experiment_that_is_given_away_keeps_its_address(town: Town, name: st
     assert adas.record is not None
     assert bobs.record is not None
     with pytest.raises(InvalidInputError, match="has an experiment"):
-        town.store.give(bobs.record.address, ADA)
-    town.store.give(bobs.record.address, CYD)
+        give(town.store, bobs.record.reference, ADA)
+    give(town.store, bobs.record.reference, CYD)
     cyds = town.users[CYD].get_experiment(name)
     assert (cyds.owner, cyds.etag) == (CYD, bobs.etag)
     with pytest.raises(NotFoundError):

@@ -11,8 +11,11 @@ import requests
 import sweepstake
 from sweepstake.domain.access import Role
 from sweepstake.errors import SweepstakeError
-from sweepstake.http import RemoteAccess, reset_token
-from sweepstake.server.accounts import add_user, create_token
+from sweepstake.http import reset_token
+from sweepstake.queue.calls import RevokeToken, ShareExperiment
+from sweepstake.queue.verbs.access.tokens import create_token
+from sweepstake.server.passwords import add_user
+from sweepstake.wire.credentials import NewShare
 from tests.kit.stack import ServerProcess
 from tests.kit.stores import open_store, remote_queue
 
@@ -24,13 +27,12 @@ def _failing(url: str, token: str) -> list[str]:
     """Make calls of our client's that fail, and return all that is to be seen of them."""
     seen = []
     queue = remote_queue(url, token)
-    access = RemoteAccess(url, token)
     calls = (
         lambda: queue.get_experiment("nowhere"),
         lambda: queue.claim("nowhere", worker="w", key="0" * 26),
         lambda: queue.heartbeat(["x"]),
-        lambda: access.revoke_token("x"),
-        lambda: access.share("nowhere", EMAIL, Role.READ),
+        lambda: queue.send(RevokeToken(id="x")),
+        lambda: queue.send(ShareExperiment(name="nowhere", email=EMAIL, share=NewShare(Role.READ))),
         lambda: reset_token(url, EMAIL, f"{PASSWORD}, but wrong"),
     )
     for call in calls:
@@ -38,8 +40,7 @@ def _failing(url: str, token: str) -> list[str]:
             call()
         seen += [repr(caught.value), "".join(traceback.format_exception(caught.value))]
     queue.close()
-    access.close()
-    return [*seen, repr(queue), repr(access)]
+    return [*seen, repr(queue), repr(queue.sender)]
 
 
 def test_no_log_and_no_error_holds_a_secret(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,8 +13,10 @@ from sweepstake.clock import SystemClock
 from sweepstake.http.openapi import openapi
 from sweepstake.http.operations import HEALTH, OPERATIONS
 from sweepstake.http.schemas import SCHEMAS
+from sweepstake.queue import calls
+from sweepstake.queue.calls.users import AboutUsers
 from sweepstake.server.handlers import Handlers
-from sweepstake.server.users import Members, OpenUserHandlers, UserHandlers
+from sweepstake.server.logins import Logins, without_users
 from sweepstake.wire.operation import Operation
 from tests.kit.stores import open_store
 
@@ -36,10 +38,12 @@ def test_every_operation_has_a_handler(tmp_path: Path) -> None:
     """The table and the handlers name the same calls."""
     clock = SystemClock()
     with closing(open_store(f"sqlite:///{tmp_path}/store.db")) as store:
-        members = Members(store, clock, lambda: "secret")
-        of_the_queue = Handlers(store.here, members.gate, clock, os.urandom).by_name()
-        for of_users in (UserHandlers(members, clock), OpenUserHandlers(clock)):
-            assert {*of_the_queue, *of_users.by_name(), HEALTH.name} == set(OPERATIONS)
+        logins = Logins(store, clock, lambda: "secret")
+        handlers = Handlers(store.here, logins.authorizer, clock, os.urandom, logins.performers).by_name()
+        assert {*handlers, HEALTH.name} == set(OPERATIONS)
+        assert set(logins.performers) == set(calls.LOGINS)
+        about_users = {name for name, kind in calls.CALLS.items() if issubclass(kind, AboutUsers)}
+        assert set(without_users(clock)) == {*about_users, *(kind.operation.name for kind in calls.LOGINS)}
 
 
 def test_every_operation_is_described() -> None:

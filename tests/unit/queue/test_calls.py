@@ -24,6 +24,7 @@ from sweepstake.queue.call import PATIENCE, Call
 from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.queue.here import PERFORMERS
 from sweepstake.values import JsonObject
+from sweepstake.wire.credentials import Credentials, NewShare, NewToken
 from sweepstake.wire.headers import read_reference
 from tests.kit.lab import new_key
 
@@ -116,7 +117,19 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
     calls.CountJobs(name=NAME),
     calls.ExportPage(name=NAME, start="jobs.3.0.0"),
     calls.TakePart(name=NAME, part=ImportPart(id=KEY, number=3, abandon=True)),
+    calls.ResetTokens(),
+    calls.ListTokens(),
+    calls.CreateToken(wanted=NewToken(role=Role.WORK, name="n", lifetime=60.0)),
+    calls.RevokeToken(id="0123456789ab"),
+    calls.GetAccess(name=NAME),
+    calls.ShareExperiment(name=NAME, email="bob@example.org", share=NewShare(Role.READ)),
+    calls.UnshareExperiment(name=NAME, email="bob@example.org"),
     calls.Ping(),
+)
+#: The same of the verbs that only a server does.
+LOGINS: Final[tuple[Call[Any], ...]] = (
+    calls.ExchangeToken(credentials=Credentials(email="a@b", token="t")),
+    calls.LogIn(credentials=Credentials(email="a@b", token="p")),
 )
 
 
@@ -135,7 +148,7 @@ def arrived(call: Call[Any]) -> Call[Any]:
     return call_of(type(call), names, asked, None if request.body is None else json.loads(request.body))
 
 
-@pytest.mark.parametrize("call", SAMPLES, ids=lambda call: call.operation.name)
+@pytest.mark.parametrize("call", SAMPLES + LOGINS, ids=lambda call: call.operation.name)
 def test_a_call_arrives_as_it_was_sent(call: Call[Any]) -> None:
     """Every field that travels, wherever in a request it stands."""
     assert arrived(call) == call
@@ -146,6 +159,7 @@ def test_each_verb_is_tried_and_done_by_something() -> None:
     kinds = set(calls.CALLS.values())
     assert {type(call) for call in SAMPLES} == kinds
     assert set(PERFORMERS) == kinds
+    assert tuple(type(call) for call in LOGINS) == calls.LOGINS
 
 
 def test_what_a_ledger_holds_is_known_by_its_word() -> None:

@@ -1,4 +1,4 @@
-"""Bodies of the calls about tokens and shares."""
+"""Bodies of the calls by which users log in, make tokens and share experiments."""
 
 from __future__ import annotations
 
@@ -8,11 +8,26 @@ from attrs import field, frozen
 
 from sweepstake.domain import vocabulary as words
 from sweepstake.domain.access import Role, TokenRecord
-from sweepstake.domain.schema import narrowed, nullable
+from sweepstake.domain.lengths import at_most
+from sweepstake.domain.schema import Schema, narrowed, nullable
 from sweepstake.errors import InvalidInputError
 
-__all__ = ["MAX_LIFETIME", "MadeToken", "NewShare", "NewToken", "TokenInfo", "Tokens"]
+__all__ = [
+    "MAX_LIFETIME",
+    "MAX_SECRET",
+    "ClientConfig",
+    "Credentials",
+    "MadeToken",
+    "NewShare",
+    "NewToken",
+    "Token",
+    "TokenInfo",
+    "Tokens",
+]
 
+#: The longest email, password or token, in characters.
+MAX_SECRET: Final = 4096
+_SECRET: Final[Schema] = {"type": "string", "maxLength": MAX_SECRET}
 #: The longest life of a token that ends, in seconds.
 MAX_LIFETIME: Final = 10**9
 _LIFETIME: Final = nullable({"type": "number", "minimum": 1, "maximum": MAX_LIFETIME})
@@ -21,6 +36,31 @@ _LIFETIME: Final = nullable({"type": "number", "minimum": 1, "maximum": MAX_LIFE
 def _is_lifetime(_: object, attribute: Any, value: float | None) -> None:
     if value is not None and not 1 <= value <= MAX_LIFETIME:
         raise InvalidInputError.at(attribute.name, f"must be 1 to {MAX_LIFETIME:,} seconds, is {value!r}")
+
+
+@frozen
+class Credentials:
+    """An email, and the API token or password that belongs to it."""
+
+    email: str = field(validator=at_most(MAX_SECRET), metadata=narrowed(_SECRET))
+    token: str = field(validator=at_most(MAX_SECRET), repr=False, metadata=narrowed(_SECRET))
+
+
+@frozen
+class Token:
+    """A signed token, and the Unix time until which it should be used."""
+
+    token: str = field(repr=False)
+    expiresAt: float  # noqa: N815 -- Schedy's word
+
+
+@frozen
+class ClientConfig:
+    """What a client needs to talk to this server: Schedy's configuration file."""
+
+    root: str
+    email: str
+    token: str = field(repr=False)
 
 
 @frozen(kw_only=True)

@@ -8,11 +8,15 @@ from typing import Final
 import pytest
 from attrs import evolve
 
-from sweepstake.domain.access import Access, Account, Role, Share, Standing, TokenRecord, TryLimit, made_with_password
+from sweepstake.domain.access import Access, Role, Share, Standing, TokenRecord, TryLimit, User, made_with_password
 from sweepstake.domain.addresses import exact
 from sweepstake.domain.records import ABSENT, UNGUARDED, Claim, ExperimentDraft, SearchDefinition
 from sweepstake.errors import AuthenticationError, InvalidInputError, NotFoundError
 from sweepstake.queue.calls import ListExperiments
+from sweepstake.queue.verbs.access.shares import experiments_of, give, standing, standings
+from sweepstake.queue.verbs.access.tokens import add_token, find_token, list_tokens, revoke_token, signing_salt
+from sweepstake.queue.verbs.access.tries import take_try
+from sweepstake.queue.verbs.access.users import find_user, insert_user, list_users, remove_user, set_password
 from tests.kit.lab import draft, new_key
 from tests.kit.oldschema import make_before, run_plainly
 from tests.kit.stores import Kept, open_store
@@ -26,7 +30,7 @@ def kept(store: str) -> Iterator[Kept]:
     """A new store with three users, of whom Ada has an experiment."""
     with closing(open_store(store)) as opened:
         for email in (ADA, BOB, EVE):
-            opened.add_account(Account(email=email, password_hash=None))
+            insert_user(opened, User(email=email, password_hash=None))
         make(opened, "ada's", ADA)
         yield opened
 
@@ -43,14 +47,14 @@ def test_an_experiment_is_its_owners_and_shared(kept: Kept) -> None:
     kept.share("ada's", BOB, Role.READ)
     kept.share("ada's", BOB, Role.WORK)
     assert kept.get_access("ada's") == Access(owner=ADA, shares=(Share(BOB, Role.WORK),))
-    roles = {email: kept.standing(email, "ada's") for email in (ADA, BOB, EVE)}
-    standing = Standing(address="ada's", name="ada's", owner=ADA, etag=etag, role=None)
+    roles = {email: standing(kept, email, "ada's") for email in (ADA, BOB, EVE)}
+    bare = Standing(address="ada's", name="ada's", owner=ADA, etag=etag, role=None)
     assert roles == {
-        ADA: evolve(standing, role=Role.ADMIN),
-        BOB: evolve(standing, role=Role.WORK),
-        EVE: standing,
+        ADA: evolve(bare, role=Role.ADMIN),
+        BOB: evolve(bare, role=Role.WORK),
+        EVE: bare,
     }
-    assert kept.standing(ADA, "nobody's") is None
+    assert standing(kept, ADA, "nobody's") is None
     for _ in range(2):
         kept.share("ada's", BOB, None)
     assert kept.get_access("ada's").shares == ()
@@ -66,7 +70,7 @@ def test_a_share_is_with_a_user_of_an_experiment_that_is_somebodys(kept: Kept) -
     with pytest.raises(NotFoundError):
         kept.share("nobody's", BOB, Role.READ)
     with pytest.raises(InvalidInputError, match="email"):
-        kept.give("ada's", "x@example.org")
+        give(kept, "ada's", "x@example.org")
 
 
 def test_a_listing_for_somebody_holds_what_he_may_see(kept: Kept) -> None:
@@ -109,16 +113,16 @@ def test_a_user_who_goes_leaves_nothing_behind(kept: Kept) -> None:
     """Neither tokens nor shares; experiments go to the heir."""
     make(kept, "bob's", BOB)
     kept.share("ada's", BOB, Role.READ)
-    kept.add_token(TokenRecord(digest="d" * 64, email=BOB))
+    add_token(kept, TokenRecord(digest="d" * 64, email=BOB))
     with pytest.raises(InvalidInputError, match="bob's"):
-        kept.remove_account(BOB, None)
-    assert kept.find_token("d" * 64) is not None
-    kept.remove_account(BOB, EVE)
-    assert kept.find_token("d" * 64) is None
+        remove_user(kept, BOB, None)
+    assert find_token(kept, "d" * 64) is not None
+    remove_user(kept, BOB, EVE)
+    assert find_token(kept, "d" * 64) is None
     assert kept.get_access("ada's").shares == ()
     assert kept.get_access("bob's").owner == EVE
     with pytest.raises(NotFoundError):
-        kept.remove_account(BOB, None)
+        remove_user(kept, BOB, None)
 
 
 def test_nobody_inherits_a_second_experiment_of_a_name(kept: Kept) -> None:
@@ -126,11 +130,11 @@ def test_nobody_inherits_a_second_experiment_of_a_name(kept: Kept) -> None:
     make(kept, "mnist", BOB)
     make(kept, "mnist", EVE)
     with pytest.raises(InvalidInputError, match="has an experiment 'mnist' too"):
-        kept.remove_account(BOB, EVE)
-    assert kept.find_account(BOB) is not None
+        remove_user(kept, BOB, EVE)
+    assert find_user(kept, BOB) is not None
     kept.delete_experiment(exact("mnist"), guard=UNGUARDED, key=new_key(), force=False)
-    kept.remove_account(BOB, EVE)
-    [left] = kept.standings(["mnist"], EVE)
+    remove_user(kept, BOB, EVE)
+    [left] = standings(kept, ["mnist"], EVE)
     assert (left.owner, left.address) == (EVE, f"{EVE}\x1fmnist")
 
 
@@ -139,8 +143,8 @@ def test_attempts_are_known_by_their_experiments(kept: Kept) -> None:
     kept.add_jobs("ada's", [draft()], key=new_key())
     claim = kept.claim("ada's", worker="", key=new_key(), repeat=False)
     assert isinstance(claim, Claim)
-    assert kept.experiments_of([claim.key, new_key()]) == {claim.key: "ada's"}
-    assert kept.experiments_of([]) == {}
+    assert experiments_of(kept, [claim.key, new_key()]) == {claim.key: "ada's"}
+    assert experiments_of(kept, []) == {}
 
 
 def test_tokens_are_kept_as_they_were_made(kept: Kept) -> None:
@@ -151,57 +155,57 @@ def test_tokens_are_kept_as_they_were_made(kept: Kept) -> None:
         TokenRecord(digest="c" * 64, email=EVE, role=Role.WORK),
     ]
     for token in made:
-        kept.add_token(token)
-    found = [(each.digest, each.email, each.role, each.name, each.expires_at) for each in kept.list_tokens()]
+        add_token(kept, token)
+    found = [(each.digest, each.email, each.role, each.name, each.expires_at) for each in list_tokens(kept)]
     assert found == [(each.digest, each.email, each.role, each.name, each.expires_at) for each in made]
-    assert [each.email for each in kept.list_tokens(EVE)] == [EVE]
-    kept.add_token(TokenRecord(digest="e" * 64, email=ADA), only=True)
-    assert [each.digest[0] for each in kept.list_tokens()] == ["e", "c"]
+    assert [each.email for each in list_tokens(kept, EVE)] == [EVE]
+    add_token(kept, TokenRecord(digest="e" * 64, email=ADA), only=True)
+    assert [each.digest[0] for each in list_tokens(kept)] == ["e", "c"]
     with pytest.raises(NotFoundError):
-        kept.add_token(TokenRecord(digest="f" * 64, email="x@example.org"))
+        add_token(kept, TokenRecord(digest="f" * 64, email="x@example.org"))
 
 
 def test_what_a_token_made_ends_with_it(kept: Kept) -> None:
     """And what that made, whoever revokes it; other tokens stay."""
     for digest, maker in (("a", None), ("b", "a"), ("c", "b"), ("d", "c"), ("e", None), ("f", "e")):
-        kept.add_token(TokenRecord(digest=digest * 64, email=ADA, made_with=maker and maker * 64))
-    assert [each.maker for each in kept.list_tokens(ADA)] == [None, "a" * 12, "b" * 12, "c" * 12, None, "e" * 12]
-    kept.revoke_token("b" * 12, ADA)
-    assert [each.digest[0] for each in kept.list_tokens(ADA)] == ["a", "e", "f"]
+        add_token(kept, TokenRecord(digest=digest * 64, email=ADA, made_with=maker and maker * 64))
+    assert [each.maker for each in list_tokens(kept, ADA)] == [None, "a" * 12, "b" * 12, "c" * 12, None, "e" * 12]
+    revoke_token(kept, "b" * 12, ADA)
+    assert [each.digest[0] for each in list_tokens(kept, ADA)] == ["a", "e", "f"]
     with pytest.raises(AuthenticationError, match="revoked"):
-        kept.add_token(TokenRecord(digest="9" * 64, email=ADA, made_with="b" * 64))
-    assert len(kept.list_tokens()) == 3
+        add_token(kept, TokenRecord(digest="9" * 64, email=ADA, made_with="b" * 64))
+    assert len(list_tokens(kept)) == 3
 
 
 def test_what_a_password_made_ends_with_it(kept: Kept) -> None:
     """Its tokens, and what those made; those of the operator and of other users stay."""
-    kept.set_password(ADA, "first")
-    kept.set_password(EVE, "another")
-    made = {each.email: made_with_password(each.password_print) for each in kept.list_accounts()}
-    kept.add_token(TokenRecord(digest="a" * 64, email=ADA))
-    kept.add_token(TokenRecord(digest="b" * 64, email=ADA, made_with=made[ADA]))
-    kept.add_token(TokenRecord(digest="c" * 64, email=ADA, made_with="b" * 64))
-    kept.add_token(TokenRecord(digest="d" * 64, email=EVE, made_with=made[EVE]))
+    set_password(kept, ADA, "first")
+    set_password(kept, EVE, "another")
+    made = {each.email: made_with_password(each.password_print) for each in list_users(kept)}
+    add_token(kept, TokenRecord(digest="a" * 64, email=ADA))
+    add_token(kept, TokenRecord(digest="b" * 64, email=ADA, made_with=made[ADA]))
+    add_token(kept, TokenRecord(digest="c" * 64, email=ADA, made_with="b" * 64))
+    add_token(kept, TokenRecord(digest="d" * 64, email=EVE, made_with=made[EVE]))
     with pytest.raises(AuthenticationError):
-        kept.add_token(TokenRecord(digest="e" * 64, email=ADA, made_with=made[EVE]))
-    kept.set_password(ADA, "second")
-    assert [each.digest[0] for each in kept.list_tokens()] == ["a", "d"]
+        add_token(kept, TokenRecord(digest="e" * 64, email=ADA, made_with=made[EVE]))
+    set_password(kept, ADA, "second")
+    assert [each.digest[0] for each in list_tokens(kept)] == ["a", "d"]
     with pytest.raises(AuthenticationError, match="changed"):
-        kept.add_token(TokenRecord(digest="f" * 64, email=ADA, made_with=made[ADA]), only=True)
-    assert [each.digest[0] for each in kept.list_tokens()] == ["a", "d"]
+        add_token(kept, TokenRecord(digest="f" * 64, email=ADA, made_with=made[ADA]), only=True)
+    assert [each.digest[0] for each in list_tokens(kept)] == ["a", "d"]
 
 
 def test_a_token_that_replaces_all_takes_the_place_of_its_maker(kept: Kept) -> None:
     """It ends with what that would have ended with."""
-    kept.set_password(ADA, "first")
-    account = kept.find_account(ADA)
+    set_password(kept, ADA, "first")
+    account = find_user(kept, ADA)
     assert account is not None
     by_password = made_with_password(account.password_print)
-    kept.add_token(TokenRecord(digest="a" * 64, email=ADA, made_with=by_password))
-    kept.add_token(TokenRecord(digest="b" * 64, email=ADA, made_with="a" * 64), only=True)
-    assert [(each.digest[0], each.made_with) for each in kept.list_tokens(ADA)] == [("b", by_password)]
-    kept.set_password(ADA, "second")
-    assert kept.list_tokens(ADA) == []
+    add_token(kept, TokenRecord(digest="a" * 64, email=ADA, made_with=by_password))
+    add_token(kept, TokenRecord(digest="b" * 64, email=ADA, made_with="a" * 64), only=True)
+    assert [(each.digest[0], each.made_with) for each in list_tokens(kept, ADA)] == [("b", by_password)]
+    set_password(kept, ADA, "second")
+    assert list_tokens(kept, ADA) == []
 
 
 def test_a_token_is_not_made_while_its_maker_is_revoked(kept: Kept, store: str) -> None:
@@ -209,22 +213,22 @@ def test_a_token_is_not_made_while_its_maker_is_revoked(kept: Kept, store: str) 
     with closing(open_store(store)) as other, ThreadPoolExecutor(2) as pool:
         for i in range(20):
             digest = f"{i:02}" + "0" * 62
-            kept.add_token(TokenRecord(digest=digest, email=ADA))
+            add_token(kept, TokenRecord(digest=digest, email=ADA))
             children = [TokenRecord(digest=f"{i:02}" + letter * 62, email=ADA, made_with=digest) for letter in "abc"]
 
             def make(children: list[TokenRecord] = children) -> None:
                 with suppress(AuthenticationError):
                     for child in children:
-                        other.add_token(child)
+                        add_token(other, child)
 
             making = pool.submit(make)
-            kept.revoke_token(_id(kept, digest), ADA)
+            revoke_token(kept, _id(kept, digest), ADA)
             making.result(60)
-            assert kept.list_tokens(ADA) == []
+            assert list_tokens(kept, ADA) == []
 
 
 def _id(kept: Kept, digest: str) -> str:
-    found = kept.find_token(digest)
+    found = find_token(kept, digest)
     assert found is not None
     return found.id
 
@@ -240,11 +244,11 @@ def test_an_upgrade_ends_the_key_that_a_store_held(store: str) -> None:
         "insert into tries (subject, tries, free_at, last_at) values ('s', 3, 4e9, 4e9)",
     )
     with closing(open_store(store)) as opened:
-        assert opened.signing_salt("new") == "new"
-        found = opened.find_token("a" * 64)
+        assert signing_salt(opened, "new") == "new"
+        found = find_token(opened, "a" * 64)
         assert found is not None
         assert (found.email, found.made_with) == (ADA, None)
-        opened.set_password(ADA, "another")
-        assert opened.find_token("a" * 64) == found
-        assert opened.take_try({"s": TryLimit(free=1, longest=60)}) is None
+        set_password(opened, ADA, "another")
+        assert find_token(opened, "a" * 64) == found
+        assert take_try(opened, {"s": TryLimit(free=1, longest=60)}) is None
     run_plainly(store, "insert into meta (name, value) values ('signing_key', 'there is none of that name')")

@@ -1,14 +1,14 @@
-"""Who may pass: credentials on requests, and what they allow in which experiment."""
+"""Who may do what: the credentials on requests, and what they allow in which experiment."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sweepstake.clock import Clock
-from sweepstake.domain.access import Role, Standing, TokenRecord, made_with_password
+from sweepstake.domain.access import NOBODY, Caller, Role, Standing, TokenRecord, made_with_password
 from sweepstake.domain.addresses import (
     by_owner,
     called,
@@ -28,12 +28,14 @@ from sweepstake.errors import (
     StoreUnavailableError,
     UnsafeUpdateError,
 )
-from sweepstake.queue.accounts import Accounts
-from sweepstake.server.accounts import digest_of
-from sweepstake.server.logins import Signer
+from sweepstake.queue.store import Store
+from sweepstake.queue.verbs.access.shares import experiments_of, standing, standings
+from sweepstake.queue.verbs.access.tokens import digest_of, find_token
+from sweepstake.queue.verbs.access.users import find_user
+from sweepstake.server.signing import Signer
 from sweepstake.server.trust import Trusted
 
-__all__ = ["NOBODY", "AccountGate", "Caller", "Gate", "OpenGate"]
+__all__ = ["Authorizer", "OpenAuthorizer", "UserAuthorizer"]
 
 T = TypeVar("T")
 
@@ -45,33 +47,10 @@ _LONG: Final = 3600.0
 _MOST_ATTEMPTS: Final = 65_536
 
 
-@frozen(kw_only=True)
-class Caller:
-    """Who sent a request.
-
-    Attributes:
-        email: None for nobody in particular.
-        role: the most that the credentials allow.
-        expires_at: Unix time in seconds at which the credentials end; None: never.
-        made_with: what ends with the credentials, as `TokenRecord.made_with` names them; None for nobody.
-        password_at: Unix time in seconds at which the password was given; None: the credentials are an API token.
-    """
-
-    email: str | None
-    role: Role
-    expires_at: float | None = None
-    made_with: str | None = None
-    password_at: float | None = None
-
-
-#: Who calls what needs no credentials, or a server that asks for none.
-NOBODY: Final = Caller(email=None, role=Role.ADMIN)
-
-
-class Gate(Protocol):
+class Authorizer(Protocol):
     """Decides whose requests are answered, and in which experiments."""
 
-    def caller(self, authorization: str | None) -> Caller:
+    def authenticate(self, authorization: str | None) -> Caller:
         """Return who sent this Authorization header.
 
         Raises:
@@ -128,10 +107,10 @@ class Gate(Protocol):
         """Look up everything anew, because tokens, shares or experiments were changed here."""
 
 
-class OpenGate:
+class OpenAuthorizer:
     """Lets everybody pass: for a server that only this machine can reach."""
 
-    def caller(self, authorization: str | None) -> Caller:  # noqa: ARG002 -- whoever it is
+    def authenticate(self, authorization: str | None) -> Caller:  # noqa: ARG002 -- whoever it is
         """Return nobody in particular."""
         return NOBODY
 
@@ -168,15 +147,15 @@ class OpenGate:
         """Nothing was looked up."""
 
 
-class AccountGate:
+class UserAuthorizer:
     """Lets the users of a store pass, by API token or by signed token.
 
     What was looked up counts for five seconds, so that most requests cost no look-up: those of clients that name an
     experiment by its address.
     """
 
-    def __init__(self, accounts: Accounts, clock: Clock, signer: Signer) -> None:
-        self._accounts = accounts
+    def __init__(self, store: Store, clock: Clock, signer: Signer) -> None:
+        self._store = store
         self._clock = clock
         self._signer = signer
         self._tokens: Trusted[str, TokenRecord] = Trusted(clock)
@@ -184,8 +163,8 @@ class AccountGate:
         self._found: Trusted[tuple[str, str], Standing] = Trusted(clock)
         self._attempts: Trusted[str, str] = Trusted(clock, _LONG, _MOST_ATTEMPTS)
 
-    def caller(self, authorization: str | None) -> Caller:
-        """See `Gate.caller`."""
+    def authenticate(self, authorization: str | None) -> Caller:
+        """See `Authorizer.authenticate`."""
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
@@ -193,12 +172,12 @@ class AccountGate:
         return self._signed(token) if token.count(".") == 2 else self._holder(digest_of(token))
 
     def admit(self, caller: Caller, needed: Role) -> None:
-        """See `Gate.admit`."""
+        """See `Authorizer.admit`."""
         if not caller.role.covers(needed):
             raise AuthenticationError(f"the API token has the role {caller.role}, and this needs {needed}; {_HINT}")
 
     def find(self, caller: Caller, needed: Role, reference: str) -> str:
-        """See `Gate.find`."""
+        """See `Authorizer.find`."""
         assert caller.email is not None, "whoever passed has credentials"
         standing = None if needed is Role.ADMIN else self._found.get((caller.email, reference))
         if standing is None:
@@ -210,7 +189,7 @@ class AccountGate:
         return exact(standing.address)
 
     def fence(self, caller: Caller, reference: str, guard: Guard, absent: Guard, write: Callable[[str, Guard], T]) -> T:
-        """See `Gate.fence`: an unguarded write is made under the etag that the caller's experiment has now."""
+        """See `Authorizer.fence`: an unguarded write is made under the etag that the caller's experiment has now."""
         assert caller.email is not None, "as above"
         own = by_owner(caller.email, called(reference))
         creates = guard.kind is GuardKind.ABSENT and known_address(reference) is None
@@ -233,11 +212,11 @@ class AccountGate:
         raise StoreUnavailableError(f"the experiment {called(reference)!r} changes all the time; try again")
 
     def held(self, caller: Caller, attempts: Sequence[str]) -> Sequence[str]:
-        """See `Gate.held`."""
+        """See `Authorizer.held`."""
         assert caller.email is not None, "as above"
         found = {attempt: self._attempts.get(attempt) for attempt in attempts}
         unknown = [attempt for attempt, address in found.items() if address is None]
-        for attempt, address in self._accounts.experiments_of(unknown).items():
+        for attempt, address in experiments_of(self._store, unknown).items():
             self._attempts.put(attempt, address)
             found[attempt] = address
         addresses = {address for address in found.values() if address is not None}
@@ -245,19 +224,19 @@ class AccountGate:
         return [attempt for attempt in attempts if found[attempt] in working]
 
     def holding(self, caller: Caller, attempt: str) -> str | None:
-        """See `Gate.holding`."""
+        """See `Authorizer.holding`."""
         assert caller.email is not None, "as above"
-        address = self._accounts.experiments_of([attempt]).get(attempt)
+        address = experiments_of(self._store, [attempt]).get(attempt)
         return exact(address) if address is not None and self._may_work(caller.email, address) else None
 
     def began(self, claim: Claim, reference: str) -> None:
-        """See `Gate.began`."""
+        """See `Authorizer.began`."""
         address = known_address(reference)
         assert address is not None, "a claim is made in an experiment that was found"
         self._attempts.put(claim.key, address)
 
     def changed(self) -> None:
-        """See `Gate.changed`."""
+        """See `Authorizer.changed`."""
         for each in (self._tokens, self._logins, self._found):
             each.clear()
 
@@ -280,8 +259,8 @@ class AccountGate:
         """Return the experiment that a user means, as it is now. Raises AmbiguousNameError."""
         address = known_address(reference)
         if address is not None:
-            return self._accounts.standing(email, address)
-        found = self._accounts.standings(names_to_look_for(reference), email)
+            return standing(self._store, email, address)
+        found = standings(self._store, names_to_look_for(reference), email)
         try:
             return choose(reference, found, email)
         except NotFoundError:
@@ -291,7 +270,7 @@ class AccountGate:
         """Return who holds the API token of this digest, who must be the user with that email if one is named."""
         token = self._tokens.get(digest)
         if token is None:
-            token = self._accounts.find_token(digest)
+            token = find_token(self._store, digest)
             if token is not None:
                 self._tokens.put(digest, token)
         if token is None or email not in (None, token.email):
@@ -308,8 +287,8 @@ class AccountGate:
         assert login.password is not None, "it was made for the one or the other"
         known = (login.email, login.password)
         if self._logins.get(known) is None:
-            account = self._accounts.find_account(login.email)
-            if account is None or login.password != account.password_print:
+            user = find_user(self._store, login.email)
+            if user is None or login.password != user.password_print:
                 raise AuthenticationError("the user is gone, or the password was changed; log in again")
             self._logins.put(known, True)
         return Caller(

@@ -1,4 +1,4 @@
-"""Who may pass a server's gate."""
+"""Who may do what on a server."""
 
 import base64
 import hashlib
@@ -11,14 +11,17 @@ from typing import Any
 import jwt
 import pytest
 
-from sweepstake.domain.access import Role
+from sweepstake.domain.access import NOBODY, Caller, Role
 from sweepstake.domain.records import ABSENT, Claim, ExperimentDraft, SearchDefinition
 from sweepstake.errors import AuthenticationError, NotFoundError, ReauthenticateError
-from sweepstake.server.accounts import add_user, change_password, create_token, digest_of, replace_token
-from sweepstake.server.gates import NOBODY, AccountGate, Caller, OpenGate
+from sweepstake.queue.calls import ExchangeToken
+from sweepstake.queue.verbs.access.tokens import create_token, digest_of, find_token, revoke_token, signing_salt
+from sweepstake.queue.verbs.access.users import find_user, remove_user
+from sweepstake.server.authorizing import OpenAuthorizer, UserAuthorizer
 from sweepstake.server.keys import SecretPlace, rotate
-from sweepstake.server.users import Members
-from sweepstake.wire.bodies import Token
+from sweepstake.server.logins import Logins
+from sweepstake.server.passwords import add_user, change_password
+from sweepstake.wire.credentials import Credentials, Token
 from tests.kit.clocks import HandClock
 from tests.kit.lab import draft, new_key
 from tests.kit.stores import Kept, open_store
@@ -44,32 +47,32 @@ def token(store: Kept) -> str:
 
 
 @pytest.fixture
-def members(store: Kept, clock: HandClock) -> Members:
-    """The users of that store."""
-    return Members(store, clock, lambda: SECRET)
+def logins(store: Kept, clock: HandClock) -> Logins:
+    """How the users of that store get in."""
+    return Logins(store, clock, lambda: SECRET)
 
 
 @pytest.fixture
-def gate(members: Members) -> AccountGate:
-    """The gate to that store."""
-    return members.gate
+def authorizer(logins: Logins) -> UserAuthorizer:
+    """What knows the credentials of that store."""
+    return logins.authorizer
 
 
-def signed(members: Members, token: str) -> Token:
+def signed(logins: Logins, token: str) -> Token:
     """Exchange an API token for a signed one."""
-    found = members.accounts.find_token(digest_of(token))
-    assert found is not None
-    return members.signer.for_token(found)
+    made = logins.performers[ExchangeToken](ExchangeToken(credentials=Credentials(email=EMAIL, token=token)))
+    assert isinstance(made, Token)
+    return made
 
 
-def by_password(members: Members, password: str = PASSWORD, email: str = EMAIL) -> str:
+def by_password(logins: Logins, password: str = PASSWORD, email: str = EMAIL) -> str:
     """Exchange a password for a signed token."""
-    return members.signer.for_password(members.door.enter(email, password, "192.0.2.1")).token
+    return logins.signer.for_password(logins.passwords.check(email, password, "192.0.2.1")).token
 
 
-def passes(gate: AccountGate, token: str) -> Caller:
+def passes(authorizer: UserAuthorizer, token: str) -> Caller:
     """Return who passes with a token."""
-    return gate.caller(f"Bearer {token}")
+    return authorizer.authenticate(f"Bearer {token}")
 
 
 def experiment(store: Kept, name: str, owner: str | None) -> str:
@@ -79,134 +82,136 @@ def experiment(store: Kept, name: str, owner: str | None) -> str:
     return name
 
 
-def test_an_api_token_opens(gate: AccountGate, token: str) -> None:
+def test_an_api_token_opens(authorizer: UserAuthorizer, token: str) -> None:
     """It stands for its user, the second time from memory."""
-    assert gate.caller(f"Bearer {token}") == Caller(email=EMAIL, role=Role.ADMIN, made_with=digest_of(token))
-    assert gate.caller(f"bearer  {token} ").email == EMAIL
+    caller = Caller(email=EMAIL, role=Role.ADMIN, made_with=digest_of(token))
+    assert authorizer.authenticate(f"Bearer {token}") == caller
+    assert authorizer.authenticate(f"bearer  {token} ").email == EMAIL
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic YTpi"])
-def test_without_credentials_the_answer_is_to_authenticate(gate: AccountGate, header: str | None) -> None:
+def test_without_credentials_the_answer_is_to_authenticate(authorizer: UserAuthorizer, header: str | None) -> None:
     """It is another fault than wrong credentials."""
     with pytest.raises(ReauthenticateError, match="Authorization: Bearer"):
-        gate.caller(header)
+        authorizer.authenticate(header)
 
 
 @pytest.mark.parametrize("wrong", ["x", "sws_unknown", "swr_unknown", "a.b.c", "..", "é", "\udc80"])
-def test_wrong_credentials_do_not_open(gate: AccountGate, token: str, wrong: str) -> None:
+def test_wrong_credentials_do_not_open(authorizer: UserAuthorizer, token: str, wrong: str) -> None:
     """Neither as an API token nor as a signed one."""
     with pytest.raises(AuthenticationError):
-        passes(gate, wrong)
+        passes(authorizer, wrong)
 
 
-def test_a_signed_token_lives_a_day(members: Members, token: str, clock: HandClock) -> None:
+def test_a_signed_token_lives_a_day(logins: Logins, token: str, clock: HandClock) -> None:
     """Its user is told to stop ten minutes earlier, for the sake of clocks that differ."""
-    made = signed(members, token)
+    made = signed(logins, token)
     assert made.expiresAt == pytest.approx(clock.unix + DAY - 600)
     clock.pass_seconds(DAY - 1)
-    assert passes(members.gate, made.token).email == EMAIL
+    assert passes(logins.authorizer, made.token).email == EMAIL
     clock.pass_seconds(2)
     with pytest.raises(ReauthenticateError, match="expired"):
-        passes(members.gate, made.token)
+        passes(logins.authorizer, made.token)
 
 
-def test_a_signed_token_survives_a_restart(members: Members, store: Kept, token: str, clock: HandClock) -> None:
+def test_a_signed_token_survives_a_restart(logins: Logins, store: Kept, token: str, clock: HandClock) -> None:
     """The key that signs outlives the process, because old clients never log in again on 401."""
-    again = Members(store, clock, lambda: SECRET)
-    assert passes(again.gate, signed(members, token).token).email == EMAIL
+    again = Logins(store, clock, lambda: SECRET)
+    assert passes(again.authorizer, signed(logins, token).token).email == EMAIL
 
 
-def test_a_signed_token_says_what_it_was_made_for(members: Members, store: Kept, token: str) -> None:
+def test_a_signed_token_says_what_it_was_made_for(logins: Logins, store: Kept, token: str) -> None:
     """One without its claims is refused, though the key has signed it; and so are claims of another type."""
-    good = jwt.decode(signed(members, token).token, options={"verify_signature": False})
-    assert passes(members.gate, _sign(store, good)).role is Role.ADMIN
+    good = jwt.decode(signed(logins, token).token, options={"verify_signature": False})
+    assert passes(logins.authorizer, _sign(store, good)).role is Role.ADMIN
     odd: tuple[Any, ...] = (None, [], {"a": 1}, True, 1.5)
-    made_for_a_password = jwt.decode(by_password(members), options={"verify_signature": False})
+    made_for_a_password = jwt.decode(by_password(logins), options={"verify_signature": False})
     for wrong in (
         *({name: value for name, value in good.items() if name != left_out} for left_out in good),
         {**good, **made_for_a_password},
         *({**good, name: value} for name in good for value in odd),
     ):
         with pytest.raises(AuthenticationError, match="not one of this server's"):
-            passes(members.gate, _sign(store, wrong))
+            passes(logins.authorizer, _sign(store, wrong))
 
 
 def _sign(store: Kept, claims: dict[str, Any]) -> str:
     """Sign claims with the key of the server."""
-    salt = store.signing_salt("5" * 32)
+    salt = signing_salt(store, "5" * 32)
     key = hmac.digest(SECRET.encode(), f"sweepstake signed tokens\0{salt}".encode(), "sha256").hex()
     return jwt.api_jws.encode(json.dumps(claims).encode(), key, algorithm="HS256")
 
 
-def test_only_this_server_signs(members: Members, store: Kept, token: str, clock: HandClock) -> None:
+def test_only_this_server_signs(logins: Logins, store: Kept, token: str, clock: HandClock) -> None:
     """Another secret, no signature, what the store holds, or what nobody can read do not open."""
     claims = {"sub": EMAIL, "iat": int(clock.unix), "exp": int(clock.unix) + DAY, "tok": digest_of(token)}
     deep = base64.urlsafe_b64encode(b'{"alg":"HS256","x":' + b"[" * 100_000).decode().rstrip("=")
     forged = [
         jwt.encode(claims, "k" * 32, algorithm="HS256"),
-        jwt.encode(claims, store.signing_salt("5" * 32) * 2, algorithm="HS256"),
+        jwt.encode(claims, signing_salt(store, "5" * 32) * 2, algorithm="HS256"),
         jwt.encode(claims, "", algorithm="none"),
         f"{deep}.e30.e30",
         f"e30.{deep}.e30",
     ]
     for each in forged:
         with pytest.raises(AuthenticationError):
-            passes(members.gate, each)
+            passes(logins.authorizer, each)
 
 
 def test_another_key_ends_all_that_was_signed(
-    members: Members, store: Kept, token: str, clock: HandClock, tmp_path: Path
+    logins: Logins, store: Kept, token: str, clock: HandClock, tmp_path: Path
 ) -> None:
     """On every server within five seconds, whatever its secret is; API tokens stay."""
-    made = signed(members, token).token
-    assert passes(members.gate, made).email == EMAIL
+    made = signed(logins, token).token
+    assert passes(logins.authorizer, made).email == EMAIL
     rotate(store, SecretPlace(tmp_path / "store.db-key", "g" * 32))
     clock.pass_seconds(5.1)
     with pytest.raises(AuthenticationError, match="key was changed"):
-        passes(members.gate, made)
-    assert passes(members.gate, token).email == EMAIL
-    assert passes(members.gate, signed(members, token).token).email == EMAIL
+        passes(logins.authorizer, made)
+    assert passes(logins.authorizer, token).email == EMAIL
+    assert passes(logins.authorizer, signed(logins, token).token).email == EMAIL
 
 
 @pytest.mark.parametrize("role", Role)
-def test_a_token_has_its_role(members: Members, store: Kept, token: str, role: Role) -> None:
+def test_a_token_has_its_role(logins: Logins, store: Kept, token: str, role: Role) -> None:
     """As it is, and signed; and it does what that role covers."""
     limited, _ = create_token(store, EMAIL, role=role)
-    for each in (limited, signed(members, limited).token):
-        caller = passes(members.gate, each)
+    for each in (limited, signed(logins, limited).token):
+        caller = passes(logins.authorizer, each)
         assert caller.role is role
         for needed in Role:
             if role.covers(needed):
-                members.gate.admit(caller, needed)
+                logins.authorizer.admit(caller, needed)
             else:
                 with pytest.raises(AuthenticationError, match=f"this needs {needed}"):
-                    members.gate.admit(caller, needed)
+                    logins.authorizer.admit(caller, needed)
 
 
-def test_a_token_ends_when_it_was_said_to(members: Members, store: Kept, token: str, clock: HandClock) -> None:
+def test_a_token_ends_when_it_was_said_to(logins: Logins, store: Kept, token: str, clock: HandClock) -> None:
     """To the second, though it is remembered; and what was signed for it ends with it."""
     ending, _ = create_token(store, EMAIL, expires_at=clock.unix + 4)
-    made = signed(members, ending)
+    made = signed(logins, ending)
     assert made.expiresAt < clock.unix
     for each in (ending, made.token):
-        assert passes(members.gate, each).expires_at == clock.unix + 4
+        assert passes(logins.authorizer, each).expires_at == clock.unix + 4
     clock.pass_seconds(4)
     for each in (ending, made.token):
         with pytest.raises(ReauthenticateError, match="expired"):
-            passes(members.gate, each)
+            passes(logins.authorizer, each)
 
 
-def test_a_revoked_token_stops_opening(members: Members, store: Kept, token: str, clock: HandClock) -> None:
+def test_a_revoked_token_stops_opening(logins: Logins, store: Kept, token: str, clock: HandClock) -> None:
     """At once where it is revoked, elsewhere within five seconds; and so does what was signed for it."""
     other, record = create_token(store, EMAIL, name="laptop")
-    elsewhere = Members(store, clock, lambda: SECRET).gate
-    opening = (other, signed(members, other).token)
-    assert all(passes(gate, each).email == EMAIL for gate in (members.gate, elsewhere) for each in opening)
-    store.revoke_token(record.id, EMAIL)
-    members.gate.changed()
+    elsewhere = Logins(store, clock, lambda: SECRET).authorizer
+    opening = (other, signed(logins, other).token)
+    both = (logins.authorizer, elsewhere)
+    assert all(passes(each, shown).email == EMAIL for each in both for shown in opening)
+    revoke_token(store, record.id, EMAIL)
+    logins.authorizer.changed()
     for each in opening:
         with pytest.raises(AuthenticationError):
-            passes(members.gate, each)
+            passes(logins.authorizer, each)
     clock.pass_seconds(5.1)
     for each in opening:
         with pytest.raises(AuthenticationError):
@@ -214,82 +219,82 @@ def test_a_revoked_token_stops_opening(members: Members, store: Kept, token: str
     assert passes(elsewhere, token).email == EMAIL
 
 
-def test_a_replaced_token_stops_opening(members: Members, store: Kept, token: str) -> None:
+def test_a_replaced_token_stops_opening(logins: Logins, store: Kept, token: str) -> None:
     """Together with every other of that user, and of nobody else."""
     bobs = add_user(store, "bob@example.org")
-    new = replace_token(store, EMAIL)
-    assert passes(members.gate, new).email == EMAIL
-    assert passes(members.gate, bobs).email == "bob@example.org"
+    new, _ = create_token(store, EMAIL, only=True)
+    assert passes(logins.authorizer, new).email == EMAIL
+    assert passes(logins.authorizer, bobs).email == "bob@example.org"
     with pytest.raises(AuthenticationError):
-        passes(members.gate, token)
+        passes(logins.authorizer, token)
 
 
-def test_a_password_login_ends_with_the_password(members: Members, store: Kept, token: str) -> None:
+def test_a_password_login_ends_with_the_password(logins: Logins, store: Kept, token: str) -> None:
     """Whoever changes a password that became known wants it so."""
-    login = by_password(members)
-    assert passes(members.gate, login).email == EMAIL
+    login = by_password(logins)
+    assert passes(logins.authorizer, login).email == EMAIL
     change_password(store, EMAIL, "another horse")
-    members.gate.changed()
+    logins.authorizer.changed()
     with pytest.raises(AuthenticationError, match="password was changed"):
-        passes(members.gate, login)
-    assert passes(members.gate, by_password(members, "another horse")).email == EMAIL
+        passes(logins.authorizer, login)
+    assert passes(logins.authorizer, by_password(logins, "another horse")).email == EMAIL
 
 
-def test_a_user_who_is_removed_stays_outside(members: Members, store: Kept, token: str) -> None:
+def test_a_user_who_is_removed_stays_outside(logins: Logins, store: Kept, token: str) -> None:
     """With every kind of credential."""
-    login = by_password(members)
+    login = by_password(logins)
     add_user(store, "bob@example.org")
     experiment(store, "ada's", EMAIL)
-    store.remove_account(EMAIL, "bob@example.org")
+    remove_user(store, EMAIL, "bob@example.org")
     for each in (token, login):
         with pytest.raises(AuthenticationError):
-            passes(members.gate, each)
+            passes(logins.authorizer, each)
     with pytest.raises(AuthenticationError):
-        by_password(members)
+        by_password(logins)
     assert store.get_access("ada's").owner == "bob@example.org"
 
 
-def test_a_strangers_experiment_is_not_there(gate: AccountGate, store: Kept, token: str) -> None:
+def test_a_strangers_experiment_is_not_there(authorizer: UserAuthorizer, store: Kept, token: str) -> None:
     """It answers as a name that nobody has; one that nobody owns is everybody's."""
     add_user(store, "bob@example.org")
     experiment(store, "bob's", "bob@example.org")
     experiment(store, "everybody's", None)
-    ada = passes(gate, token)
+    ada = passes(authorizer, token)
     for name in ("bob's", "nobody's"):
         with pytest.raises(NotFoundError) as caught:
-            gate.find(ada, Role.READ, name)
+            authorizer.find(ada, Role.READ, name)
         assert str(caught.value) == f"There is no experiment {name!r}."
-    gate.find(ada, Role.ADMIN, "everybody's")
+    authorizer.find(ada, Role.ADMIN, "everybody's")
 
 
-def test_a_share_allows_its_role(gate: AccountGate, store: Kept, token: str, clock: HandClock) -> None:
+def test_a_share_allows_its_role(authorizer: UserAuthorizer, store: Kept, token: str, clock: HandClock) -> None:
     """And what it allows no more is refused within five seconds."""
     add_user(store, "bob@example.org")
     experiment(store, "bob's", "bob@example.org")
     store.share("bob's", EMAIL, Role.WORK)
-    ada = passes(gate, token)
-    gate.find(ada, Role.WORK, "bob's")
+    ada = passes(authorizer, token)
+    authorizer.find(ada, Role.WORK, "bob's")
     with pytest.raises(AuthenticationError, match="shared with you in the role work"):
-        gate.find(ada, Role.ADMIN, "bob's")
+        authorizer.find(ada, Role.ADMIN, "bob's")
     store.share("bob's", EMAIL, None)
     clock.pass_seconds(5.1)
     with pytest.raises(NotFoundError):
-        gate.find(ada, Role.READ, "bob's")
+        authorizer.find(ada, Role.READ, "bob's")
 
 
-def test_most_requests_cost_no_look_up(gate: AccountGate, store: Kept, token: str) -> None:
+def test_most_requests_cost_no_look_up(authorizer: UserAuthorizer, store: Kept, token: str) -> None:
     """Once a token, a role and a claim are known, claims and heartbeats are let in from memory."""
     experiment(store, "mine", EMAIL)
     store.add_jobs("mine", [draft()], key=new_key())
     claim = store.claim("mine", worker="", key=new_key(), repeat=False)
     assert isinstance(claim, Claim)
-    found = gate.find(passes(gate, token), Role.WORK, "mine")
-    gate.began(claim, found)
-    gate.find(passes(gate, token), Role.WORK, found)
+    found = authorizer.find(passes(authorizer, token), Role.WORK, "mine")
+    authorizer.began(claim, found)
+    authorizer.find(passes(authorizer, token), Role.WORK, found)
     store.close()
-    caller = passes(gate, token)
-    assert gate.find(caller, Role.WORK, found) == found
-    assert gate.held(caller, [claim.key]) == [claim.key]
+    caller = passes(authorizer, token)
+    assert authorizer.find(caller, Role.WORK, found) == found
+    assert authorizer.held(caller, [claim.key]) == [claim.key]
 
 
 def test_nothing_secret_is_stored(store: Kept, token: str, tmp_path: Path) -> None:
@@ -306,20 +311,20 @@ def test_an_older_server_knows_no_limited_token(store: Kept, token: str) -> None
     """It would take it for a full one, so it must not find it by the digest that it makes."""
     limited, record = create_token(store, EMAIL, role=Role.READ)
     plain = hashlib.sha256(limited.encode()).hexdigest()
-    assert (store.find_token(plain), store.find_token(record.digest) is None) == (None, False)
+    assert (find_token(store, plain), find_token(store, record.digest) is None) == (None, False)
 
 
-def test_an_open_gate_lets_all_pass() -> None:
+def test_an_open_server_lets_all_pass() -> None:
     """Whatever they show."""
-    gate = OpenGate()
-    assert gate.caller(None) == gate.caller("Bearer x") == NOBODY
-    assert gate.held(NOBODY, ["x"]) == ["x"]
+    authorizer = OpenAuthorizer()
+    assert authorizer.authenticate(None) == authorizer.authenticate("Bearer x") == NOBODY
+    assert authorizer.held(NOBODY, ["x"]) == ["x"]
 
 
-def test_tokens_are_not_shown_by_mistake(members: Members, token: str) -> None:
-    """A signed token's repr keeps the token to itself, and an account's its hash."""
-    made = signed(members, token)
+def test_tokens_are_not_shown_by_mistake(logins: Logins, store: Kept, token: str) -> None:
+    """A signed token's repr keeps the token to itself, and a user's its hash."""
+    made = signed(logins, token)
     assert made.token not in repr(made)
-    account = members.accounts.find_account(EMAIL)
-    assert account is not None
-    assert "argon2" not in repr(account)
+    user = find_user(store, EMAIL)
+    assert user is not None
+    assert "argon2" not in repr(user)
