@@ -10,7 +10,7 @@ from sweepstake.domain.access import NOBODY, Access, Caller, Role
 from sweepstake.queue.answers import NOTHING, listed, made, one
 from sweepstake.queue.call import Call, verb
 from sweepstake.queue.calls.paths import EXPERIMENT
-from sweepstake.queue.fields import asker, by_server, named, whole
+from sweepstake.queue.fields import asker, by_server, hidden, named, whole
 from sweepstake.wire.credentials import (
     ClientConfig,
     Credentials,
@@ -51,10 +51,7 @@ _SHARE: Final = f"{_SHARES}{{id}}/"
 class AboutUsers(Call[A]):
     """A call about users. It has no op key, so nobody repeats it; a server that asks for no credentials refuses it."""
 
-    @property
-    def patience(self) -> None:
-        """None: it is tried once."""
-        return
+    patience: None = hidden()
 
 
 @verb(

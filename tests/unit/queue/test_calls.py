@@ -21,6 +21,7 @@ from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.http.requests import call_of, request_of
 from sweepstake.queue import calls
 from sweepstake.queue.call import PATIENCE, Call
+from sweepstake.queue.calls.users import AboutUsers
 from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.queue.here import PERFORMERS
 from sweepstake.values import JsonObject
@@ -174,15 +175,20 @@ def test_each_verb_needs_the_role_of_what_it_does() -> None:
     reading = {"list_experiments", "get_experiment", "count_jobs", "export", "list_jobs", "get_job", "why"}
     reading |= {"list_attempts", "list_dependencies"}
     owning = {"put_experiment", "delete_experiment", "import_part", "delete_job"}
+    owning |= {"resettoken", "list_tokens", "create_token", "revoke_token", "get_access", "share", "unshare"}
     assert {name for name, role in needed.items() if role is Role.READ} == reading
     assert {name for name, role in needed.items() if role is Role.ADMIN} == owning
     assert {name for name, role in needed.items() if role is None} == {"ready"}
+    assert {kind.operation.role for kind in calls.LOGINS} == {None}
 
 
-def test_all_verbs_but_two_outlast_a_store_that_is_away() -> None:
-    """The next heartbeat is the repeat of the last; a ping tells how it is now."""
-    once = {call.operation.name for call in SAMPLES if call.patience is None}
+def test_all_verbs_but_few_outlast_a_store_that_is_away() -> None:
+    """The next heartbeat is the repeat of the last; a ping tells how it is now; calls about users have no key."""
+    once = {
+        call.operation.name for call in SAMPLES + LOGINS if call.patience is None and not isinstance(call, AboutUsers)
+    }
     assert once == {"heartbeat", "ready"}
+    assert {call.patience for call in SAMPLES + LOGINS if isinstance(call, AboutUsers)} == {None}
     assert {call.patience() for call in SAMPLES if call.patience is not None} == {PATIENCE}
 
 

@@ -1,4 +1,4 @@
-"""`Here`: verbs performed on a real file. It asks nobody for a role, which is for the gate of a server to do."""
+"""`Here`: verbs performed on a real file. It asks nobody for a role, which is for a server to do."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
