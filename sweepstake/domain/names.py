@@ -106,23 +106,26 @@ def check_tags(tags: Iterable[object], path: str = "tags") -> tuple[str, ...]:
 
 def check_notes(notes: object, path: str = "notes") -> str:
     """Return free text of at most 65,536 characters; line breaks and tabs are allowed, other controls are not."""
-    if not isinstance(notes, str):
-        raise InvalidInputError.at(path, f"must be text, not {type(notes).__name__}")
-    if len(notes) > MAX_NOTES:
-        raise InvalidInputError.at(path, f"must have at most {MAX_NOTES:,} characters, has {len(notes):,}")
+    notes = _short(notes, path, MAX_NOTES)
     _refuse_control_characters(notes, path, allowed="\n\r\t")
-    return str.__str__(notes)
+    return notes
 
 
 def check_text(text: object, path: str) -> str:
     """Return text that a query can hold: at most 4,096 characters, so that it fits a URL, without lone surrogates."""
-    if not isinstance(text, str):
-        raise InvalidInputError.at(path, f"must be text, not {type(text).__name__}")
-    if len(text) > MAX_TEXT:
-        raise InvalidInputError.at(path, f"must have at most {MAX_TEXT:,} characters, has {len(text):,}")
+    text = _short(text, path, MAX_TEXT)
     surrogate = _SURROGATE.search(text)
     if surrogate is not None:
         raise InvalidInputError.at(path, f"holds a lone surrogate at position {surrogate.start()}, which is not text")
+    return text
+
+
+def _short(text: object, path: str, most: int) -> str:
+    """Return text that is no longer than so many characters; of an enum of texts its text."""
+    if not isinstance(text, str):
+        raise InvalidInputError.at(path, f"must be text, not {type(text).__name__}")
+    if len(text) > most:
+        raise InvalidInputError.at(path, f"must have at most {most:,} characters, has {len(text):,}")
     return str.__str__(text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from attrs import NOTHING, evolve, field, frozen
@@ -46,18 +47,12 @@ _MAX_WORD: Final = 64
 _MAX_DETAIL: Final = 4096
 
 
-def _is_name(_: object, attribute: Any, value: str) -> None:
-    check_name(value, attribute.name)
+def _checked(check: Callable[[Any, str], object]) -> Any:
+    """Return the validator that passes a field's value and name to a check."""
+    return lambda _, attribute, value: check(value, attribute.name)
 
 
-def _is_key(_: object, attribute: Any, value: str) -> None:
-    check_etag(value, attribute.name)
-
-
-def _is_op_key(_: object, attribute: Any, value: str) -> None:
-    check_key(value, attribute.name)
-
-
+_is_name, _is_key, _is_op_key = _checked(check_name), _checked(check_etag), _checked(check_key)
 _ETAG: Final[Schema] = {"type": "string", "pattern": "^[!#-~]{1,255}$"}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, Final, NoReturn
 
@@ -30,24 +30,34 @@ class Direction(StrEnum):
     MAXIMIZE = "max"
 
 
-def _seconds(low: float) -> Any:
-    def check(_instance: object, attribute: Any, value: object) -> None:
+def _seconds(low: float, *, default: float | None) -> Any:
+    """Make the field of a duration; without a default it may be None."""
+
+    def check(_instance: object, attribute: Any, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise InvalidInputError.at(attribute.name, "must be a number of seconds")
         if not low <= value <= 10**9:
             raise InvalidInputError.at(attribute.name, f"must be {low:g} to 1,000,000,000 seconds")
 
-    return check
+    return _field(check, seconds(low), default)
 
 
-def _count(low: int) -> Any:
-    def check(_instance: object, attribute: Any, value: object) -> None:
+def _count(low: int, *, default: int | None) -> Any:
+    """Make the field of a whole number; without a default it may be None."""
+
+    def check(_instance: object, attribute: Any, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int):
             raise InvalidInputError.at(attribute.name, "must be a whole number")
         if not low <= value <= _MAX_COUNT:
             raise InvalidInputError.at(attribute.name, f"must be {low} to {_MAX_COUNT:,}")
 
-    return check
+    return _field(check, count(low), default)
+
+
+def _field(check: Callable[[object, Any, Any], None], schema: Schema, default: float | None) -> Any:
+    if default is None:
+        return field(default=None, validator=optional(check), metadata=narrowed(nullable(schema)))
+    return field(default=default, validator=check, metadata=narrowed(schema))
 
 
 def _is_direction(_instance: object, attribute: Any, value: object) -> None:
@@ -103,19 +113,15 @@ class Settings:
         notes: free text.
     """
 
-    lease: float = field(default=DEFAULT_LEASE, validator=_seconds(0.1), metadata=narrowed(seconds(0.1)))
-    timeout: float | None = field(
-        default=None, validator=optional(_seconds(0.001)), metadata=narrowed(nullable(seconds(0.001)))
-    )
-    max_attempts: int = field(default=1, validator=_count(1), metadata=narrowed(count(1)))
-    max_lost: int = field(default=3, validator=_count(0), metadata=narrowed(count(0)))
-    max_preemptions: int | None = field(
-        default=None, validator=optional(_count(0)), metadata=narrowed(nullable(count(0)))
-    )
-    retry_delay: float = field(default=0.0, validator=_seconds(0.0), metadata=narrowed(seconds(0)))
+    lease: float = _seconds(0.1, default=DEFAULT_LEASE)
+    timeout: float | None = _seconds(0.001, default=None)
+    max_attempts: int = _count(1, default=1)
+    max_lost: int = _count(0, default=3)
+    max_preemptions: int | None = _count(0, default=None)
+    retry_delay: float = _seconds(0, default=0.0)
     no_retry_on: tuple[str | int, ...] = field(default=(), converter=_no_retry_on, metadata=narrowed(CAUSES))
-    max_running: int | None = field(default=None, validator=optional(_count(0)), metadata=narrowed(nullable(count(0))))
-    max_jobs: int | None = field(default=None, validator=optional(_count(0)), metadata=narrowed(nullable(count(0))))
+    max_running: int | None = _count(0, default=None)
+    max_jobs: int | None = _count(0, default=None)
     objective: str | None = field(default=None, validator=optional(_is_text), metadata=narrowed(_OBJECTIVE))
     direction: Direction = field(default=Direction.MAXIMIZE, converter=_direction, validator=_is_direction)
     seed: int | None = field(

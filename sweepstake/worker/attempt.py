@@ -8,11 +8,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 from sweepstake.client import Places
 from sweepstake.client.attempt.ranks import HELD, held_text, ranks_in
@@ -108,7 +108,7 @@ class Attempt:
             OSError: this machine has too many processes or open files.
         """
         with ExitStack() as stack:
-            capture = stack.enter_context(Capture(self._places.new_output(self.claim.job)))
+            capture = stack.enter_context(closing(Capture(self._places.new_output(self.claim.job))))
             with usable(Path("the folder of temporary files"), "TMPDIR"):
                 # What the command made of the folder must not cost what it reported.
                 scratch = tempfile.TemporaryDirectory(prefix="sweepstake-", ignore_cleanup_errors=True)
@@ -209,11 +209,9 @@ class Attempt:
         results = self.claim.job.results if results is None else results
         return Finish(
             attempt=self.claim.key,
-            outcome=verdict.outcome,
             results=results,
-            reason=verdict.reason,
             output=output,
-            causes=verdict.causes,
+            **asdict(verdict, recurse=False),
         )
 
 

@@ -9,8 +9,7 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from sweepstake.config import Config
 from sweepstake.domain.status import Signal
@@ -95,12 +94,7 @@ class HeartbeatProcess:
                 self._send({"drop": attempt})
                 self._signals.pop(attempt, None)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         """End the process."""
         with self._lock:
             self._closing.set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any, Final, TypeVar
 
 import click
@@ -290,7 +290,7 @@ def _work(
         terminal=Terminal({1: sys.stdout.buffer, 2: sys.stderr.buffer}, several=options.concurrency > 1),
         environment=config.environment(),
     )
-    with HeartbeatProcess(config, grace) as heartbeats:
+    with closing(HeartbeatProcess(config, grace)) as heartbeats:
         summary = Worker(found, plan, options, heartbeats, _silent if quiet else _tell).run()
     if not quiet:
         told = ", ".join(f"{count} {outcome.value}" for outcome, count in sorted(summary.outcomes.items()))

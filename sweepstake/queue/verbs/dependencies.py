@@ -18,7 +18,7 @@ from sweepstake.errors import InvalidInputError
 from sweepstake.stores import rows
 from sweepstake.stores.engine import Row, Transaction
 
-__all__ = ["FAILED", "LinkPlan", "follow", "link", "lock_dependencies", "plan_links", "prune_waiting", "unlink"]
+__all__ = ["FAILED", "LinkPlan", "follow", "link", "plan_links", "prune_waiting", "unlink"]
 
 #: What takes those with it that asked to be pruned with their dependencies.
 FAILED: Final = frozenset({JobStatus.CRASHED, JobStatus.PRUNED})
@@ -51,11 +51,6 @@ def prune_waiting(transaction: Transaction, first: int, cause: str) -> None:
             seqs = json.dumps(failed)
             transaction.run("prune_with", seqs=seqs, cause=cause)
             transaction.run("note_pruned", seqs=seqs, first=first)
-
-
-def lock_dependencies(transaction: Transaction, number: int, job_id: str) -> None:
-    """Lock what a job waits for, before the job itself is locked to be deleted."""
-    transaction.rows("lock_dependencies", experiment_id=number, id=job_id)
 
 
 def unlink(transaction: Transaction, seq: int, status: JobStatus, *, awaited: bool) -> None:

@@ -21,12 +21,12 @@ from sweepstake.domain.names import check_name, existing_name
 from sweepstake.domain.portable import HIDDEN
 from sweepstake.domain.records import ExperimentDraft, ExperimentRecord, Guard, GuardKind, Page
 from sweepstake.domain.settings import Settings
-from sweepstake.errors import InvalidInputError, LiveLeasesError, NotFoundError, StoreUnavailableError
+from sweepstake.errors import LiveLeasesError, NotFoundError, StoreUnavailableError
 from sweepstake.plaintext import counted
 from sweepstake.queue.addresses import free_address, own_address
 from sweepstake.queue.calls import CountJobs, DeleteExperiment, GetExperiment, ListExperiments, PutExperiment
 from sweepstake.queue.store import Store, performs
-from sweepstake.queue.verbs.guards import check_guard, check_limit, is_first
+from sweepstake.queue.verbs.guards import check_guard, check_limit, is_first, read_start
 from sweepstake.search import policy_for
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Transaction
@@ -61,22 +61,14 @@ _DELETED_WITH_EXPERIMENT: Final = (
 def put(store: Store, call: PutExperiment) -> ExperimentRecord:
     """Create or replace a definition, after making sure that its search can propose."""
     address, draft = _to_put(store, call.name, call.draft, call.guard)
-    meant = attrs.evolve(draft, search=policy_for(draft.search).definition())
-    name = called(call.name)
-
-    def write() -> tuple[ExperimentRecord, bool]:
-        with store.write() as transaction:
-            key = store.known(transaction, call.key)
-            return put_experiment(
-                transaction, name, meant, address=address, seed=_seed(call.key), guard=call.guard, key=key
-            )
-
+    draft = attrs.evolve(draft, search=policy_for(draft.search).definition())
     try:
-        record, limits = write()
-    except DuplicateError:  # somebody else made one in the same moment
+        record, limits = _put(store, call, draft, address)
+    except DuplicateError:  # somebody else made one in the same moment, which is there to be found now
         try:
-            record, limits = write()
+            record, limits = _put(store, call, draft, address)
         except DuplicateError as error:
+            name = called(call.name)
             raise StoreUnavailableError(f"experiments called {name!r} are made all the time; try again") from error
     if limits:
         store.engine.outwait()
@@ -95,9 +87,63 @@ def _to_put(store: Store, name: str, draft: ExperimentDraft, guard: Guard) -> tu
     return None, draft
 
 
-def _seed(key: str) -> int:
-    """Draw the seed of a new experiment from its key, so that a repeat of the call draws the same."""
-    return int(check_key(key)[18:26], 32)
+def _put(
+    store: Store, call: PutExperiment, draft: ExperimentDraft, address: str | None
+) -> tuple[ExperimentRecord, bool]:
+    """Create or replace a definition.
+
+    Returns:
+        The experiment, and whether a claim under way may not know yet that only so many jobs may run.
+
+    Raises:
+        DuplicateError: somebody else created one at the same moment.
+    """
+    name = called(call.name)
+    with store.write() as transaction:
+        key = store.known(transaction, call.key)
+        row = None if address is None else transaction.row("lock_experiment", name=address)
+        if row is None:
+            own = own_address(transaction, name, draft.owner)
+            address = own or address or free_address(transaction, name, draft.owner, key)
+            row = transaction.row("lock_experiment", name=address)
+        assert address is not None, "it was found or chosen"
+        first = is_first(transaction, PutExperiment, address, "", key)
+        stored = None if row is None else rows.experiment(row)
+        # The seed is drawn from the key of the call, so that a repeat of it draws the same.
+        record = _define(address, name, draft, stored, seed=int(check_key(call.key)[18:26], 32), key=key)
+        limited = record.settings.max_running is not None
+        if not first:
+            return (record if stored is None else attrs.evolve(stored, etag=key)), limited
+        check_guard(call.guard, None if stored is None else stored.etag, f"experiment {name!r}")
+        if stored is not None:
+            transaction.run("update_experiment", **rows.experiment_params(record))
+        elif not transaction.run("insert_experiment", **rows.experiment_params(record)):
+            raise DuplicateError(name)
+        newly_limited = limited and stored is not None and stored.settings.max_running is None
+        return get_experiment(transaction, address), newly_limited
+
+
+def _define(
+    address: str, name: str, draft: ExperimentDraft, stored: ExperimentRecord | None, *, seed: int, key: str
+) -> ExperimentRecord:
+    """Return the experiment as the draft wants it; a seed that nobody names stays, or is `seed`."""
+    settings = draft.settings
+    if settings is None:
+        settings = Settings() if stored is None else stored.settings
+    if settings.seed is None:
+        kept = None if stored is None else stored.settings.seed
+        settings = attrs.evolve(settings, seed=seed if kept is None else kept)
+    if stored is not None:
+        return attrs.evolve(stored, status=draft.status, search=draft.search, settings=settings, etag=key)
+    return ExperimentRecord(
+        address=address,
+        name=name,
+        status=draft.status,
+        search=draft.search,
+        settings=settings,
+        etag=key,
+        owner=draft.owner,
+    )
 
 
 @performs(GetExperiment)
@@ -112,12 +158,10 @@ def get(store: Store, call: GetExperiment) -> ExperimentRecord:
 def page(store: Store, call: ListExperiments) -> Page[ExperimentRecord]:
     """Return a page of the experiments, oldest first."""
     check_limit(call.limit)
-    start = call.start
-    if start is not None and not (start.isascii() and start.isdigit() and len(start) < 19):
-        raise InvalidInputError.at("start", "is not the `next` of a page of experiments")
+    after = read_start(call.start, "a page of experiments")
     with store.read() as transaction:
         found, whole = transaction.first_rows(
-            "experiments_page", after=int(start or 0), limit=call.limit + 1, viewer=call.viewer, hidden=HIDDEN
+            "experiments_page", after=after, limit=call.limit + 1, viewer=call.viewer, hidden=HIDDEN
         )
     items = found[: call.limit]
     more = None if whole and len(found) <= call.limit else str(items[-1][0])
@@ -179,68 +223,6 @@ def count(store: Store, call: CountJobs) -> Counts:
         crashed=crashed,
         pruned=pruned,
         active_at=max(moments, default=None),
-    )
-
-
-def put_experiment(
-    transaction: Transaction,
-    name: str,
-    draft: ExperimentDraft,
-    *,
-    address: str | None,
-    seed: int,
-    guard: Guard,
-    key: str,
-) -> tuple[ExperimentRecord, bool]:
-    """Create or replace a definition; see `PutExperiment`.
-
-    Returns:
-        The experiment, and whether a claim under way may not know yet that only so many jobs may run.
-
-    Raises:
-        DuplicateError: somebody else created one at the same moment; now there is one to find.
-    """
-    row = None if address is None else transaction.row("lock_experiment", name=address)
-    if row is None:
-        address = (
-            own_address(transaction, name, draft.owner) or address or free_address(transaction, name, draft.owner, key)
-        )
-        row = transaction.row("lock_experiment", name=address)
-    assert address is not None, "it was found or chosen"
-    first = is_first(transaction, PutExperiment, address, "", key)
-    stored = None if row is None else rows.experiment(row)
-    record = _define(address, name, draft, stored, seed, key)
-    if not first:
-        return (record if stored is None else attrs.evolve(stored, etag=key)), record.settings.max_running is not None
-    check_guard(guard, None if stored is None else stored.etag, f"experiment {name!r}")
-    if stored is None and not transaction.run("insert_experiment", **rows.experiment_params(record)):
-        raise DuplicateError(name)
-    if stored is not None:
-        transaction.run("update_experiment", **rows.experiment_params(record))
-    limits = stored is not None and stored.settings.max_running is None and record.settings.max_running is not None
-    return get_experiment(transaction, address), limits
-
-
-def _define(
-    address: str, name: str, draft: ExperimentDraft, stored: ExperimentRecord | None, seed: int, key: str
-) -> ExperimentRecord:
-    """Return the experiment as the draft wants it; a seed that nobody names stays, or is `seed`."""
-    settings = draft.settings
-    if settings is None:
-        settings = Settings() if stored is None else stored.settings
-    if settings.seed is None:
-        kept = None if stored is None else stored.settings.seed
-        settings = attrs.evolve(settings, seed=seed if kept is None else kept)
-    if stored is not None:
-        return attrs.evolve(stored, status=draft.status, search=draft.search, settings=settings, etag=key)
-    return ExperimentRecord(
-        address=address,
-        name=name,
-        status=draft.status,
-        search=draft.search,
-        settings=settings,
-        etag=key,
-        owner=draft.owner,
     )
 
 

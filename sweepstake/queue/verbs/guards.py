@@ -11,7 +11,7 @@ from sweepstake.errors import InvalidInputError, KeyReusedError, ResourceExistsE
 from sweepstake.queue.call import Call
 from sweepstake.stores.engine import Transaction
 
-__all__ = ["check_guard", "check_limit", "is_first", "key_reused"]
+__all__ = ["check_guard", "check_limit", "is_first", "key_reused", "read_start"]
 
 
 def is_first(
@@ -34,6 +34,15 @@ def check_limit(limit: int) -> None:
     """Raise InvalidInputError unless a page may have this many items."""
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidInputError.at("limit", f"must be 1 to {MAX_PAGE}, is {limit}")
+
+
+def read_start(start: str | None, page: str) -> int:
+    """Return the number in the `next` of a page, with which the following one starts; 0 for the first."""
+    if start is None:
+        return 0
+    if not (start.isascii() and start.isdigit() and len(start) <= 18):
+        raise InvalidInputError.at("start", f"is not the `next` of {page}")
+    return int(start)
 
 
 def key_reused() -> KeyReusedError:

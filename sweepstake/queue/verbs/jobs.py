@@ -11,7 +11,7 @@ from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import NotFoundError, UnsafeUpdateError
 from sweepstake.queue.calls import DeleteJob, GetJob, ListAttempts, ListDependencies, PruneJob
 from sweepstake.queue.store import Store, performs
-from sweepstake.queue.verbs.dependencies import follow, lock_dependencies, unlink
+from sweepstake.queue.verbs.dependencies import follow, unlink
 from sweepstake.queue.verbs.experiments import experiment_id
 from sweepstake.queue.verbs.guards import check_guard, is_first
 from sweepstake.stores import rows
@@ -63,7 +63,7 @@ def delete(store: Store, call: DeleteJob) -> None:
         if not is_first(transaction, DeleteJob, name, call.id, store.known(transaction, call.key)):
             return
         number = experiment_id(transaction, name)
-        lock_dependencies(transaction, number, call.id)
+        transaction.rows("lock_dependencies", experiment_id=number, id=call.id)  # before the job that waits for them
         row = transaction.row("lock_job", experiment_id=number, id=call.id)
         locked = None if row is None else rows.LockedJob.of(row)
         check_guard(call.guard, None if locked is None else locked.job.etag, f"job {call.id!r}")

@@ -8,10 +8,9 @@ from typing import Final
 from sweepstake.domain.lengths import MAX_PAGE
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import JobRecord, Page
-from sweepstake.errors import InvalidInputError
 from sweepstake.queue.calls import ListJobs
 from sweepstake.queue.store import Store, performs
-from sweepstake.queue.verbs.guards import check_limit
+from sweepstake.queue.verbs.guards import check_limit, read_start
 from sweepstake.queue.verbs.jobs import scan_jobs
 from sweepstake.turns import sliced
 
@@ -30,7 +29,7 @@ def page_of_jobs(store: Store, call: ListJobs) -> Page[JobRecord]:
     """Return a page of jobs by age, or the first in the query's order."""
     name, query, limit = store.at(call.name), call.query, call.limit
     check_limit(limit)
-    after = _parse_start(call.start)
+    after = read_start(call.start, "a page")
     if query.order is not None:
         kept = (job for job in sliced(_scan(store, name, query, 0, MAX_PAGE)) if query.keeps(job))
         first, unranked = query.order.first(kept, limit, _MOST_ORDERED if store.serving else None)
@@ -44,14 +43,6 @@ def page_of_jobs(store: Store, call: ListJobs) -> Page[JobRecord]:
         if len(items) >= limit or text >= _PAGE_TEXT or read >= _MOST_READ:
             return Page(tuple(items), str(job.seq))
     return Page(tuple(items))
-
-
-def _parse_start(start: str | None) -> int:
-    if start is None:
-        return 0
-    if not (start.isascii() and start.isdigit() and len(start) <= 18):
-        raise InvalidInputError.at("start", "is not the `next` of a page")
-    return int(start)
 
 
 def _scan(store: Store, name: str, query: JobQuery, after: int, limit: int) -> Iterator[JobRecord]:

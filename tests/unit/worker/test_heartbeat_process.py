@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def test_a_machine_without_room_gets_its_heartbeat_process_later(
         return started[-1]
 
     monkeypatch.setattr(subprocess, "Popen", start)
-    with HeartbeatProcess(read_config(f"sqlite:///{tmp_path}/store.db", None), 1.0) as heartbeats:
+    with closing(HeartbeatProcess(read_config(f"sqlite:///{tmp_path}/store.db", None), 1.0)) as heartbeats:
         heartbeats.wait()
         os.kill(started[0].pid, signal.SIGKILL)
         heartbeats.hold("attempt", 60.0, None)
