@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from sweepstake import Job
-from tests.kit.shell import eventually
+from tests.kit.lab import eventually
 
 #: For a shell, and for Python.
 RESULTS = "echo '--- RESULTS ---'; echo 'x: 1'; echo '--- END RESULTS ---'"

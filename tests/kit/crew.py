@@ -1,19 +1,37 @@
-"""Several real processes that do the same thing from the same moment."""
+"""Several threads or real processes that do the same thing from the same moment."""
 
 import multiprocessing
 import multiprocessing.context
 import multiprocessing.synchronize
+import threading
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from typing import Any
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any, TypeVar
 
-__all__ = ["all_together", "context"]
+__all__ = ["THREADS", "all_together", "at_once", "context"]
+
+T = TypeVar("T")
+
+#: How many threads race where a test does not say.
+THREADS = 8
 
 #: What all processes need; loading it once saves each of them most of a second.
 _LOADED_ONCE = ["sweepstake", "sweepstake.stores.postgres.engine", "sweepstake.http", "tests.faults.catalogue"]
 
 #: In a process of the crew: where it meets the others.
 _meeting: list[multiprocessing.synchronize.Barrier] = []
+
+
+def at_once(do: Callable[[int], T], threads: int = THREADS) -> list[T]:
+    """Call `do` with 0, 1 ... in as many threads, all from the same moment, and return the answers."""
+    barrier = threading.Barrier(threads)
+
+    def wait_and_do(number: int) -> T:
+        barrier.wait(timeout=120)
+        return do(number)
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(wait_and_do, range(threads)))
 
 
 def all_together(processes: int, do: Callable[..., Any], *arguments: Any, timeout: float = 300.0) -> list[Any]:

@@ -69,9 +69,9 @@ def draft(job_id: str | None = None, *, of: Document | None = None, **queueing: 
 
 
 def eventually(ask: Callable[[], T | None], *, within: float = WAIT_SECONDS) -> T:
-    """Ask again until the answer is something, at most `within` seconds long."""
+    """Ask again until the answer is something, or true, at most `within` seconds long."""
     deadline = time.monotonic() + within
-    while (answer := ask()) is None:
+    while (answer := ask()) is None or answer is False:
         assert time.monotonic() < deadline, f"it did not happen within {within:g} s"
         time.sleep(0.02)
     return answer

@@ -4,7 +4,6 @@ import contextlib
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Self
 from sweepstake.config import Config
 from sweepstake.connection import open_sender
 from sweepstake.queue.queue import Queue
+from tests.kit.postgres import free_port
 
 __all__ = ["KINDS", "ServerProcess", "open_queue", "reached", "store_of"]
 
@@ -55,7 +55,7 @@ class ServerProcess:
     """
 
     def __init__(self, store: str, folder: Path, *options: str, credentials: bool = False) -> None:
-        self._port = _free_port()
+        self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._log = folder / "server.log"
         self._environment = {**os.environ, "HOME": str(folder), "PYTHONUNBUFFERED": "1"}
@@ -120,10 +120,3 @@ class ServerProcess:
     ) -> None:
         """Stop it."""
         self.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

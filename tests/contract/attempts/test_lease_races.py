@@ -7,7 +7,7 @@ import pytest
 from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import JobStatus, Outcome, Signal
 from sweepstake.queue.queue import Queue
-from tests.contract.attempts.test_races import at_once
+from tests.kit.crew import at_once
 from tests.kit.lab import GRACE_SECONDS, Lab, eventually
 
 LEASE = 0.1

@@ -3,8 +3,6 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import pytest
 
@@ -13,23 +11,8 @@ from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason
 from sweepstake.errors import ClientRequestError, LimitReachedError, ResourceExistsError, UnsafeUpdateError
 from sweepstake.queue.queue import Queue
 from sweepstake.search import policy_for
+from tests.kit.crew import THREADS, at_once
 from tests.kit.lab import MANUAL, Lab, document, draft, new_key
-
-THREADS = 8
-
-T = TypeVar("T")
-
-
-def at_once(do: Callable[[int], T], threads: int = THREADS) -> list[T]:
-    """Call `do` with 0, 1 ... in as many threads, all from the same moment, and return the answers."""
-    barrier = threading.Barrier(threads)
-
-    def wait_and_do(number: int) -> T:
-        barrier.wait(timeout=120)
-        return do(number)
-
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(wait_and_do, range(threads)))
 
 
 def drain(lab: Lab) -> list[Claim]:

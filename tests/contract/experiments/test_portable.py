@@ -1,10 +1,8 @@
 """Experiments leave a queue and come back, whole, on every store."""
 
 import io
-import json
 import os
 from collections.abc import Callable
-from typing import Any
 
 import attrs
 import pytest
@@ -18,7 +16,8 @@ from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.errors import ClientRequestError, InvalidInputError, NotFoundError, ResourceExistsError
 from sweepstake.queue.queue import Queue
 from sweepstake.queue.retrying import patient_queue
-from tests.kit.lab import MANUAL, Lab, document, draft, new_key
+from tests.kit.filled import comparable, fill
+from tests.kit.lab import MANUAL, Lab, new_key
 
 
 @pytest.fixture
@@ -27,42 +26,11 @@ def retrying(queue: Queue) -> Queue:
     return patient_queue(queue.sender, SystemClock(), os.urandom, lambda _: None)
 
 
-def fill(lab: Lab) -> None:
-    """Give an experiment jobs of every kind, with attempts of every outcome."""
-    values = {"lr": 1e22, "nan": float("nan"), "text": "ü\u0000\ud800"[:2], "zero": -0.0, "$key": [1, 1.0, True]}
-    lab.add(draft("first", of=document(hyperparameters=values), priority=3, tags=("a", "b"), notes="two\nlines"))
-    lab.add_many(5)
-    for outcome in (Outcome.DONE, Outcome.RELEASED, Outcome.CRASHED, Outcome.PRUNED, Outcome.PREEMPTED):
-        lab.finish(lab.claim(worker="gpu7:1"), outcome, {"loss": 0.5}, reason="why\nnot", output="the end")
-    late = lab.claim()
-    lab.put(late.job.id, document(JobStatus.DONE, results={"told": 1}))
-    lab.finish(late, Outcome.DONE, {"late": True})
-    lab.put(lab.add_one(not_before=4_000_000_000.0), document(JobStatus.CRASHED))
-    lab.add_one(not_before=4_000_000_000.0)
-    waits = draft(depends_on=("first",), prune_with=True, priority=-9)
-    lab.add(waits, draft(depends_on=(waits.id, "first"), priority=-9), draft("blocked", depends_on=(waits.id,)))
-    lab.delete(lab.add_one())
-
-
 def exported(queue: Queue, name: str) -> str:
     """Return an experiment as the text of a file."""
     file = io.StringIO()
     export_experiment(queue, name, file, lambda _: None)
     return file.getvalue()
-
-
-def comparable(text: str) -> list[Any]:
-    """Return the lines of a file without the name and the traces that importing leaves."""
-    lines = [json.loads(line) for line in text.splitlines()]
-    kept = [line for line in lines if line.get("event", {}).get("verb") != "import"]
-    kept[0].pop("name")
-    kept[-1]["end"].pop("events")
-    for line in kept:
-        line.get("event", {}).pop("key", None)
-        for attempt in line.get("job", {}).get("attempts", ()):
-            attempt["key"] = attempt["key"].partition(":")[0]
-            attempt["finish_key"] = attempt["finish_key"] and attempt["finish_key"].partition(":")[0]
-    return kept
 
 
 def test_an_experiment_comes_back_as_it_went(retrying: Queue, lab: Lab) -> None:

@@ -9,7 +9,7 @@ from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import InvalidInputError, LimitReachedError, NotFoundError, ResourceExistsError
 from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject
-from tests.contract.attempts.test_races import at_once
+from tests.kit.crew import at_once
 from tests.kit.lab import Lab, document, draft, new_key
 
 ALLOW, SKIP, ERROR = OnDuplicate

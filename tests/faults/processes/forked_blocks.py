@@ -10,8 +10,8 @@ import sweepstake
 from sweepstake import Experiment, ManualSearch, NoJobError
 from sweepstake.domain.status import Outcome
 from tests.faults.fault import DIRECT, SERVED, Fault, Figures, Place
-from tests.kit.lab import GRACE_SECONDS
-from tests.kit.shell import Shell, eventually
+from tests.kit.lab import GRACE_SECONDS, eventually
+from tests.kit.shell import Shell
 
 __all__ = ["FAULT"]
 

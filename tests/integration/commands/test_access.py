@@ -13,8 +13,9 @@ from sweepstake import ManualSearch
 from sweepstake.errors import AuthenticationError, NotFoundError
 from sweepstake.http import reset_token
 from sweepstake.server.passwords import add_user
+from tests.kit.lab import eventually
 from tests.kit.serving import PASSWORD, Served, served
-from tests.kit.shell import Command, Shell, eventually
+from tests.kit.shell import Command, Shell
 from tests.kit.stores import open_store
 
 ADA: Final = "ada@example.org"

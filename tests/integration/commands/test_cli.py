@@ -13,8 +13,8 @@ import sweepstake
 from sweepstake import Database, Job, LiveLeasesError, ManualSearch
 from sweepstake.cli.main import run_app
 from sweepstake.domain.status import Outcome
-from tests.kit.lab import Lab
-from tests.kit.shell import Command, Shell, eventually
+from tests.kit.lab import Lab, eventually
+from tests.kit.shell import Command, Shell
 from tests.kit.stack import open_queue
 
 

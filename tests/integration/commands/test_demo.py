@@ -12,7 +12,8 @@ import pytest
 
 import sweepstake
 from sweepstake import Job
-from tests.kit.shell import Shell, eventually
+from tests.kit.lab import eventually
+from tests.kit.shell import Shell
 
 pytest.importorskip("sklearn")
 

@@ -17,7 +17,7 @@ from sweepstake.domain.status import Outcome
 from sweepstake.queue.queue import Queue
 from sweepstake.queue.retrying import patient_queue
 from sweepstake.queue.verify import verify
-from tests.contract.experiments.test_portable import comparable, fill
+from tests.kit.filled import comparable, fill
 from tests.kit.history import check_history
 from tests.kit.lab import Lab
 from tests.kit.shell import Shell

@@ -6,9 +6,9 @@ from contextlib import closing
 from sweepstake.domain.records import UNGUARDED
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.queue.verify import prune_events, verify
-from tests.integration.commands.test_verify import damage
 from tests.kit.history import check_history
 from tests.kit.lab import Lab, document, draft, new_key
+from tests.kit.oldschema import run_plainly
 from tests.kit.shell import Shell
 from tests.kit.stack import open_queue
 from tests.kit.stores import open_store
@@ -33,7 +33,7 @@ def test_old_events_go_and_the_store_is_as_promised(store: str) -> None:
             gone = Lab.new(queue, name=f"gone {i}")
             gone.add(draft(), draft())
             queue.delete_experiment(gone.name, guard=UNGUARDED, key=new_key(), force=True)
-        damage(store, AGE)
+        run_plainly(store, AGE)
         fresh, key = Lab.new(queue, name="fresh"), new_key()
         queue.delete_experiment(fresh.name, guard=UNGUARDED, key=key)
         told = Shell(store).run("db", "prune", "--older-than", "90d", "--format", "json")

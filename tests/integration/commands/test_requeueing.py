@@ -8,7 +8,8 @@ import pytest
 import sweepstake
 from sweepstake import Database, Experiment, Job, ManualSearch, Settings
 from sweepstake.domain.settings import Direction
-from tests.kit.shell import Command, eventually
+from tests.kit.lab import eventually
+from tests.kit.shell import Command
 
 
 def crash(exp: Experiment, job_id: str) -> None:

@@ -11,7 +11,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-import psycopg
 import pytest
 
 from sweepstake.domain.status import JobStatus, Outcome
@@ -20,6 +19,7 @@ from sweepstake.queue.verify.facts import Check
 from tests.kit.history import check_history, findings
 from tests.kit.lab import Lab, document, new_key
 from tests.kit.lively import Life
+from tests.kit.oldschema import run_plainly
 from tests.kit.shell import Shell
 from tests.kit.stack import open_queue
 from tests.kit.stores import open_store
@@ -88,22 +88,12 @@ def look(url: str) -> Verification:
         return verify(store.ledger)
 
 
-def damage(url: str, statement: str) -> None:
-    """Change a store behind its back."""
-    if url.startswith("sqlite"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file, file:
-            file.execute(statement)
-    else:
-        with psycopg.connect(url) as database:
-            database.execute(statement.encode())
-
-
 @pytest.mark.parametrize("check", DAMAGE)
 def test_each_check_finds_its_damage(check: Check, filled: Path, tmp_path: Path) -> None:
     """One wrong fact is found by the check that it concerns, and by the tests' own judge."""
     url = f"sqlite:///{shutil.copy(filled, tmp_path / 'store.db')}"
     assert look(url).found == 0
-    damage(url, DAMAGE[check])
+    run_plainly(url, DAMAGE[check])
     assert check in {violation.check for violation in look(url).violations}
     assert list(findings(url))
 
@@ -120,8 +110,8 @@ def test_an_end_that_its_holder_did_not_report_is_found(tmp_path: Path) -> None:
         lab.put(taken.job.id, document(JobStatus.DONE))
     assert look(url).found == 0
     check_history(url)
-    damage(url, "update attempts set finish_key = null where finish_key is not null")
-    damage(url, "update attempts set outcome = 'done' where outcome = 'superseded'")
+    run_plainly(url, "update attempts set finish_key = null where finish_key is not null")
+    run_plainly(url, "update attempts set outcome = 'done' where outcome = 'superseded'")
     holders = [each.what for each in look(url).violations if each.check is Check.HOLDERS]
     assert holders == ["ended as done, and its holder did not say so"] * 2
     assert any("who did not hold it" in finding for finding in findings(url))
@@ -140,7 +130,7 @@ def test_a_retry_gives_new_budgets(tmp_path: Path) -> None:
         lab.finish(lab.claim(), Outcome.CRASHED)
     assert look(url).violations == ()
     check_history(url)
-    damage(url, "update jobs set losses = 2")
+    run_plainly(url, "update jobs set losses = 2")
     assert [violation.check for violation in look(url).violations] == [Check.BUDGETS]
     assert list(findings(url))
 
@@ -160,7 +150,7 @@ def test_all_damage_is_found_on_postgres_at_once(new_database: Callable[[], str]
     fill(url)
     assert look(url).found == 0
     for statement in DAMAGE.values():
-        damage(url, statement)
+        run_plainly(url, statement)
     violations = look(url).violations
     assert {violation.check for violation in violations} == set(Check)
     budget = next(violation for violation in violations if violation.check is Check.BUDGETS)
@@ -215,7 +205,7 @@ def test_the_command_says_what_it_checked(filled: Path) -> None:
 def test_the_command_names_what_is_wrong(filled: Path, tmp_path: Path) -> None:
     """Experiment, job, attempt and what, with exit code 1."""
     url = f"sqlite:///{shutil.copy(filled, tmp_path / 'store.db')}"
-    damage(url, DAMAGE[Check.OVERLAP])
+    run_plainly(url, DAMAGE[Check.OVERLAP])
     out = Shell(url).run("verify", code=1).stdout
     assert "attempts-apart: experiment 'sweep', job '" in out
     assert "attempt 2 began" in out

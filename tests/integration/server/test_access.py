@@ -24,9 +24,8 @@ from sweepstake.server.passwords import add_user, change_password
 from sweepstake.server.signing import Signer
 from sweepstake.wire.operation import Operation
 from tests.kit.clocks import HandClock
-from tests.kit.lab import document, draft, new_key
+from tests.kit.lab import document, draft, eventually, new_key
 from tests.kit.serving import PASSWORD, Served, start_server
-from tests.kit.shell import eventually
 from tests.kit.stores import Kept, open_store
 
 SECURED: Final = [operation for operation in OPERATIONS.values() if operation.role is not None]

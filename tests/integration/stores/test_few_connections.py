@@ -18,7 +18,7 @@ import sweepstake
 from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Signal
 from sweepstake.errors import StoreUnavailableError
-from tests.kit.lab import draft, new_key
+from tests.kit.lab import draft, eventually, new_key
 from tests.kit.stores import open_store
 
 #: Leases of the sweep, in seconds, and what a worker does of its jobs' length.
@@ -113,7 +113,7 @@ def test_a_heartbeat_waits_behind_no_long_call(limited: Callable[[int], str], po
         assert store.claim("sweep", worker="w", key=key, repeat=False) != NoJob(NoJobReason.EMPTY)
         other.execute("select 1 from experiments where name = 'sweep' for update")
         slow = pool.submit(store.add_jobs, "sweep", [draft("late")], key=new_key())
-        wait_until(lambda: is_waiting(other))
+        eventually(lambda: is_waiting(other))
         began = time.monotonic()
         assert [beat.signal for beat in store.heartbeat([key])] == [Signal.CONTINUE]
         assert time.monotonic() - began < _LEASE / 2
@@ -165,11 +165,3 @@ def is_waiting(connection: "psycopg.Connection[tuple[object, ...]]") -> bool:
         "select 1 from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid))"
     ).fetchone()
     return found is not None
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Return when it holds."""
-    until = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.02)

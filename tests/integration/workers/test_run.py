@@ -12,7 +12,8 @@ import sweepstake
 from sweepstake import Database, Job, ManualSearch
 from sweepstake.domain.status import Outcome
 from tests.kit.commands import BLOCK, RESULTS, alive, begun, lasting, python, until_told
-from tests.kit.shell import Shell, eventually
+from tests.kit.lab import eventually
+from tests.kit.shell import Shell
 
 
 def test_a_command_runs_for_each_job(db: Database, shell: Shell) -> None:

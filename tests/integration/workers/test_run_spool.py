@@ -11,7 +11,8 @@ import sweepstake
 from sweepstake import Database, Job, ManualSearch
 from sweepstake.domain.status import Outcome
 from tests.kit.commands import begun, lasting, python, until_told
-from tests.kit.shell import Shell, eventually
+from tests.kit.lab import eventually
+from tests.kit.shell import Shell
 from tests.kit.stack import ServerProcess
 
 

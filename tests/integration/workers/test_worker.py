@@ -13,7 +13,8 @@ from sweepstake import Database, Job, ManualSearch
 from sweepstake.domain.status import Outcome
 from tests.kit.checkout import ROOT
 from tests.kit.commands import BLOCK, alive, begun, lasting, python, until_told
-from tests.kit.shell import Command, Shell, eventually
+from tests.kit.lab import eventually
+from tests.kit.shell import Command, Shell
 from tests.kit.stack import ServerProcess
 
 

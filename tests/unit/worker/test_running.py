@@ -66,7 +66,7 @@ class Shop:
         assert main is not None
         for number in numbers:
             signal.pthread_kill(main, number)
-            eventually(lambda: any(line.startswith(number.name) for line in self.told) or None)  # noqa: B023 -- at once
+            eventually(lambda: any(line.startswith(number.name) for line in self.told))  # noqa: B023 -- at once
         (self.folder / "heard").touch()
 
     def statuses(self) -> list[str]:

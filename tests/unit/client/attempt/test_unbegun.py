@@ -160,14 +160,14 @@ def test_a_job_that_does_not_begin_within_a_minute_is_renewed_no_more() -> None:
             heart.look()
 
         pass_time(59.0)
-        eventually(lambda: any("idle" in each for each in queue.renewed) or None)
+        eventually(lambda: any("idle" in each for each in queue.renewed))
         assert not given
         pass_time(60.5)
         eventually(lambda: given or None)
         assert not lease.begin()
         count = len(queue.renewed)
         pass_time(120.0)
-        eventually(lambda: len(queue.renewed) > count or None)
+        eventually(lambda: len(queue.renewed) > count)
         assert (given, queue.renewed[-1]) == (["idle"], ("begun",))
 
 
