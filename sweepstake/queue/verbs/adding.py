@@ -20,8 +20,8 @@ from sweepstake.queue.calls import AddJob, AddJobs
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.dependencies import link, plan_links
 from sweepstake.queue.verbs.duplicates import catch_up, find_equal, is_far_behind, remember_new
-from sweepstake.queue.verbs.experiments import experiment_id
-from sweepstake.queue.verbs.guards import is_first, key_reused
+from sweepstake.queue.verbs.experiments import experiment_id, limits_of
+from sweepstake.queue.verbs.guards import event_of, is_first, key_reused
 from sweepstake.queue.verbs.jobs import get_job, read_job
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Transaction
@@ -129,10 +129,10 @@ def _add_new_ones(
 
 def _first_answer(transaction: Transaction, key: str) -> Added:
     """Return what the first call with this key answered; the ledger has it."""
-    event = transaction.row("event", key=key)
-    if event is None or not event[3].startswith("{"):
+    event = event_of(transaction, key)
+    if event is None or not event.detail.startswith("{"):
         return Added()
-    return Added(tuple(Duplicate(place, id_) for place, id_ in json.loads(event[3])["duplicates"]))
+    return Added(tuple(Duplicate(place, id_) for place, id_ in json.loads(event.detail)["duplicates"]))
 
 
 def _duplicate(name: str, drafts: Sequence[JobDraft], added: Added) -> ResourceExistsError:
@@ -190,11 +190,10 @@ def _reserve(transaction: Transaction, name: str, count: int) -> tuple[int, int 
     row = transaction.row("reserve_jobs", name=name, count=count)
     if row is not None:
         return row[0], row[1]
-    limits = transaction.row("limits", name=name)
-    if limits is None:
-        raise no_experiment(name)
+    limits = limits_of(transaction, name)
+    most = counted(limits.max_jobs or 0, "job")
     raise LimitReachedError(
-        f"The experiment {called(name)!r} may have {counted(limits[3], 'job')}, and has created {limits[4]:,}: "
+        f"The experiment {called(name)!r} may have {most}, and has created {limits.created:,}: "
         f"no room for {count:,} more. Raise its max_jobs to add them."
     )
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from sweepstake.domain.addresses import called, no_experiment
+from sweepstake.domain.addresses import called
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.keys import name_of
 from sweepstake.domain.records import Claim, NoJob
@@ -16,8 +16,8 @@ from sweepstake.plaintext import counted
 from sweepstake.queue.calls import ClaimJob
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.adding import check_running_limit
-from sweepstake.queue.verbs.experiments import ENDED_BY_CLAIM
-from sweepstake.queue.verbs.guards import key_reused
+from sweepstake.queue.verbs.experiments import ENDED_BY_CLAIM, limits_of
+from sweepstake.queue.verbs.guards import event_of, key_reused
 from sweepstake.queue.verbs.proposals import propose
 from sweepstake.queue.verbs.settling import settle, settle_at_times
 from sweepstake.stores import rows
@@ -133,8 +133,8 @@ def _find(transaction: Transaction, name: str, key: str) -> Claim | None:
 
 def _refuse_used_key(transaction: Transaction, key: str) -> None:
     """Raise KeyReusedError if the key is that of a rarer write, under which nothing is claimed."""
-    event = transaction.row("event", key=name_of(key))
-    if event is not None and event[3] != ENDED_BY_CLAIM:
+    event = event_of(transaction, name_of(key))
+    if event is not None and event.detail != ENDED_BY_CLAIM:
         raise key_reused()
 
 
@@ -160,10 +160,7 @@ def reserve(transaction: Transaction, name: str, proposals: int) -> Row | None:
     reserved = transaction.row("reserve_proposal", name=name, proposals=proposals)
     if reserved is not None:
         return reserved
-    limits = transaction.row("limits", name=name)
-    if limits is None:
-        raise no_experiment(name)
-    _, made, status, max_jobs, created, _ = limits
+    _, made, status, max_jobs, created, _ = limits_of(transaction, name)
     if made == proposals and status == ExperimentStatus.RUNNING and max_jobs is not None and created >= max_jobs:
         raise LimitReachedError(
             f"The experiment {called(name)!r} may have {counted(max_jobs, 'job')}, and has created all."

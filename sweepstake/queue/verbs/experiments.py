@@ -26,7 +26,7 @@ from sweepstake.plaintext import counted
 from sweepstake.queue.addresses import free_address, own_address
 from sweepstake.queue.calls import CountJobs, DeleteExperiment, GetExperiment, ListExperiments, PutExperiment
 from sweepstake.queue.store import Store, performs
-from sweepstake.queue.verbs.guards import check_guard, check_limit, is_first, read_start
+from sweepstake.queue.verbs.guards import check_guard, check_limit, event_of, is_first, read_start
 from sweepstake.search import policy_for
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Transaction
@@ -197,8 +197,8 @@ def delete(store: Store, call: DeleteExperiment) -> None:
 
 def _is_repeat(transaction: Transaction, address: str, key: str) -> bool:
     """Tell whether this call has deleted an experiment of that name: then the name may mean another by now."""
-    event = transaction.row("event", key=key)
-    return event is not None and event[0] == DeleteExperiment.word and called(event[1]) == called(address)
+    event = event_of(transaction, key)
+    return event is not None and event.verb == DeleteExperiment.word and called(event.experiment) == called(address)
 
 
 @performs(CountJobs)

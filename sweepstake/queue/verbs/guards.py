@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sweepstake.domain.keys import shown_etag
 from sweepstake.domain.lengths import MAX_PAGE
@@ -11,7 +11,16 @@ from sweepstake.errors import InvalidInputError, KeyReusedError, ResourceExistsE
 from sweepstake.queue.call import Call
 from sweepstake.stores.engine import Transaction
 
-__all__ = ["check_guard", "check_limit", "is_first", "key_reused", "read_start"]
+__all__ = ["Event", "check_guard", "check_limit", "event_of", "is_first", "key_reused", "read_start"]
+
+
+class Event(NamedTuple):
+    """A write in the ledger: what an op key was used for."""
+
+    verb: str
+    experiment: str
+    job: str
+    detail: str
 
 
 def is_first(
@@ -24,10 +33,16 @@ def is_first(
     """
     if transaction.run("record_event", verb=verb.word, experiment=experiment, job=job, key=key, detail=detail):
         return True
-    event = transaction.row("event", key=key)
+    event = event_of(transaction, key)
     if event is None or event[:3] != (verb.word, experiment, job):
         raise key_reused()
     return False
+
+
+def event_of(transaction: Transaction, key: str) -> Event | None:
+    """Return what the ledger has of the write that was made with a key, by the name under which it is kept."""
+    row = transaction.row("event", key=key)
+    return None if row is None else Event(*row)
 
 
 def check_limit(limit: int) -> None:

@@ -17,7 +17,8 @@ from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.adding import begin_unleased, check_running_limit, create_job
 from sweepstake.queue.verbs.dependencies import follow
 from sweepstake.queue.verbs.duplicates import change_fingerprint
-from sweepstake.queue.verbs.guards import check_guard, is_first, key_reused
+from sweepstake.queue.verbs.experiments import limits_of
+from sweepstake.queue.verbs.guards import check_guard, event_of, is_first, key_reused
 from sweepstake.queue.verbs.jobs import read_job
 from sweepstake.queue.verbs.puts import STATED, PutPlan, plan_put
 from sweepstake.stores import rows
@@ -89,11 +90,9 @@ def _holds(transaction: Transaction, locked: rows.LockedJob | None, attempt: str
 
 def _experiment(transaction: Transaction, name: str, *, lock: bool) -> tuple[int, int | None]:
     """Return the experiment's number and its limit of running jobs, locked if that limit may matter."""
-    limits = transaction.row("limits", name=name)
-    if limits is None:
-        raise no_experiment(name)
-    if not lock or limits[5] is None:
-        return limits[0], limits[5]
+    limits = limits_of(transaction, name)
+    if not lock or limits.max_running is None:
+        return limits.number, limits.max_running
     row = transaction.row("lock_experiment", name=name)
     if row is None:
         raise no_experiment(name)
@@ -104,8 +103,8 @@ def _first_answer(
     transaction: Transaction, name: str, job_id: str, document: Document, locked: rows.LockedJob | None, key: str
 ) -> PutAnswer:
     """Answer a write that was made before, by the state in which it finds the job now."""
-    event = transaction.row("event", key=key)
-    created = event is not None and event[3] == _CREATED
+    event = event_of(transaction, key)
+    created = event is not None and event.detail == _CREATED
     if locked is not None and locked.job.etag == key:
         return PutAnswer(record=rows.job(name, locked.job), created=created)
     record = JobRecord(
