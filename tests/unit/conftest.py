@@ -1,11 +1,20 @@
-"""A connection to a store of its own for each test."""
+"""A store of its own for each test, as the server and as a user holds it."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import sweepstake
+from tests.kit.stores import Kept, open_store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Kept]:
+    """An empty store in a file."""
+    with closing(open_store(f"sqlite:///{tmp_path}/store.db")) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """A process that forks while it holds a queue and a lease."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 from sweepstake.domain.status import JobStatus
 from sweepstake.queue.queue import Queue
 from tests.kit.lab import Lab
+from tests.kit.scripts import run_script
 from tests.kit.stack import open_queue
 
 SCRIPT = """
@@ -100,13 +99,7 @@ def test_a_forked_child_owns_nothing_and_breaks_nothing(address: str, queue: Que
     """It claims a job of its own; its parent's job and connections are none of its business, also when it ends."""
     lab = Lab.new(queue, lease=5.0)
     first, second = lab.add_many(2)
-    script = subprocess.run(
-        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", SCRIPT, address, lab.name],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    script = run_script(SCRIPT, address, lab.name)
     assert (script.stdout, script.stderr, script.returncode) == ("drained\n", "", 0)
     assert lab.job(first).results.decode() == {"by": "parent"}
     assert lab.job(second).results.decode() == {"by": "child"}
@@ -117,13 +110,7 @@ def test_a_forked_child_owns_nothing_and_breaks_nothing(address: str, queue: Que
 def test_forking_amid_busy_threads_breaks_nothing(address: str, queue: Queue) -> None:
     """Whatever lock or connection a thread of the parent holds at that moment, both the child and the parent work."""
     lab = Lab.new(queue)
-    script = subprocess.run(
-        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", BUSY_SCRIPT, address, lab.name],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    script = run_script(BUSY_SCRIPT, address, lab.name)
     assert (script.stdout, script.stderr, script.returncode) == ("20\n", "", 0)
     jobs = lab.jobs()
     assert sum(job.hyperparameters.decode()["by"] == "child" for job in jobs) == 20
@@ -133,13 +120,7 @@ def test_forking_amid_busy_threads_breaks_nothing(address: str, queue: Queue) ->
 def test_a_child_outlives_its_parents_connection(address: str, queue: Queue) -> None:
     """What a child writes after its parent has closed the store is kept: it relies on no lock of the parent's."""
     lab = Lab.new(queue)
-    script = subprocess.run(
-        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", HEIR_SCRIPT, address, lab.name],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    script = run_script(HEIR_SCRIPT, address, lab.name)
     assert (script.stdout, script.stderr, script.returncode) == ("0\n", "", 0)
     assert [job.hyperparameters.decode()["by"] for job in lab.jobs()] == ["parent", "child", *["heir"] * 5]
 
@@ -150,12 +131,7 @@ def test_a_child_of_a_new_file_outlives_its_parents_connection(tmp_path: Path) -
     queue = open_queue(address)
     lab = Lab.new(queue)
     queue.close()
-    subprocess.run(
-        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", HEIR_SCRIPT, address, lab.name],
-        capture_output=True,
-        timeout=60,
-        check=True,
-    )
+    assert run_script(HEIR_SCRIPT, address, lab.name).returncode == 0
     again = Lab(open_queue(address), lab.name)
     assert len(again.jobs()) == 7
     again.queue.close()

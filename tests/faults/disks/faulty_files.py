@@ -8,7 +8,6 @@ import multiprocessing.connection
 import os
 import random
 import sqlite3
-import subprocess
 import sys
 
 from sweepstake.domain.status import JobStatus
@@ -17,6 +16,7 @@ from sweepstake.stores.sqlite import log as sqlitelog
 from tests.faults.disks.shims import can_compile, compiled
 from tests.faults.fault import Fault, Figures, Place
 from tests.kit.lab import Lab, document, draft, new_key
+from tests.kit.scripts import run_script
 from tests.kit.stack import open_queue
 
 __all__ = ["FAULT", "check_file"]
@@ -120,21 +120,13 @@ write_over_failures(*sys.argv[1:])
 def _fail_disk(place: Place, name: str, number: int, dice: random.Random, wanted: dict[str, str]) -> tuple[int, int]:
     """Let the disk fail for some calls of the system; return how many writes it refused, and how many syncs failed."""
     environment = {
-        **os.environ,
         "LD_PRELOAD": str(compiled("faulty_disk", place.folder)),
         "FAULTY_PATH": place.url.removeprefix("sqlite:///"),
         "FAULTY_AFTER": str(dice.randrange(_MOST_CALLS)),
         "FAULTY_CALLS": str(dice.randrange(1, 8)),
         "FAULTY_ERRNO": str(number),
     }
-    script = subprocess.run(
-        [sys.executable, "-c", _SCRIPT, place.url, name],
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-        check=False,
-        env=environment,
-    )
+    script = run_script(_SCRIPT, place.url, name, seconds=_SECONDS, **environment)
     assert (script.stderr, script.returncode) == ("", 0), script.stderr
     *lines, heard = script.stdout.splitlines()
     for line in lines:

@@ -1,10 +1,9 @@
 """A disk that is full: what was acknowledged is kept, what was refused is not there, and it goes on with more room."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.kit.lab import Lab
+from tests.kit.scripts import run_script
 from tests.kit.stack import open_queue
 
 SCRIPT = """
@@ -35,9 +34,7 @@ def test_a_full_disk_refuses_cleanly_and_recovers(tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path}/store.db"
     queue = open_queue(address)
     lab = Lab.new(queue)
-    script = subprocess.run(
-        [sys.executable, "-c", SCRIPT, address, lab.name], capture_output=True, text=True, timeout=60, check=False
-    )
+    script = run_script(SCRIPT, address, lab.name)
     assert (script.stderr, script.returncode) == ("", 0)
     assert [job.id for job in lab.jobs()] == script.stdout.split()
     assert lab.record().created == 395

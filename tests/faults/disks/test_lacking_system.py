@@ -2,34 +2,28 @@
 
 import errno
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.faults.disks.shims import can_compile, compiled
+from tests.kit.scripts import run_script
 
 pytestmark = pytest.mark.skipif(not can_compile(), reason="the shim is C")
 
 
 def run(script: str, *arguments: str, library: Path, folder: Path, lacking: str, number: int, path: str) -> str:
     """Run a script where a call is lacking, and return what it said."""
-    done = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={
-            **os.environ,
-            "LD_PRELOAD": str(library),
-            "LACKING": lacking,
-            "LACKING_ERRNO": str(number),
-            "LACKING_PATH": path,
-            "SWEEPSTAKE_STATE": str(folder / "state"),
-            "SWEEPSTAKE_CONFIG": "",
-        },
+    done = run_script(
+        script,
+        *arguments,
+        seconds=120.0,
+        LD_PRELOAD=str(library),
+        LACKING=lacking,
+        LACKING_ERRNO=str(number),
+        LACKING_PATH=path,
+        SWEEPSTAKE_STATE=str(folder / "state"),
+        SWEEPSTAKE_CONFIG="",
     )
     return f"{done.returncode} {done.stdout}{done.stderr}"
 

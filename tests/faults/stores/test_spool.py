@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,8 +16,8 @@ from sweepstake.http import HttpSender
 from sweepstake.queue.calls import CreateToken, RevokeToken
 from sweepstake.wire.credentials import NewToken
 from tests.faults.stores.gate import Gate
-from tests.kit.checkout import ROOT
 from tests.kit.clocks import LeapingClock
+from tests.kit.scripts import run_script
 from tests.kit.serving import Served, served
 
 
@@ -164,14 +162,7 @@ with Gate(url) as gate:
 
 def test_sigterm_cuts_the_patience_short_and_keeps_the_report(exp: Experiment, server: Served, tmp_path: Path) -> None:
     """A process that waits for its store and is told to end leaves within seconds; the report stays on disk."""
-    done = subprocess.run(
-        [sys.executable, "-c", _TERMINATED, server.url, str(tmp_path), exp.name, server.token],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_script(_TERMINATED, server.url, str(tmp_path), exp.name, server.token)
     assert done.returncode == 128 + signal.SIGTERM, done.stderr
     assert len((tmp_path / "naps").read_text()) == 3, "it went on trying"
     (entry,) = (tmp_path / "state").rglob("*.json")

@@ -1,8 +1,6 @@
 """`Queue`: calls whose answers are lost have the effect of one."""
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TypeVar
 
 import attrs
@@ -28,7 +26,7 @@ from sweepstake.queue.retrying import PATIENCE, patient_queue
 from sweepstake.values import JsonObject
 from tests.kit.clocks import HandClock
 from tests.kit.lab import draft, new_key
-from tests.kit.stores import Kept, open_store
+from tests.kit.stores import Kept
 
 A = TypeVar("A")
 
@@ -66,11 +64,9 @@ class LossyQueue:
 
 
 @pytest.fixture
-def line(tmp_path: Path) -> Iterator[LossyQueue]:
+def line(store: Kept) -> LossyQueue:
     """A queue in a file, behind a line that works until it is told otherwise."""
-    service = open_store(f"sqlite:///{tmp_path}/store.db")
-    yield LossyQueue(service)
-    service.close()
+    return LossyQueue(store)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +23,12 @@ from sweepstake.server.passwords import add_user, change_password
 from sweepstake.wire.credentials import Credentials, Token
 from tests.kit.clocks import HandClock
 from tests.kit.lab import draft, new_key
-from tests.kit.stores import Kept, open_store
+from tests.kit.stores import Kept
 
 EMAIL = "ada@example.org"
 PASSWORD = "correct horse"
 DAY = 24 * 3600
 SECRET = "s" * 64
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Kept]:
-    """An empty store."""
-    opened = open_store(f"sqlite:///{tmp_path}/store.db")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

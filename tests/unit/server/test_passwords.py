@@ -1,8 +1,5 @@
 """Users and their passwords."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from sweepstake.domain.access import Role
@@ -10,18 +7,10 @@ from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsEr
 from sweepstake.queue.verbs.access.tokens import create_token, list_tokens, revoke_token
 from sweepstake.queue.verbs.access.users import find_user, list_users
 from sweepstake.server.passwords import add_user, change_password, check_password
-from tests.kit.stores import Kept, open_store
+from tests.kit.stores import Kept
 
 EMAIL = "ada@example.org"
 PASSWORD = "correct horse"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Kept]:
-    """An empty store."""
-    opened = open_store(f"sqlite:///{tmp_path}/store.db")
-    yield opened
-    opened.close()
 
 
 def test_a_password_opens_for_its_user(store: Kept) -> None:

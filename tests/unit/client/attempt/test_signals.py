@@ -4,13 +4,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import sweepstake
 from sweepstake import Job
 from sweepstake.domain.status import Outcome
-from tests.kit.checkout import ROOT
+from tests.kit.scripts import run_script
 
 _RUN = """
 import json, os, signal, sys
@@ -20,14 +19,7 @@ exp = sweepstake.connect(sys.argv[1]).get_experiment("exp")
 
 
 def _script(db_path: Path, body: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", _RUN + body, f"sqlite:///{db_path}"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=ROOT,
-    )
+    return run_script(_RUN + body, f"sqlite:///{db_path}")
 
 
 def test_sigterm_gives_the_job_back_and_ends_the_process(exp: sweepstake.ManualSearch, tmp_path: Path) -> None:

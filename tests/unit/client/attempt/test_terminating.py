@@ -11,8 +11,8 @@ import pytest
 
 import sweepstake
 from sweepstake import Job
-from tests.kit.checkout import ROOT
 from tests.kit.lab import eventually
+from tests.kit.scripts import run_script
 
 _BEGIN = """
 import asyncio, os, signal, sys, threading, time
@@ -28,21 +28,7 @@ _TERMINATED = 128 + signal.SIGTERM
 
 def run(tmp_path: Path, body: str) -> subprocess.CompletedProcess[str]:
     """Run a script to its end."""
-    return subprocess.run(
-        [
-            sys.executable,
-            "-W",
-            "ignore:This process:DeprecationWarning",
-            "-c",
-            _BEGIN + textwrap.dedent(body),
-            f"sqlite:///{tmp_path}/store.db",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=ROOT,
-    )
+    return run_script(_BEGIN + textwrap.dedent(body), f"sqlite:///{tmp_path}/store.db")
 
 
 def ended(exp: sweepstake.Experiment) -> list[str]:

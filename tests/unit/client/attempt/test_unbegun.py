@@ -2,8 +2,6 @@
 
 import gc
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +16,7 @@ from sweepstake.domain.status import Outcome, Signal
 from sweepstake.queue.queue import Queue
 from tests.kit.clocks import HandClock
 from tests.kit.lab import eventually
+from tests.kit.scripts import run_script
 
 
 def outcomes(exp: sweepstake.Experiment, job_id: str) -> list[Outcome | None]:
@@ -106,12 +105,7 @@ def test_the_end_of_the_program_gives_back(exp: sweepstake.ManualSearch, tmp_pat
     """However it ends, and whatever variables still refer to the job."""
     exp.add_jobs([{}, {}])
     begin = "import sys, sweepstake\nexp = sweepstake.connect(sys.argv[1]).get_experiment('exp')\n"
-    subprocess.run(
-        [sys.executable, "-c", begin + body, f"sqlite:///{tmp_path}/store.db"],
-        timeout=60,
-        check=False,
-        capture_output=True,
-    )
+    run_script(begin + body, f"sqlite:///{tmp_path}/store.db")
     counts = exp.counts()
     assert (counts.running, counts.ready + counts.done) == (0, 2)
     ended = {outcome for job in exp.all_jobs() for outcome in outcomes(exp, job.job_id)}
