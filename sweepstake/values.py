@@ -76,30 +76,33 @@ class JsonObject:
     text: str
 
     @classmethod
-    def of(cls, value: Mapping[str, Any], path: str = "") -> JsonObject:
+    def of(cls, value: Mapping[str, Any], path: str = "", *, escaped: bool = False) -> JsonObject:
         """Take a user's mapping; numpy scalars and arrays are accepted.
 
+        Args:
+            value: the mapping.
+            path: stands in front of the place that an error names.
+            escaped: it comes from JSON, and ``$number`` objects and ``$$`` keys in it are encoded already.
+
         Raises:
-            InvalidInputError: something in it is not a JSON value; the error names the
-                place, with `path` in front of it.
+            InvalidInputError: something in it is not a JSON value; the error names the place.
         """
-        return cls._from(value, path, escaped=False)
-
-    @classmethod
-    def from_wire(cls, value: Mapping[str, Any], path: str = "") -> JsonObject:
-        """Take a mapping parsed from JSON in which ``$number`` objects and ``$$`` keys are already encoded."""
-        return cls._from(value, path, escaped=True)
-
-    @classmethod
-    def _from(cls, value: object, path: str, *, escaped: bool) -> JsonObject:
-        if type(value) is not dict and not isinstance(value, Mapping):  # the second takes long
+        if type(value) is dict:
+            value = value if escaped else value.copy()  # somebody may write into a user's meanwhile
+        elif isinstance(value, Mapping):
+            value = _as_dict(value, path)
+        else:
             raise InvalidInputError.at(path, f"must be an object (a dict), not {type(value).__name__}")
-        value = _own(value, escaped) if type(value) is dict else _as_dict(value, path)
         if not value:
             return EMPTY
         if (flat := _flat_text(value)) is not None:
             return cls(flat)
         return cls(_written(_normal_mapping(value, path, 1, escaped), path))
+
+    @classmethod
+    def from_wire(cls, value: Mapping[str, Any], path: str = "") -> JsonObject:
+        """Take a mapping parsed from JSON in which ``$number`` objects and ``$$`` keys are already encoded."""
+        return cls.of(value, path, escaped=True)
 
     def decode(self) -> dict[str, Any]:
         """Return a new dict of plain Python values."""

@@ -106,6 +106,8 @@ def check_tags(tags: Iterable[object], path: str = "tags") -> tuple[str, ...]:
 
 def check_notes(notes: object, path: str = "notes") -> str:
     """Return free text of at most 65,536 characters; line breaks and tabs are allowed, other controls are not."""
+    if type(notes) is str and not notes:  # as those of most jobs
+        return ""
     notes = _short(notes, path, MAX_NOTES)
     _refuse_control_characters(notes, path, allowed="\n\r\t")
     return notes
