@@ -100,7 +100,7 @@ class Engine(Protocol):
     def sync(self) -> None:
         """Return when whatever can be read is on the disk: for answers that acknowledge what another call wrote."""
 
-    def outwait(self) -> None:
+    def wait_for_transactions(self) -> None:
         """Wait until the transactions of others that are under way have ended: later ones see what was committed."""
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ class Forked:
     def after_fork_in_parent(self) -> None:
         """Go on."""
 
-    def after_fork(self) -> None:
+    def after_fork_in_child(self) -> None:
         """Forget connections, locks and threads of the parent, in the child."""
 
 
@@ -50,7 +50,7 @@ class ForkWatch:
 
     def _begin_anew(self) -> None:
         for member in list(self._members):
-            member.after_fork()
+            member.after_fork_in_child()
 
 
 def abandon(thing: object) -> None:

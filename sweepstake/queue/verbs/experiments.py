@@ -71,7 +71,7 @@ def put(store: Store, call: PutExperiment) -> ExperimentRecord:
             name = called(call.name)
             raise StoreUnavailableError(f"experiments called {name!r} are made all the time; try again") from error
     if limits:
-        store.engine.outwait()
+        store.engine.wait_for_transactions()
     return record
 
 

@@ -205,7 +205,7 @@ class PostgresEngine(Forked):
     def sync(self) -> None:
         """Do nothing: what others can read is on the disk."""
 
-    def outwait(self) -> None:
+    def wait_for_transactions(self) -> None:
         """Wait until the transactions that are under way have ended, at most some seconds.
 
         A plain claim locks nothing but its job. One that began before the experiment got a limit does not know of it,
@@ -262,7 +262,7 @@ class PostgresEngine(Forked):
         """Close all connections when the calls that use them have ended."""
         self._connections.close()
 
-    def after_fork(self) -> None:
+    def after_fork_in_child(self) -> None:
         """Leave the parent's connections alone, and begin with none."""
         abandon(self._connections)
         self._connections = self._make_connections()

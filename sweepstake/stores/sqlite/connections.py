@@ -74,8 +74,8 @@ class SqliteConnections(Forked):
         self._idle: list[SqliteTransaction] = []
         self._all: list[SqliteTransaction] = []
         self._closed = False
-        self._queued = True
-        self._begin_anew()
+        self._in_queue = True
+        self._reset()
         # Connections that nobody closed are closed when nobody refers to the pool any more.
         finalize(self, _close_all, self._all).atexit = False
         try:
@@ -83,7 +83,7 @@ class SqliteConnections(Forked):
         except OSError as error:
             raise _refuse(self.path, error) from error
         try:
-            self._arrive()
+            self._find_store()
         except BaseException:
             self.close()
             raise
@@ -111,11 +111,12 @@ class SqliteConnections(Forked):
         with self._mutex:
             self._calls -= 1
             if transaction is not None:
-                self._idle.append(transaction)
-                if transaction.place.lost or transaction.place is not self.place:
-                    self._discard(self._idle.pop())
+                if transaction.place is self.place and not transaction.place.lost:
+                    self._idle.append(transaction)
+                else:
+                    self._discard(transaction)
             if self._closed:
-                self._put_away()
+                self._close_idle()
             if self._forking:
                 self._change.notify_all()
 
@@ -123,7 +124,7 @@ class SqliteConnections(Forked):
         """Close what no call is using; the rest follows when the calls under way have ended."""
         with self._mutex:
             self._closed = True
-            self._put_away()
+            self._close_idle()
 
     def explain(self, error: sqlite3.Error | OSError) -> SweepstakeError | DuplicateError:
         """Return our error for one of the library's or the disk's, which a file that was replaced may have caused."""
@@ -135,7 +136,7 @@ class SqliteConnections(Forked):
         with self._change:
             self._forking = True
             if self._change.wait_for(lambda: not self._calls, FORK_PATIENCE):
-                self._put_away()
+                self._close_idle()
 
     def after_fork_in_parent(self) -> None:
         """Let calls in again."""
@@ -143,31 +144,31 @@ class SqliteConnections(Forked):
             self._forking = False
             self._change.notify_all()
 
-    def after_fork(self) -> None:
+    def after_fork_in_child(self) -> None:
         """Leave the parent's connections alone: what closes one may let go of the parent's locks."""
         for transaction in self._all:
             transaction.forget()
         self._all.clear()
         self._idle.clear()
         self.place = None
-        self._begin_anew()
+        self._reset()
 
-    def _begin_anew(self) -> None:
+    def _reset(self) -> None:
         self._mutex = threading.Lock()
         self._change = threading.Condition(self._mutex)
-        self._entrance = threading.Lock()
+        self._finding = threading.Lock()
         self._forking = False
         #: How many calls are under way.
         self._calls = 0
 
-    def _put_away(self) -> None:
+    def _close_idle(self) -> None:
         """Close what is idle, and leave the queue of writers when the last call after `close` has ended."""
         while self._idle:
             self._discard(self._idle.pop())
         if not self._all:
             self.place = None
-        if self._closed and not self._calls and self._queued:
-            self._queued = False
+        if self._closed and not self._calls and self._in_queue:
+            self._in_queue = False
             _locks.close(self._lock)
 
     def _discard(self, transaction: SqliteTransaction) -> None:
@@ -176,7 +177,7 @@ class SqliteConnections(Forked):
 
     def _open(self) -> SqliteTransaction:
         """Return a connection where none is idle."""
-        place = self._arrive()
+        place = self._find_store()
         with self._mutex:
             if self._idle:
                 return self._idle.pop()
@@ -198,7 +199,7 @@ class SqliteConnections(Forked):
             connection.execute("pragma synchronous = normal")  # see SqliteLog
             connection.execute("pragma foreign_keys = off")
             if place is None:
-                _have_log(connection, self.path)
+                _switch_on_log(connection, self.path)
                 place = SqlitePlace(self._address, self.path)
             log = SqliteLog(connection, self.path, self._lock, self._sync)
         except BaseException:
@@ -208,18 +209,18 @@ class SqliteConnections(Forked):
         self._all.append(transaction)
         return transaction
 
-    def _arrive(self) -> SqlitePlace:
+    def _find_store(self) -> SqlitePlace:
         """Make the first connection to what is at the address now, unless there is one; return where it leads.
 
         Raises:
             StoreUnavailableError: it is not the store that this process began with, or nothing is there any more.
         """
-        with self._entrance:
+        with self._finding:
             before = self.place
             if before is not None and not before.lost:
                 return before
             with self._mutex:
-                self._put_away()
+                self._close_idle()
                 if self._all:
                     raise StoreUnavailableError(f"Other calls of this process still leave the store {self.path}.")
             try:
@@ -270,13 +271,13 @@ class SqliteConnections(Forked):
             if known is None or known[0] != self.identity:
                 raise another_store(self._address)
         migrate(transaction, "sqlite", transaction.execute)
-        _greet_boot(transaction)
+        _end_old_leases(transaction)
         row = transaction.row("meta", name="store")
         assert row is not None, "a migration has given the store its name"
         self.identity = row[0]
 
 
-def _greet_boot(transaction: SqliteTransaction) -> None:
+def _end_old_leases(transaction: SqliteTransaction) -> None:
     """Make all leases overdue that were given before the machine was last started."""
     boot = boot_id()
     known = transaction.row("meta", name="boot")
@@ -302,7 +303,7 @@ def _lock_path(path: Path) -> Path:
     return path.with_name(path.name + "-lock")
 
 
-def _have_log(connection: sqlite3.Connection, path: Path) -> None:
+def _switch_on_log(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute(f"pragma page_size = {_PAGE_BYTES}")  # of a file that is new
     mode = connection.execute("pragma journal_mode = wal").fetchone()[0]
     if mode != "wal":

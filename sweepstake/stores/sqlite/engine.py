@@ -63,15 +63,15 @@ class SqliteEngine:
         """
         transaction = self._connections.take()
         log, refusal = transaction.log, None
-        transaction.idle = False
+        transaction.needs_no_sync = False
         try:
             log.lock.acquire()
             try:
-                transaction.again("begin immediate")
+                transaction.execute_quickly("begin immediate")
                 if log.read_note() == FAILED:
-                    log.write_again()
+                    log.rewrite()
                 yield transaction
-                transaction.again("commit")
+                transaction.execute_quickly("commit")
             except (SweepstakeError, sqlite3.IntegrityError) as error:
                 refusal = error
             finally:
@@ -80,7 +80,7 @@ class SqliteEngine:
                         transaction.execute("rollback")
                 finally:
                     log.lock.release()
-            if not transaction.idle:
+            if not transaction.needs_no_sync:
                 log.sync()
             transaction.place.confirm()
             if refusal is not None:
@@ -96,14 +96,14 @@ class SqliteEngine:
         """Claim a ready job in a transaction of its own."""
         with self.write() as transaction:
             row = transaction.claim(name=name, worker=worker, key=key, ids=ids)
-            transaction.idle = row is None
+            transaction.needs_no_sync = row is None
             return row
 
     def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
         """Finish the plain case and claim the next job in the same transaction."""
         with self.write() as transaction:
             job = transaction.finish(params)
-            transaction.idle = job is None
+            transaction.needs_no_sync = job is None
             if job is None:
                 return None
             return job, transaction.claim(**claim) if claim else None
@@ -119,7 +119,7 @@ class SqliteEngine:
                 raise self._connections.explain(failure) from failure
         self.confirm()
 
-    def outwait(self) -> None:
+    def wait_for_transactions(self) -> None:
         """Do nothing: writers take turns, so whatever was under way has ended when a write is committed."""
 
     def close(self) -> None:

@@ -105,7 +105,7 @@ class FileLock:
         began = now = time.monotonic()
         try:
             if not self._threads.acquire(blocking=False):
-                now = self._pass_threads()
+                now = self._wait_for_threads()
             if now < self._first_until:
                 try:
                     fcntl.lockf(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _TURN)
@@ -138,10 +138,10 @@ class FileLock:
         """Give the descriptor back; nobody may be waiting."""
         os.close(self.descriptor)
 
-    def _pass_threads(self) -> float:
+    def _wait_for_threads(self) -> float:
         """Wait for the other threads of this process, and return the time."""
         if not self._threads.acquire(timeout=self._patience):
-            raise self._late()
+            raise self._timeout()
         return time.monotonic()
 
     def _queue(self, began: float) -> None:
@@ -150,7 +150,7 @@ class FileLock:
         while not self._try(place):  # somebody came in the same microsecond
             place += 1
         self._become_first(place, began)
-        self._take_turn(began)
+        self._wait_for_turn(began)
         fcntl.lockf(self.descriptor, fcntl.LOCK_UN, 1, place)
 
     def _become_first(self, place: int, began: float) -> None:
@@ -168,14 +168,14 @@ class FileLock:
         """Overtake whoever is first and leaves a free turn alone; return who is first now, and since when."""
         now, first = self._look(), self._first(place)
         if now - began > self._patience:
-            raise self._late()
+            raise self._timeout()
         if first != still.place or first == place:
             return _Still(first, now)
         if self._turn is None and now - max(still.since, self._turn_since) > _STILL_SECONDS:
             self._line = max(self._line, first + 1)
         return still
 
-    def _take_turn(self, began: float) -> None:
+    def _wait_for_turn(self, began: float) -> None:
         """Look for the end of the turn before us, at first without a pause: a turn is mostly shorter than a sleep."""
         since = time.monotonic()
         while not self._try(_TURN):
@@ -184,7 +184,7 @@ class FileLock:
                 os.sched_yield()  # to whoever can use the processor
                 continue
             if self._look() - began > self._patience:
-                raise self._late()
+                raise self._timeout()
             time.sleep(_NEAR_PAUSE if now - since < _LONG_TURN else _LINE_PAUSE)
 
     def _look(self) -> float:
@@ -234,7 +234,7 @@ class FileLock:
             "that has one, and connect to its http:// URL."
         )
 
-    def _late(self) -> StoreUnavailableError:
+    def _timeout(self) -> StoreUnavailableError:
         """Return the error of a wait that was too long; it accuses only who was seen with the turn all the time."""
         message = f"No turn to write came within {self._patience:g} s; the lock is {self.path}."
         kept = self._look() - self._turn_since > _STILL_SECONDS
@@ -275,7 +275,7 @@ class LockFiles(Forked):
                 del self._locks[str(lock.path)]
                 lock.close()
 
-    def after_fork(self) -> None:
+    def after_fork_in_child(self) -> None:
         """Begin anew in a forked child."""
         self._guard = threading.Lock()
         for lock in self._locks.values():

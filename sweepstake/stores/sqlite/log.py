@@ -68,12 +68,12 @@ class SqliteLog:
         except OSError as error:
             self._note_failure()
             _logger.warning("%s could not be synced (%s); it is written again.", self._path, error)
-            self._make_up()
+            self._repair()
         else:
             if self.read_note() == FAILED:
-                self._make_up()
+                self._repair()
 
-    def write_again(self) -> None:
+    def rewrite(self) -> None:
         """Write to the log what stands in it, so that the system knows again what it has to write, and sync that.
 
         A system that failed to write says so once, to those who had the file open, and believes afterwards that all
@@ -107,12 +107,12 @@ class SqliteLog:
         with suppress(OSError):  # such as a file system that has no room even for what was there before
             os.pwrite(self.lock.descriptor, FAILED, 0)
 
-    def _make_up(self) -> None:
+    def _repair(self) -> None:
         """Write the log again in a turn and a transaction of its own."""
         self.lock.acquire()
         try:
             self._connection.execute("begin immediate")
-            self.write_again()
+            self.rewrite()
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("rollback")

@@ -27,7 +27,7 @@ class SqliteTransaction:
         clock: what `:now` and `:tick` are read from.
 
     Attributes:
-        idle: set it when nothing was written, and the answer relies on nothing that others wrote.
+        needs_no_sync: set it when nothing was written, and the answer relies on nothing that others wrote.
     """
 
     def __init__(
@@ -41,15 +41,15 @@ class SqliteTransaction:
         self.connection = connection
         self.log = log
         self.place = place
-        self.idle = False
+        self.needs_no_sync = False
         self._statements = statements
         #: Returns Unix time.
         self.now = clock.wall
         self._monotonic = clock.monotonic
         self.execute = connection.execute
-        #: As `execute`, for what is asked with each claim: it makes no new cursor, and ends the statement before.
+        #: As `execute`, for what every claim and finish runs: it makes no new cursor, and ends the statement before.
         self._cursor = connection.cursor()
-        self.again = self._cursor.execute
+        self.execute_quickly = self._cursor.execute
 
     def forget(self) -> None:
         """Leave the connection to the parent of this forked child."""
@@ -100,7 +100,7 @@ class SqliteTransaction:
 
     def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
         """Claim a ready job; no other writer is at work, so what is read here stays true."""
-        execute = self.again
+        execute = self.execute_quickly
         if ids is None:
             picked = execute(self._statements["pick"], {"name": name, "key": key}).fetchone()
         else:
@@ -125,7 +125,7 @@ class SqliteTransaction:
 
     def finish(self, params: Params) -> Row | None:
         """Finish the plain case and return the job's columns."""
-        execute = self.again
+        execute = self.execute_quickly
         held = execute(self._statements["held_plain"], params).fetchone()
         if held is None:
             return None

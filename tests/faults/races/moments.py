@@ -51,7 +51,7 @@ class ObservedEngine:
         self._engine = engine
         self.read = engine.read
         self.sync = engine.sync
-        self.outwait = engine.outwait
+        self.wait_for_transactions = engine.wait_for_transactions
         self.confirm = engine.confirm
         self.close = engine.close
 
