@@ -165,8 +165,8 @@ class SqliteConnections(Forked):
         """Close what is idle, and leave the queue of writers when the last call after `close` has ended."""
         while self._idle:
             self._discard(self._idle.pop())
-        if not self._all:
-            self.place = None
+        if not self._all and self.place is not None and not self.place.lost:
+            self.place = None  # another file may get the numbers of one that nobody has open
         if self._closed and not self._calls and self._in_queue:
             self._in_queue = False
             _locks.close(self._lock)

@@ -241,3 +241,14 @@ def test_a_forked_child_leaves_the_parents_file_alone(store: Kept) -> None:
         assert os.waitpid(child, 0)[1] == 0
     store.add_jobs("sweep", [draft()], key=new_key())
     assert store.count_jobs("sweep").ready == 3
+
+
+def test_a_log_of_the_file_before_is_refused_each_time(path: Path, store: Kept) -> None:
+    """A backup put over the file while the old log lies beside it is not opened, however often it is tried."""
+    backup = path.with_name("backup.db")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as copy:
+        source.backup(copy)
+    backup.replace(path)
+    for _ in range(3):
+        with pytest.raises(StoreUnavailableError, match="still belongs to the file before"):
+            store.add_jobs("sweep", [draft()], key=new_key())
