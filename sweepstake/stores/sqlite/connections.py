@@ -154,11 +154,11 @@ class SqliteConnections(Forked):
         self._reset()
 
     def _reset(self) -> None:
+        """Begin with no call under way."""
         self._mutex = threading.Lock()
         self._change = threading.Condition(self._mutex)
         self._finding = threading.Lock()
         self._forking = False
-        #: How many calls are under way.
         self._calls = 0
 
     def _close_idle(self) -> None:
@@ -187,6 +187,7 @@ class SqliteConnections(Forked):
             raise self.explain(error) from error
 
     def _connect(self, place: SqlitePlace | None = None) -> SqliteTransaction:
+        """Make one more connection to the files of a place, or the first to those that are there now."""
         connection = sqlite3.connect(
             file_uri(self.path),
             uri=True,
@@ -222,7 +223,10 @@ class SqliteConnections(Forked):
             with self._mutex:
                 self._close_idle()
                 if self._all:
-                    raise StoreUnavailableError(f"Other calls of this process still leave the store {self.path}.")
+                    raise StoreUnavailableError(
+                        f"Other calls of this process still use the file that the store {self.path} was before; "
+                        "it is opened anew when they have ended."
+                    )
             try:
                 self._find_files()
                 self._lock.acquire()

@@ -41,6 +41,7 @@ class SqliteLog:
         sync: syncs a descriptor.
 
     Attributes:
+        lock: as given.
         read_note: returns what all who use the file know of its log, such as `FAILED`.
     """
 

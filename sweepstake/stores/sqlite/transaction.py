@@ -101,22 +101,13 @@ class SqliteTransaction:
     def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
         """Claim a ready job; no other writer is at work, so what is read here stays true."""
         execute = self.execute_quickly
-        if ids is None:
-            picked = execute(self._statements["pick"], {"name": name, "key": key}).fetchone()
-        else:
-            picked = execute(self._statements["pick_of"], {"name": name, "key": key, "ids": ids}).fetchone()
+        pick = self._statements["pick" if ids is None else "pick_of"]
+        picked = execute(pick, {"name": name, "key": key, "ids": ids}).fetchone()
         if picked is None:
             return None
-        seq, lease, number = picked[0], picked[18], picked[12]
-        params = {
-            "seq": seq,
-            "number": number,
-            "lease": lease,
-            "worker": worker,
-            "key": key,
-            "now": self.now(),
-            "tick": self._monotonic(),
-        }
+        seq, number, lease = picked[0], picked[12], picked[18]
+        params = {"seq": seq, "number": number, "lease": lease, "worker": worker, "key": key}
+        params["now"], params["tick"] = self.now(), self._monotonic()
         execute(self._statements["take"], params)
         execute(self._statements["begin_attempt"], params)
         due = params["tick"] + lease
