@@ -68,7 +68,7 @@ def connect_with(config: Config, clock: Clock, sleep: Callable[[float], None]) -
         places=_places(config, sender),
         spool=spool,
         clock=clock,
-        origin=_Origin.of(config),
+        reduced=_Origin.of(config).reduced,
     )
     return Database(session, without_password(config.url))
 

@@ -21,7 +21,7 @@ Errors = tuple[type[Exception], ...]
 
 
 class Source(Protocol):
-    """Where the loop gets its jobs: an experiment."""
+    """Where the loop gets its jobs: an `Experiment`, whose module imports this one, and cannot be imported here."""
 
     def next_job(self, wait: float = 0.0) -> Job:
         """Claim a job, or raise NoJobError."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 from attrs import field, frozen
@@ -16,14 +16,7 @@ from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.queue.queue import Queue
 from sweepstake.spool import Spool
 
-__all__ = ["LateSession", "Origin", "Session"]
-
-
-class Origin(Protocol):
-    """Where a connection came from, so that a copy can be opened elsewhere."""
-
-    def reduced(self) -> tuple[Callable[..., Session], tuple[Any, ...]]:
-        """Return a function that can be imported, and its arguments, which hold no secret: it makes the copy."""
+__all__ = ["LateSession", "Session"]
 
 
 @frozen(eq=False)
@@ -39,7 +32,7 @@ class Session:
         places: where what belongs to a job lies.
         spool: keeps reports that cannot be delivered yet.
         clock: tells when they were written.
-        origin: where the connection came from.
+        reduced: returns a function that can be imported, and its arguments, which hold no secret: it makes a copy.
         written: what its user wrote for experiments, by their references, where their names alone may mean others.
     """
 
@@ -49,7 +42,7 @@ class Session:
     places: Places
     spool: Spool
     clock: Clock
-    origin: Origin
+    reduced: Callable[[], tuple[Callable[..., Session], tuple[Any, ...]]]
     written: dict[str, str] = field(factory=dict, repr=False)
 
     def remember(self, experiment: ExperimentRecord, called: str) -> None:
@@ -65,7 +58,7 @@ class Session:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let a copy be made of where the connection came from, and of nothing that is open here."""
-        return self.origin.reduced()
+        return self.reduced()
 
 
 class LateSession(Session):
@@ -73,7 +66,7 @@ class LateSession(Session):
 
     Args:
         opened: opens it.
-        reduced: what makes another copy; see `Origin.reduced`.
+        reduced: what makes another copy; see `Session.reduced`.
     """
 
     __slots__ = ("_lock", "_opened", "_reduced")

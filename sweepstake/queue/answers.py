@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, fields, frozen
 
+from sweepstake.codec import from_answer
 from sweepstake.domain.duplicates import Added
 from sweepstake.domain.records import GuardKind, JobRecord, NoJob, PutAnswer
-from sweepstake.wire.headers import ETAG, REASON, SUPERSEDED, etag_header
+from sweepstake.errors import InvalidInputError, StoreUnavailableError, UnhandledResponseError
+from sweepstake.wire.headers import ETAG, REASON, STORE, SUPERSEDED, etag_header
 
 __all__ = [
     "ADDED",
@@ -38,22 +40,45 @@ class Told:
     headers: dict[str, str] = field(factory=dict)
 
 
-class Reply(Protocol):
-    """An answer as it was received, whoever has read it from where."""
+@frozen
+class Reply:
+    """A successful answer: its body parsed as JSON (None if empty), and its headers by name in any case.
 
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
+    Attributes:
+        root: the server's URL.
+    """
 
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers by name."""
+    root: str
+    status: int
+    tree: Any
+    headers: Mapping[str, str]
 
     def read(self, kind: type[T]) -> T:
-        """Return the body as a record."""
+        """Return the body as a record.
+
+        Raises:
+            StoreUnavailableError: it is none, and nothing says that a server of ours has sent it.
+            UnhandledResponseError: it is none, and a server of ours has sent it.
+        """
+        try:
+            _have_something_of(self.tree, kind)
+            return from_answer(self.tree, kind)
+        except InvalidInputError as error:
+            told = f"{self.root} answered {self.status} with JSON that is not what was asked for ({error})"
+        if STORE in self.headers:
+            raise UnhandledResponseError(f"{told}; update sweepstake here or there")
+        raise StoreUnavailableError(f"{told}; is it a Sweepstake server? If so, update sweepstake here or there")
 
     def read_tree(self, tree: Any, kind: type[T]) -> T:
-        """Return a record of a tree that the headers say."""
+        """Return a record of what the headers say, as `read` does of the body."""
+        return evolve(self, tree=tree).read(kind)
+
+
+def _have_something_of(tree: Any, kind: type[Any]) -> None:
+    """Raise unless one field of a record is there: what lacks them all would do for a record that needs none."""
+    names = {each.name for each in fields(getattr(kind, "__origin__", kind))}
+    if not isinstance(tree, dict) or names.isdisjoint(tree):
+        raise InvalidInputError.at("", f"is no {kind.__name__}")
 
 
 @frozen(kw_only=True)

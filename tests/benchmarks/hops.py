@@ -22,11 +22,10 @@ from attrs import field, frozen
 
 import sweepstake
 from sweepstake.clock import SystemClock
-from sweepstake.queue.accounts import Accounts
 from sweepstake.queue.here import Here
-from sweepstake.server.accounts import add_user
 from sweepstake.server.app import create_app
-from sweepstake.server.users import Members
+from sweepstake.server.logins import Logins
+from sweepstake.server.passwords import add_user
 from sweepstake.stores import open_engine
 from tests.kit.serving import EMAIL
 
@@ -132,10 +131,10 @@ def _warm(database: sweepstake.Database) -> sweepstake.Experiment:
 @contextlib.contextmanager
 def _server(url: str) -> Iterator[tuple[str, str]]:
     """Serve a store on threads of this process, and give the server's URL and a token."""
-    engine, clock = open_engine(url), SystemClock()
-    accounts = Accounts(engine)
-    token = add_user(accounts, EMAIL)
-    app = create_app(Here(engine, clock, serving=True), Members(accounts, clock, lambda: "secret"), clock)
+    clock = SystemClock()
+    here = Here(open_engine(url), clock, serving=True)
+    token = add_user(here.store, EMAIL)
+    app = create_app(here, Logins(here.store, clock, lambda: "secret"), clock)
     config = uvicorn.Config(app, port=0, access_log=False, log_level="warning", ws="none", lifespan="on")
     server, started = uvicorn.Server(config), threading.Event()
     config.callback_notify, config.timeout_notify = _telling(started), 0
