@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sweepstake.clock import Clock
 from sweepstake.codec import to_tree
 from sweepstake.domain.access import NOBODY, Caller
+from sweepstake.domain.keys import uuid7
 from sweepstake.domain.records import Health
 from sweepstake.errors import (
     AuthenticationError,
@@ -36,9 +37,9 @@ from sweepstake.errors import (
 from sweepstake.http.openapi import openapi
 from sweepstake.http.operations import HEALTH, OPERATIONS
 from sweepstake.queue.calls import LogIn
-from sweepstake.queue.fields import MalformedError
+from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.queue.here import Here
-from sweepstake.server.authorizing import Authorizer, OpenAuthorizer
+from sweepstake.server.authorizing import Authorizer, OpenAuthorizer, check_role
 from sweepstake.server.calls import Answer, Handler, Names, Received, ok, read_names, read_query
 from sweepstake.server.descriptors import watch_descriptors
 from sweepstake.server.garbage import Garbage
@@ -87,7 +88,7 @@ def create_app(here: Here, logins: Logins | None, clock: Clock) -> ASGIApp:
     pools = _Pools()
     authorizer: Authorizer = OpenAuthorizer() if logins is None else logins.authorizer
     performers = {} if logins is None else logins.performers
-    handlers = {**Handlers(here, authorizer, clock, os.urandom, performers).by_name(), HEALTH.name: _health}
+    handlers = {**Handlers(here, authorizer, performers).by_name(), HEALTH.name: _health}
     if logins is None:
         handlers |= without_users(clock)
     methods: dict[str, dict[str, tuple[Operation, Handler]]] = {}
@@ -104,7 +105,9 @@ def create_app(here: Here, logins: Logins | None, clock: Clock) -> ASGIApp:
 
     metrics = Metrics()
     turns = {} if logins is None else {LogIn.operation.name: logins.passwords.turn}
-    resources = {path: _Resource(each, authorizer, pools, turns, metrics, here) for path, each in methods.items()}
+    resources = {
+        path: _Resource(each, authorizer, pools, turns, metrics, here, clock) for path, each in methods.items()
+    }
     routes = [
         *(Route(path, resource) for path, resource in resources.items()),
         Route(_OPENAPI, _Page(pools, _description, math.inf)),
@@ -164,6 +167,7 @@ class _Resource:
         turns: Mapping[str, Turn],
         metrics: Metrics,
         here: Here,
+        clock: Clock,
     ) -> None:
         self._methods = {**methods, **({"HEAD": methods["GET"]} if "GET" in methods else {})}
         self._authorizer = authorizer
@@ -171,6 +175,7 @@ class _Resource:
         self._turns = turns
         self._metrics = metrics
         self._here = here
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self._methods.get(scope["method"])
@@ -235,7 +240,7 @@ class _Resource:
             return NOBODY, read_names(scope["path_params"], headers, operation)
         caller = self._authorizer.authenticate(headers.get("authorization"))
         names = read_names(scope["path_params"], headers, operation)
-        self._authorizer.admit(caller, operation.role)
+        check_role(caller, operation.role)
         if operation.fenced and names.reference is not None:
             found = self._authorizer.find(caller, operation.role, names.reference)
             names = evolve(names, reference=found)
@@ -267,16 +272,20 @@ class _Resource:
         try:
             caller, names = self._admit(operation, scope, headers)
             self._refuse_strays(headers)
+            asked = Asked(
+                query=read_query(scope["query_string"], operation),
+                headers=headers,
+                new_key=self._new_key,
+                caller=caller,
+                address=_address(scope),
+                root=_root(scope, headers),
+            )
             call = Received(
                 names=names.by_word,
                 called=names.called,
-                query=read_query(scope["query_string"], operation),
-                headers=headers,
+                asked=asked,
                 body=body,
-                caller=caller,
-                address=_address(scope),
                 schedys=is_schedys(headers.get("authorization")),
-                root=_root(scope, headers),
                 values=operation.values,
             )
             answer = handler(call)
@@ -290,6 +299,9 @@ class _Resource:
         except Exception:  # a request ends here; the client learns that it failed, the log why
             _logger.exception("%s failed", operation.name)
             return _report(ServerError(), operation)
+
+    def _new_key(self) -> str:
+        return uuid7(int(self._clock.wall() * 1000), os.urandom(10))
 
 
 def _address(scope: Scope) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
 from attrs import evolve
@@ -35,7 +35,7 @@ from sweepstake.queue.verbs.access.users import find_user
 from sweepstake.server.signing import Signer
 from sweepstake.server.trust import Trusted
 
-__all__ = ["Authorizer", "OpenAuthorizer", "UserAuthorizer"]
+__all__ = ["Authorizer", "OpenAuthorizer", "UserAuthorizer", "check_role"]
 
 T = TypeVar("T")
 
@@ -47,6 +47,12 @@ _LONG: Final = 3600.0
 _MOST_ATTEMPTS: Final = 65_536
 
 
+def check_role(caller: Caller, needed: Role) -> None:
+    """Raise AuthenticationError unless the credential of a caller allows what needs that role."""
+    if not caller.role.covers(needed):
+        raise AuthenticationError(f"the API token has the role {caller.role}, and this needs {needed}; {_HINT}")
+
+
 class Authorizer(Protocol):
     """Decides whose requests are answered, and in which experiments."""
 
@@ -56,13 +62,6 @@ class Authorizer(Protocol):
         Raises:
             ReauthenticateError: there are no credentials, or they have expired.
             AuthenticationError: they are wrong, or were revoked.
-        """
-
-    def admit(self, caller: Caller, needed: Role) -> None:
-        """Return if the credentials allow what needs that role.
-
-        Raises:
-            AuthenticationError: they do not.
         """
 
     def find(self, caller: Caller, needed: Role, reference: str) -> str:
@@ -94,11 +93,11 @@ class Authorizer(Protocol):
             AmbiguousNameError: there are several.
         """
 
-    def holding(self, caller: Caller, attempt: str) -> str | None:
-        """Return the reference to the experiment of an attempt, if the caller may work in it."""
+    def held(self, caller: Caller, attempts: Sequence[str]) -> Mapping[str, str | None]:
+        """Return those of the attempts that are of experiments in which the caller may work.
 
-    def held(self, caller: Caller, attempts: Sequence[str]) -> Sequence[str]:
-        """Return those of the attempts that are of experiments in which the caller may work."""
+        Each comes with the reference to its experiment; None where it makes no difference which that is.
+        """
 
     def began(self, claim: Claim, reference: str) -> None:
         """Take note of a claim that was answered here, whose heartbeats may come here too."""
@@ -113,9 +112,6 @@ class OpenAuthorizer:
     def authenticate(self, authorization: str | None) -> Caller:  # noqa: ARG002 -- whoever it is
         """Return nobody in particular."""
         return NOBODY
-
-    def admit(self, caller: Caller, needed: Role) -> None:
-        """Let pass."""
 
     def find(self, caller: Caller, needed: Role, reference: str) -> str:  # noqa: ARG002 -- as above
         """Return what was written: the queue reads it as the operator does, who sees everything."""
@@ -132,13 +128,9 @@ class OpenAuthorizer:
         """Write."""
         return write(reference, guard)
 
-    def holding(self, caller: Caller, attempt: str) -> str | None:  # noqa: ARG002 -- as above
-        """Return None: there are no users here whose experiments could overtake each other."""
-        return None
-
-    def held(self, caller: Caller, attempts: Sequence[str]) -> Sequence[str]:  # noqa: ARG002 -- as above
-        """Return all of them."""
-        return attempts
+    def held(self, caller: Caller, attempts: Sequence[str]) -> Mapping[str, str | None]:  # noqa: ARG002 -- as above
+        """Return all of them: there are no users here whose experiments could overtake each other."""
+        return dict.fromkeys(attempts)
 
     def began(self, claim: Claim, reference: str) -> None:
         """It makes no difference whose it is."""
@@ -170,11 +162,6 @@ class UserAuthorizer:
         if scheme.lower() != "bearer" or not token:
             raise ReauthenticateError("send the API token as `Authorization: Bearer TOKEN`")
         return self._signed(token) if token.count(".") == 2 else self._holder(digest_of(token))
-
-    def admit(self, caller: Caller, needed: Role) -> None:
-        """See `Authorizer.admit`."""
-        if not caller.role.covers(needed):
-            raise AuthenticationError(f"the API token has the role {caller.role}, and this needs {needed}; {_HINT}")
 
     def find(self, caller: Caller, needed: Role, reference: str) -> str:
         """See `Authorizer.find`."""
@@ -211,7 +198,7 @@ class UserAuthorizer:
                 self._found.clear()
         raise StoreUnavailableError(f"the experiment {called(reference)!r} changes all the time; try again")
 
-    def held(self, caller: Caller, attempts: Sequence[str]) -> Sequence[str]:
+    def held(self, caller: Caller, attempts: Sequence[str]) -> Mapping[str, str | None]:
         """See `Authorizer.held`."""
         assert caller.email is not None, "as above"
         found = {attempt: self._attempts.get(attempt) for attempt in attempts}
@@ -219,15 +206,13 @@ class UserAuthorizer:
         for attempt, address in experiments_of(self._store, unknown).items():
             self._attempts.put(attempt, address)
             found[attempt] = address
-        addresses = {address for address in found.values() if address is not None}
-        working = {address for address in addresses if self._may_work(caller.email, address)}
-        return [attempt for attempt in attempts if found[attempt] in working]
-
-    def holding(self, caller: Caller, attempt: str) -> str | None:
-        """See `Authorizer.holding`."""
-        assert caller.email is not None, "as above"
-        address = experiments_of(self._store, [attempt]).get(attempt)
-        return exact(address) if address is not None and self._may_work(caller.email, address) else None
+        references = {exact(address) for address in found.values() if address is not None}
+        working = {reference for reference in references if self._may_work(caller.email, reference)}
+        return {
+            attempt: exact(address)
+            for attempt, address in found.items()
+            if address is not None and exact(address) in working
+        }
 
     def began(self, claim: Claim, reference: str) -> None:
         """See `Authorizer.began`."""
@@ -240,8 +225,7 @@ class UserAuthorizer:
         for each in (self._tokens, self._logins, self._found):
             each.clear()
 
-    def _may_work(self, email: str, address: str) -> bool:
-        reference = exact(address)
+    def _may_work(self, email: str, reference: str) -> bool:
         standing = self._found.get((email, reference)) or self._look_up(email, reference)
         return standing is not None and standing.role is not None and standing.role.covers(Role.WORK)
 

@@ -11,10 +11,9 @@ from urllib.parse import parse_qs, unquote_to_bytes
 from attrs import evolve, frozen
 
 from sweepstake.codec import to_texts
-from sweepstake.domain.access import Caller
 from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.errors import InvalidInputError, NotFoundError
-from sweepstake.queue.fields import MalformedError
+from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.server.receiving import check_size
 from sweepstake.server.schedy import encoded
 from sweepstake.slices import SLICE, in_parts, let_go
@@ -43,23 +42,16 @@ class Received:
         names: what stands in the path for `name` and `id`, decoded; the experiment as a reference, see
             `sweepstake.domain.addresses`.
         called: what the path calls the experiment.
-        headers: by name in lower case.
-        caller: who calls, and what the credential allows.
-        address: the network address of the caller, or of a proxy.
+        asked: the rest, but for the body, and who asks.
         schedys: the caller is a client of Schedy.
-        root: the URL of the API as the caller sees it.
         values: how many values the body may hold.
     """
 
     names: Mapping[str, str]
     called: str
-    query: Mapping[str, Sequence[str]]
-    headers: Mapping[str, str]
+    asked: Asked
     body: bytes
-    caller: Caller
-    address: str
     schedys: bool
-    root: str
     values: int = 0
 
     @contextmanager

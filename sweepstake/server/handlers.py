@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from sweepstake.clock import Clock
-from sweepstake.domain.keys import name_of, uuid7
+from sweepstake.domain.keys import name_of
 from sweepstake.domain.records import (
     ABSENT,
     Beat,
@@ -32,7 +31,7 @@ from sweepstake.errors import NotFoundError, UnsafeUpdateError
 from sweepstake.http.requests import call_of
 from sweepstake.queue import calls
 from sweepstake.queue.call import Call
-from sweepstake.queue.fields import Asked, MalformedError
+from sweepstake.queue.fields import MalformedError
 from sweepstake.queue.here import Here
 from sweepstake.queue.spelling import spellings
 from sweepstake.server.authorizing import Authorizer
@@ -55,25 +54,16 @@ class Handlers:
     Args:
         here: what answers.
         authorizer: whose experiments are whose.
-        clock: for the time in op keys and ids.
-        entropy: returns that many random bytes.
         logins: what does the verbs by which users log in.
     """
 
     def __init__(
-        self,
-        here: Here,
-        authorizer: Authorizer,
-        clock: Clock,
-        entropy: Callable[[int], bytes],
-        logins: Mapping[type[Call[Any]], Callable[[Any], Any]],
+        self, here: Here, authorizer: Authorizer, logins: Mapping[type[Call[Any]], Callable[[Any], Any]]
     ) -> None:
         self._here = here
         self._send = here.send
         self._authorizer = authorizer
         self._logins = logins
-        self._clock = clock
-        self._entropy = entropy
         self._special: Mapping[type[Call[Any]], Callable[[Any, Received], Any]] = {
             calls.ClaimJob: self._claim,
             calls.FinishAttempt: self._finish,
@@ -95,16 +85,8 @@ class Handlers:
         perform = self._logins.get(kind, self._send)
 
         def answer(received: Received) -> Answer:
-            asked = Asked(
-                query=received.query,
-                headers=received.headers,
-                new_key=self._new_key,
-                caller=received.caller,
-                address=received.address,
-                root=received.root,
-            )
             with nullcontext() if kind.parts.body is None else received.tree() as tree:
-                call = call_of(kind, received.names, asked, tree)
+                call = call_of(kind, received.names, received.asked, tree)
             found = perform(call) if special is None else special(call, received)
             if kind.operation.changes_access:
                 self._authorizer.changed()
@@ -126,7 +108,8 @@ class Handlers:
             finished = self._send(call)
         except NotFoundError:
             # A client that knows no addresses may have begun the job before its user made an experiment of this name.
-            held = self._authorizer.holding(received.caller, call.report.attempt)
+            attempt = call.report.attempt
+            held = self._authorizer.held(received.asked.caller, [attempt]).get(attempt)
             if held is None or held == call.name:
                 raise
             call = evolve(call, name=held)
@@ -137,13 +120,13 @@ class Handlers:
 
     def _beat(self, call: calls.Heartbeat, received: Received) -> tuple[Beat, ...]:
         """Renew only the leases of those who may work there; of the others it says no more than that they are lost."""
-        held = self._authorizer.held(received.caller, call.attempts)
+        held = self._authorizer.held(received.asked.caller, call.attempts)
         beats = {beat.attempt: beat for beat in self._send(evolve(call, attempts=tuple(held)))}
         return tuple(beats.get(attempt) or Beat(attempt, Signal.LOST) for attempt in call.attempts)
 
-    def _add(self, call: calls.AddJobs, _received: Received) -> Any:
+    def _add(self, call: calls.AddJobs, received: Received) -> Any:
         """Give ids to the jobs that have none."""
-        jobs = tuple(job if job.id else evolve(job, id=self._new_key()) for job in sliced(call.jobs))
+        jobs = tuple(job if job.id else evolve(job, id=received.asked.new_key()) for job in sliced(call.jobs))
         return self._send(evolve(call, jobs=jobs))
 
     def _put_job(self, call: calls.PutJob, received: Received) -> PutAnswer:
@@ -153,8 +136,8 @@ class Handlers:
         It made that key itself, and a guard takes it for the name. Clients of now say which store they mean.
         """
         put = self._send(call)
-        key = received.headers.get(IDEMPOTENCY_KEY.lower())
-        if key is None or STORE.lower() in received.headers or put.record.status is not JobStatus.RUNNING:
+        key = received.asked.headers.get(IDEMPOTENCY_KEY.lower())
+        if key is None or STORE.lower() in received.asked.headers or put.record.status is not JobStatus.RUNNING:
             return put
         return evolve(put, record=evolve(put.record, etag=key)) if put.record.etag == name_of(key) else put
 
@@ -166,7 +149,7 @@ class Handlers:
 
     def _put(self, call: calls.PutExperiment, received: Received) -> ExperimentRecord:
         """Write a definition where the caller may; a client of Schedy means the search that it was not shown."""
-        call = evolve(call, draft=evolve(call.draft, owner=received.caller.email))
+        call = evolve(call, draft=evolve(call.draft, owner=received.asked.caller.email))
         _check_search(call.draft.search, "scheduler")
 
         def put(where: str, exact: Guard) -> ExperimentRecord:
@@ -175,7 +158,7 @@ class Handlers:
             return self._send(evolve(call, name=where, draft=draft, guard=exact))
 
         absent = ABSENT if call.guard.kind in (GuardKind.NONE, GuardKind.ABSENT) else _NEVER
-        return self._authorizer.fence(received.caller, call.name, call.guard, absent, put)
+        return self._authorizer.fence(received.asked.caller, call.name, call.guard, absent, put)
 
     def _delete(self, call: calls.DeleteExperiment, received: Received) -> None:
         """Delete what the caller may."""
@@ -187,16 +170,13 @@ class Handlers:
                 if exact != _NEVER or call.guard.kind is not GuardKind.NONE:
                     raise  # else: unguarded, deleting what is not there does nothing
 
-        self._authorizer.fence(received.caller, call.name, call.guard, _NEVER, delete)
+        self._authorizer.fence(received.asked.caller, call.name, call.guard, _NEVER, delete)
 
     def _take(self, call: calls.TakePart, _received: Received) -> None:
         """Refuse a search that is too large."""
         if call.part.experiment is not None:
             _check_search(call.part.experiment.search, "experiment.search")
         self._send(call)
-
-    def _new_key(self) -> str:
-        return uuid7(int(self._clock.wall() * 1000), self._entropy(10))
 
 
 def _shown(received: Received, record: Any) -> Any:

@@ -77,7 +77,7 @@ def without_users(clock: Clock) -> Mapping[str, Handler]:
         return ok(to_tree(Token(_OPEN, clock.wall() + VALID - MARGIN)))
 
     def reset(received: Received) -> Answer:
-        return ok(to_tree(ClientConfig(root=received.root, email="anonymous", token=_OPEN)))
+        return ok(to_tree(ClientConfig(root=received.asked.root, email="anonymous", token=_OPEN)))
 
     def refuse(_received: Received) -> Answer:
         raise ClientRequestError("this server asks for no credentials: it has neither users nor tokens nor shares")

@@ -15,7 +15,7 @@ from sweepstake.queue.queue import Sender
 from sweepstake.queue.store import Store
 from sweepstake.stores import open_engine
 
-__all__ = ["is_served", "missing", "operated", "reached"]
+__all__ = ["is_served", "operated", "reached", "server_packages"]
 
 
 def is_served(target: Target) -> bool:
@@ -50,6 +50,10 @@ def _here(target: Target) -> Here:
     return Here(open_engine(target.config().url), SystemClock())
 
 
-def missing(error: ImportError) -> MissingExtraError:
-    """Return the error for a command that needs the server's packages."""
-    return MissingExtraError.of(f"this needs the server's packages ({error})", "server")
+@contextmanager
+def server_packages() -> Iterator[None]:
+    """Import what needs the server's packages within the block; without them, the error names what to install."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError.of(f"this needs the server's packages ({error})", "server") from None

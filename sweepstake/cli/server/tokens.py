@@ -13,7 +13,7 @@ from sweepstake.cli.naming import Listed
 from sweepstake.cli.output import as_json, format_option, print_rows, say
 from sweepstake.cli.screen import wide_option
 from sweepstake.cli.server.passwords import ask_password, password_stdin, read_password
-from sweepstake.cli.server.reaching import is_served, missing, operated, reached
+from sweepstake.cli.server.reaching import is_served, operated, reached, server_packages
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.config import default_path, write_config
 from sweepstake.domain.access import NOBODY, Role
@@ -143,10 +143,8 @@ def rotate_keys(target: Target, force: bool) -> None:
     Those are the ones that clients of Schedy get for a password or an API token; they have to log in again. API tokens
     stay. Servers that run sign with the new key within seconds. This is done on the store, on the server's machine.
     """
-    try:
+    with server_packages():
         from sweepstake.server.keys import SecretPlace, rotate
-    except ImportError as error:
-        raise missing(error) from None
     if not force and not click.confirm("Are you sure you want to log out all clients of Schedy?"):
         say("Nothing was changed.")
         return

@@ -9,7 +9,7 @@ import click
 from sweepstake.cli.naming import Listed
 from sweepstake.cli.output import as_json, format_option, say
 from sweepstake.cli.server.passwords import ask_password, password_stdin, read_password
-from sweepstake.cli.server.reaching import missing, operated
+from sweepstake.cli.server.reaching import operated, server_packages
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.plaintext import printable
 from sweepstake.queue.verbs.access.users import list_users, remove_user
@@ -41,10 +41,8 @@ def add(target: Target, email: str, password_stdin: bool) -> None:
     The token is kept only as a digest: this is the one time it is shown. Without --password-stdin the user has no
     password, and uses the token alone.
     """
-    try:
+    with server_packages():
         from sweepstake.server.passwords import add_user
-    except ImportError as error:
-        raise missing(error) from None
     password = read_password() if password_stdin else None
     with operated(target) as store:
         token = add_user(store, email, password)
@@ -61,10 +59,8 @@ def passwd(target: Target, email: str, password_stdin: bool) -> None:
 
     Whoever logged in with the old one is logged out, within seconds; API tokens stay.
     """
-    try:
+    with server_packages():
         from sweepstake.server.passwords import change_password
-    except ImportError as error:
-        raise missing(error) from None
     password = read_password() if password_stdin else ask_password(confirm=True)
     with operated(target) as store:
         change_password(store, email, password)

@@ -141,7 +141,7 @@ class _Reading:
     def _with_retries(self, job: LedgerJob) -> LedgerJob:
         if not unexplained(job) or job.experiment is None:
             return job
-        return attrs.evolve(job, retried=self._ledger.retries(job.experiment, job.id))
+        return job._replace(retried=self._ledger.retries(job.experiment, job.id))
 
     def _take_keys(self, job: LedgerJob) -> None:
         self.read["jobs"] += 1

@@ -1,6 +1,5 @@
 """The table of operations, the schemas and the OpenAPI document made of them."""
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -39,7 +38,7 @@ def test_every_operation_has_a_handler(tmp_path: Path) -> None:
     clock = SystemClock()
     with closing(open_store(f"sqlite:///{tmp_path}/store.db")) as store:
         logins = Logins(store, clock, lambda: "secret")
-        handlers = Handlers(store.here, logins.authorizer, clock, os.urandom, logins.performers).by_name()
+        handlers = Handlers(store.here, logins.authorizer, logins.performers).by_name()
         assert {*handlers, HEALTH.name} == set(OPERATIONS)
         assert set(logins.performers) == set(calls.LOGINS)
         about_users = {name for name, kind in calls.CALLS.items() if issubclass(kind, AboutUsers)}
