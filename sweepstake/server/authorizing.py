@@ -107,40 +107,40 @@ class Authorizer(Protocol):
 
 
 class OpenAuthorizer:
-    """Lets everybody pass: for a server that only this machine can reach."""
+    """Lets everybody do everything: for a server that only this machine can reach."""
 
-    def authenticate(self, authorization: str | None) -> Caller:  # noqa: ARG002 -- whoever it is
+    def authenticate(self, authorization: str | None) -> Caller:  # noqa: ARG002 -- nobody is asked
         """Return nobody in particular."""
         return NOBODY
 
-    def find(self, caller: Caller, needed: Role, reference: str) -> str:  # noqa: ARG002 -- as above
+    def find(self, caller: Caller, needed: Role, reference: str) -> str:  # noqa: ARG002 -- nobody is asked
         """Return what was written: the queue reads it as the operator does, who sees everything."""
         return reference
 
     def fence(
         self,
-        caller: Caller,  # noqa: ARG002 -- as above
+        caller: Caller,  # noqa: ARG002 -- nobody is asked
         reference: str,
         guard: Guard,
-        absent: Guard,  # noqa: ARG002 -- as above
+        absent: Guard,  # noqa: ARG002 -- nobody is asked
         write: Callable[[str, Guard], T],
     ) -> T:
         """Write."""
         return write(reference, guard)
 
-    def held(self, caller: Caller, attempts: Sequence[str]) -> Mapping[str, str | None]:  # noqa: ARG002 -- as above
+    def held(self, caller: Caller, attempts: Sequence[str]) -> Mapping[str, str | None]:  # noqa: ARG002 -- nobody is asked
         """Return all of them: there are no users here whose experiments could overtake each other."""
         return dict.fromkeys(attempts)
 
     def began(self, claim: Claim, reference: str) -> None:
-        """It makes no difference whose it is."""
+        """Remember nothing: it makes no difference whose a claim is."""
 
     def changed(self) -> None:
-        """Nothing was looked up."""
+        """Forget nothing: nothing was looked up."""
 
 
 class UserAuthorizer:
-    """Lets the users of a store pass, by API token or by signed token.
+    """Knows the users of a store, by API token or by signed token, and what they may do.
 
     What was looked up counts for five seconds, so that most requests cost no look-up: those of clients that name an
     experiment by its address.
@@ -177,7 +177,7 @@ class UserAuthorizer:
 
     def fence(self, caller: Caller, reference: str, guard: Guard, absent: Guard, write: Callable[[str, Guard], T]) -> T:
         """See `Authorizer.fence`: an unguarded write is made under the etag that the caller's experiment has now."""
-        assert caller.email is not None, "as above"
+        assert caller.email is not None, "whoever passed has credentials"
         own = by_owner(caller.email, called(reference))
         creates = guard.kind is GuardKind.ABSENT and known_address(reference) is None
         for _ in range(_MOST_TRIES):
@@ -200,7 +200,7 @@ class UserAuthorizer:
 
     def held(self, caller: Caller, attempts: Sequence[str]) -> Mapping[str, str | None]:
         """See `Authorizer.held`."""
-        assert caller.email is not None, "as above"
+        assert caller.email is not None, "whoever passed has credentials"
         found = {attempt: self._attempts.get(attempt) for attempt in attempts}
         unknown = [attempt for attempt, address in found.items() if address is None]
         for attempt, address in experiments_of(self._store, unknown).items():

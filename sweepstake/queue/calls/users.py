@@ -89,7 +89,7 @@ class ExchangeToken(AboutUsers[Token]):
 )
 @frozen(kw_only=True)
 class LogIn(AboutUsers[Token]):
-    """Exchange a password for a signed token. Only a server does it, as above.
+    """Exchange a password for a signed token. Only a server does it, because it alone knows how often somebody tried.
 
     Attributes:
         address: from which it is tried; who tries too often has to wait.

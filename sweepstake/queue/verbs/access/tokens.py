@@ -1,4 +1,4 @@
-"""API tokens, and the salt of the key that signs other ones."""
+"""API tokens, and the salt of the key that signs the tokens of logins."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def create(store: Store, call: CreateToken) -> MadeToken:
 def reset(store: Store, call: ResetTokens) -> ClientConfig:
     """Make an API token that takes the place of all that its user had."""
     caller = call.caller
-    assert caller.email is not None, "as above"
+    assert caller.email is not None, "a server lets nobody in without credentials"
     expires_at = caller.expires_at
     if caller.password_at is not None:
         if abs(store.wall() - caller.password_at) > _JUST_NOW:
