@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from sweepstake.domain.access import Standing
@@ -53,6 +54,7 @@ _MOST_LISTED: Final = 10
 _MOST_SPLITS: Final = 8
 
 
+@lru_cache  # each job that is read asks for its experiment's
 def called(reference: str) -> str:
     """Return the name within a reference or an address; of what a person wrote all of it."""
     return reference.rpartition(_SEPARATOR)[2]

@@ -51,7 +51,10 @@ def put_job(transaction: Transaction, name: str, call: PutJob, key: str) -> PutA
     """Replace a job's document, or create the job; the store keeps `key`."""
     job_id, document, attempt = call.id, call.document, call.attempt
     first = is_first(transaction, PutJob, name, job_id, key)
-    number, max_running = _experiment(transaction, name, lock=document.status is JobStatus.RUNNING)
+    limits = limits_of(transaction, name)
+    number, max_running = limits.number, limits.max_running
+    if document.status is JobStatus.RUNNING and max_running is not None:
+        number, max_running = _locked(transaction, name)
     row = transaction.row("lock_job", experiment_id=number, id=job_id)
     locked = None if row is None else rows.LockedJob.of(row)
     if not first:
@@ -88,11 +91,8 @@ def _holds(transaction: Transaction, locked: rows.LockedJob | None, attempt: str
     return key in (name_of(attempt), attempt)
 
 
-def _experiment(transaction: Transaction, name: str, *, lock: bool) -> tuple[int, int | None]:
-    """Return the experiment's number and its limit of running jobs, locked if that limit may matter."""
-    limits = limits_of(transaction, name)
-    if not lock or limits.max_running is None:
-        return limits.number, limits.max_running
+def _locked(transaction: Transaction, name: str) -> tuple[int, int | None]:
+    """Lock an experiment, and return its number and its limit of running jobs."""
     row = transaction.row("lock_experiment", name=name)
     if row is None:
         raise no_experiment(name)
