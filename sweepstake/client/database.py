@@ -33,7 +33,7 @@ class Database:
     def __init__(self, session: Session, url: str) -> None:
         self._session = session
         self._url = url
-        TERM_WATCH.add(session.heart)
+        TERM_WATCH.add(session.heartbeat)
 
     @property
     def session(self) -> Session:
@@ -128,9 +128,9 @@ class Database:
 
     def close(self) -> None:
         """Give back jobs whose blocks were not entered, and let go of connections; other leases are renewed no more."""
-        self._session.heart.close()
+        self._session.heartbeat.close()
         self._session.queue.close()
-        TERM_WATCH.drop(self._session.heart)
+        TERM_WATCH.drop(self._session.heartbeat)
 
     def __enter__(self) -> Self:
         """Return the connection itself."""

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Any, ClassVar, Final, NoReturn, Self
 
 from sweepstake.client.adding import JobIds, NewJob, add_in_chunks, add_one, draft_of
-from sweepstake.client.attempt.sharing import PARTS
+from sweepstake.client.attempt.ranks import ENVIRONMENT
+from sweepstake.client.attempt.sharing import SHARED_JOBS, TELLING
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.draining import check_catch, drain
 from sweepstake.client.job import Job
@@ -25,7 +26,6 @@ from sweepstake.domain.names import check_name, existing_name
 from sweepstake.domain.records import (
     PRESENT,
     UNGUARDED,
-    Claim,
     ExperimentDraft,
     ExperimentRecord,
     Guard,
@@ -42,7 +42,7 @@ __all__ = ["Experiment"]
 #: How many of the best and of the newest jobs a notebook shows.
 _GLANCE: Final = 5
 #: Methods for the rest of the client.
-_INTERNAL: Final = {"adopt", "attach", "draft", "from_record", "reference", "search", "session"}
+_INTERNAL: Final = {"attach", "draft", "from_record", "reference", "search", "session"}
 
 
 class Experiment:
@@ -62,6 +62,8 @@ class Experiment:
         status: RUNNING, or DONE when it is paused or complete; see `pause` and `resume`.
         settings: a frozen `Settings`; `update` changes some of them.
         etag: version of the definition as this object knows it; None before it is stored.
+        record: the experiment as it was when last read or written; None before it is stored.
+        reference: what calls on the queue name it by: this very experiment, whatever others are called.
     """
 
     RUNNING: ClassVar = ExperimentStatus.RUNNING
@@ -70,15 +72,16 @@ class Experiment:
     name: str
     status: ExperimentStatus | str
     etag: str | None
+    record: ExperimentRecord | None
+    reference: str
 
     def __init__(self, name: str, status: ExperimentStatus | str = ExperimentStatus.RUNNING, **settings: Any) -> None:
-        self.name = check_name(name, "name")
+        self.name = self.reference = check_name(name, "name")
         self.status = member_of(ExperimentStatus, status, "status")
         check_settings(settings)
         self._settings = Settings(**settings)
-        self.etag = None
+        self.etag = self.record = None
         self._session: Session | None = None
-        self._record: ExperimentRecord | None = None
         self._local = threading.local()
 
     def search(self) -> SearchDefinition:
@@ -94,7 +97,8 @@ class Experiment:
     def attach(self, session: Session, record: ExperimentRecord) -> None:
         """Tie this object to the stored experiment `record`."""
         self._session = session
-        self._record = record
+        self.record = record
+        self.reference = record.reference
         self.name = record.name
         self.status = record.status
         self._settings = record.settings
@@ -116,23 +120,16 @@ class Experiment:
     def session(self) -> Session:
         """The connection this experiment belongs to."""
         if self._session is None:
-            raise ConfigurationError(f"experiment {self.name!r} is not in a store yet; call db.add_experiment(exp)")
+            raise self._not_stored()
         return self._session
 
-    @property
-    def record(self) -> ExperimentRecord | None:
-        """The experiment as it was when last read or written; None before it is stored."""
-        return self._record
+    def _not_stored(self) -> ConfigurationError:
+        return ConfigurationError(f"experiment {self.name!r} is not in a store yet; call db.add_experiment(exp)")
 
     @property
     def owner(self) -> str | None:
         """Email of the user of a server who made it; None: it is everybody's, or not stored yet."""
-        return None if self._record is None else self._record.owner
-
-    @property
-    def reference(self) -> str:
-        """What calls on the queue name it by: this very experiment, whatever others are called."""
-        return self.name if self._record is None else self._record.reference
+        return None if self.record is None else self.record.owner
 
     def add_job(
         self,
@@ -309,20 +306,16 @@ class Experiment:
         Raises:
             NoJobError: there is none; its `reason` says why.
         """
-        session, record = self.session, self._stored()
-        shared = PARTS.find(session, record)
-        if shared is not None:
-            return Job(session, self, shared[0], part=shared[1])
-        with TERM_WATCH.deferring:
-            return self.adopt(claim_within(session, record.reference, wait))
-
-    def _stored(self) -> ExperimentRecord:
-        assert self._record is not None, "what has a session is in a store"
-        return self._record
-
-    def adopt(self, claim: Claim) -> Job:
-        """Return the job of a claim that was made for this process; its lease is renewed from now on."""
-        return Job(self.session, self, claim.job, claim)
+        session, record = self._session, self.record
+        if session is None or record is None:
+            raise self._not_stored()
+        if not ENVIRONMENT.keys().isdisjoint(TELLING):
+            shared = SHARED_JOBS.find(session, record)
+            if shared is not None:
+                return Job(session, self, shared[0], shared=shared[1])
+        with TERM_WATCH:
+            claim = claim_within(session, self.reference, wait)
+            return Job(session, self, claim.job, claim)
 
     def claim_jobs(
         self, wait: float = 0.0, *, catch: type[Exception] | Iterable[type[Exception]] = ()
@@ -374,10 +367,10 @@ class Experiment:
             UnsafeUpdateError: somebody else gave one of these settings another value since this object was read.
             InvalidInputError: a name is no setting, or a value is wrong.
         """
-        if self._record is None:
+        if self.record is None:
             self._settings = changed_settings(self._settings, settings)
             return self
-        self._redefined(*change_settings(self.session.queue, self._record, settings))
+        self._redefined(*change_settings(self.session.queue, self.record, settings))
         return self
 
     def _set_status(self, status: ExperimentStatus) -> None:
@@ -389,7 +382,7 @@ class Experiment:
         if before.etag == self.etag:  # else somebody changed what this object does not know of: its next push must fail
             self.etag = after.etag
         self._settings = after.settings
-        self._record = after
+        self.record = after
 
     def push_updates(self, safe: bool = True) -> None:
         """Write this object's status, search and settings to the store.
@@ -448,13 +441,13 @@ class Experiment:
         return f"<{type(self).__name__} {self.name!r}: {self.status}>"
 
     def _repr_html_(self) -> str:
-        if self._record is None:
+        if self.record is None:
             return ""
         counts, queue = self.counts(), self.session.queue
         ranking = Ranking.known(self.settings, self.search())
         best = ranking.best(queue, self.reference, _GLANCE) if ranking else []
         newest = queue.list_jobs(self.reference, query_of(order="-created_at"), limit=_GLANCE).items
-        return experiment_html(self._record, str(counts), best, newest)
+        return experiment_html(self.record, str(counts), best, newest)
 
     def __dir__(self) -> list[str]:
         """Return what is for users: completion offers nothing else."""

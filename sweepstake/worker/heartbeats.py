@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import IO, Any
 
-from sweepstake.client import Heart
+from sweepstake.client import Heartbeat
 from sweepstake.clock import SystemClock
 from sweepstake.config import read_config
 from sweepstake.connection import open_sender
@@ -60,7 +60,7 @@ class _Held:
             self.group = None
 
 
-def serve(heart: Heart, lines: Iterable[str], answers: IO[str], grace: float) -> None:
+def serve(heartbeat: Heartbeat, lines: Iterable[str], answers: IO[str], grace: float) -> None:
     """Hold and drop attempts as the lines say; after the last line, end the commands that still run."""
     held: dict[str, _Held] = {}
     for line in lines:
@@ -68,11 +68,11 @@ def serve(heart: Heart, lines: Iterable[str], answers: IO[str], grace: float) ->
         if "hold" in message:
             attempt = message["hold"]
             held[attempt] = _Held(attempt, message["group"], grace, answers)
-            heart.add(attempt, message["lease"], held[attempt])
+            heartbeat.add(attempt, message["lease"], held[attempt])
         elif message.get("ended") in held:
             held[message["ended"]].forget()
         elif message.get("drop") in held:
-            heart.remove(message["drop"])
+            heartbeat.remove(message["drop"])
             held.pop(message["drop"]).forget()
     orphans = [each.group for each in held.values() if each.group is not None]
     for orphan in orphans:
@@ -91,9 +91,9 @@ def main() -> None:
     clock = SystemClock()
     config = read_config(settings["url"], settings["token"])
     queue = patient_queue(outlast(lambda: open_sender(config), clock, time.sleep), clock, os.urandom, time.sleep)
-    heart = Heart(queue, clock)
+    heartbeat = Heartbeat(queue, clock)
     print(json.dumps({"ready": True}), flush=True)  # noqa: T201 -- the worker listens
-    serve(heart, sys.stdin, sys.stdout, settings["grace"])
+    serve(heartbeat, sys.stdin, sys.stdout, settings["grace"])
     os._exit(0)  # nothing to close: leases are held by name, and a beat under way may be waiting for the network
 
 

@@ -16,8 +16,9 @@ from typing import Final
 from attrs import field, frozen
 
 from sweepstake.client import Experiment
-from sweepstake.client.attempt.reporting import report_end, told
-from sweepstake.client.nothing import no_job
+from sweepstake.client.attempt.process import PROCESS
+from sweepstake.client.attempt.reporting import report_end, with_notes
+from sweepstake.client.waiting import no_job
 from sweepstake.domain.addresses import told_apart
 from sweepstake.domain.drafts import Finish
 from sweepstake.domain.query.queries import JobQuery
@@ -217,7 +218,7 @@ class Worker:
         """Ask an experiment for a job, and begin it."""
         name = experiment.reference
         try:
-            answer = self._session.queue.claim(name, self._session.worker(), patience=self._patience_to_claim)
+            answer = self._session.queue.claim(name, PROCESS.worker, patience=self._patience_to_claim)
         except NotFoundError as error:
             with self._wake:
                 others = self._rounds.remove(name)
@@ -319,7 +320,7 @@ class Worker:
         try:
             finished = report_end(self._session, claim.job, report, patience=self._patience_to_finish)
         except NotFoundError as error:
-            self._tell(f"{self._title(claim)}: it was deleted while it ran. {told(error)}")
+            self._tell(f"{self._title(claim)}: it was deleted while it ran. {with_notes(error)}")
             return None
         except SweepstakeError as error:
             self._tell(f"{self._title(claim)}: its end could not be recorded: {error}")

@@ -1,4 +1,4 @@
-"""The part of a process in a job that another process holds: it works with it, and does not hold it."""
+"""A job that another process holds, and on which this one works as one of several; it reports nothing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from sweepstake.client.attempt.ranks import HELD, TORCHRUN, Held, Membership, membership, unheld_rank
-from sweepstake.client.attempt.surroundings import SURROUNDINGS
+from sweepstake.client.attempt.process import PROCESS
+from sweepstake.client.attempt.ranks import HELD, TORCHRUN, HeldAbove, Membership, membership, unheld_rank
 from sweepstake.client.session import Session
 from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.domain.status import JobStatus, NoJobReason
@@ -17,16 +17,16 @@ from sweepstake.errors import ConfigurationError, LeaseLostError, NoJobError
 from sweepstake.folders import new_file
 from sweepstake.values import JsonObject
 
-__all__ = ["PARTS", "Part", "Parts"]
+__all__ = ["SHARED_JOBS", "TELLING", "SharedJob", "SharedJobs"]
 
-#: Of a process that is a part of another's attempt, or may be, one of these variables is set.
-_TELLING: Final = (HELD.encode(), TORCHRUN.encode())
+#: Of a process that works on another's job, or may, one of these variables is set.
+TELLING: Final = (HELD.encode(), TORCHRUN.encode())
 
 _logger = logging.getLogger(__name__)
 
 
-class Part:
-    """What a process that shares a job may do with it.
+class SharedJob:
+    """What a process may do with the job of another on which it works.
 
     Attributes:
         swallows_prune: `PruneJob` ends with the block, as in the process that holds the job.
@@ -53,13 +53,13 @@ class Part:
             file.write(json.dumps(results.decode()).encode())
 
 
-class Parts:
+class SharedJobs:
     """The held job that this process was started for, which is handed out once."""
 
     def __init__(self) -> None:
         self._given: set[str] = set()
 
-    def find(self, session: Session, experiment: ExperimentRecord) -> tuple[JobRecord, Part] | None:
+    def find(self, session: Session, experiment: ExperimentRecord) -> tuple[JobRecord, SharedJob] | None:
         """Return the held job, if this process is one of a group that works on it; None if it may claim for itself.
 
         Raises:
@@ -67,9 +67,7 @@ class Parts:
             LeaseLostError: the attempt is over.
             ConfigurationError: nobody can tell which job is meant.
         """
-        if not SURROUNDINGS.has_any(_TELLING):  # of most processes; a look at `os.environ` takes longer than this call
-            return None
-        member = membership(os.environ, session.worker())
+        member = membership(os.environ, PROCESS.worker)
         if member is None:
             _refuse_alone()
             return None
@@ -86,11 +84,11 @@ class Parts:
                 NoJobReason.FINISHED,
             )
         self._given.add(os.environ[HELD])
-        return self._check(session.queue.get_job(experiment.reference, held.job), held), Part(member)
+        return self._check(session.queue.get_job(experiment.reference, held.job), held), SharedJob(member)
 
-    def holds(self, session: Session, job: JobRecord) -> Part | None:
-        """Return the part of this process in the job, if it was started to work on it."""
-        member = membership(os.environ, session.worker())
+    def holds(self, session: Session, job: JobRecord) -> SharedJob | None:
+        """Return what this process may do with the job, if it was started to work on it."""
+        member = membership(os.environ, PROCESS.worker)
         if member is None or member.held.several:
             return None
         held = member.held
@@ -98,10 +96,10 @@ class Parts:
         if named != (job.id, job.experiment, job.address or held.address):
             return None
         self._check(session.queue.get_job(job.reference, job.id), held)
-        return Part(member)
+        return SharedJob(member)
 
     @staticmethod
-    def _check(job: JobRecord, held: Held) -> JobRecord:
+    def _check(job: JobRecord, held: HeldAbove) -> JobRecord:
         if (job.status, job.attempt) != (JobStatus.RUNNING, held.attempt):
             raise LeaseLostError(
                 f"this process was started for attempt {held.attempt} at the job {held.job!r} by {held.holder}, "
@@ -110,7 +108,7 @@ class Parts:
         return job
 
 
-def _same(held: Held, experiment: ExperimentRecord) -> bool:
+def _same(held: HeldAbove, experiment: ExperimentRecord) -> bool:
     unlike = held.address and experiment.address and held.address != experiment.address
     return held.experiment == experiment.name and not unlike
 
@@ -126,5 +124,5 @@ def _refuse_alone() -> None:
         )
 
 
-#: The ones of this process, as it is started once.
-PARTS: Final = Parts()
+#: Those of this process, as it is started once.
+SHARED_JOBS: Final = SharedJobs()

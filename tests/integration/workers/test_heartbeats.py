@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from sweepstake.client import Heart
+from sweepstake.client import Heartbeat
 from sweepstake.clock import SystemClock
 from sweepstake.domain.status import Signal
 from sweepstake.queue.retrying import patient_queue
@@ -34,15 +34,15 @@ def test_a_thousand_running_jobs_of_a_process_cost_one_call_an_interval(tmp_path
     lab.add_many(JOBS)
     with ServerProcess(store, tmp_path) as server, RepeatingProxy(server.url, 0.0, seed=1) as proxy:
         remote = open_queue(proxy.url)
-        heart = Heart(patient_queue(remote.sender, SystemClock(), os.urandom, time.sleep), SystemClock())
+        heartbeat = Heartbeat(patient_queue(remote.sender, SystemClock(), os.urandom, time.sleep), SystemClock())
         holders = [Holder() for _ in range(JOBS)]
         started = time.monotonic()
         for holder in holders:
-            heart.add(lab.claim().key, LEASE, holder)
+            heartbeat.add(lab.claim().key, LEASE, holder)
         until = proxy.asked[BEAT] + BEATS
         eventually(lambda: proxy.asked[BEAT] >= until or None)
         took = time.monotonic() - started
-        heart.close()
+        heartbeat.close()
         assert proxy.asked[BEAT] <= took / (LEASE / 3) + 1
         assert proxy.asked.keys() == {BEAT}
         remote.close()

@@ -6,11 +6,11 @@ import sys
 import textwrap
 from pathlib import Path
 
+import attrs
 import pytest
 
 import sweepstake
-from sweepstake.client.attempt.ranks import HELD, HeldJobs, held_text, membership, unheld_rank
-from sweepstake.client.attempt.surroundings import SURROUNDINGS, Surroundings
+from sweepstake.client.attempt.ranks import ENVIRONMENT, HELD, HeldJobs, held_text, membership, unheld_rank
 from sweepstake.domain.records import JobRecord
 from sweepstake.domain.status import JobStatus
 from sweepstake.values import EMPTY
@@ -100,7 +100,7 @@ def test_the_environment_is_put_back_after_the_last_block(monkeypatch: pytest.Mo
     """Nested blocks say the innermost; blocks left in another order say one that still runs. Programs inherit it."""
     monkeypatch.setenv("SWEEPSTAKE_JOB_ID", "above")
     before = dict(os.environ)
-    held, first, second = HeldJobs(SURROUNDINGS), object(), object()
+    held, first, second = HeldJobs(ENVIRONMENT), object(), object()
     held.enter(first, JOB, "host:1", JOB.experiment)
     assert (os.environ["SWEEPSTAKE_JOB_ID"], os.environ["SWEEPSTAKE_ATTEMPT"]) == ("one", "2")
     assert "('SWEEPSTAKE_JOB_ID', 'one')" in subprocess.check_output([sys.executable, "-c", _SHOW], text=True)
@@ -115,12 +115,12 @@ def test_the_environment_is_put_back_after_the_last_block(monkeypatch: pytest.Mo
 
 def test_the_environment_of_an_interpreter_that_keeps_it_in_another_way_is_written_too() -> None:
     """By the way that every interpreter has."""
-    around = Surroundings(os.environb)
-    around.put([(b"SWEEPSTAKE_TRIED", "\u00e4".encode())])
-    assert (around.get(b"SWEEPSTAKE_TRIED"), os.environb[b"SWEEPSTAKE_TRIED"]) == (b"\xc3\xa4", b"\xc3\xa4")
-    around.take_out((b"SWEEPSTAKE_TRIED",))
-    assert not around.has_any((b"SWEEPSTAKE_TRIED",))
-    assert b"SWEEPSTAKE_TRIED" not in os.environb
+    held, block = HeldJobs(os.environb), object()
+    held.enter(block, attrs.evolve(JOB, id="\u00e4"), "host:1", JOB.experiment)
+    assert os.environ["SWEEPSTAKE_JOB_ID"] == "\u00e4"
+    assert os.environb[b"SWEEPSTAKE_JOB_ID"] == b"\xc3\xa4"
+    held.leave(block)
+    assert not {b"SWEEPSTAKE_JOB_ID", HELD.encode()} & set(os.environb)
 
 
 _SCRIPT = """

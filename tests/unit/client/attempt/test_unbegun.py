@@ -10,7 +10,7 @@ import pytest
 
 import sweepstake
 from sweepstake import Job
-from sweepstake.client import Heart
+from sweepstake.client import Heartbeat
 from sweepstake.domain.records import Beat
 from sweepstake.domain.status import Outcome, Signal
 from sweepstake.queue.queue import Queue
@@ -142,16 +142,16 @@ class Nobody:
 
 
 def test_a_job_that_does_not_begin_within_a_minute_is_renewed_no_more() -> None:
-    """It is given back, by the heart itself; one that has begun is renewed for as long as it takes."""
+    """It is given back, by the heartbeat itself; one that has begun is renewed for as long as it takes."""
     clock, queue, given = HandClock(uptime=0.0), Beats(), []
     begun, idle = Nobody(), Nobody()
-    with closing(Heart(queue, clock)) as heart:
-        assert heart.add("begun", 30.0, begun, lambda: given.append("begun")).begin()
-        lease = heart.add("idle", 30.0, idle, lambda: given.append("idle"))
+    with closing(Heartbeat(queue, clock)) as heartbeat:
+        assert heartbeat.add("begun", 30.0, begun, lambda: given.append("begun")).begin()
+        lease = heartbeat.add("idle", 30.0, idle, lambda: given.append("idle"))
 
         def pass_time(until: float) -> None:
             clock.uptime = until
-            heart.look()
+            heartbeat.look()
 
         pass_time(59.0)
         eventually(lambda: any("idle" in each for each in queue.renewed))
@@ -169,7 +169,7 @@ def test_a_job_given_back_meanwhile_is_claimed_again_by_its_block(exp: sweepstak
     """Who comes late gets it if nobody else has it, and else hears who does."""
     exp.add_job({}, job_id="one")
     late, later = exp.next_job(), None
-    exp.session.heart.give_back_idle()
+    exp.session.heartbeat.give_back_idle()
     later = exp.get_job("one")
     with late, pytest.raises(sweepstake.UnsafeUpdateError, match="has held it"), later:
         raise AssertionError("entered")
@@ -182,7 +182,7 @@ def test_who_works_by_hand_has_begun(exp: sweepstake.ManualSearch, begin: Callab
     exp.add_job({})
     job = exp.next_job()
     begin(job)
-    exp.session.heart.give_back_idle()
+    exp.session.heartbeat.give_back_idle()
     assert exp.get_job(job.job_id).status == Job.RUNNING
     job.release()
     assert json.dumps(outcomes(exp, job.job_id)) == '["released"]'

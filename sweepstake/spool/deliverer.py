@@ -1,4 +1,4 @@
-"""`Courier`: delivers what waits in the spool beside the calls of a connection."""
+"""`Deliverer`: delivers what waits in the spool beside the calls of a connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sweepstake.queue.queue import Queue
 from sweepstake.spool.delivery import Delivery, Fate, deliver
 from sweepstake.spool.folder import Spool
 
-__all__ = ["Courier"]
+__all__ = ["Deliverer"]
 
 #: Seconds between two looks into the folder when it was empty, and when something in it could not be delivered.
 _LOOK: Final = 60.0
@@ -23,7 +23,7 @@ _ROUND: Final = 2.0
 _logger = logging.getLogger(__name__)
 
 
-class Courier:
+class Deliverer:
     """Delivers what waits for a store, whoever on this machine left it, beside calls that reach the store anyway.
 
     It looks into the folder with the first call and then at most once a minute, so that it costs other calls a look
@@ -42,7 +42,7 @@ class Courier:
         self._busy = threading.Lock()
         self._next_look = float("-inf")
 
-    def call(self) -> None:
+    def take_turn(self) -> None:
         """Take the chance of a call to the store."""
         if not self._spool.news and self._clock.monotonic() < self._next_look:
             return

@@ -9,7 +9,7 @@ import pytest
 
 import sweepstake
 from sweepstake import Job
-from sweepstake.client import Heart
+from sweepstake.client import Heartbeat
 from sweepstake.clock import SystemClock
 from sweepstake.domain.records import Beat
 from sweepstake.domain.status import Outcome, Signal
@@ -30,7 +30,7 @@ def test_a_job_of_five_leases_keeps_its_lease(db: sweepstake.Database) -> None:
 
 
 def test_a_job_that_nobody_refers_to_is_claimed_again(db: sweepstake.Database) -> None:
-    """The heart holds jobs weakly: the lease of one that has begun and was dropped runs out."""
+    """The heartbeat holds jobs weakly: the lease of one that has begun and was dropped runs out."""
     exp = db.add_experiment(sweepstake.ManualSearch("short", lease=0.3))
     exp.add_job({})
     job = exp.next_job()
@@ -53,7 +53,7 @@ def test_a_running_job_learns_that_it_was_pruned(db: sweepstake.Database) -> Non
     assert job.status == Job.PRUNED
 
 
-def test_threads_of_one_process_share_a_heart(db: sweepstake.Database) -> None:
+def test_threads_of_one_process_share_a_heartbeat(db: sweepstake.Database) -> None:
     """Jobs held by several threads all keep their leases."""
     exp = db.add_experiment(sweepstake.ManualSearch("short", lease=1.5))
     exp.add_jobs({"i": i} for i in range(4))
@@ -94,26 +94,26 @@ class Helpless:
         raise RuntimeError(signal)
 
 
-def test_one_who_cannot_heed_a_signal_does_not_stop_the_heart() -> None:
+def test_one_who_cannot_heed_a_signal_does_not_stop_the_heartbeat() -> None:
     """The leases of the others are renewed all the same."""
-    beats, patient = Beats(), Helpless()
-    with closing(Heart(beats, SystemClock())) as heart:
-        heart.add("first", 0.03, patient)
+    beats, holder = Beats(), Helpless()
+    with closing(Heartbeat(beats, SystemClock())) as heartbeat:
+        heartbeat.add("first", 0.03, holder)
         eventually(lambda: beats.count or None, within=5)
-        heart.add("second", 0.03, patient)
+        heartbeat.add("second", 0.03, holder)
         eventually(lambda: beats.count > 1 or None, within=5)
 
 
-def test_a_heart_that_could_not_start_starts_with_the_next_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_heartbeat_that_could_not_start_starts_with_the_next_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that had no room for its thread for a moment does not leave the process without heartbeats."""
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    beats, patient = Beats(), Helpless()
-    with closing(Heart(beats, SystemClock())) as heart:
+    beats, holder = Beats(), Helpless()
+    with closing(Heartbeat(beats, SystemClock())) as heartbeat:
         with monkeypatch.context() as crowded, pytest.raises(RuntimeError):
             crowded.setattr(threading.Thread, "start", refuse)
-            heart.add("first", 0.03, patient)
-        heart.add("second", 0.03, patient)
+            heartbeat.add("first", 0.03, holder)
+        heartbeat.add("second", 0.03, holder)
         eventually(lambda: beats.count or None, within=5)
