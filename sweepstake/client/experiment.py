@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, ClassVar, Final, NoReturn, Self
 
-from sweepstake.client.adding import JobIds, NewJob, add_in_chunks, add_one, draft_of
+from sweepstake.client.adding import JobIds, NewJob, add_in_chunks, draft_of
 from sweepstake.client.attempt.ranks import ENVIRONMENT
-from sweepstake.client.attempt.sharing import SHARED_JOBS, TELLING
+from sweepstake.client.attempt.sharing import GROUP_VARIABLES, SHARED_JOBS
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.draining import check_catch, drain
 from sweepstake.client.job import Job
@@ -21,6 +21,7 @@ from sweepstake.client.session import Session
 from sweepstake.client.unknown import tell_unknown
 from sweepstake.client.waiting import check_wait, claim_within
 from sweepstake.domain.counts import Counts
+from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.names import check_name, existing_name
 from sweepstake.domain.records import (
@@ -82,7 +83,7 @@ class Experiment:
         self._settings = Settings(**settings)
         self.etag = self.record = None
         self._session: Session | None = None
-        self._local = threading.local()
+        self._entered = _Entered()
 
     def search(self) -> SearchDefinition:
         """Return the search as it is stored. Subclasses say which."""
@@ -167,11 +168,10 @@ class Experiment:
             ResourceExistsError: the id is taken, or it is a duplicate that shall raise.
             LimitReachedError: `max_jobs` allows no more.
         """
-        queue = self.session.queue
-        draft = draft_of(
-            self.reference,
-            queue.new_id() if job_id is None else job_id,
+        session = self.session
+        new = NewJob(
             hyperparameters,
+            job_id=job_id,
             status=status,
             results=results,
             priority=priority,
@@ -181,8 +181,9 @@ class Experiment:
             depends_on=depends_on,
             prune_with_dependencies=prune_with_dependencies,
         )
-        added = add_one(self.session, self.reference, draft, on_duplicate)
-        job = Job(self.session, self, added.record)
+        draft = draft_of(self.reference, session.queue.new_id(), new)
+        added = session.queue.add_job(self.reference, draft, member_of(OnDuplicate, on_duplicate, "on_duplicate"))
+        job = Job(session, self, added.record)
         if added.created and draft.status is JobStatus.RUNNING:
             job.hold_first()
         return job
@@ -217,17 +218,18 @@ class Experiment:
                 `skipped` of the list names its place.
             progress: show a progress bar; by default when there are many and somebody watches.
         """
-        common = {
-            "priority": priority,
-            "not_before": not_before,
-            "tags": tags,
-            "notes": notes,
-            "depends_on": depends_on,
-            "prune_with_dependencies": prune_with_dependencies,
-        }
-        return add_in_chunks(
-            self.session, self.reference, hyperparameters, common, on_duplicate=on_duplicate, progress=progress
+        session, kind = self.session, member_of(OnDuplicate, on_duplicate, "on_duplicate")
+        common = NewJob(
+            {},
+            priority=priority,
+            not_before=not_before,
+            tags=tags,
+            notes=notes,
+            depends_on=depends_on,
+            prune_with_dependencies=prune_with_dependencies,
         )
+        template = draft_of(self.reference, "template", common)
+        return add_in_chunks(session, self.reference, hyperparameters, template, on_duplicate=kind, progress=progress)
 
     def get_job(self, job_id: str) -> Job:
         """Return the job of that id."""
@@ -309,7 +311,7 @@ class Experiment:
         session, record = self._session, self.record
         if session is None or record is None:
             raise self._not_stored()
-        if not ENVIRONMENT.keys().isdisjoint(TELLING):
+        if not ENVIRONMENT.keys().isdisjoint(GROUP_VARIABLES):
             shared = SHARED_JOBS.find(session, record)
             if shared is not None:
                 return Job(session, self, shared[0], shared=shared[1])
@@ -413,29 +415,14 @@ class Experiment:
         """Claim a job and enter its block."""
         job = self.next_job()
         entered = job.__enter__()
-        self._stack().append(job)
+        self._entered.jobs.append(job)
         return entered
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         """Leave the block of the job that this thread entered last."""
-        return self._stack().pop().__exit__(kind, error, trace)
-
-    def _stack(self) -> list[Job]:
-        if not hasattr(self._local, "stack"):
-            self._local.stack = []
-        stack: list[Job] = self._local.stack
-        return stack
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Let copies have everything but the blocks that threads of this process have entered by `with experiment`."""
-        return {name: value for name, value in vars(self).items() if name != "_local"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Be a copy."""
-        vars(self).update(state)
-        self._local = threading.local()
+        return self._entered.jobs.pop().__exit__(kind, error, trace)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {self.status}>"
@@ -452,3 +439,13 @@ class Experiment:
     def __dir__(self) -> list[str]:
         """Return what is for users: completion offers nothing else."""
         return [name for name in super().__dir__() if name not in _INTERNAL]
+
+
+class _Entered(threading.local):
+    """The jobs whose blocks a thread has entered by `with experiment`, in that order; a copy has none."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+
+    def __reduce__(self) -> tuple[type[_Entered], tuple[()]]:
+        return _Entered, ()

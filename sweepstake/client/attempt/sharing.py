@@ -1,4 +1,4 @@
-"""A job that another process holds, and on which this one works as one of several; it reports nothing."""
+"""A job that another process holds, and on which this one works as one of several."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from sweepstake.errors import ConfigurationError, LeaseLostError, NoJobError
 from sweepstake.folders import new_file
 from sweepstake.values import JsonObject
 
-__all__ = ["SHARED_JOBS", "TELLING", "SharedJob", "SharedJobs"]
+__all__ = ["GROUP_VARIABLES", "SHARED_JOBS", "SharedJob", "SharedJobs"]
 
 #: Of a process that works on another's job, or may, one of these variables is set.
-TELLING: Final = (HELD.encode(), TORCHRUN.encode())
+GROUP_VARIABLES: Final = (HELD.encode(), TORCHRUN.encode())
 
 _logger = logging.getLogger(__name__)
 
