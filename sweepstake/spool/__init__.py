@@ -2,8 +2,8 @@
 
 from sweepstake.spool.address import address_of
 from sweepstake.spool.deliverer import Deliverer
-from sweepstake.spool.delivery import Delivery, Fate, deliver, is_hopeless
+from sweepstake.spool.delivery import Delivery, Fate, deliver
 from sweepstake.spool.entry import Entry
 from sweepstake.spool.folder import Spool, every_spool
 
-__all__ = ["Deliverer", "Delivery", "Entry", "Fate", "Spool", "address_of", "deliver", "every_spool", "is_hopeless"]
+__all__ = ["Deliverer", "Delivery", "Entry", "Fate", "Spool", "address_of", "deliver", "every_spool"]

@@ -43,7 +43,7 @@ class Deliverer:
         self._next_look = float("-inf")
 
     def take_turn(self) -> None:
-        """Take the chance of a call to the store."""
+        """Deliver what is in the folder, if it is time to look; called beside calls that reach the store."""
         if not self._spool.news and self._clock.monotonic() < self._next_look:
             return
         if not self._busy.acquire(blocking=False):
@@ -78,21 +78,20 @@ class Deliverer:
 
 def _tell(delivery: Delivery) -> None:
     entry = delivery.entry
+    job = entry.job, entry.experiment
     if delivery.fate is Fate.RECORDED:
-        _logger.info("The end of job %s of %r was delivered from the spool.", entry.job, entry.experiment)
+        _logger.info("The end of job %s of %r was delivered from the spool.", *job)
     elif delivery.fate is Fate.LATE:
         _logger.warning(
             "The end of job %s of %r was delivered from the spool, but the attempt was over (%s); its results were "
             "kept as late results.",
-            entry.job,
-            entry.experiment,
+            *job,
             delivery.ended,
         )
     elif delivery.fate is Fate.UNDELIVERABLE:
         _logger.warning(
             "The end of job %s of %r cannot be delivered: %s It stays in the spool; see `sweepstake spool show %s`.",
-            entry.job,
-            entry.experiment,
-            delivery.entry.last_error,
+            *job,
+            entry.last_error,
             entry.key,
         )

@@ -140,7 +140,7 @@ class Heartbeat:
             holder: who holds it.
             give_back: puts its job back into the queue, if it does not begin; without it, it has begun.
         """
-        known = weakref.ref(holder, None if give_back is None else self._dropped)
+        known = weakref.ref(holder, None if give_back is None else self.look)
         lease = Lease(self, give_back, attempt, seconds, known)
         with self.mutex:
             self._leases[attempt] = lease
@@ -197,7 +197,7 @@ class Heartbeat:
             self._returning = waiting + taken
         return taken
 
-    def look(self) -> None:
+    def look(self, _dropped: object = None) -> None:
         """Look soon for jobs that have not begun and that nobody refers to; may be called at any moment."""
         if sys.is_finalizing():
             return
@@ -208,10 +208,6 @@ class Heartbeat:
     def holds(self, attempt: str) -> bool:
         """Tell whether this process renews the lease of `attempt`; a forked child never does."""
         return attempt in self._leases
-
-    def _dropped(self, _: object) -> None:
-        """Hear that nobody refers to a holder any more."""
-        self.look()
 
     def _start(self, due: float) -> None:
         self._next_beat = due

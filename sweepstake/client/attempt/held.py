@@ -40,7 +40,7 @@ class Held:
     prune_asked: bool = False
 
     def take(self, record: JobRecord) -> None:
-        """Be what a record says."""
+        """Know the job as a record says it is."""
         self.record = record
         self.status = record.status
         self.etag = record.etag

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from attrs import define, evolve
+from attrs import define
 
 from sweepstake.client.attempt.process import PROCESS
 from sweepstake.client.session import Session
@@ -12,7 +12,7 @@ from sweepstake.domain.drafts import Finish
 from sweepstake.domain.records import Finished, JobRecord
 from sweepstake.errors import KeyReusedError, NotFoundError, SpoolError, StoreUnavailableError, SweepstakeError
 from sweepstake.queue.retrying import Patience
-from sweepstake.spool import Entry, is_hopeless
+from sweepstake.spool import Entry
 from sweepstake.values import EMPTY
 
 __all__ = ["report_end", "with_notes"]
@@ -98,11 +98,8 @@ class _Keeper:
             hyperparameters=self._job.hyperparameters,
             written_at=self._session.clock.wall(),
             report=self._finish,
-            last_error=str(error),
-            undeliverable=str(error) if is_hopeless(error) else None,
-            judged=is_hopeless(error),
             identity=self._session.queue.identity,
-        )
+        ).refused(error)
         try:
             path = self._session.spool.keep(entry)
         except SpoolError as problem:
@@ -126,10 +123,7 @@ class _Keeper:
         """Keep what the store does not take, unless it has taken another report, or there are no results to lose."""
         nothing = isinstance(error, NotFoundError) and self._finish.results == EMPTY
         if self.entry is not None:
-            hopeless = is_hopeless(error)
-            undeliverable = str(error) if hopeless else None
-            left = evolve(self.entry, last_error=str(error), undeliverable=undeliverable, judged=hopeless)
-            self._session.spool.update(left)
+            self._session.spool.update(self.entry.refused(error))
         elif not (nothing or isinstance(error, KeyReusedError)):
             self.keep(error)
             if self.entry is None:

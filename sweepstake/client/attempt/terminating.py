@@ -52,11 +52,6 @@ class Running:
     ended: Lock = field(factory=Lock)
     thread: int = field(factory=get_ident)
 
-    def raise_there(self, error: type[BaseException]) -> None:
-        """Have the block's thread raise that, unless the block is being left."""
-        if not self.ending.locked():
-            raise_in(self.thread, error)
-
     def end_from_outside(self) -> None:
         """Give the job back as preempted, unless the block is being left; its thread goes on without it."""
         if not self.ending.acquire(blocking=False):
@@ -90,7 +85,7 @@ class TermWatch:
 
     def __init__(self) -> None:
         self._heartbeats: tuple[weakref.ref[Heartbeat], ...] = ()
-        self._begun = False
+        self._registered = False
         self._reset()
 
     def _reset(self) -> None:
@@ -124,15 +119,15 @@ class TermWatch:
         if self.asked and not self._raised:
             self._raised = True
             raise Terminated(128 + SIGTERM)
-        self._rest()
+        self._restore()
 
     def add(self, heartbeat: Heartbeat) -> None:
         """Watch for jobs of a connection that have not begun: they are given back at SIGTERM and as the program ends.
 
         From here on, if this is the main thread, SIGTERM is watched.
         """
-        if not self._begun:
-            self._begun = True
+        if not self._registered:
+            self._registered = True
             atexit.register(self._give_back_idle)
             PROCESS.when_forked(self, TermWatch._begin_child)
         self._heartbeats = (*self._without(heartbeat), weakref.ref(heartbeat))
@@ -141,7 +136,7 @@ class TermWatch:
     def drop(self, heartbeat: Heartbeat) -> None:
         """End what `add` began."""
         self._heartbeats = self._without(heartbeat)
-        self._rest()
+        self._restore()
 
     def begin(self, block: Running) -> None:
         """Watch while a block runs."""
@@ -152,7 +147,7 @@ class TermWatch:
         """A block has been left."""
         self._blocks.discard(weakref.ref(block))
         if not self._deferred:
-            self._rest()
+            self._restore()
 
     def nap(self, sleep: Callable[[float], None], seconds: float) -> None:
         """Sleep for so long, or until a signal comes."""
@@ -178,7 +173,7 @@ class TermWatch:
         if get_ident() == self._main and getsignal(SIGTERM) == SIG_DFL:
             set_handler(SIGTERM, self._receive)
 
-    def _rest(self) -> bool:
+    def _restore(self) -> bool:
         """Put the default action back once nothing is held, if the handler is still ours; tell whether that is so."""
         if get_ident() != self._main or self._deferred or self._blocks:
             return False
@@ -207,7 +202,7 @@ class TermWatch:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        if self._rest():
+        if self._restore():
             set_handler(SIGTERM, SIG_DFL)
             os.kill(os.getpid(), SIGTERM)
             return
@@ -233,7 +228,8 @@ class TermWatch:
         self._give_back_idle()
         others = [block for block in self._running() if block.thread != self._main]
         for block in others:
-            block.raise_there(Terminated)
+            if not block.ending.locked():
+                raise_in(block.thread, Terminated)
         _wait_for(others, _GRACE)
         stuck = [block for block in others if not block.ending.locked()]
         for block in stuck:
