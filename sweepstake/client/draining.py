@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
+from attrs import define, field
+
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.job import Job
 from sweepstake.domain.records import Claim, NoJob
@@ -37,24 +39,17 @@ def drain(experiment: Experiment, wait: float, catch: Errors = ()) -> Iterator[J
     return _Drain(experiment, wait, catch).jobs()
 
 
+@define(eq=False)
 class _Drain:
-    """One loop.
+    """One loop."""
 
-    Attributes:
-        ahead: the job that was claimed with the end of the one before.
-        answer: why the last finish claimed none.
-        passed: ids of the jobs whose blocks were not entered; the loop does not yield them again.
-        spare: jobs that are held only until another was claimed, because the queue would hand them out again.
-    """
-
-    def __init__(self, experiment: Experiment, wait: float, catch: Errors) -> None:
-        self._experiment = experiment
-        self._wait = wait
-        self._catch = catch
-        self._ahead: Job | None = None
-        self._answer: NoJob | None = None
-        self._passed: set[str] = set()
-        self._spare: list[Job] = []
+    _experiment: Experiment
+    _wait: float
+    _catch: Errors
+    _ahead: Job | None = None  # it was claimed with the end of the one before
+    _answer: NoJob | None = None  # why the last finish claimed none
+    _passed: set[str] = field(factory=set)  # ids of jobs whose blocks were not entered; none comes again in this loop
+    _spare: list[Job] = field(factory=list)  # held until another was claimed, as the queue would hand them out again
 
     def jobs(self) -> Iterator[Job]:
         job: Job | None = None

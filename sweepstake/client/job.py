@@ -14,7 +14,8 @@ from sweepstake.client.attempt.claiming import claim_this, refusal
 from sweepstake.client.attempt.held import Held
 from sweepstake.client.attempt.preempting import HOOK_SECONDS
 from sweepstake.client.attempt.process import PROCESS
-from sweepstake.client.attempt.sharing import SHARED_JOBS, SharedJob
+from sweepstake.client.attempt.ranks import Membership
+from sweepstake.client.attempt.sharing import SHARED_JOBS, hand_over
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.edits import Edits
 from sweepstake.client.session import Session
@@ -71,7 +72,7 @@ class Job:
         experiment: Experiment,
         record: JobRecord,
         claim: Claim | None = None,
-        shared: SharedJob | None = None,
+        shared: Membership | None = None,
     ) -> None:
         self._session = session
         self._experiment = experiment
@@ -199,7 +200,7 @@ class Job:
         held = self._held
         document = self._edits.document(member_of(JobStatus, held.status, "status"))
         if self._shared is not None:
-            self._shared.report(document.results)
+            hand_over(self._shared, document.results)
             return
         if not safe:
             self._put_unguarded(document)
@@ -293,12 +294,10 @@ class Job:
 
         The results so far stay with the job, and its attempt is over.
         """
-        self._held.begun()
         self._block().give_back(Outcome.PREEMPTED)
 
     def release(self) -> None:
         """Give a job that runs here back to the queue. The results so far stay with it, and its attempt is over."""
-        self._held.begun()
         self._block().give_back(Outcome.RELEASED)
 
     def on_preempt(self, callback: C, within: float = HOOK_SECONDS) -> C:
@@ -400,15 +399,15 @@ class Job:
             raise
         return self
 
-    def _leave_shared(self, shared: SharedJob, error: BaseException | None) -> bool:
+    def _leave_shared(self, shared: Membership, error: BaseException | None) -> bool:
         """Hand over what there is; the process that holds the job records its end."""
         try:
-            shared.report(self._edits.report()[0])
+            hand_over(shared, self._edits.report()[0])
         except (SweepstakeError, OSError) as failure:
             if error is None:
                 raise
             error.add_note(f"The results of job {self.job_id} could not be handed over: {failure}")
-        return shared.swallows_prune and isinstance(error, PruneJob)
+        return isinstance(error, PruneJob) and not shared.held.command  # whose worker is to see it
 
     def _claim(self) -> None:
         with TERM_WATCH:

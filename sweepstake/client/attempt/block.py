@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from threading import current_thread, main_thread
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from sweepstake.client.attempt.held import Held
 from sweepstake.client.attempt.leaving import DONE, Leaving, Terminated, leaving
@@ -33,6 +33,7 @@ _GIVEN_BACK = (Outcome.RELEASED, Outcome.PREEMPTED)
 _logger = logging.getLogger(__name__)
 
 
+@define(eq=False)
 class Block:
     """Watches for SIGTERM while a job runs, and records how its `with` block ended.
 
@@ -44,15 +45,14 @@ class Block:
         running: the block as the watch for SIGTERM knows it; None at other times, as it refers back to this.
     """
 
-    def __init__(self, held: Held, edits: Edits) -> None:
-        self._held = held
-        self._edits = edits
-        self._given_back = False
-        self.hooks = Hooks()
-        self.claim_next: Callable[[Claim | NoJob | None], None] | None = None
-        self.loses_quietly = False
-        self.catch: tuple[type[Exception], ...] = ()
-        self.running: Running | None = None
+    _held: Held
+    _edits: Edits
+    hooks: Hooks = field(factory=Hooks)
+    claim_next: Callable[[Claim | NoJob | None], None] | None = None
+    loses_quietly: bool = False
+    catch: tuple[type[Exception], ...] = ()
+    running: Running | None = None
+    _given_back: bool = False
 
     def enter(self) -> None:
         """Watch for SIGTERM from here on."""
@@ -98,7 +98,7 @@ class Block:
             InvalidInputError: a result is not JSON; the job is still held.
             LeaseLostError: this process does not hold it.
         """
-        attempt = self._held.attempt()
+        attempt = self._held.begun()
         if attempt is None:
             raise LeaseLostError(f"job {self._held.record.id} is not held by this process, so it cannot give it back")
         if outcome is Outcome.PREEMPTED:
@@ -140,7 +140,7 @@ class Block:
     def _record_end(self, left: Leaving, status: JobStatus | str) -> None:
         if self._given_back:
             return
-        if left.outcome is Outcome.PREEMPTED and self._held.attempt() is not None:
+        if left.outcome is Outcome.PREEMPTED and self._held.key is not None:
             self.hooks.run()
         unread: tuple[InvalidInputError, Exception] | None = None
         hyperparameters = None
@@ -153,7 +153,7 @@ class Block:
             results, refused = self._salvage(error)
             left = _unreadable(left, refused)
             unread = refused, error
-        attempt = self._held.attempt()
+        attempt = self._held.key
         if attempt is None:
             self._put(left, results, hyperparameters)
         else:

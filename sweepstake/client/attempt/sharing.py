@@ -17,40 +17,12 @@ from sweepstake.errors import ConfigurationError, LeaseLostError, NoJobError
 from sweepstake.folders import new_file
 from sweepstake.values import JsonObject
 
-__all__ = ["GROUP_VARIABLES", "SHARED_JOBS", "SharedJob", "SharedJobs"]
+__all__ = ["GROUP_VARIABLES", "SHARED_JOBS", "SharedJobs", "hand_over"]
 
 #: Of a process that works on another's job, or may, one of these variables is set.
 GROUP_VARIABLES: Final = (HELD.encode(), TORCHRUN.encode())
 
 _logger = logging.getLogger(__name__)
-
-
-class SharedJob:
-    """What a process may do with the job of another on which it works.
-
-    Attributes:
-        swallows_prune: `PruneJob` ends with the block, as in the process that holds the job.
-    """
-
-    def __init__(self, member: Membership) -> None:
-        self._member = member
-        self.swallows_prune = not member.held.command
-
-    def report(self, results: JsonObject) -> None:
-        """Hand the results of the first rank to the worker that runs it; those of others are the same, and dropped."""
-        path = os.environ.get("SWEEPSTAKE_RESULTS_PATH")
-        if self._member.rank != 0 or results.text == "{}":
-            return
-        if not self._member.held.command or path is None:
-            _logger.warning(
-                "The results of this process are not recorded: the job %s is held by %s, which reports. Hand them over "
-                "in a file of job.checkpoint_dir.",
-                self._member.held.job,
-                self._member.held.holder,
-            )
-            return
-        with new_file(Path(path)) as file:
-            file.write(json.dumps(results.decode()).encode())
 
 
 class SharedJobs:
@@ -59,8 +31,8 @@ class SharedJobs:
     def __init__(self) -> None:
         self._given: set[str] = set()
 
-    def find(self, session: Session, experiment: ExperimentRecord) -> tuple[JobRecord, SharedJob] | None:
-        """Return the held job, if this process is one of a group that works on it; None if it may claim for itself.
+    def find(self, session: Session, experiment: ExperimentRecord) -> tuple[JobRecord, Membership] | None:
+        """Return the held job and this process's place in the group that works on it; None if it may claim for itself.
 
         Raises:
             NoJobError: it was handed out before, or is a job of another experiment.
@@ -84,10 +56,10 @@ class SharedJobs:
                 NoJobReason.FINISHED,
             )
         self._given.add(os.environ[HELD])
-        return self._check(session.queue.get_job(experiment.reference, held.job), held), SharedJob(member)
+        return self._check(session.queue.get_job(experiment.reference, held.job), held), member
 
-    def holds(self, session: Session, job: JobRecord) -> SharedJob | None:
-        """Return what this process may do with the job, if it was started to work on it."""
+    def holds(self, session: Session, job: JobRecord) -> Membership | None:
+        """Return as what this process works on the job, if it was started for that."""
         member = membership(os.environ, PROCESS.worker)
         if member is None or member.held.several:
             return None
@@ -96,7 +68,7 @@ class SharedJobs:
         if named != (job.id, job.experiment, job.address or held.address):
             return None
         self._check(session.queue.get_job(job.reference, job.id), held)
-        return SharedJob(member)
+        return member
 
     @staticmethod
     def _check(job: JobRecord, held: HeldAbove) -> JobRecord:
@@ -106,6 +78,23 @@ class SharedJobs:
                 "and that attempt is over"
             )
         return job
+
+
+def hand_over(member: Membership, results: JsonObject) -> None:
+    """Hand the results of the first rank to the worker that runs it; those of others are the same, and dropped."""
+    path = os.environ.get("SWEEPSTAKE_RESULTS_PATH")
+    if member.rank != 0 or results.text == "{}":
+        return
+    if not member.held.command or path is None:
+        _logger.warning(
+            "The results of this process are not recorded: the job %s is held by %s, which reports. Hand them over "
+            "in a file of job.checkpoint_dir.",
+            member.held.job,
+            member.held.holder,
+        )
+        return
+    with new_file(Path(path)) as file:
+        file.write(json.dumps(results.decode()).encode())
 
 
 def _same(held: HeldAbove, experiment: ExperimentRecord) -> bool:
