@@ -206,18 +206,14 @@ class HeldJobs:
     def enter(self, block: object, job: JobRecord, holder: str, called: str) -> None:
         """A block begins, of a job whose experiment its user calls so."""
         with self._mutex:
-            entries = self._entries
-            if not entries and not self._environment.keys().isdisjoint(_NAMES):
+            if not self._entries:
                 self._before = {name: self._environment[name] for name in _NAMES if name in self._environment}
             whose = (job.experiment, job.address, holder)
             if self._common[0] != whose:
                 self._common = whose, _common_text(*whose, self._ranks_here(), command=False)
             text = _text_of(job, self._common[1])
-            entries[id(block)] = (_place(), text, job, called)
-            if len(entries) == 1:
-                self._write(text, job, called)
-            else:
-                self._say()
+            self._entries[id(block)] = (_place(), text, job, called)
+            self._write()
 
     def leave(self, block: object) -> None:
         """A block has been left."""
@@ -225,30 +221,29 @@ class HeldJobs:
             if self._entries.pop(id(block), None) is None:
                 return
             if self._entries:
-                self._say()
+                self._write()
                 return
             for name in _NAMES:
                 unsetenv(name)
                 self._environment.pop(name, None)
-            for name, value in self._before.items():
-                putenv(name, value)
-                self._environment[name] = value
-            self._before = {}
+            if self._before:
+                self._put(self._before)
 
     def _ranks_here(self) -> dict[str, str]:
         if self._ranks is None or self._ranks[0] != os.getpid():
             self._ranks = os.getpid(), ranks_in(os.environ)
         return self._ranks[1]
 
-    def _say(self) -> None:
+    def _write(self) -> None:
+        """Say what the block holds that was entered last, of those that run."""
         place, text, job, called = next(reversed(self._entries.values()))
         if any(each[0] != place for each in self._entries.values()):
             text = json.dumps({**json.loads(text), _SEVERAL: True})
-        self._write(text, job, called)
-
-    def _write(self, text: str, job: JobRecord, called: str) -> None:
         said = (called.encode(), job.id.encode(), b"%d" % job.attempt, text.encode())
-        for name, value in zip(_NAMES, said, strict=True):
+        self._put(dict(zip(_NAMES, said, strict=True)))
+
+    def _put(self, values: Mapping[bytes, bytes]) -> None:
+        for name, value in values.items():
             putenv(name, value)
             self._environment[name] = value
 

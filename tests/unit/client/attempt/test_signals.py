@@ -96,6 +96,30 @@ def test_a_forked_child_can_use_the_connection_for_itself(exp: sweepstake.Manual
     assert os.getpid() not in pids
 
 
+def test_a_child_does_not_wait_for_the_heartbeat_of_its_parent(exp: sweepstake.ManualSearch, tmp_path: Path) -> None:
+    """Forked in the middle of a beat, it may drop its copy of a claimed job, and close the connection."""
+    exp.add_job({})
+    done = _script(
+        tmp_path / "store.db",
+        "import threading\n"
+        "job, held, over = exp.next_job(), threading.Event(), threading.Event()\n"
+        "def beat():\n"
+        "    with exp.session.heartbeat.mutex:\n"
+        "        held.set()\n"
+        "        over.wait()\n"
+        "threading.Thread(target=beat).start()\n"
+        "held.wait()\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    del job\n"
+        "    exp.session.heartbeat.close()\n"
+        "    os._exit(7)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "over.set()\n",
+    )
+    assert done.stdout == "7\n", done.stderr
+
+
 def test_sigterm_waits_for_a_hook_and_no_second_one_stops_it(exp: sweepstake.ManualSearch, tmp_path: Path) -> None:
     """The checkpoint is written in full, also when whoever ends the process asks twice."""
     job_id = exp.add_job({}).job_id
