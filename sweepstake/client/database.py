@@ -109,9 +109,7 @@ class Database:
         if record.address:
             called = written if owner is None else qualified(owner, record.name)
             self._session.remember(record, called)
-        experiment = experiment_of(record)
-        experiment.attach(self._session, record)
-        return experiment
+        return experiment_of(self._session, record)
 
     def get_experiments(self) -> Iterator[Experiment]:
         """Iterate over all experiments, oldest first."""
@@ -119,9 +117,7 @@ class Database:
         while True:
             page = self._session.queue.list_experiments(start)
             for record in page.items:
-                experiment = experiment_of(record)
-                experiment.attach(self._session, record)
-                yield experiment
+                yield experiment_of(self._session, record)
             if page.next is None:
                 return
             start = page.next

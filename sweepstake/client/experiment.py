@@ -251,7 +251,7 @@ class Experiment:
                 see `sweepstake.domain.query.queries.Condition`.
             order: sort by a field, such as ``"-results.accuracy"`` for the highest first; reads all of them first.
         """
-        return Jobs(self.session, self, query_of(status, tag, where, order))
+        return Jobs(self, query_of(status, tag, where, order))
 
     def top(self, n: int = 10, by: str | None = None, direction: str | None = None) -> JobList:
         """Return the best `n` DONE jobs, best first: a list, in a notebook a table.
