@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
@@ -97,7 +97,7 @@ class Attempt:
         self._timeout = min(limits, default=None)
         self._lock = threading.Lock()
         self._process: Process | None = None
-        self._stopped = False
+        self._end: Callable[[Process], None] | None = None
 
     def run(self) -> Finish:
         """Run the command to its end, and return what to report.
@@ -122,17 +122,18 @@ class Attempt:
 
     def stop(self) -> None:
         """Ask the command to end, and kill it after the grace time; called from another thread."""
-        with self._lock:
-            self._stopped = True
-            if self._process is not None:
-                self._process.end(self._plan.grace)
+        self._end_by(lambda process: process.end(self._plan.grace))
 
     def kill(self) -> None:
         """Kill the command; called from another thread."""
+        self._end_by(Process.kill)
+
+    def _end_by(self, end: Callable[[Process], None]) -> None:
+        """End the command that way, at once or as soon as it has started."""
         with self._lock:
-            self._stopped = True
+            self._end = end
             if self._process is not None:
-                self._process.kill()
+                end(self._process)
 
     def _start(self, results_path: Path, output: _Output) -> Process:
         job = self.claim.job
@@ -156,8 +157,8 @@ class Attempt:
                 raise _refused(self._plan.command, arguments[0], error) from error
             self._process = process
             self._heartbeats.hold(self.claim.key, self.claim.lease, process.group.number)
-            if self._stopped:
-                process.end(self._plan.grace)
+            if self._end is not None:
+                self._end(process)
         return process
 
     def _checkpoints(self) -> Path:
@@ -185,7 +186,7 @@ class Attempt:
         results, problems = collect(output.block, results_path, job.results, lambda: self._places.kept(job))
         ending = Ending(
             code=code,
-            stopped=self._stopped or (terminated(code) and self._stopping.wait(_ECHO)),
+            stopped=self._end is not None or (terminated(code) and self._stopping.wait(_ECHO)),
             timeout=self._timeout if self.timed_out else None,
             signal=signal,
             reported=results is not job.results,

@@ -19,7 +19,7 @@ from sweepstake.worker.attempt import Attempt, Plan
 from sweepstake.worker.terminal import Terminal
 from tests.kit.commands import RESULTS
 from tests.kit.heartbeats import NoHeartbeats
-from tests.kit.lab import new_key
+from tests.kit.lab import eventually, new_key
 
 
 @pytest.fixture
@@ -70,6 +70,22 @@ def test_a_command_without_a_timer_does_not_run(
     assert time.monotonic() - started < 50
     with pytest.raises(ProcessLookupError):
         os.killpg(heartbeats.group, 0)
+
+
+def test_a_command_that_is_to_be_killed_before_it_has_started_gets_no_time(
+    begin: Callable[[str, NoHeartbeats], Attempt], tmp_path: Path
+) -> None:
+    """It is not asked to end: it could do something about that already."""
+
+    class Begun(NoHeartbeats):
+        def hold(self, attempt: str, lease: float, group: int | None) -> None:
+            super().hold(attempt, lease, group)
+            eventually((tmp_path / "begun").exists)
+
+    attempt = begin(f"cd {tmp_path}; trap 'touch asked; exit' TERM; touch begun; sleep 100 & wait", Begun())
+    attempt.kill()
+    assert attempt.run().outcome is Outcome.PREEMPTED
+    assert not (tmp_path / "asked").exists()
 
 
 def _kept(reason: str) -> Path:
