@@ -10,7 +10,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
 from typing import Final
 
 from attrs import field, frozen
@@ -32,7 +31,7 @@ from sweepstake.worker.breaker import Breaker
 from sweepstake.worker.heartbeat_process import HeartbeatProcess
 from sweepstake.worker.process import no_room
 from sweepstake.worker.round_robin import RoundRobin
-from sweepstake.worker.stopping import Stop, meaning, next_step, signals_go_to
+from sweepstake.worker.stopping import Signals, Stop, heeded_signals, meaning, next_step
 
 __all__ = ["Options", "Summary", "Worker"]
 
@@ -127,7 +126,6 @@ class Worker:
         self._tripped = ""
         self._reasons: dict[str, NoJobReason] = {}
         self._failure: BaseException | None = None
-        self._events: SimpleQueue[signal.Signals | None] = SimpleQueue()
 
     def run(self) -> Summary:
         """Run jobs until there is none, it is enough, or signals tell to stop; call it in the main thread.
@@ -136,9 +134,9 @@ class Worker:
         commands are ended and their jobs given back; a third one kills the commands at once.
         """
         self._heartbeats.wait()
-        with signals_go_to(self._events.put):
-            threading.Thread(target=self._take_jobs, name="sweepstake-claims", daemon=True).start()
-            stopped_by = self._heed_signals()
+        with heeded_signals() as signals:
+            threading.Thread(target=self._take_jobs, args=(signals,), name="sweepstake-claims", daemon=True).start()
+            stopped_by = self._heed(signals)
         return Summary(
             outcomes=self._outcomes,
             step=self._step,
@@ -147,23 +145,23 @@ class Worker:
             failure=self._failure,
         )
 
-    def _heed_signals(self) -> signal.Signals | None:
+    def _heed(self, signals: Signals) -> signal.Signals | None:
         """Do what signals say until the last job has ended; return the last signal."""
         last: signal.Signals | None = None
         drained = math.inf
         while True:
             try:
-                event = self._events.get(timeout=None if drained == math.inf else max(drained - time.monotonic(), 0.0))
-            except Empty:
+                number = signals.next(drained)
+            except TimeoutError:
                 drained = math.inf
                 self._stop(Stop.END, f"{self._options.drain:g} s are over")
                 continue
-            if event is None:
+            if number is None:
                 return last
-            last = event
+            last = number
             step = next_step(self._step, drains=self._options.drain > 0)
             drained = time.monotonic() + self._options.drain if step is Stop.DRAIN else math.inf
-            self._stop(step, event.name)
+            self._stop(step, number.name)
 
     def _stop(self, step: Stop, why: str) -> None:
         with self._wake:
@@ -178,7 +176,7 @@ class Worker:
             elif step is Stop.END:
                 attempt.stop()
 
-    def _take_jobs(self) -> None:
+    def _take_jobs(self, signals: Signals) -> None:
         """Claim jobs as long as it makes sense, and wait for the last of them to end."""
         try:
             while (experiment := self._next_turn()) is not None:
@@ -188,7 +186,7 @@ class Worker:
             self._fail(error)
         with self._wake:
             self._wake.wait_for(lambda: not self._running)
-        self._events.put(None)
+        signals.end()
 
     def _next_turn(self) -> Experiment | None:
         """Wait until another job may begin, and return the experiment to ask for one; None when it is enough."""

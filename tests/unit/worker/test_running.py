@@ -162,6 +162,20 @@ def test_signals_decide_of_the_job_that_runs(
     assert shop.statuses() == [status, "QUEUED", "QUEUED"]
 
 
+def test_a_signal_that_another_thread_takes_is_heard(shop: Shop) -> None:
+    """The system gives a signal to any thread; the one that waits for signals learns of it at once."""
+
+    def take() -> None:
+        eventually((shop.folder / "begun").exists)
+        signal.raise_signal(TERM)
+
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(take)
+        summary = shop.run(f"{BEGUN}; exec sleep 20", max_jobs=1)
+        taken.result()
+    assert (summary.stopped_by, dict(summary.outcomes)) == (TERM, {Outcome.PREEMPTED: 1})
+
+
 def test_what_cannot_run_here_is_given_back(shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine without the program fails no job, and its worker says why it ends."""
     monkeypatch.setenv("PATH", str(tmp_path))
