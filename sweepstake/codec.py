@@ -33,9 +33,9 @@ T = TypeVar("T")
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
-#: The most fields that an error of a call names. Each costs a thousand times what the fault itself does.
+#: The most fields that the error of a call names. To name one costs a thousand times what it costs to send one.
 MAX_PROBLEMS: Final = 20
-#: The same for a file of the user's own.
+#: The most fields that the error for a file of the user's own names.
 _MAX_OF_FILE: Final = 1000
 #: What is written for a value whose text is put in later. No text of a user's looks like it: a quote within a text
 #: follows a backslash.

@@ -42,8 +42,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "SWEEPSTAKE_STATE": "the state folder: captured output, the spool, and checkpoints unless said otherwise",
     "SWEEPSTAKE_CHECKPOINTS": "the folder of all checkpoint folders; put it on a shared disk for several machines",
 }
-#: Where the process was when it began to use Sweepstake: what the environment says is meant from there, also when the
-#: script goes elsewhere before it connects, as Hydra does. So it is looked at while this module is loaded.
+#: Where the process was when it began to use Sweepstake. Relative paths in the environment are meant from there, also
+#: when the script goes elsewhere before it connects, as under Hydra. So it is read while this module is loaded.
 _START: Final = _here()
 _SQLITE: Final = "sqlite:///"
 _KEYS: Final = {"url", "token", "checkpoints"}

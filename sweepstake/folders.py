@@ -20,7 +20,7 @@ __all__ = ["check_own", "check_room", "native", "new_file", "own_folder", "sync_
 _PRIVATE: Final = 0o700
 #: Bytes that a folder must have room for: a page of any file system.
 _PROBE: Final = 4096
-#: How file systems say that they know no such thing.
+#: The errors by which file systems say that they have no such call.
 _UNKNOWN: Final = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF)
 
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 #: How many items of a list are one slice: jobs to be looked at, read or written, which take about a millisecond.
 ITEMS: Final = 32
-#: Seconds that a slice waits at most, so that long work ends however much short work there is.
+#: The most seconds that a slice waits, so that long work ends however much short work there is.
 _PATIENCE: Final = 0.005
 
 _here: Final = threading.local()

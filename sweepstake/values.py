@@ -59,7 +59,7 @@ _NUMBERS: Final = frozenset({float, int, bool})
 _SHORT: Final = 2000
 #: How often a mapping that changes while it is read is read again.
 _TRIES: Final = 10
-#: So many items are looked at by one call.
+#: How many items one call looks at.
 _FEW: Final = 256
 _LARGE_TEXT: Final = 1024 * 1024
 _NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}

@@ -58,7 +58,7 @@ def check_name(name: object, path: str, *, most: int = MAX_NAME) -> str:
         raise InvalidInputError.at(path, "must not be '.' or '..', which URLs drop")
     if not name.isprintable():  # fast path: printable text has no control characters
         _refuse_control_characters(name, path, allowed="")
-    return str.__str__(name)  # of an enum of texts its text, not what it calls itself
+    return str.__str__(name)  # the text of a member of a StrEnum, not its name
 
 
 def existing_name(name: object, path: str, rule: Callable[[object, str], str] = check_name) -> str:

@@ -15,7 +15,7 @@ __all__ = ["SLICE", "Window"]
 
 #: The longest text that one call into C reads or writes, in characters: about a millisecond.
 SLICE: Final = 32 * 1024
-#: How many slices are decoded at once, and how many characters are always in front of the place that is asked for.
+#: How many slices are decoded at once, and how many characters are decoded ahead of the place that is asked for.
 _AT_ONCE: Final = 8
 _AHEAD: Final = 2 * SLICE
 

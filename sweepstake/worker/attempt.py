@@ -33,7 +33,7 @@ from sweepstake.worker.terminal import Lines, Terminal
 
 __all__ = ["Attempt", "Plan"]
 
-#: Seconds within which a worker hears of the SIGTERM that its commands got as well.
+#: A SIGTERM that a batch system sends to all processes reaches the worker within so many seconds of its commands.
 _ECHO: Final = 1.0
 #: Errors of a machine that has no room for another process: no fault of the job's.
 _EXHAUSTED: Final = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}

@@ -27,7 +27,7 @@ _ROOT: Final = str(Path(__file__).resolve().parents[2])
 #: Seconds within which the heartbeat process begins, and ends once its work is over.
 _BEGIN: Final = 60.0
 _END: Final = 5.0
-#: Seconds before another is started after one that never began, or could not be started.
+#: Seconds to wait before another is started, after one that never began or could not be started.
 _AGAIN: Final = 1.0
 
 _logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ __all__ = ["Group", "Process", "no_room", "start_timer"]
 
 #: Seconds that output may keep coming after the command itself has ended.
 _AFTERMATH: Final = 2.0
-#: Seconds between looks whether a process group is gone.
+#: Seconds between two looks whether a process group is gone.
 _LOOK: Final = 0.05
 _CHUNK: Final = 64 * 1024
 

@@ -34,9 +34,9 @@ _READERS: Final = {
 }
 #: An option whose argument is code, such as that of `sh -lc` or `perl -e`; it may stand before or behind its `=`.
 _CODE_OPTION: Final = re.compile(r"-[a-zA-Z]{0,5}c|-[a-z]?e|-ex|-S|--?(command|eval|exec|execute|wrap|split-string)")
-#: What an argument that nobody takes for a script does without.
+#: Signs of a script: an argument without any of them is read by nobody as one.
 _SIGNS: Final = re.compile(r"""[\s'"`$;&|<>(){}\[\]*?!#~\\^]""")
-#: What in a script reads words once more, as code or as arithmetic, or ends quotes earlier than one sees.
+#: What in a script reads words a second time, as code or as arithmetic, or ends quotes earlier than it seems to.
 _DEEP: Final = re.compile(
     r"[`#\[]|\$[({\[]|<<|\(\(|(?:^|\s)-\w*c\b|\b(?:"
     + "|".join(sorted({*_READERS, "trap", "let", "declare", "typeset", "local", "readonly", "unset", "read"}))

@@ -13,9 +13,9 @@ __all__ = ["RoundRobin"]
 
 #: Seconds between two looks for a job where there was none, growing from the first to the last.
 _PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-#: Reasons for having no job that pass without anybody adding one.
+#: Reasons for having no job that pass by themselves: nobody has to add one.
 _PASSING: Final = {NoJobReason.BLOCKED, NoJobReason.DELAYED, NoJobReason.AT_LIMIT, NoJobReason.WAITING}
-#: Looks in a row that find an experiment stuck before it is believed.
+#: So many looks in a row must find an experiment stuck before it counts as stuck.
 _SURE: Final = 2
 
 

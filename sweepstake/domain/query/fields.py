@@ -10,7 +10,7 @@ from sweepstake.slices import SLICE, let_go
 
 __all__ = ["OWN_FIELDS", "TEXT_FIELDS", "Fields"]
 
-#: Fields of the job itself that are text whatever they look like.
+#: Fields of the job itself that are compared as text, whatever they look like.
 TEXT_FIELDS: Final = ("id", "status", "worker")
 #: Fields of the job itself, which come before results and hyperparameters of the same name.
 OWN_FIELDS: Final = (*TEXT_FIELDS, "priority", "attempt", "created_at", "started_at", "ended_at")

@@ -29,7 +29,7 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     ">=": operator.ge,
 }
 _SIGNS: Final = "<>=!"
-#: What stands between two conditions, or in other arithmetic, but hardly in a word that somebody left without quotes.
+#: What stands between two conditions, or in arithmetic, but hardly in a word that somebody wrote without quotes.
 _BETWEEN: Final = " \t\r\n&|,;"
 _DIRECTIONS: Final = {"desc": "-", "descending": "-", "asc": "", "ascending": ""}
 _MISSING: Final = object()

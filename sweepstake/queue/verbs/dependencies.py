@@ -20,7 +20,7 @@ from sweepstake.stores.engine import Row, Transaction
 
 __all__ = ["FAILED", "LinkPlan", "follow", "link", "plan_links", "prune_waiting", "unlink"]
 
-#: What takes those with it that asked to be pruned with their dependencies.
+#: The ends of a job with which those are pruned that asked to be pruned with their dependencies.
 FAILED: Final = frozenset({JobStatus.CRASHED, JobStatus.PRUNED})
 
 

@@ -44,7 +44,7 @@ __all__ = [
 
 #: What the ledger remembers of a write that a claim made, because it found the search complete.
 ENDED_BY_CLAIM: Final = "complete"
-#: From how many rows an experiment's counts may be summed.
+#: When an experiment's counts stand in more rows than this, they are folded into one.
 _MANY_SLOTS: Final = 200
 _DELETED_WITH_EXPERIMENT: Final = (
     "delete_attempts",
@@ -212,7 +212,7 @@ def count(store: Store, call: CountJobs) -> Counts:
     moments = [moment for moment in (row[7], row[8], row[9]) if moment is not None]
     jobs, blocked, delayed, done, crashed, pruned, slots, running, due = map(int, (*row[:7], *row[10:]))
     if slots > _MANY_SLOTS:
-        with store.write() as transaction:  # adds up what the connections counted, those that count now aside
+        with store.write() as transaction:  # adds up the rows of all connections, but for those that count just now
             transaction.run("fold_counts", experiment_id=number)
     return Counts(
         ready=jobs - blocked - delayed - running - done - crashed - pruned + due,

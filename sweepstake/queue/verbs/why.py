@@ -67,7 +67,7 @@ def _with_queue(transaction: Transaction, number: int, found: Situation) -> Situ
     running = transaction.row("count_running", experiment_id=number)
     ahead = transaction.row("ahead", experiment_id=number, priority=job.priority, seq=job.seq, most=MOST_AHEAD)
     assert running is not None, "a count always has a row"
-    assert ahead is not None, "as above"
+    assert ahead is not None, "a count always has a row"
     return evolve(
         found,
         blockers=tuple(map(rows.dependency, blockers)),
