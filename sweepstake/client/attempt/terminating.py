@@ -33,6 +33,8 @@ __all__ = ["TERM_WATCH", "Running", "TermWatch", "raise_in"]
 _GRACE: Final = 3.0
 #: Seconds between two looks at whether the others have ended.
 _LOOK: Final = 0.05
+#: Seconds of a nap at a stretch: if another thread took the signal, the one that sleeps hears of it only behind it.
+_STRETCH: Final = 1.0
 
 _logger = logging.getLogger(__name__)
 
@@ -151,17 +153,18 @@ class TermWatch:
 
     def nap(self, sleep: Callable[[float], None], seconds: float) -> None:
         """Sleep for so long, or until a signal comes."""
-        if not self._deferred or get_ident() != self._main:
-            sleep(seconds)
-            return
+        woken = self._deferred > 0 and get_ident() == self._main
         try:
-            self._napping = True
-            if not self.asked:
-                sleep(seconds)
+            if woken:
+                self._napping = True
+            while seconds > 0 and not (woken and self.asked):
+                sleep(min(seconds, _STRETCH))
+                seconds -= _STRETCH
         except _Woken:
             pass
         finally:
-            self._napping = False
+            if woken:
+                self._napping = False
 
     def refuse_more(self) -> None:
         """Raise Terminated if the process was told to end, and should begin no more."""

@@ -5,12 +5,17 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import sweepstake
 from sweepstake import Job
+from sweepstake.client.attempt.leaving import Terminated
+from sweepstake.client.attempt.terminating import TermWatch
 from tests.kit.lab import eventually
 from tests.kit.scripts import run_script
 
@@ -104,6 +109,26 @@ def test_while_a_claim_is_under_way(exp: sweepstake.ManualSearch, tmp_path: Path
     assert (done.returncode, done.stdout) == (_TERMINATED, "clean\n"), done.stderr
     assert exp.get_job("one").status == Job.QUEUED
     assert ended(exp) == ["released"]
+
+
+def test_while_the_store_is_away_and_another_thread_takes_the_signal() -> None:
+    """The system gives a signal to any thread; the main one does not sleep on until the next try."""
+    watch, sleeping = TermWatch(), threading.Event()
+
+    def sleep(seconds: float) -> None:
+        sleeping.set()
+        time.sleep(seconds)
+
+    def take() -> None:
+        sleeping.wait()
+        signal.raise_signal(signal.SIGTERM)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(take)
+        began = time.monotonic()
+        with pytest.raises(Terminated), watch:
+            watch.nap(sleep, 20.0)
+    assert time.monotonic() - began < 20.0
 
 
 def test_with_a_job_that_was_not_entered(exp: sweepstake.ManualSearch, tmp_path: Path) -> None:
