@@ -12,6 +12,7 @@ import click
 from sweepstake.cli.screen import page, screen_width
 from sweepstake.codec import to_tree
 from sweepstake.domain.records import ExperimentRecord, JobRecord
+from sweepstake.domain.vocabulary import TIMES
 from sweepstake.plaintext import printable_lines
 from sweepstake.view.ids import with_short_ids
 from sweepstake.view.table import (
@@ -19,7 +20,6 @@ from sweepstake.view.table import (
     OWN,
     QUEUEING,
     RESULT,
-    TIMES,
     Column,
     Table,
     experiment_table,
@@ -31,7 +31,7 @@ from sweepstake.view.times import ago, iso, local
 __all__ = ["as_json", "format_option", "print_experiment", "print_job", "print_rows", "rows_as_json", "say"]
 
 #: What is a Unix time wherever it stands beside the records.
-_MOMENTS: Final = TIMES | {"active_at", "expires_at", "last_activity", "written_at", "since", "made", "ends"}
+_MOMENTS: Final = {*TIMES, "active_at", "expires_at", "last_activity", "written_at", "since", "made", "ends"}
 _OF_USERS: Final = {"hyperparameters", "results", "late_results", "origin"}
 
 C = TypeVar("C", bound=Callable[..., Any])

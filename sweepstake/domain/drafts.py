@@ -26,8 +26,8 @@ MAX_REASON: Final = 33 * 1024
 REPORTS: Final = (Outcome.DONE, Outcome.CRASHED, Outcome.PRUNED, Outcome.RELEASED, Outcome.PREEMPTED)
 
 
-@frozen(kw_only=True)
-class JobDraft:
+@frozen(kw_only=True, field_transformer=words.document_first)
+class JobDraft(words.Queueing):
     """A job to be created; without `id` the server makes one.
 
     Attributes:
@@ -40,10 +40,6 @@ class JobDraft:
     status: JobStatus = JobStatus.QUEUED
     hyperparameters: JsonObject = EMPTY
     results: JsonObject = EMPTY
-    priority: int = words.priority()
-    not_before: float | None = words.not_before()
-    tags: tuple[str, ...] = words.tags()
-    notes: str = words.notes()
     origin: JsonObject | None = None
     depends_on: tuple[str, ...] = words.dependencies()
     prune_with: bool = words.prune_with()

@@ -15,7 +15,6 @@ from sweepstake.domain.keys import uuid7
 from sweepstake.domain.lengths import MAX_BEATS, MAX_PAGE
 from sweepstake.domain.portable import ImportPart
 from sweepstake.domain.query.queries import JobQuery
-from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     UNGUARDED,
     AttemptRecord,
@@ -33,6 +32,7 @@ from sweepstake.domain.records import (
     PutAnswer,
 )
 from sweepstake.domain.situation import Why
+from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue import calls
 from sweepstake.queue.call import Call, Patience, usual_patience

@@ -10,6 +10,7 @@ from typing import Final
 
 from attrs import frozen
 
+from sweepstake.domain.vocabulary import QUEUEING
 from sweepstake.stores.rows import JobRow
 
 __all__ = ["Migration", "load_migrations", "load_statements", "with_parameters"]
@@ -43,10 +44,18 @@ def load_statements(dialect: str) -> Mapping[str, str]:
 
 
 def _expanded(text: str) -> str:
-    """Write out what stands for the columns of a job, `{job}` where its table is called `j`."""
-    return text.replace("{job}", ", ".join(f"j.{column}" for column in JobRow._fields)).replace(
-        "{bare_job}", ", ".join(JobRow._fields)
-    )
+    """Write out what stands for columns: all of a job, where its table is called `j` or alone, and its queueing."""
+    queueing = [word.name for word in QUEUEING]
+    columns = {
+        "{job}": [f"j.{name}" for name in JobRow._fields],
+        "{bare_job}": JobRow._fields,
+        "{queueing}": queueing,
+        "{j.queueing}": [f"j.{name}" for name in queueing],
+        "{:queueing}": [f":{name}" for name in queueing],
+    }
+    for mark, names in columns.items():
+        text = text.replace(mark, ", ".join(names))
+    return text
 
 
 def with_parameters(statement: str, spell: Callable[[str], str]) -> str:

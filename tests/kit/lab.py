@@ -10,7 +10,6 @@ import attrs
 from sweepstake.domain.drafts import Finish, JobDraft
 from sweepstake.domain.keys import uuid7
 from sweepstake.domain.query.queries import JobQuery
-from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     ABSENT,
     UNGUARDED,
@@ -29,6 +28,7 @@ from sweepstake.domain.records import (
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.situation import Why
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
+from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject
 

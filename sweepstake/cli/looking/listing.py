@@ -20,6 +20,7 @@ from sweepstake.client import Experiment, Job
 from sweepstake.domain.addresses import told_apart
 from sweepstake.domain.situation import WhyReason
 from sweepstake.domain.status import JobStatus
+from sweepstake.domain.vocabulary import HEADINGS, TIMES
 from sweepstake.errors import InvalidInputError
 from sweepstake.view.ids import with_short_ids
 from sweepstake.view.table import (
@@ -27,7 +28,6 @@ from sweepstake.view.table import (
     OWN,
     QUEUEING,
     RESULT,
-    TIMES,
     Column,
     Table,
     experiment_table,
@@ -39,11 +39,17 @@ from sweepstake.view.times import ago, lasting, local
 __all__ = ["list_", "workers"]
 
 
+_HELP: Final = f"""List all experiments, or the jobs of one.
+
+Fields of jobs besides hyperparameters and results: id, status, {", ".join(HEADINGS)}, duration. A name that is both a
+hyperparameter and a result is written hyperparameter.NAME or result.NAME. Fields chosen by -f are written without
+headers, for scripts.
+"""
 #: Columns that the header of a number of jobs needs to be understood.
 _COUNTS: Final = 4
 
 
-@click.command("list")
+@click.command("list", help=_HELP)
 @click.argument("experiment", type=EXPERIMENT, required=False)
 @click.option("-t", "--table", "layout", flag_value="table", help="Everything, in a frame.")
 @click.option("-p", "--paragraph", "layout", flag_value="paragraph", help="Everything, as paragraphs.")
@@ -75,12 +81,7 @@ def list_(
     fields: Sequence[str],
     **filters: Any,
 ) -> None:
-    """List all experiments, or the jobs of one.
-
-    Fields of jobs besides hyperparameters and results: id, status, priority, tags, notes, attempt, worker, not_before,
-    created_at, started_at, ended_at, duration. A name that is both a hyperparameter and a result is written
-    hyperparameter.NAME or result.NAME. Fields chosen by -f are written without headers, for scripts.
-    """
+    """List all experiments, or the jobs of one."""
     look = _Look(layout=layout, fields=tuple(fields), width=screen_width(wide=wide))
     if experiment is None:
         if any(filters.values()):

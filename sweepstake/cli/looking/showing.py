@@ -17,9 +17,10 @@ from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment
 from sweepstake.domain.records import AttemptRecord, JobRecord
 from sweepstake.domain.settings import Settings
+from sweepstake.domain.vocabulary import TIMES
 from sweepstake.plaintext import counted, printable
 from sweepstake.view.cells import cell
-from sweepstake.view.table import QUEUEING, TIMES, job_table
+from sweepstake.view.table import QUEUEING, job_table
 from sweepstake.view.text import paragraphs
 from sweepstake.view.times import lasting, local
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from sweepstake.cli.looking.finding import find_job, find_jobs
-from sweepstake.cli.moments import moment
 from sweepstake.cli.naming import EXPERIMENT, JOB
 from sweepstake.cli.output import as_json, format_option, print_experiment, print_job, say
+from sweepstake.cli.queueing.labels import as_queueing, queueing_options
 from sweepstake.cli.queueing.pairs import PairsCommand, as_values
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.domain.duplicates import OnDuplicate
@@ -47,10 +48,7 @@ Pairs = Sequence[tuple[str, str]]
     show_default=True,
     help="Status of the job.",
 )
-@click.option("--priority", type=int, default=0, show_default=True, help="Higher is claimed first.")
-@click.option("--not-before", metavar="WHEN", help="Do not claim it before: 1h from now, or a date and time.")
-@click.option("--tag", "tags", multiple=True, help="A label of the job; may be given several times.")
-@click.option("--notes", default="", help="Free text.")
+@queueing_options
 @click.option("--id", "job_id", help="An id of your own.")
 @click.option(
     "--depends-on",
@@ -73,19 +71,17 @@ Pairs = Sequence[tuple[str, str]]
 @pass_target
 def push(
     target: Target,
+    /,
     experiment: str,
     hyperparameters: Pairs,
     results: Pairs,
     status: str,
-    priority: int,
-    not_before: str | None,
-    tags: Sequence[str],
-    notes: str,
     job_id: str | None,
     depends_on: Sequence[str],
     prune_with_dependencies: bool,
     on_duplicate: str,
     format_: str,
+    **queueing: Any,
 ) -> None:
     """Add a job to an experiment.
 
@@ -100,13 +96,10 @@ def push(
         status,
         outputs,
         job_id=job_id,
-        priority=priority,
-        not_before=None if not_before is None else moment(not_before, "--not-before"),
-        tags=tags,
-        notes=notes,
         depends_on=find_jobs(found, depends_on),
         prune_with_dependencies=prune_with_dependencies,
         on_duplicate=on_duplicate,
+        **as_queueing(queueing),
     )
     if format_ == "json":
         as_json(job.record)

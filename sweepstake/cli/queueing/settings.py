@@ -8,7 +8,10 @@ from typing import Any, Final, TypeVar
 import click
 from click.types import StringParamType
 
-__all__ = ["LABELS", "SETTINGS", "settings_options"]
+from sweepstake.cli.queueing.labels import new_option
+from sweepstake.domain.vocabulary import LABELS
+
+__all__ = ["SETTINGS", "settings_options"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -48,8 +51,6 @@ _NUMBERS: Final[Sequence[tuple[str, click.ParamType[Any], str, bool]]] = (
 )
 #: The names of all settings but those that jobs have as well.
 SETTINGS: Final = (*(flag.removeprefix("--").replace("-", "_") for flag, *_ in _NUMBERS), "no_retry_on")
-#: The settings that jobs have as well.
-LABELS: Final = ("tags", "notes")
 
 
 def settings_options(command: C, *, change: bool = False) -> C:
@@ -80,10 +81,7 @@ def settings_options(command: C, *, change: bool = False) -> C:
         )
     )
     if not change:
-        options += [
-            click.option("--tag", "tags", multiple=True, help="A label of the experiment; may be given several times."),
-            click.option("--notes", help="Free text."),
-        ]
+        options += [new_option(word, "experiment") for word in LABELS]
     for option in reversed(options):
         command = option(command)
     return command

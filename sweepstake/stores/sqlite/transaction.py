@@ -105,14 +105,14 @@ class SqliteTransaction:
         picked = execute(pick, {"name": name, "key": key, "ids": ids}).fetchone()
         if picked is None:
             return None
-        seq, number, lease = picked[0], picked[12], picked[18]
+        seq, number, lease = picked[0], picked[12] + 1, picked[18]
         params = {"seq": seq, "number": number, "lease": lease, "worker": worker, "key": key}
         params["now"], params["tick"] = self.now(), self._monotonic()
         execute(self._statements["take"], params)
         execute(self._statements["begin_attempt"], params)
         due = params["tick"] + lease
         started = (worker, due, picked[15], params["now"], None)
-        return (*picked[:2], "RUNNING", *picked[3:5], key, *picked[6:13], *started, *picked[18:])
+        return (*picked[:2], "RUNNING", *picked[3:5], key, *picked[6:12], number, *started, *picked[18:])
 
     def finish(self, params: Params) -> Row | None:
         """Finish the plain case and return the job's columns."""

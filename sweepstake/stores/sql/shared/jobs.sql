@@ -64,7 +64,7 @@ where seq = :seq;
 
 -- set_queueing: what is beside the document; due is a delay only while the job is queued.
 update jobs set
-    priority = :priority, not_before = :not_before, tags = :tags, notes = :notes,
+    ({queueing}) = ({:queueing}),
     due = case
         when status <> 'QUEUED' then due
         when cast(:not_before as float8) > :now then cast(:not_before as float8)

@@ -1,7 +1,6 @@
 -- add_job: one of many new jobs.
 insert into jobs (
-    experiment_id, id, status, etag, priority, due, not_before, waiting, dependants, created_at, tags, notes, origin,
-    hyperparameters, results
+    {queueing}, experiment_id, id, status, etag, due, waiting, dependants, created_at, origin, hyperparameters, results
 ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- forget_leases: the machine was started anew, so every holder of a lease is dead.

@@ -1,7 +1,6 @@
 -- pick: the ready job of highest priority, then oldest; none under an op key that a rarer write used.
 select
-    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-    j.origin, j.attempt + 1, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
+    {job}, e.lease, e.timeout
 from experiments e join jobs j indexed by jobs_ready on j.experiment_id = e.id
 where e.name = :name and e.status = 'RUNNING'
 and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
@@ -14,8 +13,7 @@ order by j.priority desc, j.seq limit 1;
 
 -- pick_of: as pick, of these jobs only.
 select
-    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-    j.origin, j.attempt + 1, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
+    {job}, e.lease, e.timeout
 from experiments e
 join jobs j indexed by jobs_id on j.experiment_id = e.id and j.id in (select value from json_each(:ids))
 where e.name = :name and e.status = 'RUNNING'
