@@ -16,6 +16,7 @@ from sweepstake import config, errors
 from sweepstake.cli.main import app
 from sweepstake.domain.settings import Settings
 from sweepstake.http.openapi import openapi
+from sweepstake.search import SEARCHES
 from sweepstake.wire.problems import STATUSES
 
 __all__ = ["write"]
@@ -41,7 +42,7 @@ def write(folder: Path) -> None:
 
 _GROUPS = {
     "Connect": ("connect", "Database"),
-    "Experiments": ("Experiment", "ManualSearch", "RandomSearch", "GridSearch", "PopulationBasedTraining", "Settings"),
+    "Experiments": ("Experiment", *(kind.called for kind in SEARCHES), "Settings"),
     "Jobs": ("Job",),
     "Spaces": ("Grid", "Choice", "Constant", "LogUniform", "Normal", "Uniform"),
     "Populations": ("Perturb", "Truncate"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
 
 from sweepstake.domain.records import SearchDefinition
+from sweepstake.domain.schema import Schema, closed, nullable
 from sweepstake.errors import InvalidInputError
 from sweepstake.plaintext import with_article
 from sweepstake.search.distributions import Choice, Constant, Distribution, LogUniform, Normal, Uniform
@@ -13,6 +14,8 @@ from sweepstake.search.strategies import Perturb, Truncate
 from sweepstake.values import JsonItem
 
 __all__ = [
+    "PARTS",
+    "VALUES",
     "check_fields",
     "check_object",
     "define",
@@ -38,6 +41,38 @@ _FIELDS: Final[Mapping[str, tuple[Callable[..., Distribution], tuple[str, ...], 
     "normal": (Normal, ("mean", "std"), ()),
 }
 _CONSTANT: Final = "const"
+
+_LARGEST: Final = 1.7976931348623157e308
+_NUMBER: Final[Schema] = {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST}
+_POSITIVE: Final[Schema] = {"type": "number", "exclusiveMinimum": 0, "maximum": _LARGEST}
+_NOT_NEGATIVE: Final[Schema] = {"type": "number", "minimum": 0, "maximum": _LARGEST}
+_BELOW: Final = "`low` must be less than `high`"
+#: What a list of values to choose from accepts.
+VALUES: Final[Schema] = {"type": "array", "items": {}, "minItems": 1}
+#: The named schemas of what searches are made of.
+PARTS: Final[Mapping[str, Schema]] = {
+    "Distribution": {
+        "oneOf": [
+            closed({"loguniform": closed({"low": _POSITIVE, "high": _POSITIVE}, description=_BELOW)}),
+            closed({"uniform": closed({"low": _NUMBER, "high": _NUMBER}, description=_BELOW)}),
+            closed(
+                {
+                    "choice": closed(
+                        {"values": VALUES, "weights": nullable({"type": "array", "items": _NOT_NEGATIVE})},
+                        optional=["weights"],
+                        description="There are as many weights as values, and their sum is greater than 0 and finite",
+                    )
+                }
+            ),
+            closed({"normal": closed({"mean": _NUMBER, "std": _NOT_NEGATIVE})}),
+            closed({_CONSTANT: {}}),
+        ]
+    },
+    "Perturb": closed(
+        {"perturb": closed({"minFactor": _NOT_NEGATIVE, "maxFactor": _NOT_NEGATIVE})},
+        description="`minFactor` must be less than `maxFactor`",
+    ),
+}
 
 
 def read_distribution(data: object) -> Distribution:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from attrs import field, frozen
 
 from sweepstake.domain.records import JobRecord, SearchDefinition
+from sweepstake.domain.schema import Schema, each
 from sweepstake.errors import InvalidInputError, shown
-from sweepstake.search.codec import define, read_each
+from sweepstake.search.codec import VALUES, define, read_each
 from sweepstake.search.distributions import json_items
 from sweepstake.search.policy import NoProposal, Proposal
 from sweepstake.values import JsonItem, JsonObject
@@ -65,13 +66,18 @@ class Grid:
         return dict(reversed(point.items()))
 
 
+def _grid(grid: Grid | Mapping[str, Iterable[Any]]) -> Grid:
+    return grid if isinstance(grid, Grid) else Grid(grid)
+
+
 @frozen
 class GridPolicy:
     """Propose every point of a grid once, in its order."""
 
     kind: ClassVar[str] = "Grid"
+    schema: ClassVar[Schema] = each(VALUES)
 
-    grid: Grid
+    grid: Grid = field(converter=_grid)
 
     @classmethod
     def of(cls, params: object) -> GridPolicy:

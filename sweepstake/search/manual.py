@@ -8,6 +8,7 @@ from typing import ClassVar
 from attrs import frozen
 
 from sweepstake.domain.records import JobRecord, SearchDefinition
+from sweepstake.domain.schema import Schema
 from sweepstake.errors import InvalidInputError
 from sweepstake.search.codec import define
 from sweepstake.search.policy import NoProposal
@@ -20,6 +21,7 @@ class ManualPolicy:
     """Propose nothing; whoever uses the experiment adds its jobs."""
 
     kind: ClassVar[str] = "Manual"
+    schema: ClassVar[Schema] = {"type": "null"}
 
     @classmethod
     def of(cls, params: object) -> ManualPolicy:

@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 from sweepstake.domain.names import check_text
 from sweepstake.domain.records import JobRecord, SearchDefinition
+from sweepstake.domain.schema import Schema, closed, count, each, nullable, ref
 from sweepstake.domain.settings import Direction
 from sweepstake.errors import InvalidInputError, shown
 from sweepstake.search.codec import (
@@ -133,6 +134,20 @@ class PbtPolicy:
     """
 
     kind: ClassVar[str] = "PBT"
+    schema: ClassVar[Schema] = closed(
+        {
+            "objective": {"enum": [MINIMIZE, MAXIMIZE]},
+            "qualityResultName": {"type": "string", "minLength": 1},
+            "numParallel": nullable(count(1, MAX_POPULATION)),
+            "init": nullable(each(ref("Distribution"))),
+            "exploit": closed({"truncate": {"type": "number", "exclusiveMinimum": 0, "maximum": 0.5}}),
+            "explore": nullable(each(ref("Perturb"))),
+            "maxGenerations": nullable(count(1, _MAX_GENERATIONS)),
+            "max_generations": nullable(count(1, _MAX_GENERATIONS)),
+        },
+        optional=_OPTIONAL,
+        description="`init` needs `numParallel`; `max_generations` is another spelling of `maxGenerations`",
+    )
 
     objective: Direction = field(converter=_objective)
     result_name: str = field(converter=_result_name)

@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol
 from attrs import frozen
 
 from sweepstake.domain.records import JobRecord, SearchDefinition
+from sweepstake.domain.schema import Schema
 from sweepstake.values import EMPTY, JsonObject
 
 __all__ = ["NoProposal", "Proposal", "SearchPolicy", "generator"]
@@ -47,9 +48,15 @@ class SearchPolicy(Protocol):
 
     Attributes:
         kind: its word on the wire, such as `RandomSearch`.
+        schema: what its stored parameters are, as JSON Schema.
     """
 
     kind: ClassVar[str]
+    schema: ClassVar[Schema]
+
+    @classmethod
+    def of(cls, params: object) -> SearchPolicy:
+        """Make the policy of its stored parameters, or raise InvalidInputError with paths below them."""
 
     @property
     def history(self) -> int:

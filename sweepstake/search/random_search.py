@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from attrs import field, frozen
 
 from sweepstake.domain.records import JobRecord, SearchDefinition
+from sweepstake.domain.schema import Schema, each, ref
 from sweepstake.errors import InvalidInputError, shown
 from sweepstake.search.codec import define, read_distributions, write_distribution
 from sweepstake.search.distributions import Distribution
@@ -55,6 +56,7 @@ class RandomPolicy:
     """
 
     kind: ClassVar[str] = "RandomSearch"
+    schema: ClassVar[Schema] = each(ref("Distribution"))
 
     distributions: tuple[tuple[str, Distribution], ...] = field(converter=_distributions)
 
