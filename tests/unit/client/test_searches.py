@@ -9,21 +9,19 @@ from attrs import field, frozen
 
 from sweepstake.client import ManualSearch
 from sweepstake.client.searches import class_of
-from sweepstake.domain.records import JobRecord, SearchDefinition
+from sweepstake.domain.records import JobRecord
 from sweepstake.domain.schema import Schema
 from sweepstake.domain.status import ExperimentStatus
-from sweepstake.search import SEARCHES, Proposal, SearchKind, Takes
-from sweepstake.search.codec import define
+from sweepstake.search import SEARCHES, Proposal, SearchKind, SearchPolicy, Takes
 from sweepstake.values import JsonObject
 
 
 @frozen
-class _Countdown:
+class _Countdown(SearchPolicy):
     """Propose a number less each time."""
 
     kind: ClassVar[str] = "Countdown"
     schema: ClassVar[Schema] = {"type": "integer"}
-    history: ClassVar[int] = 0
 
     start: int
     step: int = field(default=1, kw_only=True)
@@ -33,9 +31,10 @@ class _Countdown:
         """Make it of what is stored."""
         return cls(params)
 
-    def definition(self) -> SearchDefinition:
-        """Return it as it is stored."""
-        return define(self.kind, self.start)
+    @property
+    def params(self) -> int:
+        """The number that it begins with."""
+        return self.start
 
     def propose(self, index: int, seed: int, history: Sequence[JobRecord]) -> Proposal:
         """Propose the next."""
