@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
-from sweepstake.cli.keeping.verifying import print_verification, progress_bar, store_url
+from sweepstake.cli.keeping.verifying import print_verification, store_url
 from sweepstake.cli.moments import span
 from sweepstake.cli.output import as_json, format_option, say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.plaintext import counted
 from sweepstake.queue.verify import LEAST_AGE, Ledger, prune_events, verify
 from sweepstake.stores import open_engine, open_upkeep
+from sweepstake.view.progress import measured
 
 __all__ = ["db"]
 
@@ -54,7 +55,7 @@ def backup(target: Target, file: Path) -> None:
     The copy is as the store is at one moment, and the store may be in use. FILE is a store itself: to put it back, stop
     whoever uses the store and move FILE to its place.
     """
-    with progress_bar("Copying") as progress:
+    with measured("Copying") as progress:
         open_upkeep(store_url(target)).back_up(file, progress)
     say(f"Copied to {file}.", err=True)
 
@@ -80,7 +81,7 @@ def check(target: Target, format_: str) -> None:
     if not problems:
         opened = open_engine(url)
         try:
-            with progress_bar("Verifying") as progress:
+            with measured("Verifying") as progress:
                 verification = verify(Ledger(opened), progress=progress)
         finally:
             opened.close()
@@ -118,7 +119,7 @@ def prune(target: Target, older_than: str, format_: str) -> None:
         raise click.UsageError(f"--older-than takes a span of 7 days or more, such as 90d, not {older_than}.")
     opened = open_engine(store_url(target))
     try:
-        with progress_bar("Pruning") as progress:
+        with measured("Pruning") as progress:
             count = prune_events(Ledger(opened), before=time.time() - seconds, progress=progress)
     finally:
         opened.close()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import click
 
@@ -18,8 +15,9 @@ from sweepstake.queue.verify import CLOCK_ERROR, Ledger, Verification
 from sweepstake.queue.verify import verify as verify_ledger
 from sweepstake.queue.verify.facts import Violation
 from sweepstake.stores import open_engine, open_upkeep
+from sweepstake.view.progress import measured
 
-__all__ = ["print_verification", "progress_bar", "store_url", "verify"]
+__all__ = ["print_verification", "store_url", "verify"]
 
 
 @click.command()
@@ -45,7 +43,7 @@ def verify(target: Target, clock_error: float, format_: str) -> None:
         raise ConfigurationError("There is no store yet in that database. Check the URL.")
     opened = open_engine(url)
     try:
-        with progress_bar("Verifying") as progress:
+        with measured("Verifying") as progress:
             verification = verify_ledger(Ledger(opened), clock_error=clock_error, progress=progress)
     finally:
         opened.close()
@@ -63,25 +61,6 @@ def store_url(target: Target) -> str:
     if url.startswith(("http://", "https://")):
         raise click.UsageError("This looks into the store itself, not through a server: give --url STORE.")
     return url
-
-
-@contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show on a terminal how much of how much is done; the function that is told may be called any number of times."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _all: None
-        return
-    with click.progressbar(length=1000, label=label, file=sys.stderr) as bar:
-        shown = 0
-
-        def progress(done: int, total: int) -> None:
-            nonlocal shown
-            now = 1000 * min(done, total) // total if total else 1000
-            if now > shown:
-                bar.update(now - shown)
-                shown = now
-
-        yield progress
 
 
 def print_verification(verification: Verification) -> None:

@@ -1,4 +1,4 @@
-"""`sweepstake list` and `sweepstake workers`: many things at a glance."""
+"""`sweepstake list`, `sweepstake best` and `sweepstake workers`: many things at a glance."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from attrs import evolve, frozen
 
 from sweepstake.cli.looking.overview import ACTIVITY, overview_of, ranking_of
 from sweepstake.cli.naming import EXPERIMENT
-from sweepstake.cli.output import as_json, format_option, print_rows, rows_as_json, say
-from sweepstake.cli.screen import page, screen_width, wide_option
+from sweepstake.cli.output import as_json, format_option, page, print_rows, rows_as_json, say, screen_width, wide_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment, Job
+from sweepstake.client.ranking import Ranking
 from sweepstake.domain.addresses import told_apart
+from sweepstake.domain.lengths import MAX_PAGE
 from sweepstake.domain.situation import WhyReason
 from sweepstake.domain.status import JobStatus
 from sweepstake.domain.vocabulary import HEADINGS, TIMES
@@ -36,7 +37,7 @@ from sweepstake.view.table import (
 from sweepstake.view.text import boxed, listed, paragraphs, plain
 from sweepstake.view.times import ago, lasting, local
 
-__all__ = ["list_", "workers"]
+__all__ = ["best", "list_", "workers"]
 
 
 _HELP: Final = f"""List all experiments, or the jobs of one.
@@ -185,6 +186,36 @@ def _footer(experiment: Experiment, shown: int) -> str:
     counts = experiment.counts()
     some = f"{shown:,} of " if shown < counts.total else ""
     return f"\n{some}{counts}"
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@click.option(
+    "-n", "--limit", type=click.IntRange(1, MAX_PAGE), default=1, show_default=True, help="Show the best so many jobs."
+)
+@click.option("--by", metavar="RESULT", help="The result to compare; by default the experiment's objective.")
+@click.option("--direction", type=click.Choice(["min", "max"]), help="Which way is better; by default as it was set.")
+@wide_option
+@format_option
+@pass_target
+def best(
+    target: Target, experiment: str, limit: int, by: str | None, direction: str | None, wide: bool, format_: str
+) -> None:
+    """Show the best jobs of an experiment.
+
+    They are the jobs that are DONE whose result is the highest or lowest number, best first.
+    """
+    found = target.experiment(experiment)
+    ranking = Ranking.of(found.settings, found.search(), by, direction)
+    records = [job.record for job in found.top(limit, by, direction)]
+    if format_ == "json":
+        as_json(records)
+        return
+    if not records:
+        raise click.ClickException(f"no job of {experiment} is DONE with a number as its result {ranking.result!r}")
+    width = screen_width(wide=wide)
+    table = job_table(records).of_categories(OWN, HYPERPARAMETER, RESULT).most_telling_first(ranking.result)
+    page(listed(table if width is None else with_short_ids(table), width))
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""`sweepstake show`: one experiment or job, with its attempts and their output."""
+"""`sweepstake show` and `sweepstake why`: one experiment or job, with its attempts and their output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sweepstake.view.table import QUEUEING, job_table
 from sweepstake.view.text import paragraphs
 from sweepstake.view.times import lasting, local
 
-__all__ = ["show"]
+__all__ = ["show", "why"]
 
 #: Lines of captured output that are shown unless all are asked for.
 _LINES: Final = 50
@@ -131,3 +131,20 @@ def _show_output(path: Path, attempt: int, *, asked: bool, full: bool) -> None:
     click.echo(f"\noutput of attempt {attempt}, {path}{left_out}:")
     sys.stdout.flush()
     sys.stdout.buffer.write(b"".join(lines[hidden:]))
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@click.argument("job", type=JOB)
+@format_option
+@pass_target
+def why(target: Target, experiment: str, job: str, format_: str) -> None:
+    """Say why JOB is not running.
+
+    It is one sentence, which also tells what would change that.
+    """
+    answer = find_job(target.experiment(experiment), job).why()
+    if format_ == "json":
+        as_json(answer)
+    else:
+        click.echo(printable(answer.sentence))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from attrs import evolve
+from attrs import asdict, evolve
 
 from sweepstake.domain.addresses import called
 from sweepstake.domain.keys import name_of, shown_etag
@@ -273,12 +273,7 @@ def _of_import(key: str, mark: str) -> str:
 def _check_totals(transaction: Transaction, number: int, hidden: str, begun: int, totals: Totals) -> None:
     found = transaction.row("arrived", experiment_id=number, name=hidden, after=begun)
     assert found is not None, "counts always have a row"
-    for word, wanted, arrived in zip(
-        ("jobs", "attempts", "dependencies", "events"),
-        (totals.jobs, totals.attempts, totals.dependencies, totals.events),
-        found,
-        strict=True,
-    ):
+    for (word, wanted), arrived in zip(asdict(totals).items(), found, strict=True):
         if wanted != arrived:
             raise InvalidInputError.at(f"totals.{word}", f"says {wanted:,}, and {arrived:,} have arrived")
 
