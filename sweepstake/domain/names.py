@@ -106,7 +106,7 @@ def check_tags(tags: Iterable[object], path: str = "tags") -> tuple[str, ...]:
 
 def check_notes(text: object, path: str) -> str:
     """Return free text of at most 65,536 characters; line breaks and tabs are allowed, other controls are not."""
-    if type(text) is str and not text:  # as the notes of most jobs
+    if type(text) is str and not text:  # as of most jobs
         return ""
     text = _short(text, path, MAX_NOTES)
     _refuse_control_characters(text, path, allowed="\n\r\t")

@@ -63,7 +63,7 @@ SEARCHES: Final = (
         called="ManualSearch",
         command="manual",
         takes=Takes.NOTHING,
-        summary="Run the jobs that somebody pushes.",
+        summary="Run the jobs that you add with `sweepstake push`.",
     ),
     SearchKind(
         policy=RandomPolicy,

@@ -103,16 +103,16 @@ def check(target: Target, format_: str) -> None:
     required=True,
     envvar="SWEEPSTAKE_KEEP_EVENTS",
     metavar="SPAN",
-    help="Events of before that go: 90d; 7d at least.",
+    help="Delete events that are older than this, such as 90d; at least 7d.",
 )
 @format_option
 @pass_target
 def prune(target: Target, older_than: str, format_: str) -> None:
     """Delete old events from a store.
 
-    Events are the history of rarer writes, also of experiments long gone. Those by which `sweepstake verify` knows how
-    what is there came to be stay, and all of the last 7 days, in which a call may be repeated. The store may be in use:
-    it is done in short pages. Run it from time to time, as by cron.
+    Events are the history of rarer writes, also of experiments long gone. Kept are those that `sweepstake verify` needs
+    to check what is there now, and all of the last 7 days, in which a call may be repeated. The store may be in use: it
+    is done in short pages. Run it from time to time, for instance by cron.
     """
     seconds = span(older_than)
     if seconds is None or seconds < LEAST_AGE:

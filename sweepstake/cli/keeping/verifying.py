@@ -31,7 +31,7 @@ __all__ = ["print_verification", "store_url", "verify"]
 @format_option
 @pass_target
 def verify(target: Target, clock_error: float, format_: str) -> None:
-    """Check a store's whole history against the promises.
+    """Check a store's whole history against what Sweepstake promises.
 
     Says how much each check looked at, and what breaks a promise: the exit code is 1 if anything does. The store may
     be in use: it is read in short pages. The reference documentation says what each check means.

@@ -191,7 +191,12 @@ def _footer(experiment: Experiment, shown: int) -> str:
 @click.command()
 @click.argument("experiment", type=EXPERIMENT)
 @click.option(
-    "-n", "--limit", type=click.IntRange(1, MAX_PAGE), default=1, show_default=True, help="Show the best so many jobs."
+    "-n",
+    "--limit",
+    type=click.IntRange(1, MAX_PAGE),
+    default=1,
+    show_default=True,
+    help="Show so many of the best jobs.",
 )
 @click.option("--by", metavar="RESULT", help="The result to compare; by default the experiment's objective.")
 @click.option("--direction", type=click.Choice(["min", "max"]), help="Which way is better; by default as it was set.")

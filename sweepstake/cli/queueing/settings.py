@@ -40,13 +40,18 @@ _NUMBERS: Final[Sequence[tuple[str, click.ParamType[Any], str, bool]]] = (
     ("--lease", click.FLOAT, "Seconds a claim stays valid without a heartbeat (default 60).", False),
     ("--timeout", click.FLOAT, "Seconds one attempt may run.", True),
     ("--max-attempts", click.INT, "Failures after which a job stays CRASHED (default 1).", False),
-    ("--max-lost", click.INT, "After how many lost leases a job is queued again (default 3).", False),
-    ("--max-preemptions", click.INT, "After how many preemptions a job is queued again (always).", True),
+    ("--max-lost", click.INT, "How often a job whose lease was lost is queued again (default 3).", False),
+    ("--max-preemptions", click.INT, "How often a preempted job is queued again (default: always).", True),
     ("--retry-delay", click.FLOAT, "Seconds before a failed job is ready again, doubled each time.", False),
     ("--max-running", click.INT, "How many jobs may be RUNNING at once.", True),
-    ("--max-jobs", click.INT, "How many jobs may ever be created; a random search never ends without.", True),
+    ("--max-jobs", click.INT, "How many jobs may ever be created; without it, a random search never ends.", True),
     ("--objective", click.STRING, "The result that says how good a job is.", True),
-    ("--direction", click.Choice(["min", "max"]), "Which objective is good (default max).", False),
+    (
+        "--direction",
+        click.Choice(["min", "max"]),
+        "Whether a small or a large objective is better (default max).",
+        False,
+    ),
     ("--seed", click.INT, "Where the search's randomness starts.", False),
 )
 #: The names of all settings but those that jobs have as well.
