@@ -15,18 +15,16 @@ from typing import Final
 import click
 
 from sweepstake.cli.keeping.spooling import spool
-from sweepstake.cli.keeping.upkeep import db
-from sweepstake.cli.keeping.verifying import verify
+from sweepstake.cli.keeping.upkeep import db, verify
 from sweepstake.cli.looking.listing import best, list_, workers
 from sweepstake.cli.looking.showing import show, why
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import say
 from sweepstake.cli.queueing.adding import add
-from sweepstake.cli.queueing.changing import push, rm
+from sweepstake.cli.queueing.changing import pause, push, resume, rm
 from sweepstake.cli.queueing.editing import edit
 from sweepstake.cli.queueing.many import prune, retry
 from sweepstake.cli.queueing.moving import export, import_
-from sweepstake.cli.queueing.pausing import pause, resume
 from sweepstake.cli.server.serving import serve
 from sweepstake.cli.server.sharing import share
 from sweepstake.cli.server.tokens import gen_token, token

@@ -11,8 +11,7 @@ from urllib.parse import unquote
 import click
 from attrs import evolve, frozen
 
-from sweepstake.cli.looking.finding import find_id
-from sweepstake.cli.naming import Listed
+from sweepstake.cli.naming import Listed, find_id
 from sweepstake.cli.output import as_json, format_option, print_rows, wide_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.config import Config

@@ -10,8 +10,7 @@ from typing import Any, Final
 import attrs
 import click
 
-from sweepstake.cli.looking.finding import find_job
-from sweepstake.cli.naming import EXPERIMENT, JOB
+from sweepstake.cli.naming import EXPERIMENT, JOB, find_job
 from sweepstake.cli.output import as_json, format_option, print_experiment
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment

@@ -8,8 +8,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from sweepstake.cli.output import as_json, format_option
-from sweepstake.cli.queueing.pairs import triples
-from sweepstake.cli.queueing.scalars import read_list, read_value
+from sweepstake.cli.queueing.pairs import read_list, read_value, triples
 from sweepstake.cli.queueing.settings import settings_options
 from sweepstake.cli.target import Target
 from sweepstake.client.searches import CLASSES

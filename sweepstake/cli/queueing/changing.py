@@ -1,4 +1,4 @@
-"""`sweepstake push` and `sweepstake rm`: jobs and experiments come and go."""
+"""`sweepstake push`, `rm`, `pause` and `resume`: jobs and experiments come, rest, and go."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
-from sweepstake.cli.looking.finding import find_job, find_jobs
-from sweepstake.cli.naming import EXPERIMENT, JOB
+from sweepstake.cli.naming import EXPERIMENT, JOB, find_job, find_jobs
 from sweepstake.cli.output import as_json, format_option, print_experiment, print_job, say
 from sweepstake.cli.queueing.labels import as_queueing, queueing_options
 from sweepstake.cli.queueing.pairs import PairsCommand, as_values
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.status import JobStatus
+from sweepstake.plaintext import printable
 
-__all__ = ["push", "rm"]
+__all__ = ["pause", "push", "resume", "rm"]
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -134,3 +134,42 @@ def _confirm(name: str, what: str) -> None:
     if not click.confirm(f"Are you sure you want to remove {what}?"):
         click.echo(f"{name} was not removed.")
         raise click.exceptions.Exit(0)
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@format_option
+@pass_target
+def pause(target: Target, experiment: str, format_: str) -> None:
+    """Let nothing more be claimed from an experiment.
+
+    Jobs that run go on, and report.
+    """
+    found = target.experiment(experiment)
+    found.pause()
+    if format_ == "json":
+        as_json(found.record)
+        return
+    running = found.counts().running
+    runs_on = f"; {running} {'job runs' if running == 1 else 'jobs run'} on" if running else ""
+    click.echo(printable(f"{experiment} is paused{runs_on}."))
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@format_option
+@pass_target
+def resume(target: Target, experiment: str, format_: str) -> None:
+    """Let jobs be claimed again from an experiment.
+
+    It was paused, or its search was complete.
+    """
+    found = target.experiment(experiment)
+    found.resume()
+    if format_ == "json":
+        as_json(found.record)
+        return
+    counts = found.counts()
+    click.echo(
+        printable(f"{experiment} goes on; {counts.ready} {'job is' if counts.ready == 1 else 'jobs are'} ready.")
+    )

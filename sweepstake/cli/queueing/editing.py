@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import click
 
-from sweepstake.cli.looking.finding import find_jobs
-from sweepstake.cli.naming import EXPERIMENT, JOB
+from sweepstake.cli.naming import EXPERIMENT, JOB, find_jobs
 from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.queueing.labels import as_queueing, queueing_options
 from sweepstake.cli.queueing.many import named

@@ -8,8 +8,7 @@ from typing import Final
 import click
 from attrs import frozen
 
-from sweepstake.cli.looking.finding import find_jobs
-from sweepstake.cli.naming import EXPERIMENT, JOB
+from sweepstake.cli.naming import EXPERIMENT, JOB, find_jobs
 from sweepstake.cli.output import as_json, format_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment, Job
