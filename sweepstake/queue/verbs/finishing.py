@@ -87,11 +87,10 @@ def _finish_plainly(store: Store, name: str, call: FinishAttempt) -> Finished | 
         "attempt": name_of(finish.attempt),
         "status": str(status),
         "results": finish.results.text,
-        "hyperparameters": None,
         "outcome": str(finish.outcome),
         "reason": _reason(finish) if finish.reason else "",
         "output": _output(finish) if finish.output else "",
-        "key": report_name(call.key, finish.attempt),
+        "report": report_name(call.key, finish.attempt),
     }
     wanted = None if claim is None else {"name": name, "worker": call.worker, "key": name_of(claim)}
     plain = store.engine.finish(params, claim=wanted)

@@ -196,7 +196,7 @@ class PostgresEngine(Forked):
             return None if row is None else (row, None)
         if claim["name"] in self._limited:
             return None
-        row = self._ask("finish_and_claim", {**params, "claim": claim["key"], "worker": claim["worker"]})
+        row = self._ask("finish_and_claim", {**params, **claim})
         if row is None:
             return None
         finished, taken = row[:_FINISHED_COLUMNS], row[_FINISHED_COLUMNS:]
