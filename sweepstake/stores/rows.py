@@ -24,6 +24,7 @@ __all__ = [
     "JOB_COLUMNS",
     "HeldJob",
     "JobRow",
+    "Limits",
     "LockedJob",
     "attempt",
     "claimed",
@@ -36,9 +37,6 @@ __all__ = [
     "job",
     "storable",
 ]
-
-#: How many columns of a job begin every row that holds one.
-JOB_COLUMNS: Final = 18
 
 _QUEUEING: Final = attrgetter(*(word.name for word in QUEUEING))
 _STATUS: Final = {str(status): status for status in JobStatus}
@@ -65,6 +63,10 @@ class JobRow(NamedTuple):
     created_at: float
     started_at: float | None
     ended_at: float | None
+
+
+#: How many columns of a job begin every row that holds one.
+JOB_COLUMNS: Final = len(JobRow._fields)
 
 
 class LockedJob(NamedTuple):
@@ -107,6 +109,17 @@ class HeldJob(NamedTuple):
         """Return the causes of failure that no retry can mend."""
         causes: list[str | int] = json.loads(self.settings).get("no_retry_on", [])
         return causes
+
+
+class Limits(NamedTuple):
+    """What an experiment allows, and how much of it is used, in the order of the statement `limits`."""
+
+    number: int
+    proposals: int
+    status: str
+    max_jobs: int | None
+    created: int
+    max_running: int | None
 
 
 def job(address: str, row: Row) -> JobRecord:

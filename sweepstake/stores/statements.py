@@ -18,7 +18,7 @@ __all__ = ["Migration", "load_migrations", "load_statements", "with_parameters"]
 #: Stands above a statement; with a name in braces above a part of several, which stand for it by that.
 _HEADER: Final = re.compile(r"^-- (?P<name>[a-z_]+|\{[a-z_]+\}): (?P<purpose>.+)$", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^-- .*\n", re.MULTILINE)
-_PART: Final = re.compile(r"\{[a-z_.:]+\}")
+_PART: Final = re.compile(r"\{[a-z_.:?]+\}")
 _PARAMETER: Final = re.compile(r"(?<![:\w]):(?P<name>[a-z_]+)")
 _FOLDER: Final = files(__package__) / "sql"
 
@@ -63,6 +63,7 @@ def _columns() -> dict[str, str]:
         "{queueing}": queueing,
         "{j.queueing}": [f"j.{name}" for name in queueing],
         "{:queueing}": [f":{name}" for name in queueing],
+        "{?queueing}": ["?" for _ in queueing],
     }
     return {mark: ", ".join(names) for mark, names in columns.items()}
 
