@@ -124,6 +124,7 @@ def verb(
             request=request,
             answers=answers.statuses,
             etag=answers.versioned,
+            headers=answers.headers,
         )
         kind.word = word or operation.name
         kind.answers = answers
