@@ -99,7 +99,7 @@ class Call(Generic[A]):
     word: ClassVar[str]
     answers: ClassVar[Answers]
     parts: ClassVar[Parts]
-    patience: Patience | None = field(default=usual_patience)
+    patience: Patience | None = field(default=usual_patience, eq=False, repr=False)
     claims: bool = field(default=False, init=False)
 
 
