@@ -214,8 +214,8 @@ class Experiment:
             notes: see `add_job`.
             depends_on: see `add_job`.
             prune_with_dependencies: see `add_job`.
-            on_duplicate: see `add_job`; a job that is skipped is stood for by the id of the one that is there, and
-                `skipped` of the list names its place.
+            on_duplicate: see `add_job`; in the place of a job that is skipped stands the id of the one that is there,
+                and `skipped` of the list names its place.
             progress: show a progress bar; by default when there are many and somebody watches.
         """
         session, kind = self.session, member_of(OnDuplicate, on_duplicate, "on_duplicate")

@@ -21,6 +21,7 @@ __all__ = [
     "MAX_INSTANT",
     "NOTES",
     "QUEUEING",
+    "TAGS",
     "TIMES",
     "UNCHANGED",
     "Queueing",
