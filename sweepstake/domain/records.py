@@ -159,7 +159,7 @@ class Dependency:
     prune_with: bool = False
 
 
-@frozen(kw_only=True)
+@frozen(slots=False)  # which halves the time to make one, as it is made for each job of a listing
 class JobRecord:
     """One job: its document, and the queueing that is read beside it.
 
