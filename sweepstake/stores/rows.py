@@ -241,12 +241,12 @@ def draft_row(
 ) -> Row:
     """Return the columns of a new job, in the order of the statement `add_job`."""
     return (
-        *[value if type(value) is not tuple else column(value) for value in _QUEUEING(draft)],
+        *[value if type(value) is not tuple else column(value) if value else "[]" for value in _QUEUEING(draft)],
         experiment_id,
         draft.id,
         str(draft.status),
         etag,
-        due(draft, now),
+        None if draft.not_before is None else due(draft, now),
         waiting,
         dependants,
         now,
@@ -258,7 +258,7 @@ def draft_row(
 
 def column(value: Any) -> Any:
     """Return a value of a job's queueing as its column has it: a list as JSON."""
-    return value if type(value) is not tuple else json.dumps(value) if value else "[]"
+    return value if type(value) is not tuple else json.dumps(value)
 
 
 def due(job: JobDraft | PortableJob, now: float) -> float | None:

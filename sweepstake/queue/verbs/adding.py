@@ -87,7 +87,8 @@ def _compare_old_jobs(store: Store, name: str) -> None:
 def add_jobs(transaction: Transaction, name: str, call: AddJobs, digests: Sequence[str], key: str) -> Added:
     """Create jobs, all or none. `key` is what the store keeps; `digests`, of the hyperparameters, show duplicates."""
     drafts, on_duplicate = call.jobs, call.on_duplicate
-    _refuse_repeats(drafts)
+    if len({draft.id for draft in drafts}) < len(drafts):
+        _refuse_repeats(drafts)
     if not is_first(transaction, AddJobs, name, "", key, detail=str(len(drafts))):
         return _first_answer(transaction, key)
     if on_duplicate is not OnDuplicate.ALLOW:
