@@ -18,7 +18,7 @@ from sweepstake.domain.records import (
     SearchDefinition,
     Unranked,
 )
-from sweepstake.domain.schema import SCALARS, Schema, nullable, ref, schema_of, sent_name
+from sweepstake.domain.schema import OMIT_DEFAULT, SCALARS, Schema, nullable, ref, schema_of, sent_name
 from sweepstake.queue.calls import CALLS, LOGINS
 from sweepstake.search import SEARCH_SCHEMAS
 from sweepstake.values import JsonObject
@@ -26,8 +26,6 @@ from sweepstake.wire.problems import Problem
 
 __all__ = ["SCHEMAS"]
 
-#: Fields that are sent only when they say something.
-_OPTIONAL: Final[Mapping[type, frozenset[str]]] = {Problem: frozenset({"errors", "reason"})}
 _VERBS: Final = (*CALLS.values(), *LOGINS)
 _REQUESTS: Final = [kind.parts.body.kind for kind in _VERBS if kind.parts.body is not None]
 #: Pages, which are no classes of their own, are described below.
@@ -67,7 +65,8 @@ class _Deriver:
             if sent is None:
                 continue
             properties[sent] = schema_of(each.metadata) or self._of(hints[each.name], answer=answer)
-            if (answer and each.name not in _OPTIONAL.get(kind, ())) or each.default is attrs.NOTHING:
+            always = answer and not OMIT_DEFAULT.items() <= each.metadata.items()
+            if always or each.default is attrs.NOTHING:
                 required.append(sent)
         self.schemas[name] = {"type": "object", "properties": properties, "additionalProperties": False}
         if required:

@@ -22,7 +22,6 @@ __all__ = [
     "Reply",
     "Told",
     "listed",
-    "made",
     "one",
     "one_or_reason",
     "written",
@@ -60,8 +59,12 @@ class Reply:
             StoreUnavailableError: it is none, and nothing says that a server of ours has sent it.
             UnhandledResponseError: it is none, and a server of ours has sent it.
         """
+        # What lacks all fields of a record would do for one that needs none.
+        own: Any = getattr(kind, "__origin__", kind)
+        names = {each.name for each in fields(own)}
         try:
-            _have_something_of(self.tree, kind)
+            if not isinstance(self.tree, dict) or names.isdisjoint(self.tree):
+                raise InvalidInputError.at("", f"is no {kind.__name__}")
             return from_answer(self.tree, kind)
         except InvalidInputError as error:
             told = f"{self.root} answered {self.status} with JSON that is not what was asked for ({error})"
@@ -72,13 +75,6 @@ class Reply:
     def read_tree(self, tree: Any, kind: type[T]) -> T:
         """Return a record of what the headers say, as `read` does of the body."""
         return evolve(self, tree=tree).read(kind)
-
-
-def _have_something_of(tree: Any, kind: type[Any]) -> None:
-    """Raise unless one field of a record is there: what lacks them all would do for a record that needs none."""
-    names = {each.name for each in fields(getattr(kind, "__origin__", kind))}
-    if not isinstance(tree, dict) or names.isdisjoint(tree):
-        raise InvalidInputError.at("", f"is no {kind.__name__}")
 
 
 @frozen(kw_only=True)
@@ -102,17 +98,8 @@ class Answers:
     kinds: tuple[Any, ...] = ()
 
 
-def one(kind: Any, schema: str, *, versioned: bool = False) -> Answers:
-    """Answer with a record, and with its etag if it is versioned."""
-    return _record(200, kind, schema, versioned=versioned)
-
-
-def made(kind: Any, schema: str) -> Answers:
-    """Answer with a record of something new, which has no address of its own."""
-    return _record(201, kind, schema)
-
-
-def _record(status: int, kind: Any, schema: str, *, versioned: bool = False) -> Answers:
+def one(kind: Any, schema: str, *, versioned: bool = False, status: int = 200) -> Answers:
+    """Answer with a record, and with its etag if it is versioned; 201 is that of something new without an address."""
     return Answers(
         statuses={status: schema},
         tell=lambda _call, record: Told(status, record, _etag(record) if versioned else {}),

@@ -26,7 +26,7 @@ from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.queue.here import PERFORMERS
 from sweepstake.values import JsonObject
 from sweepstake.wire.credentials import Credentials, NewShare, NewToken
-from sweepstake.wire.headers import read_reference
+from sweepstake.wire.headers import ADDRESS, OWNER, read_reference
 from tests.kit.lab import new_key
 
 KEY: Final = new_key()
@@ -144,7 +144,7 @@ def arrived(call: Call[Any]) -> Call[Any]:
     names = {word: unquote(text) for word, text in found.groupdict().items()}
     headers = {name.lower(): value for name, value in request.headers.items()}
     if "name" in names:
-        names["name"] = read_reference(names["name"], headers)
+        names["name"] = read_reference(names["name"], headers.get(ADDRESS.lower()), headers.get(OWNER.lower()))
     asked = Asked(query=parse_qs(query, keep_blank_values=True), headers=headers, new_key=new_key)
     return call_of(type(call), names, asked, None if request.body is None else json.loads(request.body))
 
