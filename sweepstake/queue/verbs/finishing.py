@@ -31,7 +31,7 @@ PLAIN: Final = {Outcome.DONE: JobStatus.DONE, Outcome.PRUNED: JobStatus.PRUNED}
 @performs(FinishAttempt)
 def finish(store: Store, call: FinishAttempt) -> Finished:
     """End an attempt, and claim the next job if asked to."""
-    name = store.at_job(call.name, call.id)
+    name = store.at(call.name, call.id)
     key, claim, attempt = call.key, call.claim, call.report.attempt
     if key in (claim, attempt) or claim == attempt:
         raise KeyReusedError("A report, its attempt and the claim after it each need a key of their own.")

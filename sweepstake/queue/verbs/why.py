@@ -26,7 +26,7 @@ __all__ = ["explain", "situation"]
 @performs(ExplainJob)
 def why(store: Store, call: ExplainJob) -> Why:
     """Say why a job is not running, in commands that mean its experiment when the viewer types them."""
-    name = store.at_job(call.name, call.id)
+    name = store.at(call.name, call.id)
     with store.read() as transaction:
         found = situation(transaction, name, call.id)
         experiment = get_experiment(transaction, name)
