@@ -30,6 +30,7 @@ from sweepstake.cli.queueing.moving import export, import_
 from sweepstake.cli.queueing.pausing import pause, resume
 from sweepstake.cli.queueing.pruning import prune
 from sweepstake.cli.queueing.requeueing import retry
+from sweepstake.cli.queueing.specs import spec
 from sweepstake.cli.server.serving import serve
 from sweepstake.cli.server.sharing import share
 from sweepstake.cli.server.tokens import gen_token, token
@@ -101,6 +102,7 @@ _VERBS: Final = (
     token,
     share,
     demo,
+    spec,
 )
 
 

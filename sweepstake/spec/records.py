@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import Any, Final, NoReturn, Self, TypeVar
+from typing import Any, ClassVar, Final, NoReturn, Self, TypeVar
 
 import attrs
 import cattrs
@@ -130,6 +130,9 @@ class Record:
     """What all parts of a spec have: they are checked when they are made, and cross as JSON."""
 
     __slots__ = ()
+
+    #: Whether exactly one of its fields is to be given.
+    one_of: ClassVar[bool] = False
 
     def __attrs_post_init__(self) -> None:
         """Check every field, and keep it in the form that it has from now on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final, NoReturn, Self
+from typing import Any, ClassVar, Final, NoReturn, Self
 
 import attrs
 from attrs import frozen
@@ -76,6 +76,8 @@ class ImageSource(Record):
         docker: the tag of an image that a container engine can pull.
     """
 
+    one_of: ClassVar[bool] = True
+
     beaker: str | None = holds(TEXT, default=None)
     docker: str | None = holds(TEXT, default=None)
 
@@ -115,6 +117,8 @@ class DataSource(Record):
         secret: a secret, mounted as a file.
         volume: a named volume, which the configuration of the worker maps to a folder.
     """
+
+    one_of: ClassVar[bool] = True
 
     beaker: str | None = holds(TEXT, default=None)
     host_path: str | None = holds(HOST_PATH, default=None)
