@@ -66,7 +66,10 @@ def _unknown_results(tasks: list[tuple[int, Any]]) -> Iterator[Found]:
 
 def _cycles(tasks: list[tuple[int, Any]]) -> Iterator[Found]:
     """Yield a fault for each mount that closes a circle of tasks, none of which could ever begin."""
-    named = {task.name: (i, task) for i, task in reversed(tasks) if task is not None and task.name is not None}
+    named: dict[str, tuple[int, Any]] = {}
+    for i, task in tasks:
+        if task is not None and task.name is not None:
+            named.setdefault(task.name, (i, task))
     done: set[str] = set()
     for start in named:
         if start in done:

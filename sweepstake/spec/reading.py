@@ -21,6 +21,8 @@ MAX_REPEATED: Final = 1_000_000
 #: How often a file may use its anchors.
 MAX_ALIASES: Final = 100_000
 _MERGE: Final = "<<"
+#: So many bytes are read at once.
+_PIECE: Final = 1024 * 1024
 
 
 def read_file_bytes(path: Path) -> bytes:
@@ -31,10 +33,12 @@ def read_file_bytes(path: Path) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = bytearray()
+            while len(data) <= MAX_BYTES and (piece := file.read(_PIECE)):
+                data += piece
     except OSError as error:
         raise SpecError([SpecFault("", f"cannot be read: {error.strerror or error}", file=str(path))]) from None
-    return data
+    return bytes(data)
 
 
 def read_bytes(data: bytes) -> MapNode:

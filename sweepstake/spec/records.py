@@ -13,6 +13,7 @@ import cattrs
 from attrs import define, frozen
 
 from sweepstake.errors import FrozenSpecError, SpecError
+from sweepstake.plaintext import with_article
 from sweepstake.spec.kinds import Kind, list_of, problems_of
 from sweepstake.spec.tree import Faults, Found, ListNode, MapNode, Node, Scalar, described, from_plain
 
@@ -39,8 +40,9 @@ _KIND: Final = "spec kind"
 _ALWAYS: Final = "spec always"
 _SPREAD: Final = "spec spread"
 _CHANGER: Final = "spec changer"
+_set: Final = object.__setattr__
 #: How alike a name must be to one that is known to be suggested for it.
-_ALIKE: Final = 0.6
+_ALIKE: Final = 0.5
 
 
 def holds(
@@ -82,16 +84,20 @@ class Entry:
         return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
 
 
-@frozen
+@frozen(kw_only=True)
 class Table:
     """The fields of a class, and how each may be spelled."""
 
     #: Those that have a name in files.
     entries: tuple[Entry, ...]
+    required: tuple[Entry, ...]
+    #: Each field by the names that it may have, its own among them.
     spellings: Mapping[str, Entry]
     #: The one that holds what is no field, if any name is possible.
     rest: Entry | None
-    all: tuple[Entry, ...]
+    all: Mapping[str, Entry]
+    #: Every attribute of the class with its default.
+    unset: tuple[tuple[str, Any], ...]
 
 
 @cache
@@ -113,7 +119,14 @@ def table_of(kind: type[Any]) -> Table:
     named = [each for each in entries if not each.spread]
     spellings = {spelling: each for each in named for spelling in (each.name, each.wire)}
     rest = next((each for each in entries if each.spread), None)
-    return Table(tuple(named), MappingProxyType(spellings), rest, entries)
+    return Table(
+        entries=tuple(named),
+        required=tuple(each for each in named if each.required),
+        spellings=MappingProxyType(spellings),
+        rest=rest,
+        all={each.name: each for each in entries},
+        unset=tuple((each.name, each.default) for each in attrs.fields(kind)),
+    )
 
 
 def _camel(name: str) -> str:
@@ -143,7 +156,7 @@ class Record:
         if found:
             raise told(found)
         for name, value in values.items():
-            object.__setattr__(self, name, value)
+            _set(self, name, value)
 
     @classmethod
     def settle(cls, values: dict[str, Any], bad: Collection[str]) -> Iterable[Found]:
@@ -213,18 +226,18 @@ def _settle(kind: Any, values: dict[str, Any], wrong: Collection[str] = ()) -> l
     """Bring fields that are given into the form that they have from now on; return what is wrong with them."""
     found: list[Found] = []
     bad = set(wrong)
-    for entry in table_of(kind).all:
-        name = entry.name
-        if name not in values or name in bad:
+    entries = table_of(kind).all
+    for name, value in values.items():
+        if name in bad:
             continue
-        value = values[name]
+        entry = entries[name]
         if value is None and not entry.required:
             values[name] = entry.absent()
             continue
         try:
             values[name] = entry.kind.take(value)
         except (ValueError, Faults) as error:
-            found += problems_of(error, name)
+            found += error.found if entry.spread and isinstance(error, Faults) else problems_of(error, name)
             values[name] = None
             bad.add(name)
     found += kind.settle(values, bad)
@@ -269,11 +282,7 @@ def _structure(node: Any, kind: Any) -> Any:
     values, bad, found = reading.values, reading.bad, reading.found
     if table.rest is not None:
         values[table.rest.name] = {name: value for name, value in reading.rest.items() if name not in bad}
-    found += [
-        Found(f"is missing {entry.wire!r}", node)
-        for entry in table.entries
-        if entry.required and entry.name not in values
-    ]
+    found += [Found(f"is missing {entry.wire!r}", node) for entry in table.required if entry.name not in values]
     found += [_placed(each, node) for each in _settle(kind, values, bad)]
     if found:
         raise Faults(found, Partial(values))
@@ -309,12 +318,11 @@ def _members(node: MapNode, kind: type[Any], table: Table) -> _Reading:
 def _made(kind: Any, values: dict[str, Any]) -> Any:
     """Make a record of fields that are checked already."""
     record = kind.__new__(kind)
-    for each in attrs.fields(kind):
-        value = values.get(each.name)
-        if value is None and each.default is not attrs.NOTHING:
-            default = each.default
+    for name, default in table_of(kind).unset:
+        value = values.get(name)
+        if value is None and default is not None:
             value = default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
-        object.__setattr__(record, each.name, value)
+        _set(record, name, value)
     return record
 
 
@@ -337,9 +345,7 @@ def located(root: Node, steps: list[str | int]) -> tuple[Node, list[str | int]]:
     for step in reversed(steps):
         word: str | int = step
         if isinstance(node, MapNode) and isinstance(step, str):
-            names = (step, _camel(step))
-            key, child = next(((key.text, child) for key, child in node.pairs if key.text in names), (names[1], node))
-            word, node = key, child
+            word, node = node.member(step, _camel(step)) or (_camel(step), node)
         elif isinstance(node, ListNode) and isinstance(step, int) and step < len(node.items):
             node = node.items[step]
         written.insert(0, word)
@@ -405,7 +411,7 @@ def record_of(kind: type[Record]) -> Kind:
     def take(value: Any) -> Any:
         if isinstance(value, kind):
             return value
-        raise ValueError(f"must be a {kind.__name__}, not {type(value).__name__}")
+        raise ValueError(f"must be {kind.__name__}(...), not {with_article(type(value).__name__)}")
 
     return Kind(
         {"$ref": f"#/$defs/{kind.__name__}"}, lambda node: read_record(node, kind), take, lambda value: value.to_json()

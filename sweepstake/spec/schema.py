@@ -41,7 +41,7 @@ _ATTRIBUTE: Final = re.compile(r"^    (\w+): (.+?)(?=^    \w+:|\Z)", re.MULTILIN
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the schema of a spec: all files that can be read are valid by it, but not all that are valid can be read."""
+    """Return the schema of a spec; all files that can be read are valid by it, but it cannot say all that is wrong."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Experiment spec of Sweepstake",

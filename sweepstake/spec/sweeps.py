@@ -118,7 +118,7 @@ def _distribution(value: Any) -> Distribution:
 
 
 def _write_parameters(parameters: tuple[tuple[str, Distribution], ...]) -> Any:
-    return {name: _written(each) for name, each in parameters}
+    return {name: json.loads(json.dumps(_written(each))) for name, each in parameters}  # lists instead of tuples
 
 
 def _written(distribution: Distribution) -> Any:
@@ -173,8 +173,9 @@ class SweepSpec(Record):
         n_seeds: how many jobs each configuration gets, which differ in their seed.
     """
 
-    search: SearchDefinition = holds(_SEARCH, default=SearchDefinition(RandomPolicy.kind), always=True)
-    parameters: tuple[tuple[str, Distribution], ...] = holds(_PARAMETERS, default=())
+    # Both take more than they keep: a definition, and pairs of a name and a distribution.
+    search: Any = holds(_SEARCH, default=SearchDefinition(RandomPolicy.kind), always=True)
+    parameters: Any = holds(_PARAMETERS, default=())
     objective: str | None = holds(TEXT, default=None)
     direction: Direction | None = holds(_DIRECTION, default=None)
     max_jobs: int | None = holds(_POSITIVE, default=None)

@@ -10,6 +10,7 @@ import attrs
 from attrs import frozen
 
 from sweepstake.errors import FrozenSpecError, SpecError
+from sweepstake.plaintext import with_article
 from sweepstake.spec.kinds import (
     COUNT,
     DURATION,
@@ -470,14 +471,15 @@ class TaskSpec(Record):
 
 
 def _constraints(cluster: str | Iterable[str] | None, constraints: Any) -> Constraints | None:
+    if constraints is None:
+        return None if cluster is None else Constraints(cluster=cluster)
     if isinstance(constraints, Mapping):
         constraints = Constraints(**constraints)
-    if cluster is None:
-        return constraints  # type: ignore[no-any-return]
-    if constraints is None:
-        return Constraints(cluster=cluster)
     if not isinstance(constraints, Constraints):
-        raise SpecError.at("constraints", f"must be Constraints or a dict, not {type(constraints).__name__}")
+        kind = with_article(type(constraints).__name__)
+        raise SpecError.at("constraints", f"must be Constraints(...) or a dict, not {kind}")
+    if cluster is None:
+        return constraints
     if constraints.cluster:
         raise SpecError.at("cluster", "is given in two ways, alone and in the constraints")
     return Constraints(**{**dict(constraints), "cluster": cluster})

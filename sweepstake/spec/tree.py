@@ -28,6 +28,8 @@ __all__ = [
 #: How deep a spec may nest.
 MAX_DEPTH: Final = 64
 _UNRESOLVED: Final = object()
+#: Members of so small a mapping are looked for one by one.
+_FEW: Final = 32
 
 
 @define(eq=False, weakref_slot=False)
@@ -79,6 +81,15 @@ class MapNode:
     pairs: list[tuple[Scalar, Node]]
     line: int | None = None
     column: int | None = None
+    _members: dict[str, tuple[str, Node]] | None = None
+
+    def member(self, *names: str) -> tuple[str, Node] | None:
+        """Return the first pair whose key is one of these names, with its key as text."""
+        if len(self.pairs) <= _FEW:
+            return next(((key.text, child) for key, child in self.pairs if key.text in names), None)
+        if self._members is None:
+            self._members = {key.text: (key.text, child) for key, child in reversed(self.pairs)}
+        return next((self._members[name] for name in names if name in self._members), None)
 
 
 Node: TypeAlias = Scalar | ListNode | MapNode

@@ -61,9 +61,8 @@ def _at(found: Found, root: Node) -> Found:
     """Give a fault the place in the file that its steps lead to."""
     node: Node = root
     for step in reversed(found.steps):
-        if not isinstance(node, MapNode):
-            break
-        node = next((child for key, child in node.pairs if key.text == step), node)
+        if isinstance(node, MapNode) and isinstance(step, str):
+            node = (node.member(step) or (step, node))[1]
     return Found(found.problem, node, found.steps)
 
 
