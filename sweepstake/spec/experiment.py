@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
@@ -72,7 +72,7 @@ class ExperimentSpec(Record):
     sweep: SweepSpec | None = holds(record_of(SweepSpec), default=None)
 
     @classmethod
-    def settle(cls, values: dict[str, Any], bad: Collection[str]) -> Iterable[Found]:
+    def settle(cls, values: dict[str, Any], bad: set[str]) -> Iterable[Found]:
         """Refuse two tasks of one name."""
         return repeated_names(values.get("tasks") or ())
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-__all__ = ["Placeholder", "fill", "pieces", "variable_of"]
+__all__ = ["Placeholder", "escaped", "fill", "pieces", "variable_of"]
 
 #: Braces, and a shell's ``${...}``, which is never a placeholder.
 _BRACE: Final = re.compile(r"\$\{[^}]*\}?|\{\{|\{|\}")
@@ -69,6 +69,11 @@ def fill(text: str, values: Mapping[str, Any]) -> str:
     return "".join(
         piece if isinstance(piece, str) else _shown(values[piece.name]) for piece in pieces(text, values.keys())
     )
+
+
+def escaped(text: str) -> str:
+    """Return a text so that `fill` makes the same of it again: with its braces doubled, but for a shell's own."""
+    return _BRACE.sub(lambda brace: brace[0] if brace[0][0] == "$" else brace[0] * 2, text)
 
 
 def _shown(value: Any) -> str:

@@ -159,7 +159,7 @@ class Record:
             _set(self, name, value)
 
     @classmethod
-    def settle(cls, values: dict[str, Any], bad: Collection[str]) -> Iterable[Found]:
+    def settle(cls, values: dict[str, Any], bad: set[str]) -> Iterable[Found]:
         """Check fields against each other, and fill in what follows from them.
 
         Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -183,13 +183,12 @@ class SweepSpec(Record):
     n_seeds: int | None = holds(_POSITIVE, default=None)
 
     @classmethod
-    def settle(cls, values: dict[str, Any], bad: Collection[str]) -> Iterable[Found]:
+    def settle(cls, values: dict[str, Any], bad: set[str]) -> Iterable[Found]:
         """Let the search, and the experiment that it will be, check what they are given."""
-        parameters = values.get("parameters")
-        if isinstance(parameters, tuple):
-            yield from _meeting([name for name, _ in parameters])
+        parameters = values.get("parameters") or ()
         search = values.setdefault("search", attrs.fields(cls).search.default)
-        if isinstance(search, SearchDefinition) and parameters is not None:
+        if not bad & {"search", "parameters"}:
+            yield from _meeting([name for name, _ in parameters])
             yield from _wrong_search(search, parameters, values.get("objective"), values.get("direction"))
         if isinstance(objective := values.get("objective"), str):
             try:

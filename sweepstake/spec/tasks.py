@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Final, NoReturn, Self
 
@@ -99,7 +99,7 @@ class EnvVar(Record):
     secret: str | None = holds(TEXT, default=None)
 
     @classmethod
-    def settle(cls, values: dict[str, Any], bad: Collection[str]) -> Iterable[Found]:
+    def settle(cls, values: dict[str, Any], bad: set[str]) -> Iterable[Found]:
         """Refuse a value and a secret at once."""
         if values.get("value") is not None and values.get("secret") is not None:
             yield Found("is given beside a value; a variable has one of them", None, ["secret"])
@@ -129,7 +129,7 @@ class DataSource(Record):
     volume: str | None = holds(TEXT, default=None)
 
     @classmethod
-    def settle(cls, values: dict[str, Any], bad: Collection[str]) -> Iterable[Found]:
+    def settle(cls, values: dict[str, Any], bad: set[str]) -> Iterable[Found]:
         """Refuse all but exactly one source."""
         named = [name for name, value in values.items() if value is not None or name in bad]
         if len(named) != 1:
@@ -364,7 +364,7 @@ class TaskSpec(Record):
     sweep: SweepSpec | None = holds(record_of(SweepSpec), default=None)
 
     @classmethod
-    def settle(cls, values: dict[str, Any], bad: Collection[str]) -> Iterable[Found]:
+    def settle(cls, values: dict[str, Any], bad: set[str]) -> Iterable[Found]:
         """Compare variables and mounts with each other, and give constraints the cluster of the context."""
         yield from _repeated_variables(values.get("env_vars") or ())
         yield from _overlapping_mounts(values.get("datasets") or ())

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sweepstake.errors import InvalidInputError
 from sweepstake.search import Choice, Constant, Distribution, LogUniform, Normal, Uniform
 from sweepstake.search.codec import write_distribution
+from sweepstake.spec.placeholders import escaped
 from sweepstake.spec.tree import Faults, Found, MapNode, Node, from_plain, to_plain
 
 __all__ = ["from_wandb", "is_wandb"]
@@ -111,21 +112,16 @@ def _command(data: Mapping[str, Any], names: list[str], found: list[Found]) -> l
         elif isinstance(word, str) and word.startswith("${"):
             found.append(Found(f"has {word}, which has no equal here", None, ["command"]))
         else:
-            words.append(_as_text(word) if isinstance(word, str) else word)
+            words.append(escaped(word) if isinstance(word, str) else word)
     return words
 
 
 def _program(data: Mapping[str, Any], found: list[Found]) -> str:
     program = data.get("program")
     if isinstance(program, str) and program:
-        return _as_text(program)
+        return escaped(program)
     found.append(Found("is missing 'program': the script that is run", None, []))
     return ""
-
-
-def _as_text(word: str) -> str:
-    """Double braces, which in specs of ours would be placeholders."""
-    return word.replace("{", "{{").replace("}", "}}")
 
 
 # What hyperparameters are drawn from
