@@ -17,8 +17,8 @@ from sweepstake.spec.reading import read_bytes, read_file_bytes
 from sweepstake.spec.records import Record, changed_by, holds, located, read_record, record_of, records_of, told
 from sweepstake.spec.sweeps import SweepSpec
 from sweepstake.spec.tasks import Priority, TaskSpec
-from sweepstake.spec.tree import Faults, Found
-from sweepstake.spec.wandb import from_wandb, is_wandb
+from sweepstake.spec.tree import Faults, Found, MapNode
+from sweepstake.spec.wandb import from_wandb, is_wandb, told_of_wandb
 from sweepstake.spec.writing import to_yaml
 
 __all__ = ["ExperimentSpec", "RetrySpec", "SpecVersion"]
@@ -93,7 +93,7 @@ class ExperimentSpec(Record):
     def _of_bytes(cls, data: bytes) -> Self:
         root = read_bytes(data)
         if is_wandb(root):
-            return read_record(from_wandb(root), cls)
+            return cls._of_wandb(root)
         found: list[Found] = []
         try:
             spec: Any = read_record(root, cls)
@@ -105,6 +105,13 @@ class ExperimentSpec(Record):
         if found:
             raise Faults(found)
         return spec  # type: ignore[no-any-return]
+
+    @classmethod
+    def _of_wandb(cls, root: MapNode) -> Self:
+        try:
+            return read_record(from_wandb(root), cls)
+        except Faults as faults:
+            raise Faults([told_of_wandb(each, root) for each in faults.found]) from None
 
     def to_file(self, path: str | os.PathLike[str]) -> None:
         """Write the spec to a YAML file."""

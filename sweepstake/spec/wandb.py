@@ -13,7 +13,7 @@ from sweepstake.search.codec import write_distribution
 from sweepstake.spec.placeholders import escaped
 from sweepstake.spec.tree import Faults, Found, MapNode, Node, from_plain, to_plain
 
-__all__ = ["from_wandb", "is_wandb"]
+__all__ = ["from_wandb", "is_wandb", "told_of_wandb"]
 
 #: Fields about the page of a sweep at W&B, which say nothing about its jobs.
 _OF_THEIR_PAGE: Final = frozenset({"name", "project", "entity", "controller"})
@@ -28,6 +28,8 @@ _ARGUMENTS: Final[Mapping[str, str]] = {
     "${args}": "--{0}={{{0}}}",
     "${args_no_hyphens}": "{0}={{{0}}}",
 }
+#: What fields of a sweep of ours are called by W&B.
+_THEIR_NAMES: Final[Mapping[str | int, str]] = {"maxJobs": "run_cap", "objective": "metric"}
 _DEFAULT_COMMAND: Final = ("${interpreter}", "${program}", "${args}")
 
 
@@ -56,6 +58,12 @@ def from_wandb(root: MapNode) -> Node:
     task = {"name": "main", "image": {}, "command": command}
     spec = {"version": "v2", "description": data.get("description"), "tasks": [task], "sweep": sweep}
     return from_plain(spec)
+
+
+def told_of_wandb(found: Found, root: MapNode) -> Found:
+    """Return a fault of the spec that a sweep became as one of the sweep."""
+    steps = [_THEIR_NAMES.get(step, step) for step in found.steps if step != "sweep"]
+    return _at(Found(found.problem, None, steps), root)
 
 
 def _at(found: Found, root: Node) -> Found:

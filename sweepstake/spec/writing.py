@@ -24,7 +24,7 @@ def to_yaml(record: Record) -> str:
 
 
 def _block(value: Any, indent: str) -> Iterator[str]:
-    """Yield the text that follows ``key:`` or ``-``, with its line break."""
+    """Yield the text that follows ``key:`` or ``-``: what is in a mapping or a list stands on lines of its own."""
     if isinstance(value, dict) and value:
         for key, member in value.items():
             yield f"\n{indent}{_scalar(key)}:"
@@ -36,15 +36,26 @@ def _block(value: Any, indent: str) -> Iterator[str]:
             yield f"\n{indent[2:]}-"
             yield from _item(item, indent)
     else:
-        yield f" {_scalar(value) if not isinstance(value, dict | list) else '{}' if isinstance(value, dict) else '[]'}"
+        yield f" {_flow(value)}"
 
 
 def _item(value: Any, indent: str) -> Iterator[str]:
     """Yield an item of a list; the first member of a mapping stands on the line of its hyphen."""
+    if isinstance(value, list):
+        yield f" {_flow(value)}"
+        return
     pieces = _block(value, indent)
-    first = next(pieces)
-    yield " " + first.lstrip("\n").lstrip(" ")
+    yield f" {next(pieces).strip()}"
     yield from pieces
+
+
+def _flow(value: Any) -> str:
+    """Return a value on one line."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_scalar(key)}: {_flow(member)}' for key, member in value.items())}}}"
+    return _scalar(value)
 
 
 def _scalar(value: Any) -> str:

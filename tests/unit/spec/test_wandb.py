@@ -137,12 +137,14 @@ def in_parameters(parameter: str) -> str:
             "4:25: metric.goal: must be minimize or maximize",
             "4:37: metric.target: is a field of W&B's that has no equal here"]),
         ("program: a.py\nmethod: grid\nparameters: {x: {value: 1}}\nrun_cap: 0\n", [
-            "sweep.maxJobs: must be at least 1, is 0"]),
+            "4:10: run_cap: must be at least 1, is 0"]),
         ("program: a.py\nmethod: grid\ncommand: python a.py\nparameters: {x: {value: 1}}\n", [
             "3:10: command: must be a list of words"]),
         ("program: a.py\nmethod: grid\ncommand: ['${args_json}', '${envvar:X}']\nparameters: {x: {value: 1}}\n", [
             "3:10: command: has ${args_json}, which has no equal here",
             "3:10: command: has ${envvar:X}, which has no equal here"]),
+        (in_parameters("{value: 1}, X: {value: 2}"), [
+            "3:32: parameters.X: would be the variable SWEEPSTAKE_HP_X, as 'x' is; scripts could not tell them apart"]),
         (in_parameters("5"), ["3:17: parameters.x: must be a mapping, as in {values: [1, 2]} or {min: 0, max: 1}"]),
         (in_parameters("{parameters: {y: {value: 1}}}"), [
             "3:17: parameters.x: has 'parameters', which has no equal here"]),
