@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from enum import StrEnum
@@ -43,6 +44,7 @@ E = TypeVar("E", bound=StrEnum)
 #: The longest time that replicas wait for each other.
 _MAX_START: Final = 48 * 3600 * 10**9
 _COUNT_LIMIT: Final = 2**53
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class FrozenList(tuple[T, ...], Generic[T]):
@@ -122,6 +124,8 @@ def _take_text(value: Any) -> str:
     if isinstance(value, str):
         if "\0" in value:
             raise ValueError("holds a NUL character, which no text of a spec may")
+        if not value.isascii() and _SURROGATE.search(value):
+            raise ValueError("holds a lone surrogate, which is not text")
         return str(value) if isinstance(value, StrEnum) else value
     if isinstance(value, bool | int | float):
         return str(value)

@@ -143,6 +143,16 @@ def _take_direction(value: Any) -> Direction:
     raise ValueError(f"must be min or max, is {shown(value)}")
 
 
+def _read_positive(node: Node) -> int:
+    """Read a count as YAML 1.2 has it, as all that is below a sweep."""
+    value = node.core_value if isinstance(node, Scalar) else None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise Faults.at(node, f"must be a whole number, not {described(node)}")
+
+
 def _take_positive(value: Any) -> int:
     count: int = COUNT.take(value)
     if count < 1:
@@ -154,7 +164,7 @@ _ANY_OBJECT: Final = {"type": "object", "minProperties": 1, "maxProperties": 1}
 _SEARCH: Final = Kind({"anyOf": [{"type": "string"}, _ANY_OBJECT]}, _read_search, _take_search, _write_search)
 _PARAMETERS: Final = Kind({"type": "object"}, _read_parameters, _take_parameters, _write_parameters)
 _DIRECTION: Final = Kind({"enum": ["min", "max", "minimize", "maximize"]}, TEXT.read, _take_direction, str)
-_POSITIVE: Final = Kind({"type": "integer", "minimum": 1}, COUNT.read, _take_positive)
+_POSITIVE: Final = Kind({"type": "integer", "minimum": 1}, _read_positive, _take_positive)
 
 
 @changed_by("attrs.evolve(sweep, {}=...)")

@@ -196,3 +196,11 @@ def test_marks_around_a_document_say_nothing(text: str, tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text(text, encoding="utf-8")
     assert ExperimentSpec.from_file(str(file)) == ExperimentSpec()
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_pyyaml_without_libyaml_reads_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some platforms have no other; it only takes longer."""
+    spec = ExperimentSpec.from_file(path)
+    monkeypatch.delattr(yaml, "CSafeLoader")
+    assert ExperimentSpec.from_file(path) == spec

@@ -105,6 +105,15 @@ def test_a_sweep_is_made_in_python() -> None:
     assert SweepSpec.from_json(sweep.to_json()) == sweep
 
 
+def test_counts_are_yaml_1_2_too(tmp_path: Path) -> None:
+    """As all that is below a sweep: a zero in front means nothing, and an exponent needs no sign."""
+    file = tmp_path / "s.yaml"
+    file.write_text("sweep: {parameters: {lr: [1]}, maxJobs: 012, maxRunning: 1e2}")
+    sweep = ExperimentSpec.from_file(file).sweep
+    assert sweep is not None
+    assert (sweep.max_jobs, sweep.max_running) == (12, 100)
+
+
 def test_camel_case_is_written_and_both_are_read() -> None:
     """As for the fields that Beaker has."""
     sweep = SweepSpec("random", LR, "loss", "max", 10, 2, 3)  # type: ignore[arg-type]
@@ -159,6 +168,8 @@ UNIFORM = "{uniform: {low: 0, high: 1}}"
         ("{parameters: {lr: [1], '{x': [2]}}", ["2:37: sweep.parameters.{x: must be called by a text without braces"]),
         ("{parameters: {lr: [1]}, max_jobs: 0}", ["2:42: sweep.max_jobs: must be at least 1, is 0"]),
         ("{parameters: {lr: [1]}, nSeeds: -1}", ["2:40: sweep.nSeeds: must not be negative, is -1"]),
+        ("{parameters: {lr: [1]}, nSeeds: 1.5}", ["2:40: sweep.nSeeds: must be a whole number, not '1.5'"]),
+        ("{parameters: {lr: [1]}, nSeeds: [1]}", ["2:40: sweep.nSeeds: must be a whole number, not a list"]),
         ("{parameters: {lr: [1]}, direction: up}", ["2:43: sweep.direction: must be min or max, is 'up'"]),
         ("{parameters: {lr: [1]}, objective: ''}", None),
         ("{parameters: {lr: [1]}, maxJob: 3}", ["2:32: sweep.maxJob: is unknown here; did you mean 'maxJobs'?"]),

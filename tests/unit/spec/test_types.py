@@ -375,6 +375,7 @@ evolve: Any = attrs.evolve
         (lambda: made.EnvVar("A=B"), [("name", "must be the name of a variable, without '=', is 'A=B'")]),
         (lambda: made.EnvVar("A", "x", "y"), [("secret", "is given beside a value; a variable has one of them")]),
         (lambda: made.EnvVar("A", "a\0b"), [("value", "holds a NUL character, which no text of a spec may")]),
+        (lambda: made.EnvVar("A", "\ud800"), [("value", "holds a lone surrogate, which is not text")]),
         (lambda: made.EnvVar("A", ["x"]), [("value", "must be a text, not a list")]),
         (
             made.DataSource,
