@@ -143,5 +143,5 @@ def _is_elsewhere(name: str) -> bool:
 
 def _autodoc(name: str, module: str = "sweepstake") -> str:
     kind = "autoclass" if inspect.isclass(getattr(import_module(module), name)) else "autofunction"
-    options = "   :members:\n   :exclude-members: slug\n" if kind == "autoclass" else ""
+    options = "   :members:\n   :exclude-members: slug, settle, one_of\n" if kind == "autoclass" else ""
     return f"```{{eval-rst}}\n.. {kind}:: {module}.{name}\n{options}```\n"

@@ -51,7 +51,7 @@ class ExperimentSpec(Record):
     Attributes:
         version: of the format.
         description: what it is for.
-        tasks: what is run, in the order of their results.
+        tasks: what is run; each may wait for the results of others.
         budget: who pays for it; kept, and of no meaning here.
         retry: how often tasks are tried again.
         groups: the groups of experiments that it belongs to.

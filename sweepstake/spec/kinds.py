@@ -300,7 +300,8 @@ def _read_list(node: Node, kind: Kind, wanted: str, *, one: bool) -> list[Any]:
     for i, item in enumerate(node.items):
         try:
             if type(item) is Scalar and item.null:
-                raise Faults.at(item, "is null; write '' for the empty text")
+                hint = "; write '' for the empty text" if "string" in kind.schema.get("type", ()) else ""
+                raise Faults.at(item, f"is null{hint}")
             items.append(kind.read(item))
         except Faults as faults:
             items.append(faults.partial)

@@ -30,7 +30,6 @@ __all__ = [
     "spelled",
     "table_of",
     "told",
-    "tree_of",
 ]
 
 R = TypeVar("R", bound="Record")
@@ -149,9 +148,7 @@ class Record:
 
     def __attrs_post_init__(self) -> None:
         """Check every field, and keep it in the form that it has from now on."""
-        values = {
-            each.name: getattr(self, each.name) for each in attrs.fields(_class_of(self)) if _KIND in each.metadata
-        }
+        values = {name: getattr(self, name) for name in table_of(_class_of(self)).all}
         found = _settle(_class_of(self), values)
         if found:
             raise told(found)
@@ -177,7 +174,7 @@ class Record:
             SpecError: lists everything that is wrong.
         """
         try:
-            return read_record(tree_of(data), cls)
+            return read_record(from_plain(data), cls)
         except Faults as faults:
             raise told(faults.found) from None
 
@@ -248,11 +245,6 @@ def told(found: Iterable[Found], file: str | None = None) -> SpecError:
     """Return the error that tells these faults, in the order of their file."""
     faults = [each.told(file) for each in found]
     return SpecError(sorted(faults, key=lambda each: (each.line or 0, each.column or 0)))
-
-
-def tree_of(data: Mapping[str, Any]) -> Node:
-    """Return JSON data as a tree, or raise `Faults`."""
-    return from_plain(data)
 
 
 def read_record(node: Node, kind: type[R]) -> R:

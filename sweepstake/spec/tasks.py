@@ -29,7 +29,7 @@ from sweepstake.spec.kinds import (
     choice_of,
     problems_of,
 )
-from sweepstake.spec.records import Record, changed_by, holds, record_of, records_of
+from sweepstake.spec.records import Record, changed_by, holds, record_of, records_of, spelled
 from sweepstake.spec.scalars import written
 from sweepstake.spec.sweeps import SweepSpec
 from sweepstake.spec.tree import Faults, Found
@@ -131,7 +131,7 @@ class DataSource(Record):
     @classmethod
     def settle(cls, values: dict[str, Any], bad: set[str]) -> Iterable[Found]:
         """Refuse all but exactly one source."""
-        named = [name for name, value in values.items() if value is not None or name in bad]
+        named = [wire for name, wire in spelled(cls).items() if values.get(name) is not None or name in bad]
         if len(named) != 1:
             which = f"has {' and '.join(named)}" if named else "has none"
             yield Found(f"must have exactly one of beaker, hostPath, weka, result, secret and volume, {which}", None)
@@ -486,14 +486,13 @@ def _constraints(cluster: str | Iterable[str] | None, constraints: Any) -> Const
 
 
 def _repeated_variables(variables: Iterable[Any]) -> Iterator[Found]:
-    first: dict[str, int] = {}
+    seen: set[str] = set()
     for i, variable in enumerate(variables):
         name = variable and variable.name
-        if name is None:
-            continue
-        if name in first:
-            yield Found(f"is the variable {name!r} again, as env_vars[{first[name]}] is", None, ["name", i, "env_vars"])
-        first.setdefault(name, i)
+        if name in seen:
+            yield Found(f"is the variable {name!r} a second time", None, ["name", i, "env_vars"])
+        if name is not None:
+            seen.add(name)
 
 
 def _overlapping_mounts(mounts: Iterable[Any]) -> Iterator[Found]:

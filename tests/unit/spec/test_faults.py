@@ -66,7 +66,7 @@ WHOLE = [
     ("version: v2\nversion: v2\n", "2:1: version: is given twice"),
     ("tasks: {a: b}\n", "1:8: tasks: must be a list of tasks, not a mapping"),
     ("tasks: 5\n", "1:8: tasks: must be a list of tasks, not '5'"),
-    ("tasks: [~]\n", "1:9: tasks[0]: is null; write '' for the empty text"),
+    ("tasks: [~]\n", "1:9: tasks[0]: is null"),
     ("tasks: [a]\n", "1:9: tasks[0]: must be a mapping of names to values, not 'a'"),
     ("tasks:\n- name: a\n", "2:3: tasks[0]: is missing 'image'"),
     ("tasks:\n- image:\n", "2:3: tasks[0]: is missing 'image'"),
@@ -105,14 +105,14 @@ OF_A_TASK = [
     ),
     (
         "envVars: [{name: A}, {name: B}, {name: A}]",
-        "4:42: tasks[0].envVars[2].name: is the variable 'A' again, as env_vars[0] is",
+        "4:42: tasks[0].envVars[2].name: is the variable 'A' a second time",
     ),
     ("datasets: [{mountPath: /a}]", "4:14: tasks[0].datasets[0]: is missing 'source'"),
     ("datasets: [{source: {weka: a}}]", "4:14: tasks[0].datasets[0]: is missing 'mountPath'"),
     ("datasets: [{mountPath: /a, source: {}}]", f"4:38: tasks[0].datasets[0].source: {SOURCES} none"),
     (
         "datasets: [{mountPath: /a, source: {beaker: a, hostPath: /b}}]",
-        f"4:38: tasks[0].datasets[0].source: {SOURCES} beaker and host_path",
+        f"4:38: tasks[0].datasets[0].source: {SOURCES} beaker and hostPath",
     ),
     (
         "datasets: [{mountPath: /a, source: {url: 'https://x.org'}}]",
@@ -294,7 +294,7 @@ def test_all_faults_are_told_in_the_order_of_the_file(tmp_path: Path) -> None:
         "11:17: tasks[1].datasets[0].mountPath: must be an absolute path such as '/data', is 'data'",
         "11:40: tasks[1].datasets[0].source.result: names the task 'nobody', which the spec does not have",
         "13:3: tasks[2]: is missing 'image'",
-        "14:31: tasks[2].envVars[1].name: is the variable 'A' again, as env_vars[0] is",
+        "14:31: tasks[2].envVars[1].name: is the variable 'A' a second time",
     ]
 
 

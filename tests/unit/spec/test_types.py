@@ -437,7 +437,7 @@ evolve: Any = attrs.evolve
         ),
         (
             lambda: made_task.with_env_var("A").with_env_var("A"),
-            [("env_vars[1].name", "is the variable 'A' again, as env_vars[0] is")],
+            [("env_vars[1].name", "is the variable 'A' a second time")],
         ),
         (
             lambda: made_task.with_dataset("/a", weka="w").with_dataset("/A/b", weka="w"),
