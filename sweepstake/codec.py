@@ -33,11 +33,12 @@ T = TypeVar("T")
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
-#: The most fields that an error of a call names. Each costs a thousand times what the fault itself does.
+#: The most fields that the error of a call names. To name one costs a thousand times what it costs to send one.
 MAX_PROBLEMS: Final = 20
-#: The same for a file of the user's own.
+#: The most fields that the error for a file of the user's own names.
 _MAX_OF_FILE: Final = 1000
-#: A value whose text stands elsewhere. No text of anybody's looks like that: a quote within one follows a backslash.
+#: What is written for a value whose text is put in later. No text of a user's looks like it: a quote within a text
+#: follows a backslash.
 _HOLE: Final = re.compile(r'(?<=[A-Za-z]":)NaN')
 
 
@@ -175,7 +176,7 @@ def _make_converter(*, forbid_extra_keys: bool, most: int = MAX_PROBLEMS) -> cat
     """
     converter = cattrs.Converter(forbid_extra_keys=forbid_extra_keys, prefer_attrib_converters=True)
     converter.register_structure_hook_factory(
-        attrs.has, lambda kind: _object(converter.gen_structure_attrs_fromdict(kind), _longest(kind))
+        attrs.has, lambda kind: _object(make_dict_structure_fn(kind, converter, **_renames(kind)), _longest(kind))
     )
     converter.register_structure_hook_factory(_is_tuple, lambda kind: _list(converter, kind, most))
     for kind, hook in (*_EXACT.items(), *((kind, _enum) for kind in _ENUMS)):
@@ -187,19 +188,14 @@ def _make_converter(*, forbid_extra_keys: bool, most: int = MAX_PROBLEMS) -> cat
     converter.register_structure_hook(SearchDefinition, lambda value, _: _search(value))
     converter.register_unstructure_hook(SearchDefinition, lambda search: {search.kind: read_json(search.params)})
     converter.register_unstructure_hook_factory(
-        _differs, lambda kind: make_dict_unstructure_fn(kind, converter, **_differences(kind))
-    )
-    converter.register_structure_hook_factory(
-        _is_renamed,
-        lambda kind: _object(make_dict_structure_fn(kind, converter, **_renames(kind)), _longest(kind)),
+        attrs.has, lambda kind: make_dict_unstructure_fn(kind, converter, **_differences(kind))
     )
     return converter
 
 
 def _renames(kind: Any) -> dict[str, Any]:
     """Return what is said of the fields of a class that are called otherwise in JSON, or are not there."""
-    fields = attrs.fields(kind) if attrs.has(kind) else ()
-    names = {each.name: sent_name(each.name, each.metadata) for each in fields}
+    names = {each.name: sent_name(each.name, each.metadata) for each in attrs.fields(kind)}
     return {
         field: override(omit=True) if name is None else override(rename=name)
         for field, name in names.items()
@@ -207,19 +203,10 @@ def _renames(kind: Any) -> dict[str, Any]:
     }
 
 
-def _is_renamed(kind: Any) -> bool:
-    return bool(_renames(kind))
-
-
 def _differences(kind: Any) -> dict[str, Any]:
     """Return what is said of the fields of a class that are not written as they are."""
-    fields = attrs.fields(kind) if attrs.has(kind) else ()
-    omitted = [each.name for each in fields if OMIT_DEFAULT.items() <= each.metadata.items()]
+    omitted = [each.name for each in attrs.fields(kind) if OMIT_DEFAULT.items() <= each.metadata.items()]
     return {**_renames(kind), **{name: override(omit_if_default=True) for name in omitted}}
-
-
-def _differs(kind: Any) -> bool:
-    return bool(_differences(kind))
 
 
 def _longest(kind: type) -> Mapping[str, int]:

@@ -42,8 +42,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "SWEEPSTAKE_STATE": "the state folder: captured output, the spool, and checkpoints unless said otherwise",
     "SWEEPSTAKE_CHECKPOINTS": "the folder of all checkpoint folders; put it on a shared disk for several machines",
 }
-#: Where the process was when it began to use Sweepstake: what the environment says is meant from there, also when the
-#: script goes elsewhere before it connects, as Hydra does. So it is looked at while this module is loaded.
+#: Where the process was when it began to use Sweepstake. Relative paths in the environment are meant from there, also
+#: when the script goes elsewhere before it connects, as under Hydra. So it is read while this module is loaded.
 _START: Final = _here()
 _SQLITE: Final = "sqlite:///"
 _KEYS: Final = {"url", "token", "checkpoints"}
@@ -61,7 +61,7 @@ class Config:
         file: the configuration file, if one was named.
         signing_key: the secret with which a server signs; None: it is in a file.
 
-    All paths are whole ones, also in the URL, so that they mean the same wherever the process goes.
+    All paths are absolute, also in the URL, so that they mean the same wherever the process goes.
     """
 
     url: str
@@ -218,7 +218,7 @@ def _path(text: str, base: Path, where: str) -> Path:
 
 
 def _url(url: str, base: Path, where: str) -> str:
-    """Return a URL whose file, if it names one, is named by its whole path."""
+    """Return a URL in which the path of the file, if it names one, is absolute."""
     rest = url.removeprefix(_SQLITE)
     if rest in ("", url) or rest.startswith("/"):
         return url

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final
 from weakref import WeakValueDictionary
 
-from attrs import evolve, frozen
+from attrs import evolve
 
-from sweepstake.client import Database, Heart, LateSession, Places, Session
+from sweepstake.client import Database, Heartbeat, LateSession, Places, Session
 from sweepstake.client.attempt.terminating import TERM_WATCH
-from sweepstake.client.process import PROCESS
 from sweepstake.clock import Clock, SystemClock
 from sweepstake.config import Config, read_config
 from sweepstake.errors import ConfigurationError, shown
 from sweepstake.plaintext import without_password
 from sweepstake.queue.queue import Queue, Sender
 from sweepstake.queue.retrying import outlast, patient_queue
-from sweepstake.spool import Courier, Spool, address_of
+from sweepstake.spool import Deliverer, Spool, address_of
 
-__all__ = ["connect", "connect_with", "open_sender", "worker_name"]
+__all__ = ["connect", "connect_with", "open_sender"]
 
 
 def connect(
@@ -59,43 +57,26 @@ def connect_with(config: Config, clock: Clock, sleep: Callable[[float], None]) -
     """
     sender = outlast(lambda: open_sender(config), clock, sleep)
     spool = Spool.of(config.spool, address_of(config.url))
-    courier = Courier(spool, Queue(sender), clock)
-    queue = patient_queue(sender, clock, os.urandom, partial(TERM_WATCH.nap, sleep), courier.call)
+    deliverer = Deliverer(spool, Queue(sender), clock)
+    queue = patient_queue(sender, clock, os.urandom, partial(TERM_WATCH.nap, sleep), deliverer.take_turn)
+    number = secrets.token_hex(16)
+    file = None if config.file is None else str(config.file)
     session = Session(
         queue=queue,
-        heart=Heart(queue, clock),
-        worker=worker_name(),
+        heartbeat=Heartbeat(queue, clock),
         places=_places(config, sender),
         spool=spool,
         clock=clock,
-        origin=_Origin.of(config),
+        config=config,
+        copied=(copied_session, (spool.store, file, number)),
     )
+    _SETTINGS[number] = config
     return Database(session, without_password(config.url))
 
 
-@frozen(eq=False)
-class _Origin:
-    """The settings of a connection, and the number by which its copies find them in this process."""
-
-    config: Config
-    number: str
-
-    @classmethod
-    def of(cls, config: Config) -> Self:
-        """Remember the settings for as long as the connection, or a copy of it, is there."""
-        origin = cls(config, secrets.token_hex(16))
-        _ORIGINS[origin.number] = origin
-        return origin
-
-    def reduced(self) -> tuple[Callable[..., Session], tuple[Any, ...]]:
-        """Name the store without password and token, and the configuration file by its path."""
-        file = None if self.config.file is None else str(self.config.file)
-        return copied_session, (address_of(self.config.url), file, self.number)
-
-
-#: Where the connections of this process, and of the one that it was forked from, came from: so no secret needs to leave
+#: The settings of the connections of this process, and of the one that it was forked from: so no secret needs to leave
 #: the memory for a copy that stays in it.
-_ORIGINS: Final[WeakValueDictionary[str, _Origin]] = WeakValueDictionary()
+_SETTINGS: Final[WeakValueDictionary[str, Config]] = WeakValueDictionary()
 #: The copies in this process, which share one connection for each that they are copies of.
 _COPIES: Final[WeakValueDictionary[str, Session]] = WeakValueDictionary()
 _COPYING: Final = threading.RLock()
@@ -112,15 +93,13 @@ def copied_session(address: str, file: str | None, number: str) -> Session:
     with _COPYING:
         found = _COPIES.get(number)
         if found is None:
-            origin = _ORIGINS.get(number)
-            found = LateSession(
-                lambda: (
-                    connect_with(
-                        _settings_for(address, file) if origin is None else origin.config, SystemClock(), time.sleep
-                    ).session
-                ),
-                (copied_session, (address, file, number)),
-            )
+            known = _SETTINGS.get(number)
+
+            def open_here() -> Session:
+                config = known or _settings_for(address, file)
+                return connect_with(config, SystemClock(), time.sleep).session
+
+            found = LateSession(open_here, (copied_session, (address, file, number)))
             _COPIES[number] = found
         return found
 
@@ -149,13 +128,6 @@ def open_sender(config: Config) -> Sender:
         return Here(open_engine(config.url), SystemClock())
     kind = f"of the kind {shown(scheme)}" if "://" in config.url else "without ://"  # what follows may be a password
     raise ConfigurationError(f"a URL {kind} names no store; use sqlite:///path, postgresql://... or http(s)://...")
-
-
-def worker_name() -> Callable[[], str]:
-    """Return a function that says who this process is, such as ``gpu7:4711``; a forked child says its own."""
-    host = socket.gethostname()
-    PROCESS.start()
-    return lambda: f"{host}:{PROCESS.pid}"
 
 
 def _places(config: Config, sender: Sender) -> Places:

@@ -110,7 +110,7 @@ class InvalidInputError(ClientRequestError, ValueError):
         super().__init__("; ".join(f"{path}: {problem}" if path else problem for path, problem in self.problems))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Let the error cross from a process of a pool to another; as for the next that takes more than its text."""
+        """Let the error be pickled, such as by a pool of processes: it is made anew from its problems."""
         return type(self), (self.problems,), self.__dict__
 
     @classmethod
@@ -173,7 +173,7 @@ class NoJobError(ClientRequestError):
         super().__init__(message)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """As of `InvalidInputError`."""
+        """Let the error be pickled, such as by a pool of processes: it is made anew with its reason."""
         return type(self), (str(self), self.reason), self.__dict__
 
 
@@ -246,7 +246,7 @@ class StoreRefusedError(SweepstakeError):
 
 
 class SpoolError(SweepstakeError):
-    """What could not be delivered cannot be kept on this machine's disk, or not be read from there."""
+    """Reports that no store has taken cannot be kept on this machine's disk, or cannot be read from there."""
 
 
 class UnusableFolderError(SweepstakeError, OSError):

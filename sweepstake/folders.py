@@ -20,7 +20,7 @@ __all__ = ["check_own", "check_room", "native", "new_file", "own_folder", "sync_
 _PRIVATE: Final = 0o700
 #: Bytes that a folder must have room for: a page of any file system.
 _PROBE: Final = 4096
-#: How file systems say that they know no such thing.
+#: The errors by which file systems say that they have no such call.
 _UNKNOWN: Final = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF)
 
 
@@ -50,7 +50,7 @@ def own_folder(root: Path, *below: str, shared: bool = False, sync: bool = False
 
 
 def check_own(folder: Path, *, link: bool = True) -> None:
-    """Raise OSError if what stands at a path is no folder, or not one of this user's, or of the system's.
+    """Raise OSError unless a path is a folder that belongs to this user or to the system.
 
     Whoever owns a folder can put links into it, and what is written there is written elsewhere.
 

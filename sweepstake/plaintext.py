@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Final
 
 __all__ = [
     "counted",
+    "listed",
     "printable",
     "printable_lines",
     "with_article",
@@ -50,3 +52,9 @@ def with_article(noun: str) -> str:
 def counted(number: int, noun: str) -> str:
     """Return how many there are of a thing: `1 job`, `2 jobs`, `1,000 jobs`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(words: Sequence[str], total: int) -> str:
+    """Return words in a row, and how many more there are: `a, b and 3 more`."""
+    more = total - len(words)
+    return ", ".join(words) + (f" and {more:,} more" if more > 0 else "")

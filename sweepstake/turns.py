@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 #: How many items of a list are one slice: jobs to be looked at, read or written, which take about a millisecond.
 ITEMS: Final = 32
-#: Seconds that a slice waits at most, so that long work ends however much short work there is.
+#: The most seconds that a slice waits, so that long work ends however much short work there is.
 _PATIENCE: Final = 0.005
 
 _here: Final = threading.local()
@@ -46,7 +46,7 @@ class ShortWork:
         _here.long = True
 
     def pass_by(self) -> None:
-        """Return when there is none, or after a few milliseconds."""
+        """Wait until there is no short work, but for no more than a few milliseconds."""
         if self._pieces:
             self._none.wait(self._patience)
 
@@ -66,18 +66,18 @@ class ShortWork:
 
 
 def give_way() -> None:
-    """End a slice of long work; in a thread that does no long work of a server's this is nothing."""
+    """End a slice of long work; in a thread that does no long work for a server, do nothing."""
     short: ShortWork | None = getattr(_here, "short", None)
     if short is not None:
         short.pass_by()
 
 
 def grow_old() -> None:
-    """Tell that what long work is making becomes large; in a thread that does none of a server's this is nothing.
+    """Tell that what long work makes becomes large; in a thread that does no long work for a server, do nothing.
 
     Python's collector of garbage looks at what is new again and again: a list of two million items takes it 20 ms, in
-    which nothing else runs. So it looks once more now, after which all this is old, at which it does not look by itself
-    in a server.
+    which nothing else runs. So it looks once more now. After that all this counts as old, and in a server the collector
+    does not look at what is old by itself.
     """
     if getattr(_here, "long", False):
         gc.collect(1)

@@ -59,7 +59,7 @@ _NUMBERS: Final = frozenset({float, int, bool})
 _SHORT: Final = 2000
 #: How often a mapping that changes while it is read is read again.
 _TRIES: Final = 10
-#: So many items are looked at by one call.
+#: How many items one call looks at.
 _FEW: Final = 256
 _LARGE_TEXT: Final = 1024 * 1024
 _NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -76,40 +76,40 @@ class JsonObject:
     text: str
 
     @classmethod
-    def of(cls, value: Mapping[str, Any], path: str = "") -> JsonObject:
+    def of(cls, value: Mapping[str, Any], path: str = "", *, escaped: bool = False) -> JsonObject:
         """Take a user's mapping; numpy scalars and arrays are accepted.
 
+        Args:
+            value: the mapping.
+            path: stands in front of the place that an error names.
+            escaped: it comes from JSON, and ``$number`` objects and ``$$`` keys in it are encoded already.
+
         Raises:
-            InvalidInputError: something in it is not a JSON value; the error names the
-                place, with `path` in front of it.
+            InvalidInputError: something in it is not a JSON value; the error names the place.
         """
-        return cls._from(value, path, escaped=False)
-
-    @classmethod
-    def from_wire(cls, value: Mapping[str, Any], path: str = "") -> JsonObject:
-        """Take a mapping parsed from JSON in which ``$number`` objects and ``$$`` keys are already encoded."""
-        return cls._from(value, path, escaped=True)
-
-    @classmethod
-    def _from(cls, value: object, path: str, *, escaped: bool) -> JsonObject:
-        if type(value) is not dict and not isinstance(value, Mapping):  # the second takes long
+        if type(value) is dict:
+            value = value if escaped else value.copy()  # somebody may write into a user's meanwhile
+        elif isinstance(value, Mapping):
+            value = _as_dict(value, path)
+        else:
             raise InvalidInputError.at(path, f"must be an object (a dict), not {type(value).__name__}")
-        value = _own(value, escaped) if type(value) is dict else _as_dict(value, path)
         if not value:
             return EMPTY
         if (flat := _flat_text(value)) is not None:
             return cls(flat)
-        text = write_json(_normal_mapping(value, path, 1, escaped))
-        if len(text) > MAX_TEXT:
-            raise InvalidInputError.at(path, f"is too large: {len(text):,} characters of JSON, at most {MAX_TEXT:,}")
-        return cls(text)
+        return cls(_written(_normal_mapping(value, path, 1, escaped), path))
+
+    @classmethod
+    def from_wire(cls, value: Mapping[str, Any], path: str = "") -> JsonObject:
+        """Take a mapping parsed from JSON in which ``$number`` objects and ``$$`` keys are already encoded."""
+        return cls.of(value, path, escaped=True)
 
     def decode(self) -> dict[str, Any]:
         """Return a new dict of plain Python values."""
         if self.text == "{}":
             return {}
         tree = self.wire()
-        return _revive(tree) if '"$' in self.text else tree
+        return revived(tree) if '"$' in self.text else tree
 
     def wire(self) -> dict[str, Any]:
         """Return a new dict in which non-finite numbers and ``$`` keys stay encoded."""
@@ -142,23 +142,16 @@ class JsonItem:
     @classmethod
     def of(cls, value: object, path: str = "") -> JsonItem:
         """Take a user's value, or raise InvalidInputError naming the place."""
-        return cls._from(value, path, escaped=False)
+        return cls(_written(_normal(value, path, 1, escaped=False), path))
 
     @classmethod
     def from_wire(cls, value: object, path: str = "") -> JsonItem:
         """Take a value parsed from JSON in which ``$number`` objects and ``$$`` keys are already encoded."""
-        return cls._from(value, path, escaped=True)
-
-    @classmethod
-    def _from(cls, value: object, path: str, *, escaped: bool) -> JsonItem:
-        text = write_json(_normal(value, path, 1, escaped=escaped))
-        if len(text) > MAX_TEXT:
-            raise InvalidInputError.at(path, f"is too large: {len(text):,} characters of JSON, at most {MAX_TEXT:,}")
-        return cls(text)
+        return cls(_written(_normal(value, path, 1, escaped=True), path))
 
     def decode(self) -> Any:
         """Return a new plain Python value."""
-        return _revive(read_json(self.text))
+        return revived(read_json(self.text))
 
 
 def fingerprint(value: Mapping[str, Any]) -> bytes | None:
@@ -185,9 +178,15 @@ def plain(value: object, path: str = "", *, around: int = 0) -> JsonValue:
     return result
 
 
-def revived(value: JsonValue) -> Any:
+def revived(value: Any) -> Any:
     """Return plain, encoded data as plain Python values: what `plain` does, undone."""
-    return _revive(value)
+    if isinstance(value, list):
+        return [revived(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1 and _NUMBER_KEY in value:
+        return _NON_FINITE[value[_NUMBER_KEY]]
+    return {key.removeprefix("$"): revived(item) for key, item in value.items()}
 
 
 def parse_json(text: str | bytes, path: str = "") -> Any:
@@ -208,6 +207,14 @@ def parse_json(text: str | bytes, path: str = "") -> Any:
         raise InvalidInputError.at(path, f"nests deeper than {MAX_DEPTH} levels") from None
     except ValueError:
         raise InvalidInputError.at(path, f"holds an integer of more than {MAX_INT_DIGITS} digits") from None
+
+
+def _written(tree: Any, path: str) -> str:
+    """Return the text of what is normal already, if it is not too large."""
+    text = write_json(tree)
+    if len(text) > MAX_TEXT:
+        raise InvalidInputError.at(path, f"is too large: {len(text):,} characters of JSON, at most {MAX_TEXT:,}")
+    return text
 
 
 def _flat_text(value: dict[Any, Any]) -> str | None:
@@ -245,7 +252,7 @@ def _normal(value: Any, path: str, depth: int, escaped: bool) -> Any:
 
 
 def _own(value: Any, escaped: bool) -> Any:
-    """Return what nobody else writes into: of a user's value a copy, which is made in one step of the interpreter."""
+    """Return what nobody else writes into: for a user's value a copy, made in one step of the interpreter."""
     if escaped and type(value) is not tuple:
         return value
     return value.copy() if type(value) is dict else list(value)
@@ -272,7 +279,7 @@ def _normal_items(value: list[Any], path: str, depth: int, escaped: bool) -> lis
 
 
 def _are_plain_numbers(values: list[Any]) -> bool:
-    """Tell at once of most lists that they stay as they are."""
+    """Tell quickly whether all are finite numbers, as in most lists, which then stay as they are."""
     try:
         return _NUMBERS.issuperset(map(type, values)) and all(map(math.isfinite, values))
     except OverflowError:  # a large int, which is to be looked at
@@ -361,16 +368,6 @@ def _non_finite_name(value: float) -> str:
     if math.isnan(value):
         return "NaN"
     return "Infinity" if value > 0 else "-Infinity"
-
-
-def _revive(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_revive(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if len(value) == 1 and _NUMBER_KEY in value:
-        return _NON_FINITE[value[_NUMBER_KEY]]
-    return {key.removeprefix("$"): _revive(item) for key, item in value.items()}
 
 
 def _kind(value: object) -> str:

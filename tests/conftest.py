@@ -12,7 +12,8 @@ import attrs
 import hypothesis
 import pytest
 
-from tests import postgres
+from tests.kit import postgres
+from tests.kit.clocks import HandClock
 
 #: The folder that this test session's processes share.
 _SHARED = pytest.StashKey[Path]()
@@ -93,3 +94,9 @@ def new_database(request: pytest.FixtureRequest) -> Callable[[], str]:
         return server.new_database()
 
     return make
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    """A clock that stands still until the test turns it."""
+    return HandClock()

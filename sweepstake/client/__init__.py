@@ -1,7 +1,7 @@
 """What a user holds: databases, experiments and jobs."""
 
 from sweepstake.client.adding import JobIds, NewJob
-from sweepstake.client.attempt.heart import Heart
+from sweepstake.client.attempt.heartbeat import Heartbeat
 from sweepstake.client.attempt.places import Places
 from sweepstake.client.database import Database
 from sweepstake.client.experiment import Experiment
@@ -13,7 +13,7 @@ __all__ = [
     "Database",
     "Experiment",
     "GridSearch",
-    "Heart",
+    "Heartbeat",
     "Job",
     "JobIds",
     "LateSession",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
 from typing import Any, Final, TextIO
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from sweepstake.codec import from_file, to_tree
 from sweepstake.domain.names import check_name
@@ -129,14 +131,15 @@ def import_experiment(queue: Queue, file: Iterable[str], name: str | None, progr
         raise InvalidInputError.at("line 1", "is missing: the file is empty")
     given, definition = _read_header(header)
     name = given if name is None else check_name(name, "name")
-    importing = _Importing(queue, name, progress)
+    sent = ImportPart(id=queue.new_id(), number=0, experiment=definition)
     try:
-        importing.begin(definition)
-        for line in lines:
-            importing.take(line)
-        importing.end()
+        for part in chain([sent], _parts(sent.id, lines)):
+            queue.import_part(name, part)
+            sent = part
+            progress(len(part.jobs) + len(part.dependencies) + len(part.events))
     except BaseException:
-        importing.abandon()
+        with suppress(SweepstakeError):  # nobody sees what was sent, and the store forgets it within a day
+            queue.import_part(name, ImportPart(id=sent.id, number=sent.number, abandon=True))
         raise
     return name
 
@@ -186,63 +189,28 @@ def _read_header(line: _Line) -> tuple[str, PortableExperiment]:
     return check_name(line.value.get("name"), "line 1.name"), definition
 
 
-class _Importing:
-    """One import under way: collects lines into parts and sends them."""
+def _parts(import_id: str, lines: Iterator[_Line]) -> Iterator[ImportPart]:
+    """Collect lines into the parts of an import after its first; the last one has the totals."""
+    number, size = 1, 0
+    items: dict[str, list[Any]] = {kind: [] for kind in _KINDS}
 
-    def __init__(self, queue: Queue, name: str, progress: Progress) -> None:
-        self._queue = queue
-        self._name = name
-        self._progress = progress
-        self._part = ImportPart(id=queue.new_id(), number=0, abandon=True)
-        self._items: dict[str, list[Any]] = {kind: [] for kind in _KINDS}
-        self._text = 0
-        self._end: int | None = None
-        self._totals: Totals | None = None
-
-    def begin(self, definition: PortableExperiment) -> None:
-        """Send the first part."""
-        self._send(ImportPart(id=self._part.id, number=0, experiment=definition))
-
-    def take(self, line: _Line) -> None:
-        """Take a line."""
-        if self._end is not None:
-            raise InvalidInputError.at(line.path, f"stands behind the end, which is line {self._end}")
-        if line.kind == "end":
-            self._end = line.number
-            self._totals = from_file(line.value, Totals, f"{line.path}.end")
-            return
-        self._items[line.kind].append(from_file(line.value, _KINDS[line.kind], f"{line.path}.{line.kind}"))
-        self._text += line.size
-        if self._text >= _PART_TEXT or len(self._items[line.kind]) >= MAX_PART:
-            self._flush(None)
-
-    def end(self) -> None:
-        """Send the last part, if the last line came."""
-        if self._totals is None:
-            raise InvalidInputError.at("end", "is missing: the file was cut off, and nothing of it was imported")
-        self._flush(self._totals)
-
-    def abandon(self) -> None:
-        """Let the store forget what was sent, if it can be reached."""
-        try:
-            self._queue.import_part(self._name, evolve(self._part, abandon=True))
-        except SweepstakeError:
-            return  # nobody sees it, and the store forgets it within a day
-
-    def _flush(self, totals: Totals | None) -> None:
-        part = ImportPart(
-            id=self._part.id,
-            number=self._part.number + 1,
-            jobs=tuple(self._items["job"]),
-            dependencies=tuple(self._items["dependency"]),
-            events=tuple(self._items["event"]),
-            totals=totals,
+    def part(totals: Totals | None = None) -> ImportPart:
+        jobs, dependencies, events = (tuple(items[kind]) for kind in ("job", "dependency", "event"))
+        return ImportPart(
+            id=import_id, number=number, jobs=jobs, dependencies=dependencies, events=events, totals=totals
         )
-        self._send(part)
-        self._items = {kind: [] for kind in _KINDS}
-        self._text = 0
 
-    def _send(self, part: ImportPart) -> None:
-        self._queue.import_part(self._name, part)
-        self._part = evolve(self._part, number=part.number)
-        self._progress(len(part.jobs) + len(part.dependencies) + len(part.events))
+    for line in lines:
+        if line.kind == "end":
+            totals = from_file(line.value, Totals, f"{line.path}.end")
+            for behind in lines:
+                raise InvalidInputError.at(behind.path, f"stands behind the end, which is line {line.number}")
+            yield part(totals)
+            return
+        items[line.kind].append(from_file(line.value, _KINDS[line.kind], f"{line.path}.{line.kind}"))
+        size += line.size
+        if size >= _PART_TEXT or len(items[line.kind]) >= MAX_PART:
+            yield part()
+            number, size = number + 1, 0
+            items = {kind: [] for kind in _KINDS}
+    raise InvalidInputError.at("end", "is missing: the file was cut off, and nothing of it was imported")

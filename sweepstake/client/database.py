@@ -33,7 +33,7 @@ class Database:
     def __init__(self, session: Session, url: str) -> None:
         self._session = session
         self._url = url
-        TERM_WATCH.add(session.heart)
+        TERM_WATCH.add(session.heartbeat)
 
     @property
     def session(self) -> Session:
@@ -109,9 +109,7 @@ class Database:
         if record.address:
             called = written if owner is None else qualified(owner, record.name)
             self._session.remember(record, called)
-        experiment = experiment_of(record)
-        experiment.attach(self._session, record)
-        return experiment
+        return experiment_of(self._session, record)
 
     def get_experiments(self) -> Iterator[Experiment]:
         """Iterate over all experiments, oldest first."""
@@ -119,18 +117,16 @@ class Database:
         while True:
             page = self._session.queue.list_experiments(start)
             for record in page.items:
-                experiment = experiment_of(record)
-                experiment.attach(self._session, record)
-                yield experiment
+                yield experiment_of(self._session, record)
             if page.next is None:
                 return
             start = page.next
 
     def close(self) -> None:
         """Give back jobs whose blocks were not entered, and let go of connections; other leases are renewed no more."""
-        self._session.heart.close()
+        self._session.heartbeat.close()
         self._session.queue.close()
-        TERM_WATCH.drop(self._session.heart)
+        TERM_WATCH.drop(self._session.heartbeat)
 
     def __enter__(self) -> Self:
         """Return the connection itself."""

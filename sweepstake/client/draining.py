@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, field
 
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.job import Job
@@ -12,22 +14,15 @@ from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import InvalidInputError, NoJobError, shown
 
-__all__ = ["Source", "check_catch", "drain"]
+if TYPE_CHECKING:  # its `claim_jobs` is this loop
+    from sweepstake.client.experiment import Experiment
+
+__all__ = ["check_catch", "drain"]
 
 #: Seconds between two looks for a job while there are only some that were passed over.
 _PAUSE: Final = 1.0
 
 Errors = tuple[type[Exception], ...]
-
-
-class Source(Protocol):
-    """Where the loop gets its jobs: an experiment."""
-
-    def next_job(self, wait: float = 0.0) -> Job:
-        """Claim a job, or raise NoJobError."""
-
-    def adopt(self, claim: Claim) -> Job:
-        """Return the job of a claim that was made already."""
 
 
 def check_catch(catch: object) -> Errors:
@@ -39,29 +34,22 @@ def check_catch(catch: object) -> Errors:
     return kinds
 
 
-def drain(source: Source, wait: float, catch: Errors = ()) -> Iterator[Job]:
+def drain(experiment: Experiment, wait: float, catch: Errors = ()) -> Iterator[Job]:
     """Yield claimed jobs until there is none; see `Experiment.claim_jobs`."""
-    return _Drain(source, wait, catch).jobs()
+    return _Drain(experiment, wait, catch).jobs()
 
 
+@define(eq=False)
 class _Drain:
-    """One loop.
+    """One loop."""
 
-    Attributes:
-        ahead: the job that was claimed with the end of the one before.
-        answer: why the last finish claimed none.
-        passed: ids of the jobs whose blocks were not entered; the loop does not yield them again.
-        spare: jobs that are held only until another was claimed, because the queue would hand them out again.
-    """
-
-    def __init__(self, source: Source, wait: float, catch: Errors) -> None:
-        self._source = source
-        self._wait = wait
-        self._catch = catch
-        self._ahead: Job | None = None
-        self._answer: NoJob | None = None
-        self._passed: set[str] = set()
-        self._spare: list[Job] = []
+    _experiment: Experiment
+    _wait: float
+    _catch: Errors
+    _ahead: Job | None = None  # it was claimed with the end of the one before
+    _answer: NoJob | None = None  # why the last finish claimed none
+    _passed: set[str] = field(factory=set)  # ids of jobs whose blocks were not entered; none comes again in this loop
+    _spare: list[Job] = field(factory=list)  # held until another was claimed, as the queue would hand them out again
 
     def jobs(self) -> Iterator[Job]:
         job: Job | None = None
@@ -79,7 +67,7 @@ class _Drain:
     def _receive(self, answer: Claim | NoJob | None) -> None:
         """Take what a finish claimed."""
         if isinstance(answer, Claim):
-            self._ahead = self._source.adopt(answer)
+            self._ahead = Job(self._experiment.session, self._experiment, answer.job, answer)
         else:
             self._answer = answer
 
@@ -114,6 +102,6 @@ class _Drain:
         if answer is not None and (wait <= 0 or answer.reason is NoJobReason.FINISHED):
             return None
         try:
-            return self._source.next_job(0.0 if self._spare else wait)
+            return self._experiment.next_job(0.0 if self._spare else wait)
         except NoJobError:
             return None

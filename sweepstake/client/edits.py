@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
+from sweepstake.client.attempt.held import Held
 from sweepstake.client.attempt.keeping import Rest, divide, keep
 from sweepstake.client.results import Results, check_size
-from sweepstake.domain.records import Document, JobRecord
+from sweepstake.domain.records import Document
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError, SweepstakeError
 from sweepstake.values import EMPTY, JsonObject, fingerprint
@@ -20,33 +20,25 @@ class Edits:
     """The values of a job as plain dicts, which are made when they are first asked for.
 
     Values that nobody asked for are as they were read.
-
-    Args:
-        record: the job as it is stored.
-        folder: makes the folder in which an attempt's results are kept that cannot be recorded, and returns it.
     """
 
-    __slots__ = ("_as_read", "_made", "_record", "_shelf")
+    __slots__ = ("_as_read", "_held", "_made")
 
-    def __init__(self, record: JobRecord, folder: Callable[[JobRecord], Path]) -> None:
-        self._shelf = _Shelf(record, folder)
+    def __init__(self, held: Held) -> None:
+        self._held = held
         #: What somebody asked for, by `setdefault`: two threads that ask at once get the same.
         self._made: dict[str, dict[str, Any]] = {}
-        self._record = record
-        self._as_read: bytes | None = None
-
-    def rebase(self, record: JobRecord) -> None:
-        """Compare with another record from now on; what is in hand stays."""
-        self._record = self._shelf.record = record
-        self._as_read = None
+        #: The hyperparameters as they were read, and their fingerprint then.
+        self._as_read: tuple[JsonObject, bytes | None] | None = None
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
         """The job's inputs."""
         made = self._made.get("hyperparameters")
         if made is None:
-            read = self._record.hyperparameters.decode()
-            self._as_read = fingerprint(read)
+            stored = self._held.record.hyperparameters
+            read = stored.decode()
+            self._as_read = stored, fingerprint(read)
             made = self._made.setdefault("hyperparameters", read)
         return made
 
@@ -59,7 +51,8 @@ class Edits:
         """The job's final values."""
         made = self._made.get("results")
         if made is None:
-            made = self._made.setdefault("results", Results(self._record.results.decode(), self._shelf.refuse))
+            read = self._held.record.results.decode()
+            made = self._made.setdefault("results", Results(read, partial(_refuse, self._held)))
         return made
 
     @results.setter
@@ -69,7 +62,7 @@ class Edits:
             try:
                 check_size(assigned)
             except InvalidInputError as error:
-                raise self._shelf.refuse("results", assigned, error) from None
+                raise _refuse(self._held, "results", assigned, error) from None
         self._made["results"] = assigned
 
     def in_hand(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
@@ -82,7 +75,12 @@ class Edits:
         Raises:
             InvalidInputError: a value is not JSON; the error names its path.
         """
-        return Document(status=status, hyperparameters=self._inputs(), results=self._outputs())
+        record = self._held.record
+        return Document(
+            status=status,
+            hyperparameters=self._encoded("hyperparameters", record.hyperparameters),
+            results=self._encoded("results", record.results),
+        )
 
     def report(self) -> tuple[JsonObject, JsonObject | None]:
         """Return the results, and the hyperparameters if they are not those that are stored.
@@ -90,24 +88,23 @@ class Edits:
         Raises:
             InvalidInputError: a value is not JSON; the error names its path.
         """
-        results = self._outputs()
-        in_hand = self._made.get("hyperparameters")
-        if in_hand is None or (self._as_read is not None and fingerprint(in_hand) == self._as_read):
+        record = self._held.record
+        results = self._encoded("results", record.results)
+        in_hand, stored = self._made.get("hyperparameters"), record.hyperparameters
+        if in_hand is None:
             return results, None
-        hyperparameters = self._inputs()
-        return results, None if hyperparameters == self._record.hyperparameters else hyperparameters
+        if self._as_read is not None and self._as_read[0] is stored:  # nothing was read or written since
+            as_read = self._as_read[1]
+            if as_read is not None and fingerprint(in_hand) == as_read:
+                return results, None
+        hyperparameters = self._encoded("hyperparameters", stored)
+        return results, None if hyperparameters == stored else hyperparameters
 
     def salvage(self, error: InvalidInputError) -> tuple[JsonObject, InvalidInputError]:
         """Return those results that can be recorded, and the error with where the others are kept in files."""
-        results: object = self._made.get("results", self._record.results.decode())
+        results: object = self._made.get("results", self._held.record.results.decode())
         kept, rest = divide(results) if isinstance(results, dict) else (EMPTY, [Rest("results", results)])
-        return kept, self._shelf.keep(rest, error) if rest else error
-
-    def _inputs(self) -> JsonObject:
-        return self._encoded("hyperparameters", self._record.hyperparameters)
-
-    def _outputs(self) -> JsonObject:
-        return self._encoded("results", self._record.results)
+        return kept, _keep(self._held, rest, error) if rest else error
 
     def _encoded(self, name: str, stored: JsonObject) -> JsonObject:
         made = self._made.get(name)
@@ -116,30 +113,22 @@ class Edits:
         return JsonObject.of(dict.copy(made) if type(made) is Results else made, name)
 
 
-class _Shelf:
-    """Where those results of a job are kept that cannot be recorded.
+# Apart from `Edits`, to which the results do not refer: neither then waits for the garbage collector.
 
-    Apart from `Edits`, because its results refer to this: neither then waits for the garbage collector.
-    """
 
-    __slots__ = ("_folder", "record")
+def _refuse(held: Held, name: str, value: object, error: InvalidInputError) -> InvalidInputError:
+    return _keep(held, [Rest(name, value)], error)
 
-    def __init__(self, record: JobRecord, folder: Callable[[JobRecord], Path]) -> None:
-        self.record = record
-        self._folder = folder
 
-    def refuse(self, name: str, value: object, error: InvalidInputError) -> InvalidInputError:
-        return self.keep([Rest(name, value)], error)
-
-    def keep(self, rest: list[Rest], error: InvalidInputError) -> InvalidInputError:
-        """Write what cannot be recorded into files, and return the error with a word on where."""
-        try:
-            paths = keep(self._folder(self.record), rest)
-        except (OSError, SweepstakeError) as problem:
-            where = f"what cannot be recorded could not be kept in a file either: {problem}"
-        else:
-            where = f"what cannot be recorded is kept in {paths[0] if len(paths) == 1 else paths[0].parent}"
-        return InvalidInputError([*error.problems, ("", where)])
+def _keep(held: Held, rest: list[Rest], error: InvalidInputError) -> InvalidInputError:
+    """Write results that cannot be recorded into files, and return the error with a word on where."""
+    try:
+        paths = keep(held.session.places.kept(held.record), rest)
+    except (OSError, SweepstakeError) as problem:
+        where = f"what cannot be recorded could not be kept in a file either: {problem}"
+    else:
+        where = f"what cannot be recorded is kept in {paths[0] if len(paths) == 1 else paths[0].parent}"
+    return InvalidInputError([*error.problems, ("", where)])
 
 
 def _assigned(value: dict[str, Any], path: str) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, ClassVar, Final, NoReturn, Self
 
-from sweepstake.client.adding import JobIds, NewJob, add_in_chunks, add_one, draft_of
-from sweepstake.client.attempt.sharing import PARTS
+from sweepstake.client.adding import JobIds, NewJob, add_in_chunks, draft_of
+from sweepstake.client.attempt.ranks import ENVIRONMENT
+from sweepstake.client.attempt.sharing import GROUP_VARIABLES, SHARED_JOBS
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.draining import check_catch, drain
 from sweepstake.client.job import Job
@@ -20,12 +21,12 @@ from sweepstake.client.session import Session
 from sweepstake.client.unknown import tell_unknown
 from sweepstake.client.waiting import check_wait, claim_within
 from sweepstake.domain.counts import Counts
+from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.names import check_name, existing_name
 from sweepstake.domain.records import (
     PRESENT,
     UNGUARDED,
-    Claim,
     ExperimentDraft,
     ExperimentRecord,
     Guard,
@@ -42,7 +43,7 @@ __all__ = ["Experiment"]
 #: How many of the best and of the newest jobs a notebook shows.
 _GLANCE: Final = 5
 #: Methods for the rest of the client.
-_INTERNAL: Final = {"adopt", "attach", "draft", "from_record", "reference", "search", "session"}
+_INTERNAL: Final = {"attach", "draft", "from_record", "reference", "search", "session"}
 
 
 class Experiment:
@@ -62,6 +63,8 @@ class Experiment:
         status: RUNNING, or DONE when it is paused or complete; see `pause` and `resume`.
         settings: a frozen `Settings`; `update` changes some of them.
         etag: version of the definition as this object knows it; None before it is stored.
+        record: the experiment as it was when last read or written; None before it is stored.
+        reference: what calls on the queue name it by: this very experiment, whatever others are called.
     """
 
     RUNNING: ClassVar = ExperimentStatus.RUNNING
@@ -70,16 +73,17 @@ class Experiment:
     name: str
     status: ExperimentStatus | str
     etag: str | None
+    record: ExperimentRecord | None
+    reference: str
 
     def __init__(self, name: str, status: ExperimentStatus | str = ExperimentStatus.RUNNING, **settings: Any) -> None:
-        self.name = check_name(name, "name")
+        self.name = self.reference = check_name(name, "name")
         self.status = member_of(ExperimentStatus, status, "status")
         check_settings(settings)
         self._settings = Settings(**settings)
-        self.etag = None
+        self.etag = self.record = None
         self._session: Session | None = None
-        self._record: ExperimentRecord | None = None
-        self._local = threading.local()
+        self._entered = _Entered()
 
     def search(self) -> SearchDefinition:
         """Return the search as it is stored. Subclasses say which."""
@@ -94,7 +98,8 @@ class Experiment:
     def attach(self, session: Session, record: ExperimentRecord) -> None:
         """Tie this object to the stored experiment `record`."""
         self._session = session
-        self._record = record
+        self.record = record
+        self.reference = record.reference
         self.name = record.name
         self.status = record.status
         self._settings = record.settings
@@ -116,23 +121,16 @@ class Experiment:
     def session(self) -> Session:
         """The connection this experiment belongs to."""
         if self._session is None:
-            raise ConfigurationError(f"experiment {self.name!r} is not in a store yet; call db.add_experiment(exp)")
+            raise self._not_stored()
         return self._session
 
-    @property
-    def record(self) -> ExperimentRecord | None:
-        """The experiment as it was when last read or written; None before it is stored."""
-        return self._record
+    def _not_stored(self) -> ConfigurationError:
+        return ConfigurationError(f"experiment {self.name!r} is not in a store yet; call db.add_experiment(exp)")
 
     @property
     def owner(self) -> str | None:
         """Email of the user of a server who made it; None: it is everybody's, or not stored yet."""
-        return None if self._record is None else self._record.owner
-
-    @property
-    def reference(self) -> str:
-        """What calls on the queue name it by: this very experiment, whatever others are called."""
-        return self.name if self._record is None else self._record.reference
+        return None if self.record is None else self.record.owner
 
     def add_job(
         self,
@@ -170,11 +168,10 @@ class Experiment:
             ResourceExistsError: the id is taken, or it is a duplicate that shall raise.
             LimitReachedError: `max_jobs` allows no more.
         """
-        queue = self.session.queue
-        draft = draft_of(
-            self.reference,
-            queue.new_id() if job_id is None else job_id,
+        session = self.session
+        new = NewJob(
             hyperparameters,
+            job_id=job_id,
             status=status,
             results=results,
             priority=priority,
@@ -184,8 +181,9 @@ class Experiment:
             depends_on=depends_on,
             prune_with_dependencies=prune_with_dependencies,
         )
-        added = add_one(self.session, self.reference, draft, on_duplicate)
-        job = Job(self.session, self, added.record)
+        draft = draft_of(self.reference, session.queue.new_id(), new)
+        added = session.queue.add_job(self.reference, draft, member_of(OnDuplicate, on_duplicate, "on_duplicate"))
+        job = Job(session, self, added.record)
         if added.created and draft.status is JobStatus.RUNNING:
             job.hold_first()
         return job
@@ -220,17 +218,18 @@ class Experiment:
                 `skipped` of the list names its place.
             progress: show a progress bar; by default when there are many and somebody watches.
         """
-        common = {
-            "priority": priority,
-            "not_before": not_before,
-            "tags": tags,
-            "notes": notes,
-            "depends_on": depends_on,
-            "prune_with_dependencies": prune_with_dependencies,
-        }
-        return add_in_chunks(
-            self.session, self.reference, hyperparameters, common, on_duplicate=on_duplicate, progress=progress
+        session, kind = self.session, member_of(OnDuplicate, on_duplicate, "on_duplicate")
+        common = NewJob(
+            {},
+            priority=priority,
+            not_before=not_before,
+            tags=tags,
+            notes=notes,
+            depends_on=depends_on,
+            prune_with_dependencies=prune_with_dependencies,
         )
+        template = draft_of(self.reference, "template", common)
+        return add_in_chunks(session, self.reference, hyperparameters, template, on_duplicate=kind, progress=progress)
 
     def get_job(self, job_id: str) -> Job:
         """Return the job of that id."""
@@ -252,7 +251,7 @@ class Experiment:
                 see `sweepstake.domain.query.queries.Condition`.
             order: sort by a field, such as ``"-results.accuracy"`` for the highest first; reads all of them first.
         """
-        return Jobs(self.session, self, query_of(status, tag, where, order))
+        return Jobs(self, query_of(status, tag, where, order))
 
     def top(self, n: int = 10, by: str | None = None, direction: str | None = None) -> JobList:
         """Return the best `n` DONE jobs, best first: a list, in a notebook a table.
@@ -309,20 +308,16 @@ class Experiment:
         Raises:
             NoJobError: there is none; its `reason` says why.
         """
-        session, record = self.session, self._stored()
-        shared = PARTS.find(session, record)
-        if shared is not None:
-            return Job(session, self, shared[0], part=shared[1])
-        with TERM_WATCH.deferring:
-            return self.adopt(claim_within(session, record.reference, wait))
-
-    def _stored(self) -> ExperimentRecord:
-        assert self._record is not None, "what has a session is in a store"
-        return self._record
-
-    def adopt(self, claim: Claim) -> Job:
-        """Return the job of a claim that was made for this process; its lease is renewed from now on."""
-        return Job(self.session, self, claim.job, claim)
+        session, record = self._session, self.record
+        if session is None or record is None:
+            raise self._not_stored()
+        if not ENVIRONMENT.keys().isdisjoint(GROUP_VARIABLES):
+            shared = SHARED_JOBS.find(session, record)
+            if shared is not None:
+                return Job(session, self, shared[0], shared=shared[1])
+        with TERM_WATCH:
+            claim = claim_within(session, self.reference, wait)
+            return Job(session, self, claim.job, claim)
 
     def claim_jobs(
         self, wait: float = 0.0, *, catch: type[Exception] | Iterable[type[Exception]] = ()
@@ -374,10 +369,10 @@ class Experiment:
             UnsafeUpdateError: somebody else gave one of these settings another value since this object was read.
             InvalidInputError: a name is no setting, or a value is wrong.
         """
-        if self._record is None:
+        if self.record is None:
             self._settings = changed_settings(self._settings, settings)
             return self
-        self._redefined(*change_settings(self.session.queue, self._record, settings))
+        self._redefined(*change_settings(self.session.queue, self.record, settings))
         return self
 
     def _set_status(self, status: ExperimentStatus) -> None:
@@ -389,7 +384,7 @@ class Experiment:
         if before.etag == self.etag:  # else somebody changed what this object does not know of: its next push must fail
             self.etag = after.etag
         self._settings = after.settings
-        self._record = after
+        self.record = after
 
     def push_updates(self, safe: bool = True) -> None:
         """Write this object's status, search and settings to the store.
@@ -420,42 +415,37 @@ class Experiment:
         """Claim a job and enter its block."""
         job = self.next_job()
         entered = job.__enter__()
-        self._stack().append(job)
+        self._entered.jobs.append(job)
         return entered
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         """Leave the block of the job that this thread entered last."""
-        return self._stack().pop().__exit__(kind, error, trace)
-
-    def _stack(self) -> list[Job]:
-        if not hasattr(self._local, "stack"):
-            self._local.stack = []
-        stack: list[Job] = self._local.stack
-        return stack
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Let copies have everything but the blocks that threads of this process have entered by `with experiment`."""
-        return {name: value for name, value in vars(self).items() if name != "_local"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Be a copy."""
-        vars(self).update(state)
-        self._local = threading.local()
+        return self._entered.jobs.pop().__exit__(kind, error, trace)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {self.status}>"
 
     def _repr_html_(self) -> str:
-        if self._record is None:
+        if self.record is None:
             return ""
         counts, queue = self.counts(), self.session.queue
         ranking = Ranking.known(self.settings, self.search())
         best = ranking.best(queue, self.reference, _GLANCE) if ranking else []
         newest = queue.list_jobs(self.reference, query_of(order="-created_at"), limit=_GLANCE).items
-        return experiment_html(self._record, str(counts), best, newest)
+        return experiment_html(self.record, str(counts), best, newest)
 
     def __dir__(self) -> list[str]:
         """Return what is for users: completion offers nothing else."""
         return [name for name in super().__dir__() if name not in _INTERNAL]
+
+
+class _Entered(threading.local):
+    """The jobs whose blocks a thread has entered by `with experiment`, in that order; a copy has none."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+
+    def __reduce__(self) -> tuple[type[_Entered], tuple[()]]:
+        return _Entered, ()

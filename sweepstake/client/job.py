@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
 from attrs import evolve
 
 from sweepstake.client.attempt.block import Block
-from sweepstake.client.attempt.claiming import claim_this, give_back, refusal
-from sweepstake.client.attempt.heart import Lease
+from sweepstake.client.attempt.claiming import claim_this, refusal
+from sweepstake.client.attempt.held import Held
 from sweepstake.client.attempt.preempting import HOOK_SECONDS
-from sweepstake.client.attempt.sharing import PARTS, Part
+from sweepstake.client.attempt.process import PROCESS
+from sweepstake.client.attempt.ranks import Membership
+from sweepstake.client.attempt.sharing import SHARED_JOBS, hand_over
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.edits import Edits
-from sweepstake.client.process import PROCESS
 from sweepstake.client.session import Session
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.queueing import UNCHANGED, QueueingChanges, Unchanged
@@ -34,25 +34,18 @@ from sweepstake.domain.records import (
     NoJob,
 )
 from sweepstake.domain.situation import Why
-from sweepstake.domain.status import JobStatus, Outcome, Signal, member_of
+from sweepstake.domain.status import JobStatus, Outcome, member_of
 from sweepstake.errors import HeldJobError, LeaseLostError, PruneJob, SweepstakeError
 from sweepstake.plaintext import printable
 from sweepstake.view.html import attempts_html, job_html
 
+if TYPE_CHECKING:  # it makes its jobs, and each of them refers to it
+    from sweepstake.client.experiment import Experiment
+
 __all__ = ["Job"]
 
 #: Methods for the rest of the client.
-_INTERNAL: Final = {
-    "attempt_key",
-    "drain_into",
-    "give_back_idle",
-    "held",
-    "hold_first",
-    "is_idle",
-    "let_go",
-    "receive",
-    "take",
-}
+_INTERNAL: Final = {"attempt_key", "drain_into", "give_back_idle", "hold_first", "is_idle"}
 
 C = TypeVar("C", bound=Callable[[], object])
 
@@ -65,10 +58,6 @@ class Job:
 
         with experiment.next_job() as job:
             job.results["accuracy"] = train(**job.hyperparameters)
-
-    Attributes:
-        status: a `JobStatus`; assign and `put()` to state another.
-        etag: version of the document as this object knows it; None for one that is not stored yet.
     """
 
     QUEUED: ClassVar = JobStatus.QUEUED
@@ -77,53 +66,50 @@ class Job:
     PRUNED: ClassVar = JobStatus.PRUNED
     DONE: ClassVar = JobStatus.DONE
 
-    status: JobStatus | str
-    etag: str | None
-
     def __init__(
         self,
         session: Session,
-        experiment: Any,
+        experiment: Experiment,
         record: JobRecord,
         claim: Claim | None = None,
-        part: Part | None = None,
+        shared: Membership | None = None,
     ) -> None:
         self._session = session
         self._experiment = experiment
-        self._edits = Edits(record, lambda job: session.places.kept(job))  # noqa: PLW0108 -- a copied session is not opened yet
-        self._record = record
-        self.status = record.status
-        self.etag = record.etag
-        self._attempt_key: str | None = None
-        self._pid = PROCESS.pid or PROCESS.start()
-        self._prune_asked = False
+        self._held = held = Held(session, record, record.status, record.etag, PROCESS.pid or PROCESS.start())
+        self._edits = Edits(held)
         self._made_block: Block | None = None
-        self._lease: Lease | None = None
-        self._part = part
+        self._shared = shared
         if claim is not None:
-            self._hold(claim)
-
-    def _hold(self, claim: Claim) -> None:
-        self._attempt_key = claim.key
-        back = partial(give_back, self._session, claim.job, claim.key)
-        self._lease = self._session.heart.add(claim.key, claim.lease, self, back)
-
-    def take(self, record: JobRecord) -> None:
-        """Be what a record says; what is in hand stays."""
-        self._record = record
-        self._edits.rebase(record)
-        self.status = record.status
-        self.etag = record.etag
+            held.hold(claim)
 
     @property
     def job_id(self) -> str:
         """Id of the job, unique in its experiment."""
-        return self._record.id
+        return self._held.record.id
 
     @property
-    def experiment(self) -> Any:
+    def experiment(self) -> Experiment:
         """The `Experiment` that the job belongs to."""
         return self._experiment
+
+    @property
+    def status(self) -> JobStatus | str:
+        """A `JobStatus`; assign and `put()` to state another."""
+        return self._held.status
+
+    @status.setter
+    def status(self, value: JobStatus | str) -> None:
+        self._held.status = value
+
+    @property
+    def etag(self) -> str | None:
+        """Version of the document as this object knows it; None for one that is not stored yet."""
+        return self._held.etag
+
+    @etag.setter
+    def etag(self, value: str | None) -> None:
+        self._held.etag = value
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -151,42 +137,42 @@ class Job:
     @property
     def record(self) -> JobRecord:
         """The job as it was when last read or written, with all that is known of its queueing."""
-        return self._record
+        return self._held.record
 
     @property
     def priority(self) -> int:
         """Higher is claimed first."""
-        return self._record.priority
+        return self._held.record.priority
 
     @property
     def tags(self) -> tuple[str, ...]:
         """Labels of the job."""
-        return self._record.tags
+        return self._held.record.tags
 
     @property
     def notes(self) -> str:
         """Free text about the job."""
-        return self._record.notes
+        return self._held.record.notes
 
     @property
     def attempt(self) -> int:
         """How many attempts were begun."""
-        return self._record.attempt
+        return self._held.record.attempt
 
     @property
     def attempt_key(self) -> str | None:
         """The key of the attempt that this object holds, or None when it holds none."""
-        return self._attempt_key
+        return self._held.key
 
     @property
     def worker(self) -> str | None:
         """Who runs the job, or ran it last."""
-        return self._record.worker
+        return self._held.record.worker
 
     @property
     def prune_asked(self) -> bool:
         """Whether somebody pruned the job while it runs here; raise `PruneJob` to stop."""
-        return self._prune_asked
+        return self._held.prune_asked
 
     @property
     def checkpoint_dir(self) -> Path:
@@ -195,7 +181,7 @@ class Job:
         It is made when asked for, and only this user can read it. Raises UnusableFolderError if that cannot be: leaving
         the block with that error gives the job back.
         """
-        return self._session.places.checkpoint(self._record, held=self.held() is not None)
+        return self._session.places.checkpoint(self.record, held=self._held.attempt() is not None)
 
     def put(self, safe: bool = True) -> None:
         """Write the status, hyperparameters and results of this object to the store.
@@ -211,31 +197,35 @@ class Job:
             UnsafeUpdateError: somebody else wrote first (`LeaseLostError` when they ended the attempt held here).
             InvalidInputError: a value is not JSON; the error names its path.
         """
-        document = self._edits.document(member_of(JobStatus, self.status, "status"))
-        if self._part is not None:
-            return self._part.report(document.results)
+        held = self._held
+        document = self._edits.document(member_of(JobStatus, held.status, "status"))
+        if self._shared is not None:
+            hand_over(self._shared, document.results)
+            return
         if not safe:
             self._put_unguarded(document)
         else:
-            guard = ABSENT if self.etag is None else Guard.match(check_etag(self.etag))
-            self._put(document, guard, self._begun())
+            guard = ABSENT if held.etag is None else Guard.match(check_etag(held.etag))
+            self._put(document, guard, held.begun())
         if document.status is not JobStatus.RUNNING:
-            self.let_go()
-        elif self._attempt_key is None:
-            self._attempt_key = self.etag  # the key of the put, which began the attempt
-        return None
+            held.let_go()
+        elif held.key is None:
+            held.key = held.etag  # the key of the put, which began the attempt
 
     def _put(self, document: Document, guard: Guard, attempt: str | None) -> None:
-        self.take(self._session.queue.put_job(self._record.reference, self.job_id, document, guard, attempt).record)
+        record = self._held.record
+        self._held.take(self._session.queue.put_job(record.reference, record.id, document, guard, attempt).record)
 
     def _put_unguarded(self, document: Document) -> None:
-        held = self._begun()
-        if held is not None:
+        attempt = self._held.begun()
+        if attempt is not None:
             try:
-                return self._put(document, UNGUARDED, held)
+                self._put(document, UNGUARDED, attempt)
             except LeaseLostError:
-                self.let_go()
-        return self._put(document, UNGUARDED, None)
+                self._held.let_go()
+            else:
+                return
+        self._put(document, UNGUARDED, None)
 
     def try_run(self) -> None:
         """Make a QUEUED job RUNNING for this process, without a lease; a job that this object holds is running already.
@@ -243,9 +233,9 @@ class Job:
         Raises:
             UnsafeUpdateError: another worker did first, or the job is over.
         """
-        if self._begun() is not None or self._part is not None:
+        if self._held.begun() is not None or self._shared is not None:
             return
-        if self.etag is not None and self._record.status is not JobStatus.QUEUED:
+        if self.etag is not None and self._held.record.status is not JobStatus.QUEUED:
             raise refusal(self.job_id, self.why())
         before = self.status
         self.status = JobStatus.RUNNING
@@ -261,8 +251,8 @@ class Job:
         Raises:
             UnsafeUpdateError: the job is DONE or CRASHED.
         """
-        self.take(self._session.queue.prune(self._record.reference, self.job_id))
-        self.let_go()
+        self._held.take(self._session.queue.prune(self._held.record.reference, self.job_id))
+        self._held.let_go()
 
     def retry(self) -> None:
         """Queue this job again if it is CRASHED or PRUNED: its attempts and results stay, its budgets begin anew.
@@ -272,8 +262,8 @@ class Job:
         Raises:
             UnsafeUpdateError: the job is DONE, or held by a worker.
         """
-        self.take(self._session.queue.retry(self._record.reference, self.job_id))
-        self.let_go()
+        self._held.take(self._session.queue.retry(self._held.record.reference, self.job_id))
+        self._held.let_go()
 
     def set_queueing(
         self,
@@ -294,9 +284,9 @@ class Job:
             notes: free text.
         """
         changes = QueueingChanges(priority=priority, not_before=not_before, tags=tags, notes=notes)
-        now = self._session.queue.set_queueing(self._record.reference, self.job_id, changes)
-        self._record = evolve(
-            self._record, priority=now.priority, not_before=now.not_before, tags=now.tags, notes=now.notes
+        now = self._session.queue.set_queueing(self._held.record.reference, self.job_id, changes)
+        self._held.record = evolve(
+            self._held.record, priority=now.priority, not_before=now.not_before, tags=now.tags, notes=now.notes
         )
 
     def preempt(self) -> None:
@@ -304,13 +294,11 @@ class Job:
 
         The results so far stay with the job, and its attempt is over.
         """
-        self._begun()
-        self._block().give_back(self, Outcome.PREEMPTED)
+        self._block().give_back(Outcome.PREEMPTED)
 
     def release(self) -> None:
         """Give a job that runs here back to the queue. The results so far stay with it, and its attempt is over."""
-        self._begun()
-        self._block().give_back(self, Outcome.RELEASED)
+        self._block().give_back(Outcome.RELEASED)
 
     def on_preempt(self, callback: C, within: float = HOOK_SECONDS) -> C:
         """Have a function called before the job is given back because its process must end: to save a checkpoint.
@@ -339,20 +327,20 @@ class Job:
         Args:
             ensure: raise UnsafeUpdateError if it is gone already.
         """
-        self._session.queue.delete_job(self._record.reference, self.job_id, PRESENT if ensure else UNGUARDED)
-        self.let_go()
+        self._session.queue.delete_job(self._held.record.reference, self.job_id, PRESENT if ensure else UNGUARDED)
+        self._held.let_go()
 
     def attempts(self) -> Attempts:
         """Return every attempt at this job: worker, times, outcome, reason; in a notebook a table."""
-        return Attempts(self._session.queue.list_attempts(self._record.reference, self.job_id))
+        return Attempts(self._session.queue.list_attempts(self._held.record.reference, self.job_id))
 
     def dependencies(self) -> tuple[Dependency, ...]:
         """Return the jobs that this one waits for, or waited for: id and status, oldest first."""
-        return self._session.queue.list_dependencies(self._record.reference, self.job_id)
+        return self._session.queue.list_dependencies(self._held.record.reference, self.job_id)
 
     def why(self) -> Why:
         """Return why this job is not running: ``print(job.why())`` says it in one sentence."""
-        return self._session.queue.why(self._record.reference, self.job_id)
+        return self._session.queue.why(self._held.record.reference, self.job_id)
 
     def drain_into(
         self, claim_next: Callable[[Claim | NoJob | None], None], catch: tuple[type[Exception], ...] = ()
@@ -370,27 +358,25 @@ class Job:
 
     def hold_first(self) -> None:
         """Hold the attempt that began when the job was created here as RUNNING, unless somebody has ended it."""
-        if (self._record.status, self._record.attempt) == (JobStatus.RUNNING, 1) and not self._record.leased:
-            self._attempt_key = self.etag
+        record = self.record
+        if (record.status, record.attempt) == (JobStatus.RUNNING, 1) and not record.leased:
+            self._held.key = record.etag
 
     def is_idle(self) -> bool:
         """Tell whether the job was claimed for this object, and has not begun."""
-        return self._lease is not None and self.held() is not None and self._lease.begin_by is not None
+        lease = self._held.lease
+        return lease is not None and self._held.attempt() is not None and lease.is_idle()
 
     def give_back_idle(self) -> bool:
         """Give the job back if it was claimed for this object and has not begun; tell whether it was."""
-        if self._lease is None or self.held() is None:
+        lease = self._held.lease
+        if lease is None or self._held.attempt() is None:
             return False
-        with TERM_WATCH.deferring:
-            given_back = self._lease.give_back_idle()
+        with TERM_WATCH:
+            given_back = lease.give_back_idle()
             if given_back:
-                self.let_go()
+                self._held.let_go()
         return given_back
-
-    def receive(self, signal: Signal) -> None:
-        """Take the answer of a heartbeat; called by the heartbeat's thread."""
-        if signal is Signal.PRUNE:
-            self._prune_asked = True
 
     def __enter__(self) -> Self:
         """Claim the job, unless this object holds it already, and watch for SIGTERM.
@@ -398,44 +384,44 @@ class Job:
         Raises:
             UnsafeUpdateError: it is not in the queue: somebody holds it, or it is over; the error says which.
         """
-        pid = PROCESS.pid
-        if self._pid != pid and self._attempt_key is None:
-            self._pid = pid  # what the parent did not hold, a forked child may
+        held, pid = self._held, PROCESS.pid
+        if held.pid != pid and held.key is None:
+            held.pid = pid  # what the parent did not hold, a forked child may
         try:
-            if self._pid == pid and self._begun() is None:
-                self._part = self._part or PARTS.holds(self._session, self._record)
-                if self._part is not None:
+            if held.pid == pid and held.begun() is None:
+                self._shared = self._shared or SHARED_JOBS.holds(self._session, held.record)
+                if self._shared is not None:
                     return self
                 self._claim()
-            self._block().enter(self)
+            self._block().enter()
         except BaseException as error:  # also of a signal's, after which no block is left
             self._stop_entering(error)
             raise
         return self
 
-    def _leave_part(self, part: Part, error: BaseException | None) -> bool:
+    def _leave_shared(self, shared: Membership, error: BaseException | None) -> bool:
         """Hand over what there is; the process that holds the job records its end."""
         try:
-            part.report(self._edits.report()[0])
+            hand_over(shared, self._edits.report()[0])
         except (SweepstakeError, OSError) as failure:
             if error is None:
                 raise
             error.add_note(f"The results of job {self.job_id} could not be handed over: {failure}")
-        return part.swallows_prune and isinstance(error, PruneJob)
+        return isinstance(error, PruneJob) and not shared.held.command  # whose worker is to see it
 
     def _claim(self) -> None:
-        with TERM_WATCH.deferring:
-            claim = claim_this(self._session, self._record)
+        with TERM_WATCH:
+            claim = claim_this(self._session, self._held.record)
             if claim is None:
                 self.try_run()
                 return
-            self.take(claim.job)
-            self._hold(claim)
-        self._begun()
+            self._held.take(claim.job)
+            self._held.hold(claim)
+        self._held.begun()
 
     def _stop_entering(self, error: BaseException) -> None:
-        if not self.give_back_idle() and self._block().is_running():
-            self._block().leave(error, self.status)
+        if not self.give_back_idle() and self._made_block is not None:
+            self._made_block.leave(error, self.status)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -444,34 +430,17 @@ class Job:
 
         A forked child that leaves its copy of the block records nothing: the job is its parent's.
         """
-        if self._pid != PROCESS.pid:
+        held = self._held
+        if held.pid != PROCESS.pid:
             return False
-        if self._part is not None:
-            return self._leave_part(self._part, error)
-        return (self._made_block or self._block()).leave(error, self.status)
+        if self._shared is not None:
+            return self._leave_shared(self._shared, error)
+        return (self._made_block or self._block()).leave(error, held.status)
 
     def _block(self) -> Block:
         if self._made_block is None:
-            self._made_block = Block(self._session, self._edits)
+            self._made_block = Block(self._held, self._edits)
         return self._made_block
-
-    def held(self) -> str | None:
-        """Return the key of the attempt held here; a forked child holds none."""
-        return self._attempt_key if self._pid == PROCESS.pid else None
-
-    def _begun(self) -> str | None:
-        """Return the key of the attempt held here, which has begun by now; None when it was given back before."""
-        held = self.held()
-        if held is None or self._lease is None or self._lease.begin():
-            return held
-        self.let_go()
-        return None
-
-    def let_go(self) -> None:
-        """Hold no attempt any more."""
-        if self._attempt_key is not None:
-            self._session.heart.remove(self._attempt_key)
-            self._attempt_key = self._lease = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let a job travel that this process does not hold.
@@ -479,21 +448,21 @@ class Job:
         Raises:
             HeldJobError: it holds it, and only one can.
         """
-        if self.held() is not None or self._part is not None:
+        if self._held.attempt() is not None or self._shared is not None:
             raise HeldJobError(
-                f"job {self.job_id} of {self._record.experiment!r} is held by this process, and only one can hold it; "
+                f"job {self.job_id} of {self.record.experiment!r} is held by this process, and only one can hold it; "
                 "send job.hyperparameters in its place, or send the experiment and job.job_id, and get_job() it there"
             )
-        return _copied, (self._session, self._experiment, self._record, self.status, self.etag, self._edits.in_hand())
+        return _copied, (self._session, self._experiment, self.record, self.status, self.etag, self._edits.in_hand())
 
     def __repr__(self) -> str:
-        name, shown = self._record.experiment, dict(list(self.hyperparameters.items())[:6])
+        name, shown = self._held.record.experiment, dict(list(self.hyperparameters.items())[:6])
         values = f"hyperparameters={_short(shown)}, results={_short(self.results)}"
         return f"<Job {printable(self.job_id)} of {name!r}: {self.status}, {values}>"
 
     def _repr_html_(self) -> str:
-        attempts = self.attempts() if self._record.status is JobStatus.CRASHED else ()
-        return job_html(self._record, attempts)
+        attempts = self.attempts() if self._held.record.status is JobStatus.CRASHED else ()
+        return job_html(self.record, attempts)
 
     def __dir__(self) -> list[str]:
         """Return what is for users: completion offers nothing else."""
@@ -512,7 +481,7 @@ class Attempts(tuple[AttemptRecord, ...]):  # noqa: SLOT001 -- a tuple with a le
 
 def _copied(
     session: Session,
-    experiment: Any,
+    experiment: Experiment,
     record: JobRecord,
     status: JobStatus | str,
     etag: str | None,

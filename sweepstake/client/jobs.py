@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sweepstake.client.job import Job
 from sweepstake.client.listing import iterate
-from sweepstake.client.session import Session
 from sweepstake.domain.query.queries import JobQuery
+from sweepstake.domain.records import JobRecord
 from sweepstake.markup import text_html
 from sweepstake.view.html import jobs_html
+
+if TYPE_CHECKING:  # it makes its jobs, and each of them refers to it
+    from sweepstake.client.experiment import Experiment
 
 __all__ = ["JobList", "Jobs"]
 
@@ -25,25 +28,27 @@ class Jobs(Iterator[Job]):
     As the last line of a notebook's cell it shows the first of them.
     """
 
-    def __init__(self, session: Session, experiment: Any, query: JobQuery) -> None:
-        self._session = session
+    def __init__(self, experiment: Experiment, query: JobQuery) -> None:
         self._experiment = experiment
         self._query = query
-        self._records = iterate(session.queue, experiment.reference, query)
+        self._records = self._read()
+
+    def _read(self) -> Iterator[JobRecord]:
+        return iterate(self._experiment.session.queue, self._experiment.reference, self._query)
 
     def __next__(self) -> Job:
         """Return the next job."""
-        return Job(self._session, self._experiment, next(self._records))
+        return Job(self._experiment.session, self._experiment, next(self._records))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let a copy be a listing of its own, which begins with the first job."""
-        return Jobs, (self._session, self._experiment, self._query)
+        return Jobs, (self._experiment, self._query)
 
     def __repr__(self) -> str:
         return f"<Jobs of {self._experiment.name!r}: iterate over them, or see experiment.to_frame()>"
 
     def _repr_html_(self) -> str:
-        found = list(islice(iterate(self._session.queue, self._experiment.reference, self._query), _GLANCE + 1))
+        found = list(islice(self._read(), _GLANCE + 1))
         return jobs_html(found[:_GLANCE], more=len(found) > _GLANCE)
 
 

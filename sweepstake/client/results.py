@@ -31,8 +31,9 @@ class Results(dict[str, Any]):
     def __init__(self, values: Mapping[str, Any], refuse: Callable[[str, Any, InvalidInputError], Exception]) -> None:
         super().__init__(values)
         self._refuse = refuse
-        self._bounds = {name: _bound(value) for name, value in values.items()} if values else {}
-        self._bound = sum(self._bounds.values())
+        #: How large each value may be as JSON, and all together; of values that were read, only once one is set.
+        self._bounds: dict[str, int] | None = None if values else {}
+        self._bound = 0
 
     def __setitem__(self, name: str, value: Any) -> None:
         """Set a result.
@@ -40,20 +41,27 @@ class Results(dict[str, Any]):
         Raises:
             InvalidInputError: with it the results would take more than 8 MiB of JSON; it is kept in a file.
         """
+        bounds = self._measure() if self._bounds is None else self._bounds
         bound = _NUMBER if type(value) in _FLOATS else _bound(value)
         if bound + self._bound > MAX_TEXT:
             try:
                 check_size({**self, name: value})
             except InvalidInputError as error:
                 raise self._refuse(name, value, error) from None
-        self._bound += bound - self._bounds.get(name, 0)
-        self._bounds[name] = bound
+        self._bound += bound - bounds.get(name, 0)
+        bounds[name] = bound
         dict.__setitem__(self, name, value)  # `super()` takes twice as long
 
     def __delitem__(self, name: str) -> None:
         """Remove a result."""
         super().__delitem__(name)
-        self._bound -= self._bounds.pop(name, 0)
+        if self._bounds is not None:
+            self._bound -= self._bounds.pop(name, 0)
+
+    def _measure(self) -> dict[str, int]:
+        self._bounds = bounds = {name: _bound(value) for name, value in self.items()}
+        self._bound = sum(bounds.values())
+        return bounds
 
     def setdefault(self, name: str, default: Any = None) -> Any:
         """As of any dict, with the check of an assignment."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from sweepstake.client.experiment import Experiment
+from sweepstake.client.session import Session
 from sweepstake.domain.records import ExperimentRecord, SearchDefinition
 from sweepstake.domain.status import ExperimentStatus
 from sweepstake.errors import UnhandledResponseError
@@ -156,12 +157,14 @@ _KINDS: Mapping[str, type[_Searching]] = {
 }
 
 
-def experiment_of(record: ExperimentRecord) -> Experiment:
-    """Return the object of the right class for a stored experiment."""
+def experiment_of(session: Session, record: ExperimentRecord) -> Experiment:
+    """Return the object of the right class for a stored experiment, tied to it."""
     try:
         kind = _KINDS[record.search.kind]
     except KeyError:
         raise UnhandledResponseError(
             f"experiment {record.name!r} has the search {record.search.kind!r}, unknown to this version; upgrade"
         ) from None
-    return kind.from_record(record)
+    experiment = kind.from_record(record)
+    experiment.attach(session, record)
+    return experiment

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 from attrs import field, frozen
 
-from sweepstake.client.attempt.heart import Heart
+from sweepstake.client.attempt.heartbeat import Heartbeat
 from sweepstake.client.attempt.places import Places
 from sweepstake.clock import Clock
+from sweepstake.config import Config
 from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.queue.queue import Queue
 from sweepstake.spool import Spool
 
-__all__ = ["LateSession", "Origin", "Session"]
+__all__ = ["LateSession", "Reduced", "Session"]
 
-
-class Origin(Protocol):
-    """Where a connection came from, so that a copy can be opened elsewhere."""
-
-    def reduced(self) -> tuple[Callable[..., Session], tuple[Any, ...]]:
-        """Return a function that can be imported, and its arguments, which hold no secret: it makes the copy."""
+#: What makes a copy, as `__reduce__` says it: a function that can be imported, and arguments that hold no secret.
+Reduced = tuple[Callable[..., "Session"], tuple[Any, ...]]
 
 
 @frozen(eq=False)
@@ -34,22 +31,22 @@ class Session:
 
     Attributes:
         queue: where everything is asked.
-        heart: renews the leases of this process.
-        worker: says who this process is: host and process id.
+        heartbeat: renews the leases of this process.
         places: where what belongs to a job lies.
         spool: keeps reports that cannot be delivered yet.
         clock: tells when they were written.
-        origin: where the connection came from.
+        config: the settings of the connection.
+        copied: makes a copy.
         written: what its user wrote for experiments, by their references, where their names alone may mean others.
     """
 
     queue: Queue
-    heart: Heart
-    worker: Callable[[], str]
+    heartbeat: Heartbeat
     places: Places
     spool: Spool
     clock: Clock
-    origin: Origin
+    config: Config = field(repr=False)
+    copied: Reduced
     written: dict[str, str] = field(factory=dict, repr=False)
 
     def remember(self, experiment: ExperimentRecord, called: str) -> None:
@@ -63,9 +60,9 @@ class Session:
         """Return what programs that are started for a job write to mean its experiment."""
         return self.written.get(job.reference, job.experiment) if self.written else job.experiment
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> Reduced:
         """Let a copy be made of where the connection came from, and of nothing that is open here."""
-        return self.origin.reduced()
+        return self.copied
 
 
 class LateSession(Session):
@@ -73,18 +70,18 @@ class LateSession(Session):
 
     Args:
         opened: opens it.
-        reduced: what makes another copy; see `Origin.reduced`.
+        copied: makes another copy; it need not be opened for that.
     """
 
-    __slots__ = ("_lock", "_opened", "_reduced")
+    __slots__ = ("_lock", "_opened")
 
-    def __init__(self, opened: Callable[[], Session], reduced: tuple[Callable[..., Session], tuple[Any, ...]]) -> None:
-        for name, value in (("_opened", opened), ("_reduced", reduced), ("_lock", threading.RLock())):
+    def __init__(self, opened: Callable[[], Session], copied: Reduced) -> None:
+        for name, value in (("_opened", opened), ("copied", copied), ("_lock", threading.RLock())):
             object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         """Open the session; called for what is not there yet."""
-        fields = [field.name for field in attrs.fields(Session)]
+        fields = [field.name for field in attrs.fields(Session) if field.name != "copied"]
         if name not in fields:
             raise AttributeError(name)
         with self._lock:
@@ -93,11 +90,6 @@ class LateSession(Session):
             for field in fields:
                 object.__setattr__(self, field, getattr(opened, field))
         return getattr(opened, name)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Let a copy of a copy be what this one is; it need not be opened for that."""
-        reduced: tuple[Any, ...] = self._reduced
-        return reduced
 
     def __repr__(self) -> str:
         return "<LateSession>"

@@ -1,4 +1,4 @@
-"""Who may do what: users and their passwords, roles, API tokens as they are kept, and the shares of an experiment."""
+"""Who may do what: users, the credentials that they show, their roles, and the shares of an experiment."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Final
 from attrs import field, frozen
 
 __all__ = [
+    "NOBODY",
     "TOKEN_ID",
     "Access",
-    "Account",
+    "Caller",
     "Role",
     "Share",
     "Standing",
     "TokenRecord",
     "TryLimit",
+    "User",
     "Wait",
     "made_with_password",
 ]
@@ -84,6 +86,29 @@ def made_with_password(password_print: str) -> str:
     return _OF_LOGIN + password_print
 
 
+@frozen(kw_only=True)
+class Caller:
+    """Who makes a call, as the credential that came with it says.
+
+    Attributes:
+        email: the user's; None for nobody in particular.
+        role: the most that the credential allows.
+        expires_at: Unix time in seconds at which the credential ends; None: never.
+        made_with: what ends with the credential, as `TokenRecord.made_with` names it; None for nobody.
+        password_at: Unix time in seconds at which the password was given; None: the credential is an API token.
+    """
+
+    email: str | None
+    role: Role
+    expires_at: float | None = None
+    made_with: str | None = None
+    password_at: float | None = None
+
+
+#: Who calls what needs no credential, or a server that asks for none.
+NOBODY: Final = Caller(email=None, role=Role.ADMIN)
+
+
 @frozen
 class Share:
     """What somebody other than the owner may do with an experiment."""
@@ -125,15 +150,15 @@ class Standing:
 
 
 @frozen(kw_only=True)
-class Account:
-    """A user of the server."""
+class User:
+    """Somebody who may use a server, by an email and perhaps a password."""
 
     email: str
     password_hash: str | None = field(repr=False)
 
     @property
     def password_print(self) -> str:
-        """What tells the password from the one before, without telling anything of either."""
+        """A short digest that changes with the password and does not reveal it."""
         return hashlib.sha256((self.password_hash or "").encode()).hexdigest()[:16]
 
 

@@ -16,11 +16,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from sweepstake.domain.access import Standing
 from sweepstake.domain.names import MAX_NAME, check_name
 from sweepstake.errors import AmbiguousNameError, NotFoundError
+from sweepstake.plaintext import listed
 
 __all__ = [
     "MAX_CALLED",
@@ -52,6 +54,7 @@ _MOST_LISTED: Final = 10
 _MOST_SPLITS: Final = 8
 
 
+@lru_cache  # each job that is read asks for its experiment's
 def called(reference: str) -> str:
     """Return the name within a reference or an address; of what a person wrote all of it."""
     return reference.rpartition(_SEPARATOR)[2]
@@ -178,20 +181,17 @@ def _nearest(named: list[Standing], viewer: str | None) -> list[Standing]:
 
 def _several(reference: str, meant: Sequence[Standing]) -> AmbiguousNameError:
     ways = sorted(qualified(each.owner, each.name) for each in meant)
-    return AmbiguousNameError(f"Several experiments are called {reference!r}. Write one of these: {_listed(ways)}.")
+    return AmbiguousNameError(
+        f"Several experiments are called {reference!r}. Write one of these: {listed(ways[:_MOST_LISTED], len(ways))}."
+    )
 
 
 def _two_readings(reference: str, meant: Sequence[Standing]) -> AmbiguousNameError:
     ways = [f"{each.name!r} of {each.owner or 'nobody'}" for each in meant]
     return AmbiguousNameError(
-        f"{reference!r} can be read in two ways: {_listed(ways)}. Give the name as it is, and the owner beside it: "
-        "--owner EMAIL (in Python, owner=EMAIL)."
+        f"{reference!r} can be read in two ways: {listed(ways[:_MOST_LISTED], len(ways))}. "
+        "Give the name as it is, and the owner beside it: --owner EMAIL (in Python, owner=EMAIL)."
     )
-
-
-def _listed(ways: Sequence[str]) -> str:
-    more = len(ways) - _MOST_LISTED
-    return ", ".join(ways[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def no_experiment(reference: str) -> NotFoundError:

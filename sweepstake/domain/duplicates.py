@@ -1,4 +1,4 @@
-"""What shall become of a new job whose hyperparameters the experiment has already."""
+"""What to do with a new job whose hyperparameters the experiment has already."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class Added:
 def sift(
     drafts: Sequence[JobDraft], digests: Sequence[str], equal: Mapping[str, str]
 ) -> tuple[dict[int, JobDraft], Added]:
-    """Return the drafts whose hyperparameters are new, by their place in the call, and what stands for the others.
+    """Return the drafts whose hyperparameters are new, by their place in the call, and which jobs replace the others.
 
-    Of drafts with the same hyperparameters the first stands for all. A draft that depends on one that is left out
-    depends on the job that stands for it.
+    Of drafts with the same hyperparameters the first is kept. A draft that depends on one that is left out depends on
+    the job that replaces it.
 
     Args:
         digests: of the drafts' hyperparameters.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 
 from sweepstake.errors import InvalidInputError, shown
@@ -73,6 +74,7 @@ def _digits(number: int) -> str:
     )
 
 
+@lru_cache(maxsize=10_000)  # that of a claim's key is wanted again when its attempt ends
 def name_of(key: str) -> str:
     """Return the name under which a store keeps an op key; nobody can tell the key from it."""
     return _NAME + _digits(int.from_bytes(hashlib.blake2b(key.encode(), digest_size=16).digest()))

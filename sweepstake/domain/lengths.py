@@ -1,4 +1,4 @@
-"""How many items lists may have, said where the field stands and counted before they are looked at."""
+"""How many items lists may have: written beside each field, and checked before any item is read."""
 
 from __future__ import annotations
 

@@ -58,11 +58,11 @@ def check_name(name: object, path: str, *, most: int = MAX_NAME) -> str:
         raise InvalidInputError.at(path, "must not be '.' or '..', which URLs drop")
     if not name.isprintable():  # fast path: printable text has no control characters
         _refuse_control_characters(name, path, allowed="")
-    return str.__str__(name)  # of an enum of texts its text, not what it calls itself
+    return str.__str__(name)  # the text of a member of a StrEnum, not its name
 
 
 def existing_name(name: object, path: str, rule: Callable[[object, str], str] = check_name) -> str:
-    """Return `name`, by which something is asked for that should be there, if anything can have it by this rule.
+    """Return the name of something that should be there, if the rule lets anything have it.
 
     Raises:
         NotFoundError: nothing can, so nothing does; the message says why.
@@ -106,30 +106,35 @@ def check_tags(tags: Iterable[object], path: str = "tags") -> tuple[str, ...]:
 
 def check_notes(notes: object, path: str = "notes") -> str:
     """Return free text of at most 65,536 characters; line breaks and tabs are allowed, other controls are not."""
-    if not isinstance(notes, str):
-        raise InvalidInputError.at(path, f"must be text, not {type(notes).__name__}")
-    if len(notes) > MAX_NOTES:
-        raise InvalidInputError.at(path, f"must have at most {MAX_NOTES:,} characters, has {len(notes):,}")
+    if type(notes) is str and not notes:  # as those of most jobs
+        return ""
+    notes = _short(notes, path, MAX_NOTES)
     _refuse_control_characters(notes, path, allowed="\n\r\t")
-    return str.__str__(notes)
+    return notes
 
 
 def check_text(text: object, path: str) -> str:
     """Return text that a query can hold: at most 4,096 characters, so that it fits a URL, without lone surrogates."""
-    if not isinstance(text, str):
-        raise InvalidInputError.at(path, f"must be text, not {type(text).__name__}")
-    if len(text) > MAX_TEXT:
-        raise InvalidInputError.at(path, f"must have at most {MAX_TEXT:,} characters, has {len(text):,}")
+    text = _short(text, path, MAX_TEXT)
     surrogate = _SURROGATE.search(text)
     if surrogate is not None:
         raise InvalidInputError.at(path, f"holds a lone surrogate at position {surrogate.start()}, which is not text")
+    return text
+
+
+def _short(text: object, path: str, most: int) -> str:
+    """Return text that is no longer than so many characters; of an enum of texts its text."""
+    if not isinstance(text, str):
+        raise InvalidInputError.at(path, f"must be text, not {type(text).__name__}")
+    if len(text) > most:
+        raise InvalidInputError.at(path, f"must have at most {most:,} characters, has {len(text):,}")
     return str.__str__(text)
 
 
 def file_name(name: str) -> str:
     """Return a name for a file or folder that no other name has: percent-encoded; a long one is cut, with a digest.
 
-    A plus sign, which stands for itself in no encoded name, parts the two.
+    A plus sign, which no encoded name holds, separates the two.
     """
     encoded = quote(name, safe="")
     if len(encoded) <= _MAX_FILE_NAME:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import evolve, field, frozen
+from attrs import NOTHING, evolve, field, frozen
 from attrs.validators import optional
 
 from sweepstake.domain import vocabulary as words
@@ -46,27 +47,18 @@ _MAX_WORD: Final = 64
 _MAX_DETAIL: Final = 4096
 
 
-def _is_name(_: object, attribute: Any, value: str) -> None:
-    check_name(value, attribute.name)
+def _checked(check: Callable[[Any, str], object]) -> Any:
+    """Return the validator that passes a field's value and name to a check."""
+    return lambda _, attribute, value: check(value, attribute.name)
 
 
-def _is_key(_: object, attribute: Any, value: str) -> None:
-    check_etag(value, attribute.name)
-
-
-def _is_op_key(_: object, attribute: Any, value: str) -> None:
-    check_key(value, attribute.name)
-
-
+_is_name, _is_key, _is_op_key = _checked(check_name), _checked(check_etag), _checked(check_key)
 _ETAG: Final[Schema] = {"type": "string", "pattern": "^[!#-~]{1,255}$"}
 
 
-def _ever() -> Any:
-    return field(default=0, validator=is_within(0, _MAX_EVER), metadata=narrowed(count(0)))
-
-
-def _spent() -> Any:
-    return field(default=0, validator=is_within(0, _MAX_COUNT), metadata=narrowed(count(0, _MAX_COUNT)))
+def _whole(low: int, high: int = _MAX_EVER, default: Any = NOTHING) -> Any:
+    """Make the field of a whole number."""
+    return field(default=default, validator=is_within(low, high), metadata=narrowed(count(low, high)))
 
 
 def _name() -> Any:
@@ -86,8 +78,8 @@ class PortableExperiment:
     status: ExperimentStatus
     search: SearchDefinition
     settings: Settings
-    proposals: int = _ever()
-    created: int = _ever()
+    proposals: int = _whole(0, default=0)
+    created: int = _whole(0, default=0)
     created_at: float = words.instant()
 
 
@@ -99,7 +91,7 @@ class PortableAttempt:
         finish_key: op key of the report that ended it, or that came late.
     """
 
-    number: int = field(validator=is_within(1, _MAX_COUNT), metadata=narrowed(count(1, _MAX_COUNT)))
+    number: int = _whole(1, _MAX_COUNT)
     key: str = field(validator=_is_key, metadata=narrowed(_ETAG))
     worker: str = words.label()
     lease: float | None = field(
@@ -145,9 +137,9 @@ class PortableJob:
     notes: str = words.notes()
     origin: JsonObject | None = None
     worker: str | None = words.label(default=None)
-    failures: int = _spent()
-    losses: int = _spent()
-    preemptions: int = _spent()
+    failures: int = _whole(0, _MAX_COUNT, default=0)
+    losses: int = _whole(0, _MAX_COUNT, default=0)
+    preemptions: int = _whole(0, _MAX_COUNT, default=0)
     created_at: float = words.instant()
     started_at: float | None = words.instant(default=None)
     ended_at: float | None = words.instant(default=None)
@@ -224,10 +216,10 @@ class ExportPage:
 class Totals:
     """How much an import must have brought."""
 
-    jobs: int = field(validator=is_within(0, _MAX_EVER), metadata=narrowed(count(0)))
-    attempts: int = field(validator=is_within(0, _MAX_EVER), metadata=narrowed(count(0)))
-    dependencies: int = field(validator=is_within(0, _MAX_EVER), metadata=narrowed(count(0)))
-    events: int = field(validator=is_within(0, _MAX_EVER), metadata=narrowed(count(0)))
+    jobs: int = _whole(0)
+    attempts: int = _whole(0)
+    dependencies: int = _whole(0)
+    events: int = _whole(0)
 
 
 @frozen(kw_only=True)
@@ -243,7 +235,7 @@ class ImportPart:
     """
 
     id: str = field(validator=_is_op_key, metadata=narrowed(ref("Key")))
-    number: int = field(validator=is_within(0, _MAX_COUNT), metadata=narrowed(count(0, _MAX_COUNT)))
+    number: int = _whole(0, _MAX_COUNT)
     experiment: PortableExperiment | None = None
     jobs: tuple[PortableJob, ...] = _many("PortableJob")
     dependencies: tuple[PortableDependency, ...] = _many("PortableDependency")

@@ -39,7 +39,7 @@ def check_priority(priority: object) -> int:
     return int(priority)
 
 
-def check_instant(instant: object, path: str) -> float | None:
+def check_instant(instant: object, path: str = "not_before") -> float | None:
     """Return a Unix time of the years 1970 to 9999 as a float; None stays None."""
     if instant is None:
         return None
@@ -49,7 +49,7 @@ def check_instant(instant: object, path: str) -> float | None:
 
 
 class Unchanged(Enum):
-    """The word for what is not to be changed, where None means something."""
+    """The value of a field that is not to be changed, where None has a meaning of its own."""
 
     UNCHANGED = "unchanged"
 
@@ -66,7 +66,7 @@ def _priority(value: object) -> int | Unchanged:
 
 
 def _instant(value: object) -> float | Unchanged | None:
-    return value if isinstance(value, Unchanged) else check_instant(value, "not_before")
+    return value if isinstance(value, Unchanged) else check_instant(value)
 
 
 def _tags(value: object) -> tuple[str, ...] | Unchanged:

@@ -28,7 +28,7 @@ __all__ = [
 
 Schema = dict[str, Any]
 
-#: The last second of a duration, of the settings.
+#: The longest duration, in seconds.
 _MAX_SECONDS: Final = 10**9
 _MAX_COUNT: Final = 2**53
 _PLAIN: Final = r"^[^\u0000-\u001f\u007f-\u009f]*$"

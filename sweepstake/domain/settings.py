@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, Final, NoReturn
 
 from attrs import define, field
+from attrs.validators import optional
 
 from sweepstake.domain import vocabulary as words
 from sweepstake.domain.causes import check_causes
@@ -29,28 +30,34 @@ class Direction(StrEnum):
     MAXIMIZE = "max"
 
 
-def _seconds(low: float, *, optional: bool = True) -> Any:
-    def check(_instance: object, attribute: Any, value: object) -> None:
-        if value is None and optional:
-            return
+def _seconds(low: float, *, default: float | None) -> Any:
+    """Make the field of a duration; without a default it may be None."""
+
+    def check(_instance: object, attribute: Any, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise InvalidInputError.at(attribute.name, "must be a number of seconds")
         if not low <= value <= 10**9:
             raise InvalidInputError.at(attribute.name, f"must be {low:g} to 1,000,000,000 seconds")
 
-    return check
+    return _field(check, seconds(low), default)
 
 
-def _count(low: int, *, optional: bool = True) -> Any:
-    def check(_instance: object, attribute: Any, value: object) -> None:
-        if value is None and optional:
-            return
+def _count(low: int, *, default: int | None) -> Any:
+    """Make the field of a whole number; without a default it may be None."""
+
+    def check(_instance: object, attribute: Any, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int):
             raise InvalidInputError.at(attribute.name, "must be a whole number")
         if not low <= value <= _MAX_COUNT:
             raise InvalidInputError.at(attribute.name, f"must be {low} to {_MAX_COUNT:,}")
 
-    return check
+    return _field(check, count(low), default)
+
+
+def _field(check: Callable[[object, Any, Any], None], schema: Schema, default: float | None) -> Any:
+    if default is None:
+        return field(default=None, validator=optional(check), metadata=narrowed(nullable(schema)))
+    return field(default=default, validator=check, metadata=narrowed(schema))
 
 
 def _is_direction(_instance: object, attribute: Any, value: object) -> None:
@@ -62,17 +69,14 @@ def _direction(value: object) -> object:
     return Direction(value) if isinstance(value, str) and value in ("min", "max") else value
 
 
-def _is_text(_instance: object, attribute: Any, value: object) -> None:
-    if value is not None and (not isinstance(value, str) or not 1 <= len(value) <= 255):
-        raise InvalidInputError.at(attribute.name, "must be the name of a result, 1 to 255 characters")
-    if isinstance(value, str):
-        check_notes(value, attribute.name)
+def _is_text(_instance: object, attribute: Any, value: Any) -> None:
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_NAME:
+        raise InvalidInputError.at(attribute.name, f"must be the name of a result, 1 to {MAX_NAME} characters")
+    check_notes(value, attribute.name)
 
 
-def _is_seed(_instance: object, attribute: Any, value: object) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or not -(2**53) <= value <= 2**53:
+def _is_seed(_instance: object, attribute: Any, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not -_MAX_COUNT <= value <= _MAX_COUNT:
         raise InvalidInputError.at(attribute.name, "must be a whole number of at most 53 bits")
 
 
@@ -109,19 +113,19 @@ class Settings:
         notes: free text.
     """
 
-    lease: float = field(
-        default=DEFAULT_LEASE, validator=_seconds(0.1, optional=False), metadata=narrowed(seconds(0.1))
-    )
-    timeout: float | None = field(default=None, validator=_seconds(0.001), metadata=narrowed(nullable(seconds(0.001))))
-    max_attempts: int = field(default=1, validator=_count(1, optional=False), metadata=narrowed(count(1)))
-    max_lost: int = field(default=3, validator=_count(0, optional=False), metadata=narrowed(count(0)))
-    max_preemptions: int | None = field(default=None, validator=_count(0), metadata=narrowed(nullable(count(0))))
-    retry_delay: float = field(default=0.0, validator=_seconds(0.0, optional=False), metadata=narrowed(seconds(0)))
+    lease: float = _seconds(0.1, default=DEFAULT_LEASE)
+    timeout: float | None = _seconds(0.001, default=None)
+    max_attempts: int = _count(1, default=1)
+    max_lost: int = _count(0, default=3)
+    max_preemptions: int | None = _count(0, default=None)
+    retry_delay: float = _seconds(0, default=0.0)
     no_retry_on: tuple[str | int, ...] = field(default=(), converter=_no_retry_on, metadata=narrowed(CAUSES))
-    max_running: int | None = field(default=None, validator=_count(0), metadata=narrowed(nullable(count(0))))
-    max_jobs: int | None = field(default=None, validator=_count(0), metadata=narrowed(nullable(count(0))))
-    objective: str | None = field(default=None, validator=_is_text, metadata=narrowed(_OBJECTIVE))
+    max_running: int | None = _count(0, default=None)
+    max_jobs: int | None = _count(0, default=None)
+    objective: str | None = field(default=None, validator=optional(_is_text), metadata=narrowed(_OBJECTIVE))
     direction: Direction = field(default=Direction.MAXIMIZE, converter=_direction, validator=_is_direction)
-    seed: int | None = field(default=None, validator=_is_seed, metadata=narrowed(nullable(count(-_MAX_COUNT))))
+    seed: int | None = field(
+        default=None, validator=optional(_is_seed), metadata=narrowed(nullable(count(-_MAX_COUNT)))
+    )
     tags: tuple[str, ...] = field(default=(), converter=check_tags, metadata=narrowed(ref("Tags")))
     notes: str = words.notes()

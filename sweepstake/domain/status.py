@@ -17,7 +17,6 @@ __all__ = [
     "Outcome",
     "Signal",
     "Transition",
-    "Verb",
     "member_of",
 ]
 
@@ -85,20 +84,6 @@ class NoJobReason(StrEnum):
     EXHAUSTED = "exhausted"
     #: None of the jobs asked for by their ids can be claimed now.
     NOT_READY = "not_ready"
-
-
-class Verb(StrEnum):
-    """What a write does: the word kept in the ledger of events."""
-
-    PUT_EXPERIMENT = "put_experiment"
-    DELETE_EXPERIMENT = "delete_experiment"
-    ADD_JOBS = "add_jobs"
-    PUT_JOB = "put_job"
-    DELETE_JOB = "delete_job"
-    PRUNE = "prune"
-    RETRY = "retry"
-    SET_QUEUEING = "set_queueing"
-    IMPORT = "import"
 
 
 @frozen

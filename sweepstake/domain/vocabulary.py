@@ -48,10 +48,6 @@ def _priority(value: object) -> int:
     return check_priority(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
-def _not_before(value: object) -> float | None:
-    return check_instant(value, "not_before")
-
-
 def _new_id(value: object) -> str:
     return "" if value is None else check_name(value, "id")
 
@@ -74,7 +70,7 @@ def priority() -> Any:
 
 def not_before() -> Any:
     """Make the field of the Unix time in seconds before which a job is not claimed; None: at once."""
-    return field(default=None, converter=_not_before, metadata=narrowed(nullable(INSTANT)))
+    return field(default=None, converter=check_instant, metadata=narrowed(nullable(INSTANT)))
 
 
 def tags() -> Any:

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import Final
-
-from attrs import asdict
-
-from sweepstake.http.operations import OPERATIONS
-from sweepstake.http.session import HttpSession
-from sweepstake.wire.bodies import ClientConfig, Credentials, Token
+from sweepstake.http.sender import HttpSender
+from sweepstake.queue.calls import LogIn, ResetTokens
+from sweepstake.wire.credentials import Credentials
 
 __all__ = ["reset_token"]
-
-_PASSAUTH: Final = OPERATIONS["passauth"]
-_RESETTOKEN: Final = OPERATIONS["resettoken"]
 
 
 def reset_token(url: str, email: str, password: str) -> str:
@@ -24,9 +16,5 @@ def reset_token(url: str, email: str, password: str) -> str:
         AuthenticationError: the email or the password is wrong.
         StoreUnavailableError: the server does not answer.
     """
-    credentials = json.dumps(asdict(Credentials(email=email, token=password)))
-    login = HttpSession(url)
-    signed = login.request(_PASSAUTH.method, _PASSAUTH.path, {}, credentials, answers=_PASSAUTH.answers).read(Token)
-    session = HttpSession(url, signed.token)
-    reply = session.request(_RESETTOKEN.method, _RESETTOKEN.path, {}, answers=_RESETTOKEN.answers)
-    return reply.read(ClientConfig).token
+    signed = HttpSender(url).send(LogIn(credentials=Credentials(email=email, token=password)))
+    return HttpSender(url, signed.token).send(ResetTokens()).token

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from sweepstake.http.users import OF_USERS
-from sweepstake.queue.calls import CALLS, Ping
+from sweepstake.queue.calls import CALLS, LOGINS, Ping
+from sweepstake.queue.calls.users import AboutUsers
 from sweepstake.wire.operation import Operation
 
 __all__ = ["HEALTH", "OPERATIONS"]
@@ -22,9 +22,9 @@ HEALTH: Final = Operation(
     at_once=True,
 )
 
-_OF_THE_QUEUE: Final = [kind.operation for kind in CALLS.values() if kind is not Ping]
+_VERBS: Final = sorted((*LOGINS, *CALLS.values()), key=lambda kind: issubclass(kind, AboutUsers))
 
 #: Every operation by its name; those that workers call most come first.
 OPERATIONS: Final[Mapping[str, Operation]] = {
-    each.name: each for each in (*_OF_THE_QUEUE, *OF_USERS, HEALTH, Ping.operation)
+    each.name: each for each in (*(kind.operation for kind in _VERBS if kind is not Ping), HEALTH, Ping.operation)
 }

@@ -9,67 +9,29 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
-from sweepstake.domain.access import Access
-from sweepstake.domain.counts import Counts
 from sweepstake.domain.drafts import JobDraft
-from sweepstake.domain.duplicates import Added
-from sweepstake.domain.portable import ExportPage
 from sweepstake.domain.records import (
-    Attempts,
-    Beats,
-    Claim,
-    Dependencies,
     Document,
     ExperimentDraft,
     ExperimentRecord,
-    Finished,
-    Health,
     JobRecord,
-    NoJob,
     SearchDefinition,
     Unranked,
 )
 from sweepstake.domain.schema import SCALARS, Schema, nullable, ref, schema_of, sent_name
-from sweepstake.domain.situation import Why
 from sweepstake.http.searches import SEARCH_SCHEMAS
-from sweepstake.queue.calls import CALLS
+from sweepstake.queue.calls import CALLS, LOGINS
 from sweepstake.values import JsonObject
-from sweepstake.wire.bodies import ClientConfig, Credentials, Token
-from sweepstake.wire.members import MadeToken, NewShare, NewToken, Tokens
 from sweepstake.wire.problems import Problem
 
 __all__ = ["SCHEMAS"]
 
 #: Fields that are sent only when they say something.
 _OPTIONAL: Final[Mapping[type, frozenset[str]]] = {Problem: frozenset({"errors", "reason"})}
-_REQUESTS: Final[tuple[type, ...]] = (
-    *(kind.parts.body.kind for kind in CALLS.values() if kind.parts.body is not None),
-    Credentials,
-    NewToken,
-    NewShare,
-)
-_ANSWERS: Final[tuple[type, ...]] = (
-    Access,
-    Added,
-    Attempts,
-    Beats,
-    Claim,
-    ClientConfig,
-    Counts,
-    Dependencies,
-    ExperimentRecord,
-    ExportPage,
-    Finished,
-    Health,
-    JobRecord,
-    MadeToken,
-    NoJob,
-    Problem,
-    Token,
-    Why,
-    Tokens,
-    Unranked,
-)
+_VERBS: Final = (*CALLS.values(), *LOGINS)
+_REQUESTS: Final = [kind.parts.body.kind for kind in _VERBS if kind.parts.body is not None]
+#: Pages, which are no classes of their own, are described below.
+_ANSWERS: Final = [body for kind in _VERBS for body in kind.answers.kinds if get_origin(body) is None]
 #: What a class is called where that is not its own name.
 _NAMES: Final[Mapping[type, str]] = {
     Document: "PutJob",
@@ -144,7 +106,7 @@ def _derive() -> dict[str, Schema]:
     deriver = _Deriver()
     for kind in _REQUESTS:
         deriver.add(kind, answer=False)
-    for kind in _ANSWERS:
+    for kind in (*_ANSWERS, Problem, Unranked):
         deriver.add(kind, answer=True)
     pages = {"ExperimentPage": _page("Experiment"), "JobPage": _page("Job", unranked=ref("Unranked"))}
     return deriver.schemas | pages

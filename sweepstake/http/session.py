@@ -7,32 +7,28 @@ import threading
 import weakref
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, TypeVar
+from typing import Final
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from attrs import evolve, fields, frozen
+from attrs import frozen
 from requests.structures import CaseInsensitiveDict
 
-from sweepstake.codec import from_answer
 from sweepstake.errors import (
     ConfigurationError,
-    InvalidInputError,
     ReauthenticateError,
     StoreUnavailableError,
     SweepstakeError,
-    UnhandledResponseError,
 )
 from sweepstake.http.answer import ANSWER_SECONDS, Answer, BoundedAdapter, UnreadableError, read_answer
 from sweepstake.plaintext import printable
+from sweepstake.queue.answers import Reply
 from sweepstake.wire.headers import STORE
 from sweepstake.wire.operation import BASE
 from sweepstake.wire.problems import PROBLEM_TYPE, error_of, is_problem
 
-__all__ = ["CONNECT_SECONDS", "READ_SECONDS", "HttpSession", "Reply"]
-
-T = TypeVar("T")
+__all__ = ["CONNECT_SECONDS", "READ_SECONDS", "HttpSession"]
 
 #: Seconds to wait for a connection.
 CONNECT_SECONDS: Final = 5.0
@@ -40,47 +36,6 @@ CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 30.0
 
 _JSON: Final = "application/json"
-
-
-@frozen
-class Reply:
-    """A successful answer: its body parsed as JSON (None if empty), and its headers by name in any case.
-
-    Attributes:
-        root: the server's URL.
-    """
-
-    root: str
-    status: int
-    tree: Any
-    headers: Mapping[str, str]
-
-    def read(self, kind: type[T]) -> T:
-        """Return the body as a record.
-
-        Raises:
-            StoreUnavailableError: it is none, and nothing says that a server of ours has sent it.
-            UnhandledResponseError: it is none, and a server of ours has sent it.
-        """
-        try:
-            _have_something_of(self.tree, kind)
-            return from_answer(self.tree, kind)
-        except InvalidInputError as error:
-            told = f"{self.root} answered {self.status} with JSON that is not what was asked for ({error})"
-        if STORE in self.headers:
-            raise UnhandledResponseError(f"{told}; update sweepstake here or there")
-        raise StoreUnavailableError(f"{told}; is it a Sweepstake server? If so, update sweepstake here or there")
-
-    def read_tree(self, tree: Any, kind: type[T]) -> T:
-        """Return a record of what the headers say, as `read` does of the body."""
-        return evolve(self, tree=tree).read(kind)
-
-
-def _have_something_of(tree: Any, kind: type[Any]) -> None:
-    """Raise unless one field of a record is there: what lacks them all would do for a record that needs none."""
-    names = {each.name for each in fields(getattr(kind, "__origin__", kind))}
-    if not isinstance(tree, dict) or names.isdisjoint(tree):
-        raise InvalidInputError.at("", f"is no {kind.__name__}")
 
 
 class HttpSession:
@@ -145,10 +100,10 @@ class HttpSession:
         status = answer.status
         if status in answers:
             if answers[status] is None and not answer.content:
-                return self._reply(answer, None)
+                return Reply(self._root, status, None, answer.headers)
             tree = answer.tree() if answer.kind == _JSON else None
             if tree is not None and answers[status] is not None:
-                return self._reply(answer, tree)
+                return Reply(self._root, status, tree, answer.headers)
         problem = answer.tree() if answer.kind == PROBLEM_TYPE else None
         if not is_problem(problem):
             raise self._not_ours(answer)
@@ -158,9 +113,6 @@ class HttpSession:
                 "`sweepstake gen-token` makes one"
             )
         raise error_of(status, problem, _retry_after(answer.headers))
-
-    def _reply(self, answer: Answer, tree: Any) -> Reply:
-        return Reply(self._root, answer.status, tree, answer.headers)
 
     def _recognize(self, answer: Answer) -> None:
         """Learn which store is behind the server, and see that it stays the same."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, fields, frozen
 
+from sweepstake.codec import from_answer
 from sweepstake.domain.duplicates import Added
 from sweepstake.domain.records import GuardKind, JobRecord, NoJob, PutAnswer
-from sweepstake.wire.headers import ETAG, REASON, SUPERSEDED, etag_header
+from sweepstake.errors import InvalidInputError, StoreUnavailableError, UnhandledResponseError
+from sweepstake.wire.headers import ETAG, REASON, STORE, SUPERSEDED, etag_header
 
 __all__ = [
     "ADDED",
@@ -20,6 +22,7 @@ __all__ = [
     "Reply",
     "Told",
     "listed",
+    "made",
     "one",
     "one_or_reason",
     "written",
@@ -37,22 +40,45 @@ class Told:
     headers: dict[str, str] = field(factory=dict)
 
 
-class Reply(Protocol):
-    """An answer as it was received, whoever has read it from where."""
+@frozen
+class Reply:
+    """A successful answer: its body parsed as JSON (None if empty), and its headers by name in any case.
 
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
+    Attributes:
+        root: the server's URL.
+    """
 
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers by name."""
+    root: str
+    status: int
+    tree: Any
+    headers: Mapping[str, str]
 
     def read(self, kind: type[T]) -> T:
-        """Return the body as a record."""
+        """Return the body as a record.
+
+        Raises:
+            StoreUnavailableError: it is none, and nothing says that a server of ours has sent it.
+            UnhandledResponseError: it is none, and a server of ours has sent it.
+        """
+        try:
+            _have_something_of(self.tree, kind)
+            return from_answer(self.tree, kind)
+        except InvalidInputError as error:
+            told = f"{self.root} answered {self.status} with JSON that is not what was asked for ({error})"
+        if STORE in self.headers:
+            raise UnhandledResponseError(f"{told}; update sweepstake here or there")
+        raise StoreUnavailableError(f"{told}; is it a Sweepstake server? If so, update sweepstake here or there")
 
     def read_tree(self, tree: Any, kind: type[T]) -> T:
-        """Return a record of a tree that the headers say."""
+        """Return a record of what the headers say, as `read` does of the body."""
+        return evolve(self, tree=tree).read(kind)
+
+
+def _have_something_of(tree: Any, kind: type[Any]) -> None:
+    """Raise unless one field of a record is there: what lacks them all would do for a record that needs none."""
+    names = {each.name for each in fields(getattr(kind, "__origin__", kind))}
+    if not isinstance(tree, dict) or names.isdisjoint(tree):
+        raise InvalidInputError.at("", f"is no {kind.__name__}")
 
 
 @frozen(kw_only=True)
@@ -64,22 +90,34 @@ class Answers:
         tell: returns the answer to a call as it is sent.
         read: returns the answer that was received.
         versioned: what is answered has an etag, which is told.
-        headers: what a description of the API says of other headers, by status.
+        kinds: the classes of the bodies, as far as each is a class of its own.
     """
 
     statuses: Mapping[int, str | None]
     tell: Callable[[Any, Any], Told]
     read: Callable[[Reply], Any]
     versioned: bool = False
+    kinds: tuple[Any, ...] = ()
 
 
 def one(kind: Any, schema: str, *, versioned: bool = False) -> Answers:
     """Answer with a record, and with its etag if it is versioned."""
+    return _record(200, kind, schema, versioned=versioned)
 
-    def tell(_call: Any, record: Any) -> Told:
-        return Told(200, record, _etag(record) if versioned else {})
 
-    return Answers(statuses={200: schema}, tell=tell, read=lambda reply: reply.read(kind), versioned=versioned)
+def made(kind: Any, schema: str) -> Answers:
+    """Answer with a record of something new, which has no address of its own."""
+    return _record(201, kind, schema)
+
+
+def _record(status: int, kind: Any, schema: str, *, versioned: bool = False) -> Answers:
+    return Answers(
+        statuses={status: schema},
+        tell=lambda _call, record: Told(status, record, _etag(record) if versioned else {}),
+        read=lambda reply: reply.read(kind),
+        versioned=versioned,
+        kinds=(kind,),
+    )
 
 
 def listed(kind: type[Any], attribute: str) -> Answers:
@@ -88,6 +126,7 @@ def listed(kind: type[Any], attribute: str) -> Answers:
         statuses={200: kind.__name__},
         tell=lambda _call, records: Told(200, kind(tuple(records))),
         read=lambda reply: getattr(reply.read(kind), attribute),
+        kinds=(kind,),
     )
 
 
@@ -104,7 +143,7 @@ def one_or_reason(kind: Any, schema: str, *, versioned: bool = False) -> Answers
             return reply.read_tree({"reason": reply.headers.get(REASON)}, NoJob)
         return reply.read(kind)
 
-    return Answers(statuses={200: schema, 204: None}, tell=tell, read=read, versioned=versioned)
+    return Answers(statuses={200: schema, 204: None}, tell=tell, read=read, versioned=versioned, kinds=(kind, NoJob))
 
 
 def written(kind: Any, schema: str) -> Answers:
@@ -113,7 +152,13 @@ def written(kind: Any, schema: str) -> Answers:
     def tell(call: Any, record: Any) -> Told:
         return Told(201 if call.guard.kind is GuardKind.ABSENT else 200, record, _etag(record))
 
-    return Answers(statuses={200: schema, 201: schema}, tell=tell, read=lambda reply: reply.read(kind), versioned=True)
+    return Answers(
+        statuses={200: schema, 201: schema},
+        tell=tell,
+        read=lambda reply: reply.read(kind),
+        versioned=True,
+        kinds=(kind,),
+    )
 
 
 def _tell_put(_call: Any, put: PutAnswer) -> Told:
@@ -137,6 +182,7 @@ ADDED: Final = Answers(
     statuses={200: "Added", 204: None},
     tell=lambda _call, added: Told(200, added) if added.duplicates else Told(204),
     read=lambda reply: Added() if reply.status == 204 else reply.read(Added),
+    kinds=(Added,),
 )
 #: That it is done.
 NOTHING: Final = Answers(statuses={204: None}, tell=lambda _call, _none: Told(204), read=lambda _reply: None)

@@ -13,6 +13,7 @@ from sweepstake.queue.fields import (
     Named,
     Travel,
     travel_of,
+    validator_of_body,
 )
 from sweepstake.wire.operation import Operation
 
@@ -87,32 +88,31 @@ class Call(Generic[A]):
 
     Attributes:
         operation: how it looks over HTTP, and the role that it needs.
+        word: by which the ledger of events knows what it wrote.
         answers: how its answer looks there.
         parts: its fields, by how they travel.
+        patience: how long it is worth trying while the store is away; None: it is tried once.
+        claims: whether it brings a job, with which whoever asked should begin.
     """
 
     operation: ClassVar[Operation]
+    word: ClassVar[str]
     answers: ClassVar[Answers]
     parts: ClassVar[Parts]
-
-    @property
-    def claims(self) -> bool:
-        """Whether it brings a job, with which whoever asked should begin."""
-        return False
-
-    @property
-    def patience(self) -> Patience | None:
-        """How long it is worth trying while the store is away; None: it is tried once."""
-        return usual_patience
+    patience: Patience | None = field(default=usual_patience)
+    claims: bool = field(default=False, init=False)
 
 
-def verb(operation: Operation, answers: Answers, *, request: str | None = None) -> Callable[[K], K]:
+def verb(
+    operation: Operation, answers: Answers, *, request: str | None = None, word: str | None = None
+) -> Callable[[K], K]:
     """Make a class a verb: its fields say the parameters, the body and the path.
 
     Args:
         operation: what does not follow from the fields.
         answers: what it answers.
         request: name of the body's schema; None: there is no body.
+        word: for the ledger of events, if it is not the name of the operation.
     """
 
     def decorate(kind: K) -> K:
@@ -125,6 +125,7 @@ def verb(operation: Operation, answers: Answers, *, request: str | None = None) 
             answers=answers.statuses,
             etag=answers.versioned,
         )
+        kind.word = word or operation.name
         kind.answers = answers
         kind.parts = Parts(
             named=tuple((name, how.word) for name, how in travels if isinstance(how, Named)),
@@ -155,8 +156,13 @@ def _body_of(kind: type[Call[Any]], name: str) -> BodyOf:
 def _members(kind: type[Any], names: Iterable[str]) -> dict[str, Any]:
     """Return fields of a class, to be those of another."""
     hints = get_type_hints(kind)
-    copied = ("default", "validator", "converter", "repr", "eq", "metadata")
+    copied = ("default", "converter", "repr", "eq", "metadata")
+    own = {each.name: each for each in fields(kind)}
     return {
-        name: field(type=hints[name], **{word: getattr(getattr(fields(kind), name), word) for word in copied})
+        name: field(
+            type=hints[name],
+            validator=validator_of_body(own[name]),
+            **{word: getattr(own[name], word) for word in copied},
+        )
         for name in names
     }

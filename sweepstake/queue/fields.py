@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
+from sweepstake.domain.access import NOBODY, Caller
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.keys import check_attempt, check_key
 from sweepstake.domain.lengths import MAX_PAGE
@@ -39,8 +40,10 @@ __all__ = [
     "Named",
     "Sent",
     "Travel",
+    "asker",
     "attempt_key",
     "body",
+    "by_server",
     "duplicates",
     "filters",
     "force",
@@ -52,10 +55,12 @@ __all__ = [
     "op_key",
     "start",
     "travel_of",
+    "validator_of_body",
     "whole",
 ]
 
 _TRAVEL: Final = "travel"
+_ARRIVING: Final = "arriving"
 
 
 class MalformedError(InvalidInputError):
@@ -72,17 +77,23 @@ class Sent:
 
 @frozen(kw_only=True)
 class Asked:
-    """What a server was sent beside the path and the body.
+    """What a server was sent beside the path and the body, and what it knows of who sent it.
 
     Attributes:
         query: the values of each parameter, decoded.
         headers: by name in lower case.
         new_key: makes an op key for a write of a client that has none.
+        caller: who calls, and what the credential allows.
+        address: the network address of the caller, or of a proxy.
+        root: the URL of the server as the caller sees it.
     """
 
     query: Mapping[str, Sequence[str]]
     headers: Mapping[str, str]
     new_key: Callable[[], str]
+    caller: Caller = NOBODY
+    address: str = ""
+    root: str = ""
 
     def one(self, name: str) -> str | None:
         """Return a parameter of the query that stands there once, or not at all."""
@@ -140,9 +151,18 @@ def named(word: str) -> Any:
     return field(metadata={_TRAVEL: Named(word)})
 
 
-def body(*, metadata: Mapping[Any, Any] | None = None, **options: Any) -> Any:
-    """Make a field that stands in the body under its own name; `options` are those of `attrs.field`."""
-    return field(metadata={**(metadata or {}), _TRAVEL: Body.FIELD}, **options)
+def body(*, metadata: Mapping[Any, Any] | None = None, arriving: Any = None, **options: Any) -> Any:
+    """Make a field that stands in the body under its own name; `options` are those of `attrs.field`.
+
+    A value that this process makes itself, such as its own name, needs no check with each call: `arriving` is the
+    validator of such a field, run on bodies alone.
+    """
+    return field(metadata={**(metadata or {}), _TRAVEL: Body.FIELD, _ARRIVING: arriving}, **options)
+
+
+def validator_of_body(attribute: Attribute[Any]) -> Any:
+    """Return what checks a field of a call where it stands in a body."""
+    return attribute.metadata.get(_ARRIVING) or attribute.validator
 
 
 def merged() -> Any:
@@ -156,8 +176,25 @@ def whole(**options: Any) -> Any:
 
 
 def hidden(default: Any = None) -> Any:
-    """Make a field that never travels: what a server says of its caller, or a client of its patience."""
+    """Make a field that never travels, such as a client's patience."""
     return field(default=default)
+
+
+def by_server(know: Callable[[Asked], Any], default: Any = None) -> Any:
+    """Make a field that never travels: a server fills it in by what it knows of a request.
+
+    Args:
+        know: says what that is.
+        default: what holds where there is no server in between.
+    """
+    return field(
+        default=default, metadata={_TRAVEL: Travel(parameters=(), write=lambda _value, _sent: None, read=know)}
+    )
+
+
+def asker() -> Any:
+    """Make the field of the email of the user who asks a server; None: the operator of a store, or nobody."""
+    return by_server(lambda asked: asked.caller.email)
 
 
 def op_key() -> Any:

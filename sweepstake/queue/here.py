@@ -22,6 +22,7 @@ from sweepstake.queue.verbs import (  # noqa: F401 -- each says which verbs it d
     requeueing,
     why,
 )
+from sweepstake.queue.verbs.access import shares, tokens  # noqa: F401 -- as above
 from sweepstake.stores.engine import Engine
 
 __all__ = ["PERFORMERS", "Here"]

@@ -104,7 +104,10 @@ class PatientSender:
         if call.claims:
             self._beside()
         try:
-            answer = self._outlast(call, patience)
+            try:
+                answer = self._send(call)
+            except StoreUnavailableError as error:
+                answer = self._repeat(call, patience, error)
         except LeaseLostError:
             if isinstance(call, ClaimJob):
                 return cast("A", self._claim_another(call))
@@ -131,12 +134,6 @@ class PatientSender:
             "A job of %r was claimed, but the answer came after its lease; claiming another.", called(call.name)
         )
         return self.send(evolve(call, key=self._new_id(), repeat=False))
-
-    def _outlast(self, call: Call[A], patience: Patience) -> A:
-        try:
-            return self._send(call)
-        except StoreUnavailableError as error:
-            return self._repeat(call, patience, error)
 
     def _repeat(self, call: Call[A], patience: Patience, first: StoreUnavailableError) -> A:
         failed = [first]

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from sweepstake.clock import Clock
 from sweepstake.domain.addresses import check_reference, choose, known_address, names_to_look_for
 from sweepstake.domain.keys import name_of
-from sweepstake.domain.names import existing_name
+from sweepstake.domain.names import MAX_NAME, existing_name
 from sweepstake.queue.addresses import standings
 from sweepstake.queue.call import Call
 from sweepstake.queue.policies import Policies
@@ -20,8 +20,6 @@ __all__ = ["PERFORMERS", "Store", "performs"]
 A = TypeVar("A")
 F = TypeVar("F", bound=Callable[["Store", Any], Any])
 
-#: How many names of claims' keys are remembered.
-_MAX_NAMES: Final = 10_000
 #: What does each verb, by its class.
 PERFORMERS: Final[dict[type[Call[Any]], Callable[[Store, Any], Any]]] = {}
 
@@ -58,10 +56,9 @@ class Store:
         self.policies = Policies()
         self.looked: dict[str, float] = {}
         self.monotonic = clock.monotonic
+        self.wall = clock.wall
         self.serving = serving
         self._opened = clock.monotonic() if serving else -math.inf
-        #: The names of the keys of claims that were made here, and not finished yet: each takes time to make.
-        self._names: dict[str, str] = {}
         #: The address in the reference of the last call, as most calls of a client are about one experiment.
         self._last: tuple[str, str] | None = None
         #: Whether the store has events of before there were names; None: nobody has looked yet.
@@ -84,30 +81,20 @@ class Store:
         with self.read() as transaction:
             return choose(reference, standings(transaction, names_to_look_for(reference), None), None).address
 
-    def at_job(self, reference: str, job_id: str) -> str:
+    def at_job(self, reference: str, job_id: object) -> str:
         """Return the address of the experiment that is meant, of whose job something is asked.
 
         Raises:
             NotFoundError: there is none, or no job can have that id.
             AmbiguousNameError: there are several.
         """
-        existing_name(job_id, "id")
+        if not (isinstance(job_id, str) and job_id[:1].isalnum() and job_id.isprintable() and len(job_id) <= MAX_NAME):
+            existing_name(job_id, "id")  # not as almost all ids are, which costs a claim less to see
         return self.at(reference)
 
     def uptime(self) -> float:
         """Return for how many seconds others could renew their leases here."""
         return self.monotonic() - self._opened
-
-    def name_claim(self, key: str) -> str:
-        """Return the name of a claim's key, and remember it until the attempt ends that the claim may begin."""
-        if len(self._names) >= _MAX_NAMES:
-            self._names.clear()
-        self._names[key] = name = name_of(key)
-        return name
-
-    def name_attempt(self, key: str) -> str:
-        """Return the name of the key of an attempt that ends."""
-        return self._names.pop(key, None) or name_of(key)
 
     def known(self, transaction: Transaction, key: str) -> str:
         """Return under what the store keeps a key: its name, unless it kept the key itself before it had names."""

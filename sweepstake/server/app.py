@@ -21,6 +21,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sweepstake.clock import Clock
 from sweepstake.codec import to_tree
+from sweepstake.domain.access import NOBODY, Caller
+from sweepstake.domain.keys import uuid7
 from sweepstake.domain.records import Health
 from sweepstake.errors import (
     AuthenticationError,
@@ -34,19 +36,19 @@ from sweepstake.errors import (
 )
 from sweepstake.http.openapi import openapi
 from sweepstake.http.operations import HEALTH, OPERATIONS
-from sweepstake.queue.fields import MalformedError
+from sweepstake.queue.calls import LogIn
+from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.queue.here import Here
+from sweepstake.server.authorizing import Authorizer, OpenAuthorizer, check_role
 from sweepstake.server.calls import Answer, Handler, Names, Received, ok, read_names, read_query
 from sweepstake.server.descriptors import watch_descriptors
-from sweepstake.server.entrance import Entrance
 from sweepstake.server.garbage import Garbage
-from sweepstake.server.gates import NOBODY, Caller, Gate, OpenGate
 from sweepstake.server.handlers import Handlers
+from sweepstake.server.logins import Logins, without_users
 from sweepstake.server.metrics import METRICS, Metrics
 from sweepstake.server.ownmachine import OwnMachine
 from sweepstake.server.receiving import MAX_BODY, SMALL_BODY, SlowBodyError, is_small, read_body
 from sweepstake.server.schedy import is_schedys, plain_text
-from sweepstake.server.users import Members, OpenUserHandlers, UserHandlers
 from sweepstake.turns import ShortWork
 from sweepstake.wire.headers import STORE
 from sweepstake.wire.operation import BASE, Operation
@@ -71,19 +73,24 @@ _MOST_HEADERS: Final = 100
 
 _logger = logging.getLogger(__name__)
 
+#: Waits for the turn of a call from an address, with a body; the turn ends with the block.
+Turn = Callable[[str, bytes], AbstractAsyncContextManager[None]]
 
-def create_app(here: Here, members: Members | None, clock: Clock) -> ASGIApp:
+
+def create_app(here: Here, logins: Logins | None, clock: Clock) -> ASGIApp:
     """Make the application that answers for a store; when it shuts down, it closes the store.
 
     Args:
         here: what answers.
-        members: who may ask; None: everybody.
+        logins: by which its users get in; None: everybody may ask.
         clock: tells the time.
     """
     pools = _Pools()
-    gate: Gate = OpenGate() if members is None else members.gate
-    of_users = OpenUserHandlers(clock) if members is None else UserHandlers(members, clock)
-    handlers = {**Handlers(here, gate, clock, os.urandom).by_name(), **of_users.by_name(), HEALTH.name: _health}
+    authorizer: Authorizer = OpenAuthorizer() if logins is None else logins.authorizer
+    performers = {} if logins is None else logins.performers
+    handlers = {**Handlers(here, authorizer, performers).by_name(), HEALTH.name: _health}
+    if logins is None:
+        handlers |= without_users(clock)
     methods: dict[str, dict[str, tuple[Operation, Handler]]] = {}
     for operation in OPERATIONS.values():
         methods.setdefault(operation.path, {})[operation.method] = (operation, handlers[operation.name])
@@ -97,15 +104,17 @@ def create_app(here: Here, members: Members | None, clock: Clock) -> ASGIApp:
         await asyncio.to_thread(_close, pools, here)
 
     metrics = Metrics()
-    entrances = {} if members is None else {"passauth": members.entrance}
-    resources = {path: _Resource(each, gate, pools, entrances, metrics, here) for path, each in methods.items()}
+    turns = {} if logins is None else {LogIn.operation.name: logins.passwords.turn}
+    resources = {
+        path: _Resource(each, authorizer, pools, turns, metrics, here, clock) for path, each in methods.items()
+    }
     routes = [
         *(Route(path, resource) for path, resource in resources.items()),
         Route(_OPENAPI, _Page(pools, _description, math.inf)),
         Route(METRICS, _Page(pools, lambda _: _metrics(metrics), _METRICS_SECONDS)),
     ]
     router = Router(routes, redirect_slashes=False, default=_no_such_path, lifespan=lifespan)
-    return _RawPaths(router if members is not None else OwnMachine(router, _refuse_stranger))
+    return _RawPaths(router if logins is not None else OwnMachine(router, _refuse_stranger))
 
 
 class _Pools:
@@ -153,18 +162,20 @@ class _Resource:
     def __init__(
         self,
         methods: Mapping[str, tuple[Operation, Handler]],
-        gate: Gate,
+        authorizer: Authorizer,
         pools: _Pools,
-        entrances: Mapping[str, Entrance],
+        turns: Mapping[str, Turn],
         metrics: Metrics,
         here: Here,
+        clock: Clock,
     ) -> None:
         self._methods = {**methods, **({"HEAD": methods["GET"]} if "GET" in methods else {})}
-        self._gate = gate
+        self._authorizer = authorizer
         self._pools = pools
-        self._entrances = entrances
+        self._turns = turns
         self._metrics = metrics
         self._here = here
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self._methods.get(scope["method"])
@@ -211,9 +222,9 @@ class _Resource:
             return await work(MAX_BODY, self._pools.large)
 
     def _turn(self, operation: Operation, scope: Scope, body: bytes) -> AbstractAsyncContextManager[None]:
-        """Let a call wait at the entrance of its operation, if that has one."""
-        entrance = self._entrances.get(operation.name)
-        return nullcontext() if entrance is None else entrance.turn(_address(scope), body)
+        """Let a call wait for its turn, if its operation gives turns."""
+        turn = self._turns.get(operation.name)
+        return nullcontext() if turn is None else turn(_address(scope), body)
 
     def _refuse(self, operation: Operation, scope: Scope, headers: Mapping[str, str]) -> Answer | None:
         """Return the answer to somebody who may not call, in a thread."""
@@ -227,11 +238,11 @@ class _Resource:
         """Return who calls, and what the path names, of which the caller may make this use."""
         if operation.role is None:
             return NOBODY, read_names(scope["path_params"], headers, operation)
-        caller = self._gate.caller(headers.get("authorization"))
+        caller = self._authorizer.authenticate(headers.get("authorization"))
         names = read_names(scope["path_params"], headers, operation)
-        self._gate.admit(caller, operation.role)
+        check_role(caller, operation.role)
         if operation.fenced and names.reference is not None:
-            found = self._gate.find(caller, operation.role, names.reference)
+            found = self._authorizer.find(caller, operation.role, names.reference)
             names = evolve(names, reference=found)
         return caller, names
 
@@ -261,16 +272,20 @@ class _Resource:
         try:
             caller, names = self._admit(operation, scope, headers)
             self._refuse_strays(headers)
-            call = Received(
-                names=names.all,
-                called=names.called,
+            asked = Asked(
                 query=read_query(scope["query_string"], operation),
                 headers=headers,
-                body=body,
+                new_key=self._new_key,
                 caller=caller,
                 address=_address(scope),
-                schedys=is_schedys(headers.get("authorization")),
                 root=_root(scope, headers),
+            )
+            call = Received(
+                names=names.by_word,
+                called=names.called,
+                asked=asked,
+                body=body,
+                schedys=is_schedys(headers.get("authorization")),
                 values=operation.values,
             )
             answer = handler(call)
@@ -284,6 +299,9 @@ class _Resource:
         except Exception:  # a request ends here; the client learns that it failed, the log why
             _logger.exception("%s failed", operation.name)
             return _report(ServerError(), operation)
+
+    def _new_key(self) -> str:
+        return uuid7(int(self._clock.wall() * 1000), os.urandom(10))
 
 
 def _address(scope: Scope) -> str:

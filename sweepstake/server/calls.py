@@ -10,11 +10,10 @@ from urllib.parse import parse_qs, unquote_to_bytes
 
 from attrs import evolve, frozen
 
-from sweepstake.codec import from_tree, to_texts
+from sweepstake.codec import to_texts
 from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.errors import InvalidInputError, NotFoundError
-from sweepstake.queue.fields import MalformedError
-from sweepstake.server.gates import Caller
+from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.server.receiving import check_size
 from sweepstake.server.schedy import encoded
 from sweepstake.slices import SLICE, in_parts, let_go
@@ -22,9 +21,8 @@ from sweepstake.values import parse_json
 from sweepstake.wire.headers import read_reference
 from sweepstake.wire.operation import Operation
 
-__all__ = ["Answer", "Handler", "Names", "Received", "empty", "ok", "read_names", "read_query", "told"]
+__all__ = ["Answer", "Handler", "Names", "Received", "ok", "read_names", "read_query", "told"]
 
-T = TypeVar("T")
 R = TypeVar("R", JobRecord, ExperimentRecord)
 
 
@@ -41,32 +39,20 @@ class Received:
     """One request.
 
     Attributes:
-        names: the experiment and the job in the path, decoded; the experiment as a reference, see
+        names: what stands in the path for `name` and `id`, decoded; the experiment as a reference, see
             `sweepstake.domain.addresses`.
         called: what the path calls the experiment.
-        headers: by name in lower case.
-        caller: who calls, and what the credentials allow.
-        address: the network address of the caller, or of a proxy.
+        asked: the rest, but for the body, and who asks.
         schedys: the caller is a client of Schedy.
-        root: the URL of the API as the caller sees it.
         values: how many values the body may hold.
     """
 
-    names: tuple[str, ...]
+    names: Mapping[str, str]
     called: str
-    query: Mapping[str, Sequence[str]]
-    headers: Mapping[str, str]
+    asked: Asked
     body: bytes
-    caller: Caller
-    address: str
     schedys: bool
-    root: str
     values: int = 0
-
-    def read(self, kind: type[T]) -> T:
-        """Return the body; one that holds more values than the operation takes is refused before it is parsed."""
-        with self.tree() as tree, _reading():
-            return from_tree(tree, kind)
 
     @contextmanager
     def tree(self) -> Iterator[Any]:
@@ -103,17 +89,18 @@ class Names:
     Attributes:
         called: the experiment as it is written there; empty if there is none.
         reference: the experiment that is meant; None if there is none.
-        others: the job, the token or the user.
+        id: the job, the token or the user; None if there is none.
     """
 
     called: str
     reference: str | None
-    others: tuple[str, ...]
+    id: str | None
 
     @property
-    def all(self) -> tuple[str, ...]:
-        """What a handler asks for, in the order of the path."""
-        return self.others if self.reference is None else (self.reference, *self.others)
+    def by_word(self) -> dict[str, str]:
+        """What stands in the path for its words."""
+        found = {"name": self.reference, "id": self.id}
+        return {word: text for word, text in found.items() if text is not None}
 
 
 def read_names(parameters: Mapping[str, str], headers: Mapping[str, str], operation: Operation) -> Names:
@@ -124,11 +111,11 @@ def read_names(parameters: Mapping[str, str], headers: Mapping[str, str], operat
         MalformedError: what shall be made cannot.
     """
     with _reading():
-        others = tuple(_name(parameters[word], word, operation) for word in ("id",) if word in parameters)
+        found = _name(parameters["id"], "id", operation) if "id" in parameters else None
         if "name" not in parameters:
-            return Names(called="", reference=None, others=others)
+            return Names(called="", reference=None, id=found)
         name = _name(parameters["name"], "name", operation)
-        return Names(called=name, reference=read_reference(name, headers), others=others)
+        return Names(called=name, reference=read_reference(name, headers), id=found)
 
 
 def read_query(query: bytes, operation: Operation) -> Mapping[str, Sequence[str]]:
@@ -178,8 +165,3 @@ def ok(tree: Any, status: int = 200, headers: dict[str, str] | None = None) -> A
 def told(status: int, record: object, headers: dict[str, str]) -> Answer:
     """Answer with a record, if there is one; values of users' in it cost no more than their length."""
     return Answer(status, () if record is None else in_parts(to_texts(record)), headers)
-
-
-def empty(headers: dict[str, str] | None = None) -> Answer:
-    """Answer that it is done, or that there is nothing."""
-    return Answer(204, (), headers or {})

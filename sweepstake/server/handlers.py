@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from sweepstake.clock import Clock
-from sweepstake.domain.keys import name_of, uuid7
+from sweepstake.domain.keys import name_of
 from sweepstake.domain.records import (
     ABSENT,
     Beat,
@@ -27,17 +26,16 @@ from sweepstake.domain.records import (
     PutAnswer,
     SearchDefinition,
 )
-from sweepstake.domain.situation import Why
 from sweepstake.domain.status import JobStatus, Signal
 from sweepstake.errors import NotFoundError, UnsafeUpdateError
 from sweepstake.http.requests import call_of
 from sweepstake.queue import calls
 from sweepstake.queue.call import Call
-from sweepstake.queue.fields import Asked, MalformedError
+from sweepstake.queue.fields import MalformedError
 from sweepstake.queue.here import Here
 from sweepstake.queue.spelling import spellings
+from sweepstake.server.authorizing import Authorizer
 from sweepstake.server.calls import Answer, Handler, Received, told
-from sweepstake.server.gates import Gate
 from sweepstake.server.schedy import as_meant, as_shown
 from sweepstake.turns import sliced
 from sweepstake.wire.headers import IDEMPOTENCY_KEY, STORE
@@ -51,28 +49,27 @@ _MOST_OF_SEARCH: Final = 100_000
 
 
 class Handlers:
-    """Answers the verbs of the queue.
+    """Answers every verb.
 
     Args:
         here: what answers.
-        gate: whose experiments are whose.
-        clock: for the time in op keys and ids.
-        entropy: returns that many random bytes.
+        authorizer: whose experiments are whose.
+        logins: what does the verbs by which users log in.
     """
 
-    def __init__(self, here: Here, gate: Gate, clock: Clock, entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, here: Here, authorizer: Authorizer, logins: Mapping[type[Call[Any]], Callable[[Any], Any]]
+    ) -> None:
         self._here = here
         self._send = here.send
-        self._gate = gate
-        self._clock = clock
-        self._entropy = entropy
+        self._authorizer = authorizer
+        self._logins = logins
         self._special: Mapping[type[Call[Any]], Callable[[Any, Received], Any]] = {
             calls.ClaimJob: self._claim,
             calls.FinishAttempt: self._finish,
             calls.Heartbeat: self._beat,
             calls.AddJobs: self._add,
             calls.PutJob: self._put_job,
-            calls.ExplainJob: self._explain,
             calls.ListExperiments: self._list,
             calls.PutExperiment: self._put,
             calls.DeleteExperiment: self._delete,
@@ -81,17 +78,18 @@ class Handlers:
 
     def by_name(self) -> Mapping[str, Handler]:
         """Return what answers each verb, by the name of its operation."""
-        return {name: self._handler(kind) for name, kind in calls.CALLS.items()}
+        return {kind.operation.name: self._handler(kind) for kind in (*calls.CALLS.values(), *calls.LOGINS)}
 
     def _handler(self, kind: type[Call[Any]]) -> Handler:
         special = self._special.get(kind)
+        perform = self._logins.get(kind, self._send)
 
         def answer(received: Received) -> Answer:
-            asked = Asked(query=received.query, headers=received.headers, new_key=self._new_key)
-            names = dict(zip(_WORDS, received.names, strict=False))
             with nullcontext() if kind.parts.body is None else received.tree() as tree:
-                call = call_of(kind, names, asked, tree)
-            found = self._send(call) if special is None else special(call, received)
+                call = call_of(kind, received.names, received.asked, tree)
+            found = perform(call) if special is None else special(call, received)
+            if kind.operation.changes_access:
+                self._authorizer.changed()
             made = kind.answers.tell(call, found)
             return told(made.status, _shown(received, made.record), made.headers)
 
@@ -101,7 +99,7 @@ class Handlers:
         """Remember whose a claim is: its heartbeats may come here too."""
         claim = self._send(call)
         if isinstance(claim, Claim):
-            self._gate.began(claim, call.name)
+            self._authorizer.began(claim, call.name)
         return claim
 
     def _finish(self, call: calls.FinishAttempt, received: Received) -> Finished:
@@ -110,24 +108,25 @@ class Handlers:
             finished = self._send(call)
         except NotFoundError:
             # A client that knows no addresses may have begun the job before its user made an experiment of this name.
-            held = self._gate.holding(received.caller, call.report.attempt)
+            attempt = call.report.attempt
+            held = self._authorizer.held(received.asked.caller, [attempt]).get(attempt)
             if held is None or held == call.name:
                 raise
             call = evolve(call, name=held)
             finished = self._send(call)
         if isinstance(finished.next, Claim):
-            self._gate.began(finished.next, call.name)
+            self._authorizer.began(finished.next, call.name)
         return finished
 
     def _beat(self, call: calls.Heartbeat, received: Received) -> tuple[Beat, ...]:
         """Renew only the leases of those who may work there; of the others it says no more than that they are lost."""
-        held = self._gate.held(received.caller, call.attempts)
+        held = self._authorizer.held(received.asked.caller, call.attempts)
         beats = {beat.attempt: beat for beat in self._send(evolve(call, attempts=tuple(held)))}
         return tuple(beats.get(attempt) or Beat(attempt, Signal.LOST) for attempt in call.attempts)
 
-    def _add(self, call: calls.AddJobs, _received: Received) -> Any:
+    def _add(self, call: calls.AddJobs, received: Received) -> Any:
         """Give ids to the jobs that have none."""
-        jobs = tuple(job if job.id else evolve(job, id=self._new_key()) for job in sliced(call.jobs))
+        jobs = tuple(job if job.id else evolve(job, id=received.asked.new_key()) for job in sliced(call.jobs))
         return self._send(evolve(call, jobs=jobs))
 
     def _put_job(self, call: calls.PutJob, received: Received) -> PutAnswer:
@@ -137,25 +136,20 @@ class Handlers:
         It made that key itself, and a guard takes it for the name. Clients of now say which store they mean.
         """
         put = self._send(call)
-        key = received.headers.get(IDEMPOTENCY_KEY.lower())
-        if key is None or STORE.lower() in received.headers or put.record.status is not JobStatus.RUNNING:
+        key = received.asked.headers.get(IDEMPOTENCY_KEY.lower())
+        if key is None or STORE.lower() in received.asked.headers or put.record.status is not JobStatus.RUNNING:
             return put
         return evolve(put, record=evolve(put.record, etag=key)) if put.record.etag == name_of(key) else put
 
-    def _explain(self, call: calls.ExplainJob, received: Received) -> Why:
-        """Say it in commands that mean the experiment when the caller types them."""
-        return self._send(evolve(call, viewer=received.caller.email))
-
-    def _list(self, call: calls.ListExperiments, received: Received) -> Page[ExperimentRecord]:
-        """List what the caller may see, as the caller may write it."""
-        viewer = received.caller.email
-        page = self._send(evolve(call, viewer=viewer))
-        names = spellings(self._here.store, page.items, viewer)
+    def _list(self, call: calls.ListExperiments, _received: Received) -> Page[ExperimentRecord]:
+        """List experiments as the caller may write them."""
+        page = self._send(call)
+        names = spellings(self._here.store, page.items, call.viewer)
         return evolve(page, items=tuple(evolve(each, name=name) for each, name in zip(page.items, names, strict=True)))
 
     def _put(self, call: calls.PutExperiment, received: Received) -> ExperimentRecord:
         """Write a definition where the caller may; a client of Schedy means the search that it was not shown."""
-        call = evolve(call, draft=evolve(call.draft, owner=received.caller.email))
+        call = evolve(call, draft=evolve(call.draft, owner=received.asked.caller.email))
         _check_search(call.draft.search, "scheduler")
 
         def put(where: str, exact: Guard) -> ExperimentRecord:
@@ -164,7 +158,7 @@ class Handlers:
             return self._send(evolve(call, name=where, draft=draft, guard=exact))
 
         absent = ABSENT if call.guard.kind in (GuardKind.NONE, GuardKind.ABSENT) else _NEVER
-        return self._gate.fence(received.caller, call.name, call.guard, absent, put)
+        return self._authorizer.fence(received.asked.caller, call.name, call.guard, absent, put)
 
     def _delete(self, call: calls.DeleteExperiment, received: Received) -> None:
         """Delete what the caller may."""
@@ -176,21 +170,13 @@ class Handlers:
                 if exact != _NEVER or call.guard.kind is not GuardKind.NONE:
                     raise  # else: unguarded, deleting what is not there does nothing
 
-        self._gate.fence(received.caller, call.name, call.guard, _NEVER, delete)
+        self._authorizer.fence(received.asked.caller, call.name, call.guard, _NEVER, delete)
 
-    def _take(self, call: calls.TakePart, received: Received) -> None:
-        """Make what is imported the caller's."""
+    def _take(self, call: calls.TakePart, _received: Received) -> None:
+        """Refuse a search that is too large."""
         if call.part.experiment is not None:
             _check_search(call.part.experiment.search, "experiment.search")
-        self._send(evolve(call, owner=received.caller.email))
-        self._gate.changed()
-
-    def _new_key(self) -> str:
-        return uuid7(int(self._clock.wall() * 1000), self._entropy(10))
-
-
-#: What the names in a path stand for, in their order.
-_WORDS: Final = ("name", "id")
+        self._send(call)
 
 
 def _shown(received: Received, record: Any) -> Any:

@@ -20,7 +20,8 @@ from attrs import field, frozen
 from sweepstake.clock import Clock
 from sweepstake.config import Config
 from sweepstake.errors import ConfigurationError
-from sweepstake.queue.accounts import Accounts
+from sweepstake.queue.store import Store
+from sweepstake.queue.verbs.access.tokens import set_signing_salt, signing_salt
 from sweepstake.server.trust import Trusted
 from sweepstake.stores.urls import SqliteUrl, parse_store_url
 
@@ -161,13 +162,13 @@ class SigningKey:
     """The key that signs. What was looked up counts for five seconds.
 
     Args:
-        accounts: where the salt is kept.
+        store: where the salt is kept.
         secret: returns the secret.
         clock: for how long a look-up counts.
     """
 
-    def __init__(self, accounts: Accounts, secret: Callable[[], str], clock: Clock) -> None:
-        self._accounts = accounts
+    def __init__(self, store: Store, secret: Callable[[], str], clock: Clock) -> None:
+        self._store = store
         self._secret = secret
         self._known: Trusted[str, str] = Trusted(clock)
 
@@ -175,13 +176,13 @@ class SigningKey:
         """Return the key."""
         key = self._known.get(_PURPOSE)
         if key is None:
-            salt = self._accounts.signing_salt(_new_salt())
+            salt = signing_salt(self._store, _new_salt())
             key = hmac.digest(self._secret().encode(), f"{_PURPOSE}\0{salt}".encode(), "sha256").hex()
             self._known.put(_PURPOSE, key)
         return key
 
 
-def prepare(accounts: Accounts, place: SecretPlace) -> bool:
+def prepare(store: Store, place: SecretPlace) -> bool:
     """Have a secret before it is needed, and tell whether an earlier one of this store is not here any more.
 
     Raises:
@@ -190,13 +191,13 @@ def prepare(accounts: Accounts, place: SecretPlace) -> bool:
     new = place.is_new()
     place.secret()
     salt = _new_salt()
-    return accounts.signing_salt(salt) != salt and new
+    return signing_salt(store, salt) != salt and new
 
 
-def rotate(accounts: Accounts, place: SecretPlace) -> bool:
+def rotate(store: Store, place: SecretPlace) -> bool:
     """End all that was signed, on every server of the store; tell whether its secret was replaced as well."""
     replaced = place.replace()
-    accounts.set_signing_salt(_new_salt())
+    set_signing_salt(store, _new_salt())
     return replaced
 
 

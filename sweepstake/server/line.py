@@ -18,9 +18,8 @@ _FULL: Final = "too many others wait to log in; try again in a moment"
 class Line:
     """Lets calls pass by turns: one of each address that waits, then the next of each.
 
-    Somebody with many connections so waits behind himself, and not before others. Addresses that may wait longer have
-    their turns when no other waits. Everything happens on one event
-    loop, and who waits takes no thread.
+    Whoever has many connections waits behind his own, and not before others. Addresses that may wait longer have
+    their turns when no other waits. Everything happens on one event loop, and who waits takes no thread.
 
     Args:
         at_once: how many calls may be under way.

@@ -1,103 +1,86 @@
-"""Signed tokens (JWTs), as Schedy's clients use them: made for credentials, and worth no more than those."""
+"""Logging in: an API token or a password is exchanged for a signed token."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import jwt
-from attrs import frozen
-
 from sweepstake.clock import Clock
-from sweepstake.domain.access import Account, TokenRecord
-from sweepstake.errors import AuthenticationError, ReauthenticateError
-from sweepstake.wire.bodies import Token
+from sweepstake.codec import to_tree
+from sweepstake.errors import AuthenticationError, ClientRequestError
+from sweepstake.queue import calls
+from sweepstake.queue.call import Call
+from sweepstake.queue.calls.users import AboutUsers
+from sweepstake.queue.store import Store
+from sweepstake.queue.verbs.access.tokens import digest_of, find_token
+from sweepstake.server.authorizing import UserAuthorizer
+from sweepstake.server.calls import Answer, Handler, Received, ok
+from sweepstake.server.guessing import PasswordCheck
+from sweepstake.server.keys import SigningKey
+from sweepstake.server.signing import MARGIN, VALID, Signer
+from sweepstake.wire.credentials import ClientConfig, Token
 
-__all__ = ["MARGIN", "VALID", "Login", "Signer"]
+__all__ = ["Logins", "without_users"]
 
-#: Seconds a signed token is valid.
-VALID: Final = 24 * 3600
-#: Seconds by which a client is told to stop earlier, for the sake of clocks that differ.
-MARGIN: Final = 600
-_ALGORITHM: Final = "HS256"
-#: The times are compared with the server's clock, not the library's.
-_OPTIONS: Final[Any] = {"require": ["sub", "iat", "exp"], "verify_exp": False, "verify_iat": False}
-
-
-@frozen(kw_only=True)
-class Login:
-    """What a signed token says.
-
-    Attributes:
-        digest: of the API token that it was made for; None: it was made for a password.
-        password: print of the password that it was made for; None: it was made for an API token.
-        made_at: Unix time in seconds.
-        expires_at: Unix time in seconds from which it is refused.
-    """
-
-    email: str
-    digest: str | None
-    password: str | None
-    made_at: float
-    expires_at: float
+#: A token without meaning, of the form that signed tokens have.
+_OPEN: Final = "open.to.all"
 
 
-class Signer:
-    """Makes and reads signed tokens.
+class Logins:
+    """How the users of a store get in.
 
     Args:
-        key: returns the key that signs; it outlives the process, so that a restart logs nobody out.
-        clock: for when they are made and end.
+        store: where they are kept.
+        clock: tells the time.
+        secret: returns what the key that signs is made of.
+
+    Attributes:
+        signer: makes signed tokens.
+        authorizer: knows what credentials allow.
+        passwords: checks passwords.
+        performers: what does the verbs that a store alone cannot do.
     """
 
-    def __init__(self, key: Callable[[], str], clock: Clock) -> None:
-        self._key = key
+    def __init__(self, store: Store, clock: Clock, secret: Callable[[], str]) -> None:
+        key = SigningKey(store, secret, clock)
+        self._store = store
         self._clock = clock
+        self.signer = Signer(key, clock)
+        self.authorizer = UserAuthorizer(store, clock, self.signer)
+        self.passwords = PasswordCheck(store, key, clock)
+        self.performers: Mapping[type[Call[Any]], Callable[[Any], Any]] = {
+            calls.ExchangeToken: self._exchange,
+            calls.LogIn: self._log_in,
+        }
 
-    def for_token(self, token: TokenRecord) -> Token:
-        """Sign for the holder of an API token; what is signed ends with it."""
-        end = self._clock.wall() + VALID
-        return self._sign(token.email, min(end, token.expires_at or end), tok=token.digest)
+    def _exchange(self, call: calls.ExchangeToken) -> Token:
+        shown = call.credentials
+        token = find_token(self._store, digest_of(shown.token))
+        expired = token is not None and token.expires_at is not None and token.expires_at <= self._clock.wall()
+        if token is None or token.email != shown.email or expired:
+            raise AuthenticationError("the email and the API token do not belong together, or it has expired")
+        return self.signer.for_token(token)
 
-    def for_password(self, account: Account) -> Token:
-        """Sign for a user who knows the password; what is signed ends when the password is changed."""
-        return self._sign(account.email, self._clock.wall() + VALID, pwd=account.password_print)
-
-    def read(self, token: str) -> Login:
-        """Return what a signed token says.
-
-        Raises:
-            AuthenticationError: it is not one of ours.
-            ReauthenticateError: it has expired.
-        """
-        key = self._key()
-        try:
-            claims = jwt.decode(token, key, algorithms=[_ALGORITHM], options=_OPTIONS)
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):  # of what a stranger made up, anything is bad
-            raise _not_ours() from None
-        login = _login(claims)
-        if login.expires_at <= self._clock.wall():
-            raise ReauthenticateError("the signed token has expired; log in again")
-        return login
-
-    def _sign(self, email: str, end: float, **made_for: str) -> Token:
-        claims = {"sub": email, "iat": math.floor(self._clock.wall()), "exp": math.floor(end), **made_for}
-        return Token(jwt.encode(claims, self._key(), algorithm=_ALGORITHM), end - MARGIN)
+    def _log_in(self, call: calls.LogIn) -> Token:
+        return self.signer.for_password(
+            self.passwords.check(call.credentials.email, call.credentials.token, call.address)
+        )
 
 
-def _login(claims: Any) -> Login:
-    """Read the claims, all of which must be there, and either an API token or a password for which it was made."""
-    email, made_at, end = (claims.get(name) for name in ("sub", "iat", "exp"))
-    made_for = [claims.get(name) for name in ("tok", "pwd")]
-    if not (isinstance(email, str) and type(made_at) is int and type(end) is int):
-        raise _not_ours()
-    if [type(each) for each in made_for] not in ([str, type(None)], [type(None), str]):
-        raise _not_ours()
-    return Login(email=email, digest=made_for[0], password=made_for[1], made_at=made_at, expires_at=end)
+def without_users(clock: Clock) -> Mapping[str, Handler]:
+    """Return what answers the calls about users on a server that asks for no credentials, by their operations.
 
+    Clients that insist on a token get one without meaning, whatever they sent; the rest is refused.
+    """
 
-def _not_ours() -> AuthenticationError:
-    return AuthenticationError(
-        "the signed token is not one of this server's, or was made before its key was changed; log in again"
-    )
+    def log_in(_received: Received) -> Answer:
+        return ok(to_tree(Token(_OPEN, clock.wall() + VALID - MARGIN)))
+
+    def reset(received: Received) -> Answer:
+        return ok(to_tree(ClientConfig(root=received.asked.root, email="anonymous", token=_OPEN)))
+
+    def refuse(_received: Received) -> Answer:
+        raise ClientRequestError("this server asks for no credentials: it has neither users nor tokens nor shares")
+
+    refused = (kind.operation.name for kind in calls.CALLS.values() if issubclass(kind, AboutUsers))
+    return {**dict.fromkeys(refused, refuse), "token": log_in, "passauth": log_in, "resettoken": reset}

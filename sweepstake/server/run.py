@@ -22,16 +22,17 @@ from uvicorn.supervisors import Multiprocess
 
 from sweepstake.clock import SystemClock
 from sweepstake.errors import ConfigurationError, ResourceExistsError, ServerError, shown
-from sweepstake.queue.accounts import Accounts
 from sweepstake.queue.here import Here
 from sweepstake.queue.retrying import outlast
-from sweepstake.server.accounts import add_user
+from sweepstake.queue.store import Store
+from sweepstake.queue.verbs.access.users import list_users
 from sweepstake.server.app import create_app
 from sweepstake.server.garbage import set_aside
 from sweepstake.server.keys import SecretPlace, prepare
+from sweepstake.server.logins import Logins
 from sweepstake.server.metrics import counting_together
 from sweepstake.server.ownmachine import is_loopback
-from sweepstake.server.users import Members
+from sweepstake.server.passwords import add_user
 from sweepstake.stores import open_engine
 from sweepstake.stores.engine import Engine
 
@@ -111,12 +112,12 @@ def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
 def _prepare(options: ServeOptions, tell: Callable[[str], None]) -> None:
     """Bring the store's schema up to date before anybody asks, and make the first user."""
     engine = _open(options)
-    accounts = Accounts(engine)
+    store = Store(engine, SystemClock())
     try:
-        if options.secret is not None and options.auth and prepare(accounts, options.secret):
+        if options.secret is not None and options.auth and prepare(store, options.secret):
             tell(f"A new key for logins was made in {options.secret.path}, because the one before is not here.")
             tell("Clients of Schedy have to log in again. Keep the file, or set SWEEPSTAKE_SIGNING_KEY.")
-        token = _first_user(accounts) if options.auth else None
+        token = _first_user(store) if options.auth else None
     finally:
         engine.close()
     if token is not None:
@@ -129,11 +130,11 @@ def _open(options: ServeOptions) -> Engine:
     return outlast(lambda: open_engine(options.store), SystemClock(), time.sleep)
 
 
-def _first_user(accounts: Accounts) -> str | None:
-    if accounts.list_accounts():
+def _first_user(store: Store) -> str | None:
+    if list_users(store):
         return None
     try:
-        return add_user(accounts, FIRST_USER)
+        return add_user(store, FIRST_USER)
     except ResourceExistsError:  # another server made it at the same moment
         return None
 
@@ -144,9 +145,9 @@ def _make_app(options: ServeOptions) -> ASGIApp:
     _follow_parent()
     sys.setswitchinterval(_TURN)
     clock = SystemClock()
-    engine = _open(options)
-    members = Members(Accounts(engine), clock, _secret(options)) if options.auth else None
-    app = create_app(Here(engine, clock, serving=True), members, clock)
+    here = Here(_open(options), clock, serving=True)
+    logins = Logins(here.store, clock, _secret(options)) if options.auth else None
+    app = create_app(here, logins, clock)
     set_aside()
     return app
 

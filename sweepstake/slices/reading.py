@@ -19,11 +19,11 @@ __all__ = ["MAX_NUMBER", "count_marks", "read_json"]
 MAX_NUMBER: Final = 10_000
 #: How deep a long text may nest; more than any value may.
 _MAX_DEPTH: Final = 200
-#: How long a run of lists and objects is that is read by one call.
+#: How many characters of lists and objects one call reads at once.
 _RUN: Final = 8192
-#: The text of a list or object that the collector of garbage had better not look at, in characters.
+#: A list or object with a longer text, in characters, is large: the collector of garbage is kept from it.
 _LARGE: Final = 8 * SLICE
-#: Slices in which the end of a list or object is looked for; most are small.
+#: Within so many characters the end of a list or object is looked for, one after the other; most are small.
 _TRIES: Final = (512, 8192, SLICE)
 
 # The quantifiers are possessive (`++`, `*+`), so that no pattern ever looks at a character a second time.
@@ -66,7 +66,7 @@ def read_json(text: str | bytes) -> Any:
     Raises:
         JSONDecodeError: it is not JSON.
         RecursionError: it nests too deep.
-        UnicodeDecodeError: it is of no encoding of Unicode.
+        UnicodeDecodeError: it is in no encoding of Unicode.
         ValueError: a number has too many digits.
     """
     if len(text) <= SLICE:

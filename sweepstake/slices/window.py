@@ -15,7 +15,7 @@ __all__ = ["SLICE", "Window"]
 
 #: The longest text that one call into C reads or writes, in characters: about a millisecond.
 SLICE: Final = 32 * 1024
-#: How many slices are decoded at once, and how many characters are always in front of the place that is asked for.
+#: How many slices are decoded at once, and how many characters are decoded ahead of the place that is asked for.
 _AT_ONCE: Final = 8
 _AHEAD: Final = 2 * SLICE
 
@@ -23,8 +23,9 @@ _AHEAD: Final = 2 * SLICE
 class Window:
     """A text that is read from its beginning to its end, of which bytes are decoded only as it goes on.
 
-    So a long text is never put together, which would be one call as well, and take up to four times its bytes. Places
-    are those in the whole text. A slice from the place that is asked for may be looked at, and one before it again.
+    So a long text is never decoded as a whole, which would be one long call as well, and take up to four times its
+    bytes. Places count from the beginning of the text. Around the place that was asked for last, a slice before it and
+    a slice after it can be read.
 
     Args:
         source: the text, or JSON of whichever encoding of Unicode.
@@ -60,7 +61,7 @@ class Window:
         """Decode more, and forget most of what is before a place.
 
         Raises:
-            UnicodeDecodeError: it is of no encoding.
+            UnicodeDecodeError: it is in no encoding of Unicode.
         """
         begin = max(self._begin, at - SLICE)
         parts = [self._text[begin - self._begin :]]

@@ -14,18 +14,18 @@ from sweepstake.turns import give_way
 
 __all__ = ["PART", "in_parts", "write_json"]
 
-#: How many bytes of a long text stand together.
+#: The size of the parts of a long text, in bytes.
 PART: Final = 256 * 1024
 #: The most members of an object or items of a list that are written by one call into C.
 _FEW: Final = 256
 #: How many names are sorted by one call.
 _SORTED_AT_ONCE: Final = 4096
-#: How many characters a value counts for that is no text.
+#: For how many characters a value counts that is no text.
 _CHARACTERS: Final = 8
-#: An int beyond is written by itself, because that takes as long as the square of its digits.
+#: An int from here on is written by itself, because the time it takes grows with the square of its digits.
 _LONG_INT: Final = 2**512
 _SCALARS: Final = frozenset({float, bool, type(None)})
-#: Of so few values each is looked at one by one.
+#: Up to so many values are looked at one by one.
 _HANDFUL: Final = 16
 
 _Encode = Callable[[Any], str]
@@ -167,7 +167,7 @@ def _left(values: Collection[Any], most: int) -> int:
 
 
 def _are_numbers(values: Collection[Any]) -> bool:
-    """Tell at once of most lists that there are only numbers in them, and none that is long."""
+    """Tell quickly whether all are numbers and none is long, as in most lists."""
     kinds = set(map(type, values))
     if kinds == {int}:
         return bool(min(values) > -_LONG_INT and max(values) < _LONG_INT)

@@ -1,9 +1,9 @@
 """Reports that could not be delivered, kept on this machine's disk until they are."""
 
 from sweepstake.spool.address import address_of
-from sweepstake.spool.courier import Courier
-from sweepstake.spool.delivery import Delivery, Fate, deliver, is_hopeless
+from sweepstake.spool.deliverer import Deliverer
+from sweepstake.spool.delivery import Delivery, Fate, deliver
 from sweepstake.spool.entry import Entry
 from sweepstake.spool.folder import Spool, every_spool
 
-__all__ = ["Courier", "Delivery", "Entry", "Fate", "Spool", "address_of", "deliver", "every_spool", "is_hopeless"]
+__all__ = ["Deliverer", "Delivery", "Entry", "Fate", "Spool", "address_of", "deliver", "every_spool"]

@@ -15,7 +15,7 @@ _PLACES: Final = ("dbname", "host", "hostaddr", "port", "service", "user")
 
 
 def address_of(url: str) -> str:
-    """Return the URL of a store as it may be written to disk: no password, no token, a file by its whole path.
+    """Return the URL of a store as it may be written to disk: no password, no token, a file by its absolute path.
 
     With the credentials that this machine has for it, the store can be reached by the address.
     """

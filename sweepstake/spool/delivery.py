@@ -13,22 +13,18 @@ from sweepstake.domain.addresses import exact
 from sweepstake.domain.records import Finished
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import (
-    AuthenticationError,
-    ClientRequestError,
     NotFoundError,
-    ReauthenticateError,
     SpoolError,
     StoreUnavailableError,
     SweepstakeError,
 )
 from sweepstake.queue.queue import Queue
-from sweepstake.spool.entry import Entry
+from sweepstake.spool.entry import CREDENTIALS, Entry
 from sweepstake.spool.folder import Spool
 
-__all__ = ["Delivery", "Fate", "deliver", "is_hopeless"]
+__all__ = ["Delivery", "Fate", "deliver"]
 
-_CREDENTIALS: Final = (AuthenticationError, ReauthenticateError)
-_FUTILE: Final = (StoreUnavailableError, *_CREDENTIALS)
+_FUTILE: Final = (StoreUnavailableError, *CREDENTIALS)
 
 _logger = logging.getLogger(__name__)
 
@@ -91,11 +87,6 @@ def deliver(spool: Spool, queue: Queue, keys: Iterable[str], *, hopeless: bool =
             return
 
 
-def is_hopeless(error: SweepstakeError) -> bool:
-    """Tell whether the report that was answered so will never be taken; other credentials, or a mended store, might."""
-    return isinstance(error, ClientRequestError) and not isinstance(error, _CREDENTIALS)
-
-
 def _finish(queue: Queue, entry: Entry) -> Finished:
     """Report to the experiment that the job belongs to, whoever has made another of its name since.
 
@@ -133,10 +124,9 @@ def _deliver(spool: Spool, queue: Queue, entry: Entry) -> Delivery:
             return _leave_for_another(spool, entry)
         finished = _finish(queue, entry)
     except SweepstakeError as error:
-        undeliverable = str(error) if is_hopeless(error) else None
-        left = evolve(entry, last_error=str(error), undeliverable=undeliverable, judged=undeliverable is not None)
+        left = entry.refused(error)
         spool.update(left)
-        fate = Fate.WAITING if undeliverable is None else Fate.UNDELIVERABLE
+        fate = Fate.UNDELIVERABLE if left.hopeless else Fate.WAITING
         return Delivery(entry=left, fate=fate, futile=isinstance(error, _FUTILE))
     spool.drop(entry.key)
     fate = Fate.RECORDED if finished.recorded else Fate.LATE

@@ -5,17 +5,25 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from sweepstake.codec import from_answer, to_tree
 from sweepstake.domain.drafts import Finish
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import (
+    AuthenticationError,
+    ClientRequestError,
+    InvalidInputError,
+    ReauthenticateError,
+    SweepstakeError,
+)
 from sweepstake.values import EMPTY, JsonObject, parse_json
 
-__all__ = ["Entry"]
+__all__ = ["CREDENTIALS", "Entry"]
 
 #: The form of the files; a newer one is not guessed at.
 _VERSION: Final = 1
+#: What a store answers to credentials that it does not take; others might do.
+CREDENTIALS: Final = (AuthenticationError, ReauthenticateError)
 
 
 @frozen(kw_only=True)
@@ -55,6 +63,14 @@ class Entry:
     def hopeless(self) -> bool:
         """Whether no further try can help."""
         return self.judged and self.undeliverable is not None
+
+    def refused(self, error: SweepstakeError) -> Entry:
+        """Return the entry after a try that ended so.
+
+        A report that the store refuses is never taken, unless other credentials, or a mended store, might do.
+        """
+        judged = isinstance(error, ClientRequestError) and not isinstance(error, CREDENTIALS)
+        return evolve(self, last_error=str(error), undeliverable=str(error) if judged else None, judged=judged)
 
     def text(self) -> str:
         """Return the entry as JSON for its file."""

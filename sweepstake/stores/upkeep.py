@@ -1,4 +1,4 @@
-"""`Upkeep`: a store's own health, whatever is in it."""
+"""What an operator does to a store as a whole: see its schema and its health, and copy it."""
 
 from __future__ import annotations
 

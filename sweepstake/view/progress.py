@@ -9,18 +9,23 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 __all__ = ["progress", "watched"]
 
 
-def watched(description: str, total: int | None, *, least: int = 0) -> AbstractContextManager[Callable[[int], None]]:
+def watched(
+    description: str, total: int | None, *, least: int = 0, wanted: bool | None = None
+) -> AbstractContextManager[Callable[[int], None]]:
     """Show a progress bar inside the block, if somebody watches standard error and it is worth it.
 
     Args:
         description: what is done.
         total: how many there are; None if that is not known.
         least: of fewer no bar is shown.
+        wanted: show one in any case, or in none; None: as said.
 
     Returns:
         A context manager, which gives what to call with each number of things done.
     """
-    if sys.stderr.isatty() and (total is None or total >= least):
+    if wanted is None:
+        wanted = sys.stderr.isatty() and (total is None or total >= least)
+    if wanted:
         return progress(description, total)
     return nullcontext(_ignore)
 

@@ -36,6 +36,7 @@ class Operation:
         fenced: an experiment in the path must be there, and the caller's in that role, before the call is worked on;
             else the handler sees to it.
         makes: the word in the path that may name what is not there yet; every other names what has to be there.
+        changes_access: afterwards somebody may do more or less than before, so what a server remembers of that is old.
         long: it may read or answer so much that others are not to wait behind it.
         at_once: it waits for nothing, so it is answered even when everybody who could work on it is busy.
         over_limit: the status that says that a limit of the experiment is reached.
@@ -54,6 +55,7 @@ class Operation:
     etag: bool = False
     role: Role | None
     fenced: bool = True
+    changes_access: bool = False
     long: bool = False
     at_once: bool = False
     of: str = "job"

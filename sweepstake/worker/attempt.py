@@ -7,12 +7,12 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 from sweepstake.client import Places
 from sweepstake.client.attempt.ranks import HELD, held_text, ranks_in
@@ -25,16 +25,15 @@ from sweepstake.plaintext import printable
 from sweepstake.values import JsonObject
 from sweepstake.worker.capture import Capture
 from sweepstake.worker.expansion import Values, expand, names_program, variables
+from sweepstake.worker.heartbeat_process import HeartbeatProcess
 from sweepstake.worker.judgement import Ending, Verdict, judge, terminated
-from sweepstake.worker.process import Process, no_room
-from sweepstake.worker.pulse import Pulse
-from sweepstake.worker.reported import Reported
-from sweepstake.worker.results import BlockReader
+from sweepstake.worker.process import Process, no_room, start_timer
+from sweepstake.worker.results import BlockReader, collect
 from sweepstake.worker.terminal import Lines, Terminal
 
 __all__ = ["Attempt", "Plan"]
 
-#: Seconds within which a worker hears of the SIGTERM that its commands got as well.
+#: A SIGTERM that a batch system sends to all processes reaches the worker within so many seconds of its commands.
 _ECHO: Final = 1.0
 #: Errors of a machine that has no room for another process: no fault of the job's.
 _EXHAUSTED: Final = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
@@ -70,31 +69,35 @@ class Attempt:
         claim: the job.
         called: what its experiment is called by whoever started the worker.
         plan: how the command is run.
-        pulse: keeps the lease.
+        heartbeats: keeps the lease.
         places: where the job's output and checkpoints lie.
-        told: is set when a signal tells the worker to stop, which may have reached the command as well.
+        stopping: is set when a signal tells the worker to stop, which may have reached the command as well.
+
+    Attributes:
+        timed_out: whether the command was ended because its time was over.
     """
 
     def __init__(
-        self, claim: Claim, called: str, plan: Plan, pulse: Pulse, places: Places, told: threading.Event
+        self,
+        claim: Claim,
+        called: str,
+        plan: Plan,
+        heartbeats: HeartbeatProcess,
+        places: Places,
+        stopping: threading.Event,
     ) -> None:
-        self._claim = claim
+        self.claim = claim
+        self.timed_out = False
         self._called = called
         self._plan = plan
-        self._pulse = pulse
+        self._heartbeats = heartbeats
         self._places = places
-        self._told = told
+        self._stopping = stopping
         limits = [limit for limit in (claim.timeout, plan.timeout) if limit is not None]
         self._timeout = min(limits, default=None)
         self._lock = threading.Lock()
         self._process: Process | None = None
-        self._stopped = False
-        self._timed_out = False
-
-    @property
-    def timed_out(self) -> bool:
-        """Whether the command was ended because its time was over."""
-        return self._timed_out
+        self._end: Callable[[Process], None] | None = None
 
     def run(self) -> Finish:
         """Run the command to its end, and return what to report.
@@ -105,12 +108,12 @@ class Attempt:
             OSError: this machine has too many processes or open files.
         """
         with ExitStack() as stack:
-            capture = stack.enter_context(Capture(self._places.new_output(self._claim.job)))
+            capture = stack.enter_context(closing(Capture(self._places.new_output(self.claim.job))))
             with usable(Path("the folder of temporary files"), "TMPDIR"):
                 # What the command made of the folder must not cost what it reported.
                 scratch = tempfile.TemporaryDirectory(prefix="sweepstake-", ignore_cleanup_errors=True)
                 results_path = Path(stack.enter_context(scratch)) / "results.json"
-            output = _Output(capture, self._plan.terminal, f"[{printable(self._claim.job.id)}] ".encode())
+            output = _Output(capture, self._plan.terminal, f"[{printable(self.claim.job.id)}] ".encode())
             try:
                 process = self._start(results_path, output)
             except InvalidInputError as error:
@@ -119,20 +122,21 @@ class Attempt:
 
     def stop(self) -> None:
         """Ask the command to end, and kill it after the grace time; called from another thread."""
-        with self._lock:
-            self._stopped = True
-            if self._process is not None:
-                self._process.end(self._plan.grace)
+        self._end_by(lambda process: process.end(self._plan.grace))
 
     def kill(self) -> None:
         """Kill the command; called from another thread."""
+        self._end_by(Process.kill)
+
+    def _end_by(self, end: Callable[[Process], None]) -> None:
+        """End the command that way, at once or as soon as it has started."""
         with self._lock:
-            self._stopped = True
+            self._end = end
             if self._process is not None:
-                self._process.kill()
+                end(self._process)
 
     def _start(self, results_path: Path, output: _Output) -> Process:
-        job = self._claim.job
+        job = self.claim.job
         values = Values(experiment=self._called, job_id=job.id, hyperparameters=job.hyperparameters.decode())
         arguments = expand(self._plan.command, values)
         environment = {
@@ -152,14 +156,14 @@ class Attempt:
             except OSError as error:
                 raise _refused(self._plan.command, arguments[0], error) from error
             self._process = process
-            self._pulse.hold(self._claim.key, self._claim.lease, process.group)
-            if self._stopped:
-                process.end(self._plan.grace)
+            self._heartbeats.hold(self.claim.key, self.claim.lease, process.group.number)
+            if self._end is not None:
+                self._end(process)
         return process
 
     def _checkpoints(self) -> Path:
-        """Return the job's folder for checkpoints, which has room for one at least as it begins."""
-        folder = self._places.checkpoint(self._claim.job, held=True)
+        """Return the job's folder for checkpoints, after making sure that something can be written there."""
+        folder = self._places.checkpoint(self.claim.job, held=True)
         with usable(folder, "SWEEPSTAKE_CHECKPOINTS"):
             check_room(folder)
         return folder
@@ -176,22 +180,20 @@ class Attempt:
         finally:
             if limit is not None:
                 limit.cancel()
-            signal = self._pulse.ended(self._claim.key)
+            signal = self._heartbeats.ended(self.claim.key)
             output.end()
-        job = self._claim.job
-        reported = Reported(job.results, lambda: self._places.kept(job))
-        reported.take_block(output.block)
-        reported.take_file(results_path)
+        job = self.claim.job
+        results, problems = collect(output.block, results_path, job.results, lambda: self._places.kept(job))
         ending = Ending(
             code=code,
-            stopped=self._stopped or (terminated(code) and self._told.wait(_ECHO)),
-            timeout=self._timeout if self._timed_out else None,
+            stopped=self._end is not None or (terminated(code) and self._stopping.wait(_ECHO)),
+            timeout=self._timeout if self.timed_out else None,
             signal=signal,
-            reported=reported.results is not job.results,
-            problem="; ".join(reported.problems),
+            reported=results is not job.results,
+            problem="; ".join(problems),
             last_words=output.last_words(),
         )
-        return self._report(judge(ending, allow_empty=self._plan.allow_empty), reported.results, output.text())
+        return self._report(judge(ending, allow_empty=self._plan.allow_empty), results, output.text())
 
     def _limit(self, process: Process) -> threading.Timer | None:
         """Start the timer that ends the command when its time is over."""
@@ -199,28 +201,23 @@ class Attempt:
             return None
 
         def over() -> None:
-            self._timed_out = True
+            self.timed_out = True
             process.end(self._plan.grace)
 
-        timer = threading.Timer(self._timeout, over)
-        timer.daemon = True
-        timer.start()
-        return timer
+        return start_timer(self._timeout, over)
 
     def _report(self, verdict: Verdict, results: JsonObject | None = None, output: str = "") -> Finish:
-        results = self._claim.job.results if results is None else results
+        results = self.claim.job.results if results is None else results
         return Finish(
-            attempt=self._claim.key,
-            outcome=verdict.outcome,
+            attempt=self.claim.key,
             results=results,
-            reason=verdict.reason,
             output=output,
-            causes=verdict.causes,
+            **asdict(verdict, recurse=False),
         )
 
 
 def _refused(command: Sequence[str], program: str, error: OSError) -> Exception:
-    """Return what it means that a command could not be started: the job's fault, or this machine's."""
+    """Return the error for a command that could not be started: the job's fault, or this machine's."""
     if error.errno in _EXHAUSTED:
         return error
     what = f"{program!r} cannot be started: {error.strerror or error}"
@@ -252,7 +249,7 @@ class _Output:
         self._take(2, data)
 
     def end(self) -> None:
-        """Pass on what a last line without a line break holds."""
+        """Write the last line, if it has no line break."""
         for stream, lines in (self._lines or {}).items():
             self._terminal.write(stream, lines.rest())
 

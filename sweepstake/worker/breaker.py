@@ -11,7 +11,7 @@ JobId = tuple[str, str]
 
 
 class Breaker:
-    """Keeps a node that fails everything from burning the queue.
+    """A circuit breaker: keeps a machine on which every job fails from emptying the queue.
 
     It trips when `limit` different jobs in a row crash, each within `within` seconds. A machine that has not shown yet
     that it can run a job, or whose last job crashed, may at no time have more jobs at stake than would trip it: quick
@@ -51,11 +51,11 @@ class Breaker:
         return min((left for left in ages if left > 0), default=float("inf"))
 
     def begin(self, attempt: str, job: JobId, now: float) -> None:
-        """Take note that an attempt at a job begins; one before it, which lost the job, may not have ended yet."""
+        """Note that an attempt at a job begins; one before it, which lost the job, may not have ended yet."""
         self._began[attempt] = job, now
 
     def end(self, attempt: str, outcome: Outcome, now: float, *, timed_out: bool) -> None:
-        """Take note of how an attempt ended; one that was ended because its time was over did not crash quickly."""
+        """Note how an attempt ended; one that was ended because its time was over did not crash quickly."""
         job, began = self._began.pop(attempt)
         quick = now - began < self._within
         if outcome is Outcome.DONE:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from contextlib import suppress
-from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, Final
 
 __all__ = ["LIMIT", "Capture", "Trim"]
 
@@ -88,12 +87,7 @@ class Capture:
         if now and not self._file.closed:
             self._write(now)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         """Write the end and close the file."""
         self._write(self._trim.rest())
         with suppress(OSError):  # a network file system tells here that it is full

@@ -10,7 +10,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from sweepstake.errors import InvalidInputError
-from sweepstake.worker.standing import Standing, fitting, standing
+from sweepstake.worker.quoting import Place, place_of, quoted
 
 __all__ = ["ESCAPES", "Values", "check_command", "expand", "names_program", "variables"]
 
@@ -69,7 +69,7 @@ def expand(command: Sequence[str], values: Values) -> list[str]:
     An argument that is ``%h`` becomes two arguments for each hyperparameter, or one, ``--NAME=VALUE``, where the value
     begins with a dash; one that is ``%H`` becomes one argument for each. Any escape that is an argument of its own
     becomes exactly its text. Among the words of a script for ``sh -c`` the text is quoted. Anywhere else it may become
-    part of code, so that only text is taken that cannot: see `fitting`.
+    part of code, so only text that means nothing there is accepted: see `quoted`.
 
     Raises:
         InvalidInputError: an escape is unknown, a value holds a NUL character, which no argument can, or a text must
@@ -114,25 +114,25 @@ def _pieces(command: Sequence[str], position: int, values: Values) -> Iterator[l
 
 def _filled(match: re.Match[str], command: Sequence[str], position: int, values: Values) -> Iterator[str]:
     letter, before = match[1], match.string[: match.start()]
-    place = standing(command, position, *match.span())
+    place = place_of(command, position, *match.span())
     texts = {"e": [values.experiment], "j": [values.job_id]}.get(letter) or _words(letter, values)
     for text in texts:
-        fit = fitting(text, place, before, path=letter in "ej")
+        fit = quoted(text, place, before, path=letter in "ej")
         if fit is None:
             raise InvalidInputError.at(f"command[{position}]", f"{match[0]} {_why(text, place)}; {_INSTEAD[letter]}")
         yield fit
 
 
-def _why(text: str, place: Standing) -> str:
-    if text.startswith("-") and place is not Standing.CODE:
+def _why(text: str, place: Place) -> str:
+    if text.startswith("-") and place is not Place.CODE:
         return f"would put {text!r} where a program could take it for an option"
-    if place in (Standing.PART, Standing.WORD):
+    if place in (Place.PART, Place.WORD):
         return f"would put {text!r} into a path, which it could lead elsewhere"
     return f"would put {text!r} where a shell, or another program, could take it for code or an option"
 
 
 def _words(letter: str, values: Values) -> list[str]:
-    """Return the hyperparameters as words; a value that looks like an option is not left alone."""
+    """Return the hyperparameters as words; a value that looks like an option is joined to its name."""
     words: list[str] = []
     for name, value in values.hyperparameters.items():
         text = value if isinstance(value, str) else json.dumps(value)

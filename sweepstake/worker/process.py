@@ -10,17 +10,64 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO, Final
+from typing import IO, Final, Literal
 
-__all__ = ["Process", "end_group", "no_room"]
+__all__ = ["Group", "Process", "no_room", "start_timer"]
 
 #: Seconds that output may keep coming after the command itself has ended.
 _AFTERMATH: Final = 2.0
-#: Seconds between looks whether a process group is gone.
+#: Seconds between two looks whether a process group is gone.
 _LOOK: Final = 0.05
 _CHUNK: Final = 64 * 1024
 
 Sink = Callable[[bytes], None]
+
+
+class Group:
+    """A process group, which is asked to end before it is killed.
+
+    Attributes:
+        number: its id.
+        patient_until: the moment of the monotonic clock up to which it has time to end; 0 until it is asked to.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.patient_until = 0.0
+        self._lock = threading.Lock()
+        self._over = False
+        self._killer: threading.Timer | None = None
+
+    def end(self, grace: float) -> None:
+        """Ask it to end (SIGTERM), and kill it if it has not after `grace` seconds."""
+        with self._lock:
+            if self._over:
+                return
+            self.send(signal.SIGTERM)
+            if self._killer is None:
+                self.patient_until = time.monotonic() + grace
+                self._killer = start_timer(grace, self.kill)
+
+    def kill(self) -> None:
+        """Kill it at once."""
+        with self._lock:
+            if not self._over:
+                self.send(signal.SIGKILL)
+
+    def forget(self) -> None:
+        """Leave it alone from now on, as its command has ended."""
+        with self._lock:
+            self._over = True
+            if self._killer is not None:
+                self._killer.cancel()
+
+    def send(self, number: signal.Signals | Literal[0]) -> bool:
+        """Send a signal, or only look (0); tell whether there was a process to get it."""
+        try:
+            os.killpg(self.number, number)
+        except (ProcessLookupError, PermissionError):  # macOS: EPERM for a group of which only zombies are left
+            return False
+        return True
 
 
 class Process:
@@ -49,22 +96,14 @@ class Process:
         )
         assert self._process.stdout is not None
         assert self._process.stderr is not None
-        self._lock = threading.Lock()
-        self._over = False
-        self._killer: threading.Timer | None = None
+        self.group = Group(self._process.pid)
         self._killed = threading.Event()
-        self._patient_until = 0.0
         try:
             self._pump = _pump([(self._process.stdout, out), (self._process.stderr, err)])
         except RuntimeError as error:
-            end_group(self.group, signal.SIGKILL)
+            self.group.kill()
             self._process.wait()
             raise no_room(error) from error
-
-    @property
-    def group(self) -> int:
-        """Id of the process group."""
-        return self._process.pid
 
     def wait(self) -> int:
         """Wait for the command and for its output, and end what it left behind; return its exit code.
@@ -72,37 +111,36 @@ class Process:
         What is left of a command that was asked to end has the rest of its grace time.
         """
         code = self._process.wait()
-        with self._lock:
-            self._over = True
-            if self._killer is not None:
-                self._killer.cancel()
-        while (left := self._patient_until - time.monotonic()) > 0 and _lives(self.group):
+        self.group.forget()
+        while (left := self.group.patient_until - time.monotonic()) > 0 and self.group.send(0):
             if self._killed.wait(min(left, _LOOK)):
                 break
-        if not self._patient_until:
+        if not self.group.patient_until:
             self._pump.join(_AFTERMATH)
-        end_group(self.group, signal.SIGKILL)
+        self.group.send(signal.SIGKILL)
         self._pump.join(_AFTERMATH)
         return code
 
     def end(self, grace: float) -> None:
         """Ask the process group to end (SIGTERM), and kill it if it has not after `grace` seconds."""
-        with self._lock:
-            if self._over:
-                return
-            end_group(self.group, signal.SIGTERM)
-            if self._killer is None:
-                self._patient_until = time.monotonic() + grace
-                self._killer = threading.Timer(grace, self.kill)
-                self._killer.daemon = True
-                self._killer.start()
+        self.group.end(grace)
 
     def kill(self) -> None:
         """Kill the process group at once."""
         self._killed.set()
-        with self._lock:
-            if not self._over:
-                end_group(self.group, signal.SIGKILL)
+        self.group.kill()
+
+
+def start_timer(seconds: float, do: Callable[[], None]) -> threading.Timer:
+    """Call a function after so many seconds, unless the timer is cancelled or the process ends.
+
+    Raises:
+        RuntimeError: this machine has no room for another thread.
+    """
+    timer = threading.Timer(seconds, do)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def _utf8(text: str) -> bytes:
@@ -111,25 +149,8 @@ def _utf8(text: str) -> bytes:
 
 
 def no_room(error: RuntimeError) -> OSError:
-    """Return what Python means by this error of a thread that could not be started."""
+    """Return the OSError that says what Python's error for a thread that could not be started means."""
     return OSError(errno.EAGAIN, f"{error}; raise the limits of processes and memory, or run less at once")
-
-
-def end_group(group: int, number: signal.Signals) -> None:
-    """Send a signal to a process group, which may be gone already."""
-    try:
-        os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of which only zombies are left
-        return
-
-
-def _lives(group: int) -> bool:
-    """Tell whether there are processes in the group."""
-    try:
-        os.killpg(group, 0)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
 
 
 def _pump(streams: Sequence[tuple[IO[bytes], Sink]]) -> threading.Thread:

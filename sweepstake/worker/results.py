@@ -1,17 +1,22 @@
-"""The results that a command prints or writes."""
+"""The results that a command prints or writes: recorded as far as they can be, and kept in files where they cannot."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
+from sweepstake.client.attempt.keeping import divide, keep
 from sweepstake.domain.query.literals import read_number
-from sweepstake.errors import InvalidInputError
-from sweepstake.values import MAX_TEXT, parse_json
+from sweepstake.errors import InvalidInputError, SweepstakeError
+from sweepstake.folders import new_file
+from sweepstake.values import MAX_TEXT, JsonObject, parse_json
 
-__all__ = ["BEGIN", "END", "BlockReader", "parse_block", "read_file"]
+__all__ = ["BEGIN", "END", "BlockReader", "collect", "parse_block", "read_file"]
 
 #: The lines between which a command prints its results.
 BEGIN: Final = "--- RESULTS ---"
@@ -72,6 +77,60 @@ class BlockReader:
             self._block = None
         elif self._block is not None and len(self._block) <= _MAX_BYTES:
             self._block += line + b"\n"
+
+
+def collect(
+    block: BlockReader, file: Path, stored: JsonObject, folder: Callable[[], Path]
+) -> tuple[JsonObject, list[str]]:
+    """Return the results to record, and what is wrong with those that cannot be, and where they are kept.
+
+    What the job had from the start, such as a child's from its parent, stands unless the block says otherwise, and that
+    unless the file does.
+
+    Args:
+        block: what the command printed.
+        file: what it may have written.
+        stored: what the job had from the start.
+        folder: makes the folder for what cannot be recorded, and returns it.
+    """
+    results, problems = stored, list[str]()
+
+    def take(read: Callable[[], dict[str, Any] | None], save: Callable[[Path], Path] | None) -> None:
+        nonlocal results
+        try:
+            found = read()
+        except InvalidInputError as error:
+            problems.append(str(error) if save is None else _kept(error, folder, save))
+            return
+        if not found:
+            return
+        merged = {**results.decode(), **found}
+        try:
+            results = JsonObject.of(merged, "results")
+        except InvalidInputError as error:
+            results, rest = divide(merged)
+            problems.append(_kept(error, folder, lambda into: keep(into, rest)[0]))
+
+    take(block.results, lambda into: _copy(BytesIO(block.raw), into / "block.txt"))
+    there = file.is_file()
+    take(lambda: read_file(file), (lambda into: _copy(file.open("rb"), into / "results.json")) if there else None)
+    return results, problems
+
+
+def _kept(error: InvalidInputError, folder: Callable[[], Path], save: Callable[[Path], Path]) -> str:
+    """Keep what cannot be recorded; return what is wrong with it, and where it is."""
+    try:
+        where = f"what cannot be recorded is kept in {save(folder())}"
+    except (OSError, SweepstakeError) as problem:
+        where = f"what cannot be recorded could not be kept in a file either: {problem}"
+    return f"{error}; {where}"
+
+
+def _copy(source: IO[bytes], path: Path) -> Path:
+    """Copy what may be large, and on another disk."""
+    with source as content, new_file(path) as file:
+        shutil.copyfileobj(content, file)
+    return path
 
 
 def parse_block(block: bytes) -> dict[str, Any]:

@@ -10,12 +10,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
 from typing import Final
 
+from attrs import field, frozen
+
 from sweepstake.client import Experiment
-from sweepstake.client.attempt.reporting import report_end, told
-from sweepstake.client.nothing import no_job
+from sweepstake.client.attempt.process import PROCESS
+from sweepstake.client.attempt.reporting import report_end, with_notes
+from sweepstake.client.waiting import no_job
 from sweepstake.domain.addresses import told_apart
 from sweepstake.domain.drafts import Finish
 from sweepstake.domain.query.queries import JobQuery
@@ -26,13 +28,12 @@ from sweepstake.plaintext import counted
 from sweepstake.queue.retrying import FINAL_PATIENCE, PATIENCE, TERM_PATIENCE
 from sweepstake.worker.attempt import Attempt, Plan
 from sweepstake.worker.breaker import Breaker
-from sweepstake.worker.options import Options, Summary
+from sweepstake.worker.heartbeat_process import HeartbeatProcess
 from sweepstake.worker.process import no_room
-from sweepstake.worker.pulse import Pulse
-from sweepstake.worker.rota import Rota
-from sweepstake.worker.stopping import Stop, meaning, next_step, signals_go_to
+from sweepstake.worker.round_robin import RoundRobin
+from sweepstake.worker.stopping import Signals, Stop, heeded_signals, meaning, next_step
 
-__all__ = ["Worker"]
+__all__ = ["Options", "Summary", "Worker"]
 
 _logger = logging.getLogger(__name__)
 
@@ -40,8 +41,52 @@ _logger = logging.getLogger(__name__)
 _DONE: Final = {NoJobReason.EMPTY, NoJobReason.EXHAUSTED}
 
 
+@frozen(kw_only=True)
+class Options:
+    """What a worker does beyond running commands.
+
+    Attributes:
+        concurrency: how many jobs run side by side.
+        idle: seconds to wait for another job when there is none; jobs that are only delayed, blocked behind others or
+            held up by a limit are always waited for, except for blocked ones of an experiment in which nothing runs.
+            None to wait until told to stop, also for a store that is away.
+        max_jobs: begin no more than so many jobs; None for no limit.
+        stop_on_crash: begin no other job after one that crashed.
+        drain: seconds for which running jobs may go on after the first signal to stop; 0 to end them at once.
+        crashes: how many jobs in a row that crash quickly stop it; 0 for any.
+        quickly: seconds within which a crash is quick.
+    """
+
+    concurrency: int = 1
+    idle: float | None = 0.0
+    max_jobs: int | None = None
+    stop_on_crash: bool = False
+    drain: float = 0.0
+    crashes: int = 0
+    quickly: float = 10.0
+
+
+@frozen(kw_only=True)
+class Summary:
+    """What a worker did.
+
+    Attributes:
+        outcomes: how many attempts ended in which way.
+        step: how urgently it was told to stop.
+        stopped_by: the last signal that told it, or None.
+        tripped: why the machine seems unfit, if too many jobs in a row crashed quickly; else empty.
+        failure: the error of ours that ended it, or None.
+    """
+
+    outcomes: Counter[Outcome] = field(factory=Counter)
+    step: Stop = Stop.NO
+    stopped_by: signal.Signals | None = None
+    tripped: str = ""
+    failure: BaseException | None = None
+
+
 class Worker:
-    """Runs a command for each job of some experiments, which take turns: see `Rota`.
+    """Runs a command for each job of some experiments, which take turns: see `RoundRobin`.
 
     One thread claims, one for each job waits for its command, and the one that calls `run` listens to signals.
 
@@ -49,7 +94,7 @@ class Worker:
         experiments: where the jobs come from; all of one connection.
         plan: how commands are run.
         options: how many jobs, and when it is enough.
-        pulse: keeps the leases.
+        heartbeats: keeps the leases.
         tell: takes a line for people whenever something happens.
     """
 
@@ -58,7 +103,7 @@ class Worker:
         experiments: Sequence[Experiment],
         plan: Plan,
         options: Options,
-        pulse: Pulse,
+        heartbeats: HeartbeatProcess,
         tell: Callable[[str], None],
     ) -> None:
         self._experiments = {experiment.reference: experiment for experiment in experiments}
@@ -67,13 +112,13 @@ class Worker:
         self._session = experiments[0].session
         self._plan = plan
         self._options = options
-        self._pulse = pulse
+        self._heartbeats = heartbeats
         self._tell = tell
-        self._rota = Rota(self._experiments, time.monotonic(), random.random)
+        self._rounds = RoundRobin(self._experiments, time.monotonic(), random.random)
         self._breaker = Breaker(options.crashes, options.quickly)
         self._wake = threading.Condition()
-        self._told = Stop.NO
-        self._was_told = threading.Event()
+        self._step = Stop.NO
+        self._stopping = threading.Event()
         self._enough = False
         self._begun = 0
         self._running: set[Attempt] = set()
@@ -81,7 +126,6 @@ class Worker:
         self._tripped = ""
         self._reasons: dict[str, NoJobReason] = {}
         self._failure: BaseException | None = None
-        self._events: SimpleQueue[signal.Signals | None] = SimpleQueue()
 
     def run(self) -> Summary:
         """Run jobs until there is none, it is enough, or signals tell to stop; call it in the main thread.
@@ -89,42 +133,42 @@ class Worker:
         The first signal lets running jobs go on for `Options.drain` seconds; after that, or with the second, the
         commands are ended and their jobs given back; a third one kills the commands at once.
         """
-        self._pulse.wait()
-        with signals_go_to(self._events.put):
-            threading.Thread(target=self._take_jobs, name="sweepstake-claims", daemon=True).start()
-            stopped_by = self._heed_signals()
+        self._heartbeats.wait()
+        with heeded_signals() as signals:
+            threading.Thread(target=self._take_jobs, args=(signals,), name="sweepstake-claims", daemon=True).start()
+            stopped_by = self._heed(signals)
         return Summary(
             outcomes=self._outcomes,
-            told=self._told,
+            step=self._step,
             stopped_by=stopped_by,
             tripped=self._tripped,
             failure=self._failure,
         )
 
-    def _heed_signals(self) -> signal.Signals | None:
-        """Do what signals say until the last job has ended; return the last one."""
+    def _heed(self, signals: Signals) -> signal.Signals | None:
+        """Do what signals say until the last job has ended; return the last signal."""
         last: signal.Signals | None = None
         drained = math.inf
         while True:
             try:
-                event = self._events.get(timeout=None if drained == math.inf else max(drained - time.monotonic(), 0.0))
-            except Empty:
+                number = signals.next(drained)
+            except TimeoutError:
                 drained = math.inf
                 self._stop(Stop.END, f"{self._options.drain:g} s are over")
                 continue
-            if event is None:
+            if number is None:
                 return last
-            last = event
-            step = next_step(self._told, drains=self._options.drain > 0)
+            last = number
+            step = next_step(self._step, drains=self._options.drain > 0)
             drained = time.monotonic() + self._options.drain if step is Stop.DRAIN else math.inf
-            self._stop(step, event.name)
+            self._stop(step, number.name)
 
     def _stop(self, step: Stop, why: str) -> None:
         with self._wake:
-            self._told = step
+            self._step = step
             running = list(self._running)
             self._wake.notify_all()
-        self._was_told.set()
+        self._stopping.set()
         self._tell(f"{why}: {meaning(step, len(running), drain=self._options.drain, grace=self._plan.grace)}")
         for attempt in running:
             if step is Stop.KILL:
@@ -132,7 +176,7 @@ class Worker:
             elif step is Stop.END:
                 attempt.stop()
 
-    def _take_jobs(self) -> None:
+    def _take_jobs(self, signals: Signals) -> None:
         """Claim jobs as long as it makes sense, and wait for the last of them to end."""
         try:
             while (experiment := self._next_turn()) is not None:
@@ -142,7 +186,7 @@ class Worker:
             self._fail(error)
         with self._wake:
             self._wake.wait_for(lambda: not self._running)
-        self._events.put(None)
+        signals.end()
 
     def _next_turn(self) -> Experiment | None:
         """Wait until another job may begin, and return the experiment to ask for one; None when it is enough."""
@@ -153,29 +197,29 @@ class Worker:
                     pause = math.inf
                 elif not self._breaker.allows(now):
                     pause = self._breaker.pause(now)
-                elif (name := self._rota.turn(now)) is not None:
+                elif (name := self._rounds.turn(now)) is not None:
                     return self._experiments[name]
                 else:
                     waits = bool(self._running) or self._options.idle is None
-                    left = math.inf if waits else self._rota.left(self._options.idle or 0.0, now)
+                    left = math.inf if waits else self._rounds.left(self._options.idle or 0.0, now)
                     if left <= 0:
                         return None
-                    pause = min(left, self._rota.pause(now))
+                    pause = min(left, self._rounds.pause(now))
                 self._wake.wait(None if pause == math.inf else pause)
         return None
 
     def _is_enough(self) -> bool:
         limit = self._options.max_jobs
-        return self._enough or self._told is not Stop.NO or (limit is not None and self._begun >= limit)
+        return self._enough or self._step is not Stop.NO or (limit is not None and self._begun >= limit)
 
     def _look(self, experiment: Experiment) -> None:
         """Ask an experiment for a job, and begin it."""
         name = experiment.reference
         try:
-            answer = self._session.queue.claim(name, self._session.worker(), patience=self._patience_to_claim)
+            answer = self._session.queue.claim(name, PROCESS.worker, patience=self._patience_to_claim)
         except NotFoundError as error:
             with self._wake:
-                others = self._rota.remove(name)
+                others = self._rounds.remove(name)
             if not others:
                 raise
             self._tell(f"{error}; going on without it")
@@ -198,42 +242,42 @@ class Worker:
             running = JobQuery(status=frozenset({JobStatus.RUNNING}))
             stuck = not self._session.queue.list_jobs(name, running, limit=1).items
         with self._wake:
-            self._rota.had_none(name, reason, time.monotonic(), stuck=stuck)
+            self._rounds.had_none(name, reason, time.monotonic(), stuck=stuck)
         if not busy and reason not in _DONE and self._reasons.get(name) is not reason:
             self._reasons[name] = reason
             self._tell(str(no_job(name, reason)))
 
     def _begin(self, experiment: Experiment, claim: Claim) -> None:
         called = self._session.called(claim.job)
-        attempt = Attempt(claim, called, self._plan, self._pulse, self._session.places, self._was_told)
+        attempt = Attempt(claim, called, self._plan, self._heartbeats, self._session.places, self._stopping)
         with self._wake:
             late = self._is_enough()
             if not late:
                 now = time.monotonic()
                 self._begun += 1
                 self._running.add(attempt)
-                self._rota.had(experiment.reference, now)
+                self._rounds.had(experiment.reference, now)
                 self._breaker.begin(claim.key, (experiment.reference, claim.job.id), now)
         if late:
             self._finish(claim, Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason="the worker was to stop"))
             return
-        self._pulse.hold(claim.key, claim.lease, None)
+        self._heartbeats.hold(claim.key, claim.lease, None)
         self._tell(f"{self._title(claim)}: attempt {claim.job.attempt} begins")
         try:
             threading.Thread(
-                target=self._work, args=(attempt, claim, experiment.reference), name="sweepstake-job", daemon=True
+                target=self._work, args=(attempt, experiment.reference), name="sweepstake-job", daemon=True
             ).start()
         except RuntimeError as error:  # the machine has no room for another thread
             _logger.debug("A thread could not be started.", exc_info=True)
             self._fail(no_room(error))
-            self._work(attempt, claim, experiment.reference)
+            self._work(attempt, experiment.reference)
 
-    def _work(self, attempt: Attempt, claim: Claim, name: str) -> None:
+    def _work(self, attempt: Attempt, name: str) -> None:
         """Run a job's command and report how it ended, which others may have decided otherwise."""
-        given_back = False
+        claim, given_back = attempt.claim, False
         try:
             started = time.monotonic()
-            report = self._run_command(attempt, claim)
+            report = self._run_command(attempt)
             seconds = time.monotonic() - started
             finished = self._finish(claim, report)
             if finished is not None:
@@ -243,22 +287,23 @@ class Worker:
             _logger.debug("Reporting failed.", exc_info=True)
             self._fail(error)
         finally:
-            self._pulse.drop(claim.key)
+            self._heartbeats.drop(claim.key)
             with self._wake:
                 self._running.discard(attempt)
-                self._rota.ended(name, time.monotonic(), given_back=given_back)
+                self._rounds.ended(name, time.monotonic(), given_back=given_back)
                 self._wake.notify_all()
 
-    def _run_command(self, attempt: Attempt, claim: Claim) -> Finish:
+    def _run_command(self, attempt: Attempt) -> Finish:
+        key = attempt.claim.key
         try:
             report = attempt.run()
         except Exception as error:  # a fault of this machine, such as a full disk: not the job's
             _logger.debug("Running failed.", exc_info=True)
             self._fail(error)
-            report = Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason=f"its worker could not run it: {error}")
+            report = Finish(attempt=key, outcome=Outcome.RELEASED, reason=f"its worker could not run it: {error}")
         with self._wake:
             tripped = self._breaker.tripped
-            self._breaker.end(claim.key, report.outcome, time.monotonic(), timed_out=attempt.timed_out)
+            self._breaker.end(key, report.outcome, time.monotonic(), timed_out=attempt.timed_out)
             if not self._breaker.tripped or tripped:
                 return report
             self._enough = True
@@ -273,7 +318,7 @@ class Worker:
         try:
             finished = report_end(self._session, claim.job, report, patience=self._patience_to_finish)
         except NotFoundError as error:
-            self._tell(f"{self._title(claim)}: it was deleted while it ran. {told(error)}")
+            self._tell(f"{self._title(claim)}: it was deleted while it ran. {with_notes(error)}")
             return None
         except SweepstakeError as error:
             self._tell(f"{self._title(claim)}: its end could not be recorded: {error}")
@@ -311,9 +356,10 @@ class Worker:
             self._tell(f"taking no more jobs: {error}")
 
     def _title(self, claim: Claim) -> str:
-        return f"job {claim.job.id}" + (
-            f" of {self._titles.get(claim.job.reference, claim.job.experiment)}" if len(self._experiments) > 1 else ""
-        )
+        title = f"job {claim.job.id}"
+        if len(self._experiments) == 1:
+            return title
+        return f"{title} of {self._titles.get(claim.job.reference, claim.job.experiment)}"
 
     def _patience_to_claim(self) -> float:
         if self._is_enough():
@@ -321,7 +367,7 @@ class Worker:
         return math.inf if self._options.idle is None else PATIENCE
 
     def _patience_to_finish(self) -> float:
-        return FINAL_PATIENCE if self._told is Stop.NO else TERM_PATIENCE  # it is in the spool as well
+        return FINAL_PATIENCE if self._step is Stop.NO else TERM_PATIENCE  # it is in the spool as well
 
 
 def _first_line(reason: str) -> str:

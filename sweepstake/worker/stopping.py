@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
+import select
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import socket
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from types import FrameType
 from typing import Final
 
-__all__ = ["Stop", "meaning", "next_step", "signals_go_to"]
+from sweepstake.plaintext import counted
+
+__all__ = ["Signals", "Stop", "heeded_signals", "meaning", "next_step"]
 
 _STOP: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: What is written when nothing is left to stop: no signal has this number.
+_END: Final = 0
+#: Seconds that the system waits at a stretch; it can count 24 days.
+_LONGEST: Final = 3600.0
 
 
 class Stop(IntEnum):
@@ -49,7 +58,7 @@ def meaning(step: Stop, running: int, *, drain: float, grace: float) -> str:
         drain: seconds for which they may go on.
         grace: seconds that their commands have to end.
     """
-    jobs = f"{running} running job{'s' if running != 1 else ''}"
+    jobs = counted(running, "running job")
     if not running:
         return "taking no more jobs"
     if step is Stop.DRAIN:
@@ -60,22 +69,67 @@ def meaning(step: Stop, running: int, *, drain: float, grace: float) -> str:
     return f"killing {jobs}"
 
 
-@contextmanager
-def signals_go_to(put: Callable[[signal.Signals], None]) -> Iterator[None]:
-    """Hand SIGINT, SIGTERM and SIGHUP to `put` instead of acting on them, unless they are ignored (`nohup`).
+class Signals:
+    """The signals to stop, in the order in which they come, and then the end of what they could stop.
 
-    Args:
-        put: must be safe in a handler, which may run in the middle of anything, as `SimpleQueue.put` is.
+    Python's own handlers wait until the main thread does something. One that waits for a lock goes on sleeping if the
+    system hands the signal to another thread. So this is a socket: the handler below Python's writes the number of each
+    signal to it, in whichever thread it runs. Made by `heeded_signals`.
     """
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        del frame
-        put(signal.Signals(number))
+    def __init__(self, heeded: Collection[signal.Signals], reader: socket.socket, writer: socket.socket) -> None:
+        self._heeded = heeded
+        self._reader = reader
+        self._writer = writer
+        self._arrivals = select.poll()
+        self._arrivals.register(reader, select.POLLIN)
 
+    def next(self, until: float) -> signal.Signals | None:
+        """Wait for the next signal; return None when `end` was called.
+
+        Args:
+            until: the moment of the monotonic clock to wait for; infinity for no limit.
+
+        Raises:
+            TimeoutError: it has come.
+        """
+        while True:
+            left = max(until - time.monotonic(), 0.0)
+            if self._arrivals.poll(1000 * min(left, _LONGEST)):
+                number = self._reader.recv(1)[0]
+                if number == _END:
+                    return None
+                if number in self._heeded:
+                    return signal.Signals(number)
+            elif left <= _LONGEST:
+                raise TimeoutError
+
+    def end(self) -> None:
+        """Say that nothing is left to stop; called from another thread."""
+        with suppress(OSError):  # nobody waits any more
+            self._writer.send(bytes([_END]))
+
+
+@contextmanager
+def heeded_signals() -> Iterator[Signals]:
+    """Let SIGINT, SIGTERM and SIGHUP be read instead of acting on them, unless they are ignored (`nohup`).
+
+    Only in the main thread. Whoever heeded them before does so again behind the block.
+    """
     heeded = [number for number in _STOP if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handle) for number in heeded}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        writer.settimeout(_LONGEST)  # makes the descriptor one that never blocks a handler; `send` waits for room
+        others = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        before = {number: signal.signal(number, _only_written) for number in heeded}
+        try:
+            yield Signals(heeded, reader, writer)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(others)
+
+
+def _only_written(number: int, frame: FrameType | None) -> None:
+    """Do nothing: the number stands in the socket already, but only of a signal that has a handler."""
+    del number, frame

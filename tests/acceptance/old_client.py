@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from tests.serving import EMAIL, PASSWORD, Served, add_user, run_sweepstake, start_server
+from tests.kit.serving import EMAIL, PASSWORD, Served, add_user, run_sweepstake, start_server
 
 __all__ = ["NoOldClientError", "OldClient", "Site", "install"]
 

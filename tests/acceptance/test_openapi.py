@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 import requests
@@ -12,11 +13,12 @@ import requests
 from sweepstake.domain.records import ABSENT, ExperimentDraft, SearchDefinition
 from sweepstake.http.operations import OPERATIONS
 from tests.acceptance.openapi_hooks import SEEDED, STEPS
-from tests.lab import draft, new_key
-from tests.serving import EMAIL, PASSWORD, Served, served
-from tests.stores import remote_queue
+from tests.kit.checkout import ROOT
+from tests.kit.lab import draft, new_key
+from tests.kit.serving import EMAIL, PASSWORD, Served, served
+from tests.kit.stores import remote_queue
 
-ROOT = Path(__file__).parents[2]
+_SETTINGS: Final = Path(__file__).with_name("schemathesis.toml")
 SEARCH = SearchDefinition("RandomSearch", '{"lr":{"loguniform":{"low":0.001,"high":1.0}}}')
 
 
@@ -67,7 +69,7 @@ def _try(server: Served, folder: Path, *options: str) -> tuple[str, set[str]]:
     done = subprocess.run(
         [
             *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"),
-            *("--config-file", str(ROOT / "schemathesis.toml"), "run", f"{server.url}/openapi.json"),
+            *("--config-file", str(_SETTINGS), "run", f"{server.url}/openapi.json"),
             *("--header", f"Authorization: Bearer {signed}"),
             *("--continue-on-failure", "--request-timeout", "30", "--generation-database", "none", "--no-color"),
             *options,

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 import requests
 
-from tests.stack import ServerProcess
+from tests.kit.stack import ServerProcess
 
 pytestmark = pytest.mark.full
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.kit.checkout import ROOT
+
 #: Where the README's own server listens.
 PORT = 8437
 #: What makes an environment and installs into it; `.ci/run` runs these lines.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.old_client import NoOldClientError, OldClient, Site, install
-from tests.postgres import PostgresServer
+from tests.kit.postgres import PostgresServer
 
 pytestmark = pytest.mark.acceptance
 

@@ -16,7 +16,7 @@ from tests.benchmarks.ours import Ours
 from tests.benchmarks.places import Places
 from tests.benchmarks.race import Session, Side, race
 from tests.benchmarks.report import Finding
-from tests.serving import served
+from tests.kit.serving import served
 
 __all__ = ["ROWS"]
 

@@ -11,7 +11,7 @@ from typing import Final
 import psycopg
 
 from tests.benchmarks.comparing import Opener, Row, Sizes, finding
-from tests.benchmarks.floor_postgres import PostgresFloor
+from tests.benchmarks.floors.postgres import PostgresFloor
 from tests.benchmarks.openers import postgres, postgres_floor, sqlite, sqlite_floor
 from tests.benchmarks.ours import Ours
 from tests.benchmarks.places import Places

@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Iterator
 
 from tests.benchmarks.comparing import Opener
-from tests.benchmarks.floor_http import floor_server
-from tests.benchmarks.floor_postgres import PostgresFloor
-from tests.benchmarks.floor_sqlite import SqliteFloor
+from tests.benchmarks.floors.http import floor_server
+from tests.benchmarks.floors.postgres import PostgresFloor
+from tests.benchmarks.floors.sqlite import SqliteFloor
 from tests.benchmarks.ours import Ours
 from tests.benchmarks.places import Places
-from tests.serving import served
+from tests.kit.serving import served
 
 __all__ = ["http", "http_floor", "postgres", "postgres_floor", "sqlite", "sqlite_floor"]
 

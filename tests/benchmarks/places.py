@@ -10,7 +10,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from tests.postgres import PostgresServer, postgres_server
+from tests.kit.postgres import PostgresServer, postgres_server
 
 __all__ = ["Places", "open_places"]
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from sweepstake.queue.queue import Queue
-from tests.lab import Lab
-from tests.postgres import PostgresServer
-from tests.stack import KINDS, open_queue, reached
+from tests.kit.lab import Lab
+from tests.kit.postgres import PostgresServer
+from tests.kit.stack import KINDS, open_queue, reached
 
 
 @pytest.fixture(scope="session", params=KINDS)

@@ -19,7 +19,7 @@ from tests.benchmarks.report import machine
 from tests.faults.catalogue import FAULTS, choose
 from tests.faults.fault import Fault, open_place
 from tests.faults.report import Finding, load, merged, save
-from tests.stack import KINDS
+from tests.kit.stack import KINDS
 
 
 def main() -> int:

@@ -3,30 +3,14 @@
 from collections.abc import Sequence
 from typing import Final
 
-from tests.faults import (
-    bad_node,
-    broken_databases,
-    claim_race,
-    faulty_files,
-    forked_blocks,
-    interleavings,
-    judges,
-    killed_servers,
-    killed_statements,
-    killed_workers,
-    late_deliveries,
-    left_blocks,
-    limits,
-    lost_answers,
-    power_cuts,
-    random_walks,
-    same_name,
-    stopped_workers,
-    store_away,
-    upgrades,
-    wrong_clocks,
-)
+from tests.faults.answers import late_deliveries, lost_answers
+from tests.faults.disks import faulty_files, power_cuts
 from tests.faults.fault import Fault
+from tests.faults.histories import judges, upgrades
+from tests.faults.machines import bad_node, same_name, wrong_clocks
+from tests.faults.processes import forked_blocks, killed_servers, killed_statements, killed_workers, stopped_workers
+from tests.faults.races import claim_race, interleavings, limits, random_walks
+from tests.faults.stores import broken_databases, left_blocks, store_away
 
 __all__ = ["FAULTS", "choose"]
 

@@ -8,9 +8,9 @@ from typing import Final, TypeAlias
 from attrs import field, frozen
 
 from sweepstake.queue.verify import verify
-from tests.history import CLOCK_ERROR, check_history
-from tests.stack import ServerProcess, store_of
-from tests.stores import open_store
+from tests.kit.history import CLOCK_ERROR, check_history
+from tests.kit.stack import ServerProcess, store_of
+from tests.kit.stores import open_store
 
 __all__ = ["DIRECT", "SERVED", "Fault", "Figures", "Place", "open_place"]
 
@@ -27,7 +27,7 @@ class Place:
     """A new store, alone or behind a server, for one run of one fault.
 
     Attributes:
-        kind: one of `tests.stack.KINDS`.
+        kind: one of `tests.kit.stack.KINDS`.
         url: where clients find the queue.
         store: the URL of the store itself.
         folder: for anything else.

@@ -8,8 +8,8 @@ import pytest
 
 import sweepstake
 from sweepstake import Database
-from tests.integration.shell import Command, Shell
-from tests.stack import KINDS, reached, store_of
+from tests.kit.shell import Command, Shell
+from tests.kit.stack import KINDS, reached, store_of
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

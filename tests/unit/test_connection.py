@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import sweepstake
+from tests.kit.checkout import ROOT
 
 
 def test_importing_loads_neither_a_driver_nor_the_server() -> None:
@@ -19,7 +20,7 @@ def test_importing_loads_neither_a_driver_nor_the_server() -> None:
         text=True,
         check=True,
         timeout=60,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
     )
     assert done.stdout == "[]\n"
 

@@ -1,6 +1,8 @@
 """Nothing that people can use is left out of the documentation."""
 
+import importlib
 import inspect
+import pkgutil
 import re
 import sys
 import tomllib
@@ -20,8 +22,8 @@ from sweepstake.domain.status import TRANSITIONS
 from sweepstake.errors import ConfigurationError, SweepstakeError
 from sweepstake.http.operations import OPERATIONS
 from sweepstake.spec.records import Record, spelled
+from tests.kit.checkout import ROOT
 
-ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 DESIGN = Path("explanation") / "design.md"
 
@@ -178,9 +180,14 @@ def test_a_claim_takes_the_path_that_the_design_shows(tmp_path: Path) -> None:
     assert [name for name in passed if name in named] == named
 
 
-@pytest.mark.parametrize(
-    "page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]]
-)
+PAGES = [
+    pytest.param(page, id=str(page.relative_to(ROOT)))
+    for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
+    if not {"generated", "_build"} & set(page.parts)
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     """Each relative link of a page names a file of the repository."""
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text())
@@ -203,3 +210,52 @@ def test_every_method_of_a_spec_has_a_docstring(name: str) -> None:
     assert inspect.getdoc(kind)
     methods = {method: value for method, value in vars(kind).items() if callable(value) and not method.startswith("_")}
     assert [method for method, value in methods.items() if not inspect.getdoc(value)] == []
+
+
+@pytest.fixture(scope="module")
+def heads() -> dict[str, str]:
+    """What a dotted name of ours begins with: a module, whose package may be left out, or a class; and where it is."""
+    heads = {"sweepstake": "sweepstake"}
+    for module in pkgutil.walk_packages(sweepstake.__path__, "sweepstake."):
+        if module.name.count(".") == 1:
+            heads[module.name.partition(".")[2]] = module.name
+        if not module.name.endswith("__main__"):
+            for name, value in vars(importlib.import_module(module.name)).items():
+                if inspect.isclass(value) and value.__module__ == module.name:
+                    heads[name] = f"{module.name}:{name}"
+    return heads
+
+
+def leads_somewhere(name: str, heads: dict[str, str]) -> bool:
+    """Tell whether there is something of this dotted name."""
+    head, _, rest = name.partition(".")
+    try:
+        pkgutil.resolve_name(f"{heads[head]}.{rest}")
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_modules_and_classes_that_a_page_names_exist(page: Path, heads: dict[str, str]) -> None:
+    """Each dotted name of ours in the text of a page, such as `queue.retrying` or `Queue.claim`, leads somewhere."""
+    prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    named = re.findall(rf"(?<![\w/.-])(?:{'|'.join(heads)})(?:\.\w+)+(?![\w/-])", prose)
+    named = [name for name in named if not name.endswith((".md", ".toml"))]
+    assert [name for name in named if not leads_somewhere(name, heads)] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_files_and_folders_that_a_page_names_exist(page: Path) -> None:
+    """Each path of the repository in a page leads somewhere, but for what is built; `*` is for anything."""
+    named = re.findall(r"(?<![\w/.-])(?:sweepstake|docs|tests|\.ci)/[\w./*-]*[\w/*]", page.read_text())
+    assert [path for path in named if path != "docs/_build" and not any(ROOT.glob(path))] == []
+
+
+def test_names_and_paths_that_are_gone_are_found(heads: dict[str, str]) -> None:
+    """The two tests above can fail: a module, an attribute and a method that do not exist lead nowhere."""
+    there = ["sweepstake.connect", "queue.retrying", "stores.engine.Engine", "Queue.claim"]
+    gone = ["sweepstake.service", "queue.remote", "stores.engine.Archive", "Queue.seize", "codec.nothing"]
+    assert [leads_somewhere(name, heads) for name in there] == [True] * 4
+    assert [leads_somewhere(name, heads) for name in gone] == [False] * 5
+    assert not any(ROOT.glob("sweepstake/service/"))

@@ -10,8 +10,8 @@ import pytest
 
 from sweepstake.errors import UnusableFolderError
 from sweepstake.folders import check_room, native, new_file, own_folder, usable
+from tests.kit.checkout import ROOT
 
-_ROOT = str(Path(__file__).parents[2])
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what belongs to others")
 
 
@@ -85,7 +85,7 @@ def test_a_folder_without_room_is_noticed(tmp_path: Path) -> None:
     script = f"{limited}; from sweepstake.folders import check_room; check_room(pathlib.Path())"
     command = [sys.executable, "-B", "-c", script]
     ran = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": _ROOT}, capture_output=True, check=False
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=False
     )
     assert b"File too large" in ran.stderr
     check_room(tmp_path)

@@ -14,7 +14,7 @@ from sweepstake.errors import InvalidInputError, NotFoundError, shown
 from sweepstake.plaintext import printable, printable_lines, without_password
 from sweepstake.view.html import job_html, jobs_html
 from sweepstake.wire.problems import error_of
-from tests.unit.view.records import job
+from tests.kit.records import job
 
 #: Colours, goes up a line, and turns the order of what follows round.
 EVIL = "a\x1b[31m\x1b[A\u202eb"

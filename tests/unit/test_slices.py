@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweepstake.slices import MAX_NUMBER, PART, SLICE, count_marks, in_parts, let_go, read_json, write_json
-from tests.strategies import json_values
+from tests.kit.strategies import json_values
 
 #: What makes a text longer than a slice, at the beginning of a list or object.
 LONG: Final = "x" * SLICE

@@ -23,7 +23,7 @@ from sweepstake.values import (
     parse_json,
     plain,
 )
-from tests.strategies import json_mappings, json_values
+from tests.kit.strategies import json_mappings, json_values
 
 
 def _exact(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from sweepstake.cli.output import say
-from sweepstake.cli.server.members import missing
+from sweepstake.cli.server.reaching import server_packages
 from sweepstake.cli.target import Target, pass_target
 
 __all__ = ["serve"]
@@ -25,12 +25,10 @@ def serve(target: Target, host: str, port: int, workers: int, root_path: str, no
 
     If there is no user yet, one is made, and its API token printed once.
     """
-    try:
+    with server_packages():
         from sweepstake.server.keys import SecretPlace
         from sweepstake.server.run import ServeOptions
         from sweepstake.server.run import serve as run_server
-    except ImportError as error:
-        raise missing(error) from None
     config = target.config()
     url = config.url
     if url.startswith(("http://", "https://")):

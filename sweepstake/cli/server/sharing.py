@@ -6,9 +6,13 @@ import click
 
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import as_json, format_option, print_rows, say
-from sweepstake.cli.server.members import accounts, address_in, sharing
+from sweepstake.cli.server.reaching import is_served, operated, reached
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.domain.access import Access, Role
+from sweepstake.domain.names import check_name
+from sweepstake.queue.calls import GetAccess, ShareExperiment, UnshareExperiment
+from sweepstake.queue.verbs.access.shares import give
+from sweepstake.wire.credentials import NewShare
 
 __all__ = ["share"]
 
@@ -42,16 +46,19 @@ def share(
     """
     if (revoke or owner) and (email is None or (revoke and owner)):
         raise click.UsageError("--revoke and --owner are about a user: give an EMAIL, and one of them.")
+    name = target.reference(experiment)
     if owner:
-        with accounts(target) as operated:
-            address = address_in(operated, target.reference(experiment))
-            operated.give(address, email)
-            access = operated.get_access(address)
+        with operated(target) as store:
+            access = give(store, name, email)
     else:
-        with sharing(target, experiment) as (kept, meant):
-            if email is not None:
-                kept.share(meant, email, None if revoke else Role(role))
-            access = kept.get_access(meant)
+        if email is not None and is_served(target):
+            check_name(email, "email")
+        with reached(target) as sender:
+            if email is not None and revoke:
+                sender.send(UnshareExperiment(name=name, email=email))
+            elif email is not None:
+                sender.send(ShareExperiment(name=name, email=email, share=NewShare(Role(role))))
+            access = sender.send(GetAccess(name=name))
     if format_ == "json":
         as_json(access)
     else:

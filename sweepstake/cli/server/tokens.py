@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import click
+from attrs import evolve
 
 from sweepstake.cli.looking.finding import find_id
 from sweepstake.cli.moments import span
 from sweepstake.cli.naming import Listed
 from sweepstake.cli.output import as_json, format_option, print_rows, say
 from sweepstake.cli.screen import wide_option
-from sweepstake.cli.server.members import accounts, is_served, missing, server
 from sweepstake.cli.server.passwords import ask_password, password_stdin, read_password
+from sweepstake.cli.server.reaching import is_served, operated, reached, server_packages
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.config import default_path, write_config
-from sweepstake.domain.access import Role
+from sweepstake.domain.access import NOBODY, Role
 from sweepstake.errors import ConfigurationError
 from sweepstake.plaintext import printable
-from sweepstake.wire.members import MAX_LIFETIME, MadeToken, NewToken, TokenInfo
+from sweepstake.queue.calls import CreateToken, ListTokens, RevokeToken
+from sweepstake.wire.credentials import MAX_LIFETIME, MadeToken, NewToken, TokenInfo
 
 __all__ = ["gen_token", "token"]
 
@@ -63,21 +64,12 @@ def create(target: Target, role: str, lifetime: float | None, name: str, email: 
 
 
 def _create(target: Target, wanted: NewToken, email: str | None) -> MadeToken:
-    if is_served(target):
-        if email is not None:
-            raise click.UsageError("Through a server you make tokens for yourself: leave out --email.")
-        with server(target) as remote:
-            return remote.create_token(wanted)
-    if email is None:
+    if is_served(target) and email is not None:
+        raise click.UsageError("Through a server you make tokens for yourself: leave out --email.")
+    if not is_served(target) and email is None:
         raise click.UsageError("On a store, say whose token it is: --email EMAIL.")
-    try:
-        from sweepstake.server.accounts import create_token
-    except ImportError as error:
-        raise missing(error) from None
-    ends = None if wanted.lifetime is None else time.time() + wanted.lifetime
-    with accounts(target) as kept:
-        text, record = create_token(kept, email, role=wanted.role, name=wanted.name, expires_at=ends)
-    return MadeToken(text, record.id)
+    with reached(target) as sender:
+        return sender.send(CreateToken(wanted=wanted, caller=evolve(NOBODY, email=email)))
 
 
 @token.command("list")
@@ -97,11 +89,8 @@ def list_(target: Target, email: str | None, wide: bool, format_: str) -> None:
 
 
 def _listed(target: Target, email: str | None) -> list[TokenInfo]:
-    if is_served(target):
-        with server(target) as remote:
-            return [each for each in remote.list_tokens() if email in (None, each.email)]
-    with accounts(target) as kept:
-        return [TokenInfo.of(record) for record in kept.list_tokens(email)]
+    with reached(target) as sender:
+        return [each for each in sender.send(ListTokens()) if email in (None, each.email)]
 
 
 def _row(info: TokenInfo) -> dict[str, object]:
@@ -134,12 +123,8 @@ def revoke(target: Target, token_id: str, force: bool) -> None:
     if not force and not click.confirm(f"Are you sure you want to revoke {printable(what)}?"):
         say(f"{token_id} was not revoked.")
         return
-    if is_served(target):
-        with server(target) as remote:
-            remote.revoke_token(token_id)
-    else:
-        with accounts(target) as kept:
-            kept.revoke_token(token_id)
+    with reached(target) as sender:
+        sender.send(RevokeToken(id=token_id))
     say(f"Revoked {what}.")
 
 
@@ -158,17 +143,15 @@ def rotate_keys(target: Target, force: bool) -> None:
     Those are the ones that clients of Schedy get for a password or an API token; they have to log in again. API tokens
     stay. Servers that run sign with the new key within seconds. This is done on the store, on the server's machine.
     """
-    try:
+    with server_packages():
         from sweepstake.server.keys import SecretPlace, rotate
-    except ImportError as error:
-        raise missing(error) from None
     if not force and not click.confirm("Are you sure you want to log out all clients of Schedy?"):
         say("Nothing was changed.")
         return
-    with accounts(target) as kept:
+    with operated(target) as store:
         config = target.config()
         place = SecretPlace.of(config.url, config)
-        replaced = rotate(kept, place)
+        replaced = rotate(store, place)
     if replaced:
         say(f"All signed tokens have ended. The new key is in {place.path}.")
     else:

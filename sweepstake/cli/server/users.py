@@ -8,18 +8,19 @@ import click
 
 from sweepstake.cli.naming import Listed
 from sweepstake.cli.output import as_json, format_option, say
-from sweepstake.cli.server.members import accounts, missing
 from sweepstake.cli.server.passwords import ask_password, password_stdin, read_password
+from sweepstake.cli.server.reaching import operated, server_packages
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.plaintext import printable
+from sweepstake.queue.verbs.access.users import list_users, remove_user
 
 __all__ = ["user"]
 
 
 def _emails(target: Target) -> list[str]:
     """Return who may use the server, for the shell."""
-    with accounts(target) as kept:
-        return [account.email for account in kept.list_accounts()]
+    with operated(target) as store:
+        return [each.email for each in list_users(store)]
 
 
 _KNOWN: Final = Listed("email", _emails)
@@ -40,13 +41,11 @@ def add(target: Target, email: str, password_stdin: bool) -> None:
     The token is kept only as a digest: this is the one time it is shown. Without --password-stdin the user has no
     password, and uses the token alone.
     """
-    try:
-        from sweepstake.server.accounts import add_user
-    except ImportError as error:
-        raise missing(error) from None
+    with server_packages():
+        from sweepstake.server.passwords import add_user
     password = read_password() if password_stdin else None
-    with accounts(target) as kept:
-        token = add_user(kept, email, password)
+    with operated(target) as store:
+        token = add_user(store, email, password)
     say(f"Added {email}. The API token, which is shown only now:", err=True)
     say(token)
 
@@ -60,13 +59,11 @@ def passwd(target: Target, email: str, password_stdin: bool) -> None:
 
     Whoever logged in with the old one is logged out, within seconds; API tokens stay.
     """
-    try:
-        from sweepstake.server.accounts import change_password
-    except ImportError as error:
-        raise missing(error) from None
+    with server_packages():
+        from sweepstake.server.passwords import change_password
     password = read_password() if password_stdin else ask_password(confirm=True)
-    with accounts(target) as kept:
-        change_password(kept, email, password)
+    with operated(target) as store:
+        change_password(store, email, password)
     say(f"{email} has another password.")
 
 
@@ -98,6 +95,6 @@ def remove(target: Target, email: str, heir: str | None, force: bool) -> None:
     if not force and not click.confirm(f"Are you sure you want to remove {printable(email)}?"):
         say(f"{email} was not removed.")
         return
-    with accounts(target) as kept:
-        kept.remove_account(email, heir)
+    with operated(target) as store:
+        remove_user(store, email, heir)
     say(f"Removed {email}.")

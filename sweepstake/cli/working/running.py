@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any, Final, TypeVar
 
 import click
@@ -18,10 +18,9 @@ from sweepstake.domain.status import Outcome
 from sweepstake.plaintext import printable
 from sweepstake.worker.attempt import Plan
 from sweepstake.worker.expansion import check_command
+from sweepstake.worker.heartbeat_process import HeartbeatProcess
 from sweepstake.worker.machine import check_folders, check_program
-from sweepstake.worker.options import Options, Summary
-from sweepstake.worker.pulse import Pulse
-from sweepstake.worker.running import Worker
+from sweepstake.worker.running import Options, Summary, Worker
 from sweepstake.worker.stopping import Stop
 from sweepstake.worker.terminal import Terminal
 
@@ -261,7 +260,7 @@ def worker(
         remedy = "mend it, or set --crashes (0 goes on whatever happens)"
         click.echo(f"Error: this machine seems unfit: {printable(summary.tripped)}; {remedy}", err=True)
         context.exit(_UNFIT)
-    if summary.stopped_by is not None and summary.told > Stop.DRAIN:
+    if summary.stopped_by is not None and summary.step > Stop.DRAIN:
         context.exit(128 + summary.stopped_by)
 
 
@@ -291,8 +290,8 @@ def _work(
         terminal=Terminal({1: sys.stdout.buffer, 2: sys.stderr.buffer}, several=options.concurrency > 1),
         environment=config.environment(),
     )
-    with Pulse(config, grace) as pulse:
-        summary = Worker(found, plan, options, pulse, _silent if quiet else _tell).run()
+    with closing(HeartbeatProcess(config, grace)) as heartbeats:
+        summary = Worker(found, plan, options, heartbeats, _silent if quiet else _tell).run()
     if not quiet:
         told = ", ".join(f"{count} {outcome.value}" for outcome, count in sorted(summary.outcomes.items()))
         _tell(f"jobs run: {told or 'none'}")

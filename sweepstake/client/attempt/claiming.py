@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from sweepstake.client.attempt.process import PROCESS
 from sweepstake.client.attempt.reporting import report_end
 from sweepstake.client.session import Session
 from sweepstake.domain.drafts import Finish
@@ -38,7 +39,7 @@ def claim_this(session: Session, record: JobRecord) -> Claim | None:
     why = None
     for _ in range(_MOST_LOOKS):
         try:
-            answer = session.queue.claim(name, session.worker(), ids=(job_id,))
+            answer = session.queue.claim(name, PROCESS.worker, ids=(job_id,))
         except InvalidInputError as error:
             if not any(path == "ids" for path, _ in error.problems):
                 raise

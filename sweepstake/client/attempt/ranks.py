@@ -11,20 +11,21 @@ import json
 import os
 import threading
 from asyncio import _get_running_loop  # unlike `get_running_loop` it raises nothing where no loop runs
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from json.encoder import encode_basestring_ascii
+from os import putenv, unsetenv
 from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
 
-from sweepstake.client.attempt.surroundings import SURROUNDINGS, Surroundings
 from sweepstake.domain.records import JobRecord
 
 __all__ = [
+    "ENVIRONMENT",
     "HELD",
     "HELD_JOBS",
     "TORCHRUN",
-    "Held",
+    "HeldAbove",
     "HeldJobs",
     "Membership",
     "held_text",
@@ -33,6 +34,10 @@ __all__ = [
     "unheld_rank",
 ]
 
+#: The environment of this process, names and values as bytes: the dictionary that `os.environ` and `os.environb` share.
+#: A look at one name through them takes as long as all that is done here for a block; in an interpreter that keeps no
+#: such dictionary it just takes longer. A program that is started inherits what `putenv` was told.
+ENVIRONMENT: Final[MutableMapping[bytes, bytes]] = getattr(os.environ, "_data", os.environb)
 #: The variable that says what the process above holds.
 HELD: Final = "SWEEPSTAKE_HELD"
 #: The variable that `torchrun` sets, and nothing else.
@@ -62,8 +67,8 @@ _NAMES: Final = (b"SWEEPSTAKE_EXPERIMENT", b"SWEEPSTAKE_JOB_ID", b"SWEEPSTAKE_AT
 
 
 @frozen(kw_only=True)
-class Held:
-    """What a process holds, as those that it starts are told.
+class HeldAbove:
+    """What the process above this one holds, as it told those that it starts.
 
     Attributes:
         experiment: its name.
@@ -95,7 +100,7 @@ class Membership:
         variable: which variable says so.
     """
 
-    held: Held
+    held: HeldAbove
     rank: int
     variable: str
 
@@ -107,7 +112,7 @@ def held_text(job: JobRecord, holder: str, ranks: Mapping[str, str], *, command:
         job: what is held.
         holder: who holds it.
         ranks: the launchers' variables of the holder's own; see `ranks_in`.
-        command: see `Held`.
+        command: see `HeldAbove`.
     """
     return _text_of(job, _common_text(job.experiment, job.address, holder, ranks, command=command))
 
@@ -165,13 +170,13 @@ def ranks_in(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[name] for name in sorted(names) if name in environ}
 
 
-def _read(text: str) -> Held | None:
+def _read(text: str) -> HeldAbove | None:
     """Return what the variable says; what is not of our making says nothing."""
     try:
         found: Any = json.loads(text) if text else None
         if found is None:
             return None
-        return Held(**found)
+        return HeldAbove(**found)
     except (ValueError, TypeError):
         return None
 
@@ -185,10 +190,13 @@ class HeldJobs:
 
     Blocks may be nested: the innermost counts. When others run beside it, in threads or tasks, nobody can tell which
     of them a new process belongs to, and the environment says that.
+
+    Args:
+        environment: shows what is set, and is told what is put there.
     """
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self._surroundings = surroundings
+    def __init__(self, environment: MutableMapping[bytes, bytes]) -> None:
+        self._environment = environment
         self._mutex = threading.RLock()  # a signal may end a block in the middle of another's beginning
         self._entries: dict[int, _Entry] = {}
         self._before: dict[bytes, bytes] = {}
@@ -198,19 +206,14 @@ class HeldJobs:
     def enter(self, block: object, job: JobRecord, holder: str, called: str) -> None:
         """A block begins, of a job whose experiment its user calls so."""
         with self._mutex:
-            entries = self._entries
-            if not entries and self._surroundings.has_any(_NAMES):
-                values = {name: self._surroundings.get(name) for name in _NAMES}
-                self._before = {name: value for name, value in values.items() if value is not None}
+            if not self._entries:
+                self._before = {name: self._environment[name] for name in _NAMES if name in self._environment}
             whose = (job.experiment, job.address, holder)
             if self._common[0] != whose:
                 self._common = whose, _common_text(*whose, self._ranks_here(), command=False)
             text = _text_of(job, self._common[1])
-            entries[id(block)] = (_place(), text, job, called)
-            if len(entries) == 1:
-                self._write(text, job, called)
-            else:
-                self._say()
+            self._entries[id(block)] = (_place(), text, job, called)
+            self._write()
 
     def leave(self, block: object) -> None:
         """A block has been left."""
@@ -218,27 +221,31 @@ class HeldJobs:
             if self._entries.pop(id(block), None) is None:
                 return
             if self._entries:
-                self._say()
+                self._write()
                 return
-            self._surroundings.take_out(_NAMES)
+            for name in _NAMES:
+                unsetenv(name)
+                self._environment.pop(name, None)
             if self._before:
-                self._surroundings.put(self._before.items())
-                self._before = {}
+                self._put(self._before)
 
     def _ranks_here(self) -> dict[str, str]:
         if self._ranks is None or self._ranks[0] != os.getpid():
             self._ranks = os.getpid(), ranks_in(os.environ)
         return self._ranks[1]
 
-    def _say(self) -> None:
+    def _write(self) -> None:
+        """Say what the block holds that was entered last, of those that run."""
         place, text, job, called = next(reversed(self._entries.values()))
         if any(each[0] != place for each in self._entries.values()):
             text = json.dumps({**json.loads(text), _SEVERAL: True})
-        self._write(text, job, called)
-
-    def _write(self, text: str, job: JobRecord, called: str) -> None:
         said = (called.encode(), job.id.encode(), b"%d" % job.attempt, text.encode())
-        self._surroundings.put(zip(_NAMES, said, strict=True))
+        self._put(dict(zip(_NAMES, said, strict=True)))
+
+    def _put(self, values: Mapping[bytes, bytes]) -> None:
+        for name, value in values.items():
+            putenv(name, value)
+            self._environment[name] = value
 
 
 def _place() -> tuple[int, int]:
@@ -248,4 +255,4 @@ def _place() -> tuple[int, int]:
 
 
 #: What this process holds, as a process has one environment.
-HELD_JOBS: Final = HeldJobs(SURROUNDINGS)
+HELD_JOBS: Final = HeldJobs(ENVIRONMENT)

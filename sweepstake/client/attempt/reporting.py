@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 
-from attrs import evolve
+from attrs import define
 
+from sweepstake.client.attempt.process import PROCESS
 from sweepstake.client.session import Session
 from sweepstake.domain.drafts import Finish
 from sweepstake.domain.records import Finished, JobRecord
 from sweepstake.errors import KeyReusedError, NotFoundError, SpoolError, StoreUnavailableError, SweepstakeError
 from sweepstake.queue.retrying import Patience
-from sweepstake.spool import Entry, is_hopeless
+from sweepstake.spool import Entry
 from sweepstake.values import EMPTY
 
-__all__ = ["report_end", "told"]
+__all__ = ["report_end", "with_notes"]
 
 _logger = logging.getLogger(__name__)
 
@@ -39,16 +40,16 @@ def report_end(
         NotFoundError: the job was deleted; its results stay in the spool, as a report that cannot be delivered.
         SweepstakeError: the store refused the report.
     """
-    worker = session.worker() if claim else ""
-    keeper = _Keeper(session, job, finish)
+    queue = session.queue
+    keeper = _Keeper(session, job, finish, queue.new_id())
     try:
-        finished = session.queue.finish(
+        finished = queue.finish(
             job.reference,
             job.id,
             finish,
             key=keeper.key,
-            claim=session.queue.new_id() if claim else None,
-            worker=worker,
+            claim=queue.new_id() if claim else None,
+            worker=PROCESS.worker if claim else "",
             patience=patience,
             away=keeper.keep,
         )
@@ -58,29 +59,35 @@ def report_end(
     except SweepstakeError as error:
         keeper.refused(error)
         raise
-    keeper.forget()
+    if keeper.entry is not None:
+        session.spool.drop(keeper.key)
     return finished
 
 
-def told(error: SweepstakeError) -> str:
+def with_notes(error: SweepstakeError) -> str:
     """Return what an error says, with what was noted on it, such as where the results are."""
     return " ".join([str(error), *getattr(error, "__notes__", ())])
 
 
+@define
 class _Keeper:
-    """Keeps a report in the spool while it cannot be delivered."""
+    """Keeps a report in the spool while it cannot be delivered.
 
-    def __init__(self, session: Session, job: JobRecord, finish: Finish) -> None:
-        self.key = session.queue.new_id()
-        self._session = session
-        self._job = job
-        self._finish = finish
-        self._entry: Entry | None = None
-        self._problem: SpoolError | None = None
+    Attributes:
+        key: op key of the report.
+        entry: the report as it stands in the spool; None while it does not.
+    """
+
+    _session: Session
+    _job: JobRecord
+    _finish: Finish
+    key: str
+    entry: Entry | None = None
+    _problem: SpoolError | None = None
 
     def keep(self, error: SweepstakeError) -> None:
         """Put the report into the spool, unless it is there; when that fails, it is tried again with the next call."""
-        if self._entry is not None:
+        if self.entry is not None:
             return
         entry = Entry(
             key=self.key,
@@ -91,27 +98,19 @@ class _Keeper:
             hyperparameters=self._job.hyperparameters,
             written_at=self._session.clock.wall(),
             report=self._finish,
-            last_error=str(error),
-            undeliverable=str(error) if is_hopeless(error) else None,
-            judged=is_hopeless(error),
             identity=self._session.queue.identity,
-        )
+        ).refused(error)
         try:
             path = self._session.spool.keep(entry)
         except SpoolError as problem:
             self._tell(problem)
             return
-        self._entry = entry
+        self.entry = entry
         _logger.warning("The end of job %s is kept in %s.", self._job.id, path)
-
-    def forget(self) -> None:
-        """Remove the report from the spool: it was delivered."""
-        if self._entry is not None:
-            self._session.spool.drop(self.key)
 
     def give_up(self, error: StoreUnavailableError) -> None:
         """Leave the report in the spool, or say that it is nowhere."""
-        if self._entry is None:
+        if self.entry is None:
             raise self._nowhere(error) from error
         _logger.warning(
             "The end of job %s could not be reported (%s). It stays in the spool and is delivered by the next call "
@@ -123,16 +122,13 @@ class _Keeper:
     def refused(self, error: SweepstakeError) -> None:
         """Keep what the store does not take, unless it has taken another report, or there are no results to lose."""
         nothing = isinstance(error, NotFoundError) and self._finish.results == EMPTY
-        if self._entry is not None:
-            hopeless = is_hopeless(error)
-            undeliverable = str(error) if hopeless else None
-            left = evolve(self._entry, last_error=str(error), undeliverable=undeliverable, judged=hopeless)
-            self._session.spool.update(left)
+        if self.entry is not None:
+            self._session.spool.update(self.entry.refused(error))
         elif not (nothing or isinstance(error, KeyReusedError)):
             self.keep(error)
-            if self._entry is None:
+            if self.entry is None:
                 raise self._nowhere(error) from error
-        if self._entry is not None:
+        if self.entry is not None:
             error.add_note(f"The results are kept in the spool; see `sweepstake spool show {self.key}`.")
 
     def _nowhere(self, error: SweepstakeError) -> SpoolError:

@@ -1,4 +1,4 @@
-"""The part of a process in a job that another process holds: it works with it, and does not hold it."""
+"""A job that another process holds, and on which this one works as one of several."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from sweepstake.client.attempt.ranks import HELD, TORCHRUN, Held, Membership, membership, unheld_rank
-from sweepstake.client.attempt.surroundings import SURROUNDINGS
+from sweepstake.client.attempt.process import PROCESS
+from sweepstake.client.attempt.ranks import HELD, TORCHRUN, HeldAbove, Membership, membership, unheld_rank
 from sweepstake.client.session import Session
 from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.domain.status import JobStatus, NoJobReason
@@ -17,59 +17,29 @@ from sweepstake.errors import ConfigurationError, LeaseLostError, NoJobError
 from sweepstake.folders import new_file
 from sweepstake.values import JsonObject
 
-__all__ = ["PARTS", "Part", "Parts"]
+__all__ = ["GROUP_VARIABLES", "SHARED_JOBS", "SharedJobs", "hand_over"]
 
-#: Of a process that is a part of another's attempt, or may be, one of these variables is set.
-_TELLING: Final = (HELD.encode(), TORCHRUN.encode())
+#: Of a process that works on another's job, or may, one of these variables is set.
+GROUP_VARIABLES: Final = (HELD.encode(), TORCHRUN.encode())
 
 _logger = logging.getLogger(__name__)
 
 
-class Part:
-    """What a process that shares a job may do with it.
-
-    Attributes:
-        swallows_prune: `PruneJob` ends with the block, as in the process that holds the job.
-    """
-
-    def __init__(self, member: Membership) -> None:
-        self._member = member
-        self.swallows_prune = not member.held.command
-
-    def report(self, results: JsonObject) -> None:
-        """Hand the results of the first rank to the worker that runs it; those of others are the same, and dropped."""
-        path = os.environ.get("SWEEPSTAKE_RESULTS_PATH")
-        if self._member.rank != 0 or results.text == "{}":
-            return
-        if not self._member.held.command or path is None:
-            _logger.warning(
-                "The results of this process are not recorded: the job %s is held by %s, which reports. Hand them over "
-                "in a file of job.checkpoint_dir.",
-                self._member.held.job,
-                self._member.held.holder,
-            )
-            return
-        with new_file(Path(path)) as file:
-            file.write(json.dumps(results.decode()).encode())
-
-
-class Parts:
+class SharedJobs:
     """The held job that this process was started for, which is handed out once."""
 
     def __init__(self) -> None:
         self._given: set[str] = set()
 
-    def find(self, session: Session, experiment: ExperimentRecord) -> tuple[JobRecord, Part] | None:
-        """Return the held job, if this process is one of a group that works on it; None if it may claim for itself.
+    def find(self, session: Session, experiment: ExperimentRecord) -> tuple[JobRecord, Membership] | None:
+        """Return the held job and this process's place in the group that works on it; None if it may claim for itself.
 
         Raises:
             NoJobError: it was handed out before, or is a job of another experiment.
             LeaseLostError: the attempt is over.
             ConfigurationError: nobody can tell which job is meant.
         """
-        if not SURROUNDINGS.has_any(_TELLING):  # of most processes; a look at `os.environ` takes longer than this call
-            return None
-        member = membership(os.environ, session.worker())
+        member = membership(os.environ, PROCESS.worker)
         if member is None:
             _refuse_alone()
             return None
@@ -86,11 +56,11 @@ class Parts:
                 NoJobReason.FINISHED,
             )
         self._given.add(os.environ[HELD])
-        return self._check(session.queue.get_job(experiment.reference, held.job), held), Part(member)
+        return self._check(session.queue.get_job(experiment.reference, held.job), held), member
 
-    def holds(self, session: Session, job: JobRecord) -> Part | None:
-        """Return the part of this process in the job, if it was started to work on it."""
-        member = membership(os.environ, session.worker())
+    def holds(self, session: Session, job: JobRecord) -> Membership | None:
+        """Return as what this process works on the job, if it was started for that."""
+        member = membership(os.environ, PROCESS.worker)
         if member is None or member.held.several:
             return None
         held = member.held
@@ -98,10 +68,10 @@ class Parts:
         if named != (job.id, job.experiment, job.address or held.address):
             return None
         self._check(session.queue.get_job(job.reference, job.id), held)
-        return Part(member)
+        return member
 
     @staticmethod
-    def _check(job: JobRecord, held: Held) -> JobRecord:
+    def _check(job: JobRecord, held: HeldAbove) -> JobRecord:
         if (job.status, job.attempt) != (JobStatus.RUNNING, held.attempt):
             raise LeaseLostError(
                 f"this process was started for attempt {held.attempt} at the job {held.job!r} by {held.holder}, "
@@ -110,7 +80,24 @@ class Parts:
         return job
 
 
-def _same(held: Held, experiment: ExperimentRecord) -> bool:
+def hand_over(member: Membership, results: JsonObject) -> None:
+    """Hand the results of the first rank to the worker that runs it; those of others are the same, and dropped."""
+    path = os.environ.get("SWEEPSTAKE_RESULTS_PATH")
+    if member.rank != 0 or results.text == "{}":
+        return
+    if not member.held.command or path is None:
+        _logger.warning(
+            "The results of this process are not recorded: the job %s is held by %s, which reports. Hand them over "
+            "in a file of job.checkpoint_dir.",
+            member.held.job,
+            member.held.holder,
+        )
+        return
+    with new_file(Path(path)) as file:
+        file.write(json.dumps(results.decode()).encode())
+
+
+def _same(held: HeldAbove, experiment: ExperimentRecord) -> bool:
     unlike = held.address and experiment.address and held.address != experiment.address
     return held.experiment == experiment.name and not unlike
 
@@ -126,5 +113,5 @@ def _refuse_alone() -> None:
         )
 
 
-#: The ones of this process, as it is started once.
-PARTS: Final = Parts()
+#: Those of this process, as it is started once.
+SHARED_JOBS: Final = SharedJobs()

@@ -8,9 +8,9 @@ from typing import Any, Final
 from sweepstake.domain.records import JobRecord
 from sweepstake.slices import SLICE, let_go
 
-__all__ = ["OWN_FIELDS", "TEXT_FIELDS", "Fields", "field_value"]
+__all__ = ["OWN_FIELDS", "TEXT_FIELDS", "Fields"]
 
-#: Fields of the job itself that are text whatever they look like.
+#: Fields of the job itself that are compared as text, whatever they look like.
 TEXT_FIELDS: Final = ("id", "status", "worker")
 #: Fields of the job itself, which come before results and hyperparameters of the same name.
 OWN_FIELDS: Final = (*TEXT_FIELDS, "priority", "attempt", "created_at", "started_at", "ended_at")
@@ -69,11 +69,6 @@ class Fields:
                 return found
         found = _within(self.results, name, _MISSING)
         return _within(self.hyperparameters, name, _MISSING) if found is _MISSING else found
-
-
-def field_value(job: JobRecord, name: str, default: Any) -> Any:
-    """Return one field of a job as `Condition.parse` describes it, or `default`."""
-    return Fields(job).get(name, default)
 
 
 def _within(values: dict[str, Any], name: str, default: Any) -> Any:

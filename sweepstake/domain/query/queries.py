@@ -29,7 +29,7 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     ">=": operator.ge,
 }
 _SIGNS: Final = "<>=!"
-#: What stands between two conditions, or in other arithmetic, but hardly in a word that somebody left without quotes.
+#: What stands between two conditions, or in arithmetic, but hardly in a word that somebody wrote without quotes.
 _BETWEEN: Final = " \t\r\n&|,;"
 _DIRECTIONS: Final = {"desc": "-", "descending": "-", "asc": "", "ascending": ""}
 _MISSING: Final = object()
@@ -178,7 +178,7 @@ def _kind(value: object) -> str:
 
 
 class _Backwards:
-    """A text that comes before those that it would come behind; comparing costs no copy of it."""
+    """A text in descending order: it is smaller than those that it is larger than; made without a copy."""
 
     __slots__ = ("_text",)
 
@@ -305,7 +305,7 @@ class JobQuery:
             (not self.status or job.status in self.status)
             and (self.tag is None or self.tag in job.tags)
             and (self.part is None or job.id.startswith(self.part) or job.id.endswith(self.part))
-            and self._holds(Fields(job))
+            and (not self.where or self._holds(Fields(job)))
         )
 
     def _holds(self, fields: Fields) -> bool:

@@ -29,19 +29,34 @@ from sweepstake.queue.calls.jobs import (
     RetryJob,
     SetQueueing,
 )
+from sweepstake.queue.calls.users import (
+    CreateToken,
+    ExchangeToken,
+    GetAccess,
+    ListTokens,
+    LogIn,
+    ResetTokens,
+    RevokeToken,
+    ShareExperiment,
+    UnshareExperiment,
+)
 from sweepstake.queue.calls.workers import ClaimJob, FinishAttempt, Heartbeat, OfferJob, Ping
 
 __all__ = [
     "CALLS",
+    "LOGINS",
     "AddJob",
     "AddJobs",
     "ClaimJob",
     "CountJobs",
+    "CreateToken",
     "DeleteExperiment",
     "DeleteJob",
+    "ExchangeToken",
     "ExplainJob",
     "ExportPage",
     "FinishAttempt",
+    "GetAccess",
     "GetExperiment",
     "GetJob",
     "Heartbeat",
@@ -49,17 +64,23 @@ __all__ = [
     "ListDependencies",
     "ListExperiments",
     "ListJobs",
+    "ListTokens",
+    "LogIn",
     "OfferJob",
     "Ping",
     "PruneJob",
     "PutExperiment",
     "PutJob",
+    "ResetTokens",
     "RetryJob",
+    "RevokeToken",
     "SetQueueing",
+    "ShareExperiment",
     "TakePart",
+    "UnshareExperiment",
 ]
 
-#: Every verb by the name of its operation.
+#: Every verb that a store does, by the name of its operation.
 CALLS: Final[Mapping[str, type[Call[Any]]]] = {
     kind.operation.name: kind
     for kind in (
@@ -86,6 +107,15 @@ CALLS: Final[Mapping[str, type[Call[Any]]]] = {
         CountJobs,
         ExportPage,
         TakePart,
+        ResetTokens,
+        ListTokens,
+        CreateToken,
+        RevokeToken,
+        GetAccess,
+        ShareExperiment,
+        UnshareExperiment,
         Ping,
     )
 }
+#: The verbs that only a server does: it signs, and checks passwords.
+LOGINS: Final[tuple[type[Call[Any]], ...]] = (ExchangeToken, LogIn)

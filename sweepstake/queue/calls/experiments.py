@@ -17,7 +17,7 @@ from sweepstake.domain.records import ExperimentDraft, ExperimentRecord, Guard, 
 from sweepstake.queue.answers import NOTHING, one, written
 from sweepstake.queue.call import Call, verb
 from sweepstake.queue.calls.paths import EXPERIMENT, EXPERIMENTS, FIRST, NAME, links
-from sweepstake.queue.fields import force, guard, hidden, limit, named, op_key, start, whole
+from sweepstake.queue.fields import asker, force, guard, limit, named, op_key, start, whole
 from sweepstake.wire.operation import Operation
 
 __all__ = [
@@ -57,7 +57,7 @@ class ListExperiments(Call[Page[ExperimentRecord]]):
 
     start: str | None = start()
     limit: int = limit()
-    viewer: str | None = hidden()
+    viewer: str | None = asker()
 
 
 @verb(
@@ -189,11 +189,13 @@ class ExportPage(Call[portable.ExportPage]):
         values=_ANY,
         role=Role.ADMIN,
         fenced=False,
+        changes_access=True,
         long=True,
         problems=(409, 412),
     ),
     NOTHING,
     request="ImportPart",
+    word="import",
 )
 @frozen(kw_only=True)
 class TakePart(Call[None]):
@@ -213,4 +215,4 @@ class TakePart(Call[None]):
 
     name: str = named("name")
     part: ImportPart = whole()
-    owner: str | None = hidden()
+    owner: str | None = asker()

@@ -30,12 +30,12 @@ from sweepstake.queue.call import Call, verb
 from sweepstake.queue.calls import paths
 from sweepstake.queue.calls.paths import EXPERIMENT, JOB, JOBS, links
 from sweepstake.queue.fields import (
+    asker,
     attempt_key,
     body,
     duplicates,
     filters,
     guard,
-    hidden,
     limit,
     named,
     op_key,
@@ -355,4 +355,4 @@ class ExplainJob(Call[Why]):
 
     name: str = named("name")
     id: str = named("id")
-    viewer: str | None = hidden()
+    viewer: str | None = asker()

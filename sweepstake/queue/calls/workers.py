@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 from attrs.validators import optional
 
 from sweepstake.domain.access import Role
@@ -17,7 +17,7 @@ from sweepstake.domain.records import Beat, Beats, Claim, Finished, Health, JobR
 from sweepstake.domain.schema import OMIT_DEFAULT, items, narrowed, nullable, ref
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue.answers import listed, one, one_or_reason
-from sweepstake.queue.call import Call, Patience, usual_patience, verb
+from sweepstake.queue.call import Call, verb
 from sweepstake.queue.calls.paths import EXPERIMENT, JOB, TAKEN, links
 from sweepstake.queue.fields import body, hidden, merged, named, op_key
 from sweepstake.wire.operation import BASE, Operation
@@ -83,17 +83,12 @@ class ClaimJob(Call[Claim | NoJob]):
 
     name: str = named("name")
     key: str = op_key()
-    worker: str = body(default="", validator=_is_worker, metadata=_WORKER)
+    worker: str = body(default="", arriving=_is_worker, metadata=_WORKER)
     repeat: bool = body(default=False)
     ids: tuple[str, ...] = body(
-        default=(), validator=_are_ids, metadata={**OMIT_DEFAULT, **narrowed(items("Name", MAX_IDS))}
+        default=(), arriving=_are_ids, metadata={**OMIT_DEFAULT, **narrowed(items("Name", MAX_IDS))}
     )
-    patience: Patience = hidden(usual_patience)
-
-    @property
-    def claims(self) -> bool:
-        """It brings a job."""
-        return True
+    claims: bool = field(default=True, init=False)
 
 
 @verb(
@@ -130,15 +125,14 @@ class FinishAttempt(Call[Finished]):
     id: str = named("id")
     key: str = op_key()
     report: Finish = merged()
-    claim: str | None = body(default=None, validator=optional(_is_key), metadata=narrowed(nullable(ref("Key"))))
-    worker: str = body(default="", validator=_is_worker, metadata=_WORKER)
+    claim: str | None = body(default=None, arriving=optional(_is_key), metadata=narrowed(nullable(ref("Key"))))
+    worker: str = body(default="", arriving=_is_worker, metadata=_WORKER)
     repeat: bool = body(default=False)
-    patience: Patience = hidden(usual_patience)
     away: Callable[[StoreUnavailableError], None] | None = hidden()
+    claims: bool = field(init=False)
 
-    @property
-    def claims(self) -> bool:
-        """Whether it brings a job."""
+    @claims.default
+    def _claims_next(self) -> bool:
         return self.claim is not None
 
 
@@ -183,14 +177,11 @@ class Heartbeat(Call[tuple[Beat, ...]]):
     next beat is the repeat.
     """
 
-    @property
-    def patience(self) -> None:
-        """It is tried once."""
-
     attempts: tuple[str, ...] = body(
         validator=[at_most(MAX_BEATS), _are_attempts],
         metadata={**holds(MAX_BEATS), **narrowed(items("AttemptKey", MAX_BEATS))},
     )
+    patience: None = hidden()
 
 
 @verb(
@@ -206,8 +197,6 @@ class Heartbeat(Call[tuple[Beat, ...]]):
 )
 @frozen(kw_only=True)
 class Ping(Call[Health]):
-    """Whether the store answers."""
+    """Whether the store answers. It is tried once."""
 
-    @property
-    def patience(self) -> None:
-        """It is tried once."""
+    patience: None = hidden()

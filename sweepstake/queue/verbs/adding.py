@@ -13,15 +13,15 @@ from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.duplicates import Added, Duplicate, OnDuplicate, sift
 from sweepstake.domain.keys import item_key
 from sweepstake.domain.records import PutAnswer
-from sweepstake.domain.status import JobStatus, Verb
+from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError, LimitReachedError, ResourceExistsError, shown
 from sweepstake.plaintext import counted
 from sweepstake.queue.calls import AddJob, AddJobs
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.dependencies import link, plan_links
 from sweepstake.queue.verbs.duplicates import catch_up, find_equal, is_far_behind, remember_new
-from sweepstake.queue.verbs.experiments import experiment_id
-from sweepstake.queue.verbs.guards import is_first, key_reused
+from sweepstake.queue.verbs.experiments import experiment_id, limits_of
+from sweepstake.queue.verbs.guards import event_of, is_first, key_reused
 from sweepstake.queue.verbs.jobs import get_job, read_job
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Transaction
@@ -35,8 +35,21 @@ def add(store: Store, call: AddJobs) -> Added:
     """Create jobs, all or none."""
     if not call.jobs:
         return Added()
+    name = store.at(call.name)
     with in_one_piece():
-        return _add(store, store.at(call.name), call.jobs, call.key, call.on_duplicate)
+        digests = []
+        if call.on_duplicate is not OnDuplicate.ALLOW:
+            digests = [draft.hyperparameters.digest() for draft in sliced(call.jobs)]
+            _compare_old_jobs(store, name)
+        try:
+            with store.write() as transaction:
+                return add_jobs(transaction, name, call, digests, store.known(transaction, call.key))
+        except DuplicateError as error:
+            with store.read() as transaction:
+                taken = find_taken(transaction, name, [draft.id for draft in call.jobs])
+            if taken is None:
+                raise key_reused() from error
+            raise ResourceExistsError(f"The experiment {called(name)!r} has a job {taken!r} already.") from error
 
 
 @performs(AddJob)
@@ -44,8 +57,8 @@ def add_one(store: Store, call: AddJob) -> PutAnswer:
     """Create one job."""
     name = store.at(call.name)
     draft = call.draft if call.draft.id else evolve(call.draft, id=call.key)
-    with _naming_fields_of_one(), in_one_piece():
-        added = _add(store, name, (draft,), call.key, call.on_duplicate)
+    with _naming_fields_of_one():
+        added = add(store, AddJobs(name=call.name, jobs=(draft,), key=call.key, on_duplicate=call.on_duplicate))
     with store.read() as transaction:
         record = get_job(transaction, name, added.duplicates[0].id if added.duplicates else draft.id)
     return PutAnswer(record=record, created=not added.duplicates)
@@ -60,23 +73,6 @@ def _naming_fields_of_one() -> Iterator[None]:
         raise InvalidInputError((path.removeprefix("jobs[0]."), what) for path, what in error.problems) from None
 
 
-def _add(store: Store, name: str, drafts: Sequence[JobDraft], key: str, on_duplicate: OnDuplicate) -> Added:
-    digests = []
-    if on_duplicate is not OnDuplicate.ALLOW:
-        digests = [draft.hyperparameters.digest() for draft in sliced(drafts)]
-        _compare_old_jobs(store, name)
-    try:
-        with store.write() as transaction:
-            key = store.known(transaction, key)
-            return add_jobs(transaction, name, drafts, digests, key=key, on_duplicate=on_duplicate)
-    except DuplicateError as error:
-        with store.read() as transaction:
-            taken = find_taken(transaction, name, [draft.id for draft in drafts])
-        if taken is None:
-            raise key_reused() from error
-        raise ResourceExistsError(f"The experiment {called(name)!r} has a job {taken!r} already.") from error
-
-
 def _compare_old_jobs(store: Store, name: str) -> None:
     """Catch up in short transactions, when an experiment with many jobs is asked for duplicates."""
     with store.read() as transaction:
@@ -88,18 +84,11 @@ def _compare_old_jobs(store: Store, name: str) -> None:
             behind = catch_up(transaction, number)
 
 
-def add_jobs(
-    transaction: Transaction,
-    name: str,
-    drafts: Sequence[JobDraft],
-    digests: Sequence[str],
-    *,
-    key: str,
-    on_duplicate: OnDuplicate,
-) -> Added:
-    """Create jobs, all or none; see `AddJobs`. Where duplicates matter, `digests` are of the hyperparameters."""
+def add_jobs(transaction: Transaction, name: str, call: AddJobs, digests: Sequence[str], key: str) -> Added:
+    """Create jobs, all or none. `key` is what the store keeps; `digests`, of the hyperparameters, show duplicates."""
+    drafts, on_duplicate = call.jobs, call.on_duplicate
     _refuse_repeats(drafts)
-    if not is_first(transaction, Verb.ADD_JOBS, name, "", key, detail=str(len(drafts))):
+    if not is_first(transaction, AddJobs, name, "", key, detail=str(len(drafts))):
         return _first_answer(transaction, key)
     if on_duplicate is not OnDuplicate.ALLOW:
         return _add_new_ones(transaction, name, drafts, digests, key, on_duplicate)
@@ -140,10 +129,10 @@ def _add_new_ones(
 
 def _first_answer(transaction: Transaction, key: str) -> Added:
     """Return what the first call with this key answered; the ledger has it."""
-    event = transaction.row("event", key=key)
-    if event is None or not event[3].startswith("{"):
+    event = event_of(transaction, key)
+    if event is None or not event.detail.startswith("{"):
         return Added()
-    return Added(tuple(Duplicate(place, id_) for place, id_ in json.loads(event[3])["duplicates"]))
+    return Added(tuple(Duplicate(place, id_) for place, id_ in json.loads(event.detail)["duplicates"]))
 
 
 def _duplicate(name: str, drafts: Sequence[JobDraft], added: Added) -> ResourceExistsError:
@@ -201,11 +190,10 @@ def _reserve(transaction: Transaction, name: str, count: int) -> tuple[int, int 
     row = transaction.row("reserve_jobs", name=name, count=count)
     if row is not None:
         return row[0], row[1]
-    limits = transaction.row("limits", name=name)
-    if limits is None:
-        raise no_experiment(name)
+    limits = limits_of(transaction, name)
+    most = counted(limits.max_jobs or 0, "job")
     raise LimitReachedError(
-        f"The experiment {called(name)!r} may have {counted(limits[3], 'job')}, and has created {limits[4]:,}: "
+        f"The experiment {called(name)!r} may have {most}, and has created {limits.created:,}: "
         f"no room for {count:,} more. Raise its max_jobs to add them."
     )
 

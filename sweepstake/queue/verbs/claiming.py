@@ -6,10 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from sweepstake.domain.addresses import called, no_experiment
+from sweepstake.domain.addresses import called
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.keys import name_of
-from sweepstake.domain.names import check_ids
 from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import ExperimentStatus, NoJobReason
 from sweepstake.errors import LeaseLostError, LimitReachedError, ResourceExistsError
@@ -17,8 +16,8 @@ from sweepstake.plaintext import counted
 from sweepstake.queue.calls import ClaimJob
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.adding import check_running_limit
-from sweepstake.queue.verbs.experiments import ENDED_BY_CLAIM
-from sweepstake.queue.verbs.guards import key_reused
+from sweepstake.queue.verbs.experiments import ENDED_BY_CLAIM, limits_of
+from sweepstake.queue.verbs.guards import event_of, key_reused
 from sweepstake.queue.verbs.proposals import propose
 from sweepstake.queue.verbs.settling import settle, settle_at_times
 from sweepstake.stores import rows
@@ -35,11 +34,10 @@ _CLAIMED: Final = rows.JOB_COLUMNS
 def claim(store: Store, call: ClaimJob) -> Claim | NoJob:
     """Take a ready job, or one that the search proposes now."""
     name = store.at(call.name)
-    if call.ids:
-        found = claim_ready(store, name, call.worker, call.key, repeat=call.repeat, ids=check_ids(call.ids))
-        return NoJob(NoJobReason.NOT_READY) if found is None else found
-    found = claim_ready(store, name, call.worker, call.key, repeat=call.repeat)
-    return claim_anew(store, name, call.worker, call.key) if found is None else found
+    found = claim_ready(store, name, call.worker, call.key, repeat=call.repeat, ids=call.ids)
+    if found is not None:
+        return found
+    return NoJob(NoJobReason.NOT_READY) if call.ids else claim_anew(store, name, call.worker, call.key)
 
 
 def claim_ready(
@@ -49,9 +47,8 @@ def claim_ready(
     if repeat and (found := find_claim(store, name, key)) is not None:
         return found
     settle_at_times(store, name)
-    worker = rows.storable(worker)
     only = json.dumps(ids) if ids else None
-    stored = store.name_claim(key)
+    stored = name_of(key)
     try:
         row = store.engine.claim(name=name, worker=worker, key=stored, ids=only)
         if row is None and settle(store, name):
@@ -102,7 +99,6 @@ def find_claim(store: Store, name: str, key: str, *, missing_before: bool = Fals
 
 
 def _claim_proposal(store: Store, name: str, draft: JobDraft, proposals: int, worker: str, key: str) -> Claim | None:
-    worker = rows.storable(worker)
     try:
         with store.write() as transaction:
             return claim_proposal(transaction, name, draft, proposals=proposals, worker=worker, key=key)
@@ -137,8 +133,8 @@ def _find(transaction: Transaction, name: str, key: str) -> Claim | None:
 
 def _refuse_used_key(transaction: Transaction, key: str) -> None:
     """Raise KeyReusedError if the key is that of a rarer write, under which nothing is claimed."""
-    event = transaction.row("event", key=name_of(key))
-    if event is not None and event[3] != ENDED_BY_CLAIM:
+    event = event_of(transaction, name_of(key))
+    if event is not None and event.detail != ENDED_BY_CLAIM:
         raise key_reused()
 
 
@@ -164,10 +160,7 @@ def reserve(transaction: Transaction, name: str, proposals: int) -> Row | None:
     reserved = transaction.row("reserve_proposal", name=name, proposals=proposals)
     if reserved is not None:
         return reserved
-    limits = transaction.row("limits", name=name)
-    if limits is None:
-        raise no_experiment(name)
-    _, made, status, max_jobs, created, _ = limits
+    _, made, status, max_jobs, created, _ = limits_of(transaction, name)
     if made == proposals and status == ExperimentStatus.RUNNING and max_jobs is not None and created >= max_jobs:
         raise LimitReachedError(
             f"The experiment {called(name)!r} may have {counted(max_jobs, 'job')}, and has created all."

@@ -18,14 +18,14 @@ from sweepstake.errors import InvalidInputError
 from sweepstake.stores import rows
 from sweepstake.stores.engine import Row, Transaction
 
-__all__ = ["FAILED", "LinkPlan", "follow", "link", "lock_dependencies", "plan_links", "prune_waiting", "unlink"]
+__all__ = ["FAILED", "LinkPlan", "follow", "link", "plan_links", "prune_waiting", "unlink"]
 
-#: What takes those with it that asked to be pruned with their dependencies.
+#: The ends of a job with which those are pruned that asked to be pruned with their dependencies.
 FAILED: Final = frozenset({JobStatus.CRASHED, JobStatus.PRUNED})
 
 
 def follow(transaction: Transaction, seq: int, before: JobStatus, after: JobStatus, cause: str) -> None:
-    """Let the jobs that wait for a job follow the change of its status.
+    """Tell the jobs that wait for a job that its status has changed.
 
     The job is locked by a statement before, so that whoever begins to wait for it sees the change, or is seen here.
     Everybody locks jobs in the order of seq, and what waits is newer than what it waits for.
@@ -53,13 +53,8 @@ def prune_waiting(transaction: Transaction, first: int, cause: str) -> None:
             transaction.run("note_pruned", seqs=seqs, first=first)
 
 
-def lock_dependencies(transaction: Transaction, number: int, job_id: str) -> None:
-    """Lock what a job waits for, before the job itself is locked to be deleted."""
-    transaction.rows("lock_dependencies", experiment_id=number, id=job_id)
-
-
 def unlink(transaction: Transaction, seq: int, status: JobStatus, *, awaited: bool) -> None:
-    """Forget what a job that is deleted waited for, and let go those that waited for it."""
+    """Forget what a job that is deleted waited for, and release those that waited for it."""
     if awaited and status is not JobStatus.DONE:
         transaction.rows("lock_dependants", seq=seq)
         transaction.run("unblock", seq=seq)
@@ -116,7 +111,7 @@ def plan_links(transaction: Transaction, name: str, number: int, drafts: Mapping
     planned, waiting = dict(drafts), {}
     awaited: Counter[str] = Counter()
     for place in order:
-        draft = planned[place] = _with_fate(drafts[place], statuses)
+        draft = planned[place] = _as_created(drafts[place], statuses)
         statuses[draft.id] = draft.status
         waiting[place] = sum(statuses[id_] is not JobStatus.DONE for id_ in draft.depends_on)
         awaited.update(draft.depends_on)
@@ -137,7 +132,7 @@ def _refuse_unknown(name: str, drafts: Mapping[int, JobDraft], known: Iterable[s
         raise InvalidInputError(problems)
 
 
-def _with_fate(draft: JobDraft, statuses: Mapping[str, JobStatus]) -> JobDraft:
+def _as_created(draft: JobDraft, statuses: Mapping[str, JobStatus]) -> JobDraft:
     """Return the draft as it is created: PRUNED, if it asked for that and one it waits for has failed."""
     if not draft.prune_with or draft.status is not JobStatus.QUEUED:
         return draft

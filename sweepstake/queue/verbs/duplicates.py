@@ -1,4 +1,4 @@
-"""Telling which hyperparameters an experiment has seen, for those experiments that are asked."""
+"""Fingerprints of hyperparameters, kept for the experiments that are asked for duplicates."""
 
 from __future__ import annotations
 

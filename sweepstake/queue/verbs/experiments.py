@@ -1,9 +1,9 @@
-"""What is kept of experiments."""
+"""Experiments: putting, reading, deleting and counting them."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import attrs
 
@@ -21,60 +21,57 @@ from sweepstake.domain.names import check_name, existing_name
 from sweepstake.domain.portable import HIDDEN
 from sweepstake.domain.records import ExperimentDraft, ExperimentRecord, Guard, GuardKind, Page
 from sweepstake.domain.settings import Settings
-from sweepstake.domain.status import Verb
-from sweepstake.errors import InvalidInputError, LiveLeasesError, NotFoundError, StoreUnavailableError
+from sweepstake.errors import LiveLeasesError, NotFoundError, StoreUnavailableError
 from sweepstake.plaintext import counted
 from sweepstake.queue.addresses import free_address, own_address
 from sweepstake.queue.calls import CountJobs, DeleteExperiment, GetExperiment, ListExperiments, PutExperiment
 from sweepstake.queue.store import Store, performs
-from sweepstake.queue.verbs.guards import check_guard, check_limit, is_first
+from sweepstake.queue.verbs.guards import check_guard, check_limit, event_of, is_first, read_start
 from sweepstake.search import policy_for
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Transaction
 
 __all__ = [
     "ENDED_BY_CLAIM",
-    "count_jobs",
-    "delete_experiment",
+    "Limits",
     "end_experiment",
     "experiment_id",
-    "fold_counts",
     "get_experiment",
-    "list_experiments",
+    "limits_of",
     "outlook",
-    "put_experiment",
 ]
 
 
 #: What the ledger remembers of a write that a claim made, because it found the search complete.
 ENDED_BY_CLAIM: Final = "complete"
-#: From how many rows an experiment's counts may be summed.
+#: When an experiment's counts stand in more rows than this, they are folded into one.
 _MANY_SLOTS: Final = 200
+_DELETED_WITH_EXPERIMENT: Final = (
+    "delete_attempts",
+    "delete_dependencies",
+    "delete_fingerprints",
+    "delete_jobs",
+    "delete_counts",
+    "unshare_all",
+    "delete_experiment",
+)
 
 
 @performs(PutExperiment)
 def put(store: Store, call: PutExperiment) -> ExperimentRecord:
     """Create or replace a definition, after making sure that its search can propose."""
     address, draft = _to_put(store, call.name, call.draft, call.guard)
-    meant = attrs.evolve(draft, search=policy_for(draft.search).definition())
-    name = called(call.name)
-
-    def write() -> tuple[ExperimentRecord, bool]:
-        with store.write() as transaction:
-            key = store.known(transaction, call.key)
-            return put_experiment(
-                transaction, name, meant, address=address, seed=_seed(call.key), guard=call.guard, key=key
-            )
-
+    draft = attrs.evolve(draft, search=policy_for(draft.search).definition())
     try:
-        record, limits = write()
-    except DuplicateError:  # somebody else made one in the same moment
+        record, limits = _put(store, call, draft, address)
+    except DuplicateError:  # somebody else made one in the same moment, which is there to be found now
         try:
-            record, limits = write()
+            record, limits = _put(store, call, draft, address)
         except DuplicateError as error:
+            name = called(call.name)
             raise StoreUnavailableError(f"experiments called {name!r} are made all the time; try again") from error
     if limits:
-        store.engine.outwait()
+        store.engine.wait_for_transactions()
     return record
 
 
@@ -90,93 +87,44 @@ def _to_put(store: Store, name: str, draft: ExperimentDraft, guard: Guard) -> tu
     return None, draft
 
 
-def _seed(key: str) -> int:
-    """Draw the seed of a new experiment from its key, so that a repeat of the call draws the same."""
-    return int(check_key(key)[18:26], 32)
-
-
-@performs(GetExperiment)
-def get(store: Store, call: GetExperiment) -> ExperimentRecord:
-    """Return one experiment."""
-    name = store.at(call.name)
-    with store.read() as transaction:
-        return get_experiment(transaction, name)
-
-
-@performs(ListExperiments)
-def page(store: Store, call: ListExperiments) -> Page[ExperimentRecord]:
-    """Return a page of the experiments, oldest first."""
-    check_limit(call.limit)
-    with store.read() as transaction:
-        return list_experiments(transaction, call.start, call.limit, call.viewer)
-
-
-@performs(DeleteExperiment)
-def delete(store: Store, call: DeleteExperiment) -> None:
-    """Delete an experiment with all that belongs to it."""
-    existing_name(call.name, "name", check_reference)
-    try:
-        address = store.at(call.name)
-    except NotFoundError:  # what is no address is not there either, and the guard says what follows
-        address = by_owner(None, called(call.name))
-    with store.write() as transaction:
-        key = store.known(transaction, call.key)
-        delete_experiment(transaction, address, guard=call.guard, key=key, force=call.force)
-
-
-@performs(CountJobs)
-def count(store: Store, call: CountJobs) -> Counts:
-    """Count the jobs by state."""
-    name = store.at(call.name)
-    with store.read() as transaction:
-        counts, many = count_jobs(transaction, name)
-    if many:
-        with store.write() as transaction:
-            fold_counts(transaction, name)
-    return counts
-
-
-def put_experiment(
-    transaction: Transaction,
-    name: str,
-    draft: ExperimentDraft,
-    *,
-    address: str | None,
-    seed: int,
-    guard: Guard,
-    key: str,
+def _put(
+    store: Store, call: PutExperiment, draft: ExperimentDraft, address: str | None
 ) -> tuple[ExperimentRecord, bool]:
-    """Create or replace a definition; see `PutExperiment`.
+    """Create or replace a definition.
 
     Returns:
         The experiment, and whether a claim under way may not know yet that only so many jobs may run.
 
     Raises:
-        DuplicateError: somebody else created one at the same moment; now there is one to find.
+        DuplicateError: somebody else created one at the same moment.
     """
-    row = None if address is None else transaction.row("lock_experiment", name=address)
-    if row is None:
-        address = (
-            own_address(transaction, name, draft.owner) or address or free_address(transaction, name, draft.owner, key)
-        )
-        row = transaction.row("lock_experiment", name=address)
-    assert address is not None, "it was found or chosen"
-    first = is_first(transaction, Verb.PUT_EXPERIMENT, address, "", key)
-    stored = None if row is None else rows.experiment(row)
-    record = _define(address, name, draft, stored, seed, key)
-    if not first:
-        return (record if stored is None else attrs.evolve(stored, etag=key)), record.settings.max_running is not None
-    check_guard(guard, None if stored is None else stored.etag, f"experiment {name!r}")
-    if stored is None and not transaction.run("insert_experiment", **rows.experiment_params(record)):
-        raise DuplicateError(name)
-    if stored is not None:
-        transaction.run("update_experiment", **rows.experiment_params(record))
-    limits = stored is not None and stored.settings.max_running is None and record.settings.max_running is not None
-    return get_experiment(transaction, address), limits
+    name = called(call.name)
+    with store.write() as transaction:
+        key = store.known(transaction, call.key)
+        row = None if address is None else transaction.row("lock_experiment", name=address)
+        if row is None:
+            own = own_address(transaction, name, draft.owner)
+            address = own or address or free_address(transaction, name, draft.owner, key)
+            row = transaction.row("lock_experiment", name=address)
+        assert address is not None, "it was found or chosen"
+        first = is_first(transaction, PutExperiment, address, "", key)
+        stored = None if row is None else rows.experiment(row)
+        # The seed is drawn from the key of the call, so that a repeat of it draws the same.
+        record = _define(address, name, draft, stored, seed=int(check_key(call.key)[18:26], 32), key=key)
+        limited = record.settings.max_running is not None
+        if not first:
+            return (record if stored is None else attrs.evolve(stored, etag=key)), limited
+        check_guard(call.guard, None if stored is None else stored.etag, f"experiment {name!r}")
+        if stored is not None:
+            transaction.run("update_experiment", **rows.experiment_params(record))
+        elif not transaction.run("insert_experiment", **rows.experiment_params(record)):
+            raise DuplicateError(name)
+        newly_limited = limited and stored is not None and stored.settings.max_running is None
+        return get_experiment(transaction, address), newly_limited
 
 
 def _define(
-    address: str, name: str, draft: ExperimentDraft, stored: ExperimentRecord | None, seed: int, key: str
+    address: str, name: str, draft: ExperimentDraft, stored: ExperimentRecord | None, *, seed: int, key: str
 ) -> ExperimentRecord:
     """Return the experiment as the draft wants it; a seed that nobody names stays, or is `seed`."""
     settings = draft.settings
@@ -198,75 +146,75 @@ def _define(
     )
 
 
-def get_experiment(transaction: Transaction, name: str) -> ExperimentRecord:
+@performs(GetExperiment)
+def get(store: Store, call: GetExperiment) -> ExperimentRecord:
     """Return one experiment."""
-    row = transaction.row("experiment", name=name)
-    if row is None:
-        raise no_experiment(name)
-    return rows.experiment(row)
+    name = store.at(call.name)
+    with store.read() as transaction:
+        return get_experiment(transaction, name)
 
 
-def list_experiments(
-    transaction: Transaction, start: str | None, limit: int, viewer: str | None
-) -> Page[ExperimentRecord]:
-    """Return a page of the experiments, oldest first; see `ListExperiments`."""
-    if start is not None and not (start.isascii() and start.isdigit() and len(start) < 19):
-        raise InvalidInputError.at("start", "is not the `next` of a page of experiments")
-    found, whole = transaction.first_rows(
-        "experiments_page", after=int(start or 0), limit=limit + 1, viewer=viewer, hidden=HIDDEN
-    )
-    page = found[:limit]
-    more = None if whole and len(found) <= limit else str(page[-1][0])
-    return Page(tuple(rows.experiment(row) for row in page), more)
-
-
-def delete_experiment(transaction: Transaction, name: str, *, guard: Guard, key: str, force: bool) -> None:
-    """Delete an experiment with its jobs and attempts; see `DeleteExperiment`."""
-    if _is_repeat(transaction, name, key) or not is_first(transaction, Verb.DELETE_EXPERIMENT, name, "", key):
-        return
-    row = transaction.row("lock_experiment", name=name)
-    check_guard(guard, None if row is None else rows.experiment(row).etag, f"experiment {called(name)!r}")
-    if row is None:
-        return
-    live = transaction.row("live_leases", experiment_id=row[0])
-    if live is not None and live[0] and not force:
-        raise LiveLeasesError(
-            f"Workers hold {counted(live[0], 'job')} of the experiment {called(name)!r}. Stop them, or delete it with "
-            "force."
+@performs(ListExperiments)
+def page(store: Store, call: ListExperiments) -> Page[ExperimentRecord]:
+    """Return a page of the experiments, oldest first."""
+    check_limit(call.limit)
+    after = read_start(call.start, "a page of experiments")
+    with store.read() as transaction:
+        found, whole = transaction.first_rows(
+            "experiments_page", after=after, limit=call.limit + 1, viewer=call.viewer, hidden=HIDDEN
         )
-    for what in (
-        "delete_attempts",
-        "delete_dependencies",
-        "delete_fingerprints",
-        "delete_jobs",
-        "delete_counts",
-        "unshare_all",
-    ):
-        transaction.run(what, experiment_id=row[0])
-    transaction.run("delete_experiment", experiment_id=row[0])
+    items = found[: call.limit]
+    more = None if whole and len(found) <= call.limit else str(items[-1][0])
+    return Page(tuple(rows.experiment(row) for row in items), more)
+
+
+@performs(DeleteExperiment)
+def delete(store: Store, call: DeleteExperiment) -> None:
+    """Delete an experiment with its jobs and attempts."""
+    existing_name(call.name, "name", check_reference)
+    name = called(call.name)
+    try:
+        address = store.at(call.name)
+    except NotFoundError:  # what is no address is not there either, and the guard says what follows
+        address = by_owner(None, name)
+    with store.write() as transaction:
+        key = store.known(transaction, call.key)
+        if _is_repeat(transaction, address, key) or not is_first(transaction, DeleteExperiment, address, "", key):
+            return
+        row = transaction.row("lock_experiment", name=address)
+        check_guard(call.guard, None if row is None else rows.experiment(row).etag, f"experiment {called(address)!r}")
+        if row is None:
+            return
+        live = transaction.row("live_leases", experiment_id=row[0])
+        if live is not None and live[0] and not call.force:
+            raise LiveLeasesError(
+                f"Workers hold {counted(live[0], 'job')} of the experiment {called(address)!r}. Stop them, or delete "
+                "it with force."
+            )
+        for statement in _DELETED_WITH_EXPERIMENT:
+            transaction.run(statement, experiment_id=row[0])
 
 
 def _is_repeat(transaction: Transaction, address: str, key: str) -> bool:
     """Tell whether this call has deleted an experiment of that name: then the name may mean another by now."""
-    event = transaction.row("event", key=key)
-    return event is not None and event[0] == Verb.DELETE_EXPERIMENT and called(event[1]) == called(address)
+    event = event_of(transaction, key)
+    return event is not None and event.verb == DeleteExperiment.word and called(event.experiment) == called(address)
 
 
-def end_experiment(transaction: Transaction, name: str, *, etag: str, key: str) -> None:
-    """Make an experiment DONE, if its definition is the one with this etag."""
-    if is_first(transaction, Verb.PUT_EXPERIMENT, name, "", key, detail=ENDED_BY_CLAIM):
-        row = transaction.row("lock_experiment", name=name)
-        if row is not None and rows.experiment(row).etag == etag:
-            transaction.run("end_experiment", name=name, key=key)
-
-
-def count_jobs(transaction: Transaction, name: str) -> tuple[Counts, bool]:
-    """Return how many jobs are in which state, which is kept and not counted; and whether `fold_counts` is due."""
-    row = transaction.row("count_jobs", experiment_id=experiment_id(transaction, name))
+@performs(CountJobs)
+def count(store: Store, call: CountJobs) -> Counts:
+    """Return how many jobs are in which state, which is kept and not counted."""
+    name = store.at(call.name)
+    with store.read() as transaction:
+        number = experiment_id(transaction, name)
+        row = transaction.row("count_jobs", experiment_id=number)
     assert row is not None, "a sum always has a row"
     moments = [moment for moment in (row[7], row[8], row[9]) if moment is not None]
     jobs, blocked, delayed, done, crashed, pruned, slots, running, due = map(int, (*row[:7], *row[10:]))
-    counts = Counts(
+    if slots > _MANY_SLOTS:
+        with store.write() as transaction:  # adds up the rows of all connections, but for those that count just now
+            transaction.run("fold_counts", experiment_id=number)
+    return Counts(
         ready=jobs - blocked - delayed - running - done - crashed - pruned + due,
         blocked=blocked,
         delayed=delayed - due,
@@ -276,31 +224,53 @@ def count_jobs(transaction: Transaction, name: str) -> tuple[Counts, bool]:
         pruned=pruned,
         active_at=max(moments, default=None),
     )
-    return counts, slots > _MANY_SLOTS
 
 
-def fold_counts(transaction: Transaction, name: str) -> None:
-    """Add up what the connections counted, those that changed something a moment ago aside."""
-    transaction.run("fold_counts", experiment_id=experiment_id(transaction, name))
-
-
-def outlook(transaction: Transaction, name: str) -> Outlook:
-    """Tell what there is to claim, at the cost of a few rows."""
-    limits = transaction.row("limits", name=name)
-    if limits is None:
+def get_experiment(transaction: Transaction, name: str) -> ExperimentRecord:
+    """Return one experiment."""
+    row = transaction.row("experiment", name=name)
+    if row is None:
         raise no_experiment(name)
-    number, max_running = limits[0], limits[5]
-    row = transaction.row("outlook", experiment_id=number, most=max_running or 0)
-    assert row is not None, "a question about a table always has an answer"
-    ready, blocked, delayed, running = row
-    full = max_running is not None and running >= max_running
-    return Outlook(ready=bool(ready), blocked=bool(blocked), delayed=bool(delayed), full=full)
+    return rows.experiment(row)
+
+
+def end_experiment(transaction: Transaction, name: str, *, etag: str, key: str) -> None:
+    """Make an experiment DONE, if its definition is the one with this etag."""
+    if is_first(transaction, PutExperiment, name, "", key, detail=ENDED_BY_CLAIM):
+        row = transaction.row("lock_experiment", name=name)
+        if row is not None and rows.experiment(row).etag == etag:
+            transaction.run("end_experiment", name=name, key=key)
+
+
+class Limits(NamedTuple):
+    """What an experiment allows, and how much of it is used."""
+
+    number: int
+    proposals: int
+    status: str
+    max_jobs: int | None
+    created: int
+    max_running: int | None
+
+
+def limits_of(transaction: Transaction, name: str) -> Limits:
+    """Return the limits of an experiment, or raise NotFoundError."""
+    row = transaction.row("limits", name=name)
+    if row is None:
+        raise no_experiment(name)
+    return Limits(*row)
 
 
 def experiment_id(transaction: Transaction, name: str) -> int:
     """Return the number under which an experiment's jobs are kept."""
-    row = transaction.row("limits", name=name)
-    if row is None:
-        raise no_experiment(name)
-    number: int = row[0]
-    return number
+    return limits_of(transaction, name).number
+
+
+def outlook(transaction: Transaction, name: str) -> Outlook:
+    """Tell what there is to claim, at the cost of a few rows."""
+    limits = limits_of(transaction, name)
+    row = transaction.row("outlook", experiment_id=limits.number, most=limits.max_running or 0)
+    assert row is not None, "a question about a table always has an answer"
+    ready, blocked, delayed, running = row
+    full = limits.max_running is not None and running >= limits.max_running
+    return Outlook(ready=bool(ready), blocked=bool(blocked), delayed=bool(delayed), full=full)

@@ -20,9 +20,9 @@ from sweepstake.queue.verbs.dependencies import follow
 from sweepstake.queue.verbs.duplicates import change_fingerprint
 from sweepstake.queue.verbs.settling import settle, settle_at_times
 from sweepstake.stores import rows
-from sweepstake.stores.engine import DuplicateError, Params, Row, Transaction
+from sweepstake.stores.engine import DuplicateError, Params, Transaction
 
-__all__ = ["PLAIN", "finish_job", "is_plain", "plain_params"]
+__all__ = ["PLAIN", "finish_job", "plain_params"]
 
 #: The outcomes that need no budget, and the status they lead to.
 PLAIN: Final = {Outcome.DONE: JobStatus.DONE, Outcome.PRUNED: JobStatus.PRUNED}
@@ -32,12 +32,12 @@ PLAIN: Final = {Outcome.DONE: JobStatus.DONE, Outcome.PRUNED: JobStatus.PRUNED}
 def finish(store: Store, call: FinishAttempt) -> Finished:
     """End an attempt, and claim the next job if asked to."""
     name = store.at_job(call.name, call.id)
-    key, claim, report = call.key, call.claim, call.report
-    if key in (claim, report.attempt) or claim == report.attempt:
+    key, claim, attempt = call.key, call.claim, call.report.attempt
+    if key in (claim, attempt) or claim == attempt:
         raise KeyReusedError("A report, its attempt and the claim after it each need a key of their own.")
     try:
         if claim is None:
-            return _finish(store, name, call.id, report, key)
+            return _finish_plainly(store, name, call) or _finish(store, name, call)
         finished = _finish_and_go_on(store, name, call, claim)
     except NotFoundError:  # a report that another store does not know may be worth days
         store.engine.confirm()
@@ -52,47 +52,43 @@ def _finish_and_go_on(store: Store, name: str, call: FinishAttempt, claim: str) 
 
     It is NoJob when the report was made before, and what was claimed with it is over, or was nothing.
     """
-    worker = rows.storable(call.worker)
     finished = None
     if not call.repeat:
-        finished = _finish_and_claim_plainly(store, name, call, claim, worker)
+        with suppress(DuplicateError):  # a call with this claim's key was made before
+            finished = _finish_plainly(store, name, call)
     if finished is None:
-        finished = _finish_and_claim(store, name, call, claim, worker)
+        finished = _finish_and_claim(store, name, call, claim)
     # Overdue leases are settled afterwards: one of them may be that of the attempt that ends here.
     if finished.next is not None:
         settle_at_times(store, name)
     elif settle(store, name):
-        return evolve(finished, next=claim_ready(store, name, worker, claim, repeat=False))
+        return evolve(finished, next=claim_ready(store, name, call.worker, claim, repeat=False))
     return finished
 
 
-def _finish(store: Store, name: str, job_id: str, report: Finish, key: str) -> Finished:
-    if is_plain(report):
-        params = plain_params(name, job_id, report, key, store.name_attempt(report.attempt))
-        plain = store.engine.finish(params, claim=None)
-        if plain is not None:
-            return Finished(job=rows.job(name, plain[0]), recorded=True, ended=report.outcome)
+def _finish(store: Store, name: str, call: FinishAttempt) -> Finished:
     with store.write() as transaction:
-        return finish_job(transaction, name, job_id, report, key=key)[0]
+        return finish_job(transaction, name, call.id, call.report, key=call.key)[0]
 
 
-def _finish_and_claim_plainly(store: Store, name: str, call: FinishAttempt, claim: str, worker: str) -> Finished | None:
-    """Do the plain case in one statement; None, and nothing done, if it is another."""
-    report = call.report
-    if not is_plain(report):
+def _finish_plainly(store: Store, name: str, call: FinishAttempt) -> Finished | None:
+    """Do the plain case, with the claim if there is one, in one statement; None, and nothing done, if it is another."""
+    params = plain_params(name, call.id, call.report, call.key)
+    claim = call.claim
+    wanted = None if claim is None else {"name": name, "worker": call.worker, "key": name_of(claim)}
+    plain = None if params is None else store.engine.finish(params, claim=wanted)
+    if plain is None:
         return None
-    wanted = {"name": name, "worker": worker, "key": store.name_claim(claim)}
-    params = plain_params(name, call.id, report, call.key, store.name_attempt(report.attempt))
-    with suppress(DuplicateError):  # a call with this claim's key was made before
-        plain = store.engine.finish(params, claim=wanted)
-        if plain is not None:
-            row, following = plain
-            finished = Finished(job=rows.job(name, row), recorded=True, ended=report.outcome)
-            return _with_next(finished, name, claim, following)
-    return None
+    row, following = plain
+    return Finished(
+        job=rows.job(name, row),
+        recorded=True,
+        ended=call.report.outcome,
+        next=None if following is None or claim is None else rows.claimed(name, claim, following),
+    )
 
 
-def _finish_and_claim(store: Store, name: str, call: FinishAttempt, claim: str, worker: str) -> Finished:
+def _finish_and_claim(store: Store, name: str, call: FinishAttempt, claim: str) -> Finished:
     """Do any case. A report that was made before brings the claim made with it, and never another."""
     try:
         with store.write() as transaction:
@@ -101,11 +97,10 @@ def _finish_and_claim(store: Store, name: str, call: FinishAttempt, claim: str, 
             finished, before = finish_job(transaction, name, call.id, call.report, key=call.key)
             # Of a second late report nothing is kept but the claim that was made with it.
             if not before and (finished.recorded or transaction.row("claimed", key=name_of(claim)) is None):
-                return _with_next(
-                    finished, name, claim, transaction.claim(name=name, worker=worker, key=name_of(claim))
-                )
+                row = transaction.claim(name=name, worker=call.worker, key=name_of(claim))
+                return finished if row is None else evolve(finished, next=rows.claimed(name, claim, row))
     except DuplicateError:  # the claim was made before, but not with this report
-        finished = _finish(store, name, call.id, call.report, call.key)
+        finished = _finish(store, name, call)
     return evolve(finished, next=_claim_made_before(store, name, claim))
 
 
@@ -117,27 +112,22 @@ def _claim_made_before(store: Store, name: str, key: str) -> Claim | NoJob:
     return NoJob(NoJobReason.EMPTY)
 
 
-def _with_next(finished: Finished, name: str, key: str, row: Row | None) -> Finished:
-    return finished if row is None else evolve(finished, next=rows.claimed(name, key, row))
+def plain_params(name: str, job_id: str, finish: Finish, key: str) -> Params | None:
+    """Return the parameters of `Engine.finish`; None, if the report cannot be the plain case.
 
-
-def is_plain(finish: Finish) -> bool:
-    """Tell whether a report may be the plain case: it needs no budget, and leaves the hyperparameters as they are.
-
-    An attempt without a lease, which is known by its name, is always another.
+    That one needs no budget, and leaves the hyperparameters as they are. An attempt without a lease, which is known by
+    its name, is always another.
     """
-    return finish.outcome in PLAIN and finish.hyperparameters is None and not is_name(finish.attempt)
-
-
-def plain_params(name: str, job_id: str, finish: Finish, key: str, attempt: str) -> Params:
-    """Return the parameters of `Engine.finish`, for an attempt that was claimed; `attempt` is the name of its key."""
+    status = PLAIN.get(finish.outcome)
+    if status is None or finish.hyperparameters is not None or is_name(finish.attempt):
+        return None
     return {
         "name": name,
         "id": job_id,
-        "attempt": attempt,
-        "status": str(PLAIN[finish.outcome]),
+        "attempt": name_of(finish.attempt),
+        "status": str(status),
         "results": finish.results.text,
-        "hyperparameters": None if finish.hyperparameters is None else finish.hyperparameters.text,
+        "hyperparameters": None,
         "outcome": str(finish.outcome),
         "reason": rows.storable(finish.reason) if finish.reason else "",
         "output": rows.storable(finish.output) if finish.output else "",

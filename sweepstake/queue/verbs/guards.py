@@ -2,34 +2,62 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 from sweepstake.domain.keys import shown_etag
 from sweepstake.domain.lengths import MAX_PAGE
 from sweepstake.domain.records import Guard, GuardKind
-from sweepstake.domain.status import Verb
 from sweepstake.errors import InvalidInputError, KeyReusedError, ResourceExistsError, UnsafeUpdateError
+from sweepstake.queue.call import Call
 from sweepstake.stores.engine import Transaction
 
-__all__ = ["check_guard", "check_limit", "is_first", "key_reused"]
+__all__ = ["Event", "check_guard", "check_limit", "event_of", "is_first", "key_reused", "read_start"]
 
 
-def is_first(transaction: Transaction, verb: Verb, experiment: str, job: str, key: str, detail: str = "") -> bool:
+class Event(NamedTuple):
+    """A write in the ledger: what an op key was used for."""
+
+    verb: str
+    experiment: str
+    job: str
+    detail: str
+
+
+def is_first(
+    transaction: Transaction, verb: type[Call[Any]], experiment: str, job: str, key: str, detail: str = ""
+) -> bool:
     """Record a write in the ledger; false if the ledger has it already, because its first answer was lost.
 
     Raises:
         KeyReusedError: the key was used for something else.
     """
-    if transaction.run("record_event", verb=str(verb), experiment=experiment, job=job, key=key, detail=detail):
+    if transaction.run("record_event", verb=verb.word, experiment=experiment, job=job, key=key, detail=detail):
         return True
-    event = transaction.row("event", key=key)
-    if event is None or event[:3] != (str(verb), experiment, job):
+    event = event_of(transaction, key)
+    if event is None or event[:3] != (verb.word, experiment, job):
         raise key_reused()
     return False
+
+
+def event_of(transaction: Transaction, key: str) -> Event | None:
+    """Return what the ledger has of the write that was made with a key, by the name under which it is kept."""
+    row = transaction.row("event", key=key)
+    return None if row is None else Event(*row)
 
 
 def check_limit(limit: int) -> None:
     """Raise InvalidInputError unless a page may have this many items."""
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidInputError.at("limit", f"must be 1 to {MAX_PAGE}, is {limit}")
+
+
+def read_start(start: str | None, page: str) -> int:
+    """Return the number in the `next` of a page, with which the following one starts; 0 for the first."""
+    if start is None:
+        return 0
+    if not (start.isascii() and start.isdigit() and len(start) <= 18):
+        raise InvalidInputError.at("start", f"is not the `next` of {page}")
+    return int(start)
 
 
 def key_reused() -> KeyReusedError:

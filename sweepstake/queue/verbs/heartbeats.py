@@ -1,9 +1,9 @@
-"""Renewing leases, and telling that the store is there."""
+"""Renewing leases, and answering that the store is there."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from sweepstake.domain.keys import is_name, name_of
 from sweepstake.domain.records import Beat, Health
@@ -12,16 +12,23 @@ from sweepstake.queue.calls import Heartbeat, Ping
 from sweepstake.queue.store import Store, performs
 from sweepstake.stores.engine import Row, Transaction
 
-__all__ = ["beat", "heartbeat", "ping"]
+__all__ = ["beat", "ping"]
 
 
 @performs(Heartbeat)
 def beat(store: Store, call: Heartbeat) -> tuple[Beat, ...]:
-    """Renew the leases of these attempts."""
+    """Renew the leases of the attempts that are open, and say what became of the others."""
     if not call.attempts:
         return ()
+    names = {key: name_of(key) for key in call.attempts if not is_name(key)}
     with store.write(urgent=True) as transaction:
-        return heartbeat(transaction, call.attempts)
+        found = _beats(transaction, names.values())
+        if len(found) < len(names):  # those that were begun before the store had names
+            found |= _beats(transaction, [key for key, name in names.items() if name not in found])
+        held = sorted(row[1] for row in found.values() if row[2])
+        if held:
+            transaction.run("renew", seqs=json.dumps(held))
+    return tuple(Beat(key, _signal(found.get(names.get(key, "")) or found.get(key))) for key in call.attempts)
 
 
 @performs(Ping)
@@ -30,18 +37,6 @@ def ping(store: Store, _call: Ping) -> Health:
     with store.read() as transaction:
         transaction.row("ping")
     return Health("ok")
-
-
-def heartbeat(transaction: Transaction, attempts: Sequence[str]) -> tuple[Beat, ...]:
-    """Renew the leases of the attempts that are open, and say what became of the others."""
-    names = {key: name_of(key) for key in attempts if not is_name(key)}
-    found = _beats(transaction, names.values())
-    if len(found) < len(names):  # those that were begun before the store had names
-        found |= _beats(transaction, [key for key, name in names.items() if name not in found])
-    held = sorted(row[1] for row in found.values() if row[2])
-    if held:
-        transaction.run("renew", seqs=json.dumps(held))
-    return tuple(Beat(key, _signal(found.get(names.get(key, "")) or found.get(key))) for key in attempts)
 
 
 def _beats(transaction: Transaction, names: Iterable[str]) -> dict[str, Row]:

@@ -21,12 +21,13 @@ from sweepstake.domain.portable import (
     in_order,
 )
 from sweepstake.domain.records import ExperimentRecord
-from sweepstake.domain.status import JobStatus, Outcome, Verb
+from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError
 from sweepstake.queue.addresses import free_address, own_address
 from sweepstake.queue.calls import TakePart
 from sweepstake.queue.store import Store, performs
-from sweepstake.queue.verbs.guards import is_first, key_reused
+from sweepstake.queue.verbs.experiments import experiment_id
+from sweepstake.queue.verbs.guards import event_of, is_first, key_reused
 from sweepstake.queue.verbs.puts import ENDS_OF_HOLDERS, STATED
 from sweepstake.search import policy_for
 from sweepstake.stores import rows
@@ -101,10 +102,10 @@ def take_part(transaction: Transaction, name: str, part: ImportPart, owner: str 
 
 def _event_of(transaction: Transaction, part: ImportPart) -> Row | None:
     """Return number, experiment and detail of the event with which the import began."""
-    event = transaction.row("event", key=name_of(part.id))
+    event = event_of(transaction, name_of(part.id))
     if event is None and transaction.row("attempt_of", key=name_of(part.id)) is None:
         return None
-    if event is None or event[0] != Verb.IMPORT:
+    if event is None or event.verb != TakePart.word:
         raise key_reused()
     return transaction.row("known_event", key=name_of(part.id))
 
@@ -123,7 +124,7 @@ def _begin(
     experiment: PortableExperiment,
     owner: str | None,
 ) -> None:
-    if not is_first(transaction, Verb.IMPORT, hidden, "", name_of(part.id), detail="1"):
+    if not is_first(transaction, TakePart, hidden, "", name_of(part.id), detail="1"):
         return
     if own_address(transaction, name, owner) is not None:
         raise _taken(name)
@@ -142,16 +143,15 @@ def _begin(
         owner=owner,
     )
     transaction.run("insert_experiment", **rows.experiment_params(record))
-    row = transaction.row("limits", name=hidden)
-    assert row is not None, "it was inserted above"
+    number = experiment_id(transaction, hidden)
     transaction.run(
         "import_counts",
-        experiment_id=row[0],
+        experiment_id=number,
         proposals=experiment.proposals,
         created=experiment.created,
         created_at=experiment.created_at,
     )
-    _add(transaction, row[0], hidden, part)
+    _add(transaction, number, hidden, part)
 
 
 def _refuse_ended(name: str, part: ImportPart, event: Any) -> None:

@@ -1,4 +1,4 @@
-"""What is kept of jobs: reading, pruning and deleting them."""
+"""Jobs: reading, pruning and deleting them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 
 from sweepstake.domain.addresses import called
 from sweepstake.domain.query.queries import JobQuery
-from sweepstake.domain.records import AttemptRecord, Dependency, Guard, JobRecord
-from sweepstake.domain.status import JobStatus, Outcome, Verb
+from sweepstake.domain.records import AttemptRecord, Dependency, JobRecord
+from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import NotFoundError, UnsafeUpdateError
 from sweepstake.queue.calls import DeleteJob, GetJob, ListAttempts, ListDependencies, PruneJob
 from sweepstake.queue.store import Store, performs
-from sweepstake.queue.verbs.dependencies import follow, lock_dependencies, unlink
+from sweepstake.queue.verbs.dependencies import follow, unlink
 from sweepstake.queue.verbs.experiments import experiment_id
 from sweepstake.queue.verbs.guards import check_guard, is_first
 from sweepstake.stores import rows
@@ -19,10 +19,10 @@ from sweepstake.stores.engine import Transaction
 from sweepstake.turns import sliced
 
 __all__ = [
-    "delete_job",
+    "end_attempt",
     "get_job",
+    "lock_job",
     "no_job",
-    "prune_job",
     "read_job",
     "recent_jobs",
     "scan_jobs",
@@ -60,7 +60,19 @@ def delete(store: Store, call: DeleteJob) -> None:
     """Delete a job and its attempts."""
     name = store.at_job(call.name, call.id)
     with store.write() as transaction:
-        delete_job(transaction, name, call.id, guard=call.guard, key=store.known(transaction, call.key))
+        if not is_first(transaction, DeleteJob, name, call.id, store.known(transaction, call.key)):
+            return
+        number = experiment_id(transaction, name)
+        transaction.rows("lock_dependencies", experiment_id=number, id=call.id)  # before the job that waits for them
+        row = transaction.row("lock_job", experiment_id=number, id=call.id)
+        locked = None if row is None else rows.LockedJob.of(row)
+        check_guard(call.guard, None if locked is None else locked.job.etag, f"job {call.id!r}")
+        if locked is None:
+            return
+        seq = locked.job.seq
+        unlink(transaction, seq, JobStatus(locked.job.status), awaited=locked.dependants > 0)
+        for statement in ("forget_fingerprint", "delete_job_attempts", "delete_job"):
+            transaction.run(statement, seq=seq)
 
 
 @performs(PruneJob)
@@ -68,7 +80,20 @@ def prune(store: Store, call: PruneJob) -> JobRecord:
     """Make a QUEUED or RUNNING job PRUNED."""
     name = store.at_job(call.name, call.id)
     with store.write() as transaction:
-        return prune_job(transaction, name, call.id, key=store.known(transaction, call.key))
+        key = store.known(transaction, call.key)
+        first = is_first(transaction, PruneJob, name, call.id, key)
+        number = experiment_id(transaction, name)
+        job, dependants = lock_job(transaction, name, number, call.id)
+        if not first or job.status == JobStatus.PRUNED:
+            return rows.job(name, job)
+        if job.status not in (JobStatus.QUEUED, JobStatus.RUNNING):
+            raise UnsafeUpdateError(f"The job {call.id!r} is {job.status}; only a queued or running job can be pruned.")
+        transaction.run("prune_job", seq=job.seq, etag=key)
+        if job.status == JobStatus.RUNNING:
+            end_attempt(transaction, job, Outcome.PRUNED, "pruned from outside")
+        if dependants:
+            follow(transaction, job.seq, JobStatus(job.status), JobStatus.PRUNED, key)
+        return rows.job(name, read_job(transaction, name, number, call.id))
 
 
 def get_job(transaction: Transaction, name: str, job_id: str) -> JobRecord:
@@ -110,50 +135,25 @@ def recent_jobs(transaction: Transaction, name: str, limit: int) -> list[JobReco
     return [rows.job(name, row) for row in reversed(found)]
 
 
-def delete_job(transaction: Transaction, name: str, job_id: str, *, guard: Guard, key: str) -> None:
-    """Delete a job and its attempts; see `DeleteJob`."""
-    if not is_first(transaction, Verb.DELETE_JOB, name, job_id, key):
-        return
-    number = experiment_id(transaction, name)
-    lock_dependencies(transaction, number, job_id)
-    row = transaction.row("lock_job", experiment_id=number, id=job_id)
-    locked = None if row is None else rows.LockedJob.of(row)
-    check_guard(guard, None if locked is None else locked.job.etag, f"job {job_id!r}")
-    if locked is None:
-        return
-    seq = locked.job.seq
-    unlink(transaction, seq, JobStatus(locked.job.status), awaited=locked.dependants > 0)
-    for statement in ("forget_fingerprint", "delete_job_attempts", "delete_job"):
-        transaction.run(statement, seq=seq)
-
-
-def prune_job(transaction: Transaction, name: str, job_id: str, *, key: str) -> JobRecord:
-    """Make a QUEUED or RUNNING job PRUNED; see `PruneJob`."""
-    first = is_first(transaction, Verb.PRUNE, name, job_id, key)
-    number = experiment_id(transaction, name)
+def lock_job(transaction: Transaction, name: str, number: int, job_id: str) -> rows.LockedJob:
+    """Lock a job until the transaction ends, and return what a write needs to know of it."""
     row = transaction.row("lock_job", experiment_id=number, id=job_id)
     if row is None:
         raise no_job(name, job_id)
-    job, dependants = rows.LockedJob.of(row)
-    if not first or job.status == JobStatus.PRUNED:
-        return rows.job(name, job)
-    if job.status not in (JobStatus.QUEUED, JobStatus.RUNNING):
-        raise UnsafeUpdateError(f"The job {job_id!r} is {job.status}; only a queued or running job can be pruned.")
-    transaction.run("prune_job", seq=job.seq, etag=key)
-    if job.status == JobStatus.RUNNING:
-        outcome = str(Outcome.PRUNED)
-        transaction.run(
-            "end_attempt",
-            seq=job.seq,
-            number=job.attempt,
-            outcome=outcome,
-            reason="pruned from outside",
-            output="",
-            finish_key=None,
-        )
-    if dependants:
-        follow(transaction, job.seq, JobStatus(job.status), JobStatus.PRUNED, key)
-    return rows.job(name, read_job(transaction, name, number, job_id))
+    return rows.LockedJob.of(row)
+
+
+def end_attempt(transaction: Transaction, job: rows.JobRow, outcome: Outcome, reason: str) -> None:
+    """End the open attempt of a job for somebody who does not hold it."""
+    transaction.run(
+        "end_attempt",
+        seq=job.seq,
+        number=job.attempt,
+        outcome=str(outcome),
+        reason=reason,
+        output="",
+        finish_key=None,
+    )
 
 
 def no_job(name: str, job_id: str) -> NotFoundError:

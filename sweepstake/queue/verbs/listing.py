@@ -8,17 +8,14 @@ from typing import Final
 from sweepstake.domain.lengths import MAX_PAGE
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import JobRecord, Page
-from sweepstake.errors import InvalidInputError
 from sweepstake.queue.calls import ListJobs
 from sweepstake.queue.store import Store, performs
-from sweepstake.queue.verbs.guards import check_limit
+from sweepstake.queue.verbs.guards import check_limit, read_start
 from sweepstake.queue.verbs.jobs import scan_jobs
 from sweepstake.turns import sliced
 
 __all__ = ["page_of_jobs"]
 
-#: The first read of a page, in jobs; later ones double, so that huge documents never fill the memory.
-_FIRST_READ: Final = 64
 #: A page ends early when its documents and notes reach this many characters.
 _PAGE_TEXT: Final = 8 * 1024 * 1024
 #: A page in an order of its own may have this many characters; with 64 MiB a client would not take it.
@@ -32,7 +29,7 @@ def page_of_jobs(store: Store, call: ListJobs) -> Page[JobRecord]:
     """Return a page of jobs by age, or the first in the query's order."""
     name, query, limit = store.at(call.name), call.query, call.limit
     check_limit(limit)
-    after = _parse_start(call.start)
+    after = read_start(call.start, "a page")
     if query.order is not None:
         kept = (job for job in sliced(_scan(store, name, query, 0, MAX_PAGE)) if query.keeps(job))
         first, unranked = query.order.first(kept, limit, _MOST_ORDERED if store.serving else None)
@@ -48,17 +45,8 @@ def page_of_jobs(store: Store, call: ListJobs) -> Page[JobRecord]:
     return Page(tuple(items))
 
 
-def _parse_start(start: str | None) -> int:
-    if start is None:
-        return 0
-    if not (start.isascii() and start.isdigit() and len(start) <= 18):
-        raise InvalidInputError.at("start", "is not the `next` of a page")
-    return int(start)
-
-
 def _scan(store: Store, name: str, query: JobQuery, after: int, limit: int) -> Iterator[JobRecord]:
-    size = min(limit, _FIRST_READ)
-    wanted = limit
+    size = limit
     while True:
         with store.read() as transaction:
             jobs, whole = scan_jobs(transaction, name, query, after, size)
@@ -66,6 +54,4 @@ def _scan(store: Store, name: str, query: JobQuery, after: int, limit: int) -> I
         if whole and len(jobs) < size:
             return
         after = jobs[-1].seq
-        wanted -= len(jobs)  # more are read only if the caller drops some
-        text = sum(job.text_length for job in jobs)
-        size = min(size * 4, wanted if wanted > 0 else MAX_PAGE) if text < _PAGE_TEXT // 8 else _FIRST_READ
+        size = min(size * 4, MAX_PAGE)  # the caller drops some

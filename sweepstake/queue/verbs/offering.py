@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from sweepstake.domain.addresses import no_experiment
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.keys import name_of, proposal_id
 from sweepstake.domain.records import JobRecord, NoJob
@@ -13,6 +12,7 @@ from sweepstake.errors import ResourceExistsError
 from sweepstake.queue.calls import OfferJob
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.claiming import MOST_LOOKS, reserve, taken_already
+from sweepstake.queue.verbs.experiments import limits_of
 from sweepstake.queue.verbs.jobs import get_job, read_job
 from sweepstake.queue.verbs.proposals import propose
 from sweepstake.queue.verbs.settling import settle, settle_at_times
@@ -56,35 +56,26 @@ def _queue_proposal(store: Store, name: str, draft: JobDraft, proposals: int, ke
     """Create the draft QUEUED, if exactly `proposals` were made before; else None, and nothing changed."""
     try:
         with store.write() as transaction:
-            return add_proposal(transaction, name, draft, proposals=proposals, key=key)
+            reserved = reserve(transaction, name, proposals)
+            if reserved is None:
+                return None
+            transaction.add_jobs([rows.draft_row(reserved[0], draft, name_of(key), transaction.now())])
+            return rows.job(name, read_job(transaction, name, reserved[0], draft.id))
     except DuplicateError as error:
         raise taken_already(name, draft) from error
 
 
-def add_proposal(transaction: Transaction, name: str, draft: JobDraft, *, proposals: int, key: str) -> JobRecord | None:
-    """Create the draft QUEUED, if exactly `proposals` were made before."""
-    reserved = reserve(transaction, name, proposals)
-    if reserved is None:
-        return None
-    transaction.add_jobs([rows.draft_row(reserved[0], draft, name_of(key), transaction.now())])
-    return rows.job(name, read_job(transaction, name, reserved[0], draft.id))
-
-
 def offer(transaction: Transaction, name: str) -> JobRecord | None:
     """Return the first ready job that was not offered within the last second, else the first ready one."""
-    limits = transaction.row("limits", name=name)
-    if limits is None:
-        raise no_experiment(name)
-    number, _, status, _, _, max_running = limits
-    if status != ExperimentStatus.RUNNING:
+    limits = limits_of(transaction, name)
+    if limits.status != ExperimentStatus.RUNNING:
         return None
-    if max_running is not None:
-        running = transaction.row("count_running", experiment_id=number)
-        if running is not None and running[0] >= max_running:
+    if limits.max_running is not None:
+        running = transaction.row("count_running", experiment_id=limits.number)
+        if running is not None and running[0] >= limits.max_running:
             return None
-    row = transaction.row("offer", experiment_id=number, fresh=1) or transaction.row(
-        "offer", experiment_id=number, fresh=0
-    )
+    row = transaction.row("offer", experiment_id=limits.number, fresh=1)
+    row = row or transaction.row("offer", experiment_id=limits.number, fresh=0)
     if row is None:
         return None
     transaction.run("mark_offered", seq=row[0])

@@ -9,15 +9,16 @@ from sweepstake.domain.addresses import no_experiment
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.keys import is_name, name_of, shown_etag
 from sweepstake.domain.names import check_name
-from sweepstake.domain.records import Document, Guard, JobRecord, PutAnswer
-from sweepstake.domain.status import JobStatus, Verb
+from sweepstake.domain.records import Document, JobRecord, PutAnswer
+from sweepstake.domain.status import JobStatus
 from sweepstake.errors import LeaseLostError
 from sweepstake.queue.calls import PutJob
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.adding import begin_unleased, check_running_limit, create_job
 from sweepstake.queue.verbs.dependencies import follow
 from sweepstake.queue.verbs.duplicates import change_fingerprint
-from sweepstake.queue.verbs.guards import check_guard, is_first, key_reused
+from sweepstake.queue.verbs.experiments import limits_of
+from sweepstake.queue.verbs.guards import check_guard, event_of, is_first, key_reused
 from sweepstake.queue.verbs.jobs import read_job
 from sweepstake.queue.verbs.puts import STATED, PutPlan, plan_put
 from sweepstake.stores import rows
@@ -35,35 +36,25 @@ def put(store: Store, call: PutJob) -> PutAnswer:
     """Replace a job's document, or create the job."""
     check_name(call.id, "id")
     name = store.at(call.name)
-
-    def write(transaction: Transaction) -> PutAnswer:
-        key = store.known(transaction, call.key)
-        return put_job(transaction, name, call.id, call.document, guard=call.guard, key=key, attempt=call.attempt)
-
     with in_one_piece():
         with suppress(DuplicateError), store.write() as transaction:
-            return write(transaction)
+            return put_job(transaction, name, call, store.known(transaction, call.key))
         try:
             # Somebody else created the job at the same moment, or the key is that of a claim.
             with store.write() as transaction:
-                return write(transaction)
+                return put_job(transaction, name, call, store.known(transaction, call.key))
         except DuplicateError as error:
             raise key_reused() from error
 
 
-def put_job(
-    transaction: Transaction,
-    name: str,
-    job_id: str,
-    document: Document,
-    *,
-    guard: Guard,
-    key: str,
-    attempt: str | None,
-) -> PutAnswer:
-    """Replace a job's document, or create the job; see `PutJob`."""
-    first = is_first(transaction, Verb.PUT_JOB, name, job_id, key)
-    number, max_running = _experiment(transaction, name, lock=document.status is JobStatus.RUNNING)
+def put_job(transaction: Transaction, name: str, call: PutJob, key: str) -> PutAnswer:
+    """Replace a job's document, or create the job; the store keeps `key`."""
+    job_id, document, attempt = call.id, call.document, call.attempt
+    first = is_first(transaction, PutJob, name, job_id, key)
+    limits = limits_of(transaction, name)
+    number, max_running = limits.number, limits.max_running
+    if document.status is JobStatus.RUNNING and max_running is not None:
+        number, max_running = _locked(transaction, name)
     row = transaction.row("lock_job", experiment_id=number, id=job_id)
     locked = None if row is None else rows.LockedJob.of(row)
     if not first:
@@ -73,7 +64,7 @@ def put_job(
             f"The attempt on the job {job_id!r} is over, so nothing was written: somebody else has changed it, "
             "or its lease ran out."
         )
-    check_guard(guard, None if locked is None else locked.job.etag, f"job {job_id!r}")
+    check_guard(call.guard, None if locked is None else locked.job.etag, f"job {job_id!r}")
     if locked is None:
         created = create_job(transaction, name, JobDraft.of(job_id, document), key=key)
         transaction.run("note_event", key=key, detail=_CREATED)
@@ -100,13 +91,8 @@ def _holds(transaction: Transaction, locked: rows.LockedJob | None, attempt: str
     return key in (name_of(attempt), attempt)
 
 
-def _experiment(transaction: Transaction, name: str, *, lock: bool) -> tuple[int, int | None]:
-    """Return the experiment's number and its limit of running jobs, locked if that limit may matter."""
-    limits = transaction.row("limits", name=name)
-    if limits is None:
-        raise no_experiment(name)
-    if not lock or limits[5] is None:
-        return limits[0], limits[5]
+def _locked(transaction: Transaction, name: str) -> tuple[int, int | None]:
+    """Lock an experiment, and return its number and its limit of running jobs."""
     row = transaction.row("lock_experiment", name=name)
     if row is None:
         raise no_experiment(name)
@@ -117,8 +103,8 @@ def _first_answer(
     transaction: Transaction, name: str, job_id: str, document: Document, locked: rows.LockedJob | None, key: str
 ) -> PutAnswer:
     """Answer a write that was made before, by the state in which it finds the job now."""
-    event = transaction.row("event", key=key)
-    created = event is not None and event[3] == _CREATED
+    event = event_of(transaction, key)
+    created = event is not None and event.detail == _CREATED
     if locked is not None and locked.job.etag == key:
         return PutAnswer(record=rows.job(name, locked.job), created=created)
     record = JobRecord(

@@ -11,7 +11,7 @@ from attrs import evolve
 from sweepstake.domain.addresses import no_experiment
 from sweepstake.domain.situation import MOST_AHEAD, MOST_BLOCKERS, MOST_WORKERS, Situation, Why, WhyReason
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
-from sweepstake.plaintext import counted
+from sweepstake.plaintext import counted, listed
 from sweepstake.queue.calls import ExplainJob
 from sweepstake.queue.spelling import spellings
 from sweepstake.queue.store import Store, performs
@@ -67,7 +67,7 @@ def _with_queue(transaction: Transaction, number: int, found: Situation) -> Situ
     running = transaction.row("count_running", experiment_id=number)
     ahead = transaction.row("ahead", experiment_id=number, priority=job.priority, seq=job.seq, most=MOST_AHEAD)
     assert running is not None, "a count always has a row"
-    assert ahead is not None, "as above"
+    assert ahead is not None, "a count always has a row"
     return evolve(
         found,
         blockers=tuple(map(rows.dependency, blockers)),
@@ -192,9 +192,8 @@ def _queued(situation: Situation) -> Why:
 
 
 def _blocked(situation: Situation) -> Why:
-    shown = ", ".join(f"{each.id} ({each.status})" for each in situation.blockers)
-    more = situation.job.waiting - len(situation.blockers)
-    names = f": {shown}{f' and {more:,} more' if more > 0 else ''}" if shown else ""
+    blockers = [f"{each.id} ({each.status})" for each in situation.blockers]
+    names = f": {listed(blockers, situation.job.waiting)}" if blockers else ""
     ended = any(each.status in (JobStatus.CRASHED, JobStatus.PRUNED) for each in situation.blockers)
     stuck = "; what is CRASHED or PRUNED stays so until somebody retries it" if ended else ""
     waits = counted(situation.job.waiting, "job")
@@ -249,9 +248,7 @@ def _worker(name: str | None) -> str:
 def _held_by(workers: tuple[str, ...]) -> str:
     if not workers:
         return ""
-    more = len(workers) - _SHOWN_WORKERS
-    shown = ", ".join(_worker(each) for each in workers[:_SHOWN_WORKERS])
-    return f" ({shown}{f' and {more:,} more' if more > 0 else ''})"
+    return f" ({listed([_worker(each) for each in workers[:_SHOWN_WORKERS]], len(workers))})"
 
 
 def _headline(reason: str) -> str:

@@ -81,8 +81,7 @@ class LedgerAttempt(NamedTuple):
         return None if self.late else self.finish_key
 
 
-@frozen(kw_only=True)
-class LedgerJob:
+class LedgerJob(NamedTuple):
     """A job as it stands.
 
     Attributes:
@@ -123,8 +122,7 @@ class LedgerJob:
         return [attempt for attempt in self.attempts if attempt.ended_at is None]
 
 
-@frozen(kw_only=True)
-class Extent:
+class Extent(NamedTuple):
     """How much there is to read.
 
     Attributes:
@@ -160,8 +158,7 @@ class Kept(NamedTuple):
     pruned: int
 
 
-@frozen(kw_only=True)
-class LedgerExperiment:
+class LedgerExperiment(NamedTuple):
     """An experiment's limits and what they limit, read together.
 
     Attributes:
@@ -187,8 +184,7 @@ class LedgerExperiment:
         return self.counted.jobs
 
 
-@frozen
-class Stray:
+class Stray(NamedTuple):
     """A row that belongs to a job which is not there."""
 
     kind: str

@@ -28,44 +28,34 @@ class Ledger:
 
     def extent(self) -> Extent:
         """Return how much there is to read now."""
-        with self._engine.read() as transaction:
-            row = transaction.row("ledger_extent")
-        assert row is not None, "counts always have a row"
-        return Extent(experiments=row[0], last_job=row[1], last_event=row[2])
+        [row] = self._rows("ledger_extent")
+        return Extent(*row)
 
     def jobs(self, after: int, limit: int) -> Sequence[LedgerJob]:
         """Return the first jobs of all experiments with `seq > after`, each with its attempts and dependencies."""
-        with self._engine.read() as transaction:
-            found = transaction.rows("ledger_jobs", after=after, limit=limit, stated=STATED)
+        found = self._rows("ledger_jobs", after=after, limit=limit, stated=STATED)
         return [_job(list(rows)) for _, rows in groupby(found, lambda row: row[0])]
 
     def strays(self, after: int, last: int) -> Sequence[Stray]:
         """Return up to 1,000 rows that name a job with `after < seq <= last` which is not there."""
-        with self._engine.read() as transaction:
-            return [Stray(*row) for row in transaction.rows("ledger_strays", after=after, last=last)]
+        return [Stray(*row) for row in self._rows("ledger_strays", after=after, last=last)]
 
     def events(self, after: int, limit: int) -> Sequence[LedgerEvent]:
         """Return the first events with `seq > after`."""
-        with self._engine.read() as transaction:
-            return [LedgerEvent(*row) for row in transaction.rows("ledger_events", after=after, limit=limit)]
+        return [LedgerEvent(*row) for row in self._rows("ledger_events", after=after, limit=limit)]
 
     def experiments(self, after: int, limit: int) -> Sequence[LedgerExperiment]:
         """Return the first experiments whose number is beyond `after`."""
-        with self._engine.read() as transaction:
-            return [_experiment(row) for row in transaction.rows("ledger_experiments", after=after, limit=limit)]
+        return [_experiment(row) for row in self._rows("ledger_experiments", after=after, limit=limit)]
 
     def writes(self, keys: Sequence[str]) -> Mapping[str, LedgerEvent]:
         """Return those events that have one of these op keys, by key."""
-        if not keys:
-            return {}
-        with self._engine.read() as transaction:
-            found = transaction.rows("ledger_writes", keys=json.dumps(list(keys)))
+        found = self._rows("ledger_writes", keys=json.dumps(list(keys)))
         return {event.key: event for event in (LedgerEvent(*row) for row in found)}
 
     def names(self) -> frozenset[str]:
         """Return under what names experiments are kept now, those that are being imported as well."""
-        with self._engine.read() as transaction:
-            return frozenset(name for (name,) in transaction.rows("ledger_names"))
+        return frozenset(name for (name,) in self._rows("ledger_names"))
 
     def forget(self, seqs: Sequence[int], before: float) -> None:
         """Delete these events, as far as they are older than a Unix time."""
@@ -75,51 +65,20 @@ class Ledger:
 
     def retries(self, experiment: str, job: str) -> tuple[int, ...]:
         """Return after how many attempts a job was given new budgets, each time."""
-        with self._engine.read() as transaction:
-            found = transaction.rows("ledger_retries", experiment=experiment, job=job)
+        found = self._rows("ledger_retries", experiment=experiment, job=job)
         return tuple(int(detail) for (detail,) in found if detail.isdigit())
+
+    def _rows(self, statement: str, **parameters: object) -> Sequence[Row]:
+        with self._engine.read() as transaction:
+            return transaction.rows(statement, **parameters)
 
 
 def _experiment(row: Row) -> LedgerExperiment:
-    number, name, etag, max_jobs, max_running, created, running = row[:7]
-    counted, kept = Kept(*map(int, row[7:13])), Kept(*map(int, row[13:]))
-    return LedgerExperiment(
-        id=number,
-        name=name,
-        etag=etag,
-        max_jobs=max_jobs,
-        max_running=max_running,
-        created=created,
-        running=running,
-        counted=counted,
-        kept=kept,
-    )
+    return LedgerExperiment._make((*row[:7], Kept(*map(int, row[7:13])), Kept(*map(int, row[13:]))))
 
 
 def _job(rows: Sequence[Row]) -> LedgerJob:
     first = rows[0]
     begun = first[_OF_JOB] is not None
     attempts = tuple(LedgerAttempt(*row[_OF_JOB:-2], *map(bool, row[-2:])) for row in rows) if begun else ()
-    return LedgerJob(
-        seq=first[0],
-        experiment=first[1],
-        id=first[2],
-        status=first[3],
-        etag=first[4],
-        due=first[5],
-        not_before=first[6],
-        waiting=first[7],
-        dependants=first[8],
-        attempt=first[9],
-        failures=first[10],
-        losses=first[11],
-        preemptions=first[12],
-        definition=first[13],
-        max_attempts=first[14],
-        max_lost=first[15],
-        max_preemptions=first[16],
-        asked_at=first[17],
-        unfinished=first[18],
-        depending=first[19],
-        attempts=attempts,
-    )
+    return LedgerJob._make((*first[:_OF_JOB], attempts, ()))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from sweepstake.domain.portable import HIDDEN
-from sweepstake.domain.status import Verb
+from sweepstake.queue.calls import DeleteExperiment, PutExperiment, RetryJob
 from sweepstake.queue.verify.facts import LedgerEvent
 from sweepstake.queue.verify.ledger import Ledger
 from sweepstake.queue.verify.rules import base_key, origin_keys
@@ -20,7 +20,7 @@ __all__ = ["LEAST_AGE", "prune_events"]
 LEAST_AGE: Final = 7 * 86400.0
 _PAGE: Final = 500
 #: Of an experiment that is there, how it was defined, and where its history and its budgets begin.
-_OF_EXPERIMENTS: Final = (Verb.PUT_EXPERIMENT, Verb.DELETE_EXPERIMENT, Verb.RETRY)
+_OF_EXPERIMENTS: Final = tuple(kind.word for kind in (PutExperiment, DeleteExperiment, RetryJob))
 
 Progress = Callable[[int, int], None]
 

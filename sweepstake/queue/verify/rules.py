@@ -12,8 +12,9 @@ from attrs import frozen
 from sweepstake.domain.budgets import spent
 from sweepstake.domain.keys import proposed_by
 from sweepstake.domain.portable import HIDDEN
-from sweepstake.domain.status import JobStatus, Outcome, Verb
+from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.plaintext import counted
+from sweepstake.queue.calls import AddJobs, PutJob, TakePart
 from sweepstake.queue.verbs.puts import ENDS_OF_HOLDERS
 from sweepstake.queue.verify.facts import (
     Check,
@@ -50,7 +51,7 @@ _LEADS_TO: Final = {
     str(Outcome.PREEMPTED): (JobStatus.QUEUED, JobStatus.CRASHED),
 }
 #: Verbs that may state that a job is DONE.
-_STATES: Final = frozenset((Verb.PUT_JOB, Verb.ADD_JOBS, Verb.IMPORT))
+_STATES: Final = frozenset(kind.word for kind in (PutJob, AddJobs, TakePart))
 #: The end of the etag that settling an overdue lease writes, behind the key of the attempt.
 _LOST: Final = ".lost"
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from sweepstake.domain.status import Verb
+from sweepstake.queue.calls import DeleteExperiment, PutExperiment
 from sweepstake.queue.verify.facts import Check, LedgerEvent, LedgerJob, Violation
 from sweepstake.queue.verify.keywatch import KeyUse, KeyWatch
 from sweepstake.queue.verify.ledger import Ledger
@@ -111,9 +111,9 @@ class _Reading:
     def _note(self, event: LedgerEvent) -> None:
         """Remember which experiments were defined once."""
         self.read["events"] += 1
-        defines = event.verb == Verb.PUT_EXPERIMENT
+        defines = event.verb == PutExperiment.word
         self._keys.add(event.key, KeyUse.DEFINITION if defines else KeyUse.EVENT, event.seq)
-        if event.verb == Verb.DELETE_EXPERIMENT:
+        if event.verb == DeleteExperiment.word:
             self._definitions.pop(event.experiment, None)
             self._changed.discard(event.experiment)
         elif defines and event.experiment in self._definitions:
@@ -141,7 +141,7 @@ class _Reading:
     def _with_retries(self, job: LedgerJob) -> LedgerJob:
         if not unexplained(job) or job.experiment is None:
             return job
-        return attrs.evolve(job, retried=self._ledger.retries(job.experiment, job.id))
+        return job._replace(retried=self._ledger.retries(job.experiment, job.id))
 
     def _take_keys(self, job: LedgerJob) -> None:
         self.read["jobs"] += 1

@@ -12,8 +12,8 @@ from psycopg import conninfo
 from psycopg.pq import TransactionStatus
 
 from sweepstake.errors import ConfigurationError, ServerError, StoreRefusedError, StoreUnavailableError, SweepstakeError
-from sweepstake.stores.engine import DuplicateError, Params, Row, first_of
-from sweepstake.stores.forks import ForkWatch, abandon
+from sweepstake.stores.engine import MOST_TEXT, DuplicateError, Params, Row, first_of
+from sweepstake.stores.forks import Forked, ForkWatch, abandon
 from sweepstake.stores.migrations import migrate
 from sweepstake.stores.postgres.connections import PostgresConnection, PostgresConnections
 from sweepstake.stores.postgres.prepared import PreparedStatement
@@ -27,6 +27,8 @@ __all__ = ["PostgresEngine", "connection_string"]
 _FINISHED_COLUMNS: Final = JOB_COLUMNS + 1
 #: The statements that are asked for each job by themselves.
 _OF_EVERY_JOB: Final = ("claim", "finish", "finish_and_claim", "limits")
+#: Statements that end by themselves when their texts are as long as what is read at once; the last column adds them up.
+_ADDING_UP: Final = frozenset({"jobs_page", "jobs_of_statuses", "jobs_of_tag"})
 #: PostgreSQL's own clock judges leases and dates everything.
 _CLOCK: Final = "date_part('epoch', clock_timestamp())"
 #: The first version that has `materialized`, as its number of itself.
@@ -96,6 +98,9 @@ class PostgresTransaction:
 
     def first_rows(self, statement: str, /, **params: Any) -> tuple[list[Row], bool]:
         """Run a statement and return the first rows of its answer, and whether it is all; the rest is not sent."""
+        if statement in _ADDING_UP:
+            found = self.rows(statement, most=MOST_TEXT, **params)
+            return found, not found or found[-1][-1] < MOST_TEXT
         with self._connection.cursor() as cursor:
             rows: Any = cursor.stream(self._statements[statement], params, size=_CHUNK)
             with closing(rows):  # a generator, which stops the statement
@@ -137,7 +142,7 @@ class PostgresTransaction:
         return self.row("claim_limited", name=name, worker=worker, key=key)
 
 
-class PostgresEngine:
+class PostgresEngine(Forked):
     """One PostgreSQL database."""
 
     def __init__(self, url: PostgresUrl) -> None:
@@ -200,7 +205,7 @@ class PostgresEngine:
     def sync(self) -> None:
         """Do nothing: what others can read is on the disk."""
 
-    def outwait(self) -> None:
+    def wait_for_transactions(self) -> None:
         """Wait until the transactions that are under way have ended, at most some seconds.
 
         A plain claim locks nothing but its job. One that began before the experiment got a limit does not know of it,
@@ -257,7 +262,7 @@ class PostgresEngine:
         """Close all connections when the calls that use them have ended."""
         self._connections.close()
 
-    def after_fork(self) -> None:
+    def after_fork_in_child(self) -> None:
         """Leave the parent's connections alone, and begin with none."""
         abandon(self._connections)
         self._connections = self._make_connections()

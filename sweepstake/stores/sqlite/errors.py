@@ -10,7 +10,7 @@ from typing import Final
 from sweepstake.errors import StoreRefusedError, StoreUnavailableError, SweepstakeError
 from sweepstake.stores.engine import DuplicateError
 
-__all__ = ["translate"]
+__all__ = ["is_damage", "translate"]
 
 #: What file systems may lack, by SQLite's names of the calls that fail.
 _LACKING: Final = {"SQLITE_IOERR_SHMMAP": "shared memory (mmap)", "SQLITE_IOERR_LOCK": "file locks (fcntl)"}
@@ -21,7 +21,7 @@ def translate(error: sqlite3.Error | OSError, path: Path) -> SweepstakeError | D
     name = getattr(error, "sqlite_errorname", None) or ""
     if name.startswith(("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")):
         return DuplicateError(str(error))
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+    if is_damage(error):
         return StoreRefusedError(
             f"{path} is not a healthy SQLite database ({error}). Put back a backup, or name another file."
         )
@@ -41,3 +41,8 @@ def translate(error: sqlite3.Error | OSError, path: Path) -> SweepstakeError | D
     if name.startswith("SQLITE_READONLY"):
         return StoreRefusedError(f"{path} may not be written ({error}). Check its permissions, and its folder's.")
     return StoreUnavailableError(f"The store {path} could not answer: {error}.")
+
+
+def is_damage(error: sqlite3.Error | OSError) -> bool:
+    """Tell whether the file is no whole SQLite database."""
+    return (getattr(error, "sqlite_errorname", None) or "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sweepstake.errors import StoreRefusedError, StoreUnavailableError
+from sweepstake.stores.forks import Forked
 
 __all__ = ["FileLock", "LockFiles"]
 
@@ -36,12 +37,7 @@ _LONG_TURN: Final = 0.02
 # the moment at which it came, in microseconds of the machine's monotonic clock, until it has the turn. Only whoever is
 # first in the line looks for the turn: those who look take the processor from those who work.
 _TURN: Final = 0
-#: Where the flag stands. Reading and writing know nothing of locks.
-_FLAG: Final = 0
 _LINE: Final = 1 << 10
-
-_LOWERED: Final = b"0"
-_RAISED: Final = b"1"
 
 #: How file systems say that they have no locks.
 _NO_LOCKS: Final = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
@@ -74,15 +70,19 @@ class FileLock:
     Args:
         path: the file; it is made if there is none.
         patience: seconds to wait for a turn.
+
+    Attributes:
+        descriptor: of the file, whose first byte is free for a note to all who use it, which stays when they have
+            ended. Reading and writing know nothing of locks.
     """
 
     def __init__(self, path: Path, patience: float = _PATIENCE_SECONDS) -> None:
         self.path: Final = path
         self._patience: Final = patience
-        self._descriptor: Final = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.descriptor: Final = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if _LINUX:
-            with suppress(OSError):  # so that there is room for the flag, even when the disk is full
-                os.posix_fallocate(self._descriptor, 0, 1)
+            with suppress(OSError):  # so that there is room for the note, even when the disk is full
+                os.posix_fallocate(self.descriptor, 0, 1)
         self._first_until = 0.0
         #: Which process was last seen to have the turn, if one had it, and since when that is so.
         self._turn: int | None = None
@@ -105,9 +105,14 @@ class FileLock:
         began = now = time.monotonic()
         try:
             if not self._threads.acquire(blocking=False):
-                now = self._pass_threads()
-            if now < self._first_until and self._try(_TURN):
-                return
+                now = self._wait_for_threads()
+            if now < self._first_until:
+                try:
+                    fcntl.lockf(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _TURN)
+                except OSError:
+                    pass  # it is asked again below, and the error told
+                else:
+                    return
             if self._find(self._line, 0) is not None or not self._try(_TURN):
                 self._queue(began)
             self._first_until = time.monotonic() + _HEAD_START
@@ -115,7 +120,7 @@ class FileLock:
             if self._threads.acquire(blocking=False):  # it is ours already, or nobody's
                 try:
                     with suppress(OSError):  # where there are no locks, which the first error says
-                        fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+                        fcntl.lockf(self.descriptor, fcntl.LOCK_UN)
                 finally:
                     self._threads.release()
                     with suppress(RuntimeError):
@@ -125,27 +130,18 @@ class FileLock:
     def release(self) -> None:
         """Let the next one in."""
         try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _TURN)
+            fcntl.lockf(self.descriptor, fcntl.LOCK_UN, 1, _TURN)
         finally:
             self._threads.release()
 
-    @property
-    def flag(self) -> bool:
-        """Something that all who use the path can tell each other; it stays when they have ended."""
-        return os.pread(self._descriptor, 1, _FLAG) == _RAISED
-
-    @flag.setter
-    def flag(self, raised: bool) -> None:
-        os.pwrite(self._descriptor, _RAISED if raised else _LOWERED, _FLAG)
-
     def close(self) -> None:
         """Give the descriptor back; nobody may be waiting."""
-        os.close(self._descriptor)
+        os.close(self.descriptor)
 
-    def _pass_threads(self) -> float:
+    def _wait_for_threads(self) -> float:
         """Wait for the other threads of this process, and return the time."""
         if not self._threads.acquire(timeout=self._patience):
-            raise self._late()
+            raise self._timeout()
         return time.monotonic()
 
     def _queue(self, began: float) -> None:
@@ -154,8 +150,8 @@ class FileLock:
         while not self._try(place):  # somebody came in the same microsecond
             place += 1
         self._become_first(place, began)
-        self._take_turn(began)
-        fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, place)
+        self._wait_for_turn(began)
+        fcntl.lockf(self.descriptor, fcntl.LOCK_UN, 1, place)
 
     def _become_first(self, place: int, began: float) -> None:
         """Wait until nobody is before us, but for those who stand still."""
@@ -172,14 +168,14 @@ class FileLock:
         """Overtake whoever is first and leaves a free turn alone; return who is first now, and since when."""
         now, first = self._look(), self._first(place)
         if now - began > self._patience:
-            raise self._late()
+            raise self._timeout()
         if first != still.place or first == place:
             return _Still(first, now)
         if self._turn is None and now - max(still.since, self._turn_since) > _STILL_SECONDS:
             self._line = max(self._line, first + 1)
         return still
 
-    def _take_turn(self, began: float) -> None:
+    def _wait_for_turn(self, began: float) -> None:
         """Look for the end of the turn before us, at first without a pause: a turn is mostly shorter than a sleep."""
         since = time.monotonic()
         while not self._try(_TURN):
@@ -188,7 +184,7 @@ class FileLock:
                 os.sched_yield()  # to whoever can use the processor
                 continue
             if self._look() - began > self._patience:
-                raise self._late()
+                raise self._timeout()
             time.sleep(_NEAR_PAUSE if now - since < _LONG_TURN else _LINE_PAUSE)
 
     def _look(self) -> float:
@@ -208,7 +204,7 @@ class FileLock:
     def _try(self, byte: int) -> bool:
         """Take a byte if nobody has it."""
         try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+            fcntl.lockf(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES):
                 return False
@@ -220,10 +216,10 @@ class FileLock:
         try:
             if _LINUX:
                 asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, length, 0)
-                kind, _, start, _, holder = _FLOCK.unpack(fcntl.fcntl(self._descriptor, fcntl.F_GETLK, asked))
+                kind, _, start, _, holder = _FLOCK.unpack(fcntl.fcntl(self.descriptor, fcntl.F_GETLK, asked))
             else:
                 asked = _FLOCK.pack(byte, length, 0, fcntl.F_WRLCK, os.SEEK_SET)
-                start, _, holder, kind, _ = _FLOCK.unpack(fcntl.fcntl(self._descriptor, fcntl.F_GETLK, asked))
+                start, _, holder, kind, _ = _FLOCK.unpack(fcntl.fcntl(self.descriptor, fcntl.F_GETLK, asked))
         except OSError as error:
             raise self._refuse(error) from error
         return None if kind == fcntl.F_UNLCK else _Lock(start, holder)
@@ -238,7 +234,7 @@ class FileLock:
             "that has one, and connect to its http:// URL."
         )
 
-    def _late(self) -> StoreUnavailableError:
+    def _timeout(self) -> StoreUnavailableError:
         """Return the error of a wait that was too long; it accuses only who was seen with the turn all the time."""
         message = f"No turn to write came within {self._patience:g} s; the lock is {self.path}."
         kept = self._look() - self._turn_since > _STILL_SECONDS
@@ -254,7 +250,7 @@ class FileLock:
         )
 
 
-class LockFiles:
+class LockFiles(Forked):
     """The lock files that this process has open, one descriptor for each."""
 
     def __init__(self) -> None:
@@ -279,7 +275,7 @@ class LockFiles:
                 del self._locks[str(lock.path)]
                 lock.close()
 
-    def after_fork(self) -> None:
+    def after_fork_in_child(self) -> None:
         """Begin anew in a forked child."""
         self._guard = threading.Lock()
         for lock in self._locks.values():

@@ -7,17 +7,22 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from sweepstake.stores.sqlite.filelock import FileLock
 
-__all__ = ["SqliteLog", "sync_file"]
+__all__ = ["FAILED", "SqliteLog", "sync_file"]
 
 _logger = logging.getLogger(__name__)
 
 #: Bytes that are written again at a time.
 _PART: Final = 1 << 20
+
+#: Notes in the lock's file: a sync failed, and was not made up for; or all is well.
+FAILED: Final = b"1"
+_WELL: Final = b"0"
 
 sync_file: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 
@@ -32,31 +37,24 @@ class SqliteLog:
     Args:
         connection: an open connection; the log is there, and is the same file, for as long as it is open.
         path: the file whose log it is.
-        lock: that of the file's writers. Its flag says that a sync failed, and was not made up for.
+        lock: that of the file's writers.
         sync: syncs a descriptor.
+
+    Attributes:
+        lock: as given.
+        read_note: returns what all who use the file know of its log, such as `FAILED`.
     """
 
     def __init__(
         self, connection: sqlite3.Connection, path: Path, lock: FileLock, sync: Callable[[int], None] = sync_file
     ) -> None:
+        self.lock: Final = lock
+        self.read_note: Final = partial(os.pread, lock.descriptor, 1, 0)
         self._connection = connection
         self._path = os.path.realpath(path) + "-wal"
-        self._lock = lock
         self._sync = sync
-        self._descriptor: int | None = None
-
-    def prepare(self) -> None:
-        """Make ready for what will be written; it is our turn, and a transaction has begun.
-
-        A failure is told only to descriptors that were open before it, so ours is opened before there is anything to
-        sync. And nothing is built on a log with a hole.
-
-        Raises:
-            OSError: an earlier sync failed, and the disk fails still.
-        """
-        descriptor = self._descriptor or self._open()
-        if self._lock.flag:
-            self._write_again(descriptor)
+        # A failure is told only to descriptors that were open before it, so ours is before there is anything to sync.
+        self._descriptor: Final = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
 
     def sync(self) -> None:
         """Return when whatever was committed before is on the disk. It may not be our turn.
@@ -66,64 +64,57 @@ class SqliteLog:
             sqlite3.Error: the disk failed, and so did SQLite.
             StoreUnavailableError: the disk failed, and no turn came in which to make up for it.
         """
-        descriptor = self._descriptor or self._open()
         try:
-            self._sync(descriptor)
+            self._sync(self._descriptor)
         except OSError as error:
-            self._raise_flag()
+            self._note_failure()
             _logger.warning("%s could not be synced (%s); it is written again.", self._path, error)
-            self._make_up(descriptor)
+            self._repair()
         else:
-            if self._lock.flag:
-                self._make_up(descriptor)
+            if self.read_note() == FAILED:
+                self._repair()
 
-    def close(self) -> None:
-        """Give the descriptor back; the connection was closed, and SQLite does not say whether its last sync failed."""
-        descriptor = self._descriptor
-        if descriptor is not None:
-            try:
-                if os.fstat(descriptor).st_nlink:  # the log is still there, so somebody may need it
-                    self._sync(descriptor)
-            except OSError:
-                self._raise_flag()
-            self.forget()
-
-    def forget(self) -> None:
-        """Give the descriptor back in a forked child, which has nothing to do with the connection."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
-
-    def _open(self) -> int:
-        if self._descriptor is None:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
-        return self._descriptor
-
-    def _raise_flag(self) -> None:
-        with suppress(OSError):  # such as a file system that has no room even for what was there before
-            self._lock.flag = True
-
-    def _make_up(self, descriptor: int) -> None:
-        """Write the log again in a turn and a transaction of its own."""
-        self._lock.acquire()
-        try:
-            self._connection.execute("begin immediate")
-            self._write_again(descriptor)
-        finally:
-            if self._connection.in_transaction:
-                self._connection.execute("rollback")
-            self._lock.release()
-
-    def _write_again(self, descriptor: int) -> None:
+    def rewrite(self) -> None:
         """Write to the log what stands in it, so that the system knows again what it has to write, and sync that.
 
         A system that failed to write says so once, to those who had the file open, and believes afterwards that all
         was written. What follows a hole in the log is lost with it, so this is done before anybody says that
-        anything is kept.
+        anything is kept, and before anything is built on it. It is our turn, and a transaction has begun.
+
+        Raises:
+            OSError: the disk fails still.
         """
-        self._raise_flag()  # what is written again is not safe before it is synced, whoever had seen to it before
+        self._note_failure()  # what is written again is not safe before it is synced, whoever had seen to it before
         at = 0
-        while part := os.pread(descriptor, _PART, at):
-            at += os.pwrite(descriptor, part, at)
-        self._sync(descriptor)
-        self._lock.flag = False
+        while part := os.pread(self._descriptor, _PART, at):
+            at += os.pwrite(self._descriptor, part, at)
+        self._sync(self._descriptor)
+        os.pwrite(self.lock.descriptor, _WELL, 0)
+
+    def close(self) -> None:
+        """Give the descriptor back; the connection was closed, and SQLite does not say whether its last sync failed."""
+        try:
+            if os.fstat(self._descriptor).st_nlink:  # the log is still there, so somebody may need it
+                self._sync(self._descriptor)
+        except OSError:
+            self._note_failure()
+        self.forget()
+
+    def forget(self) -> None:
+        """Give the descriptor back in a forked child, which has nothing to do with the connection."""
+        os.close(self._descriptor)
+
+    def _note_failure(self) -> None:
+        with suppress(OSError):  # such as a file system that has no room even for what was there before
+            os.pwrite(self.lock.descriptor, FAILED, 0)
+
+    def _repair(self) -> None:
+        """Write the log again in a turn and a transaction of its own."""
+        self.lock.acquire()
+        try:
+            self._connection.execute("begin immediate")
+            self.rewrite()
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
+            self.lock.release()

@@ -47,24 +47,30 @@ class SqlitePlace:
         self._left = b""
         self.lost = False
 
-    def look(self) -> str | None:
-        """Return what became of the files if they are not there any more; then the place is lost."""
+    def confirm(self) -> None:
+        """See that the files are still there; if not, the place is lost.
+
+        Raises:
+            StoreUnavailableError: says what became of them.
+        """
         least = self._size  # as of a look before this one: others see it grow while we look
         try:
             file = os.stat(self._address)  # noqa: PTH116 -- a `Path` takes twice as long
             log = os.stat(self._wal)  # noqa: PTH116
         except (FileNotFoundError, NotADirectoryError):
-            return self._lose()
-        if (file.st_dev, file.st_ino) != self._file or file.st_size < least:
-            return self._lose()
+            raise self._lose() from None
+        if (file.st_dev, file.st_ino) != self._file or file.st_size < least or (log.st_dev, log.st_ino) != self._log:
+            raise self._lose()
         if file.st_size > least:
             self._size = file.st_size
-        return None if (log.st_dev, log.st_ino) == self._log else self._lose()
 
-    def confirm(self) -> None:
-        """Raise StoreUnavailableError if the files are not there any more."""
-        if (problem := self.look()) is not None:
-            raise StoreUnavailableError(problem)
+    def look(self) -> str | None:
+        """Return what became of the files if they are not there any more; then the place is lost."""
+        try:
+            self.confirm()
+        except StoreUnavailableError as error:
+            return str(error)
+        return None
 
     def refuse_old_log(self) -> None:
         """Raise if the file was replaced, but not the log beside it, which SQLite would then take for the new file's.
@@ -78,22 +84,24 @@ class SqlitePlace:
                 "file before. Remove it, and the -shm file beside it, before anybody opens the store."
             )
 
-    def _lose(self) -> str:
+    def _lose(self) -> StoreUnavailableError:
         self.lost = True
         now = _identity(self._address)
         if now is None:
             return gone(self._address)
         if now != self._file:
             self._left = _log_header(self._wal) if _identity(self._wal) == self._log else b""
-            return f"The store {self._address} was replaced by another file while it was in use."
-        if _identity(self._wal) != self._log:
-            return f"{self._wal} was removed or replaced while the store was in use."
-        return f"The store {self._address} was truncated while it was in use."
+            problem = f"The store {self._address} was replaced by another file while it was in use."
+        elif _identity(self._wal) != self._log:
+            problem = f"{self._wal} was removed or replaced while the store was in use."
+        else:
+            problem = f"The store {self._address} was truncated while it was in use."
+        return StoreUnavailableError(problem)
 
 
-def gone(address: str | Path) -> str:
-    """Say that there is no file any more."""
-    return (
+def gone(address: str | Path) -> StoreUnavailableError:
+    """Return the error of a file that is not there any more."""
+    return StoreUnavailableError(
         f"The store {address} is gone: the file was removed or renamed while it was in use. "
         "Put it back under this name; until then nothing can be written."
     )
@@ -112,7 +120,7 @@ def refuse_gone(address: Path) -> None:
     try:
         size = address.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
-        raise StoreUnavailableError(gone(address)) from None
+        raise gone(address) from None
     if size == 0:
         raise another_store(address)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from sweepstake.errors import ConfigurationError, StoreRefusedError, StoreUnavailableError
+from sweepstake.errors import ConfigurationError, StoreUnavailableError
+from sweepstake.stores.sqlite.errors import is_damage, translate
 from sweepstake.stores.statements import load_migrations
 
 __all__ = ["SqliteUpkeep"]
@@ -45,7 +46,7 @@ class SqliteUpkeep:
             try:
                 found = [str(row[0]) for row in connection.execute("pragma integrity_check(100)")]
             except sqlite3.DatabaseError as error:
-                if _is_damage(error):
+                if is_damage(error):
                     return [str(error)]
                 raise
         return [] if found == ["ok"] else found
@@ -75,15 +76,9 @@ class SqliteUpkeep:
             with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
                 yield connection
         except sqlite3.DatabaseError as error:
-            if _is_damage(error):
-                raise StoreRefusedError(
-                    f"{self._path} is not a healthy SQLite database ({error}). Put back a backup, or name another file."
-                ) from error
+            if is_damage(error):
+                raise translate(error, self._path) from error
             raise StoreUnavailableError(f"The store {self._path} could not answer: {error}.") from error
-
-
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    return (getattr(error, "sqlite_errorname", None) or "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
 
 
 def _create(target: Path) -> None:

@@ -10,7 +10,7 @@ from sweepstake.domain.counts import Counts
 from sweepstake.domain.records import SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus
-from tests.unit.view.records import experiment
+from tests.kit.records import experiment
 
 NONE = Counts(ready=0, blocked=0, delayed=0, running=0, done=3, crashed=0, pruned=0)
 GRID = SearchDefinition("Grid", '{"x": [1, 2]}')

@@ -160,7 +160,7 @@ def test_results_that_cannot_be_read(exp: sweepstake.ManualSearch, value: object
         job.results["bad"] = value
     left = exp.get_job(job.job_id)
     assert (left.status, left.results["good"]) == (Job.CRASHED, 1)
-    assert not exp.session.heart.holds(left.attempts()[0].key)
+    assert not exp.session.heartbeat.holds(left.attempts()[0].key)
 
 
 @pytest.mark.parametrize("value", [Broken(x=1), MuteValue()], ids=["mapping", "value"])
@@ -196,9 +196,9 @@ def test_an_attempt_that_cannot_be_reported_is_not_kept_alive(exp: sweepstake.Ma
     with pytest.raises(sweepstake.SweepstakeError), exp.next_job() as job:
         key = job.attempt_key
         assert key is not None
-        assert exp.session.heart.holds(key)
+        assert exp.session.heartbeat.holds(key)
         exp.delete(force=True)
-    assert not exp.session.heart.holds(str(key))
+    assert not exp.session.heartbeat.holds(str(key))
 
 
 def test_what_is_written_by_many_threads_is_put(exp: sweepstake.ManualSearch) -> None:

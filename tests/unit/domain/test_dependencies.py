@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sweepstake.domain.dependencies import creation_order
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.errors import InvalidInputError
-from tests.lab import draft
+from tests.kit.lab import draft
 
 Graph = list[list[int]]
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sweepstake.domain.names import MAX_NAME, MAX_NOTES, MAX_TAGS, check_name, check_notes, check_tags, file_name
 from sweepstake.errors import InvalidInputError
-from tests.strategies import names
+from tests.kit.strategies import names
 
 
 @given(names)

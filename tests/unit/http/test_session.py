@@ -31,8 +31,8 @@ from sweepstake.errors import (
 )
 from sweepstake.http.answer import MAX_ANSWER
 from sweepstake.http.session import HttpSession
-from tests.lab import document, draft, new_key
-from tests.stores import remote_queue
+from tests.kit.lab import document, draft, new_key
+from tests.kit.stores import remote_queue
 
 TOKEN = "sws_a-very-secret-token"
 #: What an operation answers, as far as these tests go.

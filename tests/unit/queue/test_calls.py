@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, unquote
 
 import pytest
 
+from sweepstake.domain.access import Role
 from sweepstake.domain.addresses import by_owner, exact
 from sweepstake.domain.drafts import Finish, JobDraft
 from sweepstake.domain.duplicates import OnDuplicate
@@ -19,16 +20,18 @@ from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.http.requests import call_of, request_of
 from sweepstake.queue import calls
-from sweepstake.queue.call import Call
+from sweepstake.queue.call import PATIENCE, Call
+from sweepstake.queue.calls.users import AboutUsers
 from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.queue.here import PERFORMERS
 from sweepstake.values import JsonObject
+from sweepstake.wire.credentials import Credentials, NewShare, NewToken
 from sweepstake.wire.headers import read_reference
-from tests.lab import new_key
+from tests.kit.lab import new_key
 
 KEY: Final = new_key()
 NAME: Final = "a/b ü%"
-JOB: Final = {"name": NAME, "id": "..x/y"}
+JOB: Final[dict[str, Any]] = {"name": NAME, "id": "..x/y"}
 VALUES: Final = JsonObject.of({"x": [1, float("nan")], "$y": {"z": None}})
 
 #: One call of each verb in which no field has its default.
@@ -115,7 +118,19 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
     calls.CountJobs(name=NAME),
     calls.ExportPage(name=NAME, start="jobs.3.0.0"),
     calls.TakePart(name=NAME, part=ImportPart(id=KEY, number=3, abandon=True)),
+    calls.ResetTokens(),
+    calls.ListTokens(),
+    calls.CreateToken(wanted=NewToken(role=Role.WORK, name="n", lifetime=60.0)),
+    calls.RevokeToken(id="0123456789ab"),
+    calls.GetAccess(name=NAME),
+    calls.ShareExperiment(name=NAME, email="bob@example.org", share=NewShare(Role.READ)),
+    calls.UnshareExperiment(name=NAME, email="bob@example.org"),
     calls.Ping(),
+)
+#: The same of the verbs that only a server does.
+LOGINS: Final[tuple[Call[Any], ...]] = (
+    calls.ExchangeToken(credentials=Credentials(email="a@b", token="t")),
+    calls.LogIn(credentials=Credentials(email="a@b", token="p")),
 )
 
 
@@ -134,7 +149,7 @@ def arrived(call: Call[Any]) -> Call[Any]:
     return call_of(type(call), names, asked, None if request.body is None else json.loads(request.body))
 
 
-@pytest.mark.parametrize("call", SAMPLES, ids=lambda call: call.operation.name)
+@pytest.mark.parametrize("call", SAMPLES + LOGINS, ids=lambda call: call.operation.name)
 def test_a_call_arrives_as_it_was_sent(call: Call[Any]) -> None:
     """Every field that travels, wherever in a request it stands."""
     assert arrived(call) == call
@@ -145,6 +160,36 @@ def test_each_verb_is_tried_and_done_by_something() -> None:
     kinds = set(calls.CALLS.values())
     assert {type(call) for call in SAMPLES} == kinds
     assert set(PERFORMERS) == kinds
+    assert tuple(type(call) for call in LOGINS) == calls.LOGINS
+
+
+def test_what_a_ledger_holds_is_known_by_its_word() -> None:
+    """The word of a verb is its operation's; stores have had another for importing ever since."""
+    words = {name: kind.word for name, kind in calls.CALLS.items()}
+    assert {name: word for name, word in words.items() if word != name} == {"import_part": "import"}
+
+
+def test_each_verb_needs_the_role_of_what_it_does() -> None:
+    """Who may only read changes nothing; who works neither makes nor removes experiments; anybody may ping."""
+    needed = {name: kind.operation.role for name, kind in calls.CALLS.items()}
+    reading = {"list_experiments", "get_experiment", "count_jobs", "export", "list_jobs", "get_job", "why"}
+    reading |= {"list_attempts", "list_dependencies"}
+    owning = {"put_experiment", "delete_experiment", "import_part", "delete_job"}
+    owning |= {"resettoken", "list_tokens", "create_token", "revoke_token", "get_access", "share", "unshare"}
+    assert {name for name, role in needed.items() if role is Role.READ} == reading
+    assert {name for name, role in needed.items() if role is Role.ADMIN} == owning
+    assert {name for name, role in needed.items() if role is None} == {"ready"}
+    assert {kind.operation.role for kind in calls.LOGINS} == {None}
+
+
+def test_all_verbs_but_few_outlast_a_store_that_is_away() -> None:
+    """The next heartbeat is the repeat of the last; a ping tells how it is now; calls about users have no key."""
+    once = {
+        call.operation.name for call in SAMPLES + LOGINS if call.patience is None and not isinstance(call, AboutUsers)
+    }
+    assert once == {"heartbeat", "ready"}
+    assert {call.patience for call in SAMPLES + LOGINS if isinstance(call, AboutUsers)} == {None}
+    assert {call.patience() for call in SAMPLES if call.patience is not None} == {PATIENCE}
 
 
 def test_a_write_without_a_key_gets_one() -> None:

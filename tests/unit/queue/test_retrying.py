@@ -1,8 +1,6 @@
 """`Queue`: calls whose answers are lost have the effect of one."""
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TypeVar
 
 import attrs
@@ -26,8 +24,9 @@ from sweepstake.queue.call import Call
 from sweepstake.queue.queue import Queue
 from sweepstake.queue.retrying import PATIENCE, patient_queue
 from sweepstake.values import JsonObject
-from tests.lab import draft, new_key
-from tests.stores import Kept, open_store
+from tests.kit.clocks import HandClock
+from tests.kit.lab import draft, new_key
+from tests.kit.stores import Kept
 
 A = TypeVar("A")
 
@@ -64,43 +63,14 @@ class LossyQueue:
         self.queue.close()
 
 
-@attrs.define
-class StillClock:
-    """Time that passes only while somebody sleeps."""
-
-    now: float = 0.0
-    naps: list[float] = attrs.field(factory=list)
-
-    def wall(self) -> float:
-        """Return a time of this century."""
-        return 1.8e9 + self.now
-
-    def monotonic(self) -> float:
-        """Return the seconds slept so far."""
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        self.naps.append(seconds)
-        self.now += seconds
-
-
 @pytest.fixture
-def clock() -> StillClock:
-    """A clock of the test's own."""
-    return StillClock()
-
-
-@pytest.fixture
-def line(tmp_path: Path) -> Iterator[LossyQueue]:
+def line(store: Kept) -> LossyQueue:
     """A queue in a file, behind a line that works until it is told otherwise."""
-    service = open_store(f"sqlite:///{tmp_path}/store.db")
-    yield LossyQueue(service)
-    service.close()
+    return LossyQueue(store)
 
 
 @pytest.fixture
-def queue(line: LossyQueue, clock: StillClock) -> Queue:
+def queue(line: LossyQueue, clock: HandClock) -> Queue:
     """What a client holds, with an experiment `exp` behind it."""
     retrying = patient_queue(line, clock, os.urandom, clock.sleep)
     retrying.put_experiment("exp", ExperimentDraft(search=SearchDefinition("Manual")), ABSENT)
@@ -144,7 +114,7 @@ def test_a_lost_answer_of_every_verb_is_asked_for_again(queue: Queue, line: Loss
     assert line.lost_answers == 0
 
 
-def test_a_call_that_never_arrived_is_made_again(queue: Queue, line: LossyQueue, clock: StillClock) -> None:
+def test_a_call_that_never_arrived_is_made_again(queue: Queue, line: LossyQueue, clock: HandClock) -> None:
     """It waits longer each time, with jitter, at most ten seconds and a half."""
     line.lost_calls = 9
     queue.add_jobs("exp", [draft("a")])
@@ -155,22 +125,22 @@ def test_a_call_that_never_arrived_is_made_again(queue: Queue, line: LossyQueue,
     assert clock.naps[-1] >= 9.5
 
 
-def test_it_waits_as_long_as_it_is_asked_to(queue: Queue, line: LossyQueue, clock: StillClock) -> None:
+def test_it_waits_as_long_as_it_is_asked_to(queue: Queue, line: LossyQueue, clock: HandClock) -> None:
     """`Retry-After` is a lower bound."""
     line.lost_calls, line.retry_after = 1, 17.0
     queue.get_experiment("exp")
     assert clock.naps == [17.0]
 
 
-def test_patience_has_an_end(queue: Queue, line: LossyQueue, clock: StillClock) -> None:
+def test_patience_has_an_end(queue: Queue, line: LossyQueue, clock: HandClock) -> None:
     """After two minutes the caller hears that the store is away; nothing sleeps beyond that."""
     line.lost_calls = 10**6
     with pytest.raises(StoreUnavailableError, match="the call was lost"):
         queue.claim("exp", "me")
-    assert PATIENCE / 2 < clock.now <= PATIENCE
+    assert PATIENCE / 2 < sum(clock.naps) <= PATIENCE
 
 
-def test_the_final_report_is_as_patient_as_its_caller(queue: Queue, line: LossyQueue, clock: StillClock) -> None:
+def test_the_final_report_is_as_patient_as_its_caller(queue: Queue, line: LossyQueue, clock: HandClock) -> None:
     """Patience is asked for after each failure, so that SIGTERM can shorten it."""
     queue.add_jobs("exp", [draft("a")])
     claim = queue.claim("exp", "me")
@@ -182,10 +152,10 @@ def test_the_final_report_is_as_patient_as_its_caller(queue: Queue, line: LossyQ
             "a",
             _report(claim),
             key=new_key(),
-            patience=lambda: 3600.0 if clock.now < 600 else 10.0,
+            patience=lambda: 3600.0 if sum(clock.naps) < 600 else 10.0,
             away=_unheard,
         )
-    assert 600 <= clock.now < 620
+    assert 600 <= sum(clock.naps) < 620
 
 
 def test_a_refusal_is_not_tried_again(queue: Queue, line: LossyQueue) -> None:
@@ -203,10 +173,10 @@ def test_a_heartbeat_is_tried_once(queue: Queue, line: LossyQueue) -> None:
     assert line.tries == 1
 
 
-def test_keys_are_in_order_of_time(queue: Queue, clock: StillClock) -> None:
+def test_keys_are_in_order_of_time(queue: Queue, clock: HandClock) -> None:
     """A later id sorts after an earlier one."""
     first = queue.new_id()
-    clock.now += 1
+    clock.pass_seconds(1)
     assert first < queue.new_id()
 
 

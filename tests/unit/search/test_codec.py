@@ -24,7 +24,7 @@ from sweepstake.search.codec import (
     write_exploit,
     write_explore,
 )
-from tests.strategies import distributions
+from tests.kit.strategies import distributions
 
 _WIRE = [
     (LogUniform(1e-5, 0.1), {"loguniform": {"low": 1e-5, "high": 0.1}}),

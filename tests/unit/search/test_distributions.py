@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sweepstake.errors import InvalidInputError
 from sweepstake.search import Choice, Constant, Distribution, LogUniform, Normal, Uniform
 from sweepstake.values import JsonItem
-from tests.strategies import choices, distributions, json_values, log_uniforms, normals, uniforms
+from tests.kit.strategies import choices, distributions, json_values, log_uniforms, normals, uniforms
 
 _LARGEST = sys.float_info.max
 

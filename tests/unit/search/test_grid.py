@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sweepstake.errors import InvalidInputError
 from sweepstake.search import Grid, GridPolicy, ManualPolicy, NoProposal, Proposal
 from sweepstake.values import JsonObject
-from tests.strategies import json_values, texts
+from tests.kit.strategies import json_values, texts
 
 _axes = st.dictionaries(texts, st.lists(json_values, min_size=1, max_size=4), max_size=4)
 

@@ -27,7 +27,7 @@ from sweepstake.search import (
 )
 from sweepstake.search.population import survey
 from sweepstake.values import EMPTY, JsonObject
-from tests.strategies import job
+from tests.kit.strategies import job
 
 _CRASHED, _PRUNED = JobStatus.CRASHED, JobStatus.PRUNED
 

@@ -19,7 +19,7 @@ from sweepstake.search import (
     policy_for,
 )
 from sweepstake.values import JsonObject
-from tests.strategies import distributions, json_values, texts
+from tests.kit.strategies import distributions, json_values, texts
 
 _distributions = st.dictionaries(texts, distributions, max_size=3)
 

@@ -6,7 +6,7 @@ from sweepstake.domain.records import JobRecord
 from sweepstake.domain.settings import Direction
 from sweepstake.domain.status import JobStatus
 from sweepstake.search.population import Population, origin_of, survey
-from tests.strategies import job
+from tests.kit.strategies import job
 
 _DONE, _CRASHED, _PRUNED = JobStatus.DONE, JobStatus.CRASHED, JobStatus.PRUNED
 _RUNNING, _QUEUED = JobStatus.RUNNING, JobStatus.QUEUED

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sweepstake.errors import InvalidInputError
 from sweepstake.search import Choice, Distribution, LogUniform, RandomPolicy, Uniform
 from sweepstake.values import EMPTY
-from tests.strategies import distributions, texts
+from tests.kit.strategies import distributions, texts
 
 _POLICY = RandomPolicy({"lr": LogUniform(1e-5, 1e-1), "layers": Choice([1, 2, 3]), "dropout": Uniform(0, 0.5)})
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sweepstake.errors import InvalidInputError
 from sweepstake.search import Perturb, Truncate
-from tests.strategies import finite_floats
+from tests.kit.strategies import finite_floats
 
 _randoms = st.randoms(use_true_random=False)
 

@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Message
 
 from sweepstake.clock import SystemClock
 from sweepstake.server.app import create_app
-from tests.lab import draft, new_key
-from tests.stores import open_store
+from tests.kit.lab import draft, new_key
+from tests.kit.stores import open_store
 
 __all__ = ["BODIES", "Server", "asked"]
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sweepstake.domain.keys import item_key
 from sweepstake.http.operations import OPERATIONS
 from sweepstake.wire.operation import Operation
-from tests.lab import new_key
-from tests.strategies import json_values, texts
+from tests.kit.lab import new_key
+from tests.kit.strategies import json_values, texts
 from tests.unit.server.asking import BODIES, Server
 
 MIB: Final = 1024 * 1024

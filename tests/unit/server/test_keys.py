@@ -10,9 +10,10 @@ import pytest
 
 from sweepstake.config import Config, read_config
 from sweepstake.errors import ConfigurationError
+from sweepstake.queue.verbs.access.tokens import signing_salt
 from sweepstake.server.keys import SecretPlace, prepare
 from sweepstake.stores import open_upkeep
-from tests.stores import open_store
+from tests.kit.stores import open_store
 
 
 def config(tmp_path: Path, **environment: str) -> Config:
@@ -122,7 +123,7 @@ def test_neither_the_store_nor_its_copies_hold_the_secret(tmp_path: Path) -> Non
     url = f"sqlite:///{tmp_path}/store.db"
     secret = SecretPlace.of(url, config(tmp_path)).secret()
     with closing(open_store(url)) as store:
-        store.signing_salt("5" * 32)
+        signing_salt(store, "5" * 32)
     copies = tmp_path / "copies"
     copies.mkdir()
     open_upkeep(url).back_up(copies / "copy.db", lambda _done, _all: None)

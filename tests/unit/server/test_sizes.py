@@ -11,7 +11,7 @@ from sweepstake.http.operations import OPERATIONS
 from sweepstake.http.schemas import SCHEMAS
 from sweepstake.server.receiving import SMALL_BODY
 from sweepstake.wire.operation import Operation
-from tests.lab import new_key
+from tests.kit.lab import new_key
 from tests.unit.server.asking import BODIES, Server, asked
 
 MIB: Final = 1024 * 1024

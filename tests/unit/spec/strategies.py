@@ -22,7 +22,7 @@ from sweepstake.spec import (
     TaskResources,
     TaskSpec,
 )
-from tests.strategies import json_values
+from tests.kit.strategies import json_values
 
 __all__ = ["specs", "swept", "texts"]
 

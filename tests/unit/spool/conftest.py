@@ -1,22 +1,19 @@
 """A store in a file, a job claimed from it, and the spool of the store."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sweepstake.queue.queue import Queue
 from sweepstake.spool import Spool
-from tests.lab import Lab
-from tests.stores import open_store
+from tests.kit.lab import Lab
+from tests.kit.stores import Kept
 
 
 @pytest.fixture
-def queue(tmp_path: Path) -> Iterator[Queue]:
+def queue(store: Kept) -> Queue:
     """The queue over an empty store."""
-    service = open_store(f"sqlite:///{tmp_path}/store.db")
-    yield service
-    service.close()
+    return store
 
 
 @pytest.fixture

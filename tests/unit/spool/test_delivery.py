@@ -12,24 +12,10 @@ from sweepstake.domain.records import Claim
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue.queue import Queue
-from sweepstake.spool import Courier, Entry, Fate, Spool, deliver
+from sweepstake.spool import Deliverer, Entry, Fate, Spool, deliver
 from sweepstake.values import JsonObject
-from tests.lab import Lab, new_key
-
-
-@attrs.define
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    now: float = 0.0
-
-    def wall(self) -> float:
-        """Return a time of this century."""
-        return 1.8e9 + self.now
-
-    def monotonic(self) -> float:
-        """Return the seconds moved so far."""
-        return self.now
+from tests.kit.clocks import HandClock
+from tests.kit.lab import Lab, new_key
 
 
 class AwayQueue:
@@ -123,33 +109,36 @@ def test_a_damaged_entry_does_not_hold_up_the_others(
     assert damaged.key in caplog.text
 
 
-def test_a_courier_looks_at_once_and_then_once_a_minute(lab: Lab, queue: Queue, spool: Spool) -> None:
+def test_a_deliverer_looks_at_once_and_then_once_a_minute(
+    lab: Lab, queue: Queue, spool: Spool, clock: HandClock
+) -> None:
     """What another process leaves is found within a minute; what this one leaves, by the next call."""
-    clock = Clock()
-    courier = Courier(spool, queue, clock)
+    deliverer = Deliverer(spool, queue, clock)
     put(lab, spool)
     other = Spool(spool.folder, spool.store)
-    courier.call()
+    deliverer.take_turn()
     assert spool.waiting() == []
     put(lab, other)
-    courier.call()
+    deliverer.take_turn()
     assert len(spool.waiting()) == 1
-    clock.now += 61
-    courier.call()
+    clock.pass_seconds(61)
+    deliverer.take_turn()
     assert spool.waiting() == []
     put(lab, spool)
-    courier.call()
+    deliverer.take_turn()
     assert spool.waiting() == []
 
 
-def test_many_couriers_deliver_each_entry_once(
+def test_many_deliverers_deliver_each_entry_once(
     lab: Lab, queue: Queue, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """However many threads and connections deliver side by side, every job is DONE by its one attempt."""
     spool = Spool.of(tmp_path, "here")
     claims = [put(lab, spool)[0] for _ in range(30)]
     threads = [
-        threading.Thread(target=Courier(Spool.of(tmp_path, "here"), queue, Clock()).call, name=f"courier {i}")
+        threading.Thread(
+            target=Deliverer(Spool.of(tmp_path, "here"), queue, HandClock()).take_turn, name=f"deliverer {i}"
+        )
         for i in range(4)
     ]
     with caplog.at_level(logging.WARNING):
@@ -168,7 +157,7 @@ def test_a_folder_that_cannot_be_read_disturbs_nobody(
 ) -> None:
     """A call to the store goes on when the spool is out of order; a warning says so."""
     (tmp_path / "spool").touch()
-    Courier(Spool.of(tmp_path / "spool", "here"), queue, Clock()).call()
+    Deliverer(Spool.of(tmp_path / "spool", "here"), queue, HandClock()).take_turn()
     assert "could not be delivered" in caplog.text
 
 

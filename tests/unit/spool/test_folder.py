@@ -16,7 +16,7 @@ from sweepstake.domain.status import Outcome
 from sweepstake.errors import NotFoundError, SpoolError
 from sweepstake.spool import Entry, Spool, every_spool
 from sweepstake.values import JsonObject
-from tests.lab import new_key
+from tests.kit.lab import new_key
 
 
 def entry(spool: Spool, **changes: object) -> Entry:

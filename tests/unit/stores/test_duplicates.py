@@ -9,9 +9,9 @@ import pytest
 
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.records import UNGUARDED, ExperimentDraft, SearchDefinition
-from tests.lab import document, draft, new_key
-from tests.stores import Kept, open_store
-from tests.unit.stores.conftest import HandClock
+from tests.kit.clocks import HandClock
+from tests.kit.lab import document, draft, new_key
+from tests.kit.stores import Kept, open_store
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from sweepstake.queue.verify import verify
 from sweepstake.queue.verify.facts import Check
 from sweepstake.stores.statements import load_migrations
 from sweepstake.values import EMPTY
-from tests.lab import document, draft, new_key
-from tests.stores import open_store
-from tests.unit.stores.conftest import HandClock
+from tests.kit.clocks import HandClock
+from tests.kit.lab import document, draft, new_key
+from tests.kit.stores import open_store
 
 #: The schema before dependencies could be made, and duplicates be told.
 BEFORE = 3

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stores import open_store
+from tests.kit.stores import open_store
 
 #: Opens a PostgreSQL store in a Python that has no driver.
 WITHOUT_DRIVER = """

@@ -6,7 +6,7 @@ import pytest
 
 from sweepstake.errors import ConfigurationError
 from sweepstake.stores.urls import PostgresUrl, SqliteUrl, parse_store_url
-from tests.stores import open_store
+from tests.kit.stores import open_store
 
 
 @pytest.mark.parametrize(

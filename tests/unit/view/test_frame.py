@@ -3,7 +3,7 @@
 import pytest
 
 from sweepstake.view.frame import jobs_frame
-from tests.unit.view.records import job
+from tests.kit.records import job
 
 pandas = pytest.importorskip("pandas")
 

@@ -10,7 +10,7 @@ from sweepstake.domain.records import AttemptRecord
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.markup import MAX_ROWS
 from sweepstake.view.html import attempts_html, experiment_html, job_html, jobs_html
-from tests.unit.view.records import experiment, job
+from tests.kit.records import experiment, job
 
 
 class _Reader(HTMLParser):

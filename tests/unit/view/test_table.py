@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sweepstake.errors import InvalidInputError
 from sweepstake.view.table import OWN, experiment_table, job_table
-from tests.unit.view.records import experiment, job
+from tests.kit.records import experiment, job
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

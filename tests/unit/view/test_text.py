@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from sweepstake.view.cells import cell
 from sweepstake.view.table import job_table
 from sweepstake.view.text import boxed, listed, paragraphs, plain
-from tests.unit.view.records import job
+from tests.kit.records import job
 
 
 def test_a_boxed_table_has_a_frame_and_aligned_numbers() -> None:

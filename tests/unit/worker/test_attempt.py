@@ -13,41 +13,23 @@ import pytest
 
 from sweepstake.client import Places
 from sweepstake.domain.records import Claim, JobRecord
-from sweepstake.domain.status import JobStatus, Outcome, Signal
+from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.values import EMPTY, JsonObject
 from sweepstake.worker.attempt import Attempt, Plan
-from sweepstake.worker.pulse import Pulse
 from sweepstake.worker.terminal import Terminal
-from tests.lab import new_key
-
-RESULTS = "echo '--- RESULTS ---'; echo 'x: 1'; echo '--- END RESULTS ---'"
-
-
-class NoPulse(Pulse):
-    """Renews nothing, and remembers the command's process group."""
-
-    def __init__(self) -> None:
-        self.group = 0
-
-    def hold(self, attempt: str, lease: float, group: int | None) -> None:
-        """Remember the group."""
-        del attempt, lease
-        self.group = group or 0
-
-    def ended(self, attempt: str) -> Signal:
-        """Nobody said anything."""
-        del attempt
-        return Signal.CONTINUE
+from tests.kit.commands import RESULTS
+from tests.kit.heartbeats import NoHeartbeats
+from tests.kit.lab import eventually, new_key
 
 
 @pytest.fixture
-def begin(tmp_path: Path) -> Callable[[str, NoPulse], Attempt]:
+def begin(tmp_path: Path) -> Callable[[str, NoHeartbeats], Attempt]:
     """Makes an attempt of a shell script."""
     job = JobRecord(
         experiment="e", id="j", status=JobStatus.RUNNING, hyperparameters=EMPTY, results=EMPTY, etag="k", seq=1
     )
 
-    def make(script: str, pulse: NoPulse) -> Attempt:
+    def make(script: str, heartbeats: NoHeartbeats) -> Attempt:
         plan = Plan(
             command=("sh", "-c", script),
             allow_empty=False,
@@ -57,22 +39,22 @@ def begin(tmp_path: Path) -> Callable[[str, NoPulse], Attempt]:
         )
         places = Places(state=tmp_path, checkpoints=tmp_path)
         return Attempt(
-            Claim(job=job, key=new_key(), lease=60.0), job.experiment, plan, pulse, places, threading.Event()
+            Claim(job=job, key=new_key(), lease=60.0), job.experiment, plan, heartbeats, places, threading.Event()
         )
 
     return make
 
 
-def test_what_a_command_makes_of_its_folder_costs_no_results(begin: Callable[[str, NoPulse], Attempt]) -> None:
+def test_what_a_command_makes_of_its_folder_costs_no_results(begin: Callable[[str, NoHeartbeats], Attempt]) -> None:
     """The folder of the results file cannot be removed; the results are reported all the same."""
     script = f'cd /; folder=$(dirname "$SWEEPSTAKE_RESULTS_PATH"); rm -r "$folder"; ln -s /nowhere "$folder"; {RESULTS}'
-    report = begin(f'{script}; echo "link: \\"$folder\\"" >&2', NoPulse()).run()
+    report = begin(f'{script}; echo "link: \\"$folder\\"" >&2', NoHeartbeats()).run()
     assert (report.outcome, report.results) == (Outcome.DONE, JsonObject.of({"x": 1}))
     Path(report.output.rpartition('link: "')[2].split('"')[0]).unlink()
 
 
 def test_a_command_without_a_timer_does_not_run(
-    begin: Callable[[str, NoPulse], Attempt], monkeypatch: pytest.MonkeyPatch
+    begin: Callable[[str, NoHeartbeats], Attempt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine without room for another thread ends the command, before the job is given back to others."""
 
@@ -80,14 +62,30 @@ def test_a_command_without_a_timer_does_not_run(
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Timer, "start", refuse)
-    pulse = NoPulse()
+    heartbeats = NoHeartbeats()
     started = time.monotonic()
     with pytest.raises(OSError, match="can't start new thread") as raised:
-        begin("exec sleep 100", pulse).run()
+        begin("exec sleep 100", heartbeats).run()
     assert raised.value.errno == errno.EAGAIN
     assert time.monotonic() - started < 50
     with pytest.raises(ProcessLookupError):
-        os.killpg(pulse.group, 0)
+        os.killpg(heartbeats.group, 0)
+
+
+def test_a_command_that_is_to_be_killed_before_it_has_started_gets_no_time(
+    begin: Callable[[str, NoHeartbeats], Attempt], tmp_path: Path
+) -> None:
+    """It is not asked to end: it could do something about that already."""
+
+    class Begun(NoHeartbeats):
+        def hold(self, attempt: str, lease: float, group: int | None) -> None:
+            super().hold(attempt, lease, group)
+            eventually((tmp_path / "begun").exists)
+
+    attempt = begin(f"cd {tmp_path}; trap 'touch asked; exit' TERM; touch begun; sleep 100 & wait", Begun())
+    attempt.kill()
+    assert attempt.run().outcome is Outcome.PREEMPTED
+    assert not (tmp_path / "asked").exists()
 
 
 def _kept(reason: str) -> Path:
@@ -96,28 +94,28 @@ def _kept(reason: str) -> Path:
     return Path(found[1])
 
 
-def test_what_is_too_large_of_a_results_file_is_kept(begin: Callable[[str, NoPulse], Attempt]) -> None:
+def test_what_is_too_large_of_a_results_file_is_kept(begin: Callable[[str, NoHeartbeats], Attempt]) -> None:
     """The rest of the file is recorded, and the reason names where the large value is."""
     write = f"""printf '{{"accuracy": 0.9, "preds": "' > $SWEEPSTAKE_RESULTS_PATH
         head -c {9 * 1024 * 1024} /dev/zero | tr '\\0' x >> $SWEEPSTAKE_RESULTS_PATH
         echo '"}}' >> $SWEEPSTAKE_RESULTS_PATH"""
-    finish = begin(write, NoPulse()).run()
+    finish = begin(write, NoHeartbeats()).run()
     assert (finish.outcome, finish.results) == (Outcome.CRASHED, JsonObject.of({"accuracy": 0.9}))
     assert "too large" in finish.reason
     assert json.loads(_kept(finish.reason).read_text()) == "x" * 9 * 1024 * 1024
 
 
-def test_a_results_file_that_cannot_be_read_is_kept_as_it_is(begin: Callable[[str, NoPulse], Attempt]) -> None:
+def test_a_results_file_that_cannot_be_read_is_kept_as_it_is(begin: Callable[[str, NoHeartbeats], Attempt]) -> None:
     """What the block says is recorded all the same."""
-    finish = begin(f"{RESULTS}; echo '{{\"a\": 1,' > $SWEEPSTAKE_RESULTS_PATH", NoPulse()).run()
+    finish = begin(f"{RESULTS}; echo '{{\"a\": 1,' > $SWEEPSTAKE_RESULTS_PATH", NoHeartbeats()).run()
     assert (finish.outcome, finish.results) == (Outcome.CRASHED, JsonObject.of({"x": 1}))
     assert _kept(finish.reason).read_text() == '{"a": 1,\n'
 
 
-def test_a_block_that_cannot_be_read_is_kept_as_it_is(begin: Callable[[str, NoPulse], Attempt]) -> None:
+def test_a_block_that_cannot_be_read_is_kept_as_it_is(begin: Callable[[str, NoHeartbeats], Attempt]) -> None:
     """Also one that has no end; what the file says is recorded all the same."""
     finish = begin(
-        "echo '--- RESULTS ---'; echo nonsense; echo '{\"y\": 2}' > $SWEEPSTAKE_RESULTS_PATH", NoPulse()
+        "echo '--- RESULTS ---'; echo nonsense; echo '{\"y\": 2}' > $SWEEPSTAKE_RESULTS_PATH", NoHeartbeats()
     ).run()
     assert (finish.outcome, finish.results) == (Outcome.CRASHED, JsonObject.of({"y": 2}))
     assert _kept(finish.reason).read_text() == "nonsense\n"

@@ -1,5 +1,6 @@
 """Output of limited size."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_output_within_the_limit_is_kept_whole_and_more_is_cut_in_the_middle(pie
 def test_the_beginning_is_on_disk_at_once(tmp_path: Path) -> None:
     """Whoever looks while the command runs sees what it has printed."""
     path = tmp_path / "1.log"
-    with Capture(path.open("wb", buffering=0), LIMIT) as capture:
+    with closing(Capture(path.open("wb", buffering=0), LIMIT)) as capture:
         capture.write(b"epoch 1\n")
         assert path.read_bytes() == b"epoch 1\n"
         capture.write(b"x" * 1000)
@@ -47,7 +48,7 @@ def test_the_beginning_is_on_disk_at_once(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_costs_the_copy_only(caplog: pytest.LogCaptureFixture) -> None:
     """The command is not held up by what cannot be written, and somebody is told once."""
-    with Capture(Path("/dev/full").open("wb", buffering=0), LIMIT) as capture:
+    with closing(Capture(Path("/dev/full").open("wb", buffering=0), LIMIT)) as capture:
         for _ in range(3):
             capture.write(b"epoch\n" * 1000)
     assert [record.message.partition(": ")[2] for record in caplog.records] == [

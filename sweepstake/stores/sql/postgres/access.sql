@@ -9,5 +9,5 @@ join jobs j on j.seq = a.job_seq join experiments e on e.id = j.experiment_id;
 -- hold_token: the API token with which another is made; nobody revokes it before that one is there.
 select made_with from api_tokens where digest = :digest for share;
 
--- hold_account: a user with whose password a token is made; nobody changes it before that one is there.
+-- hold_user: a user with whose password a token is made; nobody changes it before that one is there.
 select email, password_hash from accounts where email = :email for share;

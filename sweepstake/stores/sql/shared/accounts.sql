@@ -1,16 +1,16 @@
--- add_account: a user, unless the email is taken.
+-- add_user: a user, unless the email is taken.
 insert into accounts (email, password_hash) values (:email, :password_hash) on conflict (email) do nothing;
 
 -- set_password: another password.
 update accounts set password_hash = :password_hash where email = :email;
 
--- account: one user.
+-- user: one user.
 select email, password_hash from accounts where email = :email;
 
--- accounts: all users.
+-- users: all users.
 select email, password_hash from accounts order by email;
 
--- delete_account: a user is one no more.
+-- delete_user: a user is one no more.
 delete from accounts where email = :email;
 
 -- add_token: one more API token of a user who exists.

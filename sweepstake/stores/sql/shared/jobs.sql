@@ -3,11 +3,6 @@ select
     {job}
 from jobs j where j.experiment_id = :experiment_id and j.id = :id;
 
--- jobs_page: jobs made after one, by age.
-select
-    {job}
-from jobs j where j.experiment_id = :experiment_id and j.seq > :after order by j.seq limit :limit;
-
 -- jobs_with_part: jobs whose id begins or ends with a text, made after one, by age.
 select
     {job}

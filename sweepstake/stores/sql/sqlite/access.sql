@@ -9,5 +9,5 @@ join jobs j on j.seq = a.job_seq join experiments e on e.id = j.experiment_id;
 -- hold_token: the API token with which another is made; the transaction is the only writer.
 select made_with from api_tokens where digest = :digest;
 
--- hold_account: a user with whose password a token is made; the transaction is the only writer.
+-- hold_user: a user with whose password a token is made; the transaction is the only writer.
 select email, password_hash from accounts where email = :email;

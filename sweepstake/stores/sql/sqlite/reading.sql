@@ -1,3 +1,8 @@
+-- jobs_page: jobs made after one, by age.
+select
+    {job}
+from jobs j where j.experiment_id = :experiment_id and j.seq > :after order by j.seq limit :limit;
+
 -- jobs_of_statuses: jobs of some statuses, made after one, by age: the first of each status by an index of its own.
 -- Ready jobs are kept by priority, then age: of each priority the oldest is looked up, again for each job that is found.
 with recursive priorities (priority) as (

@@ -1,0 +1,1 @@
+"""Who may use a store through a server: users, their API tokens, shares, and tries at passwords."""
