@@ -3,7 +3,7 @@
 Each name stands here with and without `Beaker` before it, so that code written for beaker-py changes its import.
 """
 
-from sweepstake.errors import SpecFault
+from sweepstake.errors import SpecError, SpecFault
 from sweepstake.spec.experiment import ExperimentSpec, RetrySpec, SpecVersion
 from sweepstake.spec.sweeps import SweepSpec
 from sweepstake.spec.tasks import (
@@ -60,6 +60,7 @@ __all__ = [
     "Priority",
     "ResultSpec",
     "RetrySpec",
+    "SpecError",
     "SpecFault",
     "SpecVersion",
     "SweepSpec",

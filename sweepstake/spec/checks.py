@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from sweepstake.spec.placeholders import Placeholder, pieces
 from sweepstake.spec.tree import Found
 
 __all__ = ["image_faults", "repeated_names", "spec_faults"]
+
+#: So many tasks of a circle are named.
+_LONGEST: Final = 8
 
 # A spec that is checked may be one in part only: then what is missing is None, wherever it is.
 
@@ -87,13 +90,21 @@ def _cycles(tasks: list[tuple[int, Any]]) -> Iterator[Found]:
                 continue
             j, name = following
             if name in open_:
-                circle = " -> ".join([*path[path.index(name) :], name][-8:])
                 i = named[path[-1]][0]
-                yield Found(f"waits for itself: {circle}", None, ["result", "source", j, "datasets", i, "tasks"])
+                yield Found(
+                    f"waits for itself: {_circle(path, name)}", None, ["result", "source", j, "datasets", i, "tasks"]
+                )
             elif name in named and name not in done:
                 path.append(name)
                 open_.add(name)
                 ways.append(_results(named[name][1]))
+
+
+def _circle(path: list[str], name: str) -> str:
+    """Write the way from a task to itself, or its end if it is long."""
+    start = path.index(name)
+    shown = path[max(start, len(path) - _LONGEST) :]
+    return " -> ".join([*(["..."] if len(path) - start > _LONGEST else []), *shown, name])
 
 
 def _several_sweeps(spec: Any, tasks: list[tuple[int, Any]]) -> Iterator[Found]:

@@ -82,26 +82,25 @@ class ExperimentSpec(Record):
 
         Raises:
             SpecError: lists everything that is wrong, with line and column.
+            OSError: the file cannot be read.
             MissingExtraError: PyYAML is not installed.
         """
+        data = read_file_bytes(Path(path))
         try:
-            return cls._of_bytes(read_file_bytes(Path(path)))
+            return cls._of_bytes(data)
         except Faults as faults:
             raise told(faults.found, os.fspath(path)) from None
 
     @classmethod
     def _of_bytes(cls, data: bytes) -> Self:
-        root = read_bytes(data)
-        if is_wandb(root):
-            return cls._of_wandb(root)
-        found: list[Found] = []
+        root, found = read_bytes(data)
         try:
-            spec: Any = read_record(root, cls)
+            spec: Any = cls._of_wandb(root) if is_wandb(root) else read_record(root, cls)
         except Faults as faults:
-            found, spec = faults.found, faults.partial
-        for each in spec_faults(spec):
-            node, steps = located(root, each.steps)
-            found.append(Found(each.problem, node, steps))
+            found += faults.found
+            spec = faults.partial
+        if not is_wandb(root):
+            found += [Found(each.problem, *located(root, each.steps)) for each in spec_faults(spec)]
         if found:
             raise Faults(found)
         return spec  # type: ignore[no-any-return]

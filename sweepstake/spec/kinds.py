@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from sweepstake.errors import shown
 from sweepstake.plaintext import with_article
-from sweepstake.spec.scalars import MAX_DURATION, memory_bytes, parse_duration
+from sweepstake.spec.scalars import MAX_DURATION, NULLS, memory_bytes, parse_duration
 from sweepstake.spec.tree import Faults, Found, ListNode, Node, Scalar, described
 
 __all__ = [
@@ -299,7 +299,7 @@ def _read_list(node: Node, kind: Kind, wanted: str, *, one: bool) -> list[Any]:
     items: list[Any] = []
     for i, item in enumerate(node.items):
         try:
-            if type(item) is Scalar and item.null:
+            if type(item) is Scalar and item.plain and item.text in NULLS:
                 hint = "; write '' for the empty text" if "string" in kind.schema.get("type", ()) else ""
                 raise Faults.at(item, f"is null{hint}")
             items.append(kind.read(item))
@@ -339,16 +339,18 @@ def _read_item(node: Node) -> str | int | float:
     """Read an argument as YAML 1.1 has it: numbers are numbers, and truth values the text that was written."""
     scalar = _scalar(node, "a text or a number")
     value = scalar.value
+    if type(value) is str:
+        return value
     if isinstance(value, date):
         raise Faults.at(node, f"is a date in YAML; quote it to have the text {scalar.text!r}")
     return scalar.text if isinstance(value, bool) or value is None else value
 
 
 def _take_item(value: Any) -> str | int | float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
     if isinstance(value, str | bool):
         return _take_text(value)
+    if isinstance(value, int | float):
+        return value
     raise ValueError(f"must be a text or a number, not {_kind(value)}")
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from sweepstake.errors import MissingExtraError, SpecError, SpecFault
+from sweepstake.errors import MissingExtraError
 from sweepstake.spec.tree import MAX_DEPTH, Faults, Found, ListNode, MapNode, Node, Scalar
 
 __all__ = ["read_bytes", "read_file_bytes"]
@@ -26,26 +26,19 @@ _PIECE: Final = 1024 * 1024
 
 
 def read_file_bytes(path: Path) -> bytes:
-    """Return what a file holds.
-
-    Raises:
-        SpecError: it cannot be read, or it is too large to be a spec.
-    """
-    try:
-        with path.open("rb") as file:
-            data = bytearray()
-            while len(data) <= MAX_BYTES and (piece := file.read(_PIECE)):
-                data += piece
-    except OSError as error:
-        raise SpecError([SpecFault("", f"cannot be read: {error.strerror or error}", file=str(path))]) from None
+    """Return what a file holds, as far as a spec can be long."""
+    with path.open("rb") as file:
+        data = bytearray()
+        while len(data) <= MAX_BYTES and (piece := file.read(_PIECE)):
+            data += piece
     return bytes(data)
 
 
-def read_bytes(data: bytes) -> MapNode:
-    """Return the one document that a file holds.
+def read_bytes(data: bytes) -> tuple[MapNode, list[Found]]:
+    """Return the one document that a file holds, and what is wrong with it that does not keep it from being read.
 
     Raises:
-        Faults: it is no such document; all that can be told of it is told.
+        Faults: it cannot be read as one; all that can be told of it is told.
         MissingExtraError: PyYAML is not installed.
     """
     if len(data) > MAX_BYTES:
@@ -56,12 +49,13 @@ def read_bytes(data: bytes) -> MapNode:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
         raise Faults.at(Scalar("", line=line, column=column), "is not UTF-8") from None
-    root = _Composer().compose(text)
+    composer = _Composer()
+    root = composer.compose(text)
     if isinstance(root, Scalar) and root.null:
-        raise Faults.at(None, "is empty")
+        raise Faults([*composer.found, Found("is empty", None)])
     if not isinstance(root, MapNode):
-        raise Faults.at(root, "must be a mapping of names to values")
-    return root
+        raise Faults([*composer.found, Found("must be a mapping of names to values", root)])
+    return root, composer.found
 
 
 def _parser() -> Any:
@@ -98,7 +92,7 @@ class _Composer:
     repeated: int = 0
 
     def compose(self, text: str) -> Node:
-        """Return the tree of a text, or raise `Faults`."""
+        """Return the tree of a text, or raise `Faults`; what is wrong with a tree that there is stays in `found`."""
         yaml = _parser()
         take = {
             yaml.ScalarEvent: self._scalar,  # most of a file, and so the one that is written to be quick
@@ -116,8 +110,6 @@ class _Composer:
                     act(event)
         except yaml.YAMLError as error:
             raise Faults([*self.found, _not_yaml(error, text)]) from None
-        if self.found:
-            raise Faults(self.found)
         return self.root if self.root is not None else Scalar("", plain=True)
 
     def _document(self, event: Any) -> None:
@@ -141,7 +133,7 @@ class _Composer:
             top.node.items.append(node)
         elif top.key is None:
             top.key = node
-            top.merges = top.merges or (node.text == _MERGE and node.plain)
+            top.merges = top.merges or _is_merge(node)
         else:
             top.node.pairs.append((top.key, node))
             top.key = None
@@ -174,7 +166,7 @@ class _Composer:
             inside = any(each.anchor == event.anchor for each in self.stack)
             why = "stands within what it repeats" if inside else "repeats what has not been written above"
             self._fault(event, f"the alias *{event.anchor} {why}")
-            self._add(Scalar("", line=event.start_mark.line + 1, column=event.start_mark.column + 1), 1)
+            self._add(Scalar("", True, event.start_mark.line + 1, event.start_mark.column + 1), 1)
             return
         node, size = self.anchors[event.anchor]
         self.repeated += size
@@ -209,8 +201,8 @@ class _Composer:
 
     def _merge(self, node: MapNode) -> None:
         """Take in what ``<<`` names; what is written in the mapping itself counts, and then what is named first."""
-        merges = [each for each in node.pairs if each[0].plain and each[0].text == _MERGE]
-        node.pairs = [pair for pair in node.pairs if pair not in merges]
+        merges = [pair for pair in node.pairs if _is_merge(pair[0])]
+        node.pairs = [pair for pair in node.pairs if not _is_merge(pair[0])]
         taken = {key.text for key, _ in node.pairs}
         for key, value in merges:
             for source in value.items if isinstance(value, ListNode) else [value]:
@@ -238,6 +230,10 @@ class _Composer:
             elif each.key is not None:
                 steps.append(each.key.text)
         return steps
+
+
+def _is_merge(key: Scalar) -> bool:
+    return key.text == _MERGE and key.plain
 
 
 def _not_yaml(error: Any, text: str) -> Found:

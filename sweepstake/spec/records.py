@@ -15,6 +15,7 @@ from attrs import define, frozen
 from sweepstake.errors import FrozenSpecError, SpecError
 from sweepstake.plaintext import with_article
 from sweepstake.spec.kinds import Kind, list_of, problems_of
+from sweepstake.spec.scalars import NULLS
 from sweepstake.spec.tree import Faults, Found, ListNode, MapNode, Node, Scalar, described, from_plain
 
 __all__ = [
@@ -295,7 +296,7 @@ def _members(node: MapNode, kind: type[Any], table: Table) -> _Reading:
             reading.found.append(Found(_twice(entry), key, [word]))
             continue
         given.add(name)
-        if type(child) is Scalar and child.null:
+        if type(child) is Scalar and child.plain and child.text in NULLS:
             continue
         try:
             value = entry.kind.read(child)
@@ -398,11 +399,13 @@ converter: Final = _make_converter()
 
 
 def record_of(kind: type[Record]) -> Kind:
-    """Return the kind of a field that holds a record."""
+    """Return the kind of a field that holds a record; a dict of its fields is made one."""
 
     def take(value: Any) -> Any:
         if isinstance(value, kind):
             return value
+        if isinstance(value, Mapping):
+            return read_record(from_plain(value), kind)
         raise ValueError(f"must be {kind.__name__}(...), not {with_article(type(value).__name__)}")
 
     return Kind(

@@ -11,10 +11,10 @@ from typing import Final, Self, TypeAlias
 
 __all__ = [
     "MAX_DURATION",
+    "NULLS",
     "Resolved",
     "WrittenFloat",
     "WrittenInt",
-    "is_null",
     "memory_bytes",
     "parse_duration",
     "resolve_yaml11",
@@ -28,8 +28,11 @@ Resolved: TypeAlias = str | int | float | bool | date | None
 MAX_DURATION: Final = 2**63 - 1
 #: The most digits of an integer; Python itself takes no more.
 _MAX_DIGITS: Final = 4000
+#: The most characters of a duration or a size.
+_LONGEST: Final = 200
 
-_NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
+#: What a plain scalar says nothing by.
+NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE: Final = frozenset({"true", "True", "TRUE"})
 _FALSE: Final = frozenset({"false", "False", "FALSE"})
 _TRUE_11: Final = _TRUE | {"yes", "Yes", "YES", "on", "On", "ON"}
@@ -104,14 +107,9 @@ def written(item: str | float) -> str:
     return item.text if isinstance(item, WrittenInt | WrittenFloat) else str(item)
 
 
-def is_null(text: str) -> bool:
-    """Tell whether a plain scalar is YAML's null."""
-    return text in _NULLS
-
-
 def resolve_yaml11(text: str) -> Resolved:
     """Return what a plain scalar is in YAML 1.1, as PyYAML reads it; numbers remember how they were written."""
-    if text in _NULLS:
+    if text in NULLS:
         return None
     if text[0] not in _NUMERIC:
         return True if text in _TRUE_11 else False if text in _FALSE_11 else text
@@ -129,7 +127,7 @@ def resolve_yaml11(text: str) -> Resolved:
 
 def resolve_yaml12(text: str) -> str | int | float | bool | None:
     """Return what a plain scalar is in YAML 1.2 (its core schema), in which ``1e-4`` is a number."""
-    if text in _NULLS:
+    if text in NULLS:
         return None
     if text[0] not in _NUMERIC:
         return True if text in _TRUE else False if text in _FALSE else text
@@ -190,7 +188,9 @@ def parse_duration(text: str) -> int:
     """
     lower = text.strip().lower()
     if lower.startswith("-"):
-        raise ValueError(f"must not be negative, is {text!r}")
+        raise ValueError(f"must not be negative, is {text!r:.80}")
+    if len(lower) > _LONGEST:
+        raise ValueError(f"must be a duration such as '10m' or '1.5 hours', is {text!r:.80}")
     if _SECONDS.fullmatch(lower):
         lower += "s"
     total, end = Decimal(0), 0
@@ -214,8 +214,10 @@ def memory_bytes(text: str) -> int:
     Raises:
         ValueError: it is none; the message says why.
     """
-    match = _SIZE.fullmatch(text.strip().lower())
+    match = _SIZE.fullmatch(text.strip().lower()) if len(text) <= _LONGEST else None
     if match is None:
-        raise ValueError(f"must be a number with a unit (b, k, m, g, t or KiB to TiB) such as '2.5GiB', is {text!r}")
+        raise ValueError(
+            f"must be a number with a unit (b, k, m, g, t or KiB to TiB) such as '2.5GiB', is {text!r:.80}"
+        )
     number, unit = match.groups()
     return int(Decimal(number) * _BYTES[unit[0]])

@@ -41,6 +41,16 @@ _SEARCHES: Final[Mapping[str, str]] = {
     "populationbasedtraining": PbtPolicy.kind,
 }
 _KINDS: Final = (RandomPolicy.kind, GridPolicy.kind, PbtPolicy.kind, ManualPolicy.kind)
+#: What the Python class of population based training calls what is stored under another name.
+_WORDS: Final[Mapping[str, str]] = {
+    "result_name": "qualityResultName",
+    "resultName": "qualityResultName",
+    "population_size": "numParallel",
+    "populationSize": "numParallel",
+    "max_generations": "maxGenerations",
+    "min_factor": "minFactor",
+    "max_factor": "maxFactor",
+}
 _STEP: Final = re.compile(r"\[([0-9]+)\]|[^.\[\]]+")
 
 
@@ -62,10 +72,32 @@ def _take_search(value: Any) -> SearchDefinition:
     kind = _SEARCHES.get(str(name).lower().removesuffix("search"))
     if kind is None:
         raise ValueError(f"must be one of {', '.join(_KINDS)}, is {shown(name)}")
+    if kind == PbtPolicy.kind and isinstance(options, Mapping):
+        options = _own_words(options)
     try:
-        return define(kind, options)
+        return define(kind, options or None)
     except InvalidInputError as error:
         raise Faults(_found(error, [])) from None
+
+
+def _own_words(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what population based training is told in the words in which it is stored."""
+    words = {_WORDS.get(name, name): value for name, value in options.items()}
+    if isinstance(explore := words.get("explore"), Mapping):
+        words["explore"] = {name: _renamed(strategy) for name, strategy in explore.items()}
+    return words
+
+
+def _renamed(strategy: Any) -> Any:
+    """Return a strategy such as ``{perturb: {min_factor: 0.8, max_factor: 1.2}}`` in the words of the wire."""
+    if not isinstance(strategy, Mapping):
+        return strategy
+    return {
+        word: {_WORDS.get(name, name): value for name, value in factors.items()}
+        if isinstance(factors, Mapping)
+        else factors
+        for word, factors in strategy.items()
+    }
 
 
 def _write_search(search: SearchDefinition) -> Any:
@@ -195,8 +227,15 @@ class SweepSpec(Record):
     @classmethod
     def settle(cls, values: dict[str, Any], bad: set[str]) -> Iterable[Found]:
         """Let the search, and the experiment that it will be, check what they are given."""
-        parameters = values.get("parameters") or ()
         search = values.setdefault("search", attrs.fields(cls).search.default)
+        if not bad & {"search", "parameters"} and not values.get("parameters"):
+            try:
+                values["search"], values["parameters"] = search, _ = _taken_apart(search)
+            except Faults as faults:
+                bad.add("parameters")
+                for each in faults.found:
+                    yield Found(each.problem, None, [*each.steps, search.kind, "search"])
+        parameters = values.get("parameters") or ()
         if not bad & {"search", "parameters"}:
             yield from _meeting([name for name, _ in parameters])
             yield from _wrong_search(search, parameters, values.get("objective"), values.get("direction"))
@@ -219,6 +258,14 @@ class SweepSpec(Record):
     def policy(self) -> SearchPolicy:
         """Return the search, ready to propose jobs."""
         return policy_for(self.definition)
+
+
+def _taken_apart(search: SearchDefinition) -> tuple[SearchDefinition, tuple[tuple[str, Distribution], ...]]:
+    """Return a search without what it draws from, if that was said as its parameters, and what it draws from."""
+    options = json.loads(search.params)
+    if search.kind not in (RandomPolicy.kind, GridPolicy.kind) or not isinstance(options, Mapping):
+        return search, ()
+    return SearchDefinition(search.kind), _take_parameters(options)
 
 
 def _meeting(names: list[str]) -> Iterable[Found]:
@@ -273,7 +320,7 @@ def _wrong_search(
         return
     if search.kind != PbtPolicy.kind:
         if options is not None:
-            yield Found("takes no parameters here; they stand in `parameters`", None, [search.kind, "search"])
+            yield Found("says again what stands in `parameters`", None, [search.kind, "search"])
         if not parameters:
             yield Found("is missing 'parameters': what each hyperparameter is drawn from", None, [])
     elif options is not None and not isinstance(options, Mapping):

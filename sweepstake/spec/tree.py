@@ -10,7 +10,7 @@ from attrs import define, field
 
 from sweepstake.errors import SpecFault
 from sweepstake.plaintext import with_article
-from sweepstake.spec.scalars import Resolved, is_null, resolve_yaml11, resolve_yaml12, written
+from sweepstake.spec.scalars import NULLS, Resolved, resolve_yaml11, resolve_yaml12, written
 
 __all__ = [
     "MAX_DEPTH",
@@ -62,7 +62,7 @@ class Scalar:
     @property
     def null(self) -> bool:
         """Whether nothing is written here."""
-        return self.plain and is_null(self.text)
+        return self.plain and self.text in NULLS
 
 
 @define(eq=False, weakref_slot=False)

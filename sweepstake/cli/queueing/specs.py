@@ -36,6 +36,9 @@ def check(files: tuple[Path, ...]) -> int:
         except SpecError as error:
             wrong += 1
             say(str(error))
+        except OSError as error:
+            wrong += 1
+            say(f"{file}: cannot be read: {error.strerror}")
         else:
             say(f"{file}: {counted(len(read.tasks), 'task')}, no fault")
     return 1 if wrong else 0

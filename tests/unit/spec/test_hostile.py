@@ -106,6 +106,7 @@ EXPLODING = {
     "a megabyte of anchors": "a: [" + ", ".join(f"&b{i} x" for i in range(100_000)) + "]",
     "a megabyte of aliases": "a: &a x\nb: [" + "*a, " * 250_000 + "]",
     "a long list many times": "a: &a [" + "x, " * 10_000 + "]\nb: [" + "*a, " * 1_000 + "]",
+    "merges of merges": "a: &a {x: 1}\nb: {" + "<<: *a, " * 150_000 + "}",
     "merges": "a: &a {" + ", ".join(f"k{i}: v" for i in range(2000)) + "}\nb:\n" + "- {<<: *a}\n" * 1000,
 }
 DEEP = {

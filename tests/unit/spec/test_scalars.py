@@ -195,6 +195,7 @@ def test_durations(text: str, nanoseconds: int) -> None:
         ("10m5", "must be a duration such as '10m' or '1.5 hours', is '10m5'"),
         ("1e3", "has the unknown unit 'e'; use ns, us, ms, s, m or h"),
         ("1,5h", "must be a duration such as '10m' or '1.5 hours', is '1,5h'"),
+        ("9" * 2_000_000, "must be a duration such as '10m' or '1.5 hours', is '" + "9" * 79),
         ("9999999999h", "must be at most 292 years, is '9999999999h'"),
     ],
 )
@@ -228,3 +229,9 @@ def test_other_texts_are_no_sizes(text: str) -> None:
     problem = f"must be a number with a unit (b, k, m, g, t or KiB to TiB) such as '2.5GiB', is {text!r}"
     with pytest.raises(ValueError, match=re.escape(problem)):
         memory_bytes(text)
+
+
+def test_no_size_is_endless() -> None:
+    """Digits are not counted beyond what anybody means."""
+    with pytest.raises(ValueError, match="must be a number with a unit"):
+        memory_bytes("9" * 2_000_000 + "g")

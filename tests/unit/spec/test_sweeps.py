@@ -89,6 +89,25 @@ def test_a_search_may_be_called_as_its_class_is(name: str, kind: str) -> None:
     assert SweepSpec(name, {} if kind == "Manual" else {"a": [1]}).search.kind == kind
 
 
+@pytest.mark.parametrize("name", ["RandomSearch", "Grid"])
+def test_what_is_drawn_from_may_stand_with_the_search(name: str) -> None:
+    """As the search itself is written elsewhere."""
+    sweep = SweepSpec.from_json({"search": {name: {"lr": [0.1, 0.2]}}})
+    assert sweep == SweepSpec(name, {"lr": [0.1, 0.2]})
+    assert sweep.to_json() == {"search": name, "parameters": {"lr": [0.1, 0.2]}}
+
+
+def test_population_based_training_is_told_in_pythons_words_too() -> None:
+    """Those of its class."""
+    explore = {"lr": {"perturb": {"min_factor": 0.5, "max_factor": 2.0}}}
+    options = {"result_name": "loss", "population_size": 4, "max_generations": 3, "exploit": {"truncate": 0.5}}
+    sweep = SweepSpec({"PBT": {**options, "explore": explore, "objective": "min"}}, {"lr": [1, 2]})
+    kind, params = definition(sweep)
+    assert (kind, params["qualityResultName"], params["numParallel"], params["maxGenerations"]) == ("PBT", "loss", 4, 3)
+    assert params["explore"] == {"lr": {"perturb": {"minFactor": 0.5, "maxFactor": 2.0}}}
+    assert SweepSpec.from_json(sweep.to_json()) == sweep
+
+
 def test_a_sweep_is_made_in_python() -> None:
     """Of distributions, lists and values."""
     sweep = SweepSpec("random", {**LR, "n": [1, 2], "w": Choice([1, 2], [1, 3]), "x": Normal(0, 1), "c": 5})
@@ -141,7 +160,7 @@ UNIFORM = "{uniform: {low: 0, high: 1}}"
         ),
         (
             "{search: {Grid: {lr: [1]}}, parameters: {lr: [1]}}",
-            ["2:24: sweep.search.Grid: takes no parameters here; they stand in `parameters`"],
+            ["2:24: sweep.search.Grid: says again what stands in `parameters`"],
         ),
         ("{search: Manual, parameters: {lr: [1]}}", [
             "2:37: sweep.parameters: must be left out: a manual search draws nothing"]),
@@ -153,6 +172,7 @@ UNIFORM = "{uniform: {low: 0, high: 1}}"
         ),
         ("{search: Grid, parameters: {lr: %s}}" % UNIFORM, [  # noqa: UP031 -- braces
             "2:40: sweep.parameters.lr: must be a list of values, because a grid has every one of them"]),
+        ("{search: {Grid: {lr: []}}}", ["2:29: sweep.search.Grid.lr.values: is empty; give at least one value"]),
         ("{parameters: 5}", [
             "2:21: sweep.parameters: must be a mapping of hyperparameters to what they are drawn from, not '5'"]),
         ("{parameters: {lr: []}}", ["2:26: sweep.parameters.lr.values: is empty; give at least one value"]),

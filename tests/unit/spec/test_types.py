@@ -477,6 +477,21 @@ def test_what_a_field_cannot_hold_is_refused(make: Callable[[], object], faults:
     assert refusal(make) == faults
 
 
+def test_a_part_may_be_a_dict_of_its_fields() -> None:
+    """As beaker-py 1 took them, in either spelling."""
+    task = made.TaskSpec(
+        image={"docker": "a"}, resources={"gpu_count": 1, "sharedMemory": "1g"}, env_vars=[{"name": "A"}]
+    )
+    assert task == TaskSpec(
+        ImageSource(docker="a"), resources=TaskResources(gpu_count=1, shared_memory="1g"), env_vars=[EnvVar("A")]
+    )
+    assert refusal(lambda: made.TaskSpec(image={"dokcer": "a"}, env_vars=[{"name": "A"}, {"nam": 1}])) == [
+        ("image.dokcer", "is unknown here; did you mean 'docker'?"),
+        ("env_vars[1].nam", "is unknown here; did you mean 'name'?"),
+        ("env_vars[1]", "is missing 'name'"),
+    ]
+
+
 # Constraints
 
 
