@@ -17,7 +17,8 @@ from sweepstake import config, errors, spec
 from sweepstake.cli.main import app
 from sweepstake.domain.settings import Settings
 from sweepstake.http.openapi import openapi
-from sweepstake.spec.records import Entry, Record, table_of
+from sweepstake.spec.fields import Entry, table_of
+from sweepstake.spec.records import Record
 from sweepstake.wire.problems import STATUSES
 
 __all__ = ["write"]
@@ -85,7 +86,7 @@ def settings_table() -> str:
 
 def spec_types() -> str:
     """Describe each type of a spec, with the names that its fields have in files."""
-    plain = [name for name in spec.__all__ if not name.startswith("Beaker")]
+    plain = [name for name in spec.__all__ if not name.startswith("Beaker") and name not in errors.__all__]
     order = sorted(plain, key=lambda name: (name not in ("ExperimentSpec", "TaskSpec"), name))
     return "\n".join(
         f"## {name}\n\n{_fields_of(getattr(spec, name))}{_autodoc(name, 'sweepstake.spec')}" for name in order

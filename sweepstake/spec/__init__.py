@@ -4,10 +4,9 @@ Each name stands here with and without `Beaker` before it, so that code written 
 """
 
 from sweepstake.errors import SpecError, SpecFault
+from sweepstake.spec.constraints import Constraints
 from sweepstake.spec.experiment import ExperimentSpec, RetrySpec, SpecVersion
-from sweepstake.spec.sweeps import SweepSpec
-from sweepstake.spec.tasks import (
-    Constraints,
+from sweepstake.spec.parts import (
     DataMount,
     DataSource,
     EnvVar,
@@ -17,8 +16,9 @@ from sweepstake.spec.tasks import (
     ResultSpec,
     TaskContext,
     TaskResources,
-    TaskSpec,
 )
+from sweepstake.spec.sweeps import SweepSpec
+from sweepstake.spec.tasks import TaskSpec
 
 BeakerConstraints = Constraints
 BeakerDataMount = DataMount

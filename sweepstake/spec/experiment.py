@@ -12,11 +12,13 @@ import attrs
 from attrs import frozen
 
 from sweepstake.spec.checks import image_faults, repeated_names, spec_faults
+from sweepstake.spec.fields import holds
 from sweepstake.spec.kinds import COUNT, TEXT, TEXTS, FrozenList, choice_of
+from sweepstake.spec.parts import Priority
 from sweepstake.spec.reading import read_bytes, read_file_bytes
-from sweepstake.spec.records import Record, changed_by, holds, located, read_record, record_of, records_of, told
+from sweepstake.spec.records import Record, changed_by, located, read_record, record_of, records_of, told
 from sweepstake.spec.sweeps import SweepSpec
-from sweepstake.spec.tasks import Priority, TaskSpec
+from sweepstake.spec.tasks import TaskSpec
 from sweepstake.spec.tree import Faults, Found, MapNode
 from sweepstake.spec.wandb import from_wandb, is_wandb, told_of_wandb
 from sweepstake.spec.writing import to_yaml

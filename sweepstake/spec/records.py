@@ -1,142 +1,36 @@
-"""Records of a spec: one table of fields for each class, from which all that reads, checks and writes it is derived."""
+"""Records of a spec: what reads, checks and writes them, all by the table of their fields."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping
-from functools import cache, lru_cache
-from types import MappingProxyType
 from typing import Any, ClassVar, Final, NoReturn, Self, TypeVar
 
 import attrs
 import cattrs
-from attrs import define, frozen
+from attrs import define
 
 from sweepstake.errors import FrozenSpecError, SpecError
 from sweepstake.plaintext import with_article
+from sweepstake.spec.fields import Entry, Table, camel, table_of, unknown
 from sweepstake.spec.kinds import Kind, list_of, problems_of
 from sweepstake.spec.scalars import NULLS
 from sweepstake.spec.tree import Faults, Found, ListNode, MapNode, Node, Scalar, described, from_plain
 
 __all__ = [
-    "Entry",
     "Partial",
     "Record",
     "changed_by",
-    "holds",
     "located",
     "read_record",
     "record_of",
     "records_of",
-    "spelled",
-    "table_of",
     "told",
 ]
 
 R = TypeVar("R", bound="Record")
 C = TypeVar("C", bound=type)
 
-_KIND: Final = "spec kind"
-_ALWAYS: Final = "spec always"
-_SPREAD: Final = "spec spread"
-_CHANGER: Final = "spec changer"
 _set: Final = object.__setattr__
-#: How alike a name must be to one that is known to be suggested for it.
-_ALIKE: Final = 0.5
-
-
-def holds(
-    kind: Kind, *, default: Any = attrs.NOTHING, always: bool = False, spread: bool = False, changer: str = ""
-) -> Any:
-    """Describe a field of a record.
-
-    Args:
-        kind: what it may hold.
-        default: what it holds if nothing is said; without one it must be given.
-        always: it is written even if it holds its default.
-        spread: it holds the members that are no fields, and they are written beside the fields.
-        changer: what returns a copy in which it is another, such as ``with_name(...)``.
-    """
-    metadata = {_KIND: kind, _ALWAYS: always, _SPREAD: spread, _CHANGER: changer}
-    return attrs.field(default=default, metadata=metadata)
-
-
-@frozen
-class Entry:
-    """A field as the table has it; `wire` is what it is called in files."""
-
-    name: str
-    wire: str
-    kind: Kind
-    default: Any
-    always: bool
-    spread: bool
-    changer: str
-
-    @property
-    def required(self) -> bool:
-        """Whether it must be given."""
-        return self.default is attrs.NOTHING
-
-    def absent(self) -> Any:
-        """Return what it holds if nothing is said."""
-        default = self.default
-        return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
-
-
-@frozen(kw_only=True)
-class Table:
-    """The fields of a class, and how each may be spelled."""
-
-    #: Those that have a name in files.
-    entries: tuple[Entry, ...]
-    required: tuple[Entry, ...]
-    #: Each field by the names that it may have, its own among them.
-    spellings: Mapping[str, Entry]
-    #: The one that holds what is no field, if any name is possible.
-    rest: Entry | None
-    all: Mapping[str, Entry]
-    #: Every attribute of the class with its default.
-    unset: tuple[tuple[str, Any], ...]
-
-
-@cache
-def table_of(kind: type[Any]) -> Table:
-    """Return the fields of a class of records."""
-    entries = tuple(
-        Entry(
-            name=each.name,
-            wire=_camel(each.name),
-            kind=each.metadata[_KIND],
-            default=each.default,
-            always=each.metadata[_ALWAYS],
-            spread=each.metadata[_SPREAD],
-            changer=each.metadata[_CHANGER],
-        )
-        for each in attrs.fields(kind)
-        if _KIND in each.metadata
-    )
-    named = [each for each in entries if not each.spread]
-    spellings = {spelling: each for each in named for spelling in (each.name, each.wire)}
-    rest = next((each for each in entries if each.spread), None)
-    return Table(
-        entries=tuple(named),
-        required=tuple(each for each in named if each.required),
-        spellings=MappingProxyType(spellings),
-        rest=rest,
-        all={each.name: each for each in entries},
-        unset=tuple((each.name, each.default) for each in attrs.fields(kind)),
-    )
-
-
-def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(map(str.title, others))
-
-
-def spelled(kind: type) -> dict[str, str]:
-    """Return each field of a class with its name in files."""
-    return {each.name: each.wire for each in table_of(kind).entries}
 
 
 class Record:
@@ -289,7 +183,7 @@ def _members(node: MapNode, kind: type[Any], table: Table) -> _Reading:
         word = key.text
         entry = table.spellings.get(word) or table.rest
         if entry is None:
-            reading.found.append(Found(_unknown(word, kind), key, [word]))
+            reading.found.append(Found(unknown(word, kind), key, [word]))
             continue
         name = word if entry.spread else entry.name
         if name in given:
@@ -338,35 +232,11 @@ def located(root: Node, steps: list[str | int]) -> tuple[Node, list[str | int]]:
     for step in reversed(steps):
         word: str | int = step
         if isinstance(node, MapNode) and isinstance(step, str):
-            word, node = node.member(step, _camel(step)) or (_camel(step), node)
+            word, node = node.member(step, camel(step)) or (camel(step), node)
         elif isinstance(node, ListNode) and isinstance(step, int) and step < len(node.items):
             node = node.items[step]
         written.insert(0, word)
     return node, written
-
-
-def _unknown(word: str, kind: type) -> str:
-    nearest = _nearest(word[:100], kind)
-    return f"is unknown here; did you mean {nearest!r}?" if nearest else "is unknown here"
-
-
-@lru_cache(maxsize=1024)
-def _nearest(word: str, kind: type) -> str | None:
-    """Return the field whose name is most like a word.
-
-    Only names that begin or end as the word does are compared, because a file may have ten thousand such words.
-    """
-    folded = _folded(word)
-    names = {_folded(each.name): each.wire for each in table_of(kind).entries}
-    if folded in names:
-        return names[folded]
-    similar = [name for name in names if name[:1] == folded[:1] or name[-2:] == folded[-2:]]
-    close = difflib.get_close_matches(folded, similar, n=1, cutoff=_ALIKE)
-    return names[close[0]] if close else None
-
-
-def _folded(word: str) -> str:
-    return word.replace("_", "").replace("-", "").lower()
 
 
 def _unstructure(record: Record) -> dict[str, Any]:

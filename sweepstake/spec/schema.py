@@ -7,20 +7,13 @@ import json
 import re
 from typing import Any, Final
 
+from sweepstake.spec.constraints import Constraints
 from sweepstake.spec.experiment import ExperimentSpec, RetrySpec
-from sweepstake.spec.records import Entry, Record, table_of
+from sweepstake.spec.fields import Entry, table_of
+from sweepstake.spec.parts import DataMount, DataSource, EnvVar, ImageSource, ResultSpec, TaskContext, TaskResources
+from sweepstake.spec.records import Record
 from sweepstake.spec.sweeps import SweepSpec
-from sweepstake.spec.tasks import (
-    Constraints,
-    DataMount,
-    DataSource,
-    EnvVar,
-    ImageSource,
-    ResultSpec,
-    TaskContext,
-    TaskResources,
-    TaskSpec,
-)
+from sweepstake.spec.tasks import TaskSpec
 
 __all__ = ["json_schema", "schema_text"]
 

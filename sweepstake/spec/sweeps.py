@@ -25,9 +25,10 @@ from sweepstake.search import (
     policy_for,
 )
 from sweepstake.search.codec import define, read_distribution, write_distribution
+from sweepstake.spec.fields import holds
 from sweepstake.spec.kinds import COUNT, TEXT, Kind
 from sweepstake.spec.placeholders import variable_of
-from sweepstake.spec.records import Record, changed_by, holds
+from sweepstake.spec.records import Record, changed_by
 from sweepstake.spec.tree import Faults, Found, MapNode, Node, Scalar, described, to_plain
 
 __all__ = ["SweepSpec"]

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 
 from sweepstake.spec import ExperimentSpec
 from sweepstake.spec.experiment import SpecVersion
-from sweepstake.spec.records import table_of
+from sweepstake.spec.fields import table_of
 from sweepstake.spec.schema import json_schema
 from sweepstake.spec.writing import to_yaml
 from tests.unit.spec.strategies import specs, swept
