@@ -17,6 +17,7 @@ from sweepstake import config, errors, spec
 from sweepstake.cli.main import app
 from sweepstake.domain.settings import Settings
 from sweepstake.http.openapi import openapi
+from sweepstake.search import SEARCHES
 from sweepstake.spec.fields import Entry, table_of
 from sweepstake.spec.records import Record
 from sweepstake.wire.problems import STATUSES
@@ -45,7 +46,7 @@ def write(folder: Path) -> None:
 
 _GROUPS = {
     "Connect": ("connect", "Database"),
-    "Experiments": ("Experiment", "ManualSearch", "RandomSearch", "GridSearch", "PopulationBasedTraining", "Settings"),
+    "Experiments": ("Experiment", *(kind.called for kind in SEARCHES), "Settings"),
     "Jobs": ("Job",),
     "Spaces": ("Grid", "Choice", "Constant", "LogUniform", "Normal", "Uniform"),
     "Populations": ("Perturb", "Truncate"),

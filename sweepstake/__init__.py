@@ -21,6 +21,7 @@ from sweepstake.client import (
     PopulationBasedTraining,
     RandomSearch,
 )
+from sweepstake.client.searches import CLASSES as _CLASSES
 from sweepstake.connection import connect
 from sweepstake.domain.settings import Settings
 from sweepstake.errors import (
@@ -105,3 +106,8 @@ __all__ = [
     "connect",
     "errors",
 ]
+
+# A search of the table whose class is not written out has one all the same.
+_MORE = {each.__name__: each for each in _CLASSES.values() if each.__name__ not in __all__}
+globals().update(_MORE)
+__all__ += list(_MORE)

@@ -15,21 +15,16 @@ from typing import Final
 import click
 
 from sweepstake.cli.keeping.spooling import spool
-from sweepstake.cli.keeping.upkeep import db
-from sweepstake.cli.keeping.verifying import verify
-from sweepstake.cli.looking.best import best
-from sweepstake.cli.looking.listing import list_, workers
-from sweepstake.cli.looking.showing import show
-from sweepstake.cli.looking.why import why
+from sweepstake.cli.keeping.upkeep import db, verify
+from sweepstake.cli.looking.listing import best, list_, workers
+from sweepstake.cli.looking.showing import show, why
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import say
 from sweepstake.cli.queueing.adding import add
-from sweepstake.cli.queueing.changing import push, rm
+from sweepstake.cli.queueing.changing import pause, push, resume, rm
 from sweepstake.cli.queueing.editing import edit
+from sweepstake.cli.queueing.many import prune, retry
 from sweepstake.cli.queueing.moving import export, import_
-from sweepstake.cli.queueing.pausing import pause, resume
-from sweepstake.cli.queueing.pruning import prune
-from sweepstake.cli.queueing.requeueing import retry
 from sweepstake.cli.queueing.specs import spec
 from sweepstake.cli.server.serving import serve
 from sweepstake.cli.server.sharing import share
@@ -106,31 +101,25 @@ _VERBS: Final = (
 )
 
 
-def _explain_shortly(command: click.Command) -> None:
-    """Let a command take -h: click remembers the help option of whichever context asked for it first."""
-    command.get_help_option(click.Context(command, help_option_names=_HELP))
+def _with_subcommands(command: click.Command) -> Iterator[click.Command]:
     for below in getattr(command, "commands", {}).values():
-        _explain_shortly(below)
+        yield from _with_subcommands(below)
+    yield command
 
 
-def _take_target(command: click.Command) -> None:
-    """Let a verb take the options that say which store it talks to."""
-    command.params.extend(target_options(shown=False))
-    for below in getattr(command, "commands", {}).values():
-        _take_target(below)
-
-
-def _take_owner(command: click.Command) -> None:
-    """Let a verb that names an experiment take the option that says whose; `share` has another of that name."""
-    if any(parameter.type is EXPERIMENT for parameter in command.params):
-        command.params.append(owner_option("--of" if command is share else "--owner"))
+def _complete(verb: click.Command) -> None:
+    """Let a verb and those below it take -h, and the options that say which store and whose experiment is meant."""
+    for command in _with_subcommands(verb):
+        # click remembers the help option of whichever context asked for it first
+        command.get_help_option(click.Context(command, help_option_names=_HELP))
+        command.params.extend(target_options(shown=False))
+    if any(parameter.type is EXPERIMENT for parameter in verb.params):
+        verb.params.append(owner_option("--of" if verb is share else "--owner"))  # `share` has another --owner
 
 
 app.params.extend(target_options(shown=True))
 for _command in _VERBS:
-    _explain_shortly(_command)
-    _take_target(_command)
-    _take_owner(_command)
+    _complete(_command)
     app.add_command(_command)
 
 
@@ -201,12 +190,9 @@ def _as_typed(path: str) -> str:
     return _OPTIONS.get(head[0], path) if head else path
 
 
-def _options(command: click.Command) -> Iterator[tuple[str, str]]:
-    for below in getattr(command, "commands", {}).values():
-        yield from _options(below)
-    for parameter in command.params:
-        if parameter.name and isinstance(parameter, click.Option):
-            yield parameter.name, parameter.opts[0]
-
-
-_OPTIONS: Final = {**dict(_options(app)), "job_id": "JOB"}
+_OPTIONS: Final = {
+    parameter.name: parameter.opts[0]
+    for command in _with_subcommands(app)
+    for parameter in command.params
+    if parameter.name and isinstance(parameter, click.Option)
+} | {"job_id": "JOB"}

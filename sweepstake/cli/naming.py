@@ -1,9 +1,9 @@
-"""What arguments name, so that the shell can complete it: experiments, and jobs of one."""
+"""What people name on the command line: experiments, jobs by a part of their id, and how the shell completes them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -12,12 +12,14 @@ from click.shell_completion import CompletionItem
 from click.types import StringParamType
 
 from sweepstake.cli.target import Target
+from sweepstake.client import Experiment, Job
 from sweepstake.client.listing import iterate
 from sweepstake.domain.addresses import told_apart
 from sweepstake.domain.query.queries import JobQuery
-from sweepstake.errors import SweepstakeError
+from sweepstake.errors import InvalidInputError, NotFoundError, SweepstakeError
+from sweepstake.view.ids import LEAST
 
-__all__ = ["EXPERIMENT", "JOB", "Listed"]
+__all__ = ["EXPERIMENT", "JOB", "Listed", "find_id", "find_job", "find_jobs"]
 
 #: The most words that are offered, and the most experiments that are looked at for them.
 _MOST: Final = 100
@@ -94,3 +96,57 @@ def _offered(words: Iterable[str]) -> list[CompletionItem]:
         return [CompletionItem(word) for word in islice(filter(_WORD.fullmatch, words), _MOST)]
     except (SweepstakeError, OSError):
         return []
+
+
+#: How many are named of those that a part could mean.
+_TOLD: Final = 10
+
+
+def find_job(experiment: Experiment, text: str) -> Job:
+    """Return the job with this id, else the only one whose id begins or ends with the text.
+
+    Raises:
+        NotFoundError: there is none.
+        InvalidInputError: there are several; it lists them.
+    """
+    try:
+        return experiment.get_job(text)
+    except NotFoundError:
+        if len(text) < LEAST:
+            raise
+        records = iterate(experiment.session.queue, experiment.reference, JobQuery(part=text))
+        found = list(islice(records, _TOLD + 1))
+        if not found:
+            raise
+    if len(found) == 1:
+        return experiment.get_job(found[0].id)
+    raise _ambiguous("job", text, [record.id for record in found])
+
+
+def find_id(what: str, text: str, ids: Iterable[str]) -> str:
+    """Return the id that is meant: this very one, else the only one that begins or ends with the text.
+
+    A text that means none is returned as it is, for whoever looks the id up to say so.
+
+    Raises:
+        InvalidInputError: there are several; it lists them.
+    """
+    known = list(ids)
+    if text in known or len(text) < LEAST:
+        return text
+    found = [each for each in known if each.startswith(text) or each.endswith(text)]
+    if len(found) > 1:
+        raise _ambiguous(what, text, found)
+    return found[0] if found else text
+
+
+def _ambiguous(what: str, text: str, ids: Sequence[str]) -> InvalidInputError:
+    more = " and more" if len(ids) > _TOLD else ""
+    listed = ", ".join(ids[:_TOLD])
+    return InvalidInputError.at(what, f"{text!r} is a part of several ids, say which is meant: {listed}{more}")
+
+
+def find_jobs(experiment: Experiment, texts: Iterable[str]) -> list[Job]:
+    """Return the jobs of several texts as `find_job` does, each once; of one that is not clear none is returned."""
+    found = [find_job(experiment, text) for text in dict.fromkeys(texts)]
+    return list({job.job_id: job for job in found}.values())

@@ -1,17 +1,20 @@
-"""What commands print: text for people, or JSON."""
+"""What commands print: text for people, fitted to their terminal, or JSON."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import click
 
-from sweepstake.cli.screen import page, screen_width
 from sweepstake.codec import to_tree
 from sweepstake.domain.records import ExperimentRecord, JobRecord
+from sweepstake.domain.vocabulary import TIMES
 from sweepstake.plaintext import printable_lines
 from sweepstake.view.ids import with_short_ids
 from sweepstake.view.table import (
@@ -19,7 +22,6 @@ from sweepstake.view.table import (
     OWN,
     QUEUEING,
     RESULT,
-    TIMES,
     Column,
     Table,
     experiment_table,
@@ -28,13 +30,28 @@ from sweepstake.view.table import (
 from sweepstake.view.text import boxed, paragraphs
 from sweepstake.view.times import ago, iso, local
 
-__all__ = ["as_json", "format_option", "print_experiment", "print_job", "print_rows", "rows_as_json", "say"]
+__all__ = [
+    "as_json",
+    "format_option",
+    "page",
+    "print_experiment",
+    "print_job",
+    "print_rows",
+    "rows_as_json",
+    "say",
+    "screen_width",
+    "wide_option",
+]
 
 #: What is a Unix time wherever it stands beside the records.
-_MOMENTS: Final = TIMES | {"active_at", "expires_at", "last_activity", "written_at", "since", "made", "ends"}
+_MOMENTS: Final = {*TIMES, "active_at", "expires_at", "last_activity", "written_at", "since", "made", "ends"}
 _OF_USERS: Final = {"hyperparameters", "results", "late_results", "origin"}
 
 C = TypeVar("C", bound=Callable[..., Any])
+
+
+#: What `less` does unless its user has said otherwise: end at once if all fits, show colours, leave the text there.
+_LESS = "FRX"
 
 
 def format_option(command: C) -> C:
@@ -114,3 +131,24 @@ def print_experiment(record: ExperimentRecord) -> None:
 def print_job(record: JobRecord) -> None:
     """Print a job as a paragraph: id, status, hyperparameters, results."""
     click.echo(paragraphs(job_table([record]).of_categories(OWN, HYPERPARAMETER, RESULT)))
+
+
+def wide_option(command: C) -> C:
+    """Add `--wide` to a command that prints tables."""
+    return click.option("--wide", is_flag=True, help="Show whole ids, values and tables, however wide.")(command)
+
+
+def screen_width(*, wide: bool = False) -> int | None:
+    """Return the columns of the terminal that is printed to; None if it is no terminal, or all is wanted."""
+    return None if wide or not sys.stdout.isatty() else shutil.get_terminal_size().columns
+
+
+def page(text: str) -> None:
+    """Print text; what is longer than the terminal goes through the user's pager."""
+    if not text:
+        return
+    if not sys.stdout.isatty() or text.count("\n") + 2 < shutil.get_terminal_size().lines:
+        click.echo(text)
+        return
+    os.environ.setdefault("LESS", _LESS)
+    click.echo_via_pager(text)

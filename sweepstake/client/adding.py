@@ -14,8 +14,8 @@ from sweepstake.client.session import Session
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.names import check_dependencies, check_name
-from sweepstake.domain.queueing import check_priority
 from sweepstake.domain.status import JobStatus, member_of
+from sweepstake.domain.vocabulary import check_priority
 from sweepstake.errors import InvalidInputError, shown
 from sweepstake.values import EMPTY, JsonObject
 from sweepstake.view.progress import watched

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from attrs import define, field
+
 from sweepstake.client.attempt.held import Held
 from sweepstake.client.attempt.keeping import Rest, divide, keep
 from sweepstake.client.results import Results, check_size
@@ -16,20 +18,18 @@ from sweepstake.values import EMPTY, JsonObject, fingerprint
 __all__ = ["Edits"]
 
 
+@define(eq=False)
 class Edits:
     """The values of a job as plain dicts, which are made when they are first asked for.
 
     Values that nobody asked for are as they were read.
     """
 
-    __slots__ = ("_as_read", "_held", "_made")
-
-    def __init__(self, held: Held) -> None:
-        self._held = held
-        #: What somebody asked for, by `setdefault`: two threads that ask at once get the same.
-        self._made: dict[str, dict[str, Any]] = {}
-        #: The hyperparameters as they were read, and their fingerprint then.
-        self._as_read: tuple[JsonObject, bytes | None] | None = None
+    _held: Held
+    #: What somebody asked for, by `setdefault`: two threads that ask at once get the same.
+    _made: dict[str, dict[str, Any]] = field(factory=dict, init=False)
+    #: The hyperparameters as they were read, and their fingerprint then.
+    _as_read: tuple[JsonObject, bytes | None] | None = field(default=None, init=False)
 
     @property
     def hyperparameters(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.edits import Edits
 from sweepstake.client.session import Session
 from sweepstake.domain.keys import check_etag
-from sweepstake.domain.queueing import UNCHANGED, QueueingChanges, Unchanged
+from sweepstake.domain.names import check_tags
 from sweepstake.domain.records import (
     ABSENT,
     PRESENT,
@@ -35,6 +35,7 @@ from sweepstake.domain.records import (
 )
 from sweepstake.domain.situation import Why
 from sweepstake.domain.status import JobStatus, Outcome, member_of
+from sweepstake.domain.vocabulary import UNCHANGED, QueueingChanges, Unchanged, queueing_of
 from sweepstake.errors import HeldJobError, LeaseLostError, PruneJob, SweepstakeError
 from sweepstake.plaintext import printable
 from sweepstake.view.html import attempts_html, job_html
@@ -283,11 +284,10 @@ class Job:
             tags: all labels it shall have.
             notes: free text.
         """
-        changes = QueueingChanges(priority=priority, not_before=not_before, tags=tags, notes=notes)
+        labels = tags if isinstance(tags, Unchanged) else check_tags(tags)
+        changes = QueueingChanges(priority=priority, not_before=not_before, tags=labels, notes=notes)
         now = self._session.queue.set_queueing(self._held.record.reference, self.job_id, changes)
-        self._held.record = evolve(
-            self._held.record, priority=now.priority, not_before=now.not_before, tags=now.tags, notes=now.notes
-        )
+        self._held.record = evolve(self._held.record, **queueing_of(now))
 
     def preempt(self) -> None:
         """Give a job that runs here back to the queue, as preempted, after calling what `on_preempt` was told.

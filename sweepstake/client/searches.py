@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from operator import attrgetter
+from typing import Any, Final, Self
 
 from sweepstake.client.experiment import Experiment
 from sweepstake.client.session import Session
@@ -11,6 +13,7 @@ from sweepstake.domain.records import ExperimentRecord, SearchDefinition
 from sweepstake.domain.status import ExperimentStatus
 from sweepstake.errors import UnhandledResponseError
 from sweepstake.search import (
+    SEARCHES,
     Distribution,
     Grid,
     GridPolicy,
@@ -18,15 +21,25 @@ from sweepstake.search import (
     PbtPolicy,
     Perturb,
     RandomPolicy,
+    SearchKind,
     SearchPolicy,
     Truncate,
     policy_for,
 )
 
-__all__ = ["GridSearch", "ManualSearch", "PopulationBasedTraining", "RandomSearch", "experiment_of"]
+__all__ = [
+    "CLASSES",
+    "GridSearch",
+    "ManualSearch",
+    "PopulationBasedTraining",
+    "RandomSearch",
+    "Searching",
+    "class_of",
+    "experiment_of",
+]
 
 
-class _Searching(Experiment):
+class Searching(Experiment):
     """An experiment around a search policy."""
 
     policy: SearchPolicy
@@ -36,15 +49,15 @@ class _Searching(Experiment):
         return self.policy.definition()
 
     @classmethod
-    def from_record(cls, record: ExperimentRecord) -> Self:
-        """Make the object for a stored experiment."""
+    def around(cls, policy: SearchPolicy, name: str, status: ExperimentStatus | str, **settings: Any) -> Self:
+        """Make the object of a policy that there is."""
         made = cls.__new__(cls)
-        Experiment.__init__(made, record.name, record.status)
-        made.policy = policy_for(record.search)
+        Experiment.__init__(made, name, status, **settings)
+        made.policy = policy
         return made
 
 
-class ManualSearch(_Searching):
+class ManualSearch(Searching):
     """An experiment whose jobs are those that somebody adds."""
 
     def __init__(self, name: str, status: ExperimentStatus | str = ExperimentStatus.RUNNING, **settings: Any) -> None:
@@ -52,7 +65,7 @@ class ManualSearch(_Searching):
         self.policy: ManualPolicy = ManualPolicy()
 
 
-class RandomSearch(_Searching):
+class RandomSearch(Searching):
     """An experiment that draws each hyperparameter at random when no job is queued.
 
     Args:
@@ -80,7 +93,7 @@ class RandomSearch(_Searching):
         return dict(self.policy.distributions)
 
 
-class GridSearch(_Searching):
+class GridSearch(Searching):
     """An experiment that tries every combination of finitely many values, in a stable order.
 
     Args:
@@ -100,10 +113,10 @@ class GridSearch(_Searching):
         **settings: Any,
     ) -> None:
         super().__init__(name, status, **settings)
-        self.policy = GridPolicy(grid if isinstance(grid, Grid) else Grid(grid))
+        self.policy = GridPolicy(grid)
 
 
-class PopulationBasedTraining(_Searching):
+class PopulationBasedTraining(Searching):
     """An experiment that trains a population, and goes on from its best members with changed hyperparameters.
 
     Jaderberg et al., "Population Based Training of Neural Networks", 2017 (arXiv:1711.09846). A child job starts with
@@ -149,22 +162,41 @@ class PopulationBasedTraining(_Searching):
         )
 
 
-_KINDS: Mapping[str, type[_Searching]] = {
-    "Manual": ManualSearch,
-    "RandomSearch": RandomSearch,
-    "Grid": GridSearch,
-    "PBT": PopulationBasedTraining,
+def class_of(kind: SearchKind) -> type[Searching]:
+    """Return the class of a search's experiments: one of the above, or one whose parameters are its policy's."""
+    found = _WRITTEN.get(kind.called)
+    if found is not None:
+        return found
+    own = list(inspect.signature(kind.policy).parameters.values())
+    first, *rest = inspect.signature(ManualSearch).parameters.values()
+
+    def make(self: Searching, name: str, *given: Any, **more: Any) -> None:
+        bound = signature.bind(name, *given, **more)
+        arguments = bound.arguments
+        policy = kind.policy(**{each.name: arguments[each.name] for each in own if each.name in arguments})
+        status = arguments.get("status", ExperimentStatus.RUNNING)
+        Experiment.__init__(self, name, status, **arguments.get("settings", {}))
+        self.policy = policy
+
+    signature = inspect.Signature(sorted([first, *own, *rest], key=attrgetter("kind")))
+    named = {"__init__": make, "__doc__": kind.summary, "__module__": __name__, "__signature__": signature}
+    return type(kind.called, (Searching,), named)
+
+
+_WRITTEN: Final[Mapping[str, type[Searching]]] = {
+    each.__name__: each for each in (ManualSearch, RandomSearch, GridSearch, PopulationBasedTraining)
 }
+#: The class of each search's experiments, by the search's word.
+CLASSES: Final[Mapping[str, type[Searching]]] = {each.policy.kind: class_of(each) for each in SEARCHES}
 
 
 def experiment_of(session: Session, record: ExperimentRecord) -> Experiment:
     """Return the object of the right class for a stored experiment, tied to it."""
-    try:
-        kind = _KINDS[record.search.kind]
-    except KeyError:
+    kind = CLASSES.get(record.search.kind)
+    if kind is None:
         raise UnhandledResponseError(
             f"experiment {record.name!r} has the search {record.search.kind!r}, unknown to this version; upgrade"
-        ) from None
-    experiment = kind.from_record(record)
+        )
+    experiment = kind.around(policy_for(record.search), record.name, record.status)
     experiment.attach(session, record)
     return experiment

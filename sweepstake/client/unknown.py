@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from sweepstake.domain.addresses import called
-from sweepstake.domain.query.fields import OWN_FIELDS, Fields
+from sweepstake.domain.query.fields import KNOWN_FIELDS, Fields
 from sweepstake.domain.query.queries import Condition, JobQuery
 from sweepstake.domain.records import JobRecord
 from sweepstake.queue.queue import Queue
@@ -27,7 +27,7 @@ _logger = logging.getLogger(__name__)
 
 def tell_unknown(queue: Queue, name: str, field: str) -> None:
     """Log a warning if no job of the experiment has the field, though there are jobs; it says what they have."""
-    if field in (*OWN_FIELDS, "notes"):
+    if field in KNOWN_FIELDS:
         return
     some = queue.list_jobs(name, JobQuery(), limit=_ASKED).items
     if not some or _anybody_has(queue, name, field):

@@ -60,6 +60,7 @@ def called(reference: str) -> str:
     return reference.rpartition(_SEPARATOR)[2]
 
 
+@lru_cache  # each call about a job asks for it
 def exact(address: str) -> str:
     """Return the reference that means the experiment with this address."""
     return _SEPARATOR + address

@@ -26,8 +26,8 @@ MAX_REASON: Final = 33 * 1024
 REPORTS: Final = (Outcome.DONE, Outcome.CRASHED, Outcome.PRUNED, Outcome.RELEASED, Outcome.PREEMPTED)
 
 
-@frozen(kw_only=True)
-class JobDraft:
+@frozen(kw_only=True, field_transformer=words.document_first)
+class JobDraft(words.Queueing):
     """A job to be created; without `id` the server makes one.
 
     Attributes:
@@ -40,10 +40,6 @@ class JobDraft:
     status: JobStatus = JobStatus.QUEUED
     hyperparameters: JsonObject = EMPTY
     results: JsonObject = EMPTY
-    priority: int = words.priority()
-    not_before: float | None = words.not_before()
-    tags: tuple[str, ...] = words.tags()
-    notes: str = words.notes()
     origin: JsonObject | None = None
     depends_on: tuple[str, ...] = words.dependencies()
     prune_with: bool = words.prune_with()
@@ -98,8 +94,8 @@ class Finish:
         outcome: DONE, CRASHED or PRUNED record results; RELEASED and PREEMPTED give the job back.
         results: the job's final values.
         hyperparameters: replaces the job's when given.
-        reason: traceback or exit code; of more than MAX_REASON characters the middle is left out.
-        output: the end of what the attempt printed; of more than MAX_OUTPUT bytes the last are kept.
+        reason: traceback or exit code; of more than MAX_REASON characters a store keeps the beginning and the end.
+        output: the end of what the attempt printed; a store keeps the last MAX_OUTPUT bytes.
         causes: what the experiment's `no_retry_on` may name: the names of a crash's exception and of the classes
             above it, plain and qualified, and the exit code.
     """
@@ -108,8 +104,8 @@ class Finish:
     outcome: Outcome = field(validator=_is_report, metadata=narrowed({"enum": list(REPORTS)}))
     results: JsonObject = EMPTY
     hyperparameters: JsonObject | None = None
-    reason: str = field(default="", converter=shortened_reason)
-    output: str = field(default="", converter=end_of_output)
+    reason: str = ""
+    output: str = ""
     causes: tuple[str | int, ...] = field(
         default=(), converter=_causes, metadata=narrowed({**CAUSES, "maxItems": MAX_CAUSES})
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -23,6 +24,7 @@ __all__ = [
     "is_name",
     "item_key",
     "name_of",
+    "new_key",
     "proposal_id",
     "proposed_by",
     "report_name",
@@ -49,18 +51,23 @@ _FIXED: Final = 0x7 << 76 | 0x2 << 62
 _LOW: Final = (1 << 70) - 1
 
 
-def uuid7(milliseconds: int, entropy: bytes) -> str:
-    """Make a UUIDv7 (RFC 9562, section 5.7) as 26 characters that sort by time.
+def new_key(wall: Callable[[], float], entropy: Callable[[int], bytes]) -> str:
+    """Make an op key, or an id: a UUIDv7 (RFC 9562, section 5.7) as 26 characters that sort by time.
 
     The digits are RFC 4648's base32hex in lower case: of the base32 alphabets the one
     whose order is that of the bytes.
 
     Args:
-        milliseconds: Unix time.
-        entropy: 10 random bytes.
+        wall: returns Unix time in seconds.
+        entropy: returns that many random bytes.
     """
-    number = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(entropy[:10])
+    number = (int(wall() * 1000) & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(entropy(10))
     return _digits(number & _FREE | _FIXED)
+
+
+def uuid7(milliseconds: int, entropy: bytes) -> str:
+    """Make the key of this moment, in Unix time, and with these 10 bytes."""
+    return new_key(lambda: (milliseconds + 0.5) / 1000, lambda count: entropy[:count])
 
 
 def _digits(number: int) -> str:

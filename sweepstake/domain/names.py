@@ -104,13 +104,13 @@ def check_tags(tags: Iterable[object], path: str = "tags") -> tuple[str, ...]:
     return tuple(dict.fromkeys(check_name(tag, f"{path}[{i}]") for i, tag in enumerate(given)))
 
 
-def check_notes(notes: object, path: str = "notes") -> str:
+def check_notes(text: object, path: str) -> str:
     """Return free text of at most 65,536 characters; line breaks and tabs are allowed, other controls are not."""
-    if type(notes) is str and not notes:  # as those of most jobs
+    if type(text) is str and not text:  # as of most jobs
         return ""
-    notes = _short(notes, path, MAX_NOTES)
-    _refuse_control_characters(notes, path, allowed="\n\r\t")
-    return notes
+    text = _short(text, path, MAX_NOTES)
+    _refuse_control_characters(text, path, allowed="\n\r\t")
+    return text
 
 
 def check_text(text: object, path: str) -> str:

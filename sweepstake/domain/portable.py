@@ -14,12 +14,11 @@ from sweepstake.domain.drafts import end_of_output, shortened_reason
 from sweepstake.domain.keys import check_etag, check_key
 from sweepstake.domain.lengths import at_most, holds
 from sweepstake.domain.names import check_name
-from sweepstake.domain.queueing import INSTANT, MAX_INSTANT
 from sweepstake.domain.records import SearchDefinition
 from sweepstake.domain.schema import Schema, count, items, narrowed, nullable, ref, seconds
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
-from sweepstake.domain.vocabulary import is_within
+from sweepstake.domain.vocabulary import INSTANT, MAX_INSTANT, is_within
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import EMPTY, JsonObject
 
@@ -123,18 +122,14 @@ def _check_report(attempt: PortableAttempt, path: str) -> None:
         raise InvalidInputError.at(f"{path}.finish_key", f"needs late_results, as the attempt was {attempt.outcome}")
 
 
-@frozen(kw_only=True)
-class PortableJob:
+@frozen(kw_only=True, field_transformer=words.document_first)
+class PortableJob(words.Queueing):
     """A job with its queueing, its budgets spent, and its attempts; see `JobRecord`."""
 
     id: str = _name()
     status: JobStatus
     hyperparameters: JsonObject = EMPTY
     results: JsonObject = EMPTY
-    priority: int = words.priority()
-    not_before: float | None = words.not_before()
-    tags: tuple[str, ...] = words.tags()
-    notes: str = words.notes()
     origin: JsonObject | None = None
     worker: str | None = words.label(default=None)
     failures: int = _whole(0, _MAX_COUNT, default=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sweepstake.domain.addresses import MAX_CALLED
@@ -15,7 +15,9 @@ __all__ = [
     "OMIT_DEFAULT",
     "SCALARS",
     "Schema",
+    "closed",
     "count",
+    "each",
     "items",
     "narrowed",
     "nullable",
@@ -87,6 +89,22 @@ def count(low: int, high: int = _MAX_COUNT) -> Schema:
 def items(item: str, most: int) -> Schema:
     """Return the schema of a list of at most so many of a kind."""
     return {"type": "array", "items": ref(item), "maxItems": most}
+
+
+def closed(properties: Mapping[str, Schema], optional: Sequence[str] = (), description: str = "") -> Schema:
+    """Return the schema of an object that has these properties and no others."""
+    schema: Schema = {
+        "type": "object",
+        "properties": dict(properties),
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+    return schema | ({"description": description} if description else {})
+
+
+def each(schema: Schema) -> Schema:
+    """Return the schema of an object whose members all have this one."""
+    return {"type": "object", "additionalProperties": schema}
 
 
 #: What an exception is called, or an exit code.

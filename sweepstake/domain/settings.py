@@ -128,4 +128,4 @@ class Settings:
         default=None, validator=optional(_is_seed), metadata=narrowed(nullable(count(-_MAX_COUNT)))
     )
     tags: tuple[str, ...] = field(default=(), converter=check_tags, metadata=narrowed(ref("Tags")))
-    notes: str = words.notes()
+    notes: str = words.NOTES.field()

@@ -2,29 +2,231 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Final
 
-from attrs import field
+from attrs import Attribute, field, frozen
+from attrs.validators import optional
 
 from sweepstake.domain.lengths import holds
 from sweepstake.domain.names import MAX_DEPENDENCIES, check_dependencies, check_name, check_notes, check_tags
-from sweepstake.domain.queueing import INSTANT, MAX_INSTANT, PRIORITY, check_instant, check_priority
-from sweepstake.domain.schema import narrowed, nullable, ref
-from sweepstake.errors import InvalidInputError
+from sweepstake.domain.schema import OMIT_DEFAULT, Schema, count, narrowed, nullable, ref
+from sweepstake.errors import InvalidInputError, shown
 
 __all__ = [
+    "HEADINGS",
+    "INSTANT",
+    "LABELS",
+    "MAX_INSTANT",
+    "NOTES",
+    "QUEUEING",
+    "TIMES",
+    "UNCHANGED",
+    "Queueing",
+    "QueueingChanges",
+    "Unchanged",
+    "Word",
+    "check_priority",
     "dependencies",
+    "document_first",
     "instant",
     "is_within",
     "is_worker",
     "job_id",
     "label",
-    "not_before",
-    "notes",
-    "priority",
     "prune_with",
-    "tags",
+    "queueing_of",
 ]
+
+_MAX_PRIORITY: Final = 2**31 - 1
+#: The last second of the year 9999.
+MAX_INSTANT: Final = 253_402_300_799
+#: A moment, as Unix time in seconds.
+INSTANT: Final[Schema] = {"type": "number", "minimum": 0, "maximum": MAX_INSTANT}
+#: What people see of a job beside its document, in this order: in tables, and as names of fields.
+HEADINGS: Final = (
+    "priority",
+    "tags",
+    "notes",
+    "attempt",
+    "worker",
+    "not_before",
+    "created_at",
+    "started_at",
+    "ended_at",
+)
+#: Those of them that are Unix times.
+TIMES: Final = ("not_before", "created_at", "started_at", "ended_at")
+#: What a record of a job begins with.
+_DOCUMENT: Final = ("id", "status", "hyperparameters", "results")
+
+
+class Unchanged(Enum):
+    """The value of a field that is not to be changed, where None has a meaning of its own."""
+
+    UNCHANGED = "unchanged"
+
+
+#: Leave it as it is.
+UNCHANGED: Final = Unchanged.UNCHANGED
+
+
+@frozen(kw_only=True)
+class Word:
+    """A field of a job's queueing: what it accepts, and how it is said on the command line.
+
+    Attributes:
+        name: of the field, of its column and of the parameter.
+        check: returns the value as it is kept, or raises InvalidInputError.
+        schema: what it accepts in JSON.
+        default: what it is of a job of which nothing is said.
+        flag: the option that says it.
+        help: what the option's help says where a job or an experiment, `{what}`, is made.
+        change: what it says where jobs change.
+        is_moment: whether it is a Unix time, which people write as a date, or as a span from now.
+    """
+
+    name: str
+    check: Callable[[Any], Any]
+    schema: Schema
+    default: Any
+    flag: str
+    help: str
+    change: str
+    is_moment: bool = False
+
+    def field(self, *, changes: bool = False) -> Any:
+        """Make the field of a record; with `changes`, of one that may leave the value as it is."""
+        if not changes:
+            return field(default=self.default, converter=self.check, metadata=narrowed(self.schema))
+
+        def check(value: Any) -> Any:
+            return value if isinstance(value, Unchanged) else self.check(value)
+
+        return field(default=UNCHANGED, converter=check, metadata={**OMIT_DEFAULT, **narrowed(self.schema)})
+
+
+def check_priority(priority: object) -> int:
+    """Return `priority` if a store can keep it: an int of 32 bits."""
+    if (
+        isinstance(priority, bool)
+        or not isinstance(priority, int)
+        or not -_MAX_PRIORITY - 1 <= priority <= _MAX_PRIORITY
+    ):
+        raise InvalidInputError.at("priority", f"must be a whole number from -2**31 to 2**31 - 1, is {shown(priority)}")
+    return int(priority)
+
+
+def _priority(value: object) -> int:
+    # JSON does not tell 3 from 3.0.
+    return check_priority(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def _not_before(instant: object) -> float | None:
+    if instant is None:
+        return None
+    if isinstance(instant, bool) or not isinstance(instant, (int, float)) or not 0 <= instant <= MAX_INSTANT:
+        raise InvalidInputError.at(
+            "not_before", f"must be a Unix time from 0 to {MAX_INSTANT:,} seconds, is {shown(instant)}"
+        )
+    return float(instant)
+
+
+def _notes(text: object) -> str:
+    return check_notes(text, "notes")
+
+
+#: Higher is claimed first.
+PRIORITY: Final = Word(
+    name="priority",
+    check=_priority,
+    schema=count(-_MAX_PRIORITY - 1, _MAX_PRIORITY),
+    default=0,
+    flag="--priority",
+    help="Higher is claimed first.",
+    change="Of jobs: higher is claimed first.",
+)
+#: The Unix time in seconds before which a job is not claimed; None: at once.
+NOT_BEFORE: Final = Word(
+    name="not_before",
+    check=_not_before,
+    schema=nullable(INSTANT),
+    default=None,
+    flag="--not-before",
+    help="Do not claim it before: 1h from now, or a date and time.",
+    change="Of jobs: do not claim it before: a span from now such as 1h, a date and time such as 2030-01-31T18:00 "
+    "(local, unless it names a zone), a Unix time, or `now`.",
+    is_moment=True,
+)
+#: Labels.
+TAGS: Final = Word(
+    name="tags",
+    check=check_tags,
+    schema=ref("Tags"),
+    default=(),
+    flag="--tag",
+    help="A label of the {what}; may be given several times.",
+    change="A label; those given here replace all that were there.",
+)
+#: Free text.
+NOTES: Final = Word(
+    name="notes",
+    check=_notes,
+    schema=ref("Notes"),
+    default="",
+    flag="--notes",
+    help="Free text.",
+    change="Free text.",
+)
+#: How a job stands in the queue, beside its document.
+QUEUEING: Final = (PRIORITY, NOT_BEFORE, TAGS, NOTES)
+#: What experiments have as well.
+LABELS: Final = (TAGS, NOTES)
+
+
+@frozen(kw_only=True)
+class Queueing:
+    """How urgent a job is, from when on it may run, and how it is found.
+
+    Attributes:
+        priority: higher is claimed first.
+        not_before: Unix time in seconds before which the job is not claimed; None for at once.
+        tags: labels.
+        notes: free text.
+    """
+
+    priority: int = PRIORITY.field()
+    not_before: float | None = NOT_BEFORE.field()
+    tags: tuple[str, ...] = TAGS.field()
+    notes: str = NOTES.field()
+
+
+@frozen(kw_only=True)
+class QueueingChanges:
+    """What is to be changed of a job's queueing, which its etag does not cover.
+
+    Attributes:
+        priority: higher is claimed first.
+        not_before: Unix time in seconds before which the job is not claimed; None for at once.
+        tags: all labels it shall have.
+        notes: free text.
+    """
+
+    priority: int | Unchanged = PRIORITY.field(changes=True)
+    not_before: float | Unchanged | None = NOT_BEFORE.field(changes=True)
+    tags: tuple[str, ...] | Unchanged = TAGS.field(changes=True)
+    notes: str | Unchanged = NOTES.field(changes=True)
+
+
+def queueing_of(job: object) -> dict[str, Any]:
+    """Return the queueing of a record or a row of a job, by name."""
+    return {word.name: getattr(job, word.name) for word in QUEUEING}
+
+
+def document_first(_: type, found: list[Attribute[Any]]) -> list[Attribute[Any]]:
+    """Order the fields of a record that has a `Queueing`'s: what a job is comes before how it is queued."""
+    return sorted(found, key=lambda each: each.name not in _DOCUMENT)
 
 
 def is_within(low: float, high: float) -> Any:
@@ -37,15 +239,10 @@ def is_within(low: float, high: float) -> Any:
     return check
 
 
-def is_worker(_: object, attribute: Any, value: str) -> None:
+def is_worker(_: object, attribute: Any, value: str | None) -> None:
     """Validate who runs a job, for people to read; nobody in particular is the empty text."""
     if value:
         check_name(value, attribute.name)
-
-
-def _priority(value: object) -> int:
-    # JSON does not tell 3 from 3.0.
-    return check_priority(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _new_id(value: object) -> str:
@@ -61,26 +258,6 @@ def _dependencies(value: object) -> tuple[str, ...]:
 def job_id() -> Any:
     """Make the field of a new job's id; empty: it gets one of the server's."""
     return field(default=None, converter=_new_id, metadata=narrowed(nullable(ref("Name"))))
-
-
-def priority() -> Any:
-    """Make the field of a priority: higher is claimed first; -2**31 to 2**31 - 1."""
-    return field(default=0, converter=_priority, metadata=narrowed(PRIORITY))
-
-
-def not_before() -> Any:
-    """Make the field of the Unix time in seconds before which a job is not claimed; None: at once."""
-    return field(default=None, converter=check_instant, metadata=narrowed(nullable(INSTANT)))
-
-
-def tags() -> Any:
-    """Make the field of labels."""
-    return field(default=(), converter=check_tags, metadata=narrowed(ref("Tags")))
-
-
-def notes() -> Any:
-    """Make the field of free text."""
-    return field(default="", converter=check_notes, metadata=narrowed(ref("Notes")))
 
 
 def dependencies() -> Any:
@@ -106,20 +283,10 @@ def prune_with() -> Any:
 def instant(*, default: float | None = 0.0) -> Any:
     """Make the field of a moment that was: Unix time in seconds."""
     schema = INSTANT if default is not None else nullable(INSTANT)
-    return field(default=default, validator=_is_instant, metadata=narrowed(schema))
-
-
-def _is_instant(instance: object, attribute: Any, value: float | None) -> None:
-    if value is not None:
-        is_within(0, MAX_INSTANT)(instance, attribute, value)
+    return field(default=default, validator=optional(is_within(0, MAX_INSTANT)), metadata=narrowed(schema))
 
 
 def label(*, default: str | None = "") -> Any:
     """Make the field of what people call something, such as a worker: a name, or nothing."""
     schema = ref("Label") if default is not None else nullable(ref("Label"))
-    return field(default=default, validator=_is_worker, metadata=narrowed(schema))
-
-
-def _is_worker(instance: object, attribute: Any, value: str | None) -> None:
-    if value is not None:
-        is_worker(instance, attribute, value)
+    return field(default=default, validator=is_worker, metadata=narrowed(schema))

@@ -19,8 +19,8 @@ from sweepstake.domain.records import (
     Unranked,
 )
 from sweepstake.domain.schema import SCALARS, Schema, nullable, ref, schema_of, sent_name
-from sweepstake.http.searches import SEARCH_SCHEMAS
 from sweepstake.queue.calls import CALLS, LOGINS
+from sweepstake.search import SEARCH_SCHEMAS
 from sweepstake.values import JsonObject
 from sweepstake.wire.problems import Problem
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import Final, Protocol, TypeVar
 
 from sweepstake.domain import portable
 from sweepstake.domain.counts import Counts
 from sweepstake.domain.drafts import Finish, JobDraft
 from sweepstake.domain.duplicates import Added, OnDuplicate
-from sweepstake.domain.keys import uuid7
+from sweepstake.domain.keys import new_key
 from sweepstake.domain.lengths import MAX_BEATS, MAX_PAGE
 from sweepstake.domain.portable import ImportPart
 from sweepstake.domain.query.queries import JobQuery
-from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     UNGUARDED,
     AttemptRecord,
@@ -33,6 +33,7 @@ from sweepstake.domain.records import (
     PutAnswer,
 )
 from sweepstake.domain.situation import Why
+from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue import calls
 from sweepstake.queue.call import Call, Patience, usual_patience
@@ -66,8 +67,8 @@ class Sender(Protocol):
         """Let go of connections and files; calls under way end first."""
 
 
-def _new_key() -> str:
-    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+#: Makes ids by this machine's clock.
+_new_id: Final = partial(new_key, time.time, os.urandom)
 
 
 class Queue:
@@ -80,7 +81,7 @@ class Queue:
         new_id: makes ids and keys.
     """
 
-    def __init__(self, sender: Sender, new_id: Callable[[], str] = _new_key) -> None:
+    def __init__(self, sender: Sender, new_id: Callable[[], str] = _new_id) -> None:
         self.sender = sender
         self.send = sender.send
         #: Makes an id for a job, or a key for a call: a UUIDv7, in order of time.
@@ -249,6 +250,7 @@ class Queue:
                 report=report,
                 key=key,
                 claim=claim,
+                claims=claim is not None,
                 worker=worker,
                 repeat=repeat,
                 patience=patience,

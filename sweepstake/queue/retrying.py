@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 from attrs import evolve
@@ -11,7 +12,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 
 from sweepstake.clock import Clock
 from sweepstake.domain.addresses import called
-from sweepstake.domain.keys import uuid7
+from sweepstake.domain.keys import new_key
 from sweepstake.domain.records import Claim, Finished, NoJob
 from sweepstake.errors import ConfigurationError, LeaseLostError, StoreUnavailableError
 from sweepstake.queue.call import PATIENCE, Call, Patience
@@ -48,10 +49,7 @@ def patient_queue(
         sleep: waits that many seconds.
         beside: see `PatientSender`.
     """
-
-    def new_id() -> str:
-        return uuid7(int(clock.wall() * 1000), entropy(10))
-
+    new_id = partial(new_key, clock.wall, entropy)
     return Queue(PatientSender(sender, clock, new_id, sleep, beside), new_id)
 
 

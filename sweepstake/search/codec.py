@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
 
-from sweepstake.domain.records import SearchDefinition
+from sweepstake.domain.schema import Schema, closed, nullable
 from sweepstake.errors import InvalidInputError
 from sweepstake.plaintext import with_article
 from sweepstake.search.distributions import Choice, Constant, Distribution, LogUniform, Normal, Uniform
 from sweepstake.search.strategies import Perturb, Truncate
-from sweepstake.values import JsonItem
 
 __all__ = [
+    "PARTS",
+    "VALUES",
     "check_fields",
     "check_object",
-    "define",
     "one_of",
     "read_at",
     "read_distribution",
@@ -31,13 +31,45 @@ __all__ = [
 
 T = TypeVar("T")
 
-_FIELDS: Final[Mapping[str, tuple[Callable[..., Distribution], tuple[str, ...], tuple[str, ...]]]] = {
+_FIELDS: Final[Mapping[str, tuple[type[Any], tuple[str, ...], tuple[str, ...]]]] = {
     "loguniform": (LogUniform, ("low", "high"), ()),
     "uniform": (Uniform, ("low", "high"), ()),
     "choice": (Choice, ("values",), ("weights",)),
     "normal": (Normal, ("mean", "std"), ()),
 }
 _CONSTANT: Final = "const"
+
+_LARGEST: Final = 1.7976931348623157e308
+_NUMBER: Final[Schema] = {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST}
+_POSITIVE: Final[Schema] = {"type": "number", "exclusiveMinimum": 0, "maximum": _LARGEST}
+_NOT_NEGATIVE: Final[Schema] = {"type": "number", "minimum": 0, "maximum": _LARGEST}
+_BELOW: Final = "`low` must be less than `high`"
+#: What a list of values to choose from accepts.
+VALUES: Final[Schema] = {"type": "array", "items": {}, "minItems": 1}
+#: The named schemas of what searches are made of.
+PARTS: Final[Mapping[str, Schema]] = {
+    "Distribution": {
+        "oneOf": [
+            closed({"loguniform": closed({"low": _POSITIVE, "high": _POSITIVE}, description=_BELOW)}),
+            closed({"uniform": closed({"low": _NUMBER, "high": _NUMBER}, description=_BELOW)}),
+            closed(
+                {
+                    "choice": closed(
+                        {"values": VALUES, "weights": nullable({"type": "array", "items": _NOT_NEGATIVE})},
+                        optional=["weights"],
+                        description="There are as many weights as values, and their sum is greater than 0 and finite",
+                    )
+                }
+            ),
+            closed({"normal": closed({"mean": _NUMBER, "std": _NOT_NEGATIVE})}),
+            closed({_CONSTANT: {}}),
+        ]
+    },
+    "Perturb": closed(
+        {"perturb": closed({"minFactor": _NOT_NEGATIVE, "maxFactor": _NOT_NEGATIVE})},
+        description="`minFactor` must be less than `maxFactor`",
+    ),
+}
 
 
 def read_distribution(data: object) -> Distribution:
@@ -51,7 +83,8 @@ def read_distribution(data: object) -> Distribution:
         if word == _CONSTANT:
             return Constant(args)
         make, required, optional = _FIELDS[word]
-        return make(**check_fields(args, required, optional))
+        made: Distribution = make(**check_fields(args, required, optional))
+        return made
     except InvalidInputError as error:
         raise error.under(word) from None
 
@@ -63,19 +96,12 @@ def read_distributions(data: object) -> dict[str, Distribution]:
 
 def write_distribution(distribution: Distribution) -> dict[str, Any]:
     """Return the wire form of a distribution."""
-    match distribution:
-        case LogUniform(low=low, high=high):
-            return {"loguniform": {"low": low, "high": high}}
-        case Uniform(low=low, high=high):
-            return {"uniform": {"low": low, "high": high}}
-        case Normal(mean=mean, std=std):
-            return {"normal": {"mean": mean, "std": std}}
-        case Choice(values=values, weights=None):
-            return {"choice": {"values": values}}
-        case Choice(values=values, weights=weights):
-            return {"choice": {"values": values, "weights": weights}}
-        case Constant(value=value):
-            return {_CONSTANT: value}
+    if isinstance(distribution, Constant):
+        return {_CONSTANT: distribution.value}
+    for word, (kind, required, optional) in _FIELDS.items():
+        if isinstance(distribution, kind):
+            arguments = {name: getattr(distribution, name) for name in (*required, *optional)}
+            return {word: {name: value for name, value in arguments.items() if value is not None}}
     raise InvalidInputError.at(
         "", f"{with_article(type(distribution).__name__)} has no wire form; use a distribution of this package"
     )
@@ -178,8 +204,3 @@ def check_object(data: object) -> Mapping[str, Any]:
     if not isinstance(data, Mapping):
         raise InvalidInputError.at("", f"must be an object, not {type(data).__name__}")
     return data
-
-
-def define(kind: str, params: object) -> SearchDefinition:
-    """Return the stored form of a search with these parameters, which are plain data."""
-    return SearchDefinition(kind, JsonItem.of(params, f"scheduler.{kind}").text)

@@ -10,10 +10,21 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import InvalidInputError, shown
 from sweepstake.values import JsonItem
 
-__all__ = ["Choice", "Constant", "Distribution", "LogUniform", "Normal", "Uniform", "finite_number", "json_items"]
+__all__ = [
+    "Choice",
+    "Constant",
+    "Distribution",
+    "LogUniform",
+    "Normal",
+    "Uniform",
+    "by_name",
+    "finite_number",
+    "json_items",
+    "number",
+]
 
 
 class Distribution(Protocol):
@@ -48,8 +59,25 @@ def json_items(values: object, name: str) -> tuple[JsonItem, ...]:
     return items
 
 
-def _number(name: str) -> Any:
-    return field(converter=lambda value: finite_number(value, name))
+def by_name(value: object, what: str, path: str) -> Mapping[str, Any]:
+    """Return a dict whose keys are names of hyperparameters, or raise InvalidInputError at the path.
+
+    Args:
+        value: what should be one.
+        what: what should be in it, for the error.
+        path: where it was given.
+    """
+    if not isinstance(value, Mapping):
+        raise InvalidInputError.at(path, f"must be a dict of {what}, not {type(value).__name__}")
+    for name in value:
+        if not isinstance(name, str):
+            raise InvalidInputError.at(path, f"has the key {shown(name)}; the names of hyperparameters are text")
+    return value
+
+
+def number(name: str, **more: Any) -> Any:
+    """Make the field of a finite number."""
+    return field(converter=lambda value: finite_number(value, name), **more)
 
 
 def _check_interval(low: float, high: float) -> None:
@@ -66,8 +94,8 @@ def _within(value: float, low: float, high: float) -> float:
 class Uniform:
     """Every number of [low, high) is equally likely."""
 
-    low: float = _number("low")
-    high: float = _number("high")
+    low: float = number("low")
+    high: float = number("high")
 
     def __attrs_post_init__(self) -> None:
         _check_interval(self.low, self.high)
@@ -82,8 +110,8 @@ class Uniform:
 class LogUniform:
     """Every order of magnitude of [low, high) is equally likely: the logarithm is uniform."""
 
-    low: float = _number("low")
-    high: float = _number("high")
+    low: float = number("low")
+    high: float = number("high")
 
     def __attrs_post_init__(self) -> None:
         if self.low <= 0.0:
@@ -108,8 +136,8 @@ def _exp(exponent: float) -> float:
 class Normal:
     """Numbers around `mean` with the standard deviation `std`, which may be 0."""
 
-    mean: float = _number("mean")
-    std: float = _number("std")
+    mean: float = number("mean")
+    std: float = number("std")
 
     def __attrs_post_init__(self) -> None:
         if self.std < 0.0:

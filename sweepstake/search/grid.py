@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from attrs import field, frozen
 
-from sweepstake.domain.records import JobRecord, SearchDefinition
-from sweepstake.errors import InvalidInputError, shown
-from sweepstake.search.codec import define, read_each
-from sweepstake.search.distributions import json_items
-from sweepstake.search.policy import NoProposal, Proposal
+from sweepstake.domain.records import JobRecord
+from sweepstake.domain.schema import Schema, each
+from sweepstake.search.codec import VALUES, read_each
+from sweepstake.search.distributions import by_name, json_items
+from sweepstake.search.policy import NoProposal, Proposal, SearchPolicy
 from sweepstake.values import JsonItem, JsonObject
 
 __all__ = ["Grid", "GridPolicy"]
 
 
 def _axes(axes: object) -> tuple[tuple[str, tuple[JsonItem, ...]], ...]:
-    if not isinstance(axes, Mapping):
-        raise InvalidInputError.at("", f"must be a dict of lists of values, not {type(axes).__name__}")
-    for name in axes:
-        if not isinstance(name, str):
-            raise InvalidInputError.at("", f"has the key {shown(name)}; the names of hyperparameters are text")
-    return tuple((name, json_items(values, name)) for name, values in axes.items())
+    return tuple((name, json_items(values, name)) for name, values in by_name(axes, "lists of values", "").items())
 
 
 @frozen(repr=False)
@@ -65,27 +60,28 @@ class Grid:
         return dict(reversed(point.items()))
 
 
+def _grid(grid: Grid | Mapping[str, Iterable[Any]]) -> Grid:
+    return grid if isinstance(grid, Grid) else Grid(grid)
+
+
 @frozen
-class GridPolicy:
+class GridPolicy(SearchPolicy):
     """Propose every point of a grid once, in its order."""
 
     kind: ClassVar[str] = "Grid"
+    schema: ClassVar[Schema] = each(VALUES)
 
-    grid: Grid
+    grid: Grid = field(converter=_grid)
 
     @classmethod
     def of(cls, params: object) -> GridPolicy:
-        """Make the policy of its stored parameters: ``{name: [value, ...]}``."""
+        """Make the policy of its stored parameters."""
         return cls(Grid(read_each(params, lambda values: json_items(values, ""))))
 
     @property
-    def history(self) -> int:
-        """Nothing of the past matters."""
-        return 0
-
-    def definition(self) -> SearchDefinition:
-        """Return the search as it is stored."""
-        return define(self.kind, self.grid.axes)
+    def params(self) -> dict[str, list[Any]]:
+        """``{name: [value, ...]}``."""
+        return self.grid.axes
 
     def propose(self, index: int, seed: int, history: Sequence[JobRecord]) -> Proposal | NoProposal:  # noqa: ARG002 -- the protocol
         """Propose point number `index`, or nothing when all were proposed."""

@@ -7,19 +7,20 @@ from typing import ClassVar
 
 from attrs import frozen
 
-from sweepstake.domain.records import JobRecord, SearchDefinition
+from sweepstake.domain.records import JobRecord
+from sweepstake.domain.schema import Schema
 from sweepstake.errors import InvalidInputError
-from sweepstake.search.codec import define
-from sweepstake.search.policy import NoProposal
+from sweepstake.search.policy import NoProposal, SearchPolicy
 
 __all__ = ["ManualPolicy"]
 
 
 @frozen
-class ManualPolicy:
+class ManualPolicy(SearchPolicy):
     """Propose nothing; whoever uses the experiment adds its jobs."""
 
     kind: ClassVar[str] = "Manual"
+    schema: ClassVar[Schema] = {"type": "null"}
 
     @classmethod
     def of(cls, params: object) -> ManualPolicy:
@@ -29,13 +30,9 @@ class ManualPolicy:
         return cls()
 
     @property
-    def history(self) -> int:
-        """Nothing of the past matters."""
-        return 0
-
-    def definition(self) -> SearchDefinition:
-        """Return the search as it is stored."""
-        return define(self.kind, None)
+    def params(self) -> None:
+        """None."""
+        return None
 
     def propose(self, index: int, seed: int, history: Sequence[JobRecord]) -> NoProposal:  # noqa: ARG002 -- the protocol
         """Propose nothing."""

@@ -6,19 +6,19 @@ as Schedy has it: a job is one stretch of training, and its child is the next st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from random import Random
 from typing import Any, ClassVar, Final
 
 from attrs import field, frozen
 
 from sweepstake.domain.names import check_text
-from sweepstake.domain.records import JobRecord, SearchDefinition
+from sweepstake.domain.records import JobRecord
+from sweepstake.domain.schema import Schema, closed, count, each, nullable, ref
 from sweepstake.domain.settings import Direction
-from sweepstake.errors import InvalidInputError, shown
+from sweepstake.errors import InvalidInputError
 from sweepstake.search.codec import (
     check_fields,
-    define,
     read_at,
     read_distributions,
     read_exploit,
@@ -28,8 +28,8 @@ from sweepstake.search.codec import (
     write_exploit,
     write_explore,
 )
-from sweepstake.search.distributions import Distribution
-from sweepstake.search.policy import NoProposal, Proposal, generator
+from sweepstake.search.distributions import Distribution, by_name
+from sweepstake.search.policy import NoProposal, Proposal, SearchPolicy, generator
 from sweepstake.search.population import Member, Population, origin_of, survey
 from sweepstake.search.random_search import draw, named_distributions
 from sweepstake.search.strategies import Perturb, Truncate
@@ -57,19 +57,12 @@ _SMALLEST_WINDOW: Final = 100
 _WINDOW_OF_UNKNOWN_SIZE: Final = 1000
 
 
-def _distributions(value: object) -> tuple[tuple[str, Distribution], ...]:
-    return named_distributions(value, "initial_distributions")
-
-
 def _explored(value: object) -> tuple[tuple[str, Perturb], ...]:
-    if not isinstance(value, Mapping):
-        raise InvalidInputError.at("explore", f"must be a dict of strategies, not {type(value).__name__}")
-    for name, strategy in value.items():
-        if not isinstance(name, str):
-            raise InvalidInputError.at("explore", f"has the key {shown(name)}; the names of hyperparameters are text")
+    found = by_name(value, "strategies", "explore")
+    for name, strategy in found.items():
         if not isinstance(strategy, Perturb):
             raise InvalidInputError.at(f"explore.{name}", f"must be a Perturb, not {type(strategy).__name__}")
-    return tuple(value.items())
+    return tuple(found.items())
 
 
 def _objective(value: object) -> Direction:
@@ -90,6 +83,10 @@ def _exploit(value: object) -> Truncate:
     return value
 
 
+def _distributions(value: object) -> tuple[tuple[str, Distribution], ...]:
+    return named_distributions(value, "initial_distributions")
+
+
 def _population_size(value: object) -> int | None:
     return _count(value, "population_size", MAX_POPULATION)
 
@@ -107,7 +104,7 @@ def _count(value: object, name: str, highest: int) -> int | None:
 
 
 @frozen(kw_only=True)
-class PbtPolicy:
+class PbtPolicy(SearchPolicy):
     """Population based training.
 
     The first `population_size` jobs are drawn from the initial distributions; jobs added by hand are members as well.
@@ -133,6 +130,20 @@ class PbtPolicy:
     """
 
     kind: ClassVar[str] = "PBT"
+    schema: ClassVar[Schema] = closed(
+        {
+            "objective": {"enum": [MINIMIZE, MAXIMIZE]},
+            "qualityResultName": {"type": "string", "minLength": 1},
+            "numParallel": nullable(count(1, MAX_POPULATION)),
+            "init": nullable(each(ref("Distribution"))),
+            "exploit": closed({"truncate": {"type": "number", "exclusiveMinimum": 0, "maximum": 0.5}}),
+            "explore": nullable(each(ref("Perturb"))),
+            "maxGenerations": nullable(count(1, _MAX_GENERATIONS)),
+            "max_generations": nullable(count(1, _MAX_GENERATIONS)),
+        },
+        optional=_OPTIONAL,
+        description="`init` needs `numParallel`; `max_generations` is another spelling of `maxGenerations`",
+    )
 
     objective: Direction = field(converter=_objective)
     result_name: str = field(converter=_result_name)
@@ -178,8 +189,9 @@ class PbtPolicy:
             return _WINDOW_OF_UNKNOWN_SIZE
         return max(_SMALLEST_WINDOW, 10 * self.population_size)
 
-    def definition(self) -> SearchDefinition:
-        """Return the search as it is stored."""
+    @property
+    def params(self) -> dict[str, Any]:
+        """Those of Schedy."""
         params: dict[str, Any] = {
             "objective": self.objective.value,
             "qualityResultName": self.result_name,
@@ -194,7 +206,7 @@ class PbtPolicy:
         if self.max_generations is not None:
             # Schedy's client writes the one and reads the other.
             params |= {"maxGenerations": self.max_generations, "max_generations": self.max_generations}
-        return define(self.kind, params)
+        return params
 
     def propose(self, index: int, seed: int, history: Sequence[JobRecord]) -> Proposal | NoProposal:
         """Propose a first member, or the child of the oldest member that ended."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 from random import Random
-from typing import ClassVar, Protocol
+from typing import ClassVar, Self
 
 from attrs import frozen
 
 from sweepstake.domain.records import JobRecord, SearchDefinition
-from sweepstake.values import EMPTY, JsonObject
+from sweepstake.domain.schema import Schema
+from sweepstake.values import EMPTY, JsonItem, JsonObject
 
 __all__ = ["NoProposal", "Proposal", "SearchPolicy", "generator"]
 
@@ -42,21 +43,37 @@ class NoProposal(Enum):
     COMPLETE = "complete"
 
 
-class SearchPolicy(Protocol):
-    """A search: immutable, and pure in everything it is handed.
+class SearchPolicy:
+    """A search: immutable, and pure in everything it is handed. Each is a frozen class that derives from this one.
 
     Attributes:
         kind: its word on the wire, such as `RandomSearch`.
+        schema: what its stored parameters are, as JSON Schema.
     """
 
+    __slots__ = ()
+
     kind: ClassVar[str]
+    schema: ClassVar[Schema]
+
+    @classmethod
+    def of(cls, params: object) -> Self:
+        """Make the policy of its stored parameters, or raise InvalidInputError with paths below them."""
+        raise NotImplementedError
+
+    @property
+    def params(self) -> object:
+        """Its parameters as they are stored: plain data, of which `of` makes an equal policy."""
+        raise NotImplementedError
 
     @property
     def history(self) -> int:
         """How many of the newest jobs `propose` wants to see; 0 when seed and index are enough."""
+        return 0
 
     def definition(self) -> SearchDefinition:
-        """Return the search as it is stored; `sweepstake.search.policy_for` makes an equal policy of it."""
+        """Return the search as it is stored."""
+        return SearchDefinition(self.kind, JsonItem.of(self.params, f"scheduler.{self.kind}").text)
 
     def propose(self, index: int, seed: int, history: Sequence[JobRecord]) -> Proposal | NoProposal:
         """Propose one job, or say why not; the same arguments always give the same answer.
@@ -67,6 +84,7 @@ class SearchPolicy(Protocol):
             history: the newest `self.history` jobs of the experiment, oldest first. It holds every proposal
                 before this one that is not older than that.
         """
+        raise NotImplementedError
 
 
 def generator(seed: int, index: int) -> Random:

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from random import Random
 from typing import Any, ClassVar
 
 from attrs import field, frozen
 
-from sweepstake.domain.records import JobRecord, SearchDefinition
-from sweepstake.errors import InvalidInputError, shown
-from sweepstake.search.codec import define, read_distributions, write_distribution
-from sweepstake.search.distributions import Distribution
-from sweepstake.search.policy import Proposal, generator
+from sweepstake.domain.records import JobRecord
+from sweepstake.domain.schema import Schema, each, ref
+from sweepstake.errors import InvalidInputError
+from sweepstake.search.codec import read_distributions, write_distribution
+from sweepstake.search.distributions import Distribution, by_name
+from sweepstake.search.policy import Proposal, SearchPolicy, generator
 from sweepstake.values import JsonObject
 
 __all__ = ["RandomPolicy", "draw", "named_distributions"]
 
 
-def named_distributions(value: object, name: str) -> tuple[tuple[str, Distribution], ...]:
-    """Return a dict of distributions in immutable form, or raise InvalidInputError below the path `name`."""
-    if not isinstance(value, Mapping):
-        raise InvalidInputError.at(name, f"must be a dict of distributions, not {type(value).__name__}")
-    for key, distribution in value.items():
-        if not isinstance(key, str):
-            raise InvalidInputError.at(name, f"has the key {shown(key)}; the names of hyperparameters are text")
+def named_distributions(value: object, path: str) -> tuple[tuple[str, Distribution], ...]:
+    """Return a dict of distributions in immutable form, or raise InvalidInputError below the path."""
+    found = by_name(value, "distributions", path)
+    for name, distribution in found.items():
         if not callable(getattr(distribution, "sample", None)):
             raise InvalidInputError.at(
-                f"{name}.{key}", f"must be a distribution such as Uniform(0, 1), not {type(distribution).__name__}"
+                f"{path}.{name}", f"must be a distribution such as Uniform(0, 1), not {type(distribution).__name__}"
             )
-    return tuple(value.items())
+    return tuple(found.items())
 
 
 def draw(distributions: Sequence[tuple[str, Distribution]], random: Random) -> JsonObject:
@@ -47,7 +45,7 @@ def _distributions(value: object) -> tuple[tuple[str, Distribution], ...]:
 
 
 @frozen
-class RandomPolicy:
+class RandomPolicy(SearchPolicy):
     """Draw each hyperparameter from its own distribution, for ever.
 
     Attributes:
@@ -55,23 +53,19 @@ class RandomPolicy:
     """
 
     kind: ClassVar[str] = "RandomSearch"
+    schema: ClassVar[Schema] = each(ref("Distribution"))
 
     distributions: tuple[tuple[str, Distribution], ...] = field(converter=_distributions)
 
     @classmethod
     def of(cls, params: object) -> RandomPolicy:
-        """Make the policy of its stored parameters: ``{name: {distribution: arguments}}``."""
+        """Make the policy of its stored parameters."""
         return cls(read_distributions(params))
 
     @property
-    def history(self) -> int:
-        """Nothing of the past matters."""
-        return 0
-
-    def definition(self) -> SearchDefinition:
-        """Return the search as it is stored."""
-        params: dict[str, Any] = {name: write_distribution(item) for name, item in self.distributions}
-        return define(self.kind, params)
+    def params(self) -> dict[str, Any]:
+        """``{name: {distribution: arguments}}``."""
+        return {name: write_distribution(item) for name, item in self.distributions}
 
     def propose(self, index: int, seed: int, history: Sequence[JobRecord]) -> Proposal:  # noqa: ARG002 -- the protocol
         """Draw sample number `index`."""

@@ -7,16 +7,12 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
 from sweepstake.errors import InvalidInputError
-from sweepstake.search.distributions import Uniform, finite_number
+from sweepstake.search.distributions import Uniform, number
 
 __all__ = ["Perturb", "Truncate"]
-
-
-def _proportion(value: object) -> float:
-    return finite_number(value, "proportion")
 
 
 @frozen
@@ -27,19 +23,11 @@ class Truncate:
         proportion: greater than 0, at most 0.5; the number of members is rounded up, but is at most half of them.
     """
 
-    proportion: float = field(default=0.2, converter=_proportion)
+    proportion: float = number("proportion", default=0.2)
 
     def __attrs_post_init__(self) -> None:
         if not 0.0 < self.proportion <= 0.5:
             raise InvalidInputError.at("proportion", f"must be greater than 0 and at most 0.5, is {self.proportion!r}")
-
-
-def _min_factor(value: object) -> float:
-    return finite_number(value, "min_factor")
-
-
-def _max_factor(value: object) -> float:
-    return finite_number(value, "max_factor")
 
 
 @frozen
@@ -50,8 +38,8 @@ class Perturb:
     and an int too large for a float, is left alone.
     """
 
-    min_factor: float = field(default=0.8, converter=_min_factor)
-    max_factor: float = field(default=1.2, converter=_max_factor)
+    min_factor: float = number("min_factor", default=0.8)
+    max_factor: float = number("max_factor", default=1.2)
 
     def __attrs_post_init__(self) -> None:
         if self.min_factor < 0.0:

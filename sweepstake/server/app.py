@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -22,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sweepstake.clock import Clock
 from sweepstake.codec import to_tree
 from sweepstake.domain.access import NOBODY, Caller
-from sweepstake.domain.keys import uuid7
+from sweepstake.domain.keys import new_key
 from sweepstake.domain.records import Health
 from sweepstake.errors import (
     AuthenticationError,
@@ -275,7 +276,7 @@ class _Resource:
             asked = Asked(
                 query=read_query(scope["query_string"], operation),
                 headers=headers,
-                new_key=self._new_key,
+                new_key=partial(new_key, self._clock.wall, os.urandom),
                 caller=caller,
                 address=_address(scope),
                 root=_root(scope, headers),
@@ -299,9 +300,6 @@ class _Resource:
         except Exception:  # a request ends here; the client learns that it failed, the log why
             _logger.exception("%s failed", operation.name)
             return _report(ServerError(), operation)
-
-    def _new_key(self) -> str:
-        return uuid7(int(self._clock.wall() * 1000), os.urandom(10))
 
 
 def _address(scope: Scope) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -11,9 +12,11 @@ import attrs
 from sweepstake.domain.addresses import called
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.keys import shown_etag
+from sweepstake.domain.portable import PortableJob
 from sweepstake.domain.records import AttemptRecord, Claim, Dependency, ExperimentRecord, JobRecord, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.domain.vocabulary import QUEUEING
 from sweepstake.stores.engine import Row
 from sweepstake.values import EMPTY, JsonObject
 
@@ -21,20 +24,21 @@ __all__ = [
     "JOB_COLUMNS",
     "HeldJob",
     "JobRow",
+    "Limits",
     "LockedJob",
     "attempt",
     "claimed",
+    "column",
     "dependency",
     "draft_row",
+    "due",
     "experiment",
     "experiment_params",
     "job",
     "storable",
 ]
 
-#: How many columns of a job begin every row that holds one.
-JOB_COLUMNS: Final = 18
-
+_QUEUEING: Final = attrgetter(*(word.name for word in QUEUEING))
 _STATUS: Final = {str(status): status for status in JobStatus}
 
 
@@ -59,6 +63,10 @@ class JobRow(NamedTuple):
     created_at: float
     started_at: float | None
     ended_at: float | None
+
+
+#: How many columns of a job begin every row that holds one.
+JOB_COLUMNS: Final = len(JobRow._fields)
 
 
 class LockedJob(NamedTuple):
@@ -103,6 +111,17 @@ class HeldJob(NamedTuple):
         return causes
 
 
+class Limits(NamedTuple):
+    """What an experiment allows, and how much of it is used, in the order of the statement `limits`."""
+
+    number: int
+    proposals: int
+    status: str
+    max_jobs: int | None
+    created: int
+    max_running: int | None
+
+
 def job(address: str, row: Row) -> JobRecord:
     """Return the job in the first columns of a row; `address` is its experiment's."""
     (
@@ -120,7 +139,7 @@ def job(address: str, row: Row) -> JobRecord:
         origin,
         number,
         worker,
-        due,
+        until,
         created_at,
         started_at,
         ended_at,
@@ -141,7 +160,7 @@ def job(address: str, row: Row) -> JobRecord:
         origin=None if origin is None else JsonObject(origin),
         attempt=number,
         worker=worker,
-        leased=status == "RUNNING" and due is not None,
+        leased=status == "RUNNING" and until is not None,
         created_at=created_at,
         started_at=started_at,
         ended_at=ended_at,
@@ -221,24 +240,31 @@ def draft_row(
     experiment_id: int, draft: JobDraft, etag: str, now: float, *, waiting: int = 0, dependants: int = 0
 ) -> Row:
     """Return the columns of a new job, in the order of the statement `add_job`."""
-    delayed = draft.not_before is not None and draft.status is JobStatus.QUEUED and draft.not_before > now
     return (
+        *[value if type(value) is not tuple else column(value) for value in _QUEUEING(draft)],
         experiment_id,
         draft.id,
         str(draft.status),
         etag,
-        draft.priority,
-        draft.not_before if delayed else None,
-        draft.not_before,
+        due(draft, now),
         waiting,
         dependants,
         now,
-        json.dumps(draft.tags) if draft.tags else "[]",
-        draft.notes,
         None if draft.origin is None else draft.origin.text,
         draft.hyperparameters.text,
         draft.results.text,
     )
+
+
+def column(value: Any) -> Any:
+    """Return a value of a job's queueing as its column has it: a list as JSON."""
+    return value if type(value) is not tuple else json.dumps(value) if value else "[]"
+
+
+def due(job: JobDraft | PortableJob, now: float) -> float | None:
+    """Return when a new job is ready, if that is later than now."""
+    delayed = job.not_before is not None and job.status is JobStatus.QUEUED and job.not_before > now
+    return job.not_before if delayed else None
 
 
 def storable(text: str) -> str:

@@ -10,11 +10,15 @@ from typing import Final
 
 from attrs import frozen
 
+from sweepstake.domain.vocabulary import QUEUEING
 from sweepstake.stores.rows import JobRow
 
 __all__ = ["Migration", "load_migrations", "load_statements", "with_parameters"]
 
-_HEADER: Final = re.compile(r"^-- (?P<name>[a-z_]+): (?P<purpose>.+)$", re.MULTILINE)
+#: Stands above a statement; with a name in braces above a part of several, which stand for it by that.
+_HEADER: Final = re.compile(r"^-- (?P<name>[a-z_]+|\{[a-z_]+\}): (?P<purpose>.+)$", re.MULTILINE)
+_COMMENT: Final = re.compile(r"^-- .*\n", re.MULTILINE)
+_PART: Final = re.compile(r"\{[a-z_.:?]+\}")
 _PARAMETER: Final = re.compile(r"(?<![:\w]):(?P<name>[a-z_]+)")
 _FOLDER: Final = files(__package__) / "sql"
 
@@ -36,17 +40,32 @@ def load_statements(dialect: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for folder in (_FOLDER / "shared", _FOLDER / dialect):
         for file in _sql_files(folder):
-            for name, statement in _parse(_expanded(file.read_text("utf-8"))).items():
+            for name, statement in _parse(file.read_text("utf-8")).items():
                 assert name not in found, f"two statements are named {name}"
                 found[name] = statement
-    return found
+    parts = {**_columns(), **{name: text for name, text in found.items() if name.startswith("{")}}
+    return {name: _put_together(text, parts) for name, text in found.items() if name not in parts}
 
 
-def _expanded(text: str) -> str:
-    """Write out what stands for the columns of a job, `{job}` where its table is called `j`."""
-    return text.replace("{job}", ", ".join(f"j.{column}" for column in JobRow._fields)).replace(
-        "{bare_job}", ", ".join(JobRow._fields)
-    )
+def _put_together(statement: str, parts: Mapping[str, str]) -> str:
+    """Write out the parts that a statement names, and those that these name."""
+    while named := _PART.search(statement):
+        statement = statement.replace(named[0], parts[named[0]])
+    return statement
+
+
+def _columns() -> dict[str, str]:
+    """Return what stands for columns: all of a job, where its table is called `j` or alone, and its queueing."""
+    queueing = [word.name for word in QUEUEING]
+    columns = {
+        "{job}": [f"j.{name}" for name in JobRow._fields],
+        "{bare_job}": JobRow._fields,
+        "{queueing}": queueing,
+        "{j.queueing}": [f"j.{name}" for name in queueing],
+        "{:queueing}": [f":{name}" for name in queueing],
+        "{?queueing}": ["?" for _ in queueing],
+    }
+    return {mark: ", ".join(names) for mark, names in columns.items()}
 
 
 def with_parameters(statement: str, spell: Callable[[str], str]) -> str:
@@ -70,7 +89,7 @@ def _parse(text: str) -> dict[str, str]:
     headers = list(_HEADER.finditer(text))
     ends = [header.start() for header in headers[1:]] + [len(text)]
     return {
-        header["name"]: text[header.end() : end].strip().removesuffix(";")
+        header["name"]: _COMMENT.sub("", text[header.end() : end].strip()).removesuffix(";")
         for header, end in zip(headers, ends, strict=True)
     }
 

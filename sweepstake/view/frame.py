@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sweepstake.domain.records import JobRecord
+from sweepstake.domain.vocabulary import TIMES
 from sweepstake.errors import MissingExtraError
 from sweepstake.view.table import job_table
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:  # only those who ask for a frame wait for it
     import pandas as pd
 
 __all__ = ["jobs_frame"]
-
-_TIMES = ("not_before", "created_at", "started_at", "ended_at")
 
 
 def jobs_frame(records: Iterable[JobRecord]) -> pd.DataFrame:
@@ -34,7 +33,7 @@ def jobs_frame(records: Iterable[JobRecord]) -> pd.DataFrame:
     if not table.columns:
         return pd.DataFrame(columns=["status"], index=pd.Index([], name="id"))
     names = {column.full_name: label for column, label in zip(table.columns, table.labels(), strict=True)}
-    for name in _TIMES:
+    for name in TIMES:
         label = names[f"queueing.{name}"]
         frame[label] = pd.to_datetime(frame[label], unit="s", utc=True)
     frame = frame.set_index(names["sweepstake.id"])

@@ -4,35 +4,41 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
+from functools import partial
 
-__all__ = ["progress", "watched"]
+__all__ = ["measured", "watched"]
 
 
+@contextmanager
 def watched(
     description: str, total: int | None, *, least: int = 0, wanted: bool | None = None
-) -> AbstractContextManager[Callable[[int], None]]:
-    """Show a progress bar inside the block, if somebody watches standard error and it is worth it.
+) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on standard error inside the block; call what it gives with each number of things done.
 
     Args:
         description: what is done.
         total: how many there are; None if that is not known.
         least: of fewer no bar is shown.
-        wanted: show one in any case, or in none; None: as said.
-
-    Returns:
-        A context manager, which gives what to call with each number of things done.
+        wanted: whether to show it; None: if somebody watches standard error and it is worth it.
     """
-    if wanted is None:
-        wanted = sys.stderr.isatty() and (total is None or total >= least)
-    if wanted:
-        return progress(description, total)
-    return nullcontext(_ignore)
+    worth_it = sys.stderr.isatty() and (total is None or total >= least)
+    with _bar(description, total, shown=worth_it if wanted is None else wanted) as update:
+        yield lambda done: update(advance=done)
 
 
 @contextmanager
-def progress(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on standard error inside the block; call what it gives with each number of things done."""
+def measured(description: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar to whoever watches; call what it gives with how much of how much is done, however often."""
+    with _bar(description, None, shown=sys.stderr.isatty()) as update:
+        yield lambda done, total: update(completed=min(done, total), total=total)
+
+
+@contextmanager
+def _bar(description: str, total: int | None, *, shown: bool) -> Iterator[Callable[..., None]]:
+    if not shown:
+        yield _ignore
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -44,9 +50,8 @@ def progress(description: str, total: int | None) -> Iterator[Callable[[int], No
         console=Console(file=sys.stderr),
     )
     with bar:
-        task = bar.add_task(description, total=total)
-        yield lambda done: bar.advance(task, done)
+        yield partial(bar.update, bar.add_task(description, total=total))
 
 
-def _ignore(_done: int) -> None:
+def _ignore(**_done: int) -> None:
     """Show nothing."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from sweepstake.domain.records import ExperimentRecord, JobRecord
+from sweepstake.domain.vocabulary import HEADINGS, queueing_of
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import revived
 
@@ -19,7 +20,6 @@ __all__ = [
     "QUEUEING",
     "RESULT",
     "SEARCH",
-    "TIMES",
     "Column",
     "Table",
     "experiment_table",
@@ -33,8 +33,6 @@ HYPERPARAMETER: Final = "hyperparameter"
 RESULT: Final = "result"
 QUEUEING: Final = "queueing"
 SEARCH: Final = "search"
-#: The columns of what the queue knows that are Unix times.
-TIMES: Final = frozenset({"not_before", "created_at", "started_at", "ended_at"})
 #: What else a category may be called: as in conditions, and as Schedy does.
 _CATEGORIES: Final = {"hyperparameters": HYPERPARAMETER, "results": RESULT, "schedy": OWN}
 #: What Schedy calls the parameters of population based training, and what we do.
@@ -220,20 +218,15 @@ def _job_row(record: JobRecord) -> dict[Column, Any]:
     row: dict[Column, Any] = {Column(OWN, "id"): record.id, Column(OWN, "status"): record.status.value}
     row.update({Column(HYPERPARAMETER, name): value for name, value in record.hyperparameters.decode().items()})
     row.update({Column(RESULT, name): value for name, value in record.results.decode().items()})
-    queueing = {
-        "priority": record.priority,
-        "tags": ", ".join(record.tags) or None,
-        "notes": record.notes or None,
-        "attempt": record.attempt,
-        "worker": record.worker,
-        "not_before": record.not_before,
-        "created_at": record.created_at,
-        "started_at": record.started_at,
-        "ended_at": record.ended_at,
-        "duration": _duration(record),
-    }
-    row.update({Column(QUEUEING, name): value for name, value in queueing.items()})
+    said = {name: _said(value) for name, value in queueing_of(record).items()}
+    row.update({Column(QUEUEING, name): said.get(name, getattr(record, name)) for name in HEADINGS})
+    row[Column(QUEUEING, "duration")] = _duration(record)
     return row
+
+
+def _said(value: Any) -> Any:
+    """Return a value of a job's queueing as a table has it: no labels and no text are None."""
+    return (", ".join(value) if isinstance(value, tuple) else value) if value not in ((), "") else None
 
 
 def _duration(record: JobRecord) -> float | None:

@@ -7,10 +7,9 @@ from typing import Any, TypeVar
 
 import attrs
 
+from sweepstake.domain import keys
 from sweepstake.domain.drafts import Finish, JobDraft
-from sweepstake.domain.keys import uuid7
 from sweepstake.domain.query.queries import JobQuery
-from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     ABSENT,
     UNGUARDED,
@@ -29,6 +28,7 @@ from sweepstake.domain.records import (
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.situation import Why
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
+from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject
 
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 def new_key() -> str:
     """Make an op key, an id, or any other name that is used nowhere else."""
-    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+    return keys.new_key(time.time, os.urandom)
 
 
 def document(

@@ -1,5 +1,6 @@
 """Records of jobs and experiments to look at."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sweepstake.domain.records import ExperimentRecord, JobRecord, SearchDefinition
@@ -9,20 +10,22 @@ from sweepstake.values import JsonObject
 
 
 def job(
-    job_id: str = "j1",
-    hyperparameters: dict[str, Any] | None = None,
-    results: dict[str, Any] | None = None,
+    job_id: str | None = None,
+    hyperparameters: Mapping[str, Any] | None = None,
+    results: Mapping[str, Any] | None = None,
+    *,
+    seq: int = 1,
+    origin: Mapping[str, Any] | None = None,
     **others: Any,
 ) -> JobRecord:
-    """Make the record of a job that is DONE."""
+    """Make the record of a job, which is DONE unless others say otherwise; its id is made of `seq` if it has none."""
+    others = {"experiment": "mnist", "status": JobStatus.DONE, "etag": f"etag{seq}"} | others
     return JobRecord(
-        experiment="mnist",
-        id=job_id,
-        status=JobStatus.DONE,
+        id=job_id or f"job{seq}",
+        seq=seq,
         hyperparameters=JsonObject.of(hyperparameters or {}),
         results=JsonObject.of(results or {}),
-        etag="e",
-        seq=1,
+        origin=None if origin is None else JsonObject.of(origin),
         **others,
     )
 

@@ -8,7 +8,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from attrs import evolve, frozen
@@ -19,6 +21,7 @@ EMAIL: Final = "ada@example.org"
 PASSWORD: Final = "correct horse battery staple"
 
 _SWEEPSTAKE: Final = (sys.executable, "-c", "from sweepstake.cli import main; main()")
+_SECONDS_TO_START = 120.0
 _SECONDS_TO_STOP = 120.0
 _SECONDS_TO_RUN = 180.0
 _URL = re.compile(r"https?://[0-9.:]+[^\s?]*")
@@ -46,10 +49,14 @@ class Served:
         """Return the same server with another token of its user."""
         return evolve(self, token=token)
 
-    def stop(self) -> None:
-        """Ask it to end, and wait until it did."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=_SECONDS_TO_STOP)
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end, as an operator would, and return its exit code."""
+        with self.process:
+            self.process.send_signal(how)
+            try:
+                return self.process.wait(_SECONDS_TO_STOP)
+            finally:
+                self.process.kill()
 
 
 def run_sweepstake(*arguments: str, text: str = "", **environment: str) -> str:
@@ -73,15 +80,35 @@ def add_user(store: str, email: str = EMAIL, password: str = PASSWORD) -> str:
     return run_sweepstake("user", "add", email, "--password-stdin", "--store", store, text=f"{password}\n").split()[-1]
 
 
-def start_server(store: str, token: str, *, port: int = 0, **environment: str) -> Served:
-    """Start `sweepstake serve` and return when it answers."""
-    command = [*_SWEEPSTAKE, "serve", "--store", store, "--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
+def start_server(
+    store: str, token: str, *options: str, port: int = 0, log: Path | None = None, **environment: str
+) -> Served:
+    """Start `sweepstake serve` and return when it answers; what it logs is added to a file, if there is one."""
+    command = [*_SWEEPSTAKE, "serve", "--store", store, "--host", "127.0.0.1", "--port", str(port), *options]
+    with contextlib.nullcontext() if log is None else log.open("ab") as errors:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, **environment},
+        )
     assert process.stdout is not None
-    for line in process.stdout:
-        if found := _URL.search(line):
-            return Served(found[0].rstrip("/"), token, process)
-    raise RuntimeError(f"the server ended with {process.wait()} before it was ready")
+    late = threading.Timer(_SECONDS_TO_START, process.kill)
+    late.start()
+    try:
+        for line in process.stdout:
+            if found := _URL.search(line):
+                return Served(found[0].rstrip("/"), token, process)
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        late.cancel()
+    said = "" if log is None else f":\n{log.read_text(errors='replace')}"
+    with process:
+        raise RuntimeError(f"the server ended with {process.wait()} before it was ready{said}")
 
 
 @contextlib.contextmanager

@@ -1,12 +1,7 @@
 """Real processes of the product for tests: a server over a store, and clients of either."""
 
 import contextlib
-import os
-import select
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -16,14 +11,12 @@ from sweepstake.config import Config
 from sweepstake.connection import open_sender
 from sweepstake.queue.queue import Queue
 from tests.kit.postgres import free_port
+from tests.kit.serving import Served, start_server
 
 __all__ = ["KINDS", "ServerProcess", "open_queue", "reached", "store_of"]
 
 #: The four ways to reach a queue: each store, directly and through a server.
 KINDS = ("sqlite", "http-sqlite", "postgres", "http-postgres")
-
-START_SECONDS = 120.0
-_SERVE = "from sweepstake.cli import main; main()"
 
 
 def open_queue(address: str) -> Queue:
@@ -58,11 +51,9 @@ class ServerProcess:
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._log = folder / "server.log"
-        self._environment = {**os.environ, "HOME": str(folder), "PYTHONUNBUFFERED": "1"}
-        self._command = [sys.executable, "-c", _SERVE, "serve", "--store", store]
-        self._command += [] if credentials else ["--no-auth"]
-        self._command += ["--host", "127.0.0.1", "--port", str(self._port), *options]
-        self._process: subprocess.Popen[bytes] | None = None
+        self._store = store
+        self._options = options if credentials else ("--no-auth", *options)
+        self._served: Served | None = None
 
     def log(self) -> str:
         """Return what all its lives wrote to their logs."""
@@ -70,20 +61,8 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start it, and return once it answers."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=self._environment
-            )
-        assert self._process.stdout is not None
-        deadline = time.monotonic() + START_SECONDS
-        while b"http://" not in (line := self._line(deadline)):
-            assert line, f"the server did not start:\n{self._log.read_text(errors='replace')}"
-
-    def _line(self, deadline: float) -> bytes:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
-        return self._process.stdout.readline() if ready else b""
+        environment = {"HOME": str(self._log.parent), "PYTHONUNBUFFERED": "1"}
+        self._served = start_server(self._store, "", *self._options, port=self._port, log=self._log, **environment)
 
     def kill(self) -> None:
         """End it with SIGKILL, as a crash or a power cut of the machine would."""
@@ -94,25 +73,12 @@ class ServerProcess:
         return self._end(signal.SIGTERM)
 
     def _end(self, how: signal.Signals) -> int:
-        process, self._process = self._process, None
-        if process is None:
-            return 0
-        process.send_signal(how)
-        try:
-            return process.wait(timeout=START_SECONDS)
-        finally:
-            process.kill()
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+        served, self._served = self._served, None
+        return 0 if served is None else served.stop(how)
 
     def __enter__(self) -> Self:
         """Start it for the length of a block."""
-        try:
-            self.start()
-        except BaseException:
-            self.kill()
-            raise
+        self.start()
         return self
 
     def __exit__(

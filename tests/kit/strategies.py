@@ -1,20 +1,15 @@
 """Hypothesis strategies that several tests share."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
 
-from sweepstake.domain.records import JobRecord
-from sweepstake.domain.status import JobStatus
 from sweepstake.search import Choice, Constant, Distribution, LogUniform, Normal, Uniform
-from sweepstake.values import JsonObject
 
 __all__ = [
     "choices",
     "distributions",
     "finite_floats",
-    "job",
     "json_mappings",
     "json_values",
     "log_uniforms",
@@ -67,24 +62,3 @@ def _choices(draw: st.DrawFn) -> Choice:
 choices = _choices()
 #: Every distribution there is, with every argument it takes.
 distributions: st.SearchStrategy[Distribution] = uniforms | log_uniforms | normals | choices | json_values.map(Constant)
-
-
-def job(
-    seq: int = 1,
-    *,
-    status: JobStatus = JobStatus.DONE,
-    hyperparameters: Mapping[str, Any] | None = None,
-    results: Mapping[str, Any] | None = None,
-    origin: Mapping[str, Any] | None = None,
-    **fields: Any,
-) -> JobRecord:
-    """Make the record of a job; what it holds is given as plain dicts."""
-    fields = {"experiment": "e", "id": f"job{seq}", "etag": f"etag{seq}"} | fields
-    return JobRecord(
-        seq=seq,
-        status=status,
-        hyperparameters=JsonObject.of(hyperparameters or {}),
-        results=JsonObject.of(results or {}),
-        origin=None if origin is None else JsonObject.of(origin),
-        **fields,
-    )

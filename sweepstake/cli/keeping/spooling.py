@@ -11,10 +11,8 @@ from urllib.parse import unquote
 import click
 from attrs import evolve, frozen
 
-from sweepstake.cli.looking.finding import find_id
-from sweepstake.cli.naming import Listed
-from sweepstake.cli.output import as_json, format_option, print_rows
-from sweepstake.cli.screen import wide_option
+from sweepstake.cli.naming import Listed, find_id
+from sweepstake.cli.output import as_json, format_option, print_rows, wide_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.config import Config
 from sweepstake.connection import open_sender
@@ -197,13 +195,14 @@ def _check_file(store: str) -> None:
         raise StoreUnavailableError("this file is not there any more")
 
 
+def _identity(entry: Entry) -> dict[str, str]:
+    return {"entry": entry.key, "store": entry.store, "experiment": entry.experiment, "job": entry.job}
+
+
 def _row(entry: Entry) -> dict[str, Any]:
     error = " ".join(entry.last_error.split())
     return {
-        "entry": entry.key,
-        "store": entry.store,
-        "experiment": entry.experiment,
-        "job": entry.job,
+        **_identity(entry),
         "outcome": entry.report.outcome.value,
         "since": entry.written_at,
         "state": "waiting" if entry.undeliverable is None else "undeliverable",
@@ -227,10 +226,7 @@ def _outcome(delivery: Delivery) -> dict[str, Any]:
     entry = delivery.entry
     failed = delivery.fate in (Fate.WAITING, Fate.UNDELIVERABLE)
     return {
-        "entry": entry.key,
-        "store": entry.store,
-        "experiment": entry.experiment,
-        "job": entry.job,
+        **_identity(entry),
         "fate": delivery.fate.value,
         "ended": None if delivery.ended is None else delivery.ended.value,
         "error": entry.last_error if failed else None,

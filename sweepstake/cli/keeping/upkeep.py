@@ -1,21 +1,26 @@
-"""`sweepstake db`: upgrading, backing up, checking and pruning a store."""
+"""`sweepstake db` and `sweepstake verify`: upgrading, backing up, checking and pruning a store."""
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 
 import click
 
-from sweepstake.cli.keeping.verifying import print_verification, progress_bar, store_url
 from sweepstake.cli.moments import span
-from sweepstake.cli.output import as_json, format_option, say
+from sweepstake.cli.output import as_json, format_option, print_rows, say
 from sweepstake.cli.target import Target, pass_target
+from sweepstake.domain.addresses import spoken
+from sweepstake.errors import ConfigurationError
 from sweepstake.plaintext import counted
-from sweepstake.queue.verify import LEAST_AGE, Ledger, prune_events, verify
+from sweepstake.queue.verify import CLOCK_ERROR, LEAST_AGE, Ledger, Verification, prune_events
+from sweepstake.queue.verify import verify as verify_ledger
+from sweepstake.queue.verify.facts import Violation
 from sweepstake.stores import open_engine, open_upkeep
+from sweepstake.view.progress import measured
 
-__all__ = ["db"]
+__all__ = ["db", "verify"]
 
 
 @click.group()
@@ -54,7 +59,7 @@ def backup(target: Target, file: Path) -> None:
     The copy is as the store is at one moment, and the store may be in use. FILE is a store itself: to put it back, stop
     whoever uses the store and move FILE to its place.
     """
-    with progress_bar("Copying") as progress:
+    with measured("Copying") as progress:
         open_upkeep(store_url(target)).back_up(file, progress)
     say(f"Copied to {file}.", err=True)
 
@@ -80,8 +85,8 @@ def check(target: Target, format_: str) -> None:
     if not problems:
         opened = open_engine(url)
         try:
-            with progress_bar("Verifying") as progress:
-                verification = verify(Ledger(opened), progress=progress)
+            with measured("Verifying") as progress:
+                verification = verify_ledger(Ledger(opened), progress=progress)
         finally:
             opened.close()
     if format_ == "json":
@@ -102,23 +107,23 @@ def check(target: Target, format_: str) -> None:
     required=True,
     envvar="SWEEPSTAKE_KEEP_EVENTS",
     metavar="SPAN",
-    help="Events of before that go: 90d; 7d at least.",
+    help="Delete events that are older than this, such as 90d; at least 7d.",
 )
 @format_option
 @pass_target
 def prune(target: Target, older_than: str, format_: str) -> None:
     """Delete old events from a store.
 
-    Events are the history of rarer writes, also of experiments long gone. Those by which `sweepstake verify` knows how
-    what is there came to be stay, and all of the last 7 days, in which a call may be repeated. The store may be in use:
-    it is done in short pages. Run it from time to time, as by cron.
+    Events are the history of rarer writes, also of experiments long gone. Kept are those that `sweepstake verify` needs
+    to check what is there now, and all of the last 7 days, in which a call may be repeated. The store may be in use: it
+    is done in short pages. Run it from time to time, for instance by cron.
     """
     seconds = span(older_than)
     if seconds is None or seconds < LEAST_AGE:
         raise click.UsageError(f"--older-than takes a span of 7 days or more, such as 90d, not {older_than}.")
     opened = open_engine(store_url(target))
     try:
-        with progress_bar("Pruning") as progress:
+        with measured("Pruning") as progress:
             count = prune_events(Ledger(opened), before=time.time() - seconds, progress=progress)
     finally:
         opened.close()
@@ -126,3 +131,70 @@ def prune(target: Target, older_than: str, format_: str) -> None:
         as_json({"events": count})
     else:
         click.echo(f"Deleted {counted(count, 'old event')}.")
+
+
+@click.command()
+@click.option(
+    "--clock-error",
+    type=click.FloatRange(0, 10**9),
+    default=CLOCK_ERROR,
+    show_default=True,
+    help="Seconds by which clocks may have been wrong when times were written.",
+)
+@format_option
+@pass_target
+def verify(target: Target, clock_error: float, format_: str) -> None:
+    """Check a store's whole history against what Sweepstake promises.
+
+    Says how much each check looked at, and what breaks a promise: the exit code is 1 if anything does. The store may
+    be in use: it is read in short pages. The reference documentation says what each check means.
+    """
+    if math.isnan(clock_error):
+        raise click.UsageError("--clock-error takes a number of seconds, not nan.")
+    url = store_url(target)
+    if not open_upkeep(url).schema():
+        raise ConfigurationError("There is no store yet in that database. Check the URL.")
+    opened = open_engine(url)
+    try:
+        with measured("Verifying") as progress:
+            verification = verify_ledger(Ledger(opened), clock_error=clock_error, progress=progress)
+    finally:
+        opened.close()
+    if format_ == "json":
+        as_json(verification)
+    else:
+        print_verification(verification)
+    if verification.found:
+        raise click.exceptions.Exit(1)
+
+
+def store_url(target: Target) -> str:
+    """Return the URL of the store itself, which a server's is not."""
+    url = target.config().url
+    if url.startswith(("http://", "https://")):
+        raise click.UsageError("This looks into the store itself, not through a server: give --url STORE.")
+    return url
+
+
+def print_verification(verification: Verification) -> None:
+    """Print what was looked at, and what was found."""
+    rows = [{"check": str(check), "looked at": count} for check, count in verification.checked.items()]
+    print_rows(rows)
+    for violation in verification.violations:
+        say(f"{violation.check}: {_where(violation)} {violation.what}")
+    if verification.found > len(verification.violations):
+        say(f"... and {verification.found - len(verification.violations):,} more.")
+    read = (
+        f"{counted(verification.experiments, 'experiment')}, {counted(verification.jobs, 'job')}, "
+        f"{counted(verification.attempts, 'attempt')}, {counted(verification.events, 'event')}"
+    )
+    say(f"{read}: {counted(verification.found, 'violation')}" if verification.found else f"{read}: as promised")
+
+
+def _where(violation: Violation) -> str:
+    parts = [
+        f"experiment {spoken(violation.experiment)!r}" if violation.experiment else "",
+        f"job {violation.job!r}" if violation.job else "",
+        f"attempt {violation.attempt}" if violation.attempt is not None else "",
+    ]
+    return ", ".join(part for part in parts if part) or "a row"

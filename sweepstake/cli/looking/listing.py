@@ -1,4 +1,4 @@
-"""`sweepstake list` and `sweepstake workers`: many things at a glance."""
+"""`sweepstake list`, `sweepstake best` and `sweepstake workers`: many things at a glance."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from attrs import evolve, frozen
 
 from sweepstake.cli.looking.overview import ACTIVITY, overview_of, ranking_of
 from sweepstake.cli.naming import EXPERIMENT
-from sweepstake.cli.output import as_json, format_option, print_rows, rows_as_json, say
-from sweepstake.cli.screen import page, screen_width, wide_option
+from sweepstake.cli.output import as_json, format_option, page, print_rows, rows_as_json, say, screen_width, wide_option
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment, Job
+from sweepstake.client.ranking import Ranking
 from sweepstake.domain.addresses import told_apart
+from sweepstake.domain.lengths import MAX_PAGE
 from sweepstake.domain.situation import WhyReason
 from sweepstake.domain.status import JobStatus
+from sweepstake.domain.vocabulary import HEADINGS, TIMES
 from sweepstake.errors import InvalidInputError
 from sweepstake.view.ids import with_short_ids
 from sweepstake.view.table import (
@@ -27,7 +29,6 @@ from sweepstake.view.table import (
     OWN,
     QUEUEING,
     RESULT,
-    TIMES,
     Column,
     Table,
     experiment_table,
@@ -36,14 +37,20 @@ from sweepstake.view.table import (
 from sweepstake.view.text import boxed, listed, paragraphs, plain
 from sweepstake.view.times import ago, lasting, local
 
-__all__ = ["list_", "workers"]
+__all__ = ["best", "list_", "workers"]
 
 
+_HELP: Final = f"""List all experiments, or the jobs of one.
+
+Fields of jobs besides hyperparameters and results: id, status, {", ".join(HEADINGS)}, duration. A name that is both a
+hyperparameter and a result is written hyperparameter.NAME or result.NAME. Fields chosen by -f are written without
+headers, for scripts.
+"""
 #: Columns that the header of a number of jobs needs to be understood.
 _COUNTS: Final = 4
 
 
-@click.command("list")
+@click.command("list", help=_HELP)
 @click.argument("experiment", type=EXPERIMENT, required=False)
 @click.option("-t", "--table", "layout", flag_value="table", help="Everything, in a frame.")
 @click.option("-p", "--paragraph", "layout", flag_value="paragraph", help="Everything, as paragraphs.")
@@ -75,12 +82,7 @@ def list_(
     fields: Sequence[str],
     **filters: Any,
 ) -> None:
-    """List all experiments, or the jobs of one.
-
-    Fields of jobs besides hyperparameters and results: id, status, priority, tags, notes, attempt, worker, not_before,
-    created_at, started_at, ended_at, duration. A name that is both a hyperparameter and a result is written
-    hyperparameter.NAME or result.NAME. Fields chosen by -f are written without headers, for scripts.
-    """
+    """List all experiments, or the jobs of one."""
     look = _Look(layout=layout, fields=tuple(fields), width=screen_width(wide=wide))
     if experiment is None:
         if any(filters.values()):
@@ -184,6 +186,41 @@ def _footer(experiment: Experiment, shown: int) -> str:
     counts = experiment.counts()
     some = f"{shown:,} of " if shown < counts.total else ""
     return f"\n{some}{counts}"
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(1, MAX_PAGE),
+    default=1,
+    show_default=True,
+    help="Show so many of the best jobs.",
+)
+@click.option("--by", metavar="RESULT", help="The result to compare; by default the experiment's objective.")
+@click.option("--direction", type=click.Choice(["min", "max"]), help="Which way is better; by default as it was set.")
+@wide_option
+@format_option
+@pass_target
+def best(
+    target: Target, experiment: str, limit: int, by: str | None, direction: str | None, wide: bool, format_: str
+) -> None:
+    """Show the best jobs of an experiment.
+
+    They are the jobs that are DONE whose result is the highest or lowest number, best first.
+    """
+    found = target.experiment(experiment)
+    ranking = Ranking.of(found.settings, found.search(), by, direction)
+    records = [job.record for job in found.top(limit, by, direction)]
+    if format_ == "json":
+        as_json(records)
+        return
+    if not records:
+        raise click.ClickException(f"no job of {experiment} is DONE with a number as its result {ranking.result!r}")
+    width = screen_width(wide=wide)
+    table = job_table(records).of_categories(OWN, HYPERPARAMETER, RESULT).most_telling_first(ranking.result)
+    page(listed(table if width is None else with_short_ids(table), width))
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""`sweepstake show`: one experiment or job, with its attempts and their output."""
+"""`sweepstake show` and `sweepstake why`: one experiment or job, with its attempts and their output."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any, Final
 import attrs
 import click
 
-from sweepstake.cli.looking.finding import find_job
-from sweepstake.cli.naming import EXPERIMENT, JOB
+from sweepstake.cli.naming import EXPERIMENT, JOB, find_job
 from sweepstake.cli.output import as_json, format_option, print_experiment
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment
 from sweepstake.domain.records import AttemptRecord, JobRecord
 from sweepstake.domain.settings import Settings
+from sweepstake.domain.vocabulary import TIMES
 from sweepstake.plaintext import counted, printable
 from sweepstake.view.cells import cell
-from sweepstake.view.table import QUEUEING, TIMES, job_table
+from sweepstake.view.table import QUEUEING, job_table
 from sweepstake.view.text import paragraphs
 from sweepstake.view.times import lasting, local
 
-__all__ = ["show"]
+__all__ = ["show", "why"]
 
 #: Lines of captured output that are shown unless all are asked for.
 _LINES: Final = 50
@@ -130,3 +130,20 @@ def _show_output(path: Path, attempt: int, *, asked: bool, full: bool) -> None:
     click.echo(f"\noutput of attempt {attempt}, {path}{left_out}:")
     sys.stdout.flush()
     sys.stdout.buffer.write(b"".join(lines[hidden:]))
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@click.argument("job", type=JOB)
+@format_option
+@pass_target
+def why(target: Target, experiment: str, job: str, format_: str) -> None:
+    """Say why JOB is not running.
+
+    It is one sentence, which also tells what would change that.
+    """
+    answer = find_job(target.experiment(experiment), job).why()
+    if format_ == "json":
+        as_json(answer)
+    else:
+        click.echo(printable(answer.sentence))

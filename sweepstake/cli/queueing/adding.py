@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import click
 
 from sweepstake.cli.output import as_json, format_option
-from sweepstake.cli.queueing.pairs import triples
-from sweepstake.cli.queueing.scalars import read_list, read_value
+from sweepstake.cli.queueing.pairs import read_list, read_value, triples
 from sweepstake.cli.queueing.settings import settings_options
 from sweepstake.cli.target import Target
-from sweepstake.client import Experiment, GridSearch, ManualSearch, PopulationBasedTraining, RandomSearch
+from sweepstake.client.searches import CLASSES
 from sweepstake.domain.status import ExperimentStatus
 from sweepstake.errors import InvalidInputError, ResourceExistsError
-from sweepstake.search import Distribution, Perturb, Truncate
+from sweepstake.search import (
+    SEARCHES,
+    Distribution,
+    PbtPolicy,
+    Perturb,
+    SearchKind,
+    SearchPolicy,
+    Takes,
+    Truncate,
+)
 from sweepstake.search.codec import read_distribution
 
 __all__ = ["add"]
@@ -46,7 +54,16 @@ class _OptionsAnywhere(click.Group):
         return super().parse_args(ctx, [*options, *positional, *words])
 
 
-@click.group(cls=_OptionsAnywhere)
+_COMMANDS: Final = [kind.command for kind in SEARCHES]
+
+
+@click.group(
+    cls=_OptionsAnywhere,
+    help=f"""Add an experiment.
+
+The search comes after the name: {", ".join(_COMMANDS[:-1])} or {_COMMANDS[-1]}; each has its own --help.
+""",
+)
 @click.argument("experiment")
 @click.option(
     "-s",
@@ -58,10 +75,7 @@ class _OptionsAnywhere(click.Group):
 )
 @click.pass_context
 def add(context: click.Context, /, **parameters: Any) -> None:
-    """Add an experiment.
-
-    The search comes after the name: manual, random, grid or pbt; each has its own --help.
-    """
+    """Keep what stands before the search for the search's own command."""
     context.meta["sweepstake.add"] = parameters
 
 
@@ -71,54 +85,35 @@ def _with_settings(command: C) -> C:
     return settings_options(command)
 
 
-@add.command()
-@_with_settings
-@click.pass_context
-def manual(context: click.Context, /, **settings: Any) -> None:
-    """Run the jobs that somebody pushes."""
-    _store(context, settings, ManualSearch)
+def _simple(kind: SearchKind) -> click.Command:
+    """Make the command of a search that is made of nothing, or of what its words say of each hyperparameter."""
+
+    @_with_settings
+    @click.pass_context
+    def make(context: click.Context, /, hyperparameters: Sequence[str] = (), **settings: Any) -> None:
+        made_of = [] if kind.takes is Takes.NOTHING else [_READ[kind.takes](hyperparameters)]
+        _store(context, settings, kind.policy(*made_of))
+
+    if kind.takes is Takes.NOTHING:
+        return click.command(kind.command, help=kind.summary)(make)
+    example = f"\b\nExample:\n  sweepstake add mnist {kind.command} {kind.example}"
+    command = click.command(
+        kind.command,
+        help=f"{kind.summary}\n\n{_HOW[kind.takes]}\n\n{example}",
+        context_settings={"ignore_unknown_options": True},
+    )
+    return command(click.argument("hyperparameters", nargs=-1, required=True, type=click.UNPROCESSED)(make))
 
 
-@add.command(context_settings={"ignore_unknown_options": True})
-@click.argument("hyperparameters", nargs=-1, required=True, type=click.UNPROCESSED)
-@_with_settings
-@click.pass_context
-def random(context: click.Context, /, hyperparameters: Sequence[str], **settings: Any) -> None:
-    """Draw hyperparameters at random.
-
-    HYPERPARAMETERS are three words each: name, distribution, and its parameters. Those of loguniform and uniform
-    {"low", "high"}, normal {"mean", "std"} and choice {"values", "weights"} are JSON; choice also takes values with
-    commas between them, and const any value.
-
-    \b
-    Example:
-      sweepstake add mnist random lr loguniform '{"low": 1e-5, "high": 1}' \\
-          layers choice 1,2,3 kernel choice rbf,linear
-    """
-    _store(context, settings, RandomSearch, distributions=_distributions(hyperparameters))
-
-
-@add.command(context_settings={"ignore_unknown_options": True})
-@click.argument("hyperparameters", nargs=-1, required=True, type=click.UNPROCESSED)
-@_with_settings
-@click.pass_context
-def grid(context: click.Context, /, hyperparameters: Sequence[str], **settings: Any) -> None:
-    """Try every combination.
-
-    HYPERPARAMETERS are two words each: name, and the values with commas between them, or as a JSON list.
-
-    \b
-    Example:
-      sweepstake add mnist grid lr 0.1,0.01 kernel rbf,linear sizes '[[8], [16]]'
-    """
-    if len(hyperparameters) % 2:
+def _values(words: Sequence[str]) -> dict[str, list[Any]]:
+    if len(words) % 2:
         raise click.UsageError("Invalid hyperparameters (not a list of name/values).")
-    values: dict[str, Any] = {}
-    for name, text in zip(hyperparameters[::2], hyperparameters[1::2], strict=True):
+    values: dict[str, list[Any]] = {}
+    for name, text in zip(words[::2], words[1::2], strict=True):
         if name in values:
             raise click.UsageError(f"Duplicate hyperparameter: {name}.")
         values[name] = read_list(text, f"hyperparameter {name}")
-    _store(context, settings, GridSearch, grid=values)
+    return values
 
 
 @add.command(context_settings={"ignore_unknown_options": True})
@@ -157,11 +152,14 @@ def pbt(
           lr loguniform '{"low": 1e-5, "high": 1}'
     """
     search = {name: settings.pop(name) for name in ("result_name", "population_size", "max_generations")}
-    search["objective"] = settings.get("direction") or "max"
-    search["exploit"] = Truncate(truncate)
-    search["explore"] = {name: Perturb(low, high) for name, low, high in explore}
-    search["initial_distributions"] = _distributions(hyperparameters)
-    _store(context, settings, PopulationBasedTraining, **search)
+    policy = PbtPolicy(
+        objective=settings.get("direction") or "max",
+        exploit=Truncate(truncate),
+        explore={name: Perturb(low, high) for name, low, high in explore},
+        initial_distributions=_distributions(hyperparameters),
+        **search,
+    )
+    _store(context, settings, policy)
 
 
 def _distributions(words: Sequence[str]) -> dict[str, Distribution]:
@@ -180,11 +178,25 @@ def _parameters(kind: str, text: str, what: str) -> Any:
     return read_value(text, what)
 
 
-def _store(context: click.Context, settings: dict[str, Any], kind: type[Experiment], **search: Any) -> None:
+#: How what a search is made of is written.
+_HOW: Final = {
+    Takes.DISTRIBUTIONS: "HYPERPARAMETERS are three words each: name, distribution, and its parameters. Those of "
+    'loguniform and uniform {"low", "high"}, normal {"mean", "std"} and choice {"values", "weights"} are JSON; choice '
+    "also takes values with commas between them, and const any value.",
+    Takes.VALUES: "HYPERPARAMETERS are two words each: name, and the values with commas between them, or as a JSON "
+    "list.",
+}
+_READ: Final[Mapping[Takes, Callable[[Sequence[str]], Mapping[str, Any]]]] = {
+    Takes.DISTRIBUTIONS: _distributions,
+    Takes.VALUES: _values,
+}
+
+
+def _store(context: click.Context, settings: dict[str, Any], policy: SearchPolicy) -> None:
     parameters = context.meta["sweepstake.add"]
     exist_ok, format_ = settings.pop("exist_ok"), settings.pop("format_")
     given = {name: value for name, value in settings.items() if value not in (None, ())}
-    experiment = kind(parameters["experiment"], status=parameters["status"], **search, **given)
+    experiment = CLASSES[policy.kind].around(policy, parameters["experiment"], parameters["status"], **given)
     target = context.find_object(Target)
     assert target is not None
     try:
@@ -198,3 +210,8 @@ def _store(context: click.Context, settings: dict[str, Any], kind: type[Experime
 def _in_words(problem: str) -> str:
     """Say what the command line has in the place of Python's names."""
     return problem.replace("exist_ok=True takes", "--exist-ok takes").replace("get_experiment() takes", "show shows")
+
+
+for _kind in SEARCHES:
+    if _kind.takes is not Takes.MORE:
+        add.add_command(_simple(_kind))

@@ -1,21 +1,22 @@
-"""`sweepstake push` and `sweepstake rm`: jobs and experiments come and go."""
+"""`sweepstake push`, `rm`, `pause` and `resume`: jobs and experiments come, rest, and go."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
-from sweepstake.cli.looking.finding import find_job, find_jobs
-from sweepstake.cli.moments import moment
-from sweepstake.cli.naming import EXPERIMENT, JOB
+from sweepstake.cli.naming import EXPERIMENT, JOB, find_job, find_jobs
 from sweepstake.cli.output import as_json, format_option, print_experiment, print_job, say
+from sweepstake.cli.queueing.labels import as_queueing, queueing_options
 from sweepstake.cli.queueing.pairs import PairsCommand, as_values
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.status import JobStatus
+from sweepstake.plaintext import printable
 
-__all__ = ["push", "rm"]
+__all__ = ["pause", "push", "resume", "rm"]
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -47,10 +48,7 @@ Pairs = Sequence[tuple[str, str]]
     show_default=True,
     help="Status of the job.",
 )
-@click.option("--priority", type=int, default=0, show_default=True, help="Higher is claimed first.")
-@click.option("--not-before", metavar="WHEN", help="Do not claim it before: 1h from now, or a date and time.")
-@click.option("--tag", "tags", multiple=True, help="A label of the job; may be given several times.")
-@click.option("--notes", default="", help="Free text.")
+@queueing_options
 @click.option("--id", "job_id", help="An id of your own.")
 @click.option(
     "--depends-on",
@@ -73,19 +71,17 @@ Pairs = Sequence[tuple[str, str]]
 @pass_target
 def push(
     target: Target,
+    /,
     experiment: str,
     hyperparameters: Pairs,
     results: Pairs,
     status: str,
-    priority: int,
-    not_before: str | None,
-    tags: Sequence[str],
-    notes: str,
     job_id: str | None,
     depends_on: Sequence[str],
     prune_with_dependencies: bool,
     on_duplicate: str,
     format_: str,
+    **queueing: Any,
 ) -> None:
     """Add a job to an experiment.
 
@@ -100,13 +96,10 @@ def push(
         status,
         outputs,
         job_id=job_id,
-        priority=priority,
-        not_before=None if not_before is None else moment(not_before, "--not-before"),
-        tags=tags,
-        notes=notes,
         depends_on=find_jobs(found, depends_on),
         prune_with_dependencies=prune_with_dependencies,
         on_duplicate=on_duplicate,
+        **as_queueing(queueing),
     )
     if format_ == "json":
         as_json(job.record)
@@ -141,3 +134,42 @@ def _confirm(name: str, what: str) -> None:
     if not click.confirm(f"Are you sure you want to remove {what}?"):
         click.echo(f"{name} was not removed.")
         raise click.exceptions.Exit(0)
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@format_option
+@pass_target
+def pause(target: Target, experiment: str, format_: str) -> None:
+    """Let nothing more be claimed from an experiment.
+
+    Jobs that run go on, and report.
+    """
+    found = target.experiment(experiment)
+    found.pause()
+    if format_ == "json":
+        as_json(found.record)
+        return
+    running = found.counts().running
+    runs_on = f"; {running} {'job runs' if running == 1 else 'jobs run'} on" if running else ""
+    click.echo(printable(f"{experiment} is paused{runs_on}."))
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@format_option
+@pass_target
+def resume(target: Target, experiment: str, format_: str) -> None:
+    """Let jobs be claimed again from an experiment.
+
+    It was paused, or its search was complete.
+    """
+    found = target.experiment(experiment)
+    found.resume()
+    if format_ == "json":
+        as_json(found.record)
+        return
+    counts = found.counts()
+    click.echo(
+        printable(f"{experiment} goes on; {counts.ready} {'job is' if counts.ready == 1 else 'jobs are'} ready.")
+    )

@@ -7,37 +7,27 @@ from typing import Any, Final
 
 import click
 
-from sweepstake.cli.looking.finding import find_jobs
-from sweepstake.cli.moments import moment
-from sweepstake.cli.naming import EXPERIMENT, JOB
+from sweepstake.cli.naming import EXPERIMENT, JOB, find_jobs
 from sweepstake.cli.output import as_json, format_option
+from sweepstake.cli.queueing.labels import as_queueing, queueing_options
 from sweepstake.cli.queueing.many import named
 from sweepstake.cli.queueing.settings import SETTINGS, settings_options
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment
-from sweepstake.domain.queueing import UNCHANGED
+from sweepstake.domain.vocabulary import LABELS, QUEUEING
 from sweepstake.plaintext import printable
 from sweepstake.view.cells import cell
 
 __all__ = ["edit"]
 
 #: What is changed of jobs only.
-_OF_JOBS: Final = ("priority", "not_before")
+_OF_JOBS: Final = tuple(word for word in QUEUEING if word not in LABELS)
 
 
 @click.command()
 @click.argument("experiment", type=EXPERIMENT)
 @click.argument("jobs", type=JOB, nargs=-1, metavar="[JOB]...")
-@click.option("--priority", type=int, help="Of jobs: higher is claimed first.")
-@click.option(
-    "--not-before",
-    metavar="WHEN",
-    help="Of jobs: do not claim it before: a span from now such as 1h, a date and time such as 2030-01-31T18:00 "
-    "(local, unless it names a zone), a Unix time, or `now`.",
-)
-@click.option("--tag", "tags", multiple=True, help="A label; those given here replace all that were there.")
-@click.option("--no-tags", is_flag=True, help="Take all labels away.")
-@click.option("--notes", help="Free text.")
+@lambda command: queueing_options(command, change=True)
 @lambda command: settings_options(command, change=True)
 @format_option
 @pass_target
@@ -63,13 +53,14 @@ def edit(target: Target, /, experiment: str, jobs: Sequence[str], format_: str, 
 
 def _check(given: Mapping[str, Any], *, of_jobs: bool) -> None:
     """Refuse what cannot be changed of the one or the other."""
-    wrong = [name for name in (SETTINGS if of_jobs else _OF_JOBS) if name in given]
+    others = SETTINGS if of_jobs else tuple(word.name for word in _OF_JOBS)
+    wrong = [name for name in others if name in given]
     if wrong and of_jobs:
         raise click.UsageError(f"{_flag(wrong[0])} is a setting of the experiment: name no job to change it.")
     if wrong:
         raise click.UsageError(f"{_flag(wrong[0])} is of jobs: name those that change.")
     if not given:
-        one = "--priority, --not-before" if of_jobs else "a setting such as --max-jobs"
+        one = ", ".join(word.flag for word in _OF_JOBS) if of_jobs else "a setting such as --max-jobs"
         raise click.UsageError(f"Say what to change: {one}, --tag, --no-tags or --notes.")
 
 
@@ -78,10 +69,10 @@ def _flag(name: str) -> str:
 
 
 def _edit_jobs(experiment: Experiment, jobs: Sequence[str], given: Mapping[str, Any], format_: str) -> None:
-    not_before = moment(given["not_before"], "--not-before") if "not_before" in given else UNCHANGED
+    queueing = as_queueing(given)
     chosen = find_jobs(experiment, jobs)
     for job in chosen:
-        job.set_queueing(**{**given, "not_before": not_before})
+        job.set_queueing(**queueing)
     if format_ == "json":
         as_json([job.record for job in chosen])
     else:

@@ -1,4 +1,4 @@
-"""Doing one thing to many jobs: what became of each, told to people or to programs."""
+"""`sweepstake retry` and `sweepstake prune`: one thing is done to many jobs, and what became of each is told."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import Final
 import click
 from attrs import frozen
 
-from sweepstake.cli.output import as_json
+from sweepstake.cli.naming import EXPERIMENT, JOB, find_jobs
+from sweepstake.cli.output import as_json, format_option
+from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment, Job
-from sweepstake.domain.status import JobStatus
+from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import UnsafeUpdateError
 from sweepstake.plaintext import counted, printable
 from sweepstake.view.progress import watched
 
-__all__ = ["Verb", "do_to_each", "named"]
+__all__ = ["named", "prune", "retry"]
 
 #: Up to so many jobs are named when something was done to them.
 _FEW: Final = 10
@@ -24,7 +26,7 @@ _MANY: Final = 100
 
 
 @frozen
-class Verb:
+class _Verb:
     """What is done to a job.
 
     Attributes:
@@ -42,7 +44,68 @@ class Verb:
     told: str
 
 
-def do_to_each(experiment: Experiment, jobs: Sequence[Job], verb: Verb, format_: str) -> int:
+_RETRY: Final = _Verb(act=Job.retry, reached=JobStatus.QUEUED, doing="Retrying", done="retried", told="queued again")
+_PRUNE: Final = _Verb(act=Job.prune, reached=JobStatus.PRUNED, doing="Pruning", done="pruned", told="pruned")
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@click.argument("jobs", type=JOB, nargs=-1, metavar="[JOB]...")
+@click.option("--crashed", is_flag=True, help="All jobs that are CRASHED.")
+@click.option("--lost", is_flag=True, help="All jobs that are CRASHED because their workers were lost.")
+@format_option
+@pass_target
+@click.pass_context
+def retry(
+    context: click.Context,
+    target: Target,
+    experiment: str,
+    jobs: Sequence[str],
+    crashed: bool,
+    lost: bool,
+    format_: str,
+) -> None:
+    """Queue CRASHED or PRUNED jobs again.
+
+    They stay the same jobs, with their attempts; their budgets begin anew.
+
+    A job that is RUNNING without heartbeats, because Schedy's client claimed it, is queued again as well. What is DONE
+    or held by a living worker is refused, and the exit code is 1 then.
+    """
+    if [bool(jobs), crashed, lost].count(True) != 1:
+        raise click.UsageError("Name the jobs, or say --crashed or --lost.")
+    found = target.experiment(experiment)
+    chosen = find_jobs(found, jobs) if jobs else _crashed(found, lost=lost)
+    context.exit(_do_to_each(found, chosen, _RETRY, format_))
+
+
+def _crashed(experiment: Experiment, *, lost: bool) -> list[Job]:
+    jobs = experiment.all_jobs(status=JobStatus.CRASHED)
+    return [job for job in jobs if not lost or _lost_its_lease(job)]
+
+
+def _lost_its_lease(job: Job) -> bool:
+    attempts = job.attempts()
+    return bool(attempts) and attempts[-1].outcome is Outcome.LEASE_LOST
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@click.argument("jobs", type=JOB, nargs=-1, required=True, metavar="JOB...")
+@format_option
+@pass_target
+@click.pass_context
+def prune(context: click.Context, target: Target, experiment: str, jobs: Sequence[str], format_: str) -> None:
+    """Stop jobs that are not worth it.
+
+    Those that wait never run, and workers of those that run are told to stop. What is DONE or CRASHED is refused, and
+    the exit code is 1 then.
+    """
+    found = target.experiment(experiment)
+    context.exit(_do_to_each(found, find_jobs(found, jobs), _PRUNE, format_))
+
+
+def _do_to_each(experiment: Experiment, jobs: Sequence[Job], verb: _Verb, format_: str) -> int:
     """Do it to each job, say what became of them, and return the exit code: 1 if one was refused."""
     done: list[str] = []
     unchanged: list[str] = []

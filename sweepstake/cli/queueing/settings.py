@@ -8,7 +8,10 @@ from typing import Any, Final, TypeVar
 import click
 from click.types import StringParamType
 
-__all__ = ["LABELS", "SETTINGS", "settings_options"]
+from sweepstake.cli.queueing.labels import new_option
+from sweepstake.domain.vocabulary import LABELS
+
+__all__ = ["SETTINGS", "settings_options"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -37,19 +40,22 @@ _NUMBERS: Final[Sequence[tuple[str, click.ParamType[Any], str, bool]]] = (
     ("--lease", click.FLOAT, "Seconds a claim stays valid without a heartbeat (default 60).", False),
     ("--timeout", click.FLOAT, "Seconds one attempt may run.", True),
     ("--max-attempts", click.INT, "Failures after which a job stays CRASHED (default 1).", False),
-    ("--max-lost", click.INT, "After how many lost leases a job is queued again (default 3).", False),
-    ("--max-preemptions", click.INT, "After how many preemptions a job is queued again (always).", True),
+    ("--max-lost", click.INT, "How often a job whose lease was lost is queued again (default 3).", False),
+    ("--max-preemptions", click.INT, "How often a preempted job is queued again (default: always).", True),
     ("--retry-delay", click.FLOAT, "Seconds before a failed job is ready again, doubled each time.", False),
     ("--max-running", click.INT, "How many jobs may be RUNNING at once.", True),
-    ("--max-jobs", click.INT, "How many jobs may ever be created; a random search never ends without.", True),
+    ("--max-jobs", click.INT, "How many jobs may ever be created; without it, a random search never ends.", True),
     ("--objective", click.STRING, "The result that says how good a job is.", True),
-    ("--direction", click.Choice(["min", "max"]), "Which objective is good (default max).", False),
+    (
+        "--direction",
+        click.Choice(["min", "max"]),
+        "Whether a small or a large objective is better (default max).",
+        False,
+    ),
     ("--seed", click.INT, "Where the search's randomness starts.", False),
 )
 #: The names of all settings but those that jobs have as well.
 SETTINGS: Final = (*(flag.removeprefix("--").replace("-", "_") for flag, *_ in _NUMBERS), "no_retry_on")
-#: The settings that jobs have as well.
-LABELS: Final = ("tags", "notes")
 
 
 def settings_options(command: C, *, change: bool = False) -> C:
@@ -80,10 +86,7 @@ def settings_options(command: C, *, change: bool = False) -> C:
         )
     )
     if not change:
-        options += [
-            click.option("--tag", "tags", multiple=True, help="A label of the experiment; may be given several times."),
-            click.option("--notes", help="Free text."),
-        ]
+        options += [new_option(word, "experiment") for word in LABELS]
     for option in reversed(options):
         command = option(command)
     return command

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import click
 from attrs import evolve
 
-from sweepstake.cli.looking.finding import find_id
 from sweepstake.cli.moments import span
-from sweepstake.cli.naming import Listed
-from sweepstake.cli.output import as_json, format_option, print_rows, say
-from sweepstake.cli.screen import wide_option
+from sweepstake.cli.naming import Listed, find_id
+from sweepstake.cli.output import as_json, format_option, print_rows, say, wide_option
 from sweepstake.cli.server.passwords import ask_password, password_stdin, read_password
 from sweepstake.cli.server.reaching import is_served, operated, reached, server_packages
 from sweepstake.cli.target import Target, pass_target

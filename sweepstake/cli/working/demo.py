@@ -15,11 +15,8 @@ from multiprocessing.process import BaseProcess
 from typing import Final
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sweepstake.cli.output import say
-from sweepstake.cli.screen import screen_width
+from sweepstake.cli.output import say, screen_width
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.cli.working.digits import SPACE, drain
 from sweepstake.client import Database, Experiment, ManualSearch
@@ -111,6 +108,9 @@ def _all_ended(processes: Sequence[BaseProcess]) -> Iterator[None]:
 
 def _watch(experiment: Experiment, processes: Sequence[BaseProcess], total: int) -> None:
     """Show how many jobs have ended, until all worker processes have."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     bar = Progress(
         TextColumn("Training"),
         BarColumn(),

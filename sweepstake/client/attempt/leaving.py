@@ -6,7 +6,7 @@ import asyncio
 import traceback
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from sweepstake.domain.causes import causes_of
 from sweepstake.domain.drafts import shortened_reason
@@ -35,7 +35,7 @@ class Leaving:
 
     outcome: Outcome
     swallow: bool = False
-    reason: str = ""
+    reason: str = field(default="", converter=shortened_reason)
     causes: tuple[str | int, ...] = ()
 
 
@@ -74,4 +74,4 @@ def _exit(error: SystemExit) -> Leaving:
 
 def _traceback(error: BaseException) -> str:
     text = "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace").decode()
-    return shortened_reason(text.replace("\x00", "\\x00"))
+    return text.replace("\x00", "\\x00")

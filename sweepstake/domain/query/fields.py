@@ -8,12 +8,14 @@ from typing import Any, Final
 from sweepstake.domain.records import JobRecord
 from sweepstake.slices import SLICE, let_go
 
-__all__ = ["OWN_FIELDS", "TEXT_FIELDS", "Fields"]
+__all__ = ["KNOWN_FIELDS", "OWN_FIELDS", "TEXT_FIELDS", "Fields"]
 
 #: Fields of the job itself that are compared as text, whatever they look like.
 TEXT_FIELDS: Final = ("id", "status", "worker")
 #: Fields of the job itself, which come before results and hyperparameters of the same name.
 OWN_FIELDS: Final = (*TEXT_FIELDS, "priority", "attempt", "created_at", "started_at", "ended_at")
+#: All fields of the job itself; notes come behind results and hyperparameters of the same name.
+KNOWN_FIELDS: Final = (*OWN_FIELDS, "notes")
 _MISSING: Final = object()
 
 

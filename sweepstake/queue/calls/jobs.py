@@ -11,7 +11,6 @@ from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.lengths import MAX_BULK, at_most, holds
 from sweepstake.domain.query.queries import JobQuery
-from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     AttemptRecord,
     Attempts,
@@ -25,6 +24,7 @@ from sweepstake.domain.records import (
 )
 from sweepstake.domain.schema import items, narrowed
 from sweepstake.domain.situation import Why
+from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.queue.answers import ADDED, ADDED_ONE, NOTHING, PUT, listed, one
 from sweepstake.queue.call import Call, verb
 from sweepstake.queue.calls import paths

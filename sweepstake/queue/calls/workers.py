@@ -115,6 +115,7 @@ class FinishAttempt(Call[Finished]):
 
     Attributes:
         away: told of each try that found the store away.
+        claims: whether there is a `claim`.
 
     Raises:
         NotFoundError: no such job or attempt: it was deleted.
@@ -129,11 +130,7 @@ class FinishAttempt(Call[Finished]):
     worker: str = body(default="", arriving=_is_worker, metadata=_WORKER)
     repeat: bool = body(default=False)
     away: Callable[[StoreUnavailableError], None] | None = hidden()
-    claims: bool = field(init=False)
-
-    @claims.default
-    def _claims_next(self) -> bool:
-        return self.claim is not None
+    claims: bool = field(default=False)
 
 
 @verb(

@@ -178,8 +178,7 @@ def create_job(transaction: Transaction, name: str, draft: JobDraft, *, key: str
     job = read_job(transaction, name, number, draft.id)
     if not running:
         return job
-    begin_unleased(transaction, job.seq, key)
-    return read_job(transaction, name, number, draft.id)
+    return begin_unleased(transaction, job.seq, key)
 
 
 def _reserve(transaction: Transaction, name: str, count: int) -> tuple[int, int | None]:
@@ -211,11 +210,13 @@ def check_running_limit(transaction: Transaction, name: str, number: int, max_ru
         )
 
 
-def begin_unleased(transaction: Transaction, seq: int, key: str) -> None:
-    """Begin an attempt of somebody who does not heartbeat: nobody takes the job from him."""
+def begin_unleased(transaction: Transaction, seq: int, key: str) -> rows.JobRow:
+    """Begin an attempt of somebody who does not heartbeat, so nobody takes the job from him, and return the job."""
     row = transaction.row("run_job", seq=seq, etag=key)
     assert row is not None, "the job is locked"
-    transaction.run("begin_attempt", seq=seq, number=row[0], key=key, worker="", lease=None)
+    job = rows.JobRow(*row)
+    transaction.run("begin_attempt", seq=seq, number=job.attempt, key=key, worker="", lease=None)
+    return job
 
 
 def _refuse_repeats(drafts: Sequence[JobDraft]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final
 
 import attrs
 
@@ -33,7 +33,6 @@ from sweepstake.stores.engine import DuplicateError, Transaction
 
 __all__ = [
     "ENDED_BY_CLAIM",
-    "Limits",
     "end_experiment",
     "experiment_id",
     "get_experiment",
@@ -242,23 +241,12 @@ def end_experiment(transaction: Transaction, name: str, *, etag: str, key: str) 
             transaction.run("end_experiment", name=name, key=key)
 
 
-class Limits(NamedTuple):
-    """What an experiment allows, and how much of it is used."""
-
-    number: int
-    proposals: int
-    status: str
-    max_jobs: int | None
-    created: int
-    max_running: int | None
-
-
-def limits_of(transaction: Transaction, name: str) -> Limits:
+def limits_of(transaction: Transaction, name: str) -> rows.Limits:
     """Return the limits of an experiment, or raise NotFoundError."""
     row = transaction.row("limits", name=name)
     if row is None:
         raise no_experiment(name)
-    return Limits(*row)
+    return rows.Limits._make(row)
 
 
 def experiment_id(transaction: Transaction, name: str) -> int:

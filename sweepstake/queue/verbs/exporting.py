@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
+
+from attrs import fields
 
 from sweepstake.domain.keys import shown_etag
 from sweepstake.domain.portable import (
@@ -27,8 +30,9 @@ from sweepstake.values import EMPTY, JsonObject
 
 __all__ = ["page_of_export"]
 
-#: How many columns of `archive_jobs` are the job's; an attempt's, or nulls, follow.
-_OF_JOB: Final = 17
+#: The columns of `archive_jobs` behind the first that are the job's; an attempt's, or nulls, follow.
+_COLUMNS: Final = tuple(each.name for each in fields(PortableJob))[:-1]
+_OF_JOB: Final = 1 + len(_COLUMNS)
 #: Jobs of the first read of a page; later ones double, as far as their size allows. A database may read all of them
 #: before it returns the first, and only that may fit into the page.
 _FIRST_READ: Final = 1
@@ -58,22 +62,14 @@ def _page_of_jobs(store: Store, name: str, after: int) -> ExportPage:
     text, size = 0, _FIRST_READ
     while text < _PAGE_TEXT and len(jobs) + size <= MAX_PART:
         found, whole = _jobs(store, name, after, size)
-        jobs += [job for _, job in found]
-        after = found[-1][0] if found else after
+        jobs += map(_job, sliced(found))
+        after = found[-1][0][0] if found else after
         if whole and len(found) < size:
             # A job that is added from now on is not part of the export, nor is what it waits for.
             return ExportPage(jobs=tuple(jobs), next=f"dependencies.0.0.{after}")
-        text += sum(_size(job) for _, job in found)
+        text += sum(len(column) for of_job in found for row in of_job for column in row if isinstance(column, str))
         size = min(2 * size, MAX_PART // 4, 1 + _PAGE_TEXT * len(jobs) // (4 * text + 1))
     return ExportPage(jobs=tuple(jobs), next=f"jobs.{after}.0.0")
-
-
-def _size(job: PortableJob) -> int:
-    attempts = sum(
-        len(each.reason) + len(each.output) + (len(each.late_results.text) if each.late_results else 0)
-        for each in job.attempts
-    )
-    return len(job.hyperparameters.text) + len(job.results.text) + len(job.notes) + attempts
 
 
 def _parse_start(start: str | None) -> tuple[str, int, int, int]:
@@ -87,8 +83,8 @@ def _parse_start(start: str | None) -> tuple[str, int, int, int]:
     return section, after, on, last
 
 
-def _jobs(store: Store, name: str, after: int, limit: int) -> tuple[Sequence[tuple[int, PortableJob]], bool]:
-    """Return the first jobs with `seq > after`, each with its seq and its attempts.
+def _jobs(store: Store, name: str, after: int, limit: int) -> tuple[Sequence[Sequence[Row]], bool]:
+    """Return the rows of the first jobs with `seq > after`: of each one for each attempt.
 
     There are fewer than `limit` if their texts fill the memory; the second says whether there are not.
     """
@@ -99,7 +95,7 @@ def _jobs(store: Store, name: str, after: int, limit: int) -> tuple[Sequence[tup
             found = [row for row in found if row[0] != found[-1][0]]
             if not found:
                 found = transaction.rows("archive_jobs", experiment_id=number, after=after, limit=1)
-    return [(seq, _job(list(rows))) for seq, rows in sliced(groupby(found, lambda row: row[0]))], whole
+    return [list(rows) for _, rows in groupby(found, itemgetter(0))], whole
 
 
 def _dependencies(
@@ -133,45 +129,15 @@ def _events(store: Store, name: str, after: int, limit: int) -> Sequence[tuple[i
 
 
 def _job(rows: Sequence[Row]) -> PortableJob:
-    (
-        _,
-        job_id,
-        status,
-        hyperparameters,
-        results,
-        priority,
-        not_before,
-        tags,
-        notes,
-        origin,
-        worker,
-        failures,
-        losses,
-        preemptions,
-        created_at,
-        started_at,
-        ended_at,
-    ) = rows[0][:_OF_JOB]
-    begun = rows[0][_OF_JOB] is not None
-    return PortableJob(
-        id=job_id,
-        status=JobStatus(status),
-        hyperparameters=JsonObject(hyperparameters),
-        results=EMPTY if results == "{}" else JsonObject(results),
-        priority=priority,
-        not_before=not_before,
-        tags=tuple(json.loads(tags)),
-        notes=notes,
-        origin=_values(origin),
-        worker=worker,
-        failures=failures,
-        losses=losses,
-        preemptions=preemptions,
-        created_at=created_at,
-        started_at=started_at,
-        ended_at=ended_at,
-        attempts=tuple(_attempt(row[_OF_JOB:]) for row in rows) if begun else (),
-    )
+    first = rows[0]
+    kept = dict(zip(_COLUMNS, first[1:], strict=False))
+    kept["status"] = JobStatus(kept["status"])
+    kept["hyperparameters"] = JsonObject(kept["hyperparameters"])
+    kept["results"] = EMPTY if kept["results"] == "{}" else JsonObject(kept["results"])
+    kept["tags"] = json.loads(kept["tags"])
+    kept["origin"] = _values(kept["origin"])
+    begun = first[_OF_JOB] is not None
+    return PortableJob(**kept, attempts=tuple(_attempt(row[_OF_JOB:]) for row in rows) if begun else ())
 
 
 def _attempt(row: tuple[Any, ...]) -> PortableAttempt:

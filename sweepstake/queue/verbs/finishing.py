@@ -8,7 +8,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from sweepstake.domain.drafts import Finish
+from sweepstake.domain.drafts import Finish, end_of_output, shortened_reason
 from sweepstake.domain.keys import is_name, name_of, report_name
 from sweepstake.domain.records import Claim, Finished, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
@@ -20,9 +20,9 @@ from sweepstake.queue.verbs.dependencies import follow
 from sweepstake.queue.verbs.duplicates import change_fingerprint
 from sweepstake.queue.verbs.settling import settle, settle_at_times
 from sweepstake.stores import rows
-from sweepstake.stores.engine import DuplicateError, Params, Transaction
+from sweepstake.stores.engine import DuplicateError, Transaction
 
-__all__ = ["PLAIN", "finish_job", "plain_params"]
+__all__ = ["PLAIN", "finish_job"]
 
 #: The outcomes that need no budget, and the status they lead to.
 PLAIN: Final = {Outcome.DONE: JobStatus.DONE, Outcome.PRUNED: JobStatus.PRUNED}
@@ -72,18 +72,35 @@ def _finish(store: Store, name: str, call: FinishAttempt) -> Finished:
 
 
 def _finish_plainly(store: Store, name: str, call: FinishAttempt) -> Finished | None:
-    """Do the plain case, with the claim if there is one, in one statement; None, and nothing done, if it is another."""
-    params = plain_params(name, call.id, call.report, call.key)
-    claim = call.claim
+    """Do the plain case, with the claim if there is one, in one statement; None, and nothing done, if it is another.
+
+    It needs no budget, and leaves the hyperparameters as they are. The attempt was claimed: one without a lease, whose
+    holder says its name for its key, is never found by the name of that.
+    """
+    finish, claim = call.report, call.claim
+    status = PLAIN.get(finish.outcome)
+    if status is None or finish.hyperparameters is not None:
+        return None
+    params = {
+        "name": name,
+        "id": call.id,
+        "attempt": name_of(finish.attempt),
+        "status": str(status),
+        "results": finish.results.text,
+        "outcome": str(finish.outcome),
+        "reason": _reason(finish) if finish.reason else "",
+        "output": _output(finish) if finish.output else "",
+        "report": report_name(call.key, finish.attempt),
+    }
     wanted = None if claim is None else {"name": name, "worker": call.worker, "key": name_of(claim)}
-    plain = None if params is None else store.engine.finish(params, claim=wanted)
+    plain = store.engine.finish(params, claim=wanted)
     if plain is None:
         return None
     row, following = plain
     return Finished(
         job=rows.job(name, row),
         recorded=True,
-        ended=call.report.outcome,
+        ended=finish.outcome,
         next=None if following is None or claim is None else rows.claimed(name, claim, following),
     )
 
@@ -112,27 +129,14 @@ def _claim_made_before(store: Store, name: str, key: str) -> Claim | NoJob:
     return NoJob(NoJobReason.EMPTY)
 
 
-def plain_params(name: str, job_id: str, finish: Finish, key: str) -> Params | None:
-    """Return the parameters of `Engine.finish`; None, if the report cannot be the plain case.
+def _reason(finish: Finish) -> str:
+    """Return the reason as it is kept: of a long one the beginning and the end."""
+    return rows.storable(shortened_reason(finish.reason))
 
-    That one needs no budget, and leaves the hyperparameters as they are. An attempt without a lease, which is known by
-    its name, is always another.
-    """
-    status = PLAIN.get(finish.outcome)
-    if status is None or finish.hyperparameters is not None or is_name(finish.attempt):
-        return None
-    return {
-        "name": name,
-        "id": job_id,
-        "attempt": name_of(finish.attempt),
-        "status": str(status),
-        "results": finish.results.text,
-        "hyperparameters": None,
-        "outcome": str(finish.outcome),
-        "reason": rows.storable(finish.reason) if finish.reason else "",
-        "output": rows.storable(finish.output) if finish.output else "",
-        "key": report_name(key, finish.attempt),
-    }
+
+def _output(finish: Finish) -> str:
+    """Return the output as it is kept: its end."""
+    return rows.storable(end_of_output(finish.output))
 
 
 def finish_job(transaction: Transaction, name: str, job_id: str, finish: Finish, *, key: str) -> tuple[Finished, bool]:
@@ -157,8 +161,9 @@ def finish_job(transaction: Transaction, name: str, job_id: str, finish: Finish,
                 f"The attempt on the job {job_id!r} was finished before by a call with another key; its results stand."
             )
     elif held.finish_key is None:
-        output = rows.storable(finish.output)
-        transaction.run("keep_late", key=held.key, results=finish.results.text, output=output, finish_key=report)
+        transaction.run(
+            "keep_late", key=held.key, results=finish.results.text, output=_output(finish), finish_key=report
+        )
     return _answer(transaction, held, recorded=recorded, ended=Outcome(held.outcome)), before
 
 
@@ -250,8 +255,8 @@ def _record(transaction: Transaction, held: rows.HeldJob, finish: Finish, key: s
         seq=held.job.seq,
         number=held.number,
         outcome=str(finish.outcome),
-        reason=rows.storable(finish.reason),
-        output=rows.storable(finish.output),
+        reason=_reason(finish),
+        output=_output(finish),
         finish_key=key,
     )
     if finish.hyperparameters is not None and finish.hyperparameters.text != held.job.hyperparameters:

@@ -77,7 +77,9 @@ def check_guard(guard: Guard, etag: str | None, what: str) -> None:
         raise ResourceExistsError(f"The {what} exists already.")
     if guard.kind in (GuardKind.MATCH, GuardKind.PRESENT) and etag is None:
         raise UnsafeUpdateError(f"The {what} does not exist any more, so nothing was written.")
-    if guard.kind is GuardKind.MATCH and (etag is None or shown_etag(etag) not in map(shown_etag, guard.etags)):
+    if guard.kind is not GuardKind.MATCH or etag in guard.etags:
+        return
+    if etag is None or shown_etag(etag) not in map(shown_etag, guard.etags):
         raise UnsafeUpdateError(
             f"The {what} was changed by somebody else since it was read, so nothing was written. Read it again first."
         )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
-from attrs import evolve
+from attrs import asdict, evolve
 
 from sweepstake.domain.addresses import called
 from sweepstake.domain.keys import name_of, shown_etag
@@ -22,6 +21,7 @@ from sweepstake.domain.portable import (
 )
 from sweepstake.domain.records import ExperimentRecord
 from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.domain.vocabulary import queueing_of
 from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError
 from sweepstake.queue.addresses import free_address, own_address
 from sweepstake.queue.calls import TakePart
@@ -170,7 +170,7 @@ def _add(transaction: Transaction, number: int, hidden: str, part: ImportPart) -
     mark = name_of(part.id)
     jobs = [in_order(_ended(job, now)) for job in part.jobs]
     transaction.run_many(
-        "import_job", [_job_params(number, job, f"{mark}.{part.number}.{i}") for i, job in enumerate(jobs)]
+        "import_job", [_job_params(number, job, f"{mark}.{part.number}.{i}", now) for i, job in enumerate(jobs)]
     )
     transaction.run_many(
         "import_attempt",
@@ -207,14 +207,14 @@ def _ended(job: PortableJob, now: float) -> PortableJob:
     return evolve(job, status=JobStatus.QUEUED, ended_at=end, attempts=(*job.attempts[:-1], last))
 
 
-def _job_params(number: int, job: PortableJob, etag: str) -> dict[str, Any]:
+def _job_params(number: int, job: PortableJob, etag: str, now: float) -> dict[str, Any]:
     return {
+        **{name: rows.column(value) for name, value in queueing_of(job).items()},
         "experiment_id": number,
         "id": job.id,
         "status": str(job.status),
         "etag": etag,
-        "priority": job.priority,
-        "not_before": job.not_before,
+        "due": rows.due(job, now),
         "attempt": len(job.attempts),
         "failures": job.failures,
         "losses": job.losses,
@@ -223,8 +223,6 @@ def _job_params(number: int, job: PortableJob, etag: str) -> dict[str, Any]:
         "created_at": job.created_at,
         "started_at": job.started_at,
         "ended_at": job.ended_at,
-        "tags": json.dumps(job.tags) if job.tags else "[]",
-        "notes": job.notes,
         "origin": None if job.origin is None else job.origin.text,
         "hyperparameters": job.hyperparameters.text,
         "results": job.results.text,
@@ -275,12 +273,7 @@ def _of_import(key: str, mark: str) -> str:
 def _check_totals(transaction: Transaction, number: int, hidden: str, begun: int, totals: Totals) -> None:
     found = transaction.row("arrived", experiment_id=number, name=hidden, after=begun)
     assert found is not None, "counts always have a row"
-    for word, wanted, arrived in zip(
-        ("jobs", "attempts", "dependencies", "events"),
-        (totals.jobs, totals.attempts, totals.dependencies, totals.events),
-        found,
-        strict=True,
-    ):
+    for (word, wanted), arrived in zip(asdict(totals).items(), found, strict=True):
         if wanted != arrived:
             raise InvalidInputError.at(f"totals.{word}", f"says {wanted:,}, and {arrived:,} have arrived")
 

@@ -16,7 +16,7 @@ from sweepstake.turns import sliced
 
 __all__ = ["page_of_jobs"]
 
-#: A page ends early when its documents and notes reach this many characters.
+#: A page ends early when its texts reach this many characters.
 _PAGE_TEXT: Final = 8 * 1024 * 1024
 #: A page in an order of its own may have this many characters; with 64 MiB a client would not take it.
 _MOST_ORDERED: Final = 48 * 1024 * 1024

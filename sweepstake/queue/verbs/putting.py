@@ -19,10 +19,9 @@ from sweepstake.queue.verbs.dependencies import follow
 from sweepstake.queue.verbs.duplicates import change_fingerprint
 from sweepstake.queue.verbs.experiments import limits_of
 from sweepstake.queue.verbs.guards import check_guard, event_of, is_first, key_reused
-from sweepstake.queue.verbs.jobs import read_job
 from sweepstake.queue.verbs.puts import STATED, PutPlan, plan_put
 from sweepstake.stores import rows
-from sweepstake.stores.engine import DuplicateError, Transaction
+from sweepstake.stores.engine import DuplicateError, Row, Transaction
 from sweepstake.turns import in_one_piece
 
 __all__ = ["put_job"]
@@ -74,8 +73,8 @@ def put_job(transaction: Transaction, name: str, call: PutJob, key: str) -> PutA
         check_running_limit(transaction, name, number, max_running, 1)
     holder = attempt is not None
     plan = plan_put(before, document.status, holder=holder, leased=locked.job.due is not None)
-    _replace(transaction, locked, document, plan, key, STATED if holder else "")
-    return PutAnswer(record=rows.job(name, read_job(transaction, name, number, job_id)), created=False)
+    row = _replace(transaction, locked, document, plan, key, STATED if holder else "")
+    return PutAnswer(record=rows.job(name, row), created=False)
 
 
 def _holds(transaction: Transaction, locked: rows.LockedJob | None, attempt: str) -> bool:
@@ -121,10 +120,11 @@ def _first_answer(
 
 def _replace(
     transaction: Transaction, locked: rows.LockedJob, document: Document, plan: PutPlan, key: str, reason: str
-) -> None:
+) -> Row:
+    """Write the document, do to the open attempt what is planned, and return the columns of the job."""
     job = locked.job
     stays = job.status == JobStatus.RUNNING and plan.ends is None and not plan.begins
-    transaction.run(
+    written = transaction.row(
         "put_document",
         seq=job.seq,
         status=str(document.status),
@@ -134,6 +134,7 @@ def _replace(
         keeps=int(stays),
         ends=int(plan.ends is not None),
     )
+    assert written is not None, "the job is locked"
     if document.hyperparameters.text != job.hyperparameters:
         change_fingerprint(transaction, job.seq, document.hyperparameters)
     if plan.ends is not None:
@@ -146,7 +147,6 @@ def _replace(
             output="",
             finish_key=None,
         )
-    if plan.begins:
-        begin_unleased(transaction, job.seq, key)
     if locked.dependants:
         follow(transaction, job.seq, JobStatus(job.status), document.status, key)
+    return begin_unleased(transaction, job.seq, key) if plan.begins else written

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
-from sweepstake.domain.queueing import Unchanged
 from sweepstake.domain.records import JobRecord
 from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.domain.vocabulary import Unchanged, queueing_of
 from sweepstake.errors import UnsafeUpdateError
 from sweepstake.queue.calls import RetryJob, SetQueueing
 from sweepstake.queue.store import Store, performs
@@ -44,21 +42,18 @@ def retry(store: Store, call: RetryJob) -> JobRecord:
 def change(store: Store, call: SetQueueing) -> JobRecord:
     """Change what is beside a job's document."""
     name = store.at_job(call.name, call.id)
-    changes = call.changes
     with store.write() as transaction:
         first = is_first(transaction, SetQueueing, name, call.id, store.known(transaction, call.key))
         number = experiment_id(transaction, name)
         job, _ = lock_job(transaction, name, number, call.id)
         if not first:
             return rows.job(name, job)
-        transaction.run(
-            "set_queueing",
-            seq=job.seq,
-            priority=job.priority if isinstance(changes.priority, Unchanged) else changes.priority,
-            not_before=job.not_before if isinstance(changes.not_before, Unchanged) else changes.not_before,
-            tags=job.tags if isinstance(changes.tags, Unchanged) else json.dumps(changes.tags),
-            notes=job.notes if isinstance(changes.notes, Unchanged) else changes.notes,
-        )
+        said = {
+            name: rows.column(value)
+            for name, value in queueing_of(call.changes).items()
+            if not isinstance(value, Unchanged)
+        }
+        transaction.run("set_queueing", seq=job.seq, **queueing_of(job) | said)
         return rows.job(name, read_job(transaction, name, number, call.id))
 
 

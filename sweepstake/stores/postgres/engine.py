@@ -17,7 +17,7 @@ from sweepstake.stores.forks import Forked, ForkWatch, abandon
 from sweepstake.stores.migrations import migrate
 from sweepstake.stores.postgres.connections import PostgresConnection, PostgresConnections
 from sweepstake.stores.postgres.prepared import PreparedStatement
-from sweepstake.stores.rows import JOB_COLUMNS
+from sweepstake.stores.rows import JOB_COLUMNS, Limits
 from sweepstake.stores.statements import load_statements, with_parameters
 from sweepstake.stores.urls import PostgresUrl
 
@@ -183,7 +183,7 @@ class PostgresEngine(Forked):
             if row is not None:
                 return row
             limits = self._ask("limits", {"name": name})
-            if limits is None or limits[5] is None:
+            if limits is None or Limits._make(limits).max_running is None:
                 return None
             self._limited.add(name)
         with self.write() as transaction:
@@ -196,7 +196,7 @@ class PostgresEngine(Forked):
             return None if row is None else (row, None)
         if claim["name"] in self._limited:
             return None
-        row = self._ask("finish_and_claim", {**params, "claim": claim["key"], "worker": claim["worker"]})
+        row = self._ask("finish_and_claim", {**params, **claim})
         if row is None:
             return None
         finished, taken = row[:_FINISHED_COLUMNS], row[_FINISHED_COLUMNS:]

@@ -10,6 +10,7 @@ from typing import Any
 from sweepstake.clock import Clock
 from sweepstake.stores.engine import Params, Row, first_of
 from sweepstake.stores.forks import abandon
+from sweepstake.stores.rows import JOB_COLUMNS, JobRow
 from sweepstake.stores.sqlite.log import SqliteLog
 from sweepstake.stores.sqlite.place import SqlitePlace
 
@@ -105,14 +106,15 @@ class SqliteTransaction:
         picked = execute(pick, {"name": name, "key": key, "ids": ids}).fetchone()
         if picked is None:
             return None
-        seq, number, lease = picked[0], picked[12], picked[18]
-        params = {"seq": seq, "number": number, "lease": lease, "worker": worker, "key": key}
-        params["now"], params["tick"] = self.now(), self._monotonic()
-        execute(self._statements["take"], params)
+        job, (lease, timeout) = JobRow._make(picked[:JOB_COLUMNS]), picked[JOB_COLUMNS:]
+        number, now, tick = job.attempt + 1, self.now(), self._monotonic()
+        params = {"seq": job.seq, "number": number, "lease": lease, "worker": worker, "key": key, "now": now}
+        execute(self._statements["take"], {**params, "tick": tick})
         execute(self._statements["begin_attempt"], params)
-        due = params["tick"] + lease
-        started = (worker, due, picked[15], params["now"], None)
-        return (*picked[:2], "RUNNING", *picked[3:5], key, *picked[6:13], *started, *picked[18:])
+        taken = job._replace(
+            status="RUNNING", etag=key, attempt=number, worker=worker, due=tick + lease, started_at=now, ended_at=None
+        )
+        return (*taken, lease, timeout)
 
     def finish(self, params: Params) -> Row | None:
         """Finish the plain case and return the job's columns."""
@@ -120,11 +122,8 @@ class SqliteTransaction:
         held = execute(self._statements["held_plain"], params).fetchone()
         if held is None:
             return None
-        now = self.now()
-        hyperparameters = params["hyperparameters"] or held[3]
-        ends = {**params, "hyperparameters": hyperparameters, "seq": held[0], "number": held[12], "now": now}
-        ends["finish_key"] = params["key"]
+        job, now, report = JobRow._make(held), self.now(), params["report"]
+        ends = {**params, "seq": job.seq, "number": job.attempt, "now": now, "finish_key": report}
         execute(self._statements["finish"], ends)
         execute(self._statements["end_attempt"], ends)
-        document = (params["status"], hyperparameters, params["results"], params["key"])
-        return (*held[:2], *document, *held[6:14], None, *held[15:17], now)
+        return job._replace(status=params["status"], results=params["results"], etag=report, due=None, ended_at=now)

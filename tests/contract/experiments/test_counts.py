@@ -7,9 +7,9 @@ import pytest
 from sweepstake.domain.counts import Counts
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.query.queries import JobQuery
-from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import UNGUARDED
 from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.queue.queue import Queue
 from tests.kit.lab import Lab, document, draft, new_key
 

@@ -9,9 +9,9 @@ import pytest
 
 from sweepstake.domain.drafts import Finish
 from sweepstake.domain.query.queries import JobQuery
-from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import UNGUARDED
 from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject

@@ -17,10 +17,10 @@ from sweepstake.domain.portable import (
     PortableJob,
     Totals,
 )
-from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import UNGUARDED, Claim, ExperimentDraft, Guard, JobRecord, NoJob, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome, Signal
+from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.errors import ClientRequestError, InvalidInputError, LeaseLostError, NotFoundError
 from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from sweepstake import Database, Experiment, ManualSearch, NewJob
-from sweepstake.cli.looking.finding import find_id
+from sweepstake.cli.naming import find_id
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.errors import InvalidInputError
 from tests.kit.shell import Command

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import (
     ABSENT,
     PRESENT,
@@ -21,6 +20,7 @@ from sweepstake.domain.records import (
 )
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.errors import (
     ClientRequestError,
     InvalidInputError,

@@ -53,8 +53,8 @@ class _Word(str, Enum):  # noqa: UP042 -- whose str() is not its text
 
 def test_texts_that_are_more_are_taken_as_text() -> None:
     """The member of an enum of texts names what its text says."""
-    assert check_name(_Word.RED, "name") == check_notes(_Word.RED) == "red"
-    assert {type(check_name(_Word.RED, "name")), type(check_notes(_Word.RED))} == {str}
+    assert check_name(_Word.RED, "name") == check_notes(_Word.RED, "notes") == "red"
+    assert {type(check_name(_Word.RED, "name")), type(check_notes(_Word.RED, "notes"))} == {str}
 
 
 @given(st.lists(names, max_size=MAX_TAGS))
@@ -79,14 +79,14 @@ def test_what_are_no_tags_is_refused(tags: Any, path: str) -> None:
 @pytest.mark.parametrize("notes", ["", "two\nlines\r\n\tand a tab", "é" * MAX_NOTES])
 def test_notes_may_have_lines(notes: str) -> None:
     """Free text keeps its line breaks and tabs."""
-    assert check_notes(notes) == notes
+    assert check_notes(notes, "notes") == notes
 
 
 @pytest.mark.parametrize("notes", [None, 3, "a\0", "\x1b[31m", "\udfff", "a" * (MAX_NOTES + 1)])
 def test_what_are_no_notes_is_refused(notes: Any) -> None:
     """Other controls, lone surrogates and endless text are refused."""
     with pytest.raises(InvalidInputError, match=r"^notes: "):
-        check_notes(notes)
+        check_notes(notes, "notes")
 
 
 @given(names, names)

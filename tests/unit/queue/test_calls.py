@@ -13,10 +13,10 @@ from sweepstake.domain.drafts import Finish, JobDraft
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.portable import ImportPart
 from sweepstake.domain.query.queries import Condition, JobQuery, Order
-from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import ABSENT, PRESENT, Document, ExperimentDraft, Guard, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.http.requests import call_of, request_of
 from sweepstake.queue import calls

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from sweepstake.domain.queueing import QueueingChanges
 from sweepstake.domain.records import ABSENT, UNGUARDED, Claim, ExperimentDraft, NoJob, SearchDefinition
 from sweepstake.domain.status import JobStatus, NoJobReason
+from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.errors import KeyReusedError
 from sweepstake.queue import calls
 from sweepstake.queue.call import Call

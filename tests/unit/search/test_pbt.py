@@ -27,7 +27,7 @@ from sweepstake.search import (
 )
 from sweepstake.search.population import survey
 from sweepstake.values import EMPTY, JsonObject
-from tests.kit.strategies import job
+from tests.kit.records import job
 
 _CRASHED, _PRUNED = JobStatus.CRASHED, JobStatus.PRUNED
 
@@ -50,7 +50,7 @@ def _by_hand(**changes: Any) -> PbtPolicy:
 
 def _member(seq: int, score: Any, **fields: Any) -> JobRecord:
     results = {"score": score, "weights_path": f"/w/{seq}"}
-    return job(seq, hyperparameters={"lr": 0.1 * seq, "layers": seq}, results=results, **fields)
+    return job(seq=seq, hyperparameters={"lr": 0.1 * seq, "layers": seq}, results=results, **fields)
 
 
 def _proposed(policy: PbtPolicy, *history: JobRecord, index: int = 10, seed: int = 1) -> Proposal:
@@ -107,14 +107,14 @@ class TestChild:
     @pytest.mark.parametrize("hyperparameters", [{}, {"lr": "high"}, {"lr": None}, {"lr": [0.1]}, {"lr": True}])
     def test_leaves_alone_what_it_cannot_explore(self, hyperparameters: dict[str, Any]) -> None:
         """An explored hyperparameter that the parent lacks, or that is no number, stays as it is."""
-        member = job(1, hyperparameters=hyperparameters, results={"score": 1})
+        member = job(seq=1, hyperparameters=hyperparameters, results={"score": 1})
         assert _proposed(_by_hand(), member).hyperparameters == member.hyperparameters
 
     def test_is_of_the_oldest_member_without_one(self) -> None:
         """Members have their children in the order of their age, each one child."""
         first = _proposed(_by_hand(), _member(1, 0.5), _member(2, 0.6))
         assert _origin(first)["candidate"] == "job1"
-        child = job(3, status=JobStatus.RUNNING, origin=_origin(first))
+        child = job(seq=3, status=JobStatus.RUNNING, origin=_origin(first))
         assert _origin(_proposed(_by_hand(), _member(1, 0.5), _member(2, 0.6), child))["candidate"] == "job2"
 
     def test_counts_the_generations_of_its_lineage(self) -> None:
@@ -166,7 +166,7 @@ class TestExploit:
     def test_goes_back_to_earlier_members_after_an_outage(self) -> None:
         """When every lineage crashed, the best of all that ever had a result is where they go on."""
         crashed = [
-            job(seq + 2, status=_CRASHED, origin={"generation": 2, "candidate": f"job{seq}", "parent": f"job{seq}"})
+            job(seq=seq + 2, status=_CRASHED, origin={"generation": 2, "candidate": f"job{seq}", "parent": f"job{seq}"})
             for seq in (1, 2)
         ]
         assert _origin(_proposed(_by_hand(), _member(1, 0.1), _member(2, 0.9), *crashed)) == {
@@ -179,16 +179,16 @@ class TestExploit:
 class TestNothingWorked:
     def test_samples_anew_while_there_is_no_result(self) -> None:
         """While every member crashed, each is replaced by a sample, and still counts as a generation."""
-        proposal = _proposed(_policy(), *(job(seq, status=_CRASHED) for seq in range(1, 6)))
+        proposal = _proposed(_policy(), *(job(seq=seq, status=_CRASHED) for seq in range(1, 6)))
         assert _origin(proposal) == {"generation": 2, "candidate": "job1", "parent": None}
         assert proposal.results == EMPTY
         assert set(proposal.hyperparameters.decode()) == {"lr", "layers"}
 
     def test_needs_jobs_made_by_hand_without_distributions(self) -> None:
         """Jobs made by hand that all crashed leave nothing to go on from, but for those that still run."""
-        crashed = job(1, status=_CRASHED)
+        crashed = job(seq=1, status=_CRASHED)
         assert _by_hand().propose(0, 1, (crashed,)) is NoProposal.NONE
-        assert _by_hand().propose(0, 1, (crashed, job(2, status=JobStatus.RUNNING))) is NoProposal.WAITING
+        assert _by_hand().propose(0, 1, (crashed, job(seq=2, status=JobStatus.RUNNING))) is NoProposal.WAITING
 
 
 class TestEnd:
@@ -196,9 +196,10 @@ class TestEnd:
         """While members run or are queued and every other has its child, there is nothing to propose."""
         for status in (JobStatus.RUNNING, JobStatus.QUEUED):
             assert (
-                _by_hand(max_generations=1).propose(0, 1, (_member(1, 1), job(2, status=status))) is NoProposal.WAITING
+                _by_hand(max_generations=1).propose(0, 1, (_member(1, 1), job(seq=2, status=status)))
+                is NoProposal.WAITING
             )
-            assert _by_hand().propose(0, 1, (job(2, status=status),)) is NoProposal.WAITING
+            assert _by_hand().propose(0, 1, (job(seq=2, status=status),)) is NoProposal.WAITING
 
     def test_is_complete_at_the_last_generation(self) -> None:
         """When every lineage had its generations the search is over, however they ended."""
@@ -242,7 +243,7 @@ class _Simulation:
     def _start(self, proposal: Proposal) -> None:
         self.jobs.append(
             attrs.evolve(
-                job(self.proposals, status=JobStatus.RUNNING),
+                job(seq=self.proposals, status=JobStatus.RUNNING),
                 hyperparameters=proposal.hyperparameters,
                 results=proposal.results,
                 origin=proposal.origin,

@@ -6,7 +6,7 @@ from sweepstake.domain.records import JobRecord
 from sweepstake.domain.settings import Direction
 from sweepstake.domain.status import JobStatus
 from sweepstake.search.population import Population, origin_of, survey
-from tests.kit.strategies import job
+from tests.kit.records import job
 
 _DONE, _CRASHED, _PRUNED = JobStatus.DONE, JobStatus.CRASHED, JobStatus.PRUNED
 _RUNNING, _QUEUED = JobStatus.RUNNING, JobStatus.QUEUED
@@ -17,11 +17,11 @@ def _survey(*history: JobRecord, direction: Direction = Direction.MAXIMIZE) -> P
 
 
 def _scored(seq: int, score: Any, **fields: Any) -> JobRecord:
-    return job(seq, results={"score": score}, **fields)
+    return job(seq=seq, results={"score": score}, **fields)
 
 
 def _child(seq: int, candidate: int, *, generation: int = 2, **fields: Any) -> JobRecord:
-    return job(seq, origin={"generation": generation, "candidate": f"job{candidate}", "parent": None}, **fields)
+    return job(seq=seq, origin={"generation": generation, "candidate": f"job{candidate}", "parent": None}, **fields)
 
 
 def _ids(members: Any) -> list[int]:
@@ -30,13 +30,13 @@ def _ids(members: Any) -> list[int]:
 
 def test_jobs_without_an_origin_begin_lineages() -> None:
     """Jobs added by hand are members of the first generation."""
-    population = _survey(job(1), job(2, status=_RUNNING))
+    population = _survey(job(seq=1), job(seq=2, status=_RUNNING))
     assert [(tip.job.seq, tip.generation) for tip in population.tips] == [(1, 1), (2, 1)]
 
 
 def test_a_member_with_a_child_is_no_tip() -> None:
     """A lineage goes on from its newest member, whoever its parent is."""
-    population = _survey(job(1), job(2), _child(3, 1, status=_RUNNING))
+    population = _survey(job(seq=1), job(seq=2), _child(3, 1, status=_RUNNING))
     assert _ids(population.tips) == [2, 3]
     assert _ids(population.candidates(None)) == [2]
 
@@ -44,14 +44,16 @@ def test_a_member_with_a_child_is_no_tip() -> None:
 @pytest.mark.parametrize("status", [_DONE, _CRASHED, _PRUNED])
 def test_candidates_are_those_that_ended(status: JobStatus) -> None:
     """However a member ended, it may have a child; the oldest comes first."""
-    population = _survey(job(1, status=_RUNNING), job(2, status=status), job(3, status=status), job(4, status=_QUEUED))
+    population = _survey(
+        job(seq=1, status=_RUNNING), job(seq=2, status=status), job(seq=3, status=status), job(seq=4, status=_QUEUED)
+    )
     assert _ids(population.candidates(None)) == [2, 3]
     assert population.active
 
 
 def test_the_last_generation_has_no_children() -> None:
     """A member of generation `max_generations` is no candidate."""
-    population = _survey(job(1), job(2), _child(3, 1, generation=3))
+    population = _survey(job(seq=1), job(seq=2), _child(3, 1, generation=3))
     assert _ids(population.candidates(3)) == [2]
     assert _ids(population.candidates(4)) == [2, 3]
     assert not population.active
@@ -111,7 +113,7 @@ def test_earlier_members_are_copied_when_every_lineage_ended_badly() -> None:
     population = _survey(_scored(1, 5), _scored(2, 3), _child(3, 1, status=_CRASHED), _child(4, 2, status=_PRUNED))
     assert population.ranking == ()
     assert _ids(population.best(0.5)) == [1]
-    assert _survey(job(1, status=_CRASHED)).best(0.5) == ()
+    assert _survey(job(seq=1, status=_CRASHED)).best(0.5) == ()
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ def test_earlier_members_are_copied_when_every_lineage_ended_badly() -> None:
 )
 def test_an_origin_of_somebody_elses_does_no_harm(origin: dict[str, Any]) -> None:
     """Origins that this search did not write are read as far as they make sense, even one that names itself."""
-    population = _survey(job(1, origin=origin, results={"score": 1}), job(2))
+    population = _survey(job(seq=1, origin=origin, results={"score": 1}), job(seq=2))
     assert all(member.generation == 1 for member in population.tips)
 
 
@@ -128,4 +130,4 @@ def test_an_origin_is_read_back() -> None:
     population = _survey(_scored(1, 1), _scored(2, 5))
     origin = origin_of(population.tips[0], population.tips[1]).decode()
     assert origin == {"generation": 2, "candidate": "job1", "parent": "job2"}
-    assert [(tip.job.seq, tip.generation) for tip in _survey(_scored(1, 1), job(3, origin=origin)).tips] == [(3, 2)]
+    assert [(tip.job.seq, tip.generation) for tip in _survey(_scored(1, 1), job(seq=3, origin=origin)).tips] == [(3, 2)]

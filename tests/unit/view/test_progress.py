@@ -2,12 +2,12 @@
 
 import pytest
 
-from sweepstake.view.progress import progress
+from sweepstake.view.progress import watched
 
 
 def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     """Standard output stays clean for data; the bar counts what was done."""
-    with progress("Adding [jobs]", 4) as advance:
+    with watched("Adding [jobs]", 4, wanted=True) as advance:
         advance(3)
         advance(1)
     shown = capsys.readouterr()

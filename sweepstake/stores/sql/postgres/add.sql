@@ -1,7 +1,6 @@
 -- copy_jobs: many new jobs.
 copy jobs (
-    experiment_id, id, status, etag, priority, due, not_before, waiting, dependants, created_at, tags, notes, origin,
-    hyperparameters, results
+    {queueing}, experiment_id, id, status, etag, due, waiting, dependants, created_at, origin, hyperparameters, results
 ) from stdin;
 
 -- clock: the time.

@@ -1,14 +1,13 @@
 -- archive_jobs: all that is kept of some jobs of an experiment, with their attempts; documents only once.
 select
     j.seq, j.id, j.status, case when coalesce(a.number, 1) = 1 then j.hyperparameters end,
-    case when coalesce(a.number, 1) = 1 then j.results end, j.priority, j.not_before, j.tags, j.notes, j.origin,
-    j.worker, j.failures, j.losses, j.preemptions, j.created_at, j.started_at, j.ended_at,
+    case when coalesce(a.number, 1) = 1 then j.results end, {j.queueing}, j.origin, j.worker, j.failures, j.losses, j.preemptions, j.created_at, j.started_at, j.ended_at,
     a.number, a.key, a.worker, a.lease, a.started_at, a.ended_at, a.outcome, a.reason, a.output, a.finish_key,
     a.late_results
 from (
     select
-        seq, id, status, hyperparameters, results, priority, not_before, tags, notes, origin, worker, failures, losses,
-        preemptions, created_at, started_at, ended_at
+        seq, id, status, hyperparameters, results, {queueing}, origin, worker, failures, losses, preemptions,
+        created_at, started_at, ended_at
     from jobs where experiment_id = :experiment_id and seq > :after order by seq limit :limit
 ) j
 left join attempts a on a.job_seq = j.seq and a.job_seq > :after
@@ -41,16 +40,11 @@ update experiments set proposals = :proposals, created = :created, created_at = 
 
 -- import_job: a job as it stood elsewhere.
 insert into jobs (
-    experiment_id, id, status, etag, priority, due, not_before, attempt, failures, losses, preemptions, worker,
-    created_at, started_at, ended_at, tags, notes, origin, hyperparameters, results
+    {queueing}, experiment_id, id, status, etag, due, attempt, failures, losses, preemptions, worker, created_at,
+    started_at, ended_at, origin, hyperparameters, results
 ) values (
-    :experiment_id, :id, :status, :etag, :priority,
-    case
-        when cast(:status as text) = 'QUEUED' and cast(:not_before as float8) > :now
-        then cast(:not_before as float8)
-    end,
-    :not_before, :attempt, :failures, :losses, :preemptions, :worker, :created_at, :started_at, :ended_at, :tags,
-    :notes, :origin, :hyperparameters, :results
+    {:queueing}, :experiment_id, :id, :status, :etag, :due, :attempt, :failures, :losses, :preemptions, :worker,
+    :created_at, :started_at, :ended_at, :origin, :hyperparameters, :results
 );
 
 -- import_attempt: an attempt as it stood elsewhere.

@@ -25,14 +25,15 @@ update jobs set
         when cast(:status as text) = 'QUEUED' and not_before > :now then not_before
     end,
     ended_at = case when cast(:ends as integer) = 1 then :now else ended_at end
-where seq = :seq;
+where seq = :seq
+returning {bare_job};
 
 -- run_job: the job runs as its next attempt, without a lease.
 update jobs set
     status = 'RUNNING', attempt = attempt + 1, due = null, worker = null, started_at = :now, ended_at = null,
     etag = :etag
 where seq = :seq
-returning attempt;
+returning {bare_job};
 
 -- end_job: what an attempt reports; a failed job may be queued again for later.
 update jobs set
@@ -64,7 +65,7 @@ where seq = :seq;
 
 -- set_queueing: what is beside the document; due is a delay only while the job is queued.
 update jobs set
-    priority = :priority, not_before = :not_before, tags = :tags, notes = :notes,
+    ({queueing}) = ({:queueing}),
     due = case
         when status <> 'QUEUED' then due
         when cast(:not_before as float8) > :now then cast(:not_before as float8)

@@ -1,8 +1,7 @@
 -- add_job: one of many new jobs.
 insert into jobs (
-    experiment_id, id, status, etag, priority, due, not_before, waiting, dependants, created_at, tags, notes, origin,
-    hyperparameters, results
-) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    {queueing}, experiment_id, id, status, etag, due, waiting, dependants, created_at, origin, hyperparameters, results
+) values ({?queueing}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- forget_leases: the machine was started anew, so every holder of a lease is dead.
 update jobs set due = 0 where status = 'RUNNING' and due is not null;

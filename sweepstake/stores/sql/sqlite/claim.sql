@@ -1,31 +1,19 @@
--- pick: the ready job of highest priority, then oldest; none under an op key that a rarer write used.
+-- {first}: the job of highest priority, then oldest, of those of a running experiment that can be claimed.
+where e.name = :name and e.status = 'RUNNING' and {ready} and {unused} and {below_limit}
+order by j.priority desc, j.seq limit 1
+
+-- pick: the first ready job; none under an op key that a rarer write used.
 select
-    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-    j.origin, j.attempt + 1, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
+    {job}, e.lease, e.timeout
 from experiments e join jobs j indexed by jobs_ready on j.experiment_id = e.id
-where e.name = :name and e.status = 'RUNNING'
-and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
-and not exists (select 1 from events where key = :key)
-and (
-    e.max_running is null
-    or (select count(*) from jobs r where r.experiment_id = e.id and r.status = 'RUNNING') < e.max_running
-)
-order by j.priority desc, j.seq limit 1;
+{first};
 
 -- pick_of: as pick, of these jobs only.
 select
-    j.seq, j.id, j.status, j.hyperparameters, j.results, j.etag, j.priority, j.not_before, j.waiting, j.tags, j.notes,
-    j.origin, j.attempt + 1, j.worker, j.due, j.created_at, j.started_at, j.ended_at, e.lease, e.timeout
+    {job}, e.lease, e.timeout
 from experiments e
 join jobs j indexed by jobs_id on j.experiment_id = e.id and j.id in (select value from json_each(:ids))
-where e.name = :name and e.status = 'RUNNING'
-and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
-and not exists (select 1 from events where key = :key)
-and (
-    e.max_running is null
-    or (select count(*) from jobs r where r.experiment_id = e.id and r.status = 'RUNNING') < e.max_running
-)
-order by j.priority desc, j.seq limit 1;
+{first};
 
 -- take: the picked job is running now.
 update jobs set
@@ -43,5 +31,5 @@ where a.key = :attempt and j.status = 'RUNNING' and j.dependants = 0 and j.id = 
 
 -- finish: the open attempt's results become the job's.
 update jobs set
-    status = :status, results = :results, hyperparameters = :hyperparameters, etag = :key, due = null, ended_at = :now
+    status = :status, results = :results, etag = :report, due = null, ended_at = :now
 where seq = :seq;

@@ -15,7 +15,8 @@ from sweepstake.domain.query.queries import Condition, JobQuery, Order
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import JsonItem
-from tests.kit.strategies import job, json_values
+from tests.kit.records import job
+from tests.kit.strategies import json_values
 
 _FIELDS = st.from_regex(r"(results\.|hyperparameters\.)?[a-z_. é]{1,10}", fullmatch=True).map(str.strip).filter(bool)
 _OPERATORS = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
@@ -230,7 +231,7 @@ class TestOrder:
     @given(st.lists(json_values), st.booleans())
     def test_numbers_then_text_then_the_rest(self, found: list[Any], descending: bool) -> None:
         """Sorting never fails, keeps every job, and puts numbers before text before everything else."""
-        jobs = [job(seq, results={"x": value}) for seq, value in enumerate(found)]
+        jobs = [job(seq=seq, results={"x": value}) for seq, value in enumerate(found)]
         keys = [Order("x", descending).key(record) for record in sorted(jobs, key=Order("x", descending).key)]
         assert len(set(keys)) == len(jobs)
         assert [key[0] for key in keys] == sorted(key[0] for key in keys)
@@ -238,7 +239,7 @@ class TestOrder:
     @given(st.lists(st.integers() | st.floats(allow_nan=False)), st.booleans())
     def test_sorts_numbers(self, found: list[float], descending: bool) -> None:
         """Numbers stand in order, ints of any size compared exactly, equal ones by age."""
-        jobs = [job(seq, results={"x": value}) for seq, value in enumerate(found)]
+        jobs = [job(seq=seq, results={"x": value}) for seq, value in enumerate(found)]
         ordered = sorted(jobs, key=Order("x", descending).key)
         expected = sorted(enumerate(found), key=lambda pair: (-pair[1] if descending else pair[1], pair[0]))
         assert [record.seq for record in ordered] == [seq for seq, _ in expected]
@@ -246,7 +247,7 @@ class TestOrder:
     @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), unique=True))
     def test_descending_text_is_ascending_text_reversed(self, found: list[str]) -> None:
         """Text sorts by code point, either way."""
-        jobs = [job(seq, results={"x": value}) for seq, value in enumerate(found)]
+        jobs = [job(seq=seq, results={"x": value}) for seq, value in enumerate(found)]
         assert sorted(jobs, key=Order("x", True).key) == sorted(jobs, key=Order("x").key)[::-1]
         assert [Fields(record).get("x", None) for record in sorted(jobs, key=Order("x").key)] == sorted(found)
 

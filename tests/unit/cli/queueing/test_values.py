@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweepstake.cli.queueing.scalars import read_list, read_value
+from sweepstake.cli.queueing.pairs import read_list, read_value
 
 
 @pytest.mark.parametrize(
