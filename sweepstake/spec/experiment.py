@@ -15,7 +15,7 @@ from sweepstake.spec.checks import image_faults, repeated_names, spec_faults
 from sweepstake.spec.fields import holds
 from sweepstake.spec.kinds import COUNT, TEXT, TEXTS, FrozenList, choice_of
 from sweepstake.spec.parts import Priority
-from sweepstake.spec.reading import read_bytes, read_file_bytes
+from sweepstake.spec.reading import read_bytes, read_file_bytes, uncollected
 from sweepstake.spec.records import Record, changed_by, located, read_record, record_of, records_of, told
 from sweepstake.spec.sweeps import SweepSpec
 from sweepstake.spec.tasks import TaskSpec
@@ -88,10 +88,11 @@ class ExperimentSpec(Record):
             MissingExtraError: PyYAML is not installed.
         """
         data = read_file_bytes(Path(path))
-        try:
-            return cls._of_bytes(data)
-        except Faults as faults:
-            raise told(faults.found, os.fspath(path)) from None
+        with uncollected():
+            try:
+                return cls._of_bytes(data)
+            except Faults as faults:
+                raise told(faults.found, os.fspath(path)) from None
 
     @classmethod
     def _of_bytes(cls, data: bytes) -> Self:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +13,7 @@ from attrs import define, field
 from sweepstake.errors import MissingExtraError
 from sweepstake.spec.tree import MAX_DEPTH, Faults, Found, ListNode, MapNode, Node, Scalar
 
-__all__ = ["read_bytes", "read_file_bytes"]
+__all__ = ["read_bytes", "read_file_bytes", "uncollected"]
 
 #: The largest file; 10,000 tasks of 200 lines are half of it.
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -23,6 +26,22 @@ MAX_ALIASES: Final = 100_000
 _MERGE: Final = "<<"
 #: So many bytes are read at once.
 _PIECE: Final = 1024 * 1024
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Let Python's search for cycles of garbage rest in the block.
+
+    A tree of a hundred thousand nodes has none, and is searched again and again as it grows: that takes as long as
+    everything else together.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def read_file_bytes(path: Path) -> bytes:
