@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ MAX_REPEATED: Final = 1_000_000
 #: How often a file may use its anchors.
 MAX_ALIASES: Final = 100_000
 _MERGE: Final = "<<"
+#: How JSON escapes a character such as an emoji, in two halves that YAML does not join.
+_PAIR: Final = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 #: So many bytes are read at once.
 _PIECE: Final = 1024 * 1024
 
@@ -68,6 +71,8 @@ def read_bytes(data: bytes) -> tuple[MapNode, list[Found]]:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
         raise Faults.at(Scalar("", line=line, column=column), "is not UTF-8") from None
+    if text.lstrip().startswith("{"):
+        text = _PAIR.sub(_joined, text)
     composer = _Composer()
     root = composer.compose(text)
     if isinstance(root, Scalar) and root.null:
@@ -75,6 +80,11 @@ def read_bytes(data: bytes) -> tuple[MapNode, list[Found]]:
     if not isinstance(root, MapNode):
         raise Faults([*composer.found, Found("must be a mapping of names to values", root)])
     return root, composer.found
+
+
+def _joined(pair: re.Match[str]) -> str:
+    high, low = (int(half, 16) for half in pair.groups())
+    return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
 
 
 def _parser() -> Any:
