@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from enum import Enum
+from enum import StrEnum
 from itertools import chain, islice, zip_longest
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, get_args, get_origin
@@ -15,13 +15,9 @@ import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from sweepstake.domain.access import Role
 from sweepstake.domain.lengths import MOST, check_length
 from sweepstake.domain.records import SearchDefinition
 from sweepstake.domain.schema import OMIT_DEFAULT, sent_name
-from sweepstake.domain.settings import Direction
-from sweepstake.domain.situation import WhyReason
-from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
 from sweepstake.errors import InvalidInputError
 from sweepstake.slices import read_json
 from sweepstake.turns import sliced
@@ -179,7 +175,7 @@ def _make_converter(*, forbid_extra_keys: bool, most: int = MAX_PROBLEMS) -> cat
         attrs.has, lambda kind: _object(make_dict_structure_fn(kind, converter, **_renames(kind)), _longest(kind))
     )
     converter.register_structure_hook_factory(_is_tuple, lambda kind: _list(converter, kind, most))
-    for kind, hook in (*_EXACT.items(), *((kind, _enum) for kind in _ENUMS)):
+    for kind, hook in _EXACT.items():
         converter.register_structure_hook(kind, hook)
     converter.register_structure_hook(str | int, _text_or_whole)
     converter.register_structure_hook(JsonObject, lambda value, _: JsonObject.from_wire(value))
@@ -259,17 +255,19 @@ def _list(converter: cattrs.Converter, kind: Any, most: int) -> Callable[[Any, A
     return check
 
 
-def _enum(value: Any, kind: type[Enum]) -> Enum:
-    for member in kind:
-        if member.value == value:
-            return member
-    raise InvalidInputError.at("", f"must be one of {', '.join(str(member.value) for member in kind)}")
-
-
-def _text(value: Any, _: Any) -> str:
+def _text(value: Any, kind: Any) -> str:
+    if kind is not str:  # cattrs asks this of a StrEnum too
+        return _member(value, kind)
     if not isinstance(value, str):
         raise _wrong("text", value)
     return value
+
+
+def _member(value: Any, kind: type[StrEnum]) -> StrEnum:
+    for member in kind:
+        if member.value == value:
+            return member
+    raise InvalidInputError.at("", f"must be one of {', '.join(str(member) for member in kind)}")
 
 
 def _truth(value: Any, _: Any) -> bool:
@@ -297,17 +295,6 @@ def _number(value: Any, _: Any) -> float:
         raise InvalidInputError.at("", "must be a number that fits a 64-bit float") from None
 
 
-#: Named one by one, because cattrs would take a StrEnum for any `str`.
-_ENUMS: Final[tuple[type[Enum], ...]] = (
-    Direction,
-    ExperimentStatus,
-    JobStatus,
-    NoJobReason,
-    Outcome,
-    Role,
-    Signal,
-    WhyReason,
-)
 _EXACT: Final[Mapping[type, Callable[[Any, Any], Any]]] = {str: _text, bool: _truth, int: _whole, float: _number}
 
 

@@ -273,7 +273,7 @@ class Claim:
     """
 
     job: JobRecord
-    key: str
+    key: str = field(repr=False)
     lease: float
     timeout: float | None = None
 

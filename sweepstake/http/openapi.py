@@ -135,12 +135,12 @@ def _headers(operation: Operation, *, has_body: bool) -> dict[str, Any]:
     if operation.etag and has_body:
         etag = {"type": "string", "pattern": '^"[!#-~]*"$'}
         headers[ETAG] = {"description": "The version of the document", "required": True, "schema": etag}
-    if operation.name == "put_job":
+    if SUPERSEDED in operation.headers:
         headers[SUPERSEDED] = {
             "description": "The write was made once, by an earlier call, and somebody else has written since",
             "schema": {"const": "true"},
         }
-    if operation.name in ("claim", "offer") and not has_body:
+    if REASON in operation.headers and not has_body:
         reasons = {"enum": [reason.value for reason in NoJobReason]}
         headers[REASON] = {"description": "Why there is none", "required": True, "schema": reasons}
     return headers

@@ -90,6 +90,7 @@ class Answers:
         tell: returns the answer to a call as it is sent.
         read: returns the answer that was received.
         versioned: what is answered has an etag, which is told.
+        headers: names of the headers that tell more, as the description of the API has them.
         kinds: the classes of the bodies, as far as each is a class of its own.
     """
 
@@ -97,6 +98,7 @@ class Answers:
     tell: Callable[[Any, Any], Told]
     read: Callable[[Reply], Any]
     versioned: bool = False
+    headers: tuple[str, ...] = ()
     kinds: tuple[Any, ...] = ()
 
 
@@ -143,7 +145,14 @@ def one_or_reason(kind: Any, schema: str, *, versioned: bool = False) -> Answers
             return reply.read_tree({"reason": reply.headers.get(REASON)}, NoJob)
         return reply.read(kind)
 
-    return Answers(statuses={200: schema, 204: None}, tell=tell, read=read, versioned=versioned, kinds=(kind, NoJob))
+    return Answers(
+        statuses={200: schema, 204: None},
+        tell=tell,
+        read=read,
+        versioned=versioned,
+        headers=(REASON,),
+        kinds=(kind, NoJob),
+    )
 
 
 def written(kind: Any, schema: str) -> Answers:
@@ -174,7 +183,9 @@ def _read_put(reply: Reply) -> PutAnswer:
 
 
 #: Of a job that was put or added: the document, and whether it is new.
-PUT: Final = Answers(statuses={200: "Job", 201: "Job"}, tell=_tell_put, read=_read_put, versioned=True)
+PUT: Final = Answers(
+    statuses={200: "Job", 201: "Job"}, tell=_tell_put, read=_read_put, versioned=True, headers=(SUPERSEDED,)
+)
 #: The same as the description of `add_job` has it: the usual first.
 ADDED_ONE: Final = Answers(statuses={201: "Job", 200: "Job"}, tell=_tell_put, read=_read_put, versioned=True)
 #: Of jobs that were added: which were left out, if any.

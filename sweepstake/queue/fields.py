@@ -176,8 +176,8 @@ def whole(**options: Any) -> Any:
 
 
 def hidden(default: Any = None) -> Any:
-    """Make a field that never travels, such as a client's patience."""
-    return field(default=default)
+    """Make a field that never travels, such as a client's patience, and says nothing of what is asked."""
+    return field(default=default, eq=False, repr=False)
 
 
 def by_server(know: Callable[[Asked], Any], default: Any = None) -> Any:
@@ -198,7 +198,7 @@ def asker() -> Any:
 
 
 def op_key() -> Any:
-    """Make the field of a write's op key; a server makes one for a client that sends none."""
+    """Make the field of a write's op key, which nobody is shown; a server makes one for a client that sends none."""
 
     def read(asked: Asked) -> str:
         key = asked.header(IDEMPOTENCY_KEY)
@@ -207,7 +207,7 @@ def op_key() -> Any:
     def write(key: str, sent: Sent) -> None:
         sent.headers[IDEMPOTENCY_KEY] = key
 
-    return field(metadata={_TRAVEL: Travel(parameters=(OP_KEY,), write=write, read=read)})
+    return field(repr=False, metadata={_TRAVEL: Travel(parameters=(OP_KEY,), write=write, read=read)})
 
 
 def guard(*, creates: bool = False) -> Any:
@@ -235,7 +235,9 @@ def attempt_key() -> Any:
         key = asked.header(ATTEMPT)
         return None if key is None else _formed(check_attempt, key, ATTEMPT)
 
-    return field(default=None, metadata={_TRAVEL: Travel(parameters=(ATTEMPT_KEY,), write=write, read=read)})
+    return field(
+        default=None, repr=False, metadata={_TRAVEL: Travel(parameters=(ATTEMPT_KEY,), write=write, read=read)}
+    )
 
 
 def start() -> Any:

@@ -32,6 +32,7 @@ class Operation:
         answers: name of the body's schema by status of success; None for an empty body.
         problems: statuses of errors beyond those that follow from the rest.
         etag: the answer has an ETag.
+        headers: names of other headers that the answer may have.
         role: what credentials must allow, in general and in the experiment of the path; None: none are needed.
         fenced: an experiment in the path must be there, and the caller's in that role, before the call is worked on;
             else the handler sees to it.
@@ -53,6 +54,7 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     problems: tuple[int, ...] = ()
     etag: bool = False
+    headers: tuple[str, ...] = ()
     role: Role | None
     fenced: bool = True
     changes_access: bool = False

@@ -126,7 +126,9 @@ class FinishAttempt(Call[Finished]):
     id: str = named("id")
     key: str = op_key()
     report: Finish = merged()
-    claim: str | None = body(default=None, arriving=optional(_is_key), metadata=narrowed(nullable(ref("Key"))))
+    claim: str | None = body(
+        default=None, repr=False, arriving=optional(_is_key), metadata=narrowed(nullable(ref("Key")))
+    )
     worker: str = body(default="", arriving=_is_worker, metadata=_WORKER)
     repeat: bool = body(default=False)
     away: Callable[[StoreUnavailableError], None] | None = hidden()
@@ -175,6 +177,7 @@ class Heartbeat(Call[tuple[Beat, ...]]):
     """
 
     attempts: tuple[str, ...] = body(
+        repr=False,
         validator=[at_most(MAX_BEATS), _are_attempts],
         metadata={**holds(MAX_BEATS), **narrowed(items("AttemptKey", MAX_BEATS))},
     )

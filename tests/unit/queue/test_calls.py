@@ -155,6 +155,14 @@ def test_a_call_arrives_as_it_was_sent(call: Call[Any]) -> None:
     assert arrived(call) == call
 
 
+@pytest.mark.parametrize("call", SAMPLES, ids=lambda call: call.operation.name)
+def test_a_call_shows_no_key(call: Call[Any]) -> None:
+    """Whoever reads it in a log can neither repeat it nor report on an attempt."""
+    of_attempts = (*getattr(call, "attempts", ()), getattr(getattr(call, "report", None), "attempt", None))
+    secrets = (*(getattr(call, name, None) for name in ("key", "claim", "attempt")), *of_attempts)
+    assert [secret for secret in secrets if secret and secret in repr(call)] == []
+
+
 def test_each_verb_is_tried_and_done_by_something() -> None:
     """The samples, the table of verbs and the functions that do them name the same."""
     kinds = set(calls.CALLS.values())
