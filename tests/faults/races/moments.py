@@ -76,7 +76,7 @@ class ObservedEngine:
         return self._engine.finish(params, claim=claim)
 
 
-class _SqliteConnection(sqlite3.Connection):
+class _SqliteCursor(sqlite3.Cursor):
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         with _moment(sql):
             return super().execute(sql, parameters)
@@ -84,6 +84,20 @@ class _SqliteConnection(sqlite3.Connection):
     def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
         with _moment(sql):
             return super().executemany(sql, parameters)
+
+
+class _SqliteConnection(sqlite3.Connection):
+    def cursor(self, factory: Any = _SqliteCursor, /) -> Any:
+        """Return a cursor that tells what it runs; the connection's own ways to run something use one."""
+        return super().cursor(factory)
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        cursor: sqlite3.Cursor = self.cursor().execute(sql, parameters)
+        return cursor
+
+    def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
+        cursor: sqlite3.Cursor = self.cursor().executemany(sql, parameters)
+        return cursor
 
 
 @contextmanager
