@@ -68,19 +68,19 @@ class Store:
         #: Whether the store has events of before there were names; None: nobody has looked yet.
         self._kept_keys: bool | None = None
 
-    def at(self, reference: str, job_id: object = "any") -> str:
+    def at(self, reference: str, job_id: str | None = None) -> str:
         """Return the address of the experiment that is meant; whoever holds the store itself sees all of them.
 
         Args:
             reference: of the experiment.
-            job_id: of the job in it of which something is asked.
+            job_id: of the job in it of which something is asked, if it is one.
 
         Raises:
             NotFoundError: there is none, or no job can have that id.
             AmbiguousNameError: there are several.
         """
-        if not (isinstance(job_id, str) and job_id[:1].isalnum() and job_id.isprintable() and len(job_id) <= MAX_NAME):
-            existing_name(job_id, "id")  # not as almost all ids are, which costs a claim less to see
+        if job_id is not None and not (job_id[:1].isalnum() and job_id.isprintable() and len(job_id) <= MAX_NAME):
+            existing_name(job_id, "id")  # not as almost all ids are, which costs a call less to see
         last = self._last
         if last is not None and last[0] == reference:
             return last[1]

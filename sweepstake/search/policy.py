@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import Enum
 from random import Random
@@ -43,7 +44,7 @@ class NoProposal(Enum):
     COMPLETE = "complete"
 
 
-class SearchPolicy:
+class SearchPolicy(ABC):
     """A search: immutable, and pure in everything it is handed. Each is a frozen class that derives from this one.
 
     Attributes:
@@ -57,14 +58,14 @@ class SearchPolicy:
     schema: ClassVar[Schema]
 
     @classmethod
+    @abstractmethod
     def of(cls, params: object) -> Self:
         """Make the policy of its stored parameters, or raise InvalidInputError with paths below them."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def params(self) -> object:
         """Its parameters as they are stored: plain data, of which `of` makes an equal policy."""
-        raise NotImplementedError
 
     @property
     def history(self) -> int:
@@ -75,6 +76,7 @@ class SearchPolicy:
         """Return the search as it is stored."""
         return SearchDefinition(self.kind, JsonItem.of(self.params, f"scheduler.{self.kind}").text)
 
+    @abstractmethod
     def propose(self, index: int, seed: int, history: Sequence[JobRecord]) -> Proposal | NoProposal:
         """Propose one job, or say why not; the same arguments always give the same answer.
 
@@ -84,7 +86,6 @@ class SearchPolicy:
             history: the newest `self.history` jobs of the experiment, oldest first. It holds every proposal
                 before this one that is not older than that.
         """
-        raise NotImplementedError
 
 
 def generator(seed: int, index: int) -> Random:

@@ -116,3 +116,13 @@ def test_names_with_dollars_stay(named: dict[str, Distribution]) -> None:
     )
     assert proposal is not None
     assert set(proposal.hyperparameters.decode()) == {f"${name}" for name in named}  # type: ignore[union-attr]  # random search always proposes
+
+
+def test_a_search_that_lacks_a_part_cannot_be_made() -> None:
+    """What every search must have is asked for when it is made, and not when a worker wants a job."""
+
+    class Unfinished(SearchPolicy):
+        kind = "Unfinished"
+
+    with pytest.raises(TypeError, match="propose"):
+        Unfinished()  # type: ignore[abstract] # that is the point
