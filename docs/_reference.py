@@ -3,8 +3,9 @@
 import inspect
 import re
 from collections.abc import Iterator
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
+from typing import Any
 
 import _http
 import _transitions
@@ -12,11 +13,13 @@ import attrs
 import click
 
 import sweepstake
-from sweepstake import config, errors
+from sweepstake import config, errors, spec
 from sweepstake.cli.main import app
 from sweepstake.domain.settings import Settings
 from sweepstake.http.openapi import openapi
 from sweepstake.search import SEARCHES
+from sweepstake.spec.fields import Entry, table_of
+from sweepstake.spec.records import Record
 from sweepstake.wire.problems import STATUSES
 
 __all__ = ["write"]
@@ -31,6 +34,7 @@ def write(folder: Path) -> None:
         "errors.md": error_list(),
         "experiment-settings.md": settings_table(),
         "environment.md": environment_table(),
+        "spec.md": spec_types(),
         "cli.md": "\n".join(command_pages(app)),
         "http.md": _http.page(openapi(metadata.version("sweepstake"))),
     }
@@ -81,6 +85,34 @@ def settings_table() -> str:
     return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows, ""])
 
 
+def spec_types() -> str:
+    """Describe each type of a spec, with the names that its fields have in files."""
+    plain = [name for name in spec.__all__ if not name.startswith("Beaker") and name not in errors.__all__]
+    order = sorted(plain, key=lambda name: (name not in ("ExperimentSpec", "TaskSpec"), name))
+    return "\n".join(
+        f"## {name}\n\n{_fields_of(getattr(spec, name))}{_autodoc(name, 'sweepstake.spec')}" for name in order
+    )
+
+
+def _fields_of(kind: Any) -> str:
+    """Return the table of a type's fields, if it has some that stand in files."""
+    if not issubclass(kind, Record):
+        return ""
+    meanings = dict(attribute_lines(kind))
+    rows = [
+        f"| `{field.name}` | `{field.wire}` | {_default(field)} | {meanings[field.name]} |"
+        for field in table_of(kind).entries
+    ]
+    return "\n".join(["| in Python | in files | default | meaning |", "|---|---|---|---|", *rows, "", ""])
+
+
+def _default(field: Entry) -> str:
+    if field.required:
+        return "required"
+    value = field.absent()
+    return f"`{value if isinstance(value, str) else repr(value)}`"
+
+
 def environment_table() -> str:
     """Describe each environment variable."""
     rows = [f"| `{name}` | {meaning} |" for name, meaning in config.SETTINGS.items()]
@@ -111,7 +143,7 @@ def _is_elsewhere(name: str) -> bool:
     return inspect.ismodule(value) or (inspect.isclass(value) and issubclass(value, errors.SweepstakeError))
 
 
-def _autodoc(name: str) -> str:
-    kind = "autoclass" if inspect.isclass(getattr(sweepstake, name)) else "autofunction"
-    options = "   :members:\n   :exclude-members: slug\n" if kind == "autoclass" else ""
-    return f"```{{eval-rst}}\n.. {kind}:: sweepstake.{name}\n{options}```\n"
+def _autodoc(name: str, module: str = "sweepstake") -> str:
+    kind = "autoclass" if inspect.isclass(getattr(import_module(module), name)) else "autofunction"
+    options = "   :members:\n   :exclude-members: slug, settle, one_of\n" if kind == "autoclass" else ""
+    return f"```{{eval-rst}}\n.. {kind}:: {module}.{name}\n{options}```\n"

@@ -25,6 +25,8 @@
     ├── UnusableFolderError           (also OSError) a folder on this machine is full, read-only or another's
     ├── ConfigurationError            (also ValueError) a setting, URL or file is wrong
     ├── FrozenSettingsError           (also AttributeError) settings were assigned to; `update` changes them
+    ├── SpecError                     (also ValueError) a spec is wrong; lists every fault with its place
+    ├── FrozenSpecError               (also AttributeError, TypeError) a spec was assigned to; names the `with_*` to use
     ├── HeldJobError                  (also TypeError) a job that is held here cannot be copied or sent
     ├── MissingExtraError             (also ImportError) an optional package is not installed
     └── PruneJob                      raised by *user* code in a block: stop, mark PRUNED
@@ -34,7 +36,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from sweepstake.plaintext import printable, with_article
 
@@ -44,6 +46,7 @@ __all__ = [
     "ClientRequestError",
     "ConfigurationError",
     "FrozenSettingsError",
+    "FrozenSpecError",
     "HeldJobError",
     "InvalidInputError",
     "KeyReusedError",
@@ -57,6 +60,7 @@ __all__ = [
     "ReauthenticateError",
     "ResourceExistsError",
     "ServerError",
+    "SpecError",
     "SpoolError",
     "StoreRefusedError",
     "StoreUnavailableError",
@@ -258,6 +262,54 @@ class ConfigurationError(SweepstakeError, ValueError):
 
 class FrozenSettingsError(SweepstakeError, AttributeError):
     """Settings were assigned to; `Experiment.update` changes those that it names, and nothing else."""
+
+
+class SpecFault(NamedTuple):
+    """One thing that is wrong in a spec.
+
+    Attributes:
+        path: the place in the spec, such as ``tasks[2].resources.gpuCount``; empty for the whole.
+        problem: what is wrong there.
+        line: where that is in its file, from 1; None if the spec was not read from a file.
+        column: where that is in its line, from 1.
+        file: the file, as it was named by who had it read.
+    """
+
+    path: str
+    problem: str
+    line: int | None = None
+    column: int | None = None
+    file: str | None = None
+
+    def __str__(self) -> str:
+        """Return the fault as compilers write theirs: ``FILE:LINE:COLUMN: PATH: PROBLEM``."""
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+        return ": ".join(part for part in (place, self.path, self.problem) if part)
+
+
+class SpecError(SweepstakeError, ValueError):
+    """A spec is wrong; nothing was made of it. The message has a line for each fault.
+
+    Attributes:
+        faults: every fault that was found, in the order of the file.
+    """
+
+    def __init__(self, faults: Iterable[SpecFault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(map(str, self.faults)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let the error cross from a process of a pool to another, as `InvalidInputError` does."""
+        return type(self), (self.faults,), self.__dict__
+
+    @classmethod
+    def at(cls, path: str, problem: str) -> SpecError:
+        """Make the error for a single fault."""
+        return cls([SpecFault(path, problem)])
+
+
+class FrozenSpecError(SweepstakeError, AttributeError, TypeError):
+    """A spec, or a part of one, was assigned to; the message names the `with_*` that returns a changed copy."""
 
 
 class HeldJobError(SweepstakeError, TypeError):

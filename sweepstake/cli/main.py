@@ -25,6 +25,7 @@ from sweepstake.cli.queueing.changing import pause, push, resume, rm
 from sweepstake.cli.queueing.editing import edit
 from sweepstake.cli.queueing.many import prune, retry
 from sweepstake.cli.queueing.moving import export, import_
+from sweepstake.cli.queueing.specs import spec
 from sweepstake.cli.server.serving import serve
 from sweepstake.cli.server.sharing import share
 from sweepstake.cli.server.tokens import gen_token, token
@@ -96,6 +97,7 @@ _VERBS: Final = (
     token,
     share,
     demo,
+    spec,
 )
 
 

@@ -25,6 +25,7 @@ ALWAYS = {
     "bulk-sqlite",
     "memory-http-server",
     "read-postgres",
+    "spec-read-10",
 }
 FINDING = Finding(row="a", measure="A thing", unit="ms", ours=3.0, floor=2.0, target=1.4, at_least=False)
 

@@ -15,12 +15,14 @@ import click
 import pytest
 
 import sweepstake
-from sweepstake import config, errors
+from sweepstake import config, errors, spec
 from sweepstake.cli.main import app
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import TRANSITIONS
 from sweepstake.errors import ConfigurationError, SweepstakeError
 from sweepstake.http.operations import OPERATIONS
+from sweepstake.spec.fields import spelled
+from sweepstake.spec.records import Record
 from tests.kit.checkout import ROOT
 
 DOCS = ROOT / "docs"
@@ -191,6 +193,26 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     """Each relative link of a page names a file of the repository."""
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in spec.__all__ if not name.startswith("Beaker") and name not in errors.__all__]
+)
+def test_every_type_of_a_spec_is_in_the_reference(reference: Path, name: str) -> None:
+    """With each of its fields, by the names that it has in Python and in files."""
+    page = (reference / "spec.md").read_text().partition(f"## {name}\n")[2].partition("\n## ")[0]
+    assert f".. autoclass:: sweepstake.spec.{name}\n" in page
+    fields = spelled(getattr(spec, name)) if issubclass(getattr(spec, name), Record) else {}
+    assert [field for field, wire in fields.items() if f"| `{field}` | `{wire}` |" not in page] == []
+
+
+@pytest.mark.parametrize("name", spec.__all__)
+def test_every_method_of_a_spec_has_a_docstring(name: str) -> None:
+    """Whatever a user can call says what it does for them."""
+    kind = getattr(spec, name)
+    assert inspect.getdoc(kind)
+    methods = {method: value for method, value in vars(kind).items() if callable(value) and not method.startswith("_")}
+    assert [method for method, value in methods.items() if not inspect.getdoc(value)] == []
 
 
 @pytest.fixture(scope="module")

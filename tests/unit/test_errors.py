@@ -8,7 +8,7 @@ import pytest
 
 import sweepstake
 from sweepstake import errors
-from sweepstake.errors import ClientRequestError, InvalidInputError, SweepstakeError
+from sweepstake.errors import ClientRequestError, InvalidInputError, SpecFault, SweepstakeError
 
 _ALL = [getattr(errors, name) for name in errors.__all__]
 
@@ -23,7 +23,11 @@ def test_every_error_has_the_root_and_stands_in_the_front_module(error: type[Exc
 @pytest.mark.parametrize("error", _ALL, ids=errors.__all__)
 def test_every_error_crosses_to_another_process(error: type[Exception]) -> None:
     """A pool of processes pickles what its workers raise."""
-    given = {errors.NoJobError: ("no job", "empty"), InvalidInputError: ([("lr", "is missing"), ("x.y", "is wrong")],)}
+    given = {
+        errors.NoJobError: ("no job", "empty"),
+        InvalidInputError: ([("lr", "is missing"), ("x.y", "is wrong")],),
+        errors.SpecError: ([SpecFault("tasks[0]", "is wrong", 3, 5, "spec.yaml")],),
+    }
     made = error(*given.get(error, ("in vain",)))
     made.add_note("while it ran")
     again = pickle.loads(pickle.dumps(made))
