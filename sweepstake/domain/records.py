@@ -172,6 +172,11 @@ class JobRecord:
         leased: whether the open attempt has a lease (false for one begun by a plain PUT).
         created_at, started_at, ended_at: Unix times in seconds; started and ended of the last attempt.
         address: of its experiment, as `ExperimentRecord.address`.
+        task: what is run for it: a task of the experiment's spec.
+        spec_version: the version of the spec that it came from.
+        gang: what those jobs have in common that begin together.
+        rank: which of its gang it is, from 0.
+        seed: which repeat of its hyperparameters it is, from 0.
     """
 
     experiment: str
@@ -194,6 +199,11 @@ class JobRecord:
     started_at: float | None = None
     ended_at: float | None = None
     address: str = ""
+    task: str | None = field(default=None, metadata=OMIT_DEFAULT)
+    spec_version: int | None = field(default=None, metadata=OMIT_DEFAULT)
+    gang: str | None = field(default=None, metadata=OMIT_DEFAULT)
+    rank: int | None = field(default=None, metadata=OMIT_DEFAULT)
+    seed: int | None = field(default=None, metadata=OMIT_DEFAULT)
 
     @property
     def text_length(self) -> int:

@@ -18,7 +18,8 @@ from sweepstake.domain.records import (
     SearchDefinition,
     Unranked,
 )
-from sweepstake.domain.schema import SCALARS, Schema, nullable, ref, schema_of, sent_name
+from sweepstake.domain.schema import OMIT_DEFAULT, SCALARS, Schema, nullable, ref, schema_of, sent_name
+from sweepstake.domain.specs import SpecDraft
 from sweepstake.queue.calls import CALLS, LOGINS
 from sweepstake.search import SEARCH_SCHEMAS
 from sweepstake.values import JsonObject
@@ -40,6 +41,7 @@ _NAMES: Final[Mapping[type, str]] = {
     JobDraft: "NewJob",
     JobRecord: "Job",
     SearchDefinition: "Scheduler",
+    SpecDraft: "PutSpec",
     JsonObject: "JsonObject",
 }
 
@@ -67,7 +69,12 @@ class _Deriver:
             if sent is None:
                 continue
             properties[sent] = schema_of(each.metadata) or self._of(hints[each.name], answer=answer)
-            if (answer and each.name not in _OPTIONAL.get(kind, ())) or each.default is attrs.NOTHING:
+            always = (
+                answer
+                and each.name not in _OPTIONAL.get(kind, ())
+                and not OMIT_DEFAULT.items() <= each.metadata.items()
+            )
+            if always or each.default is attrs.NOTHING:
                 required.append(sent)
         self.schemas[name] = {"type": "object", "properties": properties, "additionalProperties": False}
         if required:

@@ -30,6 +30,7 @@ from sweepstake.wire.parameters import (
     ON_DUPLICATE,
     OP_KEY,
     START,
+    VERSION,
     Parameter,
 )
 
@@ -53,6 +54,7 @@ __all__ = [
     "merged",
     "named",
     "op_key",
+    "spec_version",
     "start",
     "travel_of",
     "validator_of_body",
@@ -252,6 +254,17 @@ def limit() -> Any:
         return int(text)
 
     return _in_query(LIMIT, MAX_PAGE, write=str, read=read, always=True)
+
+
+def spec_version() -> Any:
+    """Make the field of a version of a spec; None: the last one."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= 1):
+            raise MalformedError.at("version", "must be a whole number from 1")
+        return int(text)
+
+    return _in_query(VERSION, None, write=str, read=read)
 
 
 def force() -> Any:

@@ -20,6 +20,7 @@ from sweepstake.queue.verbs import (  # noqa: F401 -- each says which verbs it d
     offering,
     putting,
     requeueing,
+    specs,
     why,
 )
 from sweepstake.queue.verbs.access import shares, tokens  # noqa: F401 -- as above

@@ -14,6 +14,7 @@ from sweepstake.domain.drafts import Finish, JobDraft
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.keys import new_key
 from sweepstake.domain.lengths import MAX_BEATS, MAX_PAGE
+from sweepstake.domain.needs import Offer
 from sweepstake.domain.portable import ImportPart
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import (
@@ -33,6 +34,7 @@ from sweepstake.domain.records import (
     PutAnswer,
 )
 from sweepstake.domain.situation import Why
+from sweepstake.domain.specs import SpecDraft, SpecRecord
 from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue import calls
@@ -124,6 +126,14 @@ class Queue:
         """Take one part of an experiment from elsewhere."""
         self.send(calls.TakePart(name=name, part=part))
 
+    def put_spec(self, name: str, draft: SpecDraft, *, key: str | None = None) -> int:
+        """Store what an experiment runs, and return its version."""
+        return self.send(calls.PutSpec(name=name, draft=draft, key=key or self.new_id())).version
+
+    def get_spec(self, name: str, version: int | None = None) -> SpecRecord:
+        """Return what an experiment runs: of that version, or the last."""
+        return self.send(calls.GetSpec(name=name, version=version))
+
     # jobs
 
     def add_job(
@@ -208,12 +218,19 @@ class Queue:
         key: str | None = None,
         repeat: bool = False,
         ids: Sequence[str] = (),
+        offer: Offer | None = None,
         patience: Patience = usual_patience,
     ) -> Claim | NoJob:
-        """Take the next job."""
+        """Take the next job: one without a task, or with an `offer` one of a task that needs no more than that."""
         return self.send(
             calls.ClaimJob(
-                name=name, worker=worker, key=key or self.new_id(), repeat=repeat, ids=tuple(ids), patience=patience
+                name=name,
+                worker=worker,
+                key=key or self.new_id(),
+                repeat=repeat,
+                ids=tuple(ids),
+                offer=offer,
+                patience=patience,
             )
         )
 

@@ -33,6 +33,7 @@ __all__ = [
     "ON_DUPLICATE",
     "OP_KEY",
     "START",
+    "VERSION",
     "WHICH",
     "Parameter",
 ]
@@ -106,6 +107,12 @@ LIMIT: Final = Parameter(
     name="limit",
     schema={"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
     description="The most items of this page",
+)
+#: Which version of a spec is meant.
+VERSION: Final = Parameter(
+    name="version",
+    schema={"type": "integer", "minimum": 1, "maximum": 999_999_999},
+    description="The version of the spec; without it, the last one",
 )
 #: Whether to delete what workers hold.
 FORCE: Final = Parameter(

@@ -29,6 +29,7 @@ from sweepstake.queue.calls.jobs import (
     RetryJob,
     SetQueueing,
 )
+from sweepstake.queue.calls.specs import GetSpec, PutSpec
 from sweepstake.queue.calls.users import (
     CreateToken,
     ExchangeToken,
@@ -59,6 +60,7 @@ __all__ = [
     "GetAccess",
     "GetExperiment",
     "GetJob",
+    "GetSpec",
     "Heartbeat",
     "ListAttempts",
     "ListDependencies",
@@ -71,6 +73,7 @@ __all__ = [
     "PruneJob",
     "PutExperiment",
     "PutJob",
+    "PutSpec",
     "ResetTokens",
     "RetryJob",
     "RevokeToken",
@@ -105,6 +108,8 @@ CALLS: Final[Mapping[str, type[Call[Any]]]] = {
         GetExperiment,
         DeleteExperiment,
         CountJobs,
+        PutSpec,
+        GetSpec,
         ExportPage,
         TakePart,
         ResetTokens,

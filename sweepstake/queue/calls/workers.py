@@ -13,6 +13,7 @@ from sweepstake.domain.drafts import Finish
 from sweepstake.domain.keys import check_attempt, check_key
 from sweepstake.domain.lengths import MAX_BEATS, at_most, holds
 from sweepstake.domain.names import MAX_IDS, check_ids, check_name
+from sweepstake.domain.needs import Offer
 from sweepstake.domain.records import Beat, Beats, Claim, Finished, Health, JobRecord, NoJob
 from sweepstake.domain.schema import OMIT_DEFAULT, items, narrowed, nullable, ref
 from sweepstake.errors import StoreUnavailableError
@@ -70,12 +71,14 @@ _WORKER: Final = narrowed(ref("Label"))
 class ClaimJob(Call[Claim | NoJob]):
     """Who claims, whether the call may have been made before with this key, and if not any job will do, which.
 
-    It takes the ready job of highest priority, then oldest; else one that the search proposes.
+    It takes the ready job of highest priority, then oldest; else one that the search proposes. Jobs that name a task
+    are for workers that offer something, and those take no others.
 
     Attributes:
         worker: who claims, for people to read.
         repeat: the call may have been made before with this key.
         ids: if any, only one of these jobs, at most `domain.names.MAX_IDS`; then the search proposes none.
+        offer: what there is for the job: only one of a task that needs no more; then the search proposes none.
 
     Raises:
         LeaseLostError: a repeat, and the job claimed by the first call has been lost since: claim anew.
@@ -88,6 +91,7 @@ class ClaimJob(Call[Claim | NoJob]):
     ids: tuple[str, ...] = body(
         default=(), arriving=_are_ids, metadata={**OMIT_DEFAULT, **narrowed(items("Name", MAX_IDS))}
     )
+    offer: Offer | None = body(default=None, metadata=OMIT_DEFAULT)
     claims: bool = field(default=True, init=False)
 
 

@@ -43,7 +43,7 @@ def situation(transaction: Transaction, name: str, job_id: str) -> Situation:
     row = transaction.row("situation", experiment_id=number, id=job_id)
     if row is None:
         raise no_job(name, job_id)
-    failures, losses, preemptions, overdue = row[rows.JOB_COLUMNS :]
+    failures, losses, preemptions, overdue, needs = row[rows.JOB_COLUMNS :]
     job = rows.job(name, row)
     last = transaction.row("attempt", seq=job.seq, number=job.attempt)
     found = Situation(
@@ -57,15 +57,17 @@ def situation(transaction: Transaction, name: str, job_id: str) -> Situation:
         losses=losses,
         preemptions=preemptions,
     )
-    return _with_queue(transaction, number, found) if found.job.status is JobStatus.QUEUED else found
+    return _with_queue(transaction, number, found, needs) if found.job.status is JobStatus.QUEUED else found
 
 
-def _with_queue(transaction: Transaction, number: int, found: Situation) -> Situation:
+def _with_queue(transaction: Transaction, number: int, found: Situation, needs: int) -> Situation:
     job = found.job
     blockers = transaction.rows("blockers", seq=job.seq, most=MOST_BLOCKERS) if job.waiting else []
     workers = transaction.rows("live_workers", experiment_id=number, most=MOST_WORKERS)
     running = transaction.row("count_running", experiment_id=number)
-    ahead = transaction.row("ahead", experiment_id=number, priority=job.priority, seq=job.seq, most=MOST_AHEAD)
+    ahead = transaction.row(
+        "ahead", experiment_id=number, needs=needs, priority=job.priority, seq=job.seq, most=MOST_AHEAD
+    )
     assert running is not None, "a count always has a row"
     assert ahead is not None, "a count always has a row"
     return evolve(

@@ -134,9 +134,13 @@ class PostgresTransaction:
         """Run a statement of a migration."""
         self._connection.execute(statement.encode())
 
-    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
+    def claim(
+        self, *, name: str, worker: str, key: str, ids: str | None = None, fitting: str | None = None
+    ) -> Row | None:
         """Claim a ready job: the lock comes first, so that the claim sees who else runs."""
         self.row("lock_experiment", name=name)
+        if fitting is not None:
+            return self.row("claim_fitting", name=name, worker=worker, key=key, fitting=fitting)
         if ids is not None:
             return self.row("claim_of", name=name, worker=worker, key=key, ids=ids)
         return self.row("claim_limited", name=name, worker=worker, key=key)
@@ -176,9 +180,11 @@ class PostgresEngine(Forked):
         with self.read(urgent=urgent) as transaction, transaction.atomically():
             yield transaction
 
-    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
+    def claim(
+        self, *, name: str, worker: str, key: str, ids: str | None = None, fitting: str | None = None
+    ) -> Row | None:
         """Claim a ready job in one statement, or after a lock where only so many may run."""
-        if name not in self._limited and ids is None:
+        if name not in self._limited and ids is None and fitting is None:
             row = self._ask("claim", {"name": name, "worker": worker, "key": key})
             if row is not None:
                 return row
@@ -187,7 +193,7 @@ class PostgresEngine(Forked):
                 return None
             self._limited.add(name)
         with self.write() as transaction:
-            return transaction.claim(name=name, worker=worker, key=key, ids=ids)
+            return transaction.claim(name=name, worker=worker, key=key, ids=ids, fitting=fitting)
 
     def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
         """Finish the plain case and claim the next job in the same statement."""

@@ -65,10 +65,12 @@ class ObservedEngine:
         _tell("before turn")
         return self._engine.write(urgent=urgent)
 
-    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
+    def claim(
+        self, *, name: str, worker: str, key: str, ids: str | None = None, fitting: str | None = None
+    ) -> Row | None:
         """As `Engine.claim`."""
         _tell("before turn")
-        return self._engine.claim(name=name, worker=worker, key=key, ids=ids)
+        return self._engine.claim(name=name, worker=worker, key=key, ids=ids, fitting=fitting)
 
     def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
         """As `Engine.finish`."""

@@ -11,10 +11,12 @@ from sweepstake.domain.access import Role
 from sweepstake.domain.addresses import by_owner, exact
 from sweepstake.domain.drafts import Finish, JobDraft
 from sweepstake.domain.duplicates import OnDuplicate
+from sweepstake.domain.needs import Offer, WorkerLabel
 from sweepstake.domain.portable import ImportPart
 from sweepstake.domain.query.queries import Condition, JobQuery, Order
 from sweepstake.domain.records import ABSENT, PRESENT, Document, ExperimentDraft, Guard, SearchDefinition
 from sweepstake.domain.settings import Settings
+from sweepstake.domain.specs import SpecDraft
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.errors import InvalidInputError, NotFoundError
@@ -32,11 +34,12 @@ from tests.kit.lab import new_key
 KEY: Final = new_key()
 NAME: Final = "a/b ü%"
 JOB: Final[dict[str, Any]] = {"name": NAME, "id": "..x/y"}
+OFFER: Final = Offer(cpu=1.5, gpu=2, memory=3, labels=(WorkerLabel(name="cluster", value="c"),))
 VALUES: Final = JsonObject.of({"x": [1, float("nan")], "$y": {"z": None}})
 
 #: One call of each verb in which no field has its default.
 SAMPLES: Final[tuple[Call[Any], ...]] = (
-    calls.ClaimJob(name=exact("owner\x1fmnist"), key=KEY, worker="gpu:1", repeat=True, ids=("a", "b")),
+    calls.ClaimJob(name=exact("owner\x1fmnist"), key=KEY, worker="gpu:1", repeat=True, ids=("a", "b"), offer=OFFER),
     calls.FinishAttempt(
         name=NAME,
         id="..x/y",
@@ -84,6 +87,10 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
                 origin=VALUES,
                 depends_on=("k",),
                 prune_with=True,
+                task="train",
+                gang="g",
+                rank=1,
+                seed=2,
             ),
         ),
         key=KEY,
@@ -116,6 +123,8 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
     calls.GetExperiment(name=NAME),
     calls.DeleteExperiment(name=NAME, key=KEY, guard=Guard.match("e"), force=True),
     calls.CountJobs(name=NAME),
+    calls.PutSpec(name=NAME, draft=SpecDraft(text="a: 1\n", document=VALUES), key=KEY),
+    calls.GetSpec(name=NAME, version=3),
     calls.ExportPage(name=NAME, start="jobs.3.0.0"),
     calls.TakePart(name=NAME, part=ImportPart(id=KEY, number=3, abandon=True)),
     calls.ResetTokens(),
@@ -173,8 +182,8 @@ def test_each_verb_needs_the_role_of_what_it_does() -> None:
     """Who may only read changes nothing; who works neither makes nor removes experiments; anybody may ping."""
     needed = {name: kind.operation.role for name, kind in calls.CALLS.items()}
     reading = {"list_experiments", "get_experiment", "count_jobs", "export", "list_jobs", "get_job", "why"}
-    reading |= {"list_attempts", "list_dependencies"}
-    owning = {"put_experiment", "delete_experiment", "import_part", "delete_job"}
+    reading |= {"list_attempts", "list_dependencies", "get_spec"}
+    owning = {"put_experiment", "put_spec", "delete_experiment", "import_part", "delete_job"}
     owning |= {"resettoken", "list_tokens", "create_token", "revoke_token", "get_access", "share", "unshare"}
     assert {name for name, role in needed.items() if role is Role.READ} == reading
     assert {name for name, role in needed.items() if role is Role.ADMIN} == owning
