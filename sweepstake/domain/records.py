@@ -22,6 +22,7 @@ __all__ = [
     "Beat",
     "Beats",
     "Claim",
+    "Claims",
     "Dependencies",
     "Dependency",
     "Document",
@@ -293,6 +294,18 @@ class NoJob:
     """Nothing could be claimed, and why."""
 
     reason: NoJobReason
+
+
+@frozen(kw_only=True)
+class Claims:
+    """Jobs that now belong to the claimer, perhaps fewer than were asked for.
+
+    Attributes:
+        reason: why there is none, if there is none.
+    """
+
+    claims: tuple[Claim, ...] = ()
+    reason: NoJobReason | None = None
 
 
 @frozen(kw_only=True)

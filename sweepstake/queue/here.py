@@ -9,6 +9,7 @@ from sweepstake.queue.call import Call
 from sweepstake.queue.store import PERFORMERS, Store
 from sweepstake.queue.verbs import (  # noqa: F401 -- each says which verbs it does
     adding,
+    batches,
     claiming,
     experiments,
     exporting,

@@ -22,6 +22,7 @@ from sweepstake.domain.records import (
     AttemptRecord,
     Beat,
     Claim,
+    Claims,
     Dependency,
     Document,
     ExperimentDraft,
@@ -39,6 +40,7 @@ from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue import calls
 from sweepstake.queue.call import Call, Patience, usual_patience
+from sweepstake.queue.calls.batches import AttemptReport, Reports
 
 __all__ = ["Queue", "Sender"]
 
@@ -268,6 +270,59 @@ class Queue:
                 key=key,
                 claim=claim,
                 claims=claim is not None,
+                worker=worker,
+                repeat=repeat,
+                patience=patience,
+                away=away,
+            )
+        )
+
+    def claim_jobs(
+        self,
+        name: str,
+        worker: str,
+        at_once: int,
+        *,
+        offer: Offer | None = None,
+        key: str | None = None,
+        repeat: bool = False,
+        patience: Patience = usual_patience,
+    ) -> Claims:
+        """Take several jobs, with an `offer` such as fit it together."""
+        return self.send(
+            calls.ClaimJobs(
+                name=name,
+                worker=worker,
+                at_once=at_once,
+                offer=offer,
+                key=key or self.new_id(),
+                repeat=repeat,
+                patience=patience,
+            )
+        )
+
+    def finish_attempts(
+        self,
+        name: str,
+        reports: Sequence[AttemptReport],
+        *,
+        claim: str | None = None,
+        at_once: int = 1,
+        offer: Offer | None = None,
+        worker: str = "",
+        repeat: bool = False,
+        patience: Patience = usual_patience,
+        away: Callable[[StoreUnavailableError], None] | None = None,
+    ) -> Reports:
+        """End several attempts; with `claim`, a key, claim the next jobs in the same call. See `finish`."""
+        return self.send(
+            calls.FinishAttempts(
+                name=name,
+                reports=tuple(reports),
+                claim=claim,
+                claims=claim is not None,
+                at_once=at_once,
+                offer=offer,
                 worker=worker,
                 repeat=repeat,
                 patience=patience,

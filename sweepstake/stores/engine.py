@@ -95,6 +95,16 @@ class Engine(Protocol):
             another case.
         """
 
+    def finish_several(
+        self, reports: Sequence[Params], *, claims: Sequence[Mapping[str, str]]
+    ) -> tuple[list[Row | None], list[Row]]:
+        """Finish several attempts in the plain case, each as `finish`, and if all are then claim several ready jobs.
+
+        Returns:
+            Of each report the finished job's columns, or None if it is another case; and of each claim what
+            `Transaction.claim` answers, as long as there were jobs.
+        """
+
     @property
     def identity(self) -> str:
         """Which store it is: no other has this name, but for copies of it."""

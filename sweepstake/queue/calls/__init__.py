@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sweepstake.queue.call import Call
+from sweepstake.queue.calls.batches import ClaimJobs, FinishAttempts
 from sweepstake.queue.calls.experiments import (
     CountJobs,
     DeleteExperiment,
@@ -49,6 +50,7 @@ __all__ = [
     "AddJob",
     "AddJobs",
     "ClaimJob",
+    "ClaimJobs",
     "CountJobs",
     "CreateToken",
     "DeleteExperiment",
@@ -57,6 +59,7 @@ __all__ = [
     "ExplainJob",
     "ExportPage",
     "FinishAttempt",
+    "FinishAttempts",
     "GetAccess",
     "GetExperiment",
     "GetJob",
@@ -89,6 +92,8 @@ CALLS: Final[Mapping[str, type[Call[Any]]]] = {
     for kind in (
         ClaimJob,
         FinishAttempt,
+        ClaimJobs,
+        FinishAttempts,
         OfferJob,
         Heartbeat,
         ListJobs,

@@ -19,7 +19,7 @@ from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.adding import check_running_limit
 from sweepstake.queue.verbs.experiments import ENDED_BY_CLAIM, limits_of
 from sweepstake.queue.verbs.guards import event_of, key_reused
-from sweepstake.queue.verbs.matching import find_fitting, none_for_offer
+from sweepstake.queue.verbs.matching import fitting_of, none_for_offer, read_needs_of
 from sweepstake.queue.verbs.proposals import propose
 from sweepstake.queue.verbs.settling import settle, settle_at_times
 from sweepstake.stores import rows
@@ -59,7 +59,7 @@ def claim_ready(
         return found
     settle_at_times(store, name)
     only = json.dumps(ids) if ids else None
-    fitting = None if offer is None or ids else json.dumps(find_fitting(store, name, offer))
+    fitting = None if offer is None or ids else fitting_of(read_needs_of(store, name), offer)
     stored = name_of(key)
     try:
         row = store.engine.claim(name=name, worker=worker, key=stored, ids=only, fitting=fitting)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from functools import lru_cache
 
 from sweepstake.domain.needs import Needs, Offer, unmet
@@ -10,18 +12,22 @@ from sweepstake.domain.status import ExperimentStatus, NoJobReason
 from sweepstake.queue.store import Store
 from sweepstake.queue.verbs.experiments import limits_of, outlook
 
-__all__ = ["find_fitting", "none_for_offer", "read_needs"]
+__all__ = ["fitting_of", "none_for_offer", "read_needs", "read_needs_of"]
 
 
 #: Needs never change, and those of a job that is claimed were read for others before.
 read_needs = lru_cache(maxsize=10_000)(Needs.of)
 
 
-def find_fitting(store: Store, name: str, offer: Offer) -> list[int]:
-    """Return the numbers of those needs of an experiment's tasks that an offer meets; they are few."""
+def read_needs_of(store: Store, name: str) -> Mapping[int, Needs]:
+    """Return the distinct needs of an experiment's tasks, by number; they are few."""
     with store.read() as transaction:
-        found = transaction.rows("needs_of", name=name)
-    return [number for number, text in found if unmet(read_needs(text), offer) is None]
+        return {number: read_needs(text) for number, text in transaction.rows("needs_of", name=name)}
+
+
+def fitting_of(needs: Mapping[int, Needs], offer: Offer) -> str:
+    """Return the numbers of those needs that an offer meets, as a claim takes them."""
+    return json.dumps([number for number, each in needs.items() if unmet(each, offer) is None])
 
 
 def none_for_offer(store: Store, name: str) -> NoJob:

@@ -23,6 +23,7 @@ from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.http.requests import call_of, request_of
 from sweepstake.queue import calls
 from sweepstake.queue.call import PATIENCE, Call
+from sweepstake.queue.calls.batches import AttemptReport
 from sweepstake.queue.calls.users import AboutUsers
 from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.queue.here import PERFORMERS
@@ -56,6 +57,18 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
         claim=new_key(),
         worker="w",
         repeat=True,
+    ),
+    calls.ClaimJobs(name=NAME, key=KEY, worker="w", repeat=True, at_once=8, offer=OFFER),
+    calls.FinishAttempts(
+        name=NAME,
+        reports=(
+            AttemptReport(id="j", key=KEY, report=Finish(attempt=new_key(), outcome=Outcome.DONE, results=VALUES)),
+        ),
+        claim=new_key(),
+        worker="w",
+        repeat=True,
+        at_once=3,
+        offer=OFFER,
     ),
     calls.OfferJob(name=NAME, key=KEY),
     calls.Heartbeat(attempts=(new_key(), "w" + new_key())),
