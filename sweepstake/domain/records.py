@@ -37,6 +37,7 @@ __all__ = [
     "Page",
     "PutAnswer",
     "SearchDefinition",
+    "Stopped",
     "Unranked",
 ]
 
@@ -325,6 +326,17 @@ class Finished:
     recorded: bool
     ended: Outcome
     next: Claim | NoJob | None = None
+
+
+@frozen
+class Stopped:
+    """Jobs were stopped.
+
+    Attributes:
+        jobs: how many.
+    """
+
+    jobs: int
 
 
 @frozen

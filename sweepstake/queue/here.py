@@ -22,7 +22,9 @@ from sweepstake.queue.verbs import (  # noqa: F401 -- each says which verbs it d
     putting,
     requeueing,
     specs,
+    stopping,
     why,
+    workers,
 )
 from sweepstake.queue.verbs.access import shares, tokens  # noqa: F401 -- as above
 from sweepstake.stores.engine import Engine

@@ -37,6 +37,7 @@ from sweepstake.domain.records import (
 from sweepstake.domain.situation import Why
 from sweepstake.domain.specs import SpecDraft, SpecRecord
 from sweepstake.domain.vocabulary import QueueingChanges
+from sweepstake.domain.workers import WorkerRecord, WorkerReport
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue import calls
 from sweepstake.queue.call import Call, Patience, usual_patience
@@ -202,6 +203,10 @@ class Queue:
         """Queue a job again that failed or was pruned."""
         return self.send(calls.RetryJob(name=name, id=job_id, key=key or self.new_id()))
 
+    def stop(self, name: str, ids: Sequence[str] = (), *, key: str | None = None) -> int:
+        """Make QUEUED and RUNNING jobs PRUNED, of these ids if any, and return how many."""
+        return self.send(calls.StopJobs(name=name, ids=tuple(ids), key=key or self.new_id())).jobs
+
     def set_queueing(self, name: str, job_id: str, changes: QueueingChanges, *, key: str | None = None) -> JobRecord:
         """Change what is beside a job's document."""
         return self.send(calls.SetQueueing(name=name, id=job_id, changes=changes, key=key or self.new_id()))
@@ -337,6 +342,15 @@ class Queue:
             found = self.send(calls.Heartbeat(attempts=tuple(attempts[first : first + MAX_BEATS])))
             beats.extend(found)
         return tuple(beats)
+
+    def heartbeat_of(self, worker: WorkerReport, attempts: Sequence[str] = ()) -> tuple[Beat, ...]:
+        """Say who a worker is and what it has, and renew the leases of the attempts that it holds."""
+        first = self.send(calls.Heartbeat(attempts=tuple(attempts[:MAX_BEATS]), worker=worker))
+        return first + self.heartbeat(attempts[MAX_BEATS:])
+
+    def list_workers(self) -> tuple[WorkerRecord, ...]:
+        """Return the workers that are alive, by name."""
+        return self.send(calls.ListWorkers())
 
     def offer(self, name: str, *, key: str | None = None) -> JobRecord | NoJob:
         """Return the oldest ready job, still QUEUED."""

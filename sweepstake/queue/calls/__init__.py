@@ -29,6 +29,7 @@ from sweepstake.queue.calls.jobs import (
     PutJob,
     RetryJob,
     SetQueueing,
+    StopJobs,
 )
 from sweepstake.queue.calls.specs import GetSpec, PutSpec
 from sweepstake.queue.calls.users import (
@@ -42,7 +43,7 @@ from sweepstake.queue.calls.users import (
     ShareExperiment,
     UnshareExperiment,
 )
-from sweepstake.queue.calls.workers import ClaimJob, FinishAttempt, Heartbeat, OfferJob, Ping
+from sweepstake.queue.calls.workers import ClaimJob, FinishAttempt, Heartbeat, ListWorkers, OfferJob, Ping
 
 __all__ = [
     "CALLS",
@@ -70,6 +71,7 @@ __all__ = [
     "ListExperiments",
     "ListJobs",
     "ListTokens",
+    "ListWorkers",
     "LogIn",
     "OfferJob",
     "Ping",
@@ -82,6 +84,7 @@ __all__ = [
     "RevokeToken",
     "SetQueueing",
     "ShareExperiment",
+    "StopJobs",
     "TakePart",
     "UnshareExperiment",
 ]
@@ -96,6 +99,7 @@ CALLS: Final[Mapping[str, type[Call[Any]]]] = {
         FinishAttempts,
         OfferJob,
         Heartbeat,
+        ListWorkers,
         ListJobs,
         AddJob,
         AddJobs,
@@ -105,6 +109,7 @@ CALLS: Final[Mapping[str, type[Call[Any]]]] = {
         ListAttempts,
         ListDependencies,
         PruneJob,
+        StopJobs,
         RetryJob,
         SetQueueing,
         ExplainJob,

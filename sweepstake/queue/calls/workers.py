@@ -16,14 +16,15 @@ from sweepstake.domain.names import MAX_IDS, check_ids, check_name
 from sweepstake.domain.needs import Offer
 from sweepstake.domain.records import Beat, Beats, Claim, Finished, Health, JobRecord, NoJob
 from sweepstake.domain.schema import OMIT_DEFAULT, items, narrowed, nullable, ref
+from sweepstake.domain.workers import WorkerRecord, WorkerReport, Workers
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue.answers import listed, one, one_or_reason
 from sweepstake.queue.call import Call, verb
 from sweepstake.queue.calls.paths import EXPERIMENT, JOB, TAKEN, links
-from sweepstake.queue.fields import body, hidden, merged, named, op_key
+from sweepstake.queue.fields import asker, body, hidden, merged, named, op_key
 from sweepstake.wire.operation import BASE, Operation
 
-__all__ = ["ClaimJob", "FinishAttempt", "Heartbeat", "OfferJob", "Ping"]
+__all__ = ["ClaimJob", "FinishAttempt", "Heartbeat", "ListWorkers", "OfferJob", "Ping"]
 
 #: How many values bodies hold at most. Marks in texts count as well: a worker's name may hold 255 commas.
 _FEW: Final = 1000
@@ -176,13 +177,40 @@ class Heartbeat(Call[tuple[Beat, ...]]):
 
     They may be of any experiments. A lease that is overdue but not yet settled revives. It is tried once, because the
     next beat is the repeat.
+
+    Attributes:
+        worker: who sends it, with what it has for jobs.
+        email: of its user.
     """
 
     attempts: tuple[str, ...] = body(
         validator=[at_most(MAX_BEATS), _are_attempts],
         metadata={**holds(MAX_BEATS), **narrowed(items("AttemptKey", MAX_BEATS))},
     )
+    worker: WorkerReport | None = body(default=None, metadata=OMIT_DEFAULT)
+    email: str | None = asker()
     patience: None = hidden()
+
+
+@verb(
+    Operation(
+        name="list_workers",
+        method="GET",
+        path=f"{BASE}workers/",
+        role=Role.READ,
+        summary="List the workers that are alive, with what they have for jobs",
+    ),
+    listed(Workers, "workers"),
+)
+@frozen(kw_only=True)
+class ListWorkers(Call[tuple[WorkerRecord, ...]]):
+    """The workers that said within the last minute what they have, by name.
+
+    Attributes:
+        viewer: email of the user who asks, whose workers are listed; None: all.
+    """
+
+    viewer: str | None = asker()
 
 
 @verb(

@@ -19,6 +19,7 @@ from sweepstake.queue.verbs.claiming import claim_anew, claim_ready, find_claim
 from sweepstake.queue.verbs.dependencies import follow
 from sweepstake.queue.verbs.duplicates import change_fingerprint
 from sweepstake.queue.verbs.settling import settle, settle_at_times
+from sweepstake.queue.verbs.stopping import propagate
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row, Transaction
 
@@ -280,3 +281,4 @@ def _record(transaction: Transaction, held: rows.HeldJob, finish: Finish, key: s
         change_fingerprint(transaction, held.job.seq, finish.hyperparameters)
     if held.dependants:
         follow(transaction, held.job.seq, JobStatus.RUNNING, end.status, key)
+    propagate(transaction, held.experiment, held.job, end.status, finish.outcome, key)

@@ -33,7 +33,7 @@ def put(store: Store, call: PutSpec) -> StoredSpec:
     """Store a spec as the next version, with what each of its tasks needs."""
     name = store.at(call.name)
     spec = _read(call.draft.document)
-    needs = {task: needs_of(each).text for task, each in zip(task_names(spec), spec.tasks, strict=True)}
+    tasks = dict(zip(task_names(spec), spec.tasks, strict=True))
     with store.write() as transaction:
         row = transaction.row("lock_experiment", name=name)
         if row is None:
@@ -47,19 +47,27 @@ def put(store: Store, call: PutSpec) -> StoredSpec:
         stored = transaction.row("insert_spec", experiment_id=number, text=draft.text, document=draft.document.text)
         assert stored is not None, "it was inserted"
         transaction.run("note_event", key=key, detail=str(stored[0]))
-        _keep_tasks(transaction, number, stored[0], needs)
+        _keep_tasks(transaction, number, stored[0], tasks)
     return StoredSpec(stored[0])
 
 
-def _keep_tasks(transaction: Transaction, number: int, version: int, needs: Mapping[str, str]) -> None:
+def _keep_tasks(transaction: Transaction, number: int, version: int, tasks: Mapping[str, TaskSpec]) -> None:
+    needs = {name: needs_of(task).text for name, task in tasks.items()}
     texts = dict.fromkeys(needs.values())
     transaction.run_many("insert_needs", [{"experiment_id": number, "text": text} for text in texts])
     numbers = {text: found for found, text in transaction.rows("needs", experiment_id=number)}
     transaction.run_many(
         "insert_task",
         [
-            {"experiment_id": number, "version": version, "name": task, "needs": numbers[text]}
-            for task, text in needs.items()
+            {
+                "experiment_id": number,
+                "version": version,
+                "name": name,
+                "needs": numbers[needs[name]],
+                "fails_all": int(bool(task.propagate_failure)),
+                "preempts_all": int(bool(task.propagate_preemption)),
+            }
+            for name, task in tasks.items()
         ],
     )
 

@@ -9,6 +9,7 @@ from typing import Final
 from attrs import evolve
 
 from sweepstake.domain.addresses import no_experiment
+from sweepstake.domain.needs import unmet_by_all
 from sweepstake.domain.situation import MOST_AHEAD, MOST_BLOCKERS, MOST_WORKERS, Situation, Why, WhyReason
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.plaintext import counted, listed
@@ -17,6 +18,9 @@ from sweepstake.queue.spelling import spellings
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.experiments import get_experiment
 from sweepstake.queue.verbs.jobs import no_job
+from sweepstake.queue.verbs.matching import read_needs
+from sweepstake.queue.verbs.stopping import STOPPED
+from sweepstake.queue.verbs.workers import offers_for
 from sweepstake.stores import rows
 from sweepstake.stores.engine import Transaction
 
@@ -57,10 +61,14 @@ def situation(transaction: Transaction, name: str, job_id: str) -> Situation:
         losses=losses,
         preemptions=preemptions,
     )
-    return _with_queue(transaction, number, found, needs) if found.job.status is JobStatus.QUEUED else found
+    return (
+        _with_queue(transaction, number, found, needs, definition.owner)
+        if found.job.status is JobStatus.QUEUED
+        else found
+    )
 
 
-def _with_queue(transaction: Transaction, number: int, found: Situation, needs: int) -> Situation:
+def _with_queue(transaction: Transaction, number: int, found: Situation, needs: int, owner: str | None) -> Situation:
     job = found.job
     blockers = transaction.rows("blockers", seq=job.seq, most=MOST_BLOCKERS) if job.waiting else []
     workers = transaction.rows("live_workers", experiment_id=number, most=MOST_WORKERS)
@@ -76,7 +84,14 @@ def _with_queue(transaction: Transaction, number: int, found: Situation, needs: 
         workers=tuple(row[0] for row in workers),
         running=running[0],
         ahead=min(ahead[0], MOST_AHEAD),
+        unmet=_unmet(transaction, number, needs, owner) if needs else None,
     )
+
+
+def _unmet(transaction: Transaction, number: int, needs: int, owner: str | None) -> str | None:
+    """Return which need of a task no live worker meets."""
+    texts: dict[int, str] = dict(transaction.rows("needs", experiment_id=number))
+    return unmet_by_all(read_needs(texts[needs]), offers_for(transaction, number, owner)) if needs in texts else None
 
 
 #: How many workers, and how many characters of a reason, stand in the sentence.
@@ -137,6 +152,8 @@ def _pruned(situation: Situation) -> Why:
     reason = (
         f" ({_headline(last.reason)})" if last is not None and last.outcome is Outcome.PRUNED and last.reason else ""
     )
+    if not reason and "-stop-" in situation.job.etag:
+        reason = f" ({STOPPED})"
     when = _time(situation.job.ended_at)
     return Why(
         reason=WhyReason.PRUNED,
@@ -207,9 +224,13 @@ def _blocked(situation: Situation) -> Why:
 
 
 def _ready(situation: Situation) -> Why:
+    if situation.unmet is not None:
+        return Why(reason=WhyReason.UNMET, sentence=f"It {situation.unmet}.", ahead=situation.ahead)
     busy = len(situation.workers)
     words = _words(situation.job.experiment)
     start = f"`sweepstake run {words}{'' if words.startswith('-') else ' --'} COMMAND`"
+    if situation.job.task is not None:
+        start = f"`sweepstake worker {words}`"
     if situation.ahead:
         reason = WhyReason.BEHIND
         most = "at least " if situation.ahead >= MOST_AHEAD else ""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweepstake.domain.needs import Constraint, Needs, Offer, WorkerLabel, unmet
+from sweepstake.domain.needs import Constraint, Needs, Offer, WorkerLabel, unmet, unmet_by_all
 from sweepstake.errors import InvalidInputError
 
 OFFER = Offer(cpu=2, gpu=1, memory=3 * 1024**3, labels=(WorkerLabel(name="cluster", value="here"),))
@@ -73,3 +73,28 @@ def test_an_offer_is_of_numbers(amount: object) -> None:
     """Anything else is refused, by the name of the field."""
     with pytest.raises(InvalidInputError, match="cpu"):
         Offer(cpu=amount)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "needs, offers, why",
+    [
+        (Needs(), [], "needs a worker that runs tasks; no worker is alive that says what it has"),
+        (Needs(gpu=2), [OFFER], "needs 2 GPUs; of 1 live worker none has more than 1"),
+        (Needs(gpu=2), [Offer(), Offer(gpu=1), OFFER], "needs 2 GPUs; of 3 live workers none has more than 1"),
+        (Needs(gpu=1), [Offer(), Offer(cpu=1)], "needs 1 GPU; of 2 live workers none has any"),
+        (
+            Needs(memory=4 * 1024**3),
+            [OFFER],
+            "needs 4 GiB of memory; of 1 live worker none has more than 3 GiB of memory",
+        ),
+        (
+            Needs(gpu=1, cpu=4),
+            [Offer(gpu=1), Offer(cpu=4)],
+            "needs 1 GPU, 4 CPUs; of 2 live workers none has all of that",
+        ),
+        (Needs(gpu=1, cpu=2), [Offer(), OFFER], None),
+    ],
+)
+def test_what_nobody_has_is_said(needs: Needs, offers: list[Offer], why: str | None) -> None:
+    """The first need that none of the workers meets, or that no single one meets all."""
+    assert unmet_by_all(needs, offers) == why

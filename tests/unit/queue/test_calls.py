@@ -19,6 +19,7 @@ from sweepstake.domain.settings import Settings
 from sweepstake.domain.specs import SpecDraft
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.domain.vocabulary import QueueingChanges
+from sweepstake.domain.workers import WorkerReport
 from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.http.requests import call_of, request_of
 from sweepstake.queue import calls
@@ -71,7 +72,11 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
         offer=OFFER,
     ),
     calls.OfferJob(name=NAME, key=KEY),
-    calls.Heartbeat(attempts=(new_key(), "w" + new_key())),
+    calls.Heartbeat(
+        attempts=(new_key(), "w" + new_key()),
+        worker=WorkerReport(name="w", slots=OFFER, free=OFFER, leaves=True),
+    ),
+    calls.ListWorkers(),
     calls.ListJobs(
         name=NAME,
         start="7",
@@ -121,6 +126,7 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
     calls.ListAttempts(**JOB),
     calls.ListDependencies(**JOB),
     calls.PruneJob(**JOB, key=KEY),
+    calls.StopJobs(name=NAME, key=KEY, ids=("a", "b")),
     calls.RetryJob(**JOB, key=KEY),
     calls.SetQueueing(**JOB, changes=QueueingChanges(priority=1, not_before=None, tags=("a",), notes="n"), key=KEY),
     calls.ExplainJob(**JOB),
@@ -195,7 +201,7 @@ def test_each_verb_needs_the_role_of_what_it_does() -> None:
     """Who may only read changes nothing; who works neither makes nor removes experiments; anybody may ping."""
     needed = {name: kind.operation.role for name, kind in calls.CALLS.items()}
     reading = {"list_experiments", "get_experiment", "count_jobs", "export", "list_jobs", "get_job", "why"}
-    reading |= {"list_attempts", "list_dependencies", "get_spec"}
+    reading |= {"list_attempts", "list_dependencies", "get_spec", "list_workers"}
     owning = {"put_experiment", "put_spec", "delete_experiment", "import_part", "delete_job"}
     owning |= {"resettoken", "list_tokens", "create_token", "revoke_token", "get_access", "share", "unshare"}
     assert {name for name, role in needed.items() if role is Role.READ} == reading

@@ -17,7 +17,8 @@ insert into needs (experiment_id, text) values (:experiment_id, :text) on confli
 select id, text from needs where experiment_id = :experiment_id order by id;
 
 -- insert_task: a task of a version of a spec.
-insert into tasks (experiment_id, version, name, needs) values (:experiment_id, :version, :name, :needs);
+insert into tasks (experiment_id, version, name, needs, fails_all, preempts_all)
+values (:experiment_id, :version, :name, :needs, :fails_all, :preempts_all);
 
 -- needs_of: the distinct needs of an experiment's tasks, by its address.
 select n.id, n.text from experiments e join needs n on n.experiment_id = e.id where e.name = :name;
@@ -26,6 +27,12 @@ select n.id, n.text from experiments e join needs n on n.experiment_id = e.id wh
 select 1 from needs n where n.experiment_id = :experiment_id and (
     select 1 from jobs j where j.experiment_id = :experiment_id and j.needs = n.id and {ready} limit 1
 ) is not null limit 1;
+
+-- task: what the end of a task's job does to the others of its spec.
+select fails_all, preempts_all from tasks where experiment_id = :experiment_id and version = :version and name = :name;
+
+-- last_seq: the job of an experiment that was made last.
+select coalesce(max(seq), 0) from jobs where experiment_id = :experiment_id;
 
 -- delete_specs: what an experiment that goes away runs.
 delete from specs where experiment_id = :experiment_id;

@@ -19,13 +19,26 @@ create table needs (
 
 create unique index needs_text on needs (experiment_id, md5(text));
 
--- The tasks of each version of a spec.
+-- The tasks of each version of a spec. fails_all, preempts_all: 1 if the others end when a job of it fails, or are
+-- preempted when it is.
 create table tasks (
     experiment_id bigint not null,
     version integer not null,
     name text collate "C" not null,
     needs integer not null,
+    fails_all integer not null,
+    preempts_all integer not null,
     primary key (experiment_id, version, name)
+);
+
+-- The workers that say with their heartbeats what they have. owner: email of the user, or empty. slots, free: JSON.
+create table workers (
+    owner text collate "C" not null,
+    name text collate "C" not null,
+    slots text not null,
+    free text not null,
+    seen_at double precision not null,
+    primary key (owner, name)
 );
 
 -- task: of the spec of that version; null: the job says nothing of what is run for it. needs: a row of that table; 0: it
