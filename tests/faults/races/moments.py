@@ -65,12 +65,10 @@ class ObservedEngine:
         _tell("before turn")
         return self._engine.write(urgent=urgent)
 
-    def claim(
-        self, *, name: str, worker: str, key: str, ids: str | None = None, fitting: str | None = None
-    ) -> Row | None:
+    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
         """As `Engine.claim`."""
         _tell("before turn")
-        return self._engine.claim(name=name, worker=worker, key=key, ids=ids, fitting=fitting)
+        return self._engine.claim(name=name, worker=worker, key=key, ids=ids)
 
     def finish_several(
         self, reports: Sequence[Params], *, claims: Sequence[Mapping[str, str]]
