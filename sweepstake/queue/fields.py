@@ -50,6 +50,7 @@ __all__ = [
     "merged",
     "named",
     "op_key",
+    "spec_version",
     "start",
     "travel_of",
     "validator_of_body",
@@ -270,6 +271,19 @@ def limit() -> Any:
 
     schema: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE}
     return _in_query("limit", schema, "The most items of this page", MAX_PAGE, write=str, read=read, always=True)
+
+
+def spec_version() -> Any:
+    """Make the field of a version of a spec; None: the last one."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= 1):
+            raise MalformedError.at("version", "must be a whole number from 1")
+        return int(text)
+
+    schema: Schema = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
+    description = "The version of the spec; without it, the last one"
+    return _in_query("version", schema, description, None, write=str, read=read)
 
 
 def force() -> Any:
