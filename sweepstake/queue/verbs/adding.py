@@ -156,7 +156,7 @@ def _insert(
     if running:
         check_running_limit(transaction, name, number, max_running, len(running))
     now = transaction.now()
-    named = any(draft.task is not None for draft in drafts.values())
+    named = any(draft.task is not None or draft.gang is not None for draft in drafts.values())
     tasks: Mapping[str | None, rows.TaskRow] = {None: rows.NO_TASK}
     if named:
         tasks = find_tasks(transaction, name, number, drafts)

@@ -100,8 +100,6 @@ def find_tasks(
         InvalidInputError: the spec has no such task, or there is none.
     """
     wanted = {draft.task for draft in drafts.values()}
-    if wanted == {None} and not any(draft.gang or draft.rank for draft in drafts.values()):
-        return {None: NO_TASK}
     version = _latest(transaction, number)
     names = json.dumps(sorted(task for task in wanted if task is not None))
     found: dict[str | None, TaskRow] = {None: NO_TASK}

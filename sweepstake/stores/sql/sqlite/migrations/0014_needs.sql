@@ -19,7 +19,7 @@ create table needs (
 );
 
 -- The tasks of each version of a spec. fails_all, preempts_all: 1 if the others end when a job of it fails, or are
--- preempted when it is. start_timeout: seconds within which all jobs of a gang must be there.
+-- preempted when it is.
 create table tasks (
     experiment_id integer not null,
     version integer not null,
@@ -27,7 +27,6 @@ create table tasks (
     needs integer not null,
     fails_all integer not null,
     preempts_all integer not null,
-    start_timeout real,
     primary key (experiment_id, version, name)
 ) without rowid;
 
@@ -49,11 +48,6 @@ alter table jobs add column needs integer not null default 0;
 alter table jobs add column gang text;
 alter table jobs add column rank integer;
 alter table jobs add column seed integer;
-
--- together: 1 once all of its gang have been claimed, so that it may begin.
-alter table jobs add column together integer not null default 0;
-
-create index jobs_gang on jobs (experiment_id, gang) where gang is not null;
 
 -- Those of the same needs stand together, so that a claim passes over what it cannot run however many they are.
 drop index jobs_ready;
