@@ -297,6 +297,18 @@ class Experiment:
         """Count the jobs by state."""
         return self.session.queue.count_jobs(self.reference)
 
+    def stop(self, *jobs: Job | str) -> int:
+        """End these jobs, or all of the experiment, and return how many that were.
+
+        Those that are QUEUED or RUNNING are PRUNED as stopped, and their workers are told with the next heartbeat.
+        `Job.retry` queues one again.
+
+        Args:
+            jobs: objects or ids; at most 1,000.
+        """
+        ids = [job if isinstance(job, str) else job.job_id for job in jobs]
+        return self.session.queue.stop(self.reference, ids)
+
     def next_job(self, wait: float = 0.0) -> Job:
         """Claim a job: it is RUNNING, leased to this process, and nobody else has it.
 
