@@ -15,6 +15,7 @@ from sweepstake.client.session import Session
 from sweepstake.domain.addresses import by_owner, check_called, no_experiment, qualified
 from sweepstake.domain.names import existing_name
 from sweepstake.domain.records import ABSENT, ExperimentRecord
+from sweepstake.domain.workers import WorkerRecord
 from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError, SweepstakeError
 
 __all__ = ["Database"]
@@ -121,6 +122,10 @@ class Database:
             if page.next is None:
                 return
             start = page.next
+
+    def workers(self) -> tuple[WorkerRecord, ...]:
+        """Return the workers that are alive, with what they have for jobs; those of other users are not shown."""
+        return self._session.queue.list_workers()
 
     def close(self) -> None:
         """Give back jobs whose blocks were not entered, and let go of connections; other leases are renewed no more."""

@@ -9,6 +9,7 @@ from sweepstake.queue.call import Call
 from sweepstake.queue.store import Store, performers
 from sweepstake.queue.verbs import (
     adding,
+    batches,
     claiming,
     experiments,
     exporting,
@@ -23,6 +24,7 @@ from sweepstake.queue.verbs import (
     why,
 )
 from sweepstake.queue.verbs.access import shares, tokens
+from sweepstake.queue.verbs.tasks import gangs, specs, stopping, workers
 from sweepstake.stores.engine import Engine
 
 __all__ = ["PERFORMERS", "Here"]
@@ -33,10 +35,12 @@ A = TypeVar("A")
 PERFORMERS: Final = performers(
     (
         adding,
+        batches,
         claiming,
         experiments,
         exporting,
         finishing,
+        gangs,
         heartbeats,
         importing,
         jobs,
@@ -45,8 +49,11 @@ PERFORMERS: Final = performers(
         putting,
         requeueing,
         shares,
+        specs,
+        stopping,
         tokens,
         why,
+        workers,
     )
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sweepstake.queue.call import Call
+from sweepstake.queue.calls.batches import ClaimJobs, FinishAttempts
 from sweepstake.queue.calls.experiments import (
     CountJobs,
     DeleteExperiment,
@@ -20,6 +21,7 @@ from sweepstake.queue.calls.jobs import (
     AddJobs,
     DeleteJob,
     ExplainJob,
+    GetGang,
     GetJob,
     ListAttempts,
     ListDependencies,
@@ -28,7 +30,9 @@ from sweepstake.queue.calls.jobs import (
     PutJob,
     RetryJob,
     SetQueueing,
+    StopJobs,
 )
+from sweepstake.queue.calls.specs import GetSpec, PutSpec
 from sweepstake.queue.calls.users import (
     CreateToken,
     ExchangeToken,
@@ -40,7 +44,7 @@ from sweepstake.queue.calls.users import (
     ShareExperiment,
     UnshareExperiment,
 )
-from sweepstake.queue.calls.workers import ClaimJob, FinishAttempt, Heartbeat, OfferJob, Ping
+from sweepstake.queue.calls.workers import ClaimJob, FinishAttempt, Heartbeat, ListWorkers, OfferJob, Ping
 
 __all__ = [
     "CALLS",
@@ -48,6 +52,7 @@ __all__ = [
     "AddJob",
     "AddJobs",
     "ClaimJob",
+    "ClaimJobs",
     "CountJobs",
     "CreateToken",
     "DeleteExperiment",
@@ -56,26 +61,32 @@ __all__ = [
     "ExplainJob",
     "ExportPage",
     "FinishAttempt",
+    "FinishAttempts",
     "GetAccess",
     "GetExperiment",
+    "GetGang",
     "GetJob",
+    "GetSpec",
     "Heartbeat",
     "ListAttempts",
     "ListDependencies",
     "ListExperiments",
     "ListJobs",
     "ListTokens",
+    "ListWorkers",
     "LogIn",
     "OfferJob",
     "Ping",
     "PruneJob",
     "PutExperiment",
     "PutJob",
+    "PutSpec",
     "ResetTokens",
     "RetryJob",
     "RevokeToken",
     "SetQueueing",
     "ShareExperiment",
+    "StopJobs",
     "TakePart",
     "UnshareExperiment",
 ]
@@ -86,17 +97,22 @@ CALLS: Final[Mapping[str, type[Call[Any]]]] = {
     for kind in (
         ClaimJob,
         FinishAttempt,
+        ClaimJobs,
+        FinishAttempts,
         OfferJob,
         Heartbeat,
+        ListWorkers,
         ListJobs,
         AddJob,
         AddJobs,
         PutJob,
         GetJob,
+        GetGang,
         DeleteJob,
         ListAttempts,
         ListDependencies,
         PruneJob,
+        StopJobs,
         RetryJob,
         SetQueueing,
         ExplainJob,
@@ -105,6 +121,8 @@ CALLS: Final[Mapping[str, type[Call[Any]]]] = {
         GetExperiment,
         DeleteExperiment,
         CountJobs,
+        PutSpec,
+        GetSpec,
         ExportPage,
         TakePart,
         ResetTokens,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
 from sweepstake.domain.access import Role
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.duplicates import Added, OnDuplicate
+from sweepstake.domain.gangs import Gang
 from sweepstake.domain.lengths import MAX_BULK, at_most, holds
+from sweepstake.domain.names import MAX_IDS, check_ids
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import (
     AttemptRecord,
@@ -21,6 +23,7 @@ from sweepstake.domain.records import (
     JobRecord,
     Page,
     PutAnswer,
+    Stopped,
 )
 from sweepstake.domain.schema import items, narrowed
 from sweepstake.domain.situation import Why
@@ -49,6 +52,7 @@ __all__ = [
     "AddJobs",
     "DeleteJob",
     "ExplainJob",
+    "GetGang",
     "GetJob",
     "ListAttempts",
     "ListDependencies",
@@ -57,6 +61,7 @@ __all__ = [
     "PutJob",
     "RetryJob",
     "SetQueueing",
+    "StopJobs",
 ]
 
 #: How many values bodies hold at most. Marks in texts count as well. Notes may hold 65,536 commas, 64 tags as many as
@@ -64,6 +69,11 @@ __all__ = [
 _LABELS: Final = 100_000
 _ONE_JOB: Final = 10_000_000
 _ANY: Final = 40_000_000
+
+
+def _are_ids(_: object, attribute: Any, value: tuple[str, ...]) -> None:
+    if value:
+        check_ids(value, attribute.name)
 
 
 @verb(
@@ -264,6 +274,28 @@ class ListDependencies(Call[tuple[Dependency, ...]]):
 
 @verb(
     Operation(
+        name="get_gang",
+        method="GET",
+        path=f"{JOB}gang/",
+        role=Role.WORK,
+        summary="Tell which jobs begin with one, and whether they may",
+    ),
+    one(Gang, "Gang"),
+)
+@frozen(kw_only=True)
+class GetGang(Call[Gang]):
+    """The jobs that begin together with one, and whether all were claimed, so that it may begin.
+
+    Whoever has claimed a job of a gang asks until they were. What has waited longer than its task says is CRASHED, or
+    tried again; without a word of its task it is given back.
+    """
+
+    name: str = named("name")
+    id: str = named("id")
+
+
+@verb(
+    Operation(
         name="prune",
         method="POST",
         path=f"{JOB}prune/",
@@ -284,6 +316,34 @@ class PruneJob(Call[JobRecord]):
     name: str = named("name")
     id: str = named("id")
     key: str = op_key()
+
+
+@verb(
+    Operation(
+        name="stop",
+        method="POST",
+        path=f"{EXPERIMENT}stop/",
+        role=Role.WORK,
+        summary="Make jobs that are QUEUED or RUNNING PRUNED: all of the experiment, or some",
+        values=_LABELS,
+        long=True,
+    ),
+    one(Stopped, "Stopped"),
+    request="StopRequest",
+)
+@frozen(kw_only=True)
+class StopJobs(Call[Stopped]):
+    """End jobs: those that are QUEUED or RUNNING are PRUNED, for the reason that they were stopped.
+
+    What is added while it works is left alone. A retry queues a job again.
+
+    Attributes:
+        ids: if any, only these jobs, at most `domain.names.MAX_IDS`.
+    """
+
+    name: str = named("name")
+    key: str = op_key()
+    ids: tuple[str, ...] = body(default=(), validator=_are_ids, metadata=narrowed(items("Name", MAX_IDS)))
 
 
 @verb(

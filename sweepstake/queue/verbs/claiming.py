@@ -9,6 +9,7 @@ from typing import Final
 from sweepstake.domain.addresses import called
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.keys import name_of
+from sweepstake.domain.needs import Offer
 from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import ExperimentStatus, NoJobReason
 from sweepstake.errors import LeaseLostError, LimitReachedError, ResourceExistsError
@@ -20,6 +21,8 @@ from sweepstake.queue.verbs.experiments import ENDED_BY_CLAIM, limits_of
 from sweepstake.queue.verbs.guards import event_of, key_reused
 from sweepstake.queue.verbs.proposals import propose
 from sweepstake.queue.verbs.settling import settle, settle_at_times
+from sweepstake.queue.verbs.tasks.gangs import take_for_offer
+from sweepstake.queue.verbs.tasks.matching import none_for_offer
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row, Transaction
 
@@ -34,6 +37,8 @@ _CLAIMED: Final = rows.JOB_COLUMNS
 def claim(store: Store, call: ClaimJob) -> Claim | NoJob:
     """Take a ready job, or one that the search proposes now."""
     name = store.at(call.name)
+    if call.offer is not None and not call.ids:
+        return _claim_for_offer(store, name, call, call.offer)
     found = claim_ready(store, name, call.worker, call.key, repeat=call.repeat, ids=call.ids)
     if found is not None:
         return found
@@ -62,6 +67,24 @@ def claim_ready(
         # The same call, delivered twice, may have taken the last one.
         return find_claim(store, name, key, missing_before=repeat)
     return rows.claimed(name, key, row)
+
+
+def _claim_for_offer(store: Store, name: str, call: ClaimJob, offer: Offer) -> Claim | NoJob:
+    """Take a ready job of a task that needs no more than is offered."""
+    if call.repeat and (found := find_claim(store, name, call.key)) is not None:
+        return found
+    settle_at_times(store, name)
+    try:
+        taken = take_for_offer(store, name, call.worker, [call.key], offer)
+        if not taken and settle(store, name):
+            taken = take_for_offer(store, name, call.worker, [call.key], offer)
+    except DuplicateError as error:  # as in `claim_ready`
+        if (found := find_claim(store, name, call.key)) is None:
+            raise key_reused() from error
+        return found
+    if taken:
+        return rows.claimed(name, call.key, taken[0])
+    return find_claim(store, name, call.key, missing_before=call.repeat) or none_for_offer(store, name)
 
 
 def claim_anew(store: Store, name: str, worker: str, key: str) -> Claim | NoJob:

@@ -134,9 +134,20 @@ class PostgresTransaction:
         """Run a statement of a migration."""
         self._connection.execute(statement.encode())
 
-    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
+    def claim(
+        self,
+        *,
+        name: str,
+        worker: str,
+        key: str,
+        ids: str | None = None,
+        fitting: str | None = None,
+        member: str | None = None,
+    ) -> Row | None:
         """Claim a ready job: the lock comes first, so that the claim sees who else runs."""
         self.row("lock_experiment", name=name)
+        if fitting is not None:
+            return self.row("claim_fitting", name=name, worker=worker, key=key, fitting=fitting, member=member)
         if ids is not None:
             return self.row("claim_of", name=name, worker=worker, key=key, ids=ids)
         return self.row("claim_limited", name=name, worker=worker, key=key)
@@ -201,6 +212,22 @@ class PostgresEngine(Forked):
             return None
         finished, taken = row[:_FINISHED_COLUMNS], row[_FINISHED_COLUMNS:]
         return finished, self.claim(**claim) if taken[0] is None else taken
+
+    def finish_several(
+        self, reports: Sequence[Params], *, claims: Sequence[Mapping[str, str]]
+    ) -> tuple[list[Row | None], list[Row]]:
+        """Finish several attempts in the plain case and claim several jobs, each in a statement of its own.
+
+        Together in one transaction they would lock jobs in an order that is not everybody's.
+        """
+        ended = [self._ask("finish", params) for params in reports]
+        taken: list[Row] = []
+        for claim in claims if None not in ended else ():
+            row = self.claim(**claim)
+            if row is None:
+                break
+            taken.append(row)
+        return ended, taken
 
     def sync(self) -> None:
         """Do nothing: what others can read is on the disk."""

@@ -1,7 +1,7 @@
 """The moments of a call: before and after each statement, begin and commit that it sends to its database."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from types import TracebackType
@@ -69,6 +69,13 @@ class ObservedEngine:
         """As `Engine.claim`."""
         _tell("before turn")
         return self._engine.claim(name=name, worker=worker, key=key, ids=ids)
+
+    def finish_several(
+        self, reports: Sequence[Params], *, claims: Sequence[Mapping[str, str]]
+    ) -> tuple[list[Row | None], list[Row]]:
+        """As `Engine.finish_several`."""
+        _tell("before turn")
+        return self._engine.finish_several(reports, claims=claims)
 
     def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
         """As `Engine.finish`."""
