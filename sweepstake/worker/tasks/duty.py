@@ -1,0 +1,277 @@
+"""A worker that runs what jobs carry: tasks of the specs of their experiments, as many as its slots allow."""
+
+from __future__ import annotations
+
+import math
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from sweepstake.client import Experiment
+from sweepstake.domain.needs import Offer, WorkerLabel
+from sweepstake.domain.query.queries import JobQuery
+from sweepstake.domain.records import Claim, JobRecord
+from sweepstake.domain.status import JobStatus
+from sweepstake.errors import ConfigurationError, NotFoundError
+from sweepstake.folders import usable
+from sweepstake.spec import ExperimentSpec, TaskSpec
+from sweepstake.spec.naming import task_names
+from sweepstake.worker.duty import Assignment, Opening
+from sweepstake.worker.slots.book import GuardedBook, Share
+from sweepstake.worker.slots.room import Room
+from sweepstake.worker.tasks.keeping import FolderShelf, keeping
+from sweepstake.worker.tasks.preparing import Stock
+from sweepstake.worker.tasks.run import JobFacts, check_task, room_of, timeout_of
+from sweepstake.worker.tasks.work import Runner, TaskWork
+
+__all__ = ["NO_TASKS", "ResultOf", "ShelfOf", "TaskDuty"]
+
+#: Why an experiment is passed over that has no spec.
+NO_TASKS: Final = "has no spec, so this worker, which was given no command, passes it over"
+
+#: Seconds between two looks for a job that waits for room, and how many are looked at.
+_BETWEEN_LOOKS: Final = 2.0
+_NEXT: Final = 50
+_QUEUED: Final = JobQuery(status=frozenset({JobStatus.QUEUED}))
+#: Returns the folder of the result of a task, which a job waited for.
+ResultOf = Callable[[Experiment, JobRecord, str], Path]
+
+#: Returns the folder in which the results of the attempt at a job that runs now are kept, or of its last one.
+ShelfOf = Callable[[Experiment, JobRecord], Path | None]
+
+
+@frozen(kw_only=True)
+class _Tasks:
+    """The tasks of one version of a spec, by what they are called."""
+
+    by_name: Mapping[str, TaskSpec]
+    sweeps: frozenset[str]
+
+
+class TaskDuty:
+    """Runs tasks of specs, side by side.
+
+    Args:
+        book: of this worker's slots.
+        labels: what this worker is.
+        stock: what tasks can have on this machine.
+        contained: in what they run; None for the host.
+        environment: variables that everything gets which runs on the host.
+        result: finds results of other tasks.
+        shelf: returns the folder in which the results of an attempt are kept, if they are.
+        tell: takes a line for people.
+    """
+
+    def __init__(
+        self,
+        book: GuardedBook,
+        labels: Mapping[str, str],
+        stock: Stock,
+        contained: Runner | None,
+        environment: Mapping[str, str],
+        result: ResultOf,
+        shelf: ShelfOf,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._book = book
+        self._labels = tuple(WorkerLabel(name=name, value=value) for name, value in sorted(labels.items()))
+        self._stock = stock
+        self._contained = contained
+        self._environment = environment
+        self._result = result
+        self._shelf = shelf
+        self._tell = tell
+        self._tasks: dict[tuple[str, int], _Tasks] = {}
+        self._told: dict[str, str] = {}
+        self._looked: dict[str, float] = {}
+        #: For each experiment what the job takes that waits for room, those that have waited longest first.
+        self._waiting: dict[str, Room] = {}
+        self._hostname = socket.gethostname()
+
+    def has_room(self) -> bool:
+        """Tell whether some processor is free."""
+        return self._book.free.cpus > 0
+
+    @contextmanager
+    def open(self, experiment: Experiment) -> Iterator[Opening | None]:
+        """Lock the GPUs that are free, and offer all that is; nothing if this machine lacks what the spec names."""
+        if not self._is_fit(experiment):
+            yield None
+            return
+        self._note_waiting(experiment)
+        with self._book.opened() as (room, take):
+            if room.cpus <= 0:
+                yield None
+                return
+            yield _TaskOpening(duty=self, offer=self._offer(room), take=take)
+
+    @property
+    def slots(self) -> Offer:
+        """All that this worker has, and what it is."""
+        return self._offer(self._book.slots.room)
+
+    def free(self) -> Offer:
+        """Return what of that no job has."""
+        return self._offer(self._book.free)
+
+    def _offer(self, room: Room) -> Offer:
+        return Offer(cpu=room.cpus, gpu=room.gpus, memory=room.memory, labels=self._labels)
+
+    def assign(self, opening: _TaskOpening, experiment: Experiment, claim: Claim, called: str) -> Assignment:
+        """Return what is run for a job; see `Opening`."""
+        job = claim.job
+        tasks = self._tasks_of(experiment, job.spec_version)
+        task = tasks.by_name.get(job.task or "")
+        if task is None:
+            raise ConfigurationError(f"version {job.spec_version} of the spec has no task {job.task!r}")
+        self._check(task)
+        share = opening.take(_room(task, opening.offer))
+        if share is None:
+            raise ConfigurationError("it needs more than it says")
+        work = TaskWork(
+            task=task,
+            facts=self._facts(claim, called, task, share, sweeps=job.task in tasks.sweeps),
+            results=experiment.session.places.results(job),
+            stock=self._stock,
+            result=lambda name: self._result(experiment, job, name),
+            contained=self._contained,
+            environment=self._environment,
+            inherited=self._book.descriptors(share),
+        )
+        return Assignment(
+            work=work,
+            timeout=timeout_of(task),
+            end=lambda: self._book.give_back(share),
+            around=lambda: self._kept(experiment, job, work.results),
+        )
+
+    @contextmanager
+    def _kept(self, experiment: Experiment, job: JobRecord, results: Path) -> Iterator[None]:
+        """Keep the results of an attempt while it runs, and all of them before its end is reported."""
+        folder = self._shelf(experiment, job)
+        if folder is None:
+            yield
+            return
+        with usable(folder, "the store"), keeping(results, FolderShelf(folder)):
+            yield
+
+    def _facts(self, claim: Claim, called: str, task: TaskSpec, share: Share, *, sweeps: bool) -> JobFacts:
+        job = claim.job
+        return JobFacts(
+            experiment=called,
+            job_id=job.id,
+            task=job.task or "",
+            attempt=job.attempt,
+            name=claim.key,
+            hyperparameters=job.hyperparameters.decode(),
+            sweeps=sweeps,
+            share=share,
+            hostname=self._hostname,
+            rank=job.rank or 0,
+            count=task.replicas or 1,
+        )
+
+    def _note_waiting(self, experiment: Experiment) -> None:
+        """Look, once in a while, for the first job that fits this machine but not what is free now.
+
+        The first is that of the highest priority, then the oldest, of those that are next by age.
+        """
+        name, now = experiment.reference, time.monotonic()
+        if now - self._looked.get(name, -math.inf) < _BETWEEN_LOOKS:
+            return
+        self._looked[name] = now
+        room = self._first_room(experiment)
+        if room is None or self._book.free.holds(room):
+            self._waiting.pop(name, None)
+        else:
+            self._waiting[name] = room
+        self._book.waits(next(iter(self._waiting.values()), None))
+
+    def _first_room(self, experiment: Experiment) -> Room | None:
+        """Return what the job takes that is next on this machine; None if all is free, or there is none."""
+        if self.free() == self.slots:
+            return None
+        queued = experiment.session.queue.list_jobs(experiment.reference, _QUEUED, limit=_NEXT).items
+        rooms = (self._room_here(experiment, job) for job in sorted(queued, key=lambda each: -each.priority))
+        return next((room for room in rooms if room is not None), None)
+
+    def _room_here(self, experiment: Experiment, job: JobRecord) -> Room | None:
+        """Return what a job takes that could be run here next; None if it cannot."""
+        if job.task is None or job.not_before is not None:
+            return None
+        task = self._tasks_of(experiment, job.spec_version).by_name.get(job.task)
+        if task is None or not self._book.slots.room.holds(room_of(task)):
+            return None
+        constraints = task.constraints
+        labels = {(label.name, label.value) for label in self._labels}
+        for key in constraints or ():
+            if not any((key, value) in labels for value in constraints[key]):  # type: ignore[index]  # it has keys
+                return None
+        return room_of(task)
+
+    def _is_fit(self, experiment: Experiment) -> bool:
+        """Tell whether this machine has what the last spec of an experiment names; if not, people are told once."""
+        try:
+            for name, task in self._tasks_of(experiment, None).by_name.items():
+                try:
+                    self._check(task)
+                except ConfigurationError as error:
+                    raise ConfigurationError(f"task {name!r}: {error}") from error
+        except NotFoundError:
+            self._pass_over(experiment, NO_TASKS)
+            return False
+        except ConfigurationError as error:
+            self._pass_over(experiment, f"is passed over: {error}")
+            return False
+        self._told.pop(experiment.reference, None)
+        return True
+
+    def _pass_over(self, experiment: Experiment, why: str) -> None:
+        if self._told.get(experiment.reference) != why:
+            self._told[experiment.reference] = why
+            self._tell(f"{experiment.name} {why}")
+
+    def _check(self, task: TaskSpec) -> None:
+        check_task(task, self._stock.sources, self._stock.secrets.find, contained=self._contained is not None)
+
+    def _tasks_of(self, experiment: Experiment, version: int | None) -> _Tasks:
+        """Return the tasks of a version of an experiment's spec; of the last one without a number."""
+        name = experiment.reference
+        if version is not None and (name, version) in self._tasks:
+            return self._tasks[name, version]
+        record = experiment.session.queue.get_spec(name, version)
+        if (name, record.version) not in self._tasks:
+            spec = ExperimentSpec.from_json(record.document.wire())
+            named = dict(zip(task_names(spec), spec.tasks, strict=True))
+            sweeps = frozenset(each for each, task in named.items() if spec.sweep is not None or task.sweep is not None)
+            self._tasks[name, record.version] = _Tasks(by_name=named, sweeps=sweeps)
+        return self._tasks[name, record.version]
+
+
+@frozen(kw_only=True)
+class _TaskOpening:
+    """What is free, while its GPUs are locked."""
+
+    offer: Offer
+    duty: TaskDuty
+    take: Callable[[Room], Share | None] = field(repr=False)
+
+    @property
+    def at_once(self) -> int:
+        """Each job takes a processor unless it says less."""
+        return max(math.ceil(self.offer.cpu), 1)
+
+    def assign(self, experiment: Experiment, claim: Claim, called: str) -> Assignment:
+        return self.duty.assign(self, experiment, claim, called)
+
+
+def _room(task: TaskSpec, offer: Offer) -> Room:
+    """Return what a job takes; one that does not say how many processors takes one, or what is left of it."""
+    room = room_of(task)
+    stated = task.resources is not None and task.resources.cpu_count is not None
+    return room if stated else evolve(room, cpus=min(room.cpus, offer.cpu))
