@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
@@ -23,7 +23,7 @@ from sweepstake.spec.tasks import TaskSpec
 from sweepstake.spec.tree import Found
 from sweepstake.values import EMPTY, JsonObject
 
-__all__ = ["PRIORITIES", "expand", "job_faults", "settings_of"]
+__all__ = ["PRIORITIES", "expand", "job_faults", "said_of", "settings_of"]
 
 #: What each word of a task is to the queue.
 PRIORITIES: Final[Mapping[Priority, int]] = {
@@ -72,10 +72,20 @@ class _Plan:
 
 def settings_of(spec: ExperimentSpec) -> Settings:
     """Return what an experiment with this spec asks of the queue."""
+    return Settings(**said_of(spec))
+
+
+def said_of(spec: ExperimentSpec) -> dict[str, Any]:
+    """Return those settings of an experiment that a spec says, by name."""
     sweep = _plan_of(spec).sweep or _NO_SWEEP
     retries = spec.retry.allowed_task_retries if spec.retry is not None else None
-    settings = Settings(max_attempts=1 + (retries or 0), max_running=sweep.max_running, objective=sweep.objective)
-    return settings if sweep.direction is None else evolve(settings, direction=sweep.direction)
+    said = {
+        "max_attempts": None if retries is None else 1 + retries,
+        "max_running": sweep.max_running,
+        "objective": sweep.objective,
+        "direction": sweep.direction,
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def job_faults(spec: ExperimentSpec) -> Iterator[Found]:
