@@ -25,8 +25,9 @@ def secret() -> None:
 def set_(target: Target, name: str) -> None:
     """Keep a secret on this machine.
 
-    It lies in a file beside the configuration, which this user alone can read. It is asked for, or read from standard input, where a line break at its end is left out. Workers of this machine
-    hand it to tasks that name it; it is never sent to a store.
+    It lies in a file beside the configuration, which this user alone can read. It is asked for, or read from standard
+    input, where a line break at its end is left out. Workers of this machine hand it to tasks that name it; it is never
+    sent to a store.
     """
     from sweepstake.worker.tasks.secrets import set_secret
 

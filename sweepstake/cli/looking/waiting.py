@@ -28,7 +28,8 @@ _TIMED_OUT = 124
 def wait(target: Target, experiment: str, timeout: float | None, watch: bool) -> int:
     """Wait for the end of an experiment.
 
-    That is when no job of it runs, and none can begin. The exit code is 0 if all are DONE, 1 if not, and 124 if that was not before the timeout.
+    That is when no job of it runs, and none can begin. The exit code is 0 if all are DONE, 1 if not, and 124 if that
+    was not before the timeout.
     """
     found = target.experiment(experiment)
     try:

@@ -128,6 +128,7 @@ class TaskDuty:
             hostname=self._hostname,
             rank=job.rank or 0,
             count=task.replicas or 1,
+            seed=job.seed,
         )
 
     def _is_fit(self, experiment: Experiment) -> bool:
