@@ -110,7 +110,8 @@ def _default(field: Entry) -> str:
     if field.required:
         return "required"
     value = field.absent()
-    return f"`{value if isinstance(value, str) else repr(value)}`"
+    made = f"{type(value).__name__}()" if isinstance(value, Record) else repr(value)
+    return f"`{value if isinstance(value, str) else made}`"
 
 
 def environment_table() -> str:

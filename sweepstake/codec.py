@@ -6,22 +6,19 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from enum import Enum
+from enum import StrEnum
 from itertools import chain, islice, zip_longest
-from types import MappingProxyType
-from typing import Any, Final, TypeVar, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import attrs
 import cattrs
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from cattrs.fns import identity
+from cattrs.gen import make_dict_unstructure_fn, override
 
-from sweepstake.domain.access import Role
 from sweepstake.domain.lengths import MOST, check_length
 from sweepstake.domain.records import SearchDefinition
 from sweepstake.domain.schema import OMIT_DEFAULT, sent_name
-from sweepstake.domain.settings import Direction
-from sweepstake.domain.situation import WhyReason
-from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
 from sweepstake.errors import InvalidInputError
 from sweepstake.slices import read_json
 from sweepstake.turns import sliced
@@ -31,7 +28,12 @@ __all__ = ["MAX_PROBLEMS", "from_answer", "from_file", "from_tree", "to_texts", 
 
 T = TypeVar("T")
 
-_NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
+#: Stands for a field that an object does not have.
+_ABSENT: Final = object()
+#: Values of these types are what they are; others, such as a whole number written as a fraction, are looked at.
+_AS_THEY_ARE: Final = frozenset({str, bool, int, float, NoneType})
+#: What is raised where a value is of the wrong type, such as by the validators of a record.
+_FAULTS: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
 #: The most fields that the error of a call names. To name one costs a thousand times what it costs to send one.
 MAX_PROBLEMS: Final = 20
@@ -54,13 +56,14 @@ def to_texts(record: object) -> Iterator[str]:
     list are written one by one.
     """
     tree = _spliced.unstructure(record)
-    if not any(map(_is_list_of_objects, tree.values())):
+    lists = {name for name, value in tree.items() if type(value) is list and value and type(value[0]) is dict}
+    if not lists:
         yield from _filled(tree)
         return
     mark = "{"
     for name, value in tree.items():
         yield f'{mark}"{name}":'
-        yield from _listed(value) if _is_list_of_objects(value) else _filled(value)
+        yield from _listed(value) if name in lists else _filled(value)
         mark = ","
     yield "}"
 
@@ -72,10 +75,6 @@ def _listed(items: list[Any]) -> Iterator[str]:
         yield from _filled(item)
         mark = ","
     yield "]"
-
-
-def _is_list_of_objects(value: Any) -> bool:
-    return type(value) is list and bool(value) and type(value[0]) is dict
 
 
 def _filled(tree: Any) -> Iterable[str]:
@@ -102,69 +101,36 @@ def from_tree(tree: object, kind: type[T], path: str = "") -> T:
     Raises:
         InvalidInputError: names the fields that are wrong, with `path` in front: the first of them, if they are many.
     """
-    return _structure(_strict, tree, kind, path)
+    try:
+        return _strict.structure(tree, kind)
+    except InvalidInputError as error:
+        raise _named(error, path) from None
 
 
 def from_file(tree: object, kind: type[T], path: str) -> T:
     """Make a record of what a file of the user's holds; as `from_tree`, but more of what is wrong is named."""
-    return _structure(_of_files, tree, kind, path, _MAX_OF_FILE)
+    try:
+        return _of_files.structure(tree, kind)
+    except InvalidInputError as error:
+        raise _named(error, path, _MAX_OF_FILE) from None
 
 
 def from_answer(tree: object, kind: type[T]) -> T:
     """Make a record of a server's answer; fields that only a newer server knows are passed over.
 
     Raises:
-        InvalidInputError: names every field that is wrong.
+        InvalidInputError: names the fields that are wrong.
     """
-    return _structure(_lenient, tree, kind, "")
-
-
-def _structure(converter: cattrs.Converter, tree: object, kind: type[T], path: str, most: int = MAX_PROBLEMS) -> T:
     try:
-        return converter.structure(tree, kind)
-    except (InvalidInputError, cattrs.BaseValidationError) as error:
-        found = list(islice(_problems(error, path), most + 1))
-        if len(found) > most:
-            found[most:] = [("", "and more is wrong")]
-        raise InvalidInputError(found) from None
+        return _lenient.structure(tree, kind)
+    except InvalidInputError as error:
+        raise _named(error, "") from None
 
 
-def _problems(error: BaseException, path: str) -> Iterator[tuple[str, str]]:
-    """Walk a tree of cattrs' faults and yield each with its path."""
-    if isinstance(error, cattrs.ClassValidationError):
-        attributes, others = error.group_exceptions()
-        for fault, attribute in attributes:
-            yield from _problems(fault, _join(path, _called(error.cl, attribute.name)))
-    elif isinstance(error, cattrs.IterableValidationError):
-        items, others = error.group_exceptions()
-        for fault, item in items:
-            yield from _problems(fault, f"{path}[{item.index}]")
-    else:
-        yield from _problem(error, path)
-        return
-    for fault in others:
-        yield from _problems(fault, path)
-
-
-def _called(kind: type, name: str) -> str:
-    """Return what a field of a class is called in JSON."""
-    found = attrs.fields_dict(kind).get(name) if attrs.has(kind) else None
-    return name if found is None else sent_name(name, found.metadata) or name
-
-
-def _problem(error: BaseException, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(error, InvalidInputError):
-        yield from (error.under(path) if path else error).problems
-    elif isinstance(error, cattrs.ForbiddenExtraKeysError):
-        yield from ((_join(path, str(name)), "is unknown here") for name in sorted(error.extra_fields, key=str))
-    elif isinstance(error, KeyError):
-        yield path, "is missing"
-    else:
-        yield path, "has the wrong type"
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
+def _named(error: InvalidInputError, path: str, most: int = MAX_PROBLEMS) -> InvalidInputError:
+    """Return an error that names so many fields at most, each with the path in front."""
+    found = (error.under(path) if path else error).problems
+    return InvalidInputError(found if len(found) <= most else (*found[:most], ("", "and more is wrong")))
 
 
 def _make_converter(*, forbid_extra_keys: bool, most: int = MAX_PROBLEMS) -> cattrs.Converter:
@@ -174,15 +140,15 @@ def _make_converter(*, forbid_extra_keys: bool, most: int = MAX_PROBLEMS) -> cat
         forbid_extra_keys: refuse fields that are unknown.
         most: how many items of a list may be wrong before the rest is not looked at.
     """
-    converter = cattrs.Converter(forbid_extra_keys=forbid_extra_keys, prefer_attrib_converters=True)
+    converter = cattrs.Converter()
     converter.register_structure_hook_factory(
-        attrs.has, lambda kind: _object(make_dict_structure_fn(kind, converter, **_renames(kind)), _longest(kind))
+        attrs.has, lambda kind: _Object(converter, kind, most, forbid_extra_keys=forbid_extra_keys)
     )
     converter.register_structure_hook_factory(_is_tuple, lambda kind: _list(converter, kind, most))
-    for kind, hook in (*_EXACT.items(), *((kind, _enum) for kind in _ENUMS)):
+    for kind, hook in _EXACT.items():
         converter.register_structure_hook(kind, hook)
     converter.register_structure_hook(str | int, _text_or_whole)
-    converter.register_structure_hook(JsonObject, lambda value, _: JsonObject.from_wire(value))
+    converter.register_structure_hook(JsonObject, lambda value, _: JsonObject.of(value, escaped=True))
     converter.register_unstructure_hook(JsonObject, JsonObject.wire)
     converter.register_unstructure_hook(JsonItem, lambda item: read_json(item.text))
     converter.register_structure_hook(SearchDefinition, lambda value, _: _search(value))
@@ -193,40 +159,93 @@ def _make_converter(*, forbid_extra_keys: bool, most: int = MAX_PROBLEMS) -> cat
     return converter
 
 
-def _renames(kind: Any) -> dict[str, Any]:
-    """Return what is said of the fields of a class that are called otherwise in JSON, or are not there."""
-    names = {each.name: sent_name(each.name, each.metadata) for each in attrs.fields(kind)}
-    return {
-        field: override(omit=True) if name is None else override(rename=name)
-        for field, name in names.items()
-        if name != field
-    }
-
-
 def _differences(kind: Any) -> dict[str, Any]:
-    """Return what is said of the fields of a class that are not written as they are."""
-    omitted = [each.name for each in attrs.fields(kind) if OMIT_DEFAULT.items() <= each.metadata.items()]
-    return {**_renames(kind), **{name: override(omit_if_default=True) for name in omitted}}
+    """Return what is said of the fields of a class that are not written as they are, or not under their own names."""
+    found = {}
+    for each in attrs.fields(kind):
+        name = sent_name(each.name, each.metadata)
+        if name != each.name:
+            found[each.name] = override(omit=True) if name is None else override(rename=name)
+        if OMIT_DEFAULT.items() <= each.metadata.items():
+            found[each.name] = override(omit_if_default=True)
+    return found
 
 
-def _longest(kind: type) -> Mapping[str, int]:
-    """Return how many items the lists of a class may have, where it says so."""
-    return {each.name: each.metadata[MOST] for each in attrs.fields(kind) if MOST in each.metadata}
+class _Object:
+    """Reads an object as a record of a class.
 
+    One function reads all of the fields, and takes what most of them hold as it is: a call for each would cost more
+    than the rest.
+    """
 
-def _object(structure: Callable[[Any, Any], Any], longest: Mapping[str, int] = _NOTHING) -> Callable[[Any, Any], Any]:
-    """Read an object, whose lists are counted before anything in them is looked at."""
+    def __init__(self, converter: cattrs.Converter, kind: Any, most: int, *, forbid_extra_keys: bool) -> None:
+        self._make = get_origin(kind) or kind
+        self._members = tuple(_members(converter, kind))
+        self._names = {sent for sent, *_ in self._members}
+        self._longest = {each.name: each.metadata[MOST] for each in attrs.fields(kind) if MOST in each.metadata}
+        self._most = most
+        self._forbid_extra_keys = forbid_extra_keys
 
-    def check(value: Any, kind: Any) -> Any:
+    def __call__(self, value: Any, _: Any) -> Any:
+        if self._longest or not isinstance(value, Mapping):
+            self._count(value)
+        values: dict[str, Any] = {}
+        faults: list[tuple[str, str]] = []
+        for sent, given, as_they_are, hook, hint, needed in self._members:
+            found = value.get(sent, _ABSENT)
+            if type(found) in as_they_are:
+                values[given] = found
+            elif found is not _ABSENT:
+                try:
+                    values[given] = found if hook is None else hook(found, hint)
+                except _FAULTS as error:
+                    faults += _at(error, sent)
+            elif needed:
+                faults.append((sent, "is missing"))
+        if self._forbid_extra_keys and (unknown := value.keys() - self._names):
+            faults += ((str(name), "is unknown here") for name in islice(sorted(unknown, key=str), self._most + 1))
+        if faults:
+            raise InvalidInputError(faults)
+        try:
+            return self._make(**values)
+        except _FAULTS as error:
+            raise InvalidInputError(_at(error, "")) from None
+
+    def _count(self, value: Any) -> None:
+        """Raise if it is no object, or a list in it has too many items, before anything in them is looked at."""
         if not isinstance(value, Mapping):
             raise _wrong("an object", value)
-        for name, most in longest.items():
+        for name, most in self._longest.items():
             items = value.get(name)
             if isinstance(items, list):
                 check_length(items, most, name)
-        return structure(value, kind)
 
-    return check
+
+def _at(error: Exception, path: str) -> tuple[tuple[str, str], ...]:
+    """Return what is wrong with the value at a path."""
+    if isinstance(error, InvalidInputError):
+        return (error.under(path) if path else error).problems
+    return ((path, "has the wrong type"),)
+
+
+def _members(converter: cattrs.Converter, kind: Any) -> Iterator[tuple[str, str, Any, Any, Any, bool]]:
+    """Yield of each field that an object may have how it is read.
+
+    That is: what it is called there, and where the record is made; the types of values that are taken as they are; what
+    makes it of any other value, if that is not for the record to do, and its type; and whether it has to be there.
+    """
+    own = get_origin(kind) or kind
+    hints = get_type_hints(own)
+    for each in attrs.fields(own):
+        sent = sent_name(each.name, each.metadata)
+        if sent is None or not each.init:
+            continue
+        hint = hints[each.name]
+        if getattr(hint, "__parameters__", ()):
+            hint = hint[get_args(kind)]
+        hook = None if each.converter else converter.get_structure_hook(hint)
+        kinds = {hint, *get_args(hint)} & _AS_THEY_ARE if get_origin(hint) in (None, Union, UnionType) else ()
+        yield sent, each.alias or each.name, tuple(kinds), hook, hint, each.default is attrs.NOTHING
 
 
 def _is_tuple(kind: Any) -> bool:
@@ -247,8 +266,8 @@ def _list(converter: cattrs.Converter, kind: Any, most: int) -> Callable[[Any, A
         for i, item in enumerate(sliced(value)):
             try:
                 items.append(structure(item, of))
-            except (InvalidInputError, cattrs.BaseValidationError) as error:
-                faults += islice(_problems(error, f"[{i}]"), most + 1)
+            except InvalidInputError as error:
+                faults += error.under(f"[{i}]").problems[: most + 1]
                 wrong += 1
                 if wrong > most:
                     break
@@ -259,17 +278,19 @@ def _list(converter: cattrs.Converter, kind: Any, most: int) -> Callable[[Any, A
     return check
 
 
-def _enum(value: Any, kind: type[Enum]) -> Enum:
-    for member in kind:
-        if member.value == value:
-            return member
-    raise InvalidInputError.at("", f"must be one of {', '.join(str(member.value) for member in kind)}")
-
-
-def _text(value: Any, _: Any) -> str:
+def _text(value: Any, kind: Any) -> str:
+    if kind is not str:  # cattrs asks this of a StrEnum too
+        return _member(value, kind)
     if not isinstance(value, str):
         raise _wrong("text", value)
     return value
+
+
+def _member(value: Any, kind: type[StrEnum]) -> StrEnum:
+    for member in kind:
+        if member.value == value:
+            return member
+    raise InvalidInputError.at("", f"must be one of {', '.join(str(member) for member in kind)}")
 
 
 def _truth(value: Any, _: Any) -> bool:
@@ -297,17 +318,6 @@ def _number(value: Any, _: Any) -> float:
         raise InvalidInputError.at("", "must be a number that fits a 64-bit float") from None
 
 
-#: Named one by one, because cattrs would take a StrEnum for any `str`.
-_ENUMS: Final[tuple[type[Enum], ...]] = (
-    Direction,
-    ExperimentStatus,
-    JobStatus,
-    NoJobReason,
-    Outcome,
-    Role,
-    Signal,
-    WhyReason,
-)
 _EXACT: Final[Mapping[type, Callable[[Any, Any], Any]]] = {str: _text, bool: _truth, int: _whole, float: _number}
 
 
@@ -343,13 +353,18 @@ _lenient: Final = _make_converter(forbid_extra_keys=False)
 def _make_splicing() -> cattrs.Converter:
     """Make a converter that leaves values of users' as they are: as texts."""
     converter = _make_converter(forbid_extra_keys=True)
-    converter.register_unstructure_hook(JsonObject, lambda value: value)
-    converter.register_unstructure_hook(JsonItem, lambda value: value)
+    converter.register_unstructure_hook(JsonObject, identity)
+    converter.register_unstructure_hook(JsonItem, identity)
     converter.register_unstructure_hook(SearchDefinition, lambda search: {search.kind: JsonItem(search.params)})
-    converter.register_unstructure_hook_factory(
-        _is_tuple, lambda _: lambda items: [converter.unstructure(item) for item in sliced(items)]
-    )
+    converter.register_unstructure_hook_factory(_is_tuple, lambda kind: _written_one_by_one(converter, kind))
     return converter
+
+
+def _written_one_by_one(converter: cattrs.Converter, kind: Any) -> Callable[[Any], list[Any]]:
+    """Write the items of a list, and give way between many; texts are what they are."""
+    if get_args(kind)[0] is str:
+        return list
+    return lambda items: [converter.unstructure(item) for item in sliced(items)]
 
 
 _spliced: Final = _make_splicing()

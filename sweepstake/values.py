@@ -65,7 +65,7 @@ _LARGE_TEXT: Final = 1024 * 1024
 _NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 # Canonical text has no white space to look for, around which `json.loads` spends half its time.
-_decode = json.JSONDecoder().raw_decode
+_decode = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # which `raw_decode` calls
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"), check_circular=False).encode
 
 
@@ -113,7 +113,7 @@ class JsonObject:
 
     def wire(self) -> dict[str, Any]:
         """Return a new dict in which non-finite numbers and ``$`` keys stay encoded."""
-        tree: dict[str, Any] = _decode(self.text)[0] if len(self.text) <= SLICE else read_json(self.text)
+        tree: dict[str, Any] = _decode(self.text, 0)[0] if len(self.text) <= SLICE else read_json(self.text)
         return tree
 
     def canonical(self) -> str:

@@ -15,7 +15,7 @@ from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.names import check_dependencies, check_name
 from sweepstake.domain.status import JobStatus, member_of
-from sweepstake.domain.vocabulary import check_priority
+from sweepstake.domain.vocabulary import check_priority, queueing_of
 from sweepstake.errors import InvalidInputError, shown
 from sweepstake.values import EMPTY, JsonObject
 from sweepstake.view.progress import watched
@@ -59,24 +59,22 @@ def draft_of(reference: str, new_id: str, job: NewJob, common: JobDraft | None =
         job: what is asked for.
         common: what the job has where it says None, and what it depends on besides.
     """
-
-    def said(name: str) -> Any:
-        value = getattr(job, name)
-        return value if common is None or value is not None else getattr(common, name)
-
-    prune_with = job.prune_with_dependencies
+    own, prune_with = job.depends_on, job.prune_with_dependencies
     if not isinstance(prune_with, bool):
         raise InvalidInputError.at("prune_with_dependencies", f"must be True or False, is {shown(prune_with)}")
+    said = queueing_of(job)
+    if common is not None:
+        said = {name: getattr(common, name) if value is None else value for name, value in said.items()}
     return JobDraft(
         id=new_id if job.job_id is None else check_name(job.job_id, "job_id"),
         status=member_of(JobStatus, job.status, "status"),
         hyperparameters=JsonObject.of(job.hyperparameters, "hyperparameters"),
         results=EMPTY if job.results is None else JsonObject.of(job.results, "results"),
-        priority=check_priority(said("priority")),  # which 3.0 is not, but in JSON
-        not_before=said("not_before"),
-        tags=said("tags"),
-        notes=said("notes"),
-        depends_on=(*(common.depends_on if common else ()), *_ids(job.depends_on, reference)),
+        **{**said, "priority": check_priority(said["priority"], of_json=False)},
+        depends_on=(
+            *(common.depends_on if common else ()),
+            *(_ids(own, reference) if not isinstance(own, tuple) or own else ()),
+        ),
         prune_with=prune_with or (common is not None and common.prune_with),
     )
 
@@ -131,7 +129,10 @@ def add_in_chunks(
         while chunk := list(islice(items, _CHUNK)):
             first = len(ids)
             drafts = [
-                _draft(reference, queue.new_id(), item, common, f"[{place}]") for place, item in enumerate(chunk, first)
+                evolve(common, id=queue.new_id(), hyperparameters=JsonObject.of(item, f"[{place}]"))
+                if not isinstance(item, NewJob)
+                else _whole(reference, queue.new_id(), item, common, f"[{place}]")
+                for place, item in enumerate(chunk, first)
             ]
             try:
                 added = queue.add_jobs(reference, drafts, on_duplicate)
@@ -145,9 +146,8 @@ def add_in_chunks(
     return ids
 
 
-def _draft(reference: str, new_id: str, item: Mapping[str, Any] | NewJob, common: JobDraft, path: str) -> JobDraft:
-    if not isinstance(item, NewJob):
-        return evolve(common, id=new_id, hyperparameters=JsonObject.of(item, path))
+def _whole(reference: str, new_id: str, item: NewJob, common: JobDraft, path: str) -> JobDraft:
+    """Return the draft of a whole job; an error names its place."""
     try:
         return draft_of(reference, new_id, item, common)
     except InvalidInputError as error:

@@ -28,18 +28,13 @@ class Edits:
     _held: Held
     #: What somebody asked for, by `setdefault`: two threads that ask at once get the same.
     _made: dict[str, dict[str, Any]] = field(factory=dict, init=False)
-    #: The hyperparameters as they were read, and their fingerprint then.
-    _as_read: tuple[JsonObject, bytes | None] | None = field(default=None, init=False)
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
         """The job's inputs."""
         made = self._made.get("hyperparameters")
         if made is None:
-            stored = self._held.record.hyperparameters
-            read = stored.decode()
-            self._as_read = stored, fingerprint(read)
-            made = self._made.setdefault("hyperparameters", read)
+            made = self._made.setdefault("hyperparameters", self._held.record.hyperparameters.decode())
         return made
 
     @hyperparameters.setter
@@ -93,10 +88,9 @@ class Edits:
         in_hand, stored = self._made.get("hyperparameters"), record.hyperparameters
         if in_hand is None:
             return results, None
-        if self._as_read is not None and self._as_read[0] is stored:  # nothing was read or written since
-            as_read = self._as_read[1]
-            if as_read is not None and fingerprint(in_hand) == as_read:
-                return results, None
+        as_stored = fingerprint(stored.decode())
+        if as_stored is not None and fingerprint(in_hand) == as_stored:
+            return results, None
         hyperparameters = self._encoded("hyperparameters", stored)
         return results, None if hyperparameters == stored else hyperparameters
 

@@ -11,7 +11,7 @@ from sweepstake.client.adding import JobIds, NewJob, add_in_chunks, draft_of
 from sweepstake.client.attempt.ranks import ENVIRONMENT
 from sweepstake.client.attempt.sharing import GROUP_VARIABLES, SHARED_JOBS
 from sweepstake.client.attempt.terminating import TERM_WATCH
-from sweepstake.client.draining import check_catch, drain
+from sweepstake.client.draining import check_at_once, check_catch, drain
 from sweepstake.client.ending import wait_for_end
 from sweepstake.client.job import Job
 from sweepstake.client.jobs import JobList, Jobs
@@ -216,8 +216,8 @@ class Experiment:
             notes: see `add_job`.
             depends_on: see `add_job`.
             prune_with_dependencies: see `add_job`.
-            on_duplicate: see `add_job`; a job that is skipped is stood for by the id of the one that is there, and
-                `skipped` of the list names its place.
+            on_duplicate: see `add_job`; in the place of a job that is skipped stands the id of the one that is there,
+                and `skipped` of the list names its place.
             progress: show a progress bar; by default when there are many and somebody watches.
         """
         session, kind = self.session, member_of(OnDuplicate, on_duplicate, "on_duplicate")
@@ -322,7 +322,7 @@ class Experiment:
             return Job(session, self, claim.job, claim)
 
     def claim_jobs(
-        self, wait: float = 0.0, *, catch: type[Exception] | Iterable[type[Exception]] = ()
+        self, wait: float = 0.0, *, catch: type[Exception] | Iterable[type[Exception]] = (), at_once: int = 1
     ) -> Iterator[Job]:
         """Claim job after job until there is none; use each in a `with` block.
 
@@ -340,8 +340,11 @@ class Experiment:
             wait: seconds to wait for another job before the loop ends.
             catch: exceptions after which the loop goes on, such as ``(ValueError, RuntimeError)``: the job is CRASHED,
                 with the traceback kept, or tried again as `max_attempts` says. They are logged.
+            at_once: how many jobs to claim in a call, at most 100. With more than one, an end is reported with those
+                of the others, when all have ended or a second later: much cheaper for jobs that take milliseconds. Of
+                jobs that take longer, those that do not begin within a minute go back into the queue.
         """
-        return drain(self, check_wait(wait), check_catch(catch))
+        return drain(self, check_wait(wait), check_catch(catch), check_at_once(at_once))
 
     def wait(self, timeout: float | None = None) -> Counts:
         """Wait until no job runs and none can begin, and return how many are in which state.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,14 +32,14 @@ class Jobs(Iterator[Job]):
     def __init__(self, experiment: Experiment, query: JobQuery) -> None:
         self._experiment = experiment
         self._query = query
-        self._records = self._read()
+        self._jobs = map(partial(Job, experiment.session, experiment), self._read())
 
     def _read(self) -> Iterator[JobRecord]:
         return iterate(self._experiment.session.queue, self._experiment.reference, self._query)
 
     def __next__(self) -> Job:
         """Return the next job."""
-        return Job(self._experiment.session, self._experiment, next(self._records))
+        return next(self._jobs)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let a copy be a listing of its own, which begins with the first job."""

@@ -179,7 +179,8 @@ def class_of(kind: SearchKind) -> type[Searching]:
         self.policy = policy
 
     signature = inspect.Signature(sorted([first, *own, *rest], key=attrgetter("kind")))
-    named = {"__init__": make, "__doc__": kind.summary, "__module__": __name__, "__signature__": signature}
+    # The module is the one that users import it from, in which pickle looks for it.
+    named = {"__init__": make, "__doc__": kind.summary, "__module__": "sweepstake", "__signature__": signature}
     return type(kind.called, (Searching,), named)
 
 

@@ -55,6 +55,7 @@ _MOST_SPLITS: Final = 8
 
 
 @lru_cache  # each job that is read asks for its experiment's
+@lru_cache  # each job of a page asks for it
 def called(reference: str) -> str:
     """Return the name within a reference or an address; of what a person wrote all of it."""
     return reference.rpartition(_SEPARATOR)[2]

@@ -108,7 +108,7 @@ class Finish:
             above it, plain and qualified, and the exit code.
     """
 
-    attempt: str = field(validator=_is_attempt, metadata=narrowed(ref("AttemptKey")))
+    attempt: str = field(repr=False, validator=_is_attempt, metadata=narrowed(ref("AttemptKey")))
     outcome: Outcome = field(validator=_is_report, metadata=narrowed({"enum": list(REPORTS)}))
     results: JsonObject = EMPTY
     hyperparameters: JsonObject | None = None

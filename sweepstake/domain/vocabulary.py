@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import Any, Final
 
 from attrs import Attribute, field, frozen
@@ -21,6 +22,7 @@ __all__ = [
     "MAX_INSTANT",
     "NOTES",
     "QUEUEING",
+    "TAGS",
     "TIMES",
     "UNCHANGED",
     "Queueing",
@@ -111,8 +113,10 @@ class Word:
         return field(default=UNCHANGED, converter=check, metadata={**OMIT_DEFAULT, **narrowed(self.schema)})
 
 
-def check_priority(priority: object) -> int:
-    """Return `priority` if a store can keep it: an int of 32 bits."""
+def check_priority(priority: object, *, of_json: bool = True) -> int:
+    """Return `priority` if a store can keep it: an int of 32 bits. JSON does not tell 3 from 3.0."""
+    if of_json and isinstance(priority, float) and priority.is_integer():
+        priority = int(priority)
     if (
         isinstance(priority, bool)
         or not isinstance(priority, int)
@@ -120,11 +124,6 @@ def check_priority(priority: object) -> int:
     ):
         raise InvalidInputError.at("priority", f"must be a whole number from -2**31 to 2**31 - 1, is {shown(priority)}")
     return int(priority)
-
-
-def _priority(value: object) -> int:
-    # JSON does not tell 3 from 3.0.
-    return check_priority(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _not_before(instant: object) -> float | None:
@@ -137,14 +136,10 @@ def _not_before(instant: object) -> float | None:
     return float(instant)
 
 
-def _notes(text: object) -> str:
-    return check_notes(text, "notes")
-
-
 #: Higher is claimed first.
 PRIORITY: Final = Word(
     name="priority",
-    check=_priority,
+    check=check_priority,
     schema=count(-_MAX_PRIORITY - 1, _MAX_PRIORITY),
     default=0,
     flag="--priority",
@@ -176,7 +171,7 @@ TAGS: Final = Word(
 #: Free text.
 NOTES: Final = Word(
     name="notes",
-    check=_notes,
+    check=partial(check_notes, path="notes"),
     schema=ref("Notes"),
     default="",
     flag="--notes",

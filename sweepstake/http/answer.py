@@ -19,7 +19,6 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import parse_json
-from sweepstake.wire.headers import STORE
 
 __all__ = ["ANSWER_SECONDS", "MAX_ANSWER", "Answer", "BoundedAdapter", "UnreadableError", "read_answer"]
 
@@ -36,21 +35,16 @@ class UnreadableError(Exception):
 
 @frozen
 class Answer:
-    """What came back, whoever sent it."""
+    """What came back, whoever sent it.
+
+    Attributes:
+        kind: the media type, without its parameters.
+    """
 
     status: int
+    kind: str
     headers: Mapping[str, str]
     content: bytes
-
-    @property
-    def kind(self) -> str:
-        """The media type, without its parameters."""
-        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
-    @property
-    def store(self) -> str | None:
-        """Which store answered; None if it is no Sweepstake server, or one of an older version."""
-        return self.headers.get(STORE)
 
     def tree(self) -> Any:
         """Return the body parsed as JSON, or None if it is not."""
@@ -82,7 +76,8 @@ def read_answer(response: requests.Response) -> Answer:
             parts.append(plain)
     except zlib.error:
         raise UnreadableError(f"is not what it says to be: {coding}") from None
-    return Answer(response.status_code, response.headers, b"".join(parts))
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return Answer(response.status_code, kind, response.headers, b"".join(parts))
 
 
 class _TimedStream(io.RawIOBase):

@@ -11,9 +11,8 @@ from sweepstake.domain.schema import Schema, ref
 from sweepstake.domain.status import NoJobReason
 from sweepstake.http.operations import OPERATIONS
 from sweepstake.http.schemas import SCHEMAS
-from sweepstake.wire.headers import ETAG, REASON, STORE, SUPERSEDED
-from sweepstake.wire.operation import Operation
-from sweepstake.wire.parameters import WHICH, Parameter
+from sweepstake.wire.headers import ADDRESS, ETAG, OWNER, REASON, STORE, SUPERSEDED
+from sweepstake.wire.operation import Operation, Parameter
 from sweepstake.wire.problems import PROBLEM_TYPE
 
 __all__ = ["openapi"]
@@ -38,6 +37,21 @@ _BEARER: Final = (
     "An API token, or a token from `token/`. Each operation names the role that it needs: `read` looks, `work` also "
     "adds jobs, claims and reports, `admin` also makes, changes, shares and deletes. An experiment of somebody else's "
     "is not there for the caller, unless it is shared."
+)
+#: Which experiment the name in the path means, where several have it.
+_WHICH: Final = (
+    Parameter(
+        name=ADDRESS,
+        schema={"type": "string"},
+        description="The `address` of the experiment, percent-encoded, from an answer: this one is meant, and no other",
+        header=True,
+    ),
+    Parameter(
+        name=OWNER,
+        schema={"type": "string"},
+        description="The owner of the experiment, percent-encoded; empty for one without an owner",
+        header=True,
+    ),
 )
 
 
@@ -90,7 +104,7 @@ def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
         for word, (schema, text) in words.items()
         if f"{{{word}}}" in path
     ]
-    return made + [_parameter(each) for each in WHICH] if "{name}" in path else made
+    return made + [_parameter(each) for each in _WHICH] if "{name}" in path else made
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -135,12 +149,12 @@ def _headers(operation: Operation, *, has_body: bool) -> dict[str, Any]:
     if operation.etag and has_body:
         etag = {"type": "string", "pattern": '^"[!#-~]*"$'}
         headers[ETAG] = {"description": "The version of the document", "required": True, "schema": etag}
-    if operation.name == "put_job":
+    if SUPERSEDED in operation.headers:
         headers[SUPERSEDED] = {
             "description": "The write was made once, by an earlier call, and somebody else has written since",
             "schema": {"const": "true"},
         }
-    if operation.name in ("claim", "offer") and not has_body:
+    if REASON in operation.headers and not has_body:
         reasons = {"enum": [reason.value for reason in NoJobReason]}
         headers[REASON] = {"description": "Why there is none", "required": True, "schema": reasons}
     return headers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ from sweepstake.errors import InvalidInputError
 from sweepstake.queue.call import Call
 from sweepstake.queue.fields import Asked, MalformedError, Sent
 from sweepstake.wire.headers import reference_headers
+from sweepstake.wire.operation import checked
 
 __all__ = ["Request", "call_of", "request_of"]
 
@@ -39,14 +41,14 @@ def request_of(call: Call[Any]) -> Request:
     Raises:
         InvalidInputError, NotFoundError: it names what can have no such name.
     """
-    operation = call.operation
-    sent = Sent()
-    names = []
+    operation, sent, names = call.operation, Sent(), []
     for name, word in call.parts.named:
-        value = getattr(call, name)
         if word == "name":
-            sent.headers.update(reference_headers(value))
-        names.append(operation.check(called(value), word))
+            text, headers = _experiment(getattr(call, name), operation.makes)
+            sent.headers.update(headers)
+        else:
+            text = checked(getattr(call, name), word, operation.makes)
+        names.append(text)
     for name, travel in call.parts.beside:
         travel.write(getattr(call, name), sent)
     path = operation.url(*names)
@@ -54,6 +56,12 @@ def request_of(call: Call[Any]) -> Request:
         path += "?" + urlencode(sent.query)
     body = None if call.parts.body is None else _encode(to_tree(call.parts.body.of(call)))
     return Request(operation.method, path, sent.headers, body)
+
+
+@lru_cache(maxsize=1024)  # most calls are about the same few experiments
+def _experiment(reference: str, makes: str | None) -> tuple[str, Mapping[str, str]]:
+    """Return what stands in the path for an experiment, and the headers that say which is meant."""
+    return checked(called(reference), "name", makes), reference_headers(reference)
 
 
 def call_of(kind: type[C], names: Mapping[str, str], asked: Asked, tree: Any) -> C:

@@ -27,8 +27,6 @@ from sweepstake.wire.problems import Problem
 
 __all__ = ["SCHEMAS"]
 
-#: Fields that are sent only when they say something.
-_OPTIONAL: Final[Mapping[type, frozenset[str]]] = {Problem: frozenset({"errors", "reason"})}
 _VERBS: Final = (*CALLS.values(), *LOGINS)
 _REQUESTS: Final = [kind.parts.body.kind for kind in _VERBS if kind.parts.body is not None]
 #: Pages, which are no classes of their own, are described below.
@@ -69,11 +67,7 @@ class _Deriver:
             if sent is None:
                 continue
             properties[sent] = schema_of(each.metadata) or self._of(hints[each.name], answer=answer)
-            always = (
-                answer
-                and each.name not in _OPTIONAL.get(kind, ())
-                and not OMIT_DEFAULT.items() <= each.metadata.items()
-            )
+            always = answer and not OMIT_DEFAULT.items() <= each.metadata.items()
             if always or each.default is attrs.NOTHING:
                 required.append(sent)
         self.schemas[name] = {"type": "object", "properties": properties, "additionalProperties": False}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from attrs import evolve
 
@@ -42,17 +42,18 @@ class HttpSender:
         reply = self._session.request(
             asked.method, asked.path, asked.headers, asked.body, answers=call.operation.answers
         )
-        return cast("A", _under_own_names(call.answers.read(reply)))
+        answer = call.answers.read(reply)
+        return cast("A", _under_own_names(answer) if isinstance(answer, ExperimentRecord | Page) else answer)
 
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
 
 
-def _under_own_names(answer: object) -> object:
+def _under_own_names(answer: ExperimentRecord | Page[Any]) -> object:
     """Return experiments under their own names; the server says what the caller may write to mean them."""
     if isinstance(answer, ExperimentRecord):
         return evolve(answer, name=called(answer.address)) if answer.address else answer
-    if isinstance(answer, Page) and answer.items and isinstance(answer.items[0], ExperimentRecord):
+    if answer.items and isinstance(answer.items[0], ExperimentRecord):
         return evolve(answer, items=tuple(map(_under_own_names, answer.items)))
     return answer

@@ -96,8 +96,14 @@ class HttpSession:
         if self.store is not None:
             headers = {**headers, STORE: self.store}
         answer = self._send(self._prepare(method, path, headers, body))
-        self._recognize(answer)
-        status = answer.status
+        status, store = answer.status, answer.headers.get(STORE)  # None: of no Sweepstake server, or an older one
+        if self.store is None:
+            self.store = store
+        elif store not in (None, self.store):
+            raise StoreUnavailableError(
+                f"{self._root} has another store now than the one that this process began with. Let it serve the "
+                "former one again, or end this process to work with the new one."
+            )
         if status in answers:
             if answers[status] is None and not answer.content:
                 return Reply(self._root, status, None, answer.headers)
@@ -113,18 +119,6 @@ class HttpSession:
                 "`sweepstake gen-token` makes one"
             )
         raise error_of(status, problem, _retry_after(answer.headers))
-
-    def _recognize(self, answer: Answer) -> None:
-        """Learn which store is behind the server, and see that it stays the same."""
-        if answer.store is None:
-            return
-        if self.store is None:
-            self.store = answer.store
-        elif answer.store != self.store:
-            raise StoreUnavailableError(
-                f"{self._root} has another store now than the one that this process began with. Let it serve the "
-                "former one again, or end this process to work with the new one."
-            )
 
     def _not_ours(self, answer: Answer) -> SweepstakeError:
         moved = answer.headers.get("Location")

@@ -22,7 +22,6 @@ __all__ = [
     "Reply",
     "Told",
     "listed",
-    "made",
     "one",
     "one_or_reason",
     "written",
@@ -60,8 +59,12 @@ class Reply:
             StoreUnavailableError: it is none, and nothing says that a server of ours has sent it.
             UnhandledResponseError: it is none, and a server of ours has sent it.
         """
+        # What lacks all fields of a record would do for one that needs none.
+        own: Any = getattr(kind, "__origin__", kind)
+        names = {each.name for each in fields(own)}
         try:
-            _have_something_of(self.tree, kind)
+            if not isinstance(self.tree, dict) or names.isdisjoint(self.tree):
+                raise InvalidInputError.at("", f"is no {kind.__name__}")
             return from_answer(self.tree, kind)
         except InvalidInputError as error:
             told = f"{self.root} answered {self.status} with JSON that is not what was asked for ({error})"
@@ -74,13 +77,6 @@ class Reply:
         return evolve(self, tree=tree).read(kind)
 
 
-def _have_something_of(tree: Any, kind: type[Any]) -> None:
-    """Raise unless one field of a record is there: what lacks them all would do for a record that needs none."""
-    names = {each.name for each in fields(getattr(kind, "__origin__", kind))}
-    if not isinstance(tree, dict) or names.isdisjoint(tree):
-        raise InvalidInputError.at("", f"is no {kind.__name__}")
-
-
 @frozen(kw_only=True)
 class Answers:
     """How one verb answers.
@@ -90,6 +86,7 @@ class Answers:
         tell: returns the answer to a call as it is sent.
         read: returns the answer that was received.
         versioned: what is answered has an etag, which is told.
+        headers: names of the headers that tell more, as the description of the API has them.
         kinds: the classes of the bodies, as far as each is a class of its own.
     """
 
@@ -97,20 +94,12 @@ class Answers:
     tell: Callable[[Any, Any], Told]
     read: Callable[[Reply], Any]
     versioned: bool = False
+    headers: tuple[str, ...] = ()
     kinds: tuple[Any, ...] = ()
 
 
-def one(kind: Any, schema: str, *, versioned: bool = False) -> Answers:
-    """Answer with a record, and with its etag if it is versioned."""
-    return _record(200, kind, schema, versioned=versioned)
-
-
-def made(kind: Any, schema: str) -> Answers:
-    """Answer with a record of something new, which has no address of its own."""
-    return _record(201, kind, schema)
-
-
-def _record(status: int, kind: Any, schema: str, *, versioned: bool = False) -> Answers:
+def one(kind: Any, schema: str, *, versioned: bool = False, status: int = 200) -> Answers:
+    """Answer with a record, and with its etag if it is versioned; 201 is that of something new without an address."""
     return Answers(
         statuses={status: schema},
         tell=lambda _call, record: Told(status, record, _etag(record) if versioned else {}),
@@ -143,7 +132,14 @@ def one_or_reason(kind: Any, schema: str, *, versioned: bool = False) -> Answers
             return reply.read_tree({"reason": reply.headers.get(REASON)}, NoJob)
         return reply.read(kind)
 
-    return Answers(statuses={200: schema, 204: None}, tell=tell, read=read, versioned=versioned, kinds=(kind, NoJob))
+    return Answers(
+        statuses={200: schema, 204: None},
+        tell=tell,
+        read=read,
+        versioned=versioned,
+        headers=(REASON,),
+        kinds=(kind, NoJob),
+    )
 
 
 def written(kind: Any, schema: str) -> Answers:
@@ -174,7 +170,9 @@ def _read_put(reply: Reply) -> PutAnswer:
 
 
 #: Of a job that was put or added: the document, and whether it is new.
-PUT: Final = Answers(statuses={200: "Job", 201: "Job"}, tell=_tell_put, read=_read_put, versioned=True)
+PUT: Final = Answers(
+    statuses={200: "Job", 201: "Job"}, tell=_tell_put, read=_read_put, versioned=True, headers=(SUPERSEDED,)
+)
 #: The same as the description of `add_job` has it: the usual first.
 ADDED_ONE: Final = Answers(statuses={201: "Job", 200: "Job"}, tell=_tell_put, read=_read_put, versioned=True)
 #: Of jobs that were added: which were left out, if any.

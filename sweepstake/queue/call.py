@@ -99,7 +99,7 @@ class Call(Generic[A]):
     word: ClassVar[str]
     answers: ClassVar[Answers]
     parts: ClassVar[Parts]
-    patience: Patience | None = field(default=usual_patience)
+    patience: Patience | None = field(default=usual_patience, eq=False, repr=False)
     claims: bool = field(default=False, init=False)
 
 
@@ -124,6 +124,7 @@ def verb(
             request=request,
             answers=answers.statuses,
             etag=answers.versioned,
+            headers=answers.headers,
         )
         kind.word = word or operation.name
         kind.answers = answers

@@ -11,28 +11,24 @@ from attrs import Attribute, field, frozen
 
 from sweepstake.domain.access import NOBODY, Caller
 from sweepstake.domain.duplicates import OnDuplicate
-from sweepstake.domain.keys import check_attempt, check_key
+from sweepstake.domain.keys import ATTEMPT_PATTERN, KEY_PATTERN, check_attempt, check_key
 from sweepstake.domain.lengths import MAX_PAGE
-from sweepstake.domain.names import check_name, check_text
+from sweepstake.domain.names import MAX_TEXT, check_name, check_text
 from sweepstake.domain.query.queries import Condition, JobQuery, Order, Parts
 from sweepstake.domain.records import UNGUARDED, Guard
+from sweepstake.domain.schema import Schema, ref
 from sweepstake.domain.status import JobStatus, member_of
 from sweepstake.errors import InvalidInputError
-from sweepstake.wire.headers import ATTEMPT, IDEMPOTENCY_KEY, guard_headers, read_guard
-from sweepstake.wire.parameters import (
-    ATTEMPT_KEY,
-    FILTERS,
-    FORCE,
-    LIMIT,
-    MATCH,
-    MAX_CONDITIONS,
-    NONE_MATCH,
-    ON_DUPLICATE,
-    OP_KEY,
-    START,
-    VERSION,
-    Parameter,
+from sweepstake.wire.headers import (
+    ATTEMPT,
+    ETAG_LIST_PATTERN,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    guard_headers,
+    read_guard,
 )
+from sweepstake.wire.operation import Parameter
 
 __all__ = [
     "Asked",
@@ -61,6 +57,8 @@ __all__ = [
     "whole",
 ]
 
+#: The most conditions of a listing: each is asked of every job.
+_MAX_CONDITIONS: Final = 32
 _TRAVEL: Final = "travel"
 _ARRIVING: Final = "arriving"
 
@@ -103,10 +101,6 @@ class Asked:
         if len(values) > 1:
             raise MalformedError.at(name, "is given more than once")
         return values[0] if values else None
-
-    def header(self, name: str) -> str | None:
-        """Return a header."""
-        return self.headers.get(name.lower())
 
 
 @frozen(kw_only=True)
@@ -178,8 +172,8 @@ def whole(**options: Any) -> Any:
 
 
 def hidden(default: Any = None) -> Any:
-    """Make a field that never travels, such as a client's patience."""
-    return field(default=default)
+    """Make a field that never travels, such as a client's patience, and says nothing of what is asked."""
+    return field(default=default, eq=False, repr=False)
 
 
 def by_server(know: Callable[[Asked], Any], default: Any = None) -> Any:
@@ -200,16 +194,42 @@ def asker() -> Any:
 
 
 def op_key() -> Any:
-    """Make the field of a write's op key; a server makes one for a client that sends none."""
+    """Make the field of a write's op key, which nobody is shown; a server makes one for a client that sends none."""
+    description = "The op key of this write, by which it can be repeated; without it the server makes one"
+    return _in_header(IDEMPOTENCY_KEY, KEY_PATTERN, description, check_key, lambda asked: asked.new_key())
 
-    def read(asked: Asked) -> str:
-        key = asked.header(IDEMPOTENCY_KEY)
-        return asked.new_key() if key is None else _formed(check_key, key, IDEMPOTENCY_KEY)
 
-    def write(key: str, sent: Sent) -> None:
-        sent.headers[IDEMPOTENCY_KEY] = key
+def attempt_key() -> Any:
+    """Make the field of the open attempt in whose name a job is put."""
+    description = "The key of the open attempt, when its holder writes; any other write ends the attempt"
+    return _in_header(ATTEMPT, ATTEMPT_PATTERN, description, check_attempt, lambda _: None, default=None)
 
-    return field(metadata={_TRAVEL: Travel(parameters=(OP_KEY,), write=write, read=read)})
+
+def _in_header(
+    name: str,
+    pattern: str,
+    description: str,
+    check: Callable[[str, str], str],
+    make: Callable[[Asked], str | None],
+    **options: Any,
+) -> Any:
+    """Make a field that is the text of one header, which nobody is shown; without it, what is made of the rest."""
+    schema: Schema = {"type": "string", "pattern": f"^{pattern}$"}
+    parameter = Parameter(name=name, schema=schema, description=description, header=True)
+    header = name.lower()
+
+    def put(text: str | None, sent: Sent) -> None:
+        if text is not None:
+            sent.headers[name] = text
+
+    def take(asked: Asked) -> str | None:
+        text = asked.headers.get(header)
+        try:
+            return make(asked) if text is None else check(text, name)
+        except InvalidInputError as error:
+            raise MalformedError(error.problems) from None
+
+    return field(metadata={_TRAVEL: Travel(parameters=(parameter,), write=put, read=take)}, repr=False, **options)
 
 
 def guard(*, creates: bool = False) -> Any:
@@ -222,27 +242,23 @@ def guard(*, creates: bool = False) -> Any:
         found: Guard = _formed(read_guard, asked.headers)
         return found
 
-    parameters = (MATCH, NONE_MATCH) if creates else (MATCH,)
+    match = Parameter(
+        name=IF_MATCH,
+        schema={"anyOf": [{"const": "*"}, {"type": "string", "pattern": f"^{ETAG_LIST_PATTERN}$"}]},
+        description="Change nothing unless the document has one of these etags, or with `*` exists",
+        header=True,
+    )
+    none_match = Parameter(
+        name=IF_NONE_MATCH, schema={"const": "*"}, description="Change nothing if the document exists", header=True
+    )
+    parameters = (match, none_match) if creates else (match,)
     return field(default=UNGUARDED, metadata={_TRAVEL: Travel(parameters=parameters, write=write, read=read)})
-
-
-def attempt_key() -> Any:
-    """Make the field of the open attempt in whose name a job is put."""
-
-    def write(key: str | None, sent: Sent) -> None:
-        if key is not None:
-            sent.headers[ATTEMPT] = key
-
-    def read(asked: Asked) -> str | None:
-        key = asked.header(ATTEMPT)
-        return None if key is None else _formed(check_attempt, key, ATTEMPT)
-
-    return field(default=None, metadata={_TRAVEL: Travel(parameters=(ATTEMPT_KEY,), write=write, read=read)})
 
 
 def start() -> Any:
     """Make the field of where a page begins."""
-    return _in_query(START, None, write=lambda text: text, read=lambda text: text)
+    description = "The `next` of the page before; without it, the first page"
+    return _in_query("start", {"type": "string"}, description, None, write=str, read=str)
 
 
 def limit() -> Any:
@@ -253,7 +269,8 @@ def limit() -> Any:
             raise MalformedError.at("limit", f"must be a whole number from 1 to {MAX_PAGE:,}")
         return int(text)
 
-    return _in_query(LIMIT, MAX_PAGE, write=str, read=read, always=True)
+    schema: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE}
+    return _in_query("limit", schema, "The most items of this page", MAX_PAGE, write=str, read=read, always=True)
 
 
 def spec_version() -> Any:
@@ -264,7 +281,9 @@ def spec_version() -> Any:
             raise MalformedError.at("version", "must be a whole number from 1")
         return int(text)
 
-    return _in_query(VERSION, None, write=str, read=read)
+    schema: Schema = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
+    description = "The version of the spec; without it, the last one"
+    return _in_query("version", schema, description, None, write=str, read=read)
 
 
 def force() -> Any:
@@ -275,7 +294,8 @@ def force() -> Any:
             raise MalformedError.at("force", "must be true or false")
         return text == "true"
 
-    return _in_query(FORCE, default=False, write=lambda _: "true", read=read)
+    description = "Delete although workers hold live leases of its jobs"
+    return _in_query("force", {"type": "boolean"}, description, default=False, write=lambda _: "true", read=read)
 
 
 def duplicates() -> Any:
@@ -285,7 +305,15 @@ def duplicates() -> Any:
         found: OnDuplicate = _formed(member_of, OnDuplicate, text or OnDuplicate.ALLOW, "on_duplicate")
         return found
 
-    return _in_query(ON_DUPLICATE, OnDuplicate.ALLOW, write=lambda wanted: str(wanted.value), read=read)
+    return _in_query(
+        "on_duplicate",
+        {"enum": [each.value for each in OnDuplicate]},
+        "What to do with a job whose hyperparameters the experiment has already: add it (the default), leave it out, "
+        "or refuse the call",
+        OnDuplicate.ALLOW,
+        write=lambda wanted: str(wanted.value),
+        read=read,
+    )
 
 
 def filters() -> Any:
@@ -294,11 +322,38 @@ def filters() -> Any:
     def write(query: JobQuery, sent: Sent) -> None:
         sent.query.extend(_filters(query))
 
-    return field(default=JobQuery(), metadata={_TRAVEL: Travel(parameters=FILTERS, write=write, read=_query)})
+    return field(default=JobQuery(), metadata={_TRAVEL: Travel(parameters=_FILTERS, write=write, read=_query)})
+
+
+_FILTERS: Final = (
+    Parameter(
+        name="status",
+        schema={"enum": [status.value for status in JobStatus]},
+        description="Only jobs of these statuses",
+        many=True,
+    ),
+    Parameter(name="tag", schema={"anyOf": [{"const": ""}, ref("Name")]}, description="Only jobs that have this tag"),
+    Parameter(name="part", schema=ref("Name"), description="Only jobs whose id begins or ends with this"),
+    Parameter(
+        name="where",
+        schema={"type": "string", "pattern": r"^[^<>=!]+(!=|[<>=])[\s\S]*$", "maxLength": MAX_TEXT},
+        description="Only jobs of which this holds, such as `results.accuracy>=0.9`: a field, an operator, and a value "
+        "as in JSON or Python; after `=` and `!=` also a bare word. What no job could fulfil as it stands is refused",
+        many=True,
+        most=_MAX_CONDITIONS,
+    ),
+    Parameter(
+        name="order",
+        schema={"type": "string", "pattern": r"^([^\-][\s\S]*|-[\s\S]+)$", "maxLength": MAX_TEXT},
+        description="The field to sort by; `-FIELD` for the largest first. Gives one page only",
+    ),
+)
 
 
 def _in_query(
-    parameter: Parameter,
+    name: str,
+    schema: Schema,
+    description: str,
     default: Any,
     *,
     write: Callable[[Any], str],
@@ -306,13 +361,14 @@ def _in_query(
     always: bool = False,
 ) -> Any:
     """Make a field that is one parameter of the query; one that has its default is left out unless `always`."""
+    parameter = Parameter(name=name, schema=schema, description=description)
 
     def put(value: Any, sent: Sent) -> None:
         if always or value != default:
-            sent.query.append((parameter.name, write(value)))
+            sent.query.append((name, write(value)))
 
     def take(asked: Asked) -> Any:
-        text = asked.one(parameter.name)
+        text = asked.one(name)
         return default if text is None else read(text)
 
     return field(default=default, metadata={_TRAVEL: Travel(parameters=(parameter,), write=put, read=take)})
@@ -347,8 +403,8 @@ def _query(asked: Asked) -> JobQuery:
     tag, part = asked.one("tag"), asked.one("part")
     order = asked.one("order")
     where = asked.query.get("where", ())
-    if len(where) > MAX_CONDITIONS:
-        raise MalformedError.at("where", f"stands there {len(where):,} times, at most {MAX_CONDITIONS} are allowed")
+    if len(where) > _MAX_CONDITIONS:
+        raise MalformedError.at("where", f"stands there {len(where):,} times, at most {_MAX_CONDITIONS} are allowed")
     try:
         status = _statuses(asked.query.get("status", ()))
         tag = check_name(tag, "tag") if tag else tag

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sweepstake.clock import Clock
 from sweepstake.queue.call import Call
-from sweepstake.queue.store import PERFORMERS, Store
-from sweepstake.queue.verbs import (  # noqa: F401 -- each says which verbs it does
+from sweepstake.queue.store import Store, performers
+from sweepstake.queue.verbs import (
     adding,
     batches,
     claiming,
@@ -21,17 +21,40 @@ from sweepstake.queue.verbs import (  # noqa: F401 -- each says which verbs it d
     offering,
     putting,
     requeueing,
-    specs,
-    stopping,
     why,
-    workers,
 )
-from sweepstake.queue.verbs.access import shares, tokens  # noqa: F401 -- as above
+from sweepstake.queue.verbs.access import shares, tokens
+from sweepstake.queue.verbs.tasks import specs, stopping, workers
 from sweepstake.stores.engine import Engine
 
 __all__ = ["PERFORMERS", "Here"]
 
 A = TypeVar("A")
+
+#: What does each verb, by its class.
+PERFORMERS: Final = performers(
+    (
+        adding,
+        batches,
+        claiming,
+        experiments,
+        exporting,
+        finishing,
+        heartbeats,
+        importing,
+        jobs,
+        listing,
+        offering,
+        putting,
+        requeueing,
+        shares,
+        specs,
+        stopping,
+        tokens,
+        why,
+        workers,
+    )
+)
 
 
 class Here:

@@ -274,7 +274,6 @@ class Queue:
                 report=report,
                 key=key,
                 claim=claim,
-                claims=claim is not None,
                 worker=worker,
                 repeat=repeat,
                 patience=patience,

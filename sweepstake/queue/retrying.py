@@ -1,4 +1,4 @@
-"""`Patient`: a sender that repeats calls while the store is away."""
+"""`PatientSender`: a sender that repeats calls while the store is away."""
 
 from __future__ import annotations
 

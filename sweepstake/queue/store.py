@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any, TypeVar
 
 from sweepstake.clock import Clock
 from sweepstake.domain.addresses import check_reference, choose, known_address, names_to_look_for
@@ -15,23 +16,26 @@ from sweepstake.queue.call import Call
 from sweepstake.queue.policies import Policies
 from sweepstake.stores.engine import Engine, Transaction
 
-__all__ = ["PERFORMERS", "Store", "performs"]
+__all__ = ["Store", "performers", "performs"]
 
 A = TypeVar("A")
 F = TypeVar("F", bound=Callable[["Store", Any], Any])
 
-#: What does each verb, by its class.
-PERFORMERS: Final[dict[type[Call[Any]], Callable[[Store, Any], Any]]] = {}
-
 
 def performs(kind: type[Call[Any]]) -> Callable[[F], F]:
-    """Make a function the one that does a verb: it takes the store and the call, and returns the answer."""
+    """Say of a function which verb it does: it takes the store and the call, and returns the answer."""
 
-    def register(perform: F) -> F:
-        PERFORMERS[kind] = perform
+    def mark(perform: F) -> F:
+        perform.__dict__["performs"] = kind  # `performers` looks for it
         return perform
 
-    return register
+    return mark
+
+
+def performers(modules: Iterable[ModuleType]) -> dict[type[Call[Any]], Callable[[Store, Any], Any]]:
+    """Return what does each verb, by its class, of the functions in modules."""
+    functions = (each for module in modules for each in vars(module).values())
+    return {each.performs: each for each in functions if hasattr(each, "performs")}
 
 
 class Store:
@@ -64,13 +68,19 @@ class Store:
         #: Whether the store has events of before there were names; None: nobody has looked yet.
         self._kept_keys: bool | None = None
 
-    def at(self, reference: str) -> str:
+    def at(self, reference: str, job_id: object = "any") -> str:
         """Return the address of the experiment that is meant; whoever holds the store itself sees all of them.
 
+        Args:
+            reference: of the experiment.
+            job_id: of the job in it of which something is asked.
+
         Raises:
-            NotFoundError: there is none.
+            NotFoundError: there is none, or no job can have that id.
             AmbiguousNameError: there are several.
         """
+        if not (isinstance(job_id, str) and job_id[:1].isalnum() and job_id.isprintable() and len(job_id) <= MAX_NAME):
+            existing_name(job_id, "id")  # not as almost all ids are, which costs a claim less to see
         last = self._last
         if last is not None and last[0] == reference:
             return last[1]
@@ -80,17 +90,6 @@ class Store:
             return address
         with self.read() as transaction:
             return choose(reference, standings(transaction, names_to_look_for(reference), None), None).address
-
-    def at_job(self, reference: str, job_id: object) -> str:
-        """Return the address of the experiment that is meant, of whose job something is asked.
-
-        Raises:
-            NotFoundError: there is none, or no job can have that id.
-            AmbiguousNameError: there are several.
-        """
-        if not (isinstance(job_id, str) and job_id[:1].isalnum() and job_id.isprintable() and len(job_id) <= MAX_NAME):
-            existing_name(job_id, "id")  # not as almost all ids are, which costs a claim less to see
-        return self.at(reference)
 
     def uptime(self) -> float:
         """Return for how many seconds others could renew their leases here."""

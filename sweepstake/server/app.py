@@ -14,14 +14,13 @@ from functools import partial
 from importlib.metadata import version
 from typing import Final
 
-from attrs import evolve
+from attrs import evolve, frozen
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sweepstake.clock import Clock
-from sweepstake.codec import to_tree
 from sweepstake.domain.access import NOBODY, Caller
 from sweepstake.domain.keys import new_key
 from sweepstake.domain.records import Health
@@ -41,15 +40,23 @@ from sweepstake.queue.calls import LogIn
 from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.queue.here import Here
 from sweepstake.server.authorizing import Authorizer, OpenAuthorizer, check_role
-from sweepstake.server.calls import Answer, Handler, Names, Received, ok, read_names, read_query
+from sweepstake.server.calls import Answer, Handler, Received, ok, read_names, read_query
 from sweepstake.server.descriptors import watch_descriptors
 from sweepstake.server.garbage import Garbage
 from sweepstake.server.handlers import Handlers
 from sweepstake.server.logins import Logins, without_users
 from sweepstake.server.metrics import METRICS, Metrics
 from sweepstake.server.ownmachine import OwnMachine
-from sweepstake.server.receiving import MAX_BODY, SMALL_BODY, SlowBodyError, is_small, read_body
-from sweepstake.server.schedy import is_schedys, plain_text
+from sweepstake.server.receiving import (
+    MAX_BODY,
+    MOST_HEAD,
+    MOST_HEADERS,
+    SMALL_BODY,
+    Head,
+    SlowBodyError,
+    read_body,
+    read_head,
+)
 from sweepstake.turns import ShortWork
 from sweepstake.wire.headers import STORE
 from sweepstake.wire.operation import BASE, Operation
@@ -67,10 +74,7 @@ _LARGE: Final = 8
 _OPENAPI: Final = "/openapi.json"
 #: For so long what was counted is shown again; nobody scrapes it more often.
 _METRICS_SECONDS: Final = 1.0
-
-#: The most bytes of an address with its headers, and the most headers.
-_MOST_HEAD: Final = 64 * 1024
-_MOST_HEADERS: Final = 100
+_NO_WAIT: Final[AbstractAsyncContextManager[None]] = nullcontext()
 
 _logger = logging.getLogger(__name__)
 
@@ -92,9 +96,13 @@ def create_app(here: Here, logins: Logins | None, clock: Clock) -> ASGIApp:
     handlers = {**Handlers(here, authorizer, performers).by_name(), HEALTH.name: _health}
     if logins is None:
         handlers |= without_users(clock)
-    methods: dict[str, dict[str, tuple[Operation, Handler]]] = {}
-    for operation in OPERATIONS.values():
-        methods.setdefault(operation.path, {})[operation.method] = (operation, handlers[operation.name])
+    turns: Mapping[str, Turn] = {} if logins is None else {LogIn.operation.name: logins.passwords.turn}
+    methods: dict[str, dict[str, _Endpoint]] = {}
+    for name, operation in OPERATIONS.items():
+        pool = pools.long if operation.long else pools.calls
+        methods.setdefault(operation.path, {})[operation.method] = _Endpoint(
+            operation, handlers[name], pool, turns.get(name)
+        )
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
@@ -102,15 +110,12 @@ def create_app(here: Here, logins: Logins | None, clock: Clock) -> ASGIApp:
         yield
         for watch in watches:
             watch.cancel()
-        await asyncio.to_thread(_close, pools, here)
+        await asyncio.to_thread(pools.close)
+        await asyncio.to_thread(here.close)
 
     metrics = Metrics()
-    turns = {} if logins is None else {LogIn.operation.name: logins.passwords.turn}
-    resources = {
-        path: _Resource(each, authorizer, pools, turns, metrics, here, clock) for path, each in methods.items()
-    }
     routes = [
-        *(Route(path, resource) for path, resource in resources.items()),
+        *(Route(path, _Resource(each, authorizer, pools, metrics, here, clock)) for path, each in methods.items()),
         Route(_OPENAPI, _Page(pools, _description, math.inf)),
         Route(METRICS, _Page(pools, lambda _: _metrics(metrics), _METRICS_SECONDS)),
     ]
@@ -135,11 +140,6 @@ class _Pools:
             each.shutdown()
 
 
-def _close(pools: _Pools, here: Here) -> None:
-    pools.close()
-    here.close()
-
-
 async def _refuse_stranger(reason: str, scope: Scope, receive: Receive, send: Send) -> None:
     await _respond(_refusal(403, reason, Connection="close"), scope, receive, send)
 
@@ -157,15 +157,24 @@ class _RawPaths:
         await self._app(scope, receive, send)
 
 
+@frozen
+class _Endpoint:
+    """What answers one method on one path: how the call looks, who answers it, on which threads, and by which turns."""
+
+    operation: Operation
+    handler: Handler
+    pool: ThreadPoolExecutor
+    turn: Turn | None
+
+
 class _Resource:
     """Answers every method on one path."""
 
     def __init__(
         self,
-        methods: Mapping[str, tuple[Operation, Handler]],
+        methods: Mapping[str, _Endpoint],
         authorizer: Authorizer,
         pools: _Pools,
-        turns: Mapping[str, Turn],
         metrics: Metrics,
         here: Here,
         clock: Clock,
@@ -173,10 +182,9 @@ class _Resource:
         self._methods = {**methods, **({"HEAD": methods["GET"]} if "GET" in methods else {})}
         self._authorizer = authorizer
         self._pools = pools
-        self._turns = turns
         self._metrics = metrics
         self._here = here
-        self._clock = clock
+        self._new_key = partial(new_key, clock.wall, os.urandom)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self._methods.get(scope["method"])
@@ -185,149 +193,93 @@ class _Resource:
         else:
             began = time.perf_counter()
             try:
-                answer = await self._answer(*found, scope, receive)
+                answer = await self._answer(found, scope, receive)
             except ClientDisconnect:
                 return
             except SlowBodyError:
                 answer = _refusal(408, "the body did not arrive in time; send less at once", Connection="close")
-            self._metrics.count(found[0].name, answer.status, time.perf_counter() - began)
+            self._metrics.count(found.operation.name, answer.status, time.perf_counter() - began)
         await _respond(answer, scope, receive, send)
 
-    async def _answer(self, operation: Operation, handler: Handler, scope: Scope, receive: Receive) -> Answer:
+    async def _answer(self, endpoint: _Endpoint, scope: Scope, receive: Receive) -> Answer:
         """Answer a call; a large body is read only of somebody who may send it, and few at once."""
-        if not _short(scope):
-            return _too_long()
-        headers = _headers(scope)
+        head = read_head(scope)
+        if head is None:
+            return _refusal(
+                431, f"the address and headers are too long: at most {MOST_HEAD:,} bytes, {MOST_HEADERS} headers"
+            )
         run = asyncio.get_running_loop().run_in_executor
-
-        async def work(most: int, pool: ThreadPoolExecutor) -> Answer:
-            body = await read_body(receive, headers, most)
+        most, pool, place = SMALL_BODY, endpoint.pool, _NO_WAIT
+        if not head.small and endpoint.operation.role is not None:
+            refusal = await run(self._pools.calls, self._refuse, endpoint.operation, head)
+            if refusal is not None:
+                await read_body(receive, head.headers, 0)
+                return refusal
+            most, pool, place = MAX_BODY, self._pools.large, self._pools.places
+        async with place:
+            body = await read_body(receive, head.headers, most)
             if body is None:
                 return _refusal(413, f"the body is larger than {most:,} bytes; send less at once", Connection="close")
-            if operation.at_once:
-                return self._work(operation, handler, scope, headers, body)
+            if endpoint.operation.at_once:
+                return self._work(endpoint, head, body)
             try:
-                async with self._turn(operation, scope, body):
+                async with _NO_WAIT if endpoint.turn is None else endpoint.turn(head.address, body):
                     with self._pools.short if pool is self._pools.calls else self._pools.garbage:
-                        return await run(pool, self._work, operation, handler, scope, headers, body)
+                        return await run(pool, self._work, endpoint, head, body)
             except TooManyTriesError as error:
-                return _report(error, operation)
+                return _report(error, endpoint.operation)
 
-        if operation.role is None or is_small(headers):
-            return await work(SMALL_BODY, self._pools.long if operation.long else self._pools.calls)
-        refusal = await run(self._pools.calls, self._refuse, operation, scope, headers)
-        if refusal is not None:
-            await read_body(receive, headers, 0)
-            return refusal
-        async with self._pools.places:
-            return await work(MAX_BODY, self._pools.large)
-
-    def _turn(self, operation: Operation, scope: Scope, body: bytes) -> AbstractAsyncContextManager[None]:
-        """Let a call wait for its turn, if its operation gives turns."""
-        turn = self._turns.get(operation.name)
-        return nullcontext() if turn is None else turn(_address(scope), body)
-
-    def _refuse(self, operation: Operation, scope: Scope, headers: Mapping[str, str]) -> Answer | None:
+    def _refuse(self, operation: Operation, head: Head) -> Answer | None:
         """Return the answer to somebody who may not call, in a thread."""
         try:
-            self._admit(operation, scope, headers)
+            self._admit(operation, head)
         except SweepstakeError as error:
             return _report(error, operation)
         return None
 
-    def _admit(self, operation: Operation, scope: Scope, headers: Mapping[str, str]) -> tuple[Caller, Names]:
-        """Return who calls, and what the path names, of which the caller may make this use."""
+    def _admit(self, operation: Operation, head: Head) -> tuple[Caller, dict[str, str], str]:
+        """Return who calls, and what the path names, of which the caller may make this use; see `read_names`."""
         if operation.role is None:
-            return NOBODY, read_names(scope["path_params"], headers, operation)
-        caller = self._authorizer.authenticate(headers.get("authorization"))
-        names = read_names(scope["path_params"], headers, operation)
+            return NOBODY, *read_names(head, operation)
+        caller = self._authorizer.authenticate(head.headers.get("authorization"))
+        names, called = read_names(head, operation)
         check_role(caller, operation.role)
-        if operation.fenced and names.reference is not None:
-            found = self._authorizer.find(caller, operation.role, names.reference)
-            names = evolve(names, reference=found)
-        return caller, names
+        if operation.fenced and called:
+            names["name"] = self._authorizer.find(caller, operation.role, names["name"])
+        return caller, names, called
 
-    def _refuse_strays(self, headers: Mapping[str, str]) -> None:
-        """Raise if a call is meant for the store that this server had before; its client says so to its user."""
-        if headers.get(STORE.lower(), self._here.identity) != self._here.identity:
-            raise StoreUnavailableError("the call is meant for another store")
-
-    def _refused(self, error: AuthenticationError, operation: Operation, headers: Mapping[str, str]) -> Answer:
-        """Return the answer to whom this store does not know; whoever means another store hears that it is not here."""
+    def _work(self, endpoint: _Endpoint, head: Head, body: bytes) -> Answer:
+        """Answer a call, in a thread; the answer says which store gave it, if the caller may use that."""
+        operation, store = endpoint.operation, self._here.identity
+        meant = head.headers.get(STORE.lower(), store)
         try:
-            self._refuse_strays(headers)
-        except StoreUnavailableError as stray:
-            return self._signed(_report(stray, operation), operation)
-        return _report(error, operation)
-
-    def _signed(self, answer: Answer, operation: Operation) -> Answer:
-        """Return an answer that says which store gave it, if the caller may use that."""
-        if operation.role is None or answer.status in (401, 403):
-            return answer
-        return evolve(answer, headers={**answer.headers, STORE: self._here.identity})
-
-    def _work(
-        self, operation: Operation, handler: Handler, scope: Scope, headers: Mapping[str, str], body: bytes
-    ) -> Answer:
-        """Answer a call, in a thread."""
-        try:
-            caller, names = self._admit(operation, scope, headers)
-            self._refuse_strays(headers)
-            asked = Asked(
-                query=read_query(scope["query_string"], operation),
-                headers=headers,
-                new_key=partial(new_key, self._clock.wall, os.urandom),
-                caller=caller,
-                address=_address(scope),
-                root=_root(scope, headers),
-            )
-            call = Received(
-                names=names.by_word,
-                called=names.called,
-                asked=asked,
-                body=body,
-                schedys=is_schedys(headers.get("authorization")),
-                values=operation.values,
-            )
-            answer = handler(call)
-            if call.schedys:
-                answer = evolve(answer, body=plain_text(answer.body))
-            return self._signed(answer, operation)
-        except AuthenticationError as error:
-            return self._refused(error, operation, headers)
+            caller, names, called = self._admit(operation, head)
+            if meant == store:
+                asked = Asked(
+                    query=read_query(head.query, operation) if head.query else {},
+                    headers=head.headers,
+                    new_key=self._new_key,
+                    caller=caller,
+                    address=head.address,
+                    root=head.root,
+                )
+                answer = endpoint.handler(Received(names, called, asked, body, head.schedys, operation.values))
+            else:
+                answer = _report(_stray(), operation)
         except SweepstakeError as error:
-            return self._signed(_report(error, operation), operation)
+            # Whoever means the store that this server had before, and is unknown to this one, hears that it is away.
+            stray = isinstance(error, AuthenticationError) and meant != store
+            answer = _report(_stray() if stray else error, operation)
         except Exception:  # a request ends here; the client learns that it failed, the log why
             _logger.exception("%s failed", operation.name)
             return _report(ServerError(), operation)
+        if operation.role is None or answer.status in (401, 403):
+            return answer
+        return evolve(answer, headers={**answer.headers, STORE: store})
 
 
-def _address(scope: Scope) -> str:
-    address: str = (scope.get("client") or ("unknown",))[0]
-    return address
-
-
-def _too_long() -> Answer:
-    return _refusal(431, f"the address and headers are too long: at most {_MOST_HEAD:,} bytes, {_MOST_HEADERS} headers")
-
-
-def _short(scope: Scope) -> bool:
-    """Tell whether the headers and the address of a request are of a size that somebody could mean."""
-    headers = scope["headers"]
-    size = len(scope["query_string"]) + len(scope["path"]) + sum(len(name) + len(value) for name, value in headers)
-    return size <= _MOST_HEAD and len(headers) <= _MOST_HEADERS
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
-
-
-def _root(scope: Scope, headers: Mapping[str, str]) -> str:
-    return f"{scope['scheme']}://{headers.get('host', 'localhost')}{scope.get('root_path', '')}{BASE}"
+def _stray() -> StoreUnavailableError:
+    return StoreUnavailableError("the call is meant for another store")
 
 
 def _report(error: SweepstakeError, operation: Operation) -> Answer:
@@ -351,8 +303,7 @@ def _problem(error: SweepstakeError, status: int | None, headers: dict[str, str]
     problem = problem_of(error, status)
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    tree = {name: value for name, value in to_tree(problem).items() if value is not None}
-    return ok(tree, problem.status, {**headers, "Content-Type": PROBLEM_TYPE})
+    return ok(problem, problem.status, {**headers, "Content-Type": PROBLEM_TYPE})
 
 
 def _refusal(status: int, detail: str, **headers: str) -> Answer:
@@ -427,7 +378,7 @@ def _description(scope: Scope) -> Answer:
 
 
 def _health(_received: Received) -> Answer:
-    return ok(to_tree(Health("ok")))
+    return ok(Health("ok"))
 
 
 def _metrics(metrics: Metrics) -> Answer:

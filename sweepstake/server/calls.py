@@ -5,43 +5,36 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from attrs import evolve, frozen
 
-from sweepstake.codec import to_texts
+from sweepstake.codec import to_tree
 from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.queue.fields import Asked, MalformedError
-from sweepstake.server.receiving import check_size
+from sweepstake.server.receiving import Head, check_size
 from sweepstake.server.schedy import encoded
-from sweepstake.slices import SLICE, in_parts, let_go
+from sweepstake.slices import SLICE, let_go
 from sweepstake.values import parse_json
-from sweepstake.wire.headers import read_reference
-from sweepstake.wire.operation import Operation
+from sweepstake.wire.headers import ADDRESS, OWNER, read_reference
+from sweepstake.wire.operation import Operation, checked
 
-__all__ = ["Answer", "Handler", "Names", "Received", "ok", "read_names", "read_query", "told"]
+__all__ = ["Answer", "Handler", "Received", "ok", "read_names", "read_query"]
 
 R = TypeVar("R", JobRecord, ExperimentRecord)
 
 
-@contextmanager
-def _reading() -> Iterator[None]:
-    try:
-        yield
-    except InvalidInputError as error:
-        raise MalformedError(error.problems) from None
-
-
-@frozen(kw_only=True)
+@frozen
 class Received:
     """One request.
 
     Attributes:
         names: what stands in the path for `name` and `id`, decoded; the experiment as a reference, see
             `sweepstake.domain.addresses`.
-        called: what the path calls the experiment.
+        called: what the path calls the experiment; empty if it names none.
         asked: the rest, but for the body, and who asks.
         schedys: the caller is a client of Schedy.
         values: how many values the body may hold.
@@ -52,7 +45,7 @@ class Received:
     asked: Asked
     body: bytes
     schedys: bool
-    values: int = 0
+    values: int
 
     @contextmanager
     def tree(self) -> Iterator[Any]:
@@ -61,10 +54,12 @@ class Received:
         Raises:
             MalformedError: it holds more values than the operation takes, or is no JSON.
         """
-        with _reading():
+        try:
             check_size(self.body, self.values)
             tree = parse_json(self.body)
             meant = encoded(tree) if self.schedys else tree
+        except InvalidInputError as error:
+            raise MalformedError(error.problems) from None
         try:
             yield meant
         finally:
@@ -82,46 +77,40 @@ class Received:
 Handler = Callable[[Received], "Answer"]
 
 
-@frozen(kw_only=True)
-class Names:
-    """What the path names.
-
-    Attributes:
-        called: the experiment as it is written there; empty if there is none.
-        reference: the experiment that is meant; None if there is none.
-        id: the job, the token or the user; None if there is none.
-    """
-
-    called: str
-    reference: str | None
-    id: str | None
-
-    @property
-    def by_word(self) -> dict[str, str]:
-        """What stands in the path for its words."""
-        found = {"name": self.reference, "id": self.id}
-        return {word: text for word, text in found.items() if text is not None}
-
-
-def read_names(parameters: Mapping[str, str], headers: Mapping[str, str], operation: Operation) -> Names:
+def read_names(head: Head, operation: Operation) -> tuple[dict[str, str], str]:
     """Decode the names in a path, in which `%2F` is part of a name; headers may say more of the experiment.
+
+    They are as of a request, and so is what is returned beside them: what the path calls the experiment.
 
     Raises:
         NotFoundError: what has to be there cannot have such a name.
         MalformedError: what shall be made cannot.
     """
-    with _reading():
-        found = _name(parameters["id"], "id", operation) if "id" in parameters else None
-        if "name" not in parameters:
-            return Names(called="", reference=None, id=found)
-        name = _name(parameters["name"], "name", operation)
-        return Names(called=name, reference=read_reference(name, headers), id=found)
+    try:
+        names = {word: _name(head.path[word], word, operation.makes) for word in ("id", "name") if word in head.path}
+        called = names.get("name", "")
+        if called:
+            address, owner = head.headers.get(ADDRESS.lower()), head.headers.get(OWNER.lower())
+            names["name"] = read_reference(called, address, owner)
+    except InvalidInputError as error:
+        raise MalformedError(error.problems) from None
+    return names, called
+
+
+@lru_cache(maxsize=1024)  # most requests are about the same few experiments
+def _name(quoted: str, word: str, makes: str | None) -> str:
+    try:
+        text = unquote_to_bytes(quoted).decode()
+    except UnicodeDecodeError as error:
+        fault = f"is not valid UTF-8 at byte {error.start}"
+        if word == makes:
+            raise InvalidInputError.at(word, fault) from None
+        raise NotFoundError(f"There is nothing of this {word}, which {fault}.") from None
+    return checked(text, word, makes)
 
 
 def read_query(query: bytes, operation: Operation) -> Mapping[str, Sequence[str]]:
     """Decode the query; a parameter that the operation does not have is refused."""
-    if not query:
-        return {}
     try:
         values = parse_qs(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000)
     except ValueError as error:
@@ -132,17 +121,6 @@ def read_query(query: bytes, operation: Operation) -> Mapping[str, Sequence[str]
         names = ", ".join(sorted(known)) or "none"
         raise MalformedError((name, f"is no parameter here; there are: {names}") for name in unknown)
     return values
-
-
-def _name(quoted: str, word: str, operation: Operation) -> str:
-    try:
-        text = unquote_to_bytes(quoted).decode()
-    except UnicodeDecodeError as error:
-        fault = f"is not valid UTF-8 at byte {error.start}"
-        if word == operation.makes:
-            raise InvalidInputError.at(word, fault) from None
-        raise NotFoundError(f"There is nothing of this {word}, which {fault}.") from None
-    return operation.check(text, word)
 
 
 @frozen
@@ -157,11 +135,6 @@ class Answer:
 _encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"), check_circular=False).encode
 
 
-def ok(tree: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
-    """Answer with a tree."""
-    return Answer(status, (_encode(tree).encode(),), headers or {})
-
-
-def told(status: int, record: object, headers: dict[str, str]) -> Answer:
-    """Answer with a record, if there is one; values of users' in it cost no more than their length."""
-    return Answer(status, () if record is None else in_parts(to_texts(record)), headers)
+def ok(record: object, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
+    """Answer with a record, or with plain data, that holds no values of users'."""
+    return Answer(status, (_encode(to_tree(record)).encode(),), headers or {})

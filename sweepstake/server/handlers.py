@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from attrs import evolve
 
+from sweepstake.codec import to_texts
 from sweepstake.domain.keys import name_of
 from sweepstake.domain.records import (
     ABSENT,
@@ -37,8 +38,9 @@ from sweepstake.queue.fields import MalformedError
 from sweepstake.queue.here import Here
 from sweepstake.queue.spelling import spellings
 from sweepstake.server.authorizing import Authorizer
-from sweepstake.server.calls import Answer, Handler, Received, told
-from sweepstake.server.schedy import as_meant, as_shown
+from sweepstake.server.calls import Answer, Handler, Received
+from sweepstake.server.schedy import as_meant, as_shown, plain_text
+from sweepstake.slices import in_parts
 from sweepstake.turns import sliced
 from sweepstake.wire.headers import IDEMPOTENCY_KEY, STORE
 
@@ -95,7 +97,11 @@ class Handlers:
             if kind.operation.changes_access:
                 self._authorizer.changed()
             made = kind.answers.tell(call, found)
-            return told(made.status, _shown(received, made.record), made.headers)
+            if made.record is None:
+                return Answer(made.status, (), made.headers)
+            # Values of users' in a record cost no more than their length.
+            text = in_parts(to_texts(_shown(received, made.record)))
+            return Answer(made.status, plain_text(text) if received.schedys else text, made.headers)
 
         return answer
 

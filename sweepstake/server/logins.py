@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sweepstake.clock import Clock
-from sweepstake.codec import to_tree
 from sweepstake.errors import AuthenticationError, ClientRequestError
 from sweepstake.queue import calls
 from sweepstake.queue.call import Call
@@ -74,10 +73,10 @@ def without_users(clock: Clock) -> Mapping[str, Handler]:
     """
 
     def log_in(_received: Received) -> Answer:
-        return ok(to_tree(Token(_OPEN, clock.wall() + VALID - MARGIN)))
+        return ok(Token(_OPEN, clock.wall() + VALID - MARGIN))
 
     def reset(received: Received) -> Answer:
-        return ok(to_tree(ClientConfig(root=received.asked.root, email="anonymous", token=_OPEN)))
+        return ok(ClientConfig(root=received.asked.root, email="anonymous", token=_OPEN))
 
     def refuse(_received: Received) -> Answer:
         raise ClientRequestError("this server asks for no credentials: it has neither users nor tokens nor shares")

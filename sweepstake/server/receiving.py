@@ -1,4 +1,4 @@
-"""Reading the bodies of requests, so that nobody fills the memory."""
+"""Reading the heads and bodies of requests, so that nobody fills the memory."""
 
 from __future__ import annotations
 
@@ -6,13 +6,29 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
+from attrs import frozen
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from sweepstake.errors import InvalidInputError
 from sweepstake.slices import count_marks
+from sweepstake.wire.operation import BASE
 
-__all__ = ["MAX_BODY", "SMALL_BODY", "SlowBodyError", "check_size", "is_small", "read_body"]
+__all__ = [
+    "MAX_BODY",
+    "MOST_HEAD",
+    "MOST_HEADERS",
+    "SMALL_BODY",
+    "Head",
+    "SlowBodyError",
+    "check_size",
+    "read_body",
+    "read_head",
+]
+
+#: The most bytes of an address with its headers, and the most headers.
+MOST_HEAD: Final = 64 * 1024
+MOST_HEADERS: Final = 100
 
 #: The largest body of a request, in bytes.
 MAX_BODY: Final = 64 * 1024 * 1024
@@ -32,10 +48,48 @@ class SlowBodyError(Exception):
     """The body did not arrive in time."""
 
 
-def is_small(headers: Mapping[str, str]) -> bool:
-    """Tell whether a request says that its body is small, or has none."""
-    announced = headers.get("content-length", "0")
-    return "transfer-encoding" not in headers and announced.isdigit() and int(announced[:20]) <= SMALL_BODY
+@frozen(kw_only=True)
+class Head:
+    """What a request says before its body.
+
+    Attributes:
+        path: what stands in the path for `name` and `id`, percent-encoded.
+        headers: by name in lower case.
+        address: the network address of the caller, or of a proxy.
+        root: the URL of the API as the caller sees it.
+        small: it says that its body is small, or has none.
+        schedys: it carries a signed token, as only clients of Schedy ask for one.
+    """
+
+    path: Mapping[str, str]
+    query: bytes
+    headers: Mapping[str, str]
+    address: str
+    root: str
+    small: bool
+    schedys: bool
+
+
+def read_head(scope: Scope) -> Head | None:
+    """Return the head of a request; None if it is longer than anybody could mean."""
+    sent = scope["headers"]
+    size = len(scope["query_string"]) + len(scope["path"]) + sum(len(name) + len(value) for name, value in sent)
+    if size > MOST_HEAD or len(sent) > MOST_HEADERS:
+        return None
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in sent:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    length = headers.get("content-length", "0")
+    return Head(
+        path=scope["path_params"],
+        query=scope["query_string"],
+        headers=headers,
+        address=(scope.get("client") or ("unknown",))[0],
+        root=f"{scope['scheme']}://{headers.get('host', 'localhost')}{scope.get('root_path', '')}{BASE}",
+        small="transfer-encoding" not in headers and length.isdigit() and int(length[:20]) <= SMALL_BODY,
+        schedys=headers.get("authorization", "").count(".") == 2,
+    )
 
 
 async def read_body(receive: Receive, headers: Mapping[str, str], most: int) -> bytes | None:
@@ -76,8 +130,10 @@ async def read_body(receive: Receive, headers: Mapping[str, str], most: int) -> 
 def check_size(body: bytes, most: int) -> None:
     """Raise InvalidInputError if a body can hold more than `most` values, or too many lists and objects for its length.
 
-    Marks within texts are counted as well, since nothing is parsed yet.
+    Marks within texts are counted as well, since nothing is parsed yet; a body of fewer bytes holds fewer of them.
     """
+    if len(body) <= min(most, _LISTS):
+        return
     lists = count_marks(body, "[{")
     if lists + count_marks(body, ",") > most:
         raise InvalidInputError.at("", f"holds more than {most:,} values, which are more than this call takes")

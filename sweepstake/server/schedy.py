@@ -20,17 +20,12 @@ from sweepstake.queue.here import Here
 from sweepstake.slices import in_parts, let_go, read_json, write_json
 from sweepstake.values import plain, revived
 
-__all__ = ["as_meant", "as_shown", "encoded", "is_schedys", "plain_text"]
+__all__ = ["as_meant", "as_shown", "encoded", "plain_text"]
 
 _KNOWN: Final = {"Manual", "RandomSearch", "PBT"}
 _MANUAL: Final = SearchDefinition("Manual")
 #: The most levels of a body around the values of a user in it.
 _ENVELOPE: Final = 4
-
-
-def is_schedys(authorization: str | None) -> bool:
-    """Tell whether a request carries a signed token, as only clients of Schedy ask for one."""
-    return (authorization or "").count(".") == 2
 
 
 def as_shown(record: ExperimentRecord) -> ExperimentRecord:

@@ -15,7 +15,7 @@ from sweepstake.spec.checks import image_faults, repeated_names, spec_faults
 from sweepstake.spec.fields import holds
 from sweepstake.spec.kinds import COUNT, TEXT, TEXTS, FrozenList, choice_of
 from sweepstake.spec.parts import Priority
-from sweepstake.spec.reading import read_bytes, read_file_bytes
+from sweepstake.spec.reading import read_bytes, read_file_bytes, uncollected
 from sweepstake.spec.records import Record, changed_by, located, read_record, record_of, records_of, told
 from sweepstake.spec.sweeps import SweepSpec
 from sweepstake.spec.tasks import TaskSpec
@@ -173,10 +173,11 @@ def read_spec(kind: type[S], data: bytes, file: str, further: Callable[[S], Iter
         SpecError: lists everything that is wrong, with line and column.
         MissingExtraError: PyYAML is not installed.
     """
-    try:
-        return _read(kind, data, further)
-    except Faults as faults:
-        raise told(faults.found, file) from None
+    with uncollected():
+        try:
+            return _read(kind, data, further)
+        except Faults as faults:
+            raise told(faults.found, file) from None
 
 
 def _read(kind: type[S], data: bytes, further: Callable[[S], Iterable[Found]]) -> S:

@@ -172,7 +172,7 @@ VARIABLE: Final = Kind({**_TEXT_SCHEMA, "pattern": "^[^=]+$"}, _read_text, _take
 MOUNT_PATH: Final = Kind({"type": "string", "pattern": "^/"}, _read_text, _take_mount_path)
 HOST_PATH: Final = Kind({"type": "string", "pattern": "^/"}, _read_text, _take_host_path)
 MEMORY: Final = Kind(
-    {"type": "string", "pattern": r"^\s*([0-9]+(\.[0-9]+)?|\.[0-9]+)\s*([bB]|[kKmMgGtT]([iI][bB])?)\s*$"},
+    {"type": "string", "pattern": r"^\s*([0-9]+(\.[0-9]*)?|\.[0-9]+)\s*([bB]|[kKmMgGtT]([iI][bB])?)\s*$"},
     _read_text,
     _take_memory,
 )
@@ -249,6 +249,8 @@ def _take_duration(value: Any) -> int:
         return parse_duration(value)
     if isinstance(value, timedelta):
         value = value // timedelta(microseconds=1) * 1000
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"must be whole nanoseconds, or a text such as '10m', not {shown(value)}")
     if value < 0:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +14,7 @@ from attrs import define, field
 from sweepstake.errors import MissingExtraError
 from sweepstake.spec.tree import MAX_DEPTH, Faults, Found, ListNode, MapNode, Node, Scalar
 
-__all__ = ["read_bytes", "read_file_bytes"]
+__all__ = ["read_bytes", "read_file_bytes", "uncollected"]
 
 #: The largest file; 10,000 tasks of 200 lines are half of it.
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -21,8 +25,26 @@ MAX_REPEATED: Final = 1_000_000
 #: How often a file may use its anchors.
 MAX_ALIASES: Final = 100_000
 _MERGE: Final = "<<"
+#: How JSON escapes a character such as an emoji, in two halves that YAML does not join.
+_PAIR: Final = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 #: So many bytes are read at once.
 _PIECE: Final = 1024 * 1024
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Let Python's search for cycles of garbage rest in the block.
+
+    A tree of a hundred thousand nodes has none, and is searched again and again as it grows: that takes as long as
+    everything else together.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def read_file_bytes(path: Path) -> bytes:
@@ -49,6 +71,8 @@ def read_bytes(data: bytes) -> tuple[MapNode, list[Found]]:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
         raise Faults.at(Scalar("", line=line, column=column), "is not UTF-8") from None
+    if text.lstrip().startswith("{"):
+        text = _PAIR.sub(_joined, text)
     composer = _Composer()
     root = composer.compose(text)
     if isinstance(root, Scalar) and root.null:
@@ -56,6 +80,11 @@ def read_bytes(data: bytes) -> tuple[MapNode, list[Found]]:
     if not isinstance(root, MapNode):
         raise Faults([*composer.found, Found("must be a mapping of names to values", root)])
     return root, composer.found
+
+
+def _joined(pair: re.Match[str]) -> str:
+    high, low = (int(half, 16) for half in pair.groups())
+    return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
 
 
 def _parser() -> Any:

@@ -71,7 +71,7 @@ _NANOSECONDS: Final[Mapping[str, int]] = {
     for word in words.split()
 }
 _DAYS: Final = frozenset({"d", "day", "days", "w", "week", "weeks"})
-_NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+"
+_NUMBER: Final = r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+"
 _PART: Final = re.compile(rf"\s*({_NUMBER})\s*([^\W\d_]+)\s*")
 _SECONDS: Final = re.compile(_NUMBER)
 _SIZE: Final = re.compile(rf"({_NUMBER})\s*(b|k|m|g|t|kib|mib|gib|tib)")

@@ -14,14 +14,14 @@ from sweepstake.domain.records import SearchDefinition
 from sweepstake.domain.settings import Direction, Settings
 from sweepstake.errors import InvalidInputError, shown
 from sweepstake.search import (
+    SEARCHES,
     Choice,
     Constant,
     Distribution,
-    GridPolicy,
-    ManualPolicy,
-    PbtPolicy,
     RandomPolicy,
+    SearchKind,
     SearchPolicy,
+    Takes,
     policy_for,
 )
 from sweepstake.search.codec import read_distribution, write_distribution
@@ -34,15 +34,11 @@ from sweepstake.values import JsonItem
 
 __all__ = ["SweepSpec"]
 
-#: What a search may be called, in any case and with or without ``search`` at its end.
-_SEARCHES: Final[Mapping[str, str]] = {
-    "manual": ManualPolicy.kind,
-    "random": RandomPolicy.kind,
-    "grid": GridPolicy.kind,
-    "pbt": PbtPolicy.kind,
-    "populationbasedtraining": PbtPolicy.kind,
+#: Every search by what it may be called: its word, its class and its command, in any case.
+_CALLED: Final[Mapping[str, SearchKind]] = {
+    name.lower(): each for each in SEARCHES for name in (each.policy.kind, each.called, each.command)
 }
-_KINDS: Final = (RandomPolicy.kind, GridPolicy.kind, PbtPolicy.kind, ManualPolicy.kind)
+_KINDS: Final[Mapping[str, SearchKind]] = {each.policy.kind: each for each in SEARCHES}
 #: What the Python class of population based training calls what is stored under another name.
 _WORDS: Final[Mapping[str, str]] = {
     "result_name": "qualityResultName",
@@ -71,15 +67,19 @@ def _take_search(value: Any) -> SearchDefinition:
         name, options = value, None
     else:
         raise ValueError(f"must be the name of a search, or {{name: its parameters}}, not {shown(value)}")
-    kind = _SEARCHES.get(str(name).lower().removesuffix("search"))
-    if kind is None:
+    search = _CALLED.get(str(name).lower())
+    if search is None:
         raise ValueError(f"must be one of {', '.join(_KINDS)}, is {shown(name)}")
-    if kind == PbtPolicy.kind and isinstance(options, Mapping):
+    if search.takes is Takes.MORE and isinstance(options, Mapping):
         options = _own_words(options)
     try:
-        return _define(kind, options or None)
+        return _define(search.policy.kind, options or None)
     except InvalidInputError as error:
         raise Faults(_found(error, [])) from None
+
+
+def _define(kind: str, params: object) -> SearchDefinition:
+    return SearchDefinition(kind, JsonItem.of(params, f"scheduler.{kind}").text)
 
 
 def _own_words(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -250,7 +250,7 @@ class SweepSpec(Record):
     @property
     def names(self) -> tuple[str, ...] | None:
         """The hyperparameters that jobs will have; None if whoever adds jobs chooses them."""
-        return None if self.search.kind == ManualPolicy.kind else tuple(name for name, _ in self.parameters)
+        return None if _KINDS[self.search.kind].takes is Takes.NOTHING else tuple(name for name, _ in self.parameters)
 
     @property
     def definition(self) -> SearchDefinition:
@@ -265,7 +265,7 @@ class SweepSpec(Record):
 def _taken_apart(search: SearchDefinition) -> tuple[SearchDefinition, tuple[tuple[str, Distribution], ...]]:
     """Return a search without what it draws from, if that was said as its parameters, and what it draws from."""
     options = json.loads(search.params)
-    if search.kind not in (RandomPolicy.kind, GridPolicy.kind) or not isinstance(options, Mapping):
+    if _KINDS[search.kind].takes not in (Takes.DISTRIBUTIONS, Takes.VALUES) or not isinstance(options, Mapping):
         return search, ()
     return SearchDefinition(search.kind), _take_parameters(options)
 
@@ -287,17 +287,17 @@ def _definition(
     objective: str | None,
     direction: Direction | None,
 ) -> SearchDefinition:
-    options = json.loads(search.params)
-    if search.kind == ManualPolicy.kind:
+    takes = _KINDS[search.kind].takes
+    if takes is Takes.NOTHING:
         return search
-    if search.kind == PbtPolicy.kind:
-        own = {"objective": str(direction or Direction.MINIMIZE), "qualityResultName": objective}
-        given = {name: value for name, value in own.items() if value is not None}
-        drawn = {"init": {name: write_distribution(each) for name, each in parameters}} if parameters else {}
-        return _define(search.kind, {**given, **drawn, **(options or {})})
-    if search.kind == GridPolicy.kind:
+    if takes is Takes.VALUES:
         return _define(search.kind, {name: _values(name, each) for name, each in parameters})
-    return _define(search.kind, {name: write_distribution(each) for name, each in parameters})
+    drawn = {name: write_distribution(each) for name, each in parameters}
+    if takes is Takes.DISTRIBUTIONS:
+        return _define(search.kind, drawn)
+    own = {"objective": str(direction or Direction.MINIMIZE), "qualityResultName": objective, "init": drawn or None}
+    given = {name: value for name, value in own.items() if value is not None}
+    return _define(search.kind, {**given, **(json.loads(search.params) or {})})
 
 
 def _values(name: str, distribution: Distribution) -> list[Any]:
@@ -315,12 +315,12 @@ def _wrong_search(
     direction: Direction | None,
 ) -> Iterable[Found]:
     """Yield what the search finds wrong, where it stands in the sweep."""
-    options = json.loads(search.params)
-    if search.kind == ManualPolicy.kind:
+    options, takes = json.loads(search.params), _KINDS[search.kind].takes
+    if takes is Takes.NOTHING:
         if parameters:
-            yield Found("must be left out: a manual search draws nothing", None, ["parameters"])
+            yield Found(f"must be left out: {search.kind} draws nothing", None, ["parameters"])
         return
-    if search.kind != PbtPolicy.kind:
+    if takes is not Takes.MORE:
         if options is not None:
             yield Found("says again what stands in `parameters`", None, [search.kind, "search"])
         if not parameters:
@@ -337,12 +337,7 @@ def _wrong_search(
 def _in_sweep(path: str, kind: str) -> str:
     """Return the path of a search's own parameter as one of the sweep's."""
     own = path.removeprefix(f"scheduler.{kind}").removeprefix(".")
-    if kind != PbtPolicy.kind:
+    if _KINDS[kind].takes is not Takes.MORE:
         return f"parameters.{own}"
     head, dot, rest = own.partition(".")
     return f"parameters{dot}{rest}" if head == "init" else f"search.{kind}.{own}"
-
-
-def _define(kind: str, params: object) -> SearchDefinition:
-    """Return the stored form of a search with these parameters, which are plain data."""
-    return SearchDefinition(kind, JsonItem.of(params, f"scheduler.{kind}").text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Self
 
 import attrs
@@ -97,7 +98,7 @@ class TaskSpec(Record):
         result_path: str = "/unused",
         priority: str | Priority | None = None,
         preemptible: bool | None = None,
-        min_runtime: int | str | None = None,
+        min_runtime: str | float | timedelta | None = None,
         auto_resume: bool | None = None,
         **fields: Any,
     ) -> TaskSpec:

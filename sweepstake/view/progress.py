@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 
 __all__ = ["measured", "watched"]
 
 
-@contextmanager
 def watched(
     description: str, total: int | None, *, least: int = 0, wanted: bool | None = None
-) -> Iterator[Callable[[int], None]]:
+) -> AbstractContextManager[Callable[[int], None]]:
     """Show a progress bar on standard error inside the block; call what it gives with each number of things done.
 
     Args:
@@ -23,22 +23,29 @@ def watched(
         wanted: whether to show it; None: if somebody watches standard error and it is worth it.
     """
     worth_it = sys.stderr.isatty() and (total is None or total >= least)
-    with _bar(description, total, shown=worth_it if wanted is None else wanted) as update:
+    if not (worth_it if wanted is None else wanted):
+        return nullcontext(deque[int](maxlen=0).append)  # which keeps nothing
+    return _advanced(description, total)
+
+
+@contextmanager
+def _advanced(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    with _bar(description, total) as update:
         yield lambda done: update(advance=done)
 
 
 @contextmanager
 def measured(description: str) -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar to whoever watches; call what it gives with how much of how much is done, however often."""
-    with _bar(description, None, shown=sys.stderr.isatty()) as update:
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    with _bar(description, None) as update:
         yield lambda done, total: update(completed=min(done, total), total=total)
 
 
 @contextmanager
-def _bar(description: str, total: int | None, *, shown: bool) -> Iterator[Callable[..., None]]:
-    if not shown:
-        yield _ignore
-        return
+def _bar(description: str, total: int | None) -> Iterator[Callable[..., None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -51,7 +58,3 @@ def _bar(description: str, total: int | None, *, shown: bool) -> Iterator[Callab
     )
     with bar:
         yield partial(bar.update, bar.add_task(description, total=total))
-
-
-def _ignore(**_done: int) -> None:
-    """Show nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -87,13 +88,13 @@ def reference_headers(reference: str) -> dict[str, str]:
     return {} if owned is None else {OWNER: quote(owned[0] or "", safe="")}
 
 
-def read_reference(name: str, headers: Mapping[str, str]) -> str:
-    """Return which experiment is meant by the name in the path and the headers, whose names are in lower case.
+@lru_cache(maxsize=1024)  # most requests are about the same few experiments
+def read_reference(name: str, address: str | None, owner: str | None) -> str:
+    """Return which experiment is meant by the name in the path, and by what the headers `ADDRESS` and `OWNER` say.
 
     Raises:
         NotFoundError: nothing can have that address, or that owner, and the name.
     """
-    address, owner = headers.get(ADDRESS.lower()), headers.get(OWNER.lower())
     if address is not None:
         decoded = _decoded(address, ADDRESS)
         if called(decoded) != name:

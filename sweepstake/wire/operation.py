@@ -11,13 +11,25 @@ from attrs import field, frozen
 from sweepstake.domain.access import Role
 from sweepstake.domain.addresses import check_called
 from sweepstake.domain.names import check_name, existing_name
+from sweepstake.domain.schema import Schema
 from sweepstake.wire.headers import IF_MATCH
-from sweepstake.wire.parameters import Parameter
 
-__all__ = ["BASE", "Operation"]
+__all__ = ["BASE", "Operation", "Parameter", "checked"]
 
 #: Where the API begins, below the server's root.
 BASE: Final = "/api/v1/"
+
+
+@frozen(kw_only=True)
+class Parameter:
+    """A parameter of the query or a header; `many` may be repeated, at most `most` times if that is said."""
+
+    name: str
+    schema: Schema
+    description: str
+    header: bool = False
+    many: bool = False
+    most: int | None = None
 
 
 @frozen(kw_only=True)
@@ -32,6 +44,7 @@ class Operation:
         answers: name of the body's schema by status of success; None for an empty body.
         problems: statuses of errors beyond those that follow from the rest.
         etag: the answer has an ETag.
+        headers: names of other headers that the answer may have.
         role: what credentials must allow, in general and in the experiment of the path; None: none are needed.
         fenced: an experiment in the path must be there, and the caller's in that role, before the call is worked on;
             else the handler sees to it.
@@ -53,6 +66,7 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     problems: tuple[int, ...] = ()
     etag: bool = False
+    headers: tuple[str, ...] = ()
     role: Role | None
     fenced: bool = True
     changes_access: bool = False
@@ -62,28 +76,15 @@ class Operation:
     makes: str | None = None
     over_limit: int = 409
     links: tuple[tuple[str, Mapping[str, str]], ...] = ()
-    _parts: tuple[str, ...] = field(init=False, repr=False)
+    _template: str = field(init=False, repr=False)
 
-    @_parts.default
-    def _split(self) -> tuple[str, ...]:
-        return tuple(self.path.replace("{id}", "{name}").split("{name}"))
-
-    def check(self, name: object, word: str) -> str:
-        """Return what stands in the path for a word, if it can.
-
-        Raises:
-            InvalidInputError: it would be the name of something new, and cannot be.
-            NotFoundError: nothing has such a name.
-        """
-        rule = check_called if word == "name" else check_name
-        return rule(name, word) if word == self.makes else existing_name(name, word, rule)
+    @_template.default
+    def _path_of_names(self) -> str:
+        return self.path.replace("{name}", "{}").replace("{id}", "{}")
 
     def url(self, *names: str) -> str:
         """Return the path with these names in it."""
-        url = self._parts[0]
-        for name, part in zip(names, self._parts[1:], strict=True):
-            url += quote(name, safe="") + part
-        return url
+        return self._template.format(*(quote(name, safe="") for name in names))
 
     @property
     def statuses(self) -> tuple[int, ...]:
@@ -102,3 +103,14 @@ class Operation:
         if any(parameter.name == IF_MATCH for parameter in self.parameters):
             found |= {412}
         return tuple(sorted(found))
+
+
+def checked(name: object, word: str, makes: str | None) -> str:
+    """Return what stands in the path for a word, if it can; `makes` is as of an operation.
+
+    Raises:
+        InvalidInputError: it would be the name of something new, and cannot be.
+        NotFoundError: nothing has such a name.
+    """
+    rule = check_called if word == "name" else check_name
+    return rule(name, word) if word == makes else existing_name(name, word, rule)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
 
-from attrs import frozen
+from attrs import field, frozen
 
+from sweepstake.domain.schema import OMIT_DEFAULT
 from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import (
     AmbiguousNameError,
@@ -100,8 +101,8 @@ class Problem:
     title: str
     status: int
     detail: str
-    errors: tuple[FieldProblem, ...] | None = None
-    reason: NoJobReason | None = None
+    errors: tuple[FieldProblem, ...] | None = field(default=None, metadata=OMIT_DEFAULT)
+    reason: NoJobReason | None = field(default=None, metadata=OMIT_DEFAULT)
 
 
 def problem_of(error: SweepstakeError, status: int | None = None) -> Problem:

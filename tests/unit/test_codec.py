@@ -1,8 +1,10 @@
 """Records as JSON trees, and back."""
 
 import json
+from enum import StrEnum
 from typing import Any
 
+import attrs
 import pytest
 
 from sweepstake.codec import from_answer, from_tree, to_tree
@@ -125,3 +127,24 @@ def test_an_answer_of_a_newer_server_is_read() -> None:
     assert from_answer(tree, JobRecord) == JOB
     with pytest.raises(InvalidInputError, match="colour: is unknown here"):
         from_tree(tree, JobRecord)
+
+
+class _Colour(StrEnum):
+    """A closed set that nobody has told the codec of."""
+
+    RED = "red"
+
+
+@attrs.frozen
+class _Painted:
+    """A record with such a field."""
+
+    colour: _Colour
+
+
+def test_a_closed_set_takes_its_members_alone() -> None:
+    """Whichever it is: no text becomes a member of none."""
+    assert from_tree({"colour": "red"}, _Painted).colour is _Colour.RED
+    for wrong in ("blue", 1, None):
+        with pytest.raises(InvalidInputError, match="colour: must be one of red"):
+            from_tree({"colour": wrong}, _Painted)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from sweepstake.cli.moments import moment
-from sweepstake.domain.vocabulary import QUEUEING, Word
+from sweepstake.domain.vocabulary import QUEUEING, TAGS, Word
 
 __all__ = ["as_queueing", "new_option", "queueing_options"]
 
@@ -17,9 +17,11 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 def queueing_options(command: C, *, change: bool = False) -> C:
     """Add an option for each word of a job's queueing to a command; with `change`, for jobs that are there."""
-    options = [_option(word, word.change) if change else new_option(word, "job", word.default) for word in QUEUEING]
-    if change:
-        options.insert(-1, click.option("--no-tags", is_flag=True, help="Take all labels away."))
+    options = []
+    for word in QUEUEING:
+        options.append(_option(word, word.change) if change else new_option(word, "job", word.default))
+        if change and word is TAGS:
+            options.append(click.option("--no-tags", is_flag=True, help="Take all labels away."))
     for option in reversed(options):
         command = option(command)
     return command

@@ -15,7 +15,7 @@ from sweepstake.domain.lengths import MAX_AT_ONCE, at_most, holds
 from sweepstake.domain.names import check_name
 from sweepstake.domain.needs import Offer
 from sweepstake.domain.records import Claims, Finished
-from sweepstake.domain.schema import OMIT_DEFAULT, count, items, narrowed, nullable, ref
+from sweepstake.domain.schema import OMIT_DEFAULT, count, narrowed, nullable, ref
 from sweepstake.domain.vocabulary import is_within, is_worker
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue.answers import one
@@ -56,7 +56,7 @@ class AttemptReport:
     """
 
     id: str = field(validator=_is_id, metadata=narrowed(ref("Name")))
-    key: str = field(validator=_is_key, metadata=narrowed(ref("Key")))
+    key: str = field(repr=False, validator=_is_key, metadata=narrowed(ref("Key")))
     report: Finish
 
 
@@ -159,9 +159,11 @@ class FinishAttempts(Call[Reports]):
     name: str = named("name")
     reports: tuple[AttemptReport, ...] = body(
         validator=at_most(MAX_AT_ONCE),
-        metadata={**holds(MAX_AT_ONCE), **narrowed(items("AttemptReport", MAX_AT_ONCE))},
+        metadata=holds(MAX_AT_ONCE),
     )
-    claim: str | None = body(default=None, arriving=optional(_is_key), metadata=narrowed(nullable(ref("Key"))))
+    claim: str | None = body(
+        default=None, repr=False, arriving=optional(_is_key), metadata=narrowed(nullable(ref("Key")))
+    )
     worker: str = body(default="", arriving=is_worker, metadata=narrowed(ref("Label")))
     repeat: bool = body(default=False)
     at_once: int = _at_once()

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from sweepstake.domain.access import Role
 from sweepstake.domain.specs import SpecDraft, SpecRecord, StoredSpec
-from sweepstake.queue.answers import made, one
+from sweepstake.queue.answers import one
 from sweepstake.queue.call import Call, verb
 from sweepstake.queue.calls.paths import EXPERIMENT, NAME, links
 from sweepstake.queue.fields import named, op_key, spec_version, whole
@@ -31,7 +31,7 @@ _VALUES: Final = 4_000_000
         long=True,
         links=links(NAME, "get_spec"),
     ),
-    made(StoredSpec, "StoredSpec"),
+    one(StoredSpec, "StoredSpec", status=201),
     request="PutSpec",
 )
 @frozen(kw_only=True)

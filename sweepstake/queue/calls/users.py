@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from attrs import frozen
 
 from sweepstake.domain.access import NOBODY, Access, Caller, Role
-from sweepstake.queue.answers import NOTHING, listed, made, one
+from sweepstake.queue.answers import NOTHING, listed, one
 from sweepstake.queue.call import Call, verb
 from sweepstake.queue.calls.paths import EXPERIMENT
 from sweepstake.queue.fields import asker, by_server, hidden, named, whole
@@ -156,7 +156,7 @@ class ListTokens(AboutUsers[tuple[TokenInfo, ...]]):
         summary="Make an API token for the caller, which is told only now",
         values=_FEW,
     ),
-    made(MadeToken, "MadeToken"),
+    one(MadeToken, "MadeToken", status=201),
     request="NewToken",
 )
 @frozen(kw_only=True)

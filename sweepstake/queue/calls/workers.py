@@ -120,7 +120,6 @@ class FinishAttempt(Call[Finished]):
 
     Attributes:
         away: told of each try that found the store away.
-        claims: whether there is a `claim`.
 
     Raises:
         NotFoundError: no such job or attempt: it was deleted.
@@ -131,11 +130,17 @@ class FinishAttempt(Call[Finished]):
     id: str = named("id")
     key: str = op_key()
     report: Finish = merged()
-    claim: str | None = body(default=None, arriving=optional(_is_key), metadata=narrowed(nullable(ref("Key"))))
+    claim: str | None = body(
+        default=None, repr=False, arriving=optional(_is_key), metadata=narrowed(nullable(ref("Key")))
+    )
     worker: str = body(default="", arriving=_is_worker, metadata=_WORKER)
     repeat: bool = body(default=False)
     away: Callable[[StoreUnavailableError], None] | None = hidden()
-    claims: bool = field(default=False)
+    claims: bool = field(init=False)
+
+    @claims.default
+    def _claims_next(self) -> bool:
+        return self.claim is not None
 
 
 @verb(
@@ -184,6 +189,7 @@ class Heartbeat(Call[tuple[Beat, ...]]):
     """
 
     attempts: tuple[str, ...] = body(
+        repr=False,
         validator=[at_most(MAX_BEATS), _are_attempts],
         metadata={**holds(MAX_BEATS), **narrowed(items("AttemptKey", MAX_BEATS))},
     )

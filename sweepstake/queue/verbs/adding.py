@@ -23,7 +23,7 @@ from sweepstake.queue.verbs.duplicates import catch_up, find_equal, is_far_behin
 from sweepstake.queue.verbs.experiments import experiment_id, limits_of
 from sweepstake.queue.verbs.guards import event_of, is_first, key_reused
 from sweepstake.queue.verbs.jobs import get_job, read_job
-from sweepstake.queue.verbs.specs import find_tasks
+from sweepstake.queue.verbs.tasks.specs import find_tasks
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Transaction
 from sweepstake.turns import in_one_piece, sliced
@@ -88,7 +88,8 @@ def _compare_old_jobs(store: Store, name: str) -> None:
 def add_jobs(transaction: Transaction, name: str, call: AddJobs, digests: Sequence[str], key: str) -> Added:
     """Create jobs, all or none. `key` is what the store keeps; `digests`, of the hyperparameters, show duplicates."""
     drafts, on_duplicate = call.jobs, call.on_duplicate
-    _refuse_repeats(drafts)
+    if len({draft.id for draft in drafts}) < len(drafts):
+        _refuse_repeats(drafts)
     if not is_first(transaction, AddJobs, name, "", key, detail=str(len(drafts))):
         return _first_answer(transaction, key)
     if on_duplicate is not OnDuplicate.ALLOW:

@@ -15,8 +15,8 @@ from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.claiming import claim_anew, find_claim
 from sweepstake.queue.verbs.finishing import finish_alone, plain_answer, plain_params
 from sweepstake.queue.verbs.guards import key_reused
-from sweepstake.queue.verbs.matching import fitting_of, none_for_offer, read_needs_of
 from sweepstake.queue.verbs.settling import settle, settle_at_times
+from sweepstake.queue.verbs.tasks.matching import fitting_of, none_for_offer, read_needs_of
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row
 from sweepstake.wire.problems import problem_of

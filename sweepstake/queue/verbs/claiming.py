@@ -19,9 +19,9 @@ from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.adding import check_running_limit
 from sweepstake.queue.verbs.experiments import ENDED_BY_CLAIM, limits_of
 from sweepstake.queue.verbs.guards import event_of, key_reused
-from sweepstake.queue.verbs.matching import fitting_of, none_for_offer, read_needs_of
 from sweepstake.queue.verbs.proposals import propose
 from sweepstake.queue.verbs.settling import settle, settle_at_times
+from sweepstake.queue.verbs.tasks.matching import fitting_of, none_for_offer, read_needs_of
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row, Transaction
 

@@ -19,7 +19,7 @@ from sweepstake.queue.verbs.claiming import claim_anew, claim_ready, find_claim
 from sweepstake.queue.verbs.dependencies import follow
 from sweepstake.queue.verbs.duplicates import change_fingerprint
 from sweepstake.queue.verbs.settling import settle, settle_at_times
-from sweepstake.queue.verbs.stopping import propagate
+from sweepstake.queue.verbs.tasks.stopping import propagate
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row, Transaction
 
@@ -32,7 +32,7 @@ PLAIN: Final = {Outcome.DONE: JobStatus.DONE, Outcome.PRUNED: JobStatus.PRUNED}
 @performs(FinishAttempt)
 def finish(store: Store, call: FinishAttempt) -> Finished:
     """End an attempt, and claim the next job if asked to."""
-    name = store.at_job(call.name, call.id)
+    name = store.at(call.name, call.id)
     key, claim, attempt = call.key, call.claim, call.report.attempt
     if key in (claim, attempt) or claim == attempt:
         raise KeyReusedError("A report, its attempt and the claim after it each need a key of their own.")

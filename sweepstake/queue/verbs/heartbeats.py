@@ -10,7 +10,7 @@ from sweepstake.domain.records import Beat, Health
 from sweepstake.domain.status import Outcome, Signal
 from sweepstake.queue.calls import Heartbeat, Ping
 from sweepstake.queue.store import Store, performs
-from sweepstake.queue.verbs.workers import note_worker
+from sweepstake.queue.verbs.tasks.workers import note_worker
 from sweepstake.stores.engine import Row, Transaction
 
 __all__ = ["beat", "ping"]

@@ -32,7 +32,7 @@ __all__ = [
 @performs(GetJob)
 def get(store: Store, call: GetJob) -> JobRecord:
     """Return one job."""
-    name = store.at_job(call.name, call.id)
+    name = store.at(call.name, call.id)
     with store.read() as transaction:
         return get_job(transaction, name, call.id)
 
@@ -40,7 +40,7 @@ def get(store: Store, call: GetJob) -> JobRecord:
 @performs(ListAttempts)
 def attempts(store: Store, call: ListAttempts) -> tuple[AttemptRecord, ...]:
     """Return the attempts of a job, oldest first."""
-    name = store.at_job(call.name, call.id)
+    name = store.at(call.name, call.id)
     with store.read() as transaction:
         job = read_job(transaction, name, experiment_id(transaction, name), call.id)
         return tuple(rows.attempt(row) for row in transaction.rows("attempts", seq=job.seq))
@@ -49,7 +49,7 @@ def attempts(store: Store, call: ListAttempts) -> tuple[AttemptRecord, ...]:
 @performs(ListDependencies)
 def dependencies(store: Store, call: ListDependencies) -> tuple[Dependency, ...]:
     """Return the jobs that a job waits for, oldest first."""
-    name = store.at_job(call.name, call.id)
+    name = store.at(call.name, call.id)
     with store.read() as transaction:
         job = read_job(transaction, name, experiment_id(transaction, name), call.id)
         return tuple(rows.dependency(row) for row in transaction.rows("dependencies", seq=job.seq))
@@ -58,7 +58,7 @@ def dependencies(store: Store, call: ListDependencies) -> tuple[Dependency, ...]
 @performs(DeleteJob)
 def delete(store: Store, call: DeleteJob) -> None:
     """Delete a job and its attempts."""
-    name = store.at_job(call.name, call.id)
+    name = store.at(call.name, call.id)
     with store.write() as transaction:
         if not is_first(transaction, DeleteJob, name, call.id, store.known(transaction, call.key)):
             return
@@ -78,7 +78,7 @@ def delete(store: Store, call: DeleteJob) -> None:
 @performs(PruneJob)
 def prune(store: Store, call: PruneJob) -> JobRecord:
     """Make a QUEUED or RUNNING job PRUNED."""
-    name = store.at_job(call.name, call.id)
+    name = store.at(call.name, call.id)
     with store.write() as transaction:
         key = store.known(transaction, call.key)
         first = is_first(transaction, PruneJob, name, call.id, key)

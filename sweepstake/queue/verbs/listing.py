@@ -36,7 +36,8 @@ def page_of_jobs(store: Store, call: ListJobs) -> Page[JobRecord]:
         return Page(first, unranked=unranked)
     items: list[JobRecord] = []
     text = 0
-    for read, job in enumerate(sliced(_scan(store, name, query, after, limit)), 1):
+    scanned = _scan(store, name, query, after, limit)
+    for read, job in enumerate(sliced(scanned) if query.where else scanned, 1):
         if query.keeps(job):
             items.append(job)
             text += job.text_length

@@ -22,7 +22,7 @@ def retry(store: Store, call: RetryJob) -> JobRecord:
 
     The ledger keeps how many attempts there were when the budgets began anew.
     """
-    name = store.at_job(call.name, call.id)
+    name = store.at(call.name, call.id)
     with store.write() as transaction:
         key = store.known(transaction, call.key)
         first = is_first(transaction, RetryJob, name, call.id, key)
@@ -41,7 +41,7 @@ def retry(store: Store, call: RetryJob) -> JobRecord:
 @performs(SetQueueing)
 def change(store: Store, call: SetQueueing) -> JobRecord:
     """Change what is beside a job's document."""
-    name = store.at_job(call.name, call.id)
+    name = store.at(call.name, call.id)
     with store.write() as transaction:
         first = is_first(transaction, SetQueueing, name, call.id, store.known(transaction, call.key))
         number = experiment_id(transaction, name)

@@ -8,7 +8,7 @@ from sweepstake.domain.addresses import no_experiment
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.queue.store import Store
 from sweepstake.queue.verbs.dependencies import follow
-from sweepstake.queue.verbs.stopping import propagate
+from sweepstake.queue.verbs.tasks.stopping import propagate
 from sweepstake.stores import rows
 from sweepstake.stores.engine import Transaction
 

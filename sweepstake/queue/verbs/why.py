@@ -18,9 +18,9 @@ from sweepstake.queue.spelling import spellings
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.experiments import get_experiment
 from sweepstake.queue.verbs.jobs import no_job
-from sweepstake.queue.verbs.matching import read_needs
-from sweepstake.queue.verbs.stopping import STOPPED
-from sweepstake.queue.verbs.workers import offers_for
+from sweepstake.queue.verbs.tasks.matching import read_needs
+from sweepstake.queue.verbs.tasks.stopping import STOPPED
+from sweepstake.queue.verbs.tasks.workers import offers_for
 from sweepstake.stores import rows
 from sweepstake.stores.engine import Transaction
 
@@ -30,7 +30,7 @@ __all__ = ["explain", "situation"]
 @performs(ExplainJob)
 def why(store: Store, call: ExplainJob) -> Why:
     """Say why a job is not running, in commands that mean its experiment when the viewer types them."""
-    name = store.at_job(call.name, call.id)
+    name = store.at(call.name, call.id)
     with store.read() as transaction:
         found = situation(transaction, name, call.id)
         experiment = get_experiment(transaction, name)

@@ -64,6 +64,11 @@ def test_a_made_class_takes_what_a_written_one_takes() -> None:
         assert (made.name, made.status, made.settings.max_jobs) == ("c", ExperimentStatus.DONE, 3)
 
 
+def test_a_made_class_is_found_where_users_import_it() -> None:
+    """There pickle looks for the class of an experiment that goes to another process."""
+    assert (Countdown.__module__, Countdown.__qualname__) == ("sweepstake", "CountdownSearch")
+
+
 def test_a_made_class_refuses_what_is_missing() -> None:
     """As any function does."""
     with pytest.raises(TypeError, match="start"):

@@ -30,7 +30,7 @@ from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.queue.here import PERFORMERS
 from sweepstake.values import JsonObject
 from sweepstake.wire.credentials import Credentials, NewShare, NewToken
-from sweepstake.wire.headers import read_reference
+from sweepstake.wire.headers import ADDRESS, OWNER, read_reference
 from tests.kit.lab import new_key
 
 KEY: Final = new_key()
@@ -172,7 +172,7 @@ def arrived(call: Call[Any]) -> Call[Any]:
     names = {word: unquote(text) for word, text in found.groupdict().items()}
     headers = {name.lower(): value for name, value in request.headers.items()}
     if "name" in names:
-        names["name"] = read_reference(names["name"], headers)
+        names["name"] = read_reference(names["name"], headers.get(ADDRESS.lower()), headers.get(OWNER.lower()))
     asked = Asked(query=parse_qs(query, keep_blank_values=True), headers=headers, new_key=new_key)
     return call_of(type(call), names, asked, None if request.body is None else json.loads(request.body))
 
@@ -181,6 +181,14 @@ def arrived(call: Call[Any]) -> Call[Any]:
 def test_a_call_arrives_as_it_was_sent(call: Call[Any]) -> None:
     """Every field that travels, wherever in a request it stands."""
     assert arrived(call) == call
+
+
+@pytest.mark.parametrize("call", SAMPLES, ids=lambda call: call.operation.name)
+def test_a_call_shows_no_key(call: Call[Any]) -> None:
+    """Whoever reads it in a log can neither repeat it nor report on an attempt."""
+    of_attempts = (*getattr(call, "attempts", ()), getattr(getattr(call, "report", None), "attempt", None))
+    secrets = (*(getattr(call, name, None) for name in ("key", "claim", "attempt")), *of_attempts)
+    assert [secret for secret in secrets if secret and secret in repr(call)] == []
 
 
 def test_each_verb_is_tried_and_done_by_something() -> None:

@@ -204,3 +204,12 @@ def test_pyyaml_without_libyaml_reads_the_same(path: Path, monkeypatch: pytest.M
     spec = ExperimentSpec.from_file(path)
     monkeypatch.delattr(yaml, "CSafeLoader")
     assert ExperimentSpec.from_file(path) == spec
+
+
+def test_json_may_escape_what_yaml_does_not(tmp_path: Path) -> None:
+    """A character beyond 16 bits is two escapes in JSON."""
+    spec = ExperimentSpec(description="\U0001f680 and \U00010348", groups=["\u00e9"])
+    file = tmp_path / "spec.json"
+    file.write_text(json.dumps(spec.to_json(), indent=2))
+    assert "\\ud83d" in file.read_text()
+    assert ExperimentSpec.from_file(file) == spec

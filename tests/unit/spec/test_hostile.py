@@ -1,8 +1,10 @@
 """Files that somebody made to do harm: nothing is built of them, and little time and memory is spent on them."""
 
+import gc
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -191,3 +193,19 @@ def test_the_work_grows_with_the_file_and_no_faster(faulty: bool, tmp_path: Path
     few, many = calls_for(100, faulty, tmp_path), calls_for(200, faulty, tmp_path)
     assert many <= 2.05 * few
     assert many <= 200 * 250
+
+
+@pytest.mark.parametrize("text", ["version: v2", "version: v3"])
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_is_left_as_it_was(enabled: bool, text: str, tmp_path: Path) -> None:
+    """It rests while a file is read, and goes on afterwards if it was running."""
+    file = tmp_path / "spec.yaml"
+    file.write_text(text)
+    before = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with suppress(SpecError):
+            ExperimentSpec.from_file(file)
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if before else gc.disable)()

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ import attrs
 import jsonschema
 import yaml
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from sweepstake.errors import SpecError
 from sweepstake.spec import ExperimentSpec
 from sweepstake.spec.experiment import SpecVersion
 from sweepstake.spec.fields import table_of
 from sweepstake.spec.schema import json_schema
 from sweepstake.spec.writing import to_yaml
+from tests.kit.strategies import json_values
 from tests.unit.spec.strategies import specs, swept
 
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
@@ -94,3 +98,22 @@ def test_specs_are_values(spec: ExperimentSpec) -> None:
     assert attrs.evolve(spec) == spec
     assert hash(attrs.evolve(spec)) == hash(spec)
     assert attrs.evolve(spec, version=SpecVersion.v2).tasks == spec.tasks
+
+
+def places(data: Any) -> list[tuple[Any, Any]]:
+    """Return every place in JSON data, as what holds it and its key there."""
+    pairs = list(data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ())
+    return [(data, key) for key, _ in pairs] + [place for _, value in pairs for place in places(value)]
+
+
+@SLOW
+@given(specs | swept, json_values, st.integers(0, 10**6))
+def test_whatever_stands_in_a_spec_is_read_or_told(spec: ExperimentSpec, value: Any, chosen: int) -> None:
+    """Any JSON in any place makes a spec or a `SpecError`, and nothing else."""
+    data = spec.to_json()
+    everywhere = places(data)
+    holder, key = everywhere[chosen % len(everywhere)]
+    holder[key] = value
+    with suppress(SpecError):
+        changed = ExperimentSpec.from_json(data).to_json()
+        assert ExperimentSpec.from_json(changed).to_json() == changed or "NaN" in json.dumps(changed)

@@ -176,6 +176,7 @@ S = 10**9
         ("2 H 30 Min", 9000 * S), ("1ns", 1), ("5 us", 5000), ("5 µs", 5000), ("5 μs", 5000), ("5MS", 5 * 10**6),
         ("1 nanosecond", 1), ("2 Microseconds", 2000), ("3 milliseconds", 3 * 10**6), ("1 second", S),
         ("4 MINUTES", 240 * S), (" 1h ", 3600 * S), (".5s", S // 2), ("0s", 0), ("1h1h", 7200 * S), ("0.1ns", 0),
+        ("5.s", 5 * S),
     ],
 )  # fmt: skip
 def test_durations(text: str, nanoseconds: int) -> None:

@@ -156,14 +156,14 @@ UNIFORM = "{uniform: {low: 0, high: 1}}"
         ("[]", ["2:8: sweep: must be a mapping of names to values, not a list"]),
         (
             "{search: Bayes, parameters: {lr: [1]}}",
-            ["2:17: sweep.search: must be one of RandomSearch, Grid, PBT, Manual, is 'Bayes'"],
+            ["2:17: sweep.search: must be one of Manual, RandomSearch, Grid, PBT, is 'Bayes'"],
         ),
         (
             "{search: {Grid: {lr: [1]}}, parameters: {lr: [1]}}",
             ["2:24: sweep.search.Grid: says again what stands in `parameters`"],
         ),
         ("{search: Manual, parameters: {lr: [1]}}", [
-            "2:37: sweep.parameters: must be left out: a manual search draws nothing"]),
+            "2:37: sweep.parameters: must be left out: Manual draws nothing"]),
         (
             "{search: {Random: ~, Grid: ~}, parameters: {lr: [1]}}",
             [

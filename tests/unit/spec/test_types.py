@@ -356,7 +356,7 @@ def test_none_is_what_is_unset() -> None:
 
 def test_durations_are_kept_in_nanoseconds() -> None:
     """A number counts them, a text has units, and Python's own spans are taken as well."""
-    for timeout in (90 * 10**9, "90", "1m30s", timedelta(seconds=90)):
+    for timeout in (90 * 10**9, 9e10, "90", "1m30s", timedelta(seconds=90)):
         assert attrs.evolve(TASK, timeout=timeout).timeout == 90 * 10**9  # type: ignore[arg-type]
 
 

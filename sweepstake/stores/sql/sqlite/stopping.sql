@@ -13,13 +13,8 @@ order by seq;
 update jobs set status = 'PRUNED', etag = cast(:cause as text) || '-stop-' || seq, due = null, ended_at = :now
 where seq in (select value from json_each(:seqs));
 
--- preempt: these jobs are queued again, or have been so too often.
-update jobs set
-    status = case
-        when preemptions >= (select max_preemptions from experiments e where e.id = jobs.experiment_id) then 'CRASHED'
-        else 'QUEUED'
-    end,
-    etag = cast(:cause as text) || '-stop-' || seq, due = null, ended_at = :now, preemptions = preemptions + 1
+-- preempt: these jobs are queued again; that others were preempted costs them nothing.
+update jobs set status = 'QUEUED', etag = cast(:cause as text) || '-stop-' || seq, due = null, ended_at = :now
 where seq in (select value from json_each(:seqs));
 
 -- end_attempts: the open attempts of these jobs have ended.
