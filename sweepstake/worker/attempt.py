@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -18,18 +19,18 @@ from sweepstake.client import Places
 from sweepstake.client.attempt.ranks import HELD, held_text, ranks_in
 from sweepstake.domain.drafts import MAX_OUTPUT, Finish
 from sweepstake.domain.records import Claim
-from sweepstake.domain.status import Outcome
+from sweepstake.domain.status import Outcome, Signal
 from sweepstake.errors import ConfigurationError, InvalidInputError
 from sweepstake.folders import check_room, usable
 from sweepstake.plaintext import printable
 from sweepstake.values import JsonObject
 from sweepstake.worker.capture import Capture
-from sweepstake.worker.expansion import Values, expand, names_program, variables
 from sweepstake.worker.heartbeat_process import HeartbeatProcess
 from sweepstake.worker.judgement import Ending, Verdict, judge, terminated
-from sweepstake.worker.process import Process, no_room, start_timer
+from sweepstake.worker.process import Process, end_outliving, no_room, start_timer
 from sweepstake.worker.results import BlockReader, collect
 from sweepstake.worker.terminal import Lines, Terminal
+from sweepstake.worker.work import CommandWork, Interrupted, Launch, Work
 
 __all__ = ["Attempt", "Plan"]
 
@@ -72,6 +73,8 @@ class Attempt:
         heartbeats: keeps the lease.
         places: where the job's output and checkpoints lie.
         stopping: is set when a signal tells the worker to stop, which may have reached the command as well.
+        work: what is run; the plan's command if None.
+        timeout: seconds that what is run says it may take; the shortest of all limits counts.
 
     Attributes:
         timed_out: whether the command was ended because its time was over.
@@ -85,17 +88,22 @@ class Attempt:
         heartbeats: HeartbeatProcess,
         places: Places,
         stopping: threading.Event,
+        work: Work | None = None,
+        timeout: float | None = None,
     ) -> None:
         self.claim = claim
         self.timed_out = False
-        self._called = called
+        self._work = work or CommandWork(
+            command=plan.command, job=claim.job, called=called, environment=plan.environment
+        )
         self._plan = plan
         self._heartbeats = heartbeats
         self._places = places
         self._stopping = stopping
-        limits = [limit for limit in (claim.timeout, plan.timeout) if limit is not None]
+        limits = [limit for limit in (claim.timeout, plan.timeout, timeout) if limit is not None]
         self._timeout = min(limits, default=None)
         self._lock = threading.Lock()
+        self._ending = threading.Event()
         self._process: Process | None = None
         self._end: Callable[[Process], None] | None = None
 
@@ -112,13 +120,17 @@ class Attempt:
             with usable(Path("the folder of temporary files"), "TMPDIR"):
                 # What the command made of the folder must not cost what it reported.
                 scratch = tempfile.TemporaryDirectory(prefix="sweepstake-", ignore_cleanup_errors=True)
-                results_path = Path(stack.enter_context(scratch)) / "results.json"
+                folder = Path(stack.enter_context(scratch))
             output = _Output(capture, self._plan.terminal, f"[{printable(self.claim.job.id)}] ".encode())
             try:
-                process = self._start(results_path, output)
+                launch = self._work.launch(folder, self._checkpoints(), _Before(self, output))
+                process = self._start(launch, output)
             except InvalidInputError as error:
-                return self._report(Verdict(Outcome.CRASHED, str(error)))
-            return self._conclude(process, results_path, output)
+                return self._report(Verdict(Outcome.CRASHED, str(error)), output=output.text())
+            except Interrupted as interrupted:
+                ending = Ending(code=-signal.SIGTERM, stopped=True, signal=interrupted.signal)
+                return self._report(judge(ending, allow_empty=True), output=output.text())
+            return self._conclude(process, launch, output)
 
     def stop(self) -> None:
         """Ask the command to end, and kill it after the grace time; called from another thread."""
@@ -132,31 +144,49 @@ class Attempt:
         """End the command that way, at once or as soon as it has started."""
         with self._lock:
             self._end = end
+            self._ending.set()
             if self._process is not None:
                 end(self._process)
 
-    def _start(self, results_path: Path, output: _Output) -> Process:
+    def _start(self, launch: Launch, output: _Output) -> Process:
         job = self.claim.job
-        values = Values(experiment=self._called, job_id=job.id, hyperparameters=job.hyperparameters.decode())
-        arguments = expand(self._plan.command, values)
-        environment = {
-            **os.environ,
-            **self._plan.environment,
-            **variables(values, job.attempt),
-            HELD: held_text(job, job.worker or "", ranks_in(os.environ), command=True),
-            "SWEEPSTAKE_RESULTS_PATH": str(results_path),
-            "SWEEPSTAKE_CHECKPOINT_DIR": str(self._checkpoints()),
-        }
+        environment = {**launch.environment, HELD: held_text(job, job.worker or "", ranks_in(os.environ), command=True)}
         environment.pop("SWEEPSTAKE_DEADLINE", None)
         if self._timeout is not None:
             environment["SWEEPSTAKE_DEADLINE"] = f"{time.time() + self._timeout:.3f}"
+        try:
+            return self._begin(launch.arguments, environment, output, launch.inherited, launch.ending)
+        except OSError as error:
+            raise _refused(launch, error) from error
+
+    def run_before(self, arguments: Sequence[str], environment: Mapping[str, str], output: _Output) -> int:
+        """Run something to its end before the command; see `Preliminaries`."""
+        process = self._begin(arguments, {**os.environ, **environment}, output)
+        code = process.wait()
         with self._lock:
-            try:
-                process = Process(arguments, environment, output.out, output.err)
-            except OSError as error:
-                raise _refused(self._plan.command, arguments[0], error) from error
+            self._process = None
+        said = self._heartbeats.ended(self.claim.key)
+        if self._ending.is_set() or said is not Signal.CONTINUE:
+            raise Interrupted(said)
+        return code
+
+    def pause_before(self, seconds: float) -> None:
+        """Wait before the command; see `Preliminaries`."""
+        if self._ending.wait(seconds):
+            raise Interrupted
+
+    def _begin(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        output: _Output,
+        inherited: Sequence[int] = (),
+        ending: Sequence[str] = (),
+    ) -> Process:
+        with self._lock:
+            process = Process(arguments, environment, output.out, output.err, inherited)
             self._process = process
-            self._heartbeats.hold(self.claim.key, self.claim.lease, process.group.number)
+            self._heartbeats.hold(self.claim.key, self.claim.lease, process.group.number, ending)
             if self._end is not None:
                 self._end(process)
         return process
@@ -168,7 +198,7 @@ class Attempt:
             check_room(folder)
         return folder
 
-    def _conclude(self, process: Process, results_path: Path, output: _Output) -> Finish:
+    def _conclude(self, process: Process, launch: Launch, output: _Output) -> Finish:
         try:
             limit = self._limit(process)
         except RuntimeError as error:
@@ -180,15 +210,23 @@ class Attempt:
         finally:
             if limit is not None:
                 limit.cancel()
-            signal = self._heartbeats.ended(self.claim.key)
+            said = self._heartbeats.ended(self.claim.key)
+            end_outliving(launch.ending)
             output.end()
         job = self.claim.job
-        results, problems = collect(output.block, results_path, job.results, lambda: self._places.kept(job))
+        results, problems = collect(
+            output.block,
+            launch.results,
+            job.results,
+            lambda: self._places.kept(job),
+            metrics=launch.metrics,
+            links=not launch.untrusted,
+        )
         ending = Ending(
             code=code,
             stopped=self._end is not None or (terminated(code) and self._stopping.wait(_ECHO)),
             timeout=self._timeout if self.timed_out else None,
-            signal=signal,
+            signal=said,
             reported=results is not job.results,
             problem="; ".join(problems),
             last_words=output.last_words(),
@@ -216,16 +254,30 @@ class Attempt:
         )
 
 
-def _refused(command: Sequence[str], program: str, error: OSError) -> Exception:
+def _refused(launch: Launch, error: OSError) -> Exception:
     """Return the error for a command that could not be started: the job's fault, or this machine's."""
     if error.errno in _EXHAUSTED:
         return error
-    what = f"{program!r} cannot be started: {error.strerror or error}"
+    what = f"{launch.arguments[0]!r} cannot be started: {error.strerror or error}"
     if error.errno == errno.E2BIG:
         return InvalidInputError.at("command", f"{what}; let the command ask for its job, by its id, in place of %h")
-    if not names_program(command):
+    if not launch.ours:
         return InvalidInputError.at("command[0]", what)
     return ConfigurationError(f"{what}; give the program by its whole path, or mend it on this machine")
+
+
+@frozen
+class _Before:
+    """What is done before the command of an attempt."""
+
+    attempt: Attempt
+    output: _Output
+
+    def run(self, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+        return self.attempt.run_before(arguments, environment, self.output)
+
+    def pause(self, seconds: float) -> None:
+        self.attempt.pause_before(seconds)
 
 
 class _Output:

@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -69,9 +70,16 @@ class HeartbeatProcess:
                 f"the heartbeat process ended at once (exit code {self._failed}); its last words stand above"
             )
 
-    def hold(self, attempt: str, lease: float, group: int | None) -> None:
-        """Renew the lease of an attempt whose command is this process group, or has not begun yet (None)."""
-        message = {"hold": attempt, "lease": lease, "group": group}
+    def hold(self, attempt: str, lease: float, group: int | None, ending: Sequence[str] = ()) -> None:
+        """Renew the lease of an attempt whose command is this process group, or has not begun yet (None).
+
+        Args:
+            attempt: op key of the claim.
+            lease: seconds.
+            group: the process group.
+            ending: a command that ends what may outlive the group; it is run if this process dies before.
+        """
+        message = {"hold": attempt, "lease": lease, "group": group, "ending": list(ending)}
         with self._lock:
             self._held[attempt] = message
             self._send(message)

@@ -1,8 +1,8 @@
 """The process that renews the leases of a worker's commands: ``python -m sweepstake.worker.heartbeats``.
 
-It reads one JSON object per line: first ``{"url", "token", "grace"}``, then ``{"hold", "lease", "group"}`` for each
-attempt that begins, ``{"ended"}`` when its command has ended, and ``{"drop"}`` when that was reported. It writes
-``{"ready"}`` once it renews leases. When the queue says that an attempt should stop, it ends the command's process
+It reads one JSON object per line: first ``{"url", "token", "grace"}``, then ``{"hold", "lease", "group", "ending"}``
+for each attempt that begins, ``{"ended"}`` when its command has ended, and ``{"drop"}`` when that was reported. It
+writes ``{"ready"}`` once it renews leases. When the queue says that an attempt should stop, it ends the command's process
 group and writes ``{"attempt", "signal"}``. When its input ends while commands run, their worker has died: they are
 ended as well, because somebody else will run those jobs.
 """
@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import IO, Any
 
@@ -24,7 +24,7 @@ from sweepstake.config import read_config
 from sweepstake.connection import open_sender
 from sweepstake.domain.status import Signal
 from sweepstake.queue.retrying import outlast, patient_queue
-from sweepstake.worker.process import Group
+from sweepstake.worker.process import Group, end_outliving
 
 __all__ = ["main", "serve"]
 
@@ -34,9 +34,11 @@ class _Held:
 
     Attributes:
         group: the command's process group, as long as it runs.
+        ending: a command that ends what may outlive the group.
     """
 
-    def __init__(self, attempt: str, group: int | None, grace: float, answers: IO[str]) -> None:
+    def __init__(self, attempt: str, group: int | None, ending: Sequence[str], grace: float, answers: IO[str]) -> None:
+        self.ending = ending
         self.group = None if group is None else Group(group)
         self._attempt = attempt
         self._grace = grace
@@ -67,20 +69,22 @@ def serve(heartbeat: Heartbeat, lines: Iterable[str], answers: IO[str], grace: f
         message: dict[str, Any] = json.loads(line)
         if "hold" in message:
             attempt = message["hold"]
-            held[attempt] = _Held(attempt, message["group"], grace, answers)
+            held[attempt] = _Held(attempt, message["group"], message["ending"], grace, answers)
             heartbeat.add(attempt, message["lease"], held[attempt])
         elif message.get("ended") in held:
             held[message["ended"]].forget()
         elif message.get("drop") in held:
             heartbeat.remove(message["drop"])
             held.pop(message["drop"]).forget()
-    orphans = [each.group for each in held.values() if each.group is not None]
-    for orphan in orphans:
-        orphan.end(grace)
+    orphans = [(each.group, each.ending) for each in held.values() if each.group is not None]
+    for group, _ in orphans:
+        group.end(grace)
     if orphans:
         time.sleep(grace)
-    for orphan in orphans:
-        orphan.kill()
+    for group, _ in orphans:
+        group.kill()
+    for _, ending in orphans:
+        end_outliving(ending)
 
 
 def main() -> None:

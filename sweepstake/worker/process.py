@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import selectors
 import signal
@@ -12,13 +13,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Final, Literal
 
-__all__ = ["Group", "Process", "no_room", "start_timer"]
+__all__ = ["Group", "Process", "end_outliving", "no_room", "start_timer"]
 
 #: Seconds that output may keep coming after the command itself has ended.
 _AFTERMATH: Final = 2.0
 #: Seconds between two looks whether a process group is gone.
 _LOOK: Final = 0.05
+#: Seconds that ending what outlives a command may take.
+_PATIENCE: Final = 60.0
 _CHUNK: Final = 64 * 1024
+
+_logger = logging.getLogger(__name__)
 
 Sink = Callable[[bytes], None]
 
@@ -78,13 +83,21 @@ class Process:
         environment: all of its environment variables.
         out: takes its standard output, on another thread.
         err: takes its standard error, on the same one.
+        inherited: open files that it keeps, beside those for its output.
 
     Raises:
         OSError: it cannot be started, or this machine has no room for another thread.
         ValueError: an argument or variable holds a NUL character.
     """
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], out: Sink, err: Sink) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        out: Sink,
+        err: Sink,
+        inherited: Sequence[int] = (),
+    ) -> None:
         self._process = subprocess.Popen(
             [_utf8(argument) for argument in arguments],
             env={_utf8(name): _utf8(value) for name, value in environment.items()},
@@ -93,6 +106,7 @@ class Process:
             stderr=subprocess.PIPE,
             bufsize=0,
             process_group=0,
+            pass_fds=inherited,
         )
         assert self._process.stdout is not None
         assert self._process.stderr is not None
@@ -129,6 +143,16 @@ class Process:
         """Kill the process group at once."""
         self._killed.set()
         self.group.kill()
+
+
+def end_outliving(ending: Sequence[str]) -> None:
+    """Run what ends processes that are in no group of ours, such as those of a container; nothing if it is empty."""
+    if not ending:
+        return
+    try:
+        subprocess.run(ending, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        _logger.warning("%s: %s", " ".join(ending), error)
 
 
 def start_timer(seconds: float, do: Callable[[], None]) -> threading.Timer:

@@ -80,18 +80,26 @@ class BlockReader:
 
 
 def collect(
-    block: BlockReader, file: Path, stored: JsonObject, folder: Callable[[], Path]
+    block: BlockReader,
+    file: Path,
+    stored: JsonObject,
+    folder: Callable[[], Path],
+    *,
+    metrics: Path | None = None,
+    links: bool = True,
 ) -> tuple[JsonObject, list[str]]:
     """Return the results to record, and what is wrong with those that cannot be, and where they are kept.
 
-    What the job had from the start, such as a child's from its parent, stands unless the block says otherwise, and that
-    unless the file does.
+    What the job had from the start, such as a child's from its parent, stands unless the metrics say otherwise, those
+    unless the block does, and that unless the file does.
 
     Args:
         block: what the command printed.
         file: what it may have written.
         stored: what the job had from the start.
         folder: makes the folder for what cannot be recorded, and returns it.
+        metrics: another file that it may have written.
+        links: whether the files may be links.
     """
     results, problems = stored, list[str]()
 
@@ -111,9 +119,17 @@ def collect(
             results, rest = divide(merged)
             problems.append(_kept(error, folder, lambda into: keep(into, rest)[0]))
 
+    def take_file(path: Path, called: str) -> None:
+        there = path.is_file() and (links or not path.is_symlink())
+        take(
+            lambda: read_file(path, called, links=links),
+            (lambda into: _copy(path.open("rb"), into / path.name)) if there else None,
+        )
+
+    if metrics is not None:
+        take_file(metrics, metrics.name)
     take(block.results, lambda into: _copy(BytesIO(block.raw), into / "block.txt"))
-    there = file.is_file()
-    take(lambda: read_file(file), (lambda into: _copy(file.open("rb"), into / "results.json")) if there else None)
+    take_file(file, "results file")
     return results, problems
 
 
@@ -158,25 +174,30 @@ def parse_block(block: bytes) -> dict[str, Any]:
     return results
 
 
-def read_file(path: Path) -> dict[str, Any] | None:
+def read_file(path: Path, called: str = "results file", *, links: bool = True) -> dict[str, Any] | None:
     """Read the results file; None if the command wrote none.
+
+    Args:
+        path: where it is.
+        called: what it is called in errors.
+        links: whether it may be a link.
 
     Raises:
         InvalidInputError: it is not a JSON object.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if links else os.O_NOFOLLOW))
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # a pipe or device may never end
-                raise InvalidInputError.at("results file", "is no regular file; write the results into one")
+                raise InvalidInputError.at(called, "is no regular file; write the results into one")
             content = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise InvalidInputError.at("results file", f"cannot be read: {error.strerror}") from None
+        raise InvalidInputError.at(called, f"cannot be read: {error.strerror}") from None
     if len(content) > _MAX_BYTES:
-        raise InvalidInputError.at("results file", f"is larger than {_MAX_BYTES:,} bytes")
-    return _object(content, "results file") if content.strip() else None
+        raise InvalidInputError.at(called, f"is larger than {_MAX_BYTES:,} bytes")
+    return _object(content, called) if content.strip() else None
 
 
 def _pair(line: str, number: int) -> tuple[str, Any]:

@@ -1,5 +1,7 @@
 """Leases that nobody renews: for commands that end before theirs do."""
 
+from collections.abc import Sequence
+
 from sweepstake.domain.status import Signal
 from sweepstake.worker.heartbeat_process import HeartbeatProcess
 
@@ -19,9 +21,9 @@ class NoHeartbeats(HeartbeatProcess):
     def wait(self) -> None:
         """There is nothing to wait for."""
 
-    def hold(self, attempt: str, lease: float, group: int | None) -> None:
+    def hold(self, attempt: str, lease: float, group: int | None, ending: Sequence[str] = ()) -> None:
         """Remember the group."""
-        del attempt, lease
+        del attempt, lease, ending
         self.group = group or 0
 
     def ended(self, attempt: str) -> Signal:

@@ -68,6 +68,15 @@ class Places:
             below = (file_name(job.experiment), f"{self._folder(job)}.kept", str(job.attempt))
             return own_folder(self.checkpoints, *below, shared=self.shared)
 
+    def results(self, job: JobRecord) -> Path:
+        """Return the folder in which the attempt that runs now leaves its results; it is made.
+
+        Raises:
+            UnusableFolderError: it cannot be made, or used.
+        """
+        with usable(self.state, "SWEEPSTAKE_STATE"):
+            return own_folder(self.state, "results", file_name(job.experiment), self._folder(job), str(job.attempt))
+
     def output(self, job: JobRecord, attempt: int) -> Path:
         """Return the file in which an attempt's output is kept on the machine that ran it."""
         root = self.state / "output"

@@ -19,7 +19,7 @@ from sweepstake.worker.tasks.items import filled_items, filled_value
 from sweepstake.worker.tasks.paths import normal, replacing
 from sweepstake.worker.tasks.sources import Mount, Sources
 
-__all__ = ["JobFacts", "TaskRun", "check_task", "on_host", "room_of", "run_of", "timeout_of"]
+__all__ = ["Folders", "JobFacts", "TaskRun", "check_task", "on_host", "room_of", "run_of", "timeout_of"]
 
 #: The size of ``/dev/shm``, unless a task says otherwise.
 _SHARED_MEMORY: Final = 5 * 1024**3
@@ -58,6 +58,21 @@ class JobFacts:
     rank: int = 0
     count: int = 1
     leader: str = ""
+
+
+@frozen(kw_only=True)
+class Folders:
+    """The folders of an attempt on this host.
+
+    Attributes:
+        own: for what we tell the task in files, and it us.
+        results: for its results.
+        checkpoints: for its checkpoints, the same in every attempt.
+    """
+
+    own: Path
+    results: Path
+    checkpoints: Path
 
 
 @frozen(kw_only=True)
@@ -149,7 +164,7 @@ def run_of(
     task: TaskSpec,
     facts: JobFacts,
     mounts: Sequence[Mount],
-    folder: Path,
+    folders: Folders,
     sources: Sources,
     secret: Callable[[str], str],
     *,
@@ -161,7 +176,7 @@ def run_of(
         task: of a spec.
         facts: the job.
         mounts: what the task finds where.
-        folder: of the attempt, in which there is ``results``, and ``own`` with what we tell the task in files.
+        folders: of the attempt.
         sources: what this machine has.
         secret: returns a secret.
         contained: whether it will run in a container; otherwise `on_host` follows.
@@ -176,17 +191,13 @@ def run_of(
         items = filled_items(items, values)
     variables, secrets = _stated(task, values, secret)
     ours = _ours(task, facts)
-    result = normal(task.result.path) if task.result is not None and task.result.path.startswith("/") else None
-    found = [
-        *mounts,
-        *([Mount(host=folder / "results", path=result, write=True)] if result else []),
-        Mount(host=folder / "own", path=_INSIDE, write=True),
-    ]
+    result = _result_path(task)
     ours |= {
-        "SWEEPSTAKE_RESULT_DIR": result or f"{_INSIDE}/results",
+        "SWEEPSTAKE_RESULT_DIR": result,
         "SWEEPSTAKE_MOUNTS": json.dumps({mount.path: mount.path for mount in mounts}),
         "SWEEPSTAKE_RESULTS_PATH": f"{_INSIDE}/results.json",
         "SWEEPSTAKE_HYPERPARAMETERS_PATH": f"{_INSIDE}/hyperparameters.json",
+        "SWEEPSTAKE_CHECKPOINT_DIR": f"{_INSIDE}/checkpoints",
     }
     resources = task.resources
     memory = resources.memory if resources is not None else None
@@ -197,7 +208,12 @@ def run_of(
         arguments=items[first:],
         environment={**variables, **ours},
         secrets={name: value for name, value in secrets.items() if name not in ours},
-        mounts=found,
+        mounts=[
+            *mounts,
+            Mount(host=folders.own, path=_INSIDE, write=True),
+            Mount(host=folders.checkpoints, path=f"{_INSIDE}/checkpoints", write=True),
+            Mount(host=folders.results, path=result, write=True),
+        ],
         image=_image(task, sources) if contained else None,
         name=facts.name,
         room=facts.share.room,
@@ -205,7 +221,7 @@ def run_of(
         memory=None if memory is None else memory_bytes(memory),
         shared_memory=_SHARED_MEMORY if shared is None else memory_bytes(shared),
         host_networking=task.host_networking,
-        results=folder / "results",
+        results=folders.results,
     )
 
 
@@ -219,7 +235,6 @@ def on_host(run: TaskRun) -> TaskRun:
     environment |= {name: run.environment[name] for name in _JSON if name in run.environment}
     named = json.loads(run.environment["SWEEPSTAKE_MOUNTS"])
     environment["SWEEPSTAKE_MOUNTS"] = json.dumps({path: folders[path] for path in named})
-    environment["SWEEPSTAKE_RESULT_DIR"] = str(run.results)
     gpus = ",".join(run.gpus)
     # ROCm reads NVIDIA's name as well, counts what it names among what its own older name leaves over, and takes an
     # empty text for nothing said.
@@ -288,6 +303,13 @@ def _ours(task: TaskSpec, facts: JobFacts) -> dict[str, str]:
         variables[variable] = value if isinstance(value, str) else json.dumps(value)
     # What no process can be started with is read from the file.
     return {name: value for name, value in variables.items() if len(value) <= _MOST_TEXT and "\0" not in value}
+
+
+def _result_path(task: TaskSpec) -> str:
+    """Return where a task leaves its results, in a folder of ours if it does not say that."""
+    path = "" if task.result is None else task.result.path
+    path = normal(path) if path.startswith("/") else "/"
+    return f"{_INSIDE}/results" if path == "/" else path
 
 
 def _image(task: TaskSpec, sources: Sources) -> str:

@@ -11,7 +11,7 @@ from sweepstake.errors import ConfigurationError, InvalidInputError
 from sweepstake.spec import TaskSpec
 from sweepstake.worker.slots.book import Share
 from sweepstake.worker.slots.room import Room
-from sweepstake.worker.tasks.run import JobFacts, TaskRun, check_task, on_host, room_of, run_of, timeout_of
+from sweepstake.worker.tasks.run import Folders, JobFacts, TaskRun, check_task, on_host, room_of, run_of, timeout_of
 from sweepstake.worker.tasks.sources import Mount, Sources
 
 FACTS = JobFacts(
@@ -27,6 +27,7 @@ FACTS = JobFacts(
 TASK = TaskSpec.new(
     "main", docker_image="image:1", command=["python"], arguments=["x.py", "--lr={lr}", 5], result_path="/results/"
 )
+FOLDERS = Folders(own=Path("/a/own"), results=Path("/a/results"), checkpoints=Path("/c"))
 DATA = Mount(host=Path("/host/data"), path="/data")
 
 
@@ -39,7 +40,7 @@ def secret(name: str) -> str:
 
 def run(task: TaskSpec = TASK, *, contained: bool = True, **facts: Any) -> TaskRun:
     """Return what is started, with data at /data."""
-    return run_of(task, attrs.evolve(FACTS, **facts), [DATA], Path("/a"), Sources(), secret, contained=contained)
+    return run_of(task, attrs.evolve(FACTS, **facts), [DATA], FOLDERS, Sources(), secret, contained=contained)
 
 
 def test_a_container_gets_the_paths_of_the_task() -> None:
@@ -48,8 +49,9 @@ def test_a_container_gets_the_paths_of_the_task() -> None:
     assert (made.command, made.arguments) == (["python"], ["x.py", "--lr=0.1", "5"])
     assert made.mounts == [
         DATA,
-        Mount(host=Path("/a/results"), path="/results", write=True),
         Mount(host=Path("/a/own"), path="/sweepstake", write=True),
+        Mount(host=Path("/c"), path="/sweepstake/checkpoints", write=True),
+        Mount(host=Path("/a/results"), path="/results", write=True),
     ]
     assert made.environment["SWEEPSTAKE_RESULT_DIR"] == "/results"
     assert json.loads(made.environment["SWEEPSTAKE_MOUNTS"]) == {"/data": "/data"}
@@ -106,9 +108,19 @@ def test_paths_are_replaced_on_the_host() -> None:
     assert environment["SWEEPSTAKE_RESULT_DIR"] == "/a/results"
     assert json.loads(environment["SWEEPSTAKE_MOUNTS"]) == {"/data": "/host/data"}
     assert environment["SWEEPSTAKE_RESULTS_PATH"] == "/a/own/results.json"
+    assert environment["SWEEPSTAKE_CHECKPOINT_DIR"] == "/c"
     assert environment["SWEEPSTAKE_HP_DATA_PATH"] == "/host/data/x"
     assert json.loads(environment["SWEEPSTAKE_HYPERPARAMETERS"]) == FACTS.hyperparameters
     assert made.image is None
+
+
+@pytest.mark.parametrize("path", [None, "relative", "/", "//"])
+def test_a_task_that_says_no_folder_for_results_is_told_one(path: str | None) -> None:
+    """Also where what it says could not be one."""
+    task = TaskSpec.from_json({"image": {"docker": "i"}, "result": path and {"path": path}, "command": ["a"]})
+    made = run(task)
+    assert made.environment["SWEEPSTAKE_RESULT_DIR"] == "/sweepstake/results"
+    assert on_host(made).environment["SWEEPSTAKE_RESULT_DIR"] == "/a/results"
 
 
 def test_gpus_are_named_on_the_host() -> None:

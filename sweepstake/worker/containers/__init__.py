@@ -1,0 +1,1 @@
+"""Tasks in containers, by whichever engine this machine has."""

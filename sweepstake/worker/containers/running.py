@@ -1,0 +1,53 @@
+"""Runs in containers of one engine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+from sweepstake.folders import new_file
+from sweepstake.worker.containers.arguments import Engine, remove_call, run_call
+from sweepstake.worker.containers.leftovers import Living, end_leftovers
+from sweepstake.worker.containers.pulling import get_image
+from sweepstake.worker.tasks.run import TaskRun
+from sweepstake.worker.work import Launch, Preliminaries
+
+__all__ = ["Containers"]
+
+
+@frozen(kw_only=True, eq=False)
+class Containers:
+    """A worker's containers; it is the `Runner` of tasks that have an image.
+
+    Attributes:
+        engine: which one runs them.
+        living: the sign that this worker lives.
+        locks: the folder of locks of this user on this host.
+    """
+
+    engine: Engine
+    living: Living
+    locks: Path
+
+    def end_leftovers(self) -> list[str]:
+        """End the containers of this host's workers that are dead; return their names."""
+        return end_leftovers(self.engine, self.locks)
+
+    def __call__(self, run: TaskRun, launch: Launch, before: Preliminaries) -> Launch:
+        """Return what starts a run in a container, once its image is there."""
+        assert run.image is not None
+        run = evolve(run, image=get_image(self.engine, run.image, self.locks, before), name=self.living.name(run.name))
+        file = launch.results.parent.parent / "variables"
+        call = run_call(self.engine, run, self.living.labels(), file)
+        if call.file:
+            with new_file(file) as writer:
+                writer.write(call.file.encode())
+        ending = remove_call(self.engine, run.name)
+        return evolve(
+            launch,
+            arguments=call.arguments,
+            environment={**os.environ, **call.environment},
+            ending=ending.arguments if ending is not None else (),
+        )

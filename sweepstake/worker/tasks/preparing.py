@@ -1,0 +1,101 @@
+"""What must be on the host before a task begins: its data, found, and its files, written."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from attrs import evolve, frozen
+
+from sweepstake.errors import ConfigurationError
+from sweepstake.folders import new_file
+from sweepstake.spec import TaskSpec
+from sweepstake.worker.tasks.run import Folders, JobFacts, TaskRun, run_of
+from sweepstake.worker.tasks.secrets import Secrets
+from sweepstake.worker.tasks.sources import Sources
+
+__all__ = ["Stock", "prepare"]
+
+#: A path that means the same in a script, in a list of paths, and among an engine's mounts.
+_PLAIN: Final = re.compile(r"[\w/.@%+-]+", re.ASCII)
+
+
+@frozen(kw_only=True)
+class Stock:
+    """What tasks can have on this machine."""
+
+    sources: Sources
+    secrets: Secrets
+
+
+def prepare(
+    task: TaskSpec,
+    facts: JobFacts,
+    folders: Folders,
+    stock: Stock,
+    result: Callable[[str], Path],
+    *,
+    contained: bool,
+) -> TaskRun:
+    """Find a task's data and write its files; return what is started, with the paths of a container.
+
+    Args:
+        task: of a spec.
+        facts: the job that it is run for.
+        folders: of the attempt; in `own`, which is empty, all is made that is removed at its end.
+        stock: what there is.
+        result: returns the folder of the result of a task.
+        contained: whether it will run in a container.
+
+    Raises:
+        InvalidInputError: the job's hyperparameters cannot be put where the task has placeholders.
+        ConfigurationError: this machine lacks something, or may not give it.
+        OSError: a file cannot be written.
+    """
+    given, hidden = folders.own / "own", folders.own / "secrets"
+    for folder in (given, hidden):
+        folder.mkdir(mode=0o700)
+    with new_file(given / "hyperparameters.json") as file:
+        file.write(json.dumps(facts.hyperparameters).encode())
+    mounts = [
+        stock.sources.mount(mount, result, _writing(stock.secrets, hidden / str(i)))
+        for i, mount in enumerate(task.datasets or ())
+    ]
+    plain = _Plain(folders.own)
+    found = Folders(own=given, results=plain(folders.results), checkpoints=plain(folders.checkpoints))
+    mounts = [evolve(mount, host=plain(mount.host)) for mount in mounts]
+    run = run_of(task, facts, mounts, found, stock.sources, stock.secrets.find, contained=contained)
+    return evolve(run, results=folders.results)
+
+
+def _writing(secrets: Secrets, path: Path) -> Callable[[str], Path]:
+    """Return what writes a secret into a file that only this user can read."""
+
+    def write(name: str) -> Path:
+        with new_file(path) as file:
+            file.write(secrets.find(name).encode())
+        path.chmod(0o400)
+        return path
+
+    return write
+
+
+class _Plain:
+    """Gives paths that hold what a script or an engine divides at another one, by links in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        if not _PLAIN.fullmatch(str(folder)):
+            raise ConfigurationError(f"{str(folder)!r} holds what scripts divide at; set TMPDIR to a plainer folder")
+        self._folder = folder
+        self._count = 0
+
+    def __call__(self, path: Path) -> Path:
+        if _PLAIN.fullmatch(str(path)):
+            return path
+        self._count += 1
+        link = self._folder / f"path{self._count}"
+        link.symlink_to(path)
+        return link

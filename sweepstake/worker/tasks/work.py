@@ -1,0 +1,96 @@
+"""A task of a spec as what an attempt runs: on the host, or in a container."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, Protocol
+
+from attrs import evolve, frozen
+
+from sweepstake.spec import TaskSpec
+from sweepstake.worker.tasks.preparing import Stock, prepare
+from sweepstake.worker.tasks.run import Folders, JobFacts, TaskRun, on_host
+from sweepstake.worker.work import Launch, Preliminaries
+
+__all__ = ["Runner", "TaskWork", "run_on_host"]
+
+_METRICS: Final = "metrics.json"
+
+
+class Runner(Protocol):
+    """How a run is started that is prepared for a container."""
+
+    def __call__(self, run: TaskRun, launch: Launch, before: Preliminaries) -> Launch:
+        """Return what starts it.
+
+        Args:
+            run: what is run.
+            launch: all but the command and its variables.
+            before: does what must be done before.
+
+        Raises:
+            InvalidInputError: the run is possible nowhere.
+            ConfigurationError: it is not possible here.
+            OSError: this machine has no room for it.
+            Interrupted: the attempt is to end.
+        """
+        ...
+
+
+@frozen(kw_only=True)
+class TaskWork:
+    """A task, for one attempt at a job.
+
+    Attributes:
+        task: of a spec.
+        facts: the job.
+        results: the folder in which the attempt leaves its results.
+        stock: what tasks can have on this machine.
+        result: returns the folder of the result of another task.
+        contained: in what it runs; None for the host.
+        environment: variables that everything gets which runs on the host.
+        inherited: the locks of its GPUs.
+    """
+
+    task: TaskSpec
+    facts: JobFacts
+    results: Path
+    stock: Stock
+    result: Callable[[str], Path]
+    contained: Runner | None
+    environment: Mapping[str, str]
+    inherited: tuple[int, ...] = ()
+
+    def launch(self, scratch: Path, checkpoints: Path, before: Preliminaries) -> Launch:
+        """Return what to start, once its data is found, its files are written, and its image is there."""
+        run = prepare(
+            self.task,
+            self.facts,
+            Folders(own=scratch, results=self.results, checkpoints=checkpoints),
+            self.stock,
+            self.result,
+            contained=self.contained is not None,
+        )
+        launch = Launch(
+            arguments=[],
+            environment=self.environment,
+            results=scratch / "own" / "results.json",
+            metrics=self.results / _METRICS,
+            untrusted=self.contained is not None,
+            inherited=self.inherited,
+        )
+        return (self.contained or run_on_host)(run, launch, before)
+
+
+def run_on_host(run: TaskRun, launch: Launch, before: Preliminaries) -> Launch:
+    """Return what starts a run on this host; see `Runner`."""
+    del before
+    run = on_host(run)
+    return evolve(
+        launch,
+        arguments=[*run.command, *run.arguments],
+        environment={**os.environ, **launch.environment, **run.environment, **run.secrets},
+        ours=False,
+    )

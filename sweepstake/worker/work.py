@@ -1,0 +1,131 @@
+"""What an attempt runs: a command with a job in the places of its escapes, or whatever else can be launched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from attrs import field, frozen
+
+from sweepstake.domain.records import JobRecord
+from sweepstake.domain.status import Signal
+from sweepstake.worker.expansion import Values, expand, names_program, variables
+
+__all__ = ["CommandWork", "Interrupted", "Launch", "Preliminaries", "Work"]
+
+
+class Interrupted(Exception):  # noqa: N818 -- somebody's decision, not a failure
+    """The attempt is to end before its command has begun."""
+
+    def __init__(self, signal: Signal = Signal.CONTINUE) -> None:
+        super().__init__(signal)
+        self.signal = signal
+
+
+class Preliminaries(Protocol):
+    """What may have to be done before a command begins, as a part of its attempt."""
+
+    def run(self, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+        """Run a command to its end, and return its exit code; its output is the attempt's.
+
+        Args:
+            arguments: the command.
+            environment: variables beside those of this process.
+
+        Raises:
+            Interrupted: the attempt is to end.
+            OSError: it cannot be started.
+        """
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Wait so long.
+
+        Raises:
+            Interrupted: the attempt is to end.
+        """
+        ...
+
+
+@frozen(kw_only=True)
+class Launch:
+    """A command as it is started.
+
+    Attributes:
+        arguments: the command.
+        environment: all of its variables, but for those by which it finds what holds it.
+        results: the file in which it may leave its results.
+        metrics: another, of which they are a part as well.
+        untrusted: whether what it leaves may be links to what it must not read itself.
+        ours: whether what it runs was chosen on this machine, so that a fault in it is no job's.
+        inherited: open files that it keeps.
+        ending: a command that ends what may outlive it, when it has been killed.
+    """
+
+    arguments: Sequence[str]
+    environment: Mapping[str, str] = field(repr=False)
+    results: Path
+    metrics: Path | None = None
+    untrusted: bool = False
+    ours: bool = True
+    inherited: Sequence[int] = ()
+    ending: Sequence[str] = ()
+
+
+class Work(Protocol):
+    """What is run for one attempt."""
+
+    def launch(self, scratch: Path, checkpoints: Path, before: Preliminaries) -> Launch:
+        """Return what to start, once all is there that it needs.
+
+        Args:
+            scratch: an empty folder, which is removed at the end.
+            checkpoints: the job's folder for checkpoints.
+            before: does what must be done before.
+
+        Raises:
+            InvalidInputError: the job cannot be run anywhere.
+            ConfigurationError: it cannot be run here.
+            OSError: this machine has no room for it.
+            Interrupted: the attempt is to end.
+        """
+        ...
+
+
+@frozen(kw_only=True)
+class CommandWork:
+    """A command that was given to the worker.
+
+    Attributes:
+        command: the arguments, with their escapes.
+        job: in the place of the escapes.
+        called: what its experiment is called.
+        environment: variables that every command gets.
+    """
+
+    command: Sequence[str]
+    job: JobRecord
+    called: str
+    environment: Mapping[str, str]
+
+    def launch(self, scratch: Path, checkpoints: Path, before: Preliminaries) -> Launch:
+        """Return the command with its escapes filled."""
+        del before
+        job = self.job
+        values = Values(experiment=self.called, job_id=job.id, hyperparameters=job.hyperparameters.decode())
+        results = scratch / "results.json"
+        environment = {
+            **os.environ,
+            **self.environment,
+            **variables(values, job.attempt),
+            "SWEEPSTAKE_RESULTS_PATH": str(results),
+            "SWEEPSTAKE_CHECKPOINT_DIR": str(checkpoints),
+        }
+        return Launch(
+            arguments=expand(self.command, values),
+            environment=environment,
+            results=results,
+            ours=names_program(self.command),
+        )

@@ -1,0 +1,58 @@
+"""A real podman, with an image of a single program; tests that need it are skipped loudly where it is missing."""
+
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from sweepstake.worker.containers.arguments import Engine, EngineKind
+
+__all__ = ["IMAGE", "podman_engine", "podman_runs"]
+
+IMAGE = "sweepstake-test/tiny:1"
+_PROGRAMS = ("sh", "cat", "echo", "env", "id", "ls", "mkdir", "printf", "sleep", "stat", "touch", "true", "df", "seq")
+#: What podman needs where control groups are not delegated, as within most containers.
+_GLOBAL = ("--runtime", "runc", "--cgroup-manager", "cgroupfs")
+_RUN = ("--network=host", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000")
+
+
+def podman_engine(tmp_path: Path) -> Engine:
+    """Return podman as an engine; a test that cannot have it fails in CI, and is skipped elsewhere."""
+    problem = _problem()
+    if problem:
+        if os.environ.get("CI"):
+            pytest.fail(problem)
+        pytest.skip(problem)
+    program = shutil.which("podman")
+    assert program is not None
+    return Engine(
+        kind=EngineKind.PODMAN, program=program, global_args=_GLOBAL, run_args=_RUN, images=tmp_path, init=True
+    )
+
+
+def podman_runs() -> bool:
+    """Tell whether podman runs containers here."""
+    return not _problem()
+
+
+@cache
+def _problem() -> str:
+    """Make the image; return why that, or running it, is not possible."""
+    podman, busybox = shutil.which("podman"), shutil.which("busybox")
+    if podman is None or busybox is None or shutil.which("runc") is None:
+        return "podman is missing: apt-get install podman runc busybox-static catatonit"
+    script = f"""
+    set -e
+    root=$(mktemp -d)
+    trap 'rm -rf "$root"' EXIT
+    for folder in bin etc tmp proc dev sys root run; do mkdir "$root/$folder"; done
+    cp {busybox} "$root/bin/busybox"
+    for program in {" ".join(_PROGRAMS)}; do ln -s busybox "$root/bin/$program"; done
+    tar -C "$root" -c . | {podman} import --quiet - {IMAGE}
+    {podman} {" ".join(_GLOBAL)} run --rm --init {" ".join(_RUN)} {IMAGE} true
+    """
+    made = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    return "" if made.returncode == 0 else f"podman runs no containers here: {made.stderr.strip()[-500:]}"

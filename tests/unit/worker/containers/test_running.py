@@ -1,0 +1,232 @@
+"""Tasks that really run in podman."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from sweepstake.domain.drafts import Finish
+from sweepstake.domain.status import Outcome
+from sweepstake.values import JsonObject
+from sweepstake.worker.containers.arguments import Engine, list_call
+from sweepstake.worker.containers.engines import answer
+from sweepstake.worker.containers.leftovers import LABEL, Living
+from sweepstake.worker.containers.running import Containers
+from tests.kit.lab import eventually
+from tests.kit.podman import IMAGE, podman_engine
+from tests.unit.worker.tasks.test_work import attempt_at, script
+
+pytestmark = pytest.mark.xdist_group("podman")
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    """A podman that runs containers."""
+    return podman_engine(tmp_path / "images")
+
+
+@pytest.fixture
+def containers(engine: Engine, tmp_path: Path) -> Iterator[Containers]:
+    """Containers of a worker that lives as long as the test."""
+    (tmp_path / "locks").mkdir()
+    living = Living(tmp_path / "locks")
+    yield Containers(engine=engine, living=living, locks=tmp_path / "locks")
+    living.close()
+
+
+def listed(containers: Containers) -> list[str]:
+    """Return the names of this worker's containers."""
+    call = list_call(containers.engine, f"{LABEL}={containers.living.labels()[LABEL]}")
+    assert call is not None
+    return answer(call).stdout.split()
+
+
+def run(containers: Containers, tmp_path: Path, text: str, hyperparameters: Any = None, **parts: Any) -> Finish:
+    """Run a script in a container."""
+    return attempt_at(script(text, **parts), tmp_path, hyperparameters or {}, contained=containers).run()
+
+
+def test_a_task_runs_in_a_container(containers: Containers, tmp_path: Path) -> None:
+    """It finds its data where it says, writes results where it says, and all that it is told in files and variables."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "x").write_text("seven\n")
+    text = """cat /data/x; cat $SWEEPSTAKE_HYPERPARAMETERS_PATH; echo; printf '%s\\n' "$LINES" "$HOME" "$BEAKER_JOB_ID"
+        echo 1 > /results/r; echo '{{"m": 1}}' > /results/metrics.json; touch $SWEEPSTAKE_CHECKPOINT_DIR/c
+        echo '{{"x": 2}}' > $SWEEPSTAKE_RESULTS_PATH; if touch /data/y; then exit 9; fi"""
+    task = script(text).with_dataset("/data", host_path=str(tmp_path / "data"), mode="readonly")
+    task = task.with_env_var("LINES", "a\nb c").with_env_var("HOME", "/results")
+    finish = attempt_at(task, tmp_path, {"lr": 0.1}, contained=containers).run()
+    assert finish.outcome is Outcome.DONE, finish
+    assert finish.results == JsonObject.of({"before": 1, "m": 1, "x": 2})
+    assert finish.output.split("\n")[:6] == ["seven", '{"lr": 0.1}', "a", "b c", "/results", "j"]
+    assert [path.read_text() for path in tmp_path.glob("state/results/*/*/1/r")] == ["1\n"]
+    assert list(tmp_path.glob("state/checkpoints/*/*/c"))
+    assert listed(containers) == []
+
+
+def test_a_container_does_not_see_the_workers_variables(
+    containers: Containers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor the token of its store."""
+    monkeypatch.setenv("SWEEPSTAKE_TOKEN", "hidden-token")
+    monkeypatch.setenv("MINE", "hidden-token")
+    finish = run(containers, tmp_path, "env")
+    assert "hidden-token" not in finish.output
+    assert "CUDA_VISIBLE_DEVICES" not in finish.output
+
+
+def test_a_secret_stands_on_no_command_line(containers: Containers, tmp_path: Path) -> None:
+    """It arrives with its line breaks, as a variable and as a file that cannot be written."""
+    task = script('test "$TOKEN" = "$(cat /secret)"; if echo x > /secret; then exit 9; fi; sleep 1')
+    task = task.with_env_var("TOKEN", secret="hf").with_dataset("/secret", secret="hf")
+    attempt = attempt_at(task, tmp_path, {}, contained=containers)
+    made: list[Finish] = []
+    thread = threading.Thread(target=lambda: made.append(attempt.run()))
+    thread.start()
+    seen = 0
+    while thread.is_alive():
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                line = path.read_bytes()
+            except OSError:
+                continue
+            seen += b"sweepstake-test/tiny" in line
+            assert b"top secret" not in line
+        thread.join(0.05)
+    assert made[0].outcome is Outcome.DONE, made[0]
+    assert seen
+
+
+def test_the_exit_code_is_that_of_the_command(containers: Containers, tmp_path: Path) -> None:
+    """And the last words are its own."""
+    finish = run(containers, tmp_path, "echo oh no >&2; exit 7")
+    assert (finish.outcome, finish.reason) == (Outcome.CRASHED, "exit code 7: oh no")
+
+
+def test_an_image_that_does_not_exist_crashes_the_job(containers: Containers, tmp_path: Path) -> None:
+    """The output says what the engine said."""
+    task = script("true").with_image(docker="localhost:1/no/such:1")
+    finish = attempt_at(task, tmp_path, {}, contained=containers).run()
+    assert finish.outcome is Outcome.CRASHED
+    assert finish.reason.startswith("image: 'localhost:1/no/such:1' cannot be had: podman pull ended with exit code")
+    assert "localhost:1" in finish.output
+
+
+def test_a_container_ends_with_its_attempt(containers: Containers, tmp_path: Path) -> None:
+    """Also one that does not heed SIGTERM, which its client cannot outlive."""
+    text = "trap '' TERM; touch /results/begun; while true; do sleep 1; done"
+    attempt = attempt_at(script(text), tmp_path, {}, contained=containers)
+    made: list[Finish] = []
+    thread = threading.Thread(target=lambda: made.append(attempt.run()))
+    thread.start()
+    eventually(lambda: list(tmp_path.glob("state/results/*/*/1/begun")) or None)
+    assert len(listed(containers)) == 1
+    attempt.kill()
+    thread.join(60)
+    assert made[0].outcome is Outcome.PREEMPTED
+    assert listed(containers) == []
+
+
+def test_a_command_in_a_container_may_end_by_itself(containers: Containers, tmp_path: Path) -> None:
+    """SIGTERM reaches it, once podman listens, which is a moment after the container has begun."""
+    text = "trap 'echo bye; exit 75' TERM; sleep 1; touch /results/begun; while true; do sleep 0.1; done"
+    attempt = attempt_at(script(text), tmp_path, {}, contained=containers)
+    made: list[Finish] = []
+    thread = threading.Thread(target=lambda: made.append(attempt.run()))
+    thread.start()
+    eventually(lambda: list(tmp_path.glob("state/results/*/*/1/begun")) or None)
+    attempt.stop()
+    thread.join(60)
+    assert (made[0].outcome, made[0].output) == (Outcome.RELEASED, "bye\n")
+
+
+def test_what_a_dead_worker_left_is_ended_by_the_next(containers: Containers, tmp_path: Path) -> None:
+    """But not what belongs to one that lives."""
+    engine = json.dumps({"program": containers.engine.program, "args": containers.engine.global_args})
+    code = f"""
+import json, os, signal, subprocess, sys
+from pathlib import Path
+from sweepstake.worker.containers.leftovers import Living
+engine = json.loads({engine!r})
+living = Living(Path({str(containers.locks)!r}))
+labels = [f"--label={{name}}={{value}}" for name, value in living.labels().items()]
+name = living.name("attempt")
+run = [engine["program"], *engine["args"], "run", "--detach", "--name", name, *labels]
+subprocess.run([*run, *{list(containers.engine.run_args)!r}, {IMAGE!r}, "sleep", "1000"], check=True, stdout=2)
+print(name, flush=True)
+if len(sys.argv) > 1:
+    os.kill(os.getpid(), signal.SIGKILL)
+sys.stdin.read()
+living.close()
+"""
+    command = [sys.executable, "-c", code]
+    dead = subprocess.run([*command, "die"], stdout=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert dead.returncode == -signal.SIGKILL
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as living:
+        assert living.stdout is not None
+        name = living.stdout.readline().strip()
+        assert containers.end_leftovers() == [dead.stdout.strip()]
+        assert containers.end_leftovers() == []
+        living.kill()
+        living.wait()
+    assert containers.end_leftovers() == [name]
+
+
+def test_an_image_is_pulled_by_one_at_a_time(containers: Containers, tmp_path: Path) -> None:
+    """Several attempts want it at once; a stand-in for podman, which is slow, tells how many pull."""
+    log, there = tmp_path / "log", tmp_path / "there"
+    program = tmp_path / "engine"
+    program.write_text(f"""#!/bin/sh
+case "$1" in
+image) test -e {there} ;;
+pull) echo begin >> {log}; sleep 0.3; touch {there}; echo end >> {log} ;;
+esac
+""")
+    program.chmod(0o755)
+    slow = attrs.evolve(containers, engine=attrs.evolve(containers.engine, program=str(program), global_args=()))
+    made: list[Finish] = []
+
+    def one(i: int) -> None:
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        made.append(attempt_at(script("true"), folder, {}, contained=slow).run())
+
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [finish.outcome for finish in made] == [Outcome.DONE] * 4
+    assert log.read_text() == "begin\nend\n"
+
+
+def test_a_pull_ends_with_its_attempt(containers: Containers, tmp_path: Path) -> None:
+    """Whoever stops a worker need not wait for a large image."""
+    program, begun = tmp_path / "engine", tmp_path / "begun"
+    program.write_text(f'#!/bin/sh\ncase "$1" in pull) touch {begun}; exec sleep 1000 ;; esac\nexit 1\n')
+    program.chmod(0o755)
+    slow = attrs.evolve(containers, engine=attrs.evolve(containers.engine, program=str(program), global_args=()))
+    attempt = attempt_at(script("true"), tmp_path, {}, contained=slow)
+    made: list[Finish] = []
+    thread = threading.Thread(target=lambda: made.append(attempt.run()))
+    thread.start()
+    eventually(lambda: begun.exists() or None)
+    attempt.stop()
+    thread.join(60)
+    assert made[0].outcome is Outcome.PREEMPTED
+
+
+def test_the_lock_of_a_worker_is_gone_when_it_ends(tmp_path: Path) -> None:
+    """Nothing is left behind in the folder."""
+    living = Living(tmp_path)
+    assert len(os.listdir(tmp_path / "workers")) == 1  # noqa: PTH208
+    living.close()
+    assert os.listdir(tmp_path / "workers") == []  # noqa: PTH208
