@@ -2,9 +2,9 @@
 
 It reads one JSON object per line: first ``{"url", "token", "grace"}``, then ``{"hold", "lease", "group", "ending"}``
 for each attempt that begins, ``{"ended"}`` when its command has ended, and ``{"drop"}`` when that was reported. It
-writes ``{"ready"}`` once it renews leases. When the queue says that an attempt should stop, it ends the command's process
-group and writes ``{"attempt", "signal"}``. When its input ends while commands run, their worker has died: they are
-ended as well, because somebody else will run those jobs.
+writes ``{"ready"}`` once it renews leases. When the queue says that an attempt should stop, it ends the command's
+process group and writes ``{"attempt", "signal"}``. When its input ends while commands run, their worker has died: they
+are ended as well, because somebody else will run those jobs.
 """
 
 from __future__ import annotations
