@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
-from attrs import asdict, field, frozen
+from attrs import asdict, frozen
 
 from sweepstake.client import Places
 from sweepstake.client.attempt.ranks import HELD, held_text, ranks_in
@@ -25,12 +25,13 @@ from sweepstake.folders import check_room, usable
 from sweepstake.plaintext import printable
 from sweepstake.values import JsonObject
 from sweepstake.worker.capture import Capture
+from sweepstake.worker.duty import Assignment
 from sweepstake.worker.heartbeat_process import HeartbeatProcess
 from sweepstake.worker.judgement import Ending, Verdict, judge, terminated
 from sweepstake.worker.process import Process, end_outliving, no_room, start_timer
 from sweepstake.worker.results import BlockReader, collect
 from sweepstake.worker.terminal import Lines, Terminal
-from sweepstake.worker.work import CommandWork, Interrupted, Launch, Work
+from sweepstake.worker.work import Interrupted, Launch
 
 __all__ = ["Attempt", "Plan"]
 
@@ -47,20 +48,16 @@ class Plan:
     """How commands are run.
 
     Attributes:
-        command: the arguments, with their escapes.
         allow_empty: whether a command may succeed without results.
         grace: seconds between asking a command to end and killing it.
         timeout: seconds that any attempt may run; the experiment's own limit counts if it is shorter.
         terminal: where output is passed through to.
-        environment: variables that every command gets, such as the store's URL.
     """
 
-    command: tuple[str, ...]
     allow_empty: bool
     grace: float
     terminal: Terminal
     timeout: float | None = None
-    environment: Mapping[str, str] = field(factory=dict)
 
 
 class Attempt:
@@ -68,39 +65,35 @@ class Attempt:
 
     Args:
         claim: the job.
-        called: what its experiment is called by whoever started the worker.
+        assigned: what is run for it.
         plan: how the command is run.
         heartbeats: keeps the lease.
         places: where the job's output and checkpoints lie.
         stopping: is set when a signal tells the worker to stop, which may have reached the command as well.
-        work: what is run; the plan's command if None.
-        timeout: seconds that what is run says it may take; the shortest of all limits counts.
 
     Attributes:
+        claim: the job.
+        assigned: what is run for it.
         timed_out: whether the command was ended because its time was over.
     """
 
     def __init__(
         self,
         claim: Claim,
-        called: str,
+        assigned: Assignment,
         plan: Plan,
         heartbeats: HeartbeatProcess,
         places: Places,
         stopping: threading.Event,
-        work: Work | None = None,
-        timeout: float | None = None,
     ) -> None:
         self.claim = claim
         self.timed_out = False
-        self._work = work or CommandWork(
-            command=plan.command, job=claim.job, called=called, environment=plan.environment
-        )
+        self.assigned = assigned
         self._plan = plan
         self._heartbeats = heartbeats
         self._places = places
         self._stopping = stopping
-        limits = [limit for limit in (claim.timeout, plan.timeout, timeout) if limit is not None]
+        limits = [limit for limit in (claim.timeout, plan.timeout, assigned.timeout) if limit is not None]
         self._timeout = min(limits, default=None)
         self._lock = threading.Lock()
         self._ending = threading.Event()
@@ -123,7 +116,7 @@ class Attempt:
                 folder = Path(stack.enter_context(scratch))
             output = _Output(capture, self._plan.terminal, f"[{printable(self.claim.job.id)}] ".encode())
             try:
-                launch = self._work.launch(folder, self._checkpoints(), _Before(self, output))
+                launch = self.assigned.work.launch(folder, self._checkpoints(), _Before(self, output))
                 process = self._start(launch, output)
             except InvalidInputError as error:
                 return self._report(Verdict(Outcome.CRASHED, str(error)), output=output.text())

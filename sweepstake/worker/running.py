@@ -23,11 +23,12 @@ from sweepstake.domain.drafts import Finish
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import Claim, Finished, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
-from sweepstake.errors import NotFoundError, StoreUnavailableError, SweepstakeError
+from sweepstake.errors import ConfigurationError, NotFoundError, StoreUnavailableError, SweepstakeError
 from sweepstake.plaintext import counted
 from sweepstake.queue.retrying import FINAL_PATIENCE, PATIENCE, TERM_PATIENCE
 from sweepstake.worker.attempt import Attempt, Plan
 from sweepstake.worker.breaker import Breaker
+from sweepstake.worker.duty import Duty, Opening
 from sweepstake.worker.heartbeat_process import HeartbeatProcess
 from sweepstake.worker.process import no_room
 from sweepstake.worker.round_robin import RoundRobin
@@ -46,7 +47,6 @@ class Options:
     """What a worker does beyond running commands.
 
     Attributes:
-        concurrency: how many jobs run side by side.
         idle: seconds to wait for another job when there is none; jobs that are only delayed, blocked behind others or
             held up by a limit are always waited for, except for blocked ones of an experiment in which nothing runs.
             None to wait until told to stop, also for a store that is away.
@@ -57,7 +57,6 @@ class Options:
         quickly: seconds within which a crash is quick.
     """
 
-    concurrency: int = 1
     idle: float | None = 0.0
     max_jobs: int | None = None
     stop_on_crash: bool = False
@@ -92,7 +91,8 @@ class Worker:
 
     Args:
         experiments: where the jobs come from; all of one connection.
-        plan: how commands are run.
+        duty: which jobs it takes, and what is run for them.
+        plan: how that is run.
         options: how many jobs, and when it is enough.
         heartbeats: keeps the leases.
         tell: takes a line for people whenever something happens.
@@ -101,6 +101,7 @@ class Worker:
     def __init__(
         self,
         experiments: Sequence[Experiment],
+        duty: Duty,
         plan: Plan,
         options: Options,
         heartbeats: HeartbeatProcess,
@@ -110,6 +111,7 @@ class Worker:
         told = told_apart([(each.owner, each.name) for each in self._experiments.values()])
         self._titles = dict(zip(self._experiments, told, strict=True))
         self._session = experiments[0].session
+        self._duty = duty
         self._plan = plan
         self._options = options
         self._heartbeats = heartbeats
@@ -193,7 +195,7 @@ class Worker:
         with self._wake:
             while not self._is_enough():
                 now = time.monotonic()
-                if len(self._running) >= self._options.concurrency:
+                if not self._duty.has_room():
                     pause = math.inf
                 elif not self._breaker.allows(now):
                     pause = self._breaker.pause(now)
@@ -216,7 +218,17 @@ class Worker:
         """Ask an experiment for a job, and begin it."""
         name = experiment.reference
         try:
-            answer = self._session.queue.claim(name, PROCESS.worker, patience=self._patience_to_claim)
+            with self._duty.open(experiment) as opening:
+                if opening is None:
+                    self._pass_over(name)
+                    return
+                answer = self._session.queue.claim(
+                    name, PROCESS.worker, offer=opening.offer, patience=self._patience_to_claim
+                )
+                if isinstance(answer, NoJob):
+                    self._rest(name, answer.reason)
+                    return
+                self._begin(experiment, answer, opening)
         except NotFoundError as error:
             with self._wake:
                 others = self._rounds.remove(name)
@@ -227,11 +239,6 @@ class Worker:
         except StoreUnavailableError:
             if not self._is_enough():
                 raise
-            return
-        if isinstance(answer, NoJob):
-            self._rest(name, answer.reason)
-            return
-        self._begin(experiment, answer)
 
     def _rest(self, name: str, reason: NoJobReason) -> None:
         """Let an experiment without a job rest, and say why it has none if that is not because all is done."""
@@ -247,9 +254,13 @@ class Worker:
             self._reasons[name] = reason
             self._tell(str(no_job(name, reason)))
 
-    def _begin(self, experiment: Experiment, claim: Claim) -> None:
-        called = self._session.called(claim.job)
-        attempt = Attempt(claim, called, self._plan, self._heartbeats, self._session.places, self._stopping)
+    def _begin(self, experiment: Experiment, claim: Claim, opening: Opening) -> None:
+        try:
+            assigned = opening.assign(experiment, claim, self._session.called(claim.job))
+        except (ConfigurationError, NotFoundError) as error:
+            self._give_back(experiment, claim, error)
+            return
+        attempt = Attempt(claim, assigned, self._plan, self._heartbeats, self._session.places, self._stopping)
         with self._wake:
             late = self._is_enough()
             if not late:
@@ -259,6 +270,7 @@ class Worker:
                 self._rounds.had(experiment.reference, now)
                 self._breaker.begin(claim.key, (experiment.reference, claim.job.id), now)
         if late:
+            assigned.end()
             self._finish(claim, Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason="the worker was to stop"))
             return
         self._heartbeats.hold(claim.key, claim.lease, None)
@@ -271,6 +283,18 @@ class Worker:
             _logger.debug("A thread could not be started.", exc_info=True)
             self._fail(no_room(error))
             self._work(attempt, experiment.reference)
+
+    def _give_back(self, experiment: Experiment, claim: Claim, error: Exception) -> None:
+        """Give a job back that cannot be run on this machine, and let its experiment rest."""
+        self._tell(f"{self._title(claim)}: it cannot be run on this machine: {error}")
+        reason = f"its worker could not run it: {error}"
+        self._finish(claim, Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason=reason))
+        self._pass_over(experiment.reference)
+
+    def _pass_over(self, name: str) -> None:
+        """Let an experiment rest whose jobs this machine cannot run now."""
+        with self._wake:
+            self._rounds.had_none(name, NoJobReason.UNMET, time.monotonic())
 
     def _work(self, attempt: Attempt, name: str) -> None:
         """Run a job's command and report how it ended, which others may have decided otherwise."""
@@ -288,6 +312,7 @@ class Worker:
             self._fail(error)
         finally:
             self._heartbeats.drop(claim.key)
+            attempt.assigned.end()
             with self._wake:
                 self._running.discard(attempt)
                 self._rounds.ended(name, time.monotonic(), given_back=given_back)

@@ -103,12 +103,14 @@ class CommandWork:
         job: in the place of the escapes.
         called: what its experiment is called.
         environment: variables that every command gets.
+        inherited: open files that it keeps.
     """
 
     command: Sequence[str]
     job: JobRecord
     called: str
     environment: Mapping[str, str]
+    inherited: Sequence[int] = ()
 
     def launch(self, scratch: Path, checkpoints: Path, before: Preliminaries) -> Launch:
         """Return the command with its escapes filled."""
@@ -128,4 +130,5 @@ class CommandWork:
             environment=environment,
             results=results,
             ours=names_program(self.command),
+            inherited=self.inherited,
         )

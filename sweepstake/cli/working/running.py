@@ -17,6 +17,7 @@ from sweepstake.client.attempt.preempting import HOOK_SECONDS
 from sweepstake.domain.status import Outcome
 from sweepstake.plaintext import printable
 from sweepstake.worker.attempt import Plan
+from sweepstake.worker.duty import CommandDuty
 from sweepstake.worker.expansion import check_command
 from sweepstake.worker.heartbeat_process import HeartbeatProcess
 from sweepstake.worker.machine import check_folders, check_program
@@ -148,12 +149,11 @@ def run(
       sweepstake run mnist -- python train.py %h
     """
     options = Options(
-        concurrency=concurrency,
         idle=idle,
         max_jobs=1 if once else max_jobs,
         stop_on_crash=once or not ignore_errors,
     )
-    summary = _work(target, [experiment], command, options, **how)
+    summary = _work(target, [experiment], command, concurrency, options, **how)
     if summary.stopped_by is not None:
         context.exit(128 + summary.stopped_by)
     context.exit(1 if summary.outcomes[Outcome.CRASHED] else 0)
@@ -248,14 +248,13 @@ def worker(
       sweepstake worker mnist cifar --concurrency 4 -- python train.py %h
     """
     options = Options(
-        concurrency=concurrency,
         idle=idle,
         max_jobs=max_jobs,
         drain=math.inf if drain is None else drain,
         crashes=crashes,
         quickly=quickly,
     )
-    summary = _work(target, experiments, command, options, **how)
+    summary = _work(target, experiments, command, concurrency, options, **how)
     if summary.tripped:
         remedy = "mend it, or set --crashes (0 goes on whatever happens)"
         click.echo(f"Error: this machine seems unfit: {printable(summary.tripped)}; {remedy}", err=True)
@@ -268,6 +267,7 @@ def _work(
     target: Target,
     experiments: Sequence[str],
     command: Sequence[str],
+    concurrency: int,
     options: Options,
     *,
     allow_empty_results: bool,
@@ -282,16 +282,15 @@ def _work(
     check_program(command, called)
     check_folders(config)
     found = [target.experiment(name) for name in experiments]
+    duty = CommandDuty(tuple(command), config.environment(), concurrency)
     plan = Plan(
-        command=tuple(command),
         allow_empty=allow_empty_results,
         grace=grace,
         timeout=timeout,
-        terminal=Terminal({1: sys.stdout.buffer, 2: sys.stderr.buffer}, several=options.concurrency > 1),
-        environment=config.environment(),
+        terminal=Terminal({1: sys.stdout.buffer, 2: sys.stderr.buffer}, several=concurrency > 1),
     )
     with closing(HeartbeatProcess(config, grace)) as heartbeats:
-        summary = Worker(found, plan, options, heartbeats, _silent if quiet else _tell).run()
+        summary = Worker(found, duty, plan, options, heartbeats, _silent if quiet else _tell).run()
     if not quiet:
         told = ", ".join(f"{count} {outcome.value}" for outcome, count in sorted(summary.outcomes.items()))
         _tell(f"jobs run: {told or 'none'}")

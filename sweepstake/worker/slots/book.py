@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 from attrs import field, frozen
 
+from sweepstake.worker.slots.locks import GpuLocks
 from sweepstake.worker.slots.room import Room, Slots
 
-__all__ = ["PATIENCE", "Book", "Locks", "Share"]
+__all__ = ["PATIENCE", "Book", "GuardedBook", "Locks", "Share"]
 
 #: Seconds for which smaller jobs may overtake one that fits this machine, but not what is free of it now.
 PATIENCE: Final = 60.0
@@ -124,3 +129,52 @@ class Book:
 
     def _has(self, room: Room) -> bool:
         return self.free.holds(room) and room.gpus <= len(self._opened)
+
+
+class GuardedBook:
+    """A book with the locks of its host, which several threads may use.
+
+    Args:
+        slots: what there is to hand out.
+        locks: of the host's GPUs.
+        patience: see `Book`.
+    """
+
+    def __init__(self, slots: Slots, locks: GpuLocks, patience: float = PATIENCE) -> None:
+        self._book = Book(slots, locks, patience)
+        self._locks = locks
+        self._turn = threading.RLock()
+
+    @property
+    def free(self) -> Room:
+        """What nobody of this worker has."""
+        with self._turn:
+            return self._book.free
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Room, Callable[[Room], Share | None]]]:
+        """Open the book; give what may be offered, and what takes a share of it. Threads that give back go on."""
+        with self._turn:
+            offered = self._book.open(time.monotonic())
+        try:
+            yield offered, self._take
+        finally:
+            with self._turn:
+                self._book.close()
+
+    def give_back(self, share: Share) -> None:
+        """Take back what a job had."""
+        with self._turn:
+            self._book.give_back(share)
+
+    def descriptors(self, share: Share) -> tuple[int, ...]:
+        """Return the locks of a share's GPUs, for a command to inherit."""
+        return tuple(self._locks.descriptor(gpu) for gpu in share.gpus)
+
+    def touch(self) -> None:
+        """Keep the files of locks from being tidied away."""
+        self._locks.touch()
+
+    def _take(self, room: Room) -> Share | None:
+        with self._turn:
+            return self._book.take(room)

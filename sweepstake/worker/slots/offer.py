@@ -14,7 +14,7 @@ from sweepstake.errors import InvalidInputError
 from sweepstake.spec.scalars import memory_bytes
 from sweepstake.worker.slots.room import Slots
 
-__all__ = ["detected", "labels_of", "slots_of", "visible_gpus"]
+__all__ = ["detected", "gpu_variables", "labels_of", "slots_of", "visible_gpus"]
 
 #: Variables by which a process is told its GPUs: the host's numbers, or names. Those of ROCm come first, whose
 #: libraries read NVIDIA's as well.
@@ -89,6 +89,20 @@ def visible_gpus(root: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
             break  # as the drivers do: what follows is not seen
         found.append(numbers.get(each, each))
     return tuple(dict.fromkeys(found))
+
+
+def gpu_variables(gpus: Sequence[str]) -> Mapping[str, str]:
+    """Return the variables by which a command is told its GPUs.
+
+    ROCm reads NVIDIA's name as well, and takes an empty text for nothing said; its own older name would divide once
+    more what these two say.
+    """
+    numbers = ",".join(gpus)
+    return {
+        "CUDA_VISIBLE_DEVICES": numbers,
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "HIP_VISIBLE_DEVICES": numbers or "-1",
+    }
 
 
 def _wrong(part: str, problem: str) -> InvalidInputError:

@@ -14,6 +14,7 @@ from sweepstake.spec import TaskSpec
 from sweepstake.spec.placeholders import variable_of
 from sweepstake.spec.scalars import memory_bytes, written
 from sweepstake.worker.slots.book import Share
+from sweepstake.worker.slots.offer import gpu_variables
 from sweepstake.worker.slots.room import Room
 from sweepstake.worker.tasks.items import filled_items, filled_value
 from sweepstake.worker.tasks.paths import normal, replacing
@@ -36,6 +37,7 @@ class JobFacts:
     Attributes:
         experiment: what it is called.
         job_id: of the job.
+        task: what the task is called.
         attempt: which attempt it is, from 1.
         name: what no other attempt on this host is called, of letters, digits and dashes.
         hyperparameters: of the job.
@@ -49,6 +51,7 @@ class JobFacts:
 
     experiment: str
     job_id: str
+    task: str
     attempt: int
     name: str
     hyperparameters: Mapping[str, Any]
@@ -190,7 +193,7 @@ def run_of(
     if values is not None:
         items = filled_items(items, values)
     variables, secrets = _stated(task, values, secret)
-    ours = _ours(task, facts)
+    ours = _ours(facts)
     result = _result_path(task)
     ours |= {
         "SWEEPSTAKE_RESULT_DIR": result,
@@ -235,14 +238,7 @@ def on_host(run: TaskRun) -> TaskRun:
     environment |= {name: run.environment[name] for name in _JSON if name in run.environment}
     named = json.loads(run.environment["SWEEPSTAKE_MOUNTS"])
     environment["SWEEPSTAKE_MOUNTS"] = json.dumps({path: folders[path] for path in named})
-    gpus = ",".join(run.gpus)
-    # ROCm reads NVIDIA's name as well, counts what it names among what its own older name leaves over, and takes an
-    # empty text for nothing said.
-    environment |= {
-        "CUDA_VISIBLE_DEVICES": gpus,
-        "HIP_VISIBLE_DEVICES": gpus or "-1",
-        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-    }
+    environment |= gpu_variables(run.gpus)
     return evolve(
         run,
         command=[replace(item) for item in run.command],
@@ -270,19 +266,19 @@ def _stated(
     return variables, secrets
 
 
-def _ours(task: TaskSpec, facts: JobFacts) -> dict[str, str]:
+def _ours(facts: JobFacts) -> dict[str, str]:
     leader = facts.leader or facts.hostname
     variables = {
         "SWEEPSTAKE_EXPERIMENT": facts.experiment,
         "SWEEPSTAKE_JOB_ID": facts.job_id,
         "SWEEPSTAKE_ATTEMPT": str(facts.attempt),
-        "SWEEPSTAKE_TASK": task.name or "",
+        "SWEEPSTAKE_TASK": facts.task,
         "SWEEPSTAKE_REPLICA_RANK": str(facts.rank),
         "SWEEPSTAKE_REPLICA_COUNT": str(facts.count),
         "SWEEPSTAKE_LEADER_HOSTNAME": leader,
         "BEAKER_EXPERIMENT_ID": facts.experiment,
         "BEAKER_JOB_ID": facts.job_id,
-        "BEAKER_TASK_ID": task.name or facts.job_id,
+        "BEAKER_TASK_ID": facts.task,
         "BEAKER_REPLICA_RANK": str(facts.rank),
         "BEAKER_REPLICA_COUNT": str(facts.count),
         "BEAKER_LEADER_REPLICA_HOSTNAME": leader,

@@ -16,7 +16,9 @@ from sweepstake.domain.records import Claim, JobRecord
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.values import EMPTY, JsonObject
 from sweepstake.worker.attempt import Attempt, Plan
+from sweepstake.worker.duty import Assignment
 from sweepstake.worker.terminal import Terminal
+from sweepstake.worker.work import CommandWork
 from tests.kit.commands import RESULTS
 from tests.kit.heartbeats import NoHeartbeats
 from tests.kit.lab import eventually, new_key
@@ -31,16 +33,15 @@ def begin(tmp_path: Path) -> Callable[[str, NoHeartbeats], Attempt]:
 
     def make(script: str, heartbeats: NoHeartbeats) -> Attempt:
         plan = Plan(
-            command=("sh", "-c", script),
             allow_empty=False,
             grace=1.0,
             timeout=100.0,
             terminal=Terminal({}, several=False),
         )
         places = Places(state=tmp_path, checkpoints=tmp_path)
-        return Attempt(
-            Claim(job=job, key=new_key(), lease=60.0), job.experiment, plan, heartbeats, places, threading.Event()
-        )
+        work = CommandWork(command=("sh", "-c", script), job=job, called=job.experiment, environment={})
+        assigned = Assignment(work=work, timeout=None, end=lambda: None)
+        return Attempt(Claim(job=job, key=new_key(), lease=60.0), assigned, plan, heartbeats, places, threading.Event())
 
     return make
 

@@ -18,6 +18,7 @@ import sweepstake
 from sweepstake import ManualSearch
 from sweepstake.domain.status import Outcome
 from sweepstake.worker.attempt import Plan
+from sweepstake.worker.duty import CommandDuty
 from sweepstake.worker.running import Options, Summary, Worker
 from sweepstake.worker.stopping import Stop
 from sweepstake.worker.terminal import Terminal
@@ -47,17 +48,18 @@ class Shop:
     folder: Path
     told: list[str] = attrs.field(factory=list)
 
-    def run(self, script: str, *others: ManualSearch, timeout: float | None = None, **options: Any) -> Summary:
+    def run(
+        self, script: str, *others: ManualSearch, timeout: float | None = None, concurrency: int = 1, **options: Any
+    ) -> Summary:
         """Let a worker run a shell script for each job."""
         plan = Plan(
-            command=("sh", "-c", script),
             allow_empty=False,
             grace=60.0,
             terminal=Terminal({}, several=False),
             timeout=timeout,
-            environment={"FOLDER": str(self.folder)},
         )
-        return Worker([self.exp, *others], plan, Options(**options), NoHeartbeats(), self.told.append).run()
+        duty = CommandDuty(("sh", "-c", script), {"FOLDER": str(self.folder)}, concurrency)
+        return Worker([self.exp, *others], duty, plan, Options(**options), NoHeartbeats(), self.told.append).run()
 
     def send(self, numbers: list[signal.Signals]) -> None:
         """Send signals to this process once the first command has begun, each after the one before was heeded."""

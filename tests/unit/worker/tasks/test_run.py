@@ -17,6 +17,7 @@ from sweepstake.worker.tasks.sources import Mount, Sources
 FACTS = JobFacts(
     experiment="exp",
     job_id="job",
+    task="main",
     attempt=2,
     name="exp-1-2",
     hyperparameters={"lr": 0.1, "data.path": "/data/x"},

@@ -18,6 +18,7 @@ from sweepstake.errors import ConfigurationError
 from sweepstake.spec import TaskSpec
 from sweepstake.values import JsonObject
 from sweepstake.worker.attempt import Attempt, Plan
+from sweepstake.worker.duty import Assignment
 from sweepstake.worker.slots.book import Share
 from sweepstake.worker.slots.room import Room
 from sweepstake.worker.tasks.preparing import Stock
@@ -50,7 +51,7 @@ def attempt_at(
         attempt=1,
     )
     places = Places(state=folder / "state", checkpoints=folder / "state" / "checkpoints")
-    plan = Plan(command=(), allow_empty=True, grace=5.0, terminal=Terminal({}, several=False))
+    plan = Plan(allow_empty=True, grace=5.0, terminal=Terminal({}, several=False))
     claim = Claim(job=job, key=new_key(), lease=60.0)
     set_secret(folder / "secrets.toml", "hf", "top secret\nin two lines")
     work = TaskWork(
@@ -58,6 +59,7 @@ def attempt_at(
         facts=JobFacts(
             experiment="e",
             job_id="j",
+            task="main",
             attempt=1,
             name=claim.key,
             hyperparameters=hyperparameters,
@@ -74,7 +76,8 @@ def attempt_at(
         contained=contained,
         environment={"OURS": "1"},
     )
-    return Attempt(claim, "e", plan, NoHeartbeats(), places, threading.Event(), work)
+    assigned = Assignment(work=work, timeout=None, end=lambda: None)
+    return Attempt(claim, assigned, plan, NoHeartbeats(), places, threading.Event())
 
 
 def script(text: str, **parts: Any) -> TaskSpec:

@@ -1,0 +1,188 @@
+"""A worker that runs what jobs carry: tasks of the specs of their experiments, as many as its slots allow."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from sweepstake.client import Experiment
+from sweepstake.domain.needs import Offer, WorkerLabel
+from sweepstake.domain.records import Claim, JobRecord
+from sweepstake.errors import ConfigurationError, NotFoundError
+from sweepstake.spec import ExperimentSpec, TaskSpec
+from sweepstake.spec.naming import task_names
+from sweepstake.worker.duty import Assignment, Opening
+from sweepstake.worker.slots.book import GuardedBook, Share
+from sweepstake.worker.slots.room import Room
+from sweepstake.worker.tasks.preparing import Stock
+from sweepstake.worker.tasks.run import JobFacts, check_task, room_of, timeout_of
+from sweepstake.worker.tasks.work import Runner, TaskWork
+
+__all__ = ["NO_TASKS", "ResultOf", "TaskDuty"]
+
+#: Why an experiment is passed over that has no spec.
+NO_TASKS: Final = "has no spec, so this worker, which was given no command, passes it over"
+
+#: Returns the folder of the result of a task, which a job waited for.
+ResultOf = Callable[[Experiment, JobRecord, str], Path]
+
+
+@frozen(kw_only=True)
+class _Tasks:
+    """The tasks of one version of a spec, by what they are called."""
+
+    by_name: Mapping[str, TaskSpec]
+    sweeps: frozenset[str]
+
+
+class TaskDuty:
+    """Runs tasks of specs, side by side.
+
+    Args:
+        book: of this worker's slots.
+        labels: what this worker is.
+        stock: what tasks can have on this machine.
+        contained: in what they run; None for the host.
+        environment: variables that everything gets which runs on the host.
+        result: finds results of other tasks.
+        tell: takes a line for people.
+    """
+
+    def __init__(
+        self,
+        book: GuardedBook,
+        labels: Mapping[str, str],
+        stock: Stock,
+        contained: Runner | None,
+        environment: Mapping[str, str],
+        result: ResultOf,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._book = book
+        self._labels = tuple(WorkerLabel(name=name, value=value) for name, value in sorted(labels.items()))
+        self._stock = stock
+        self._contained = contained
+        self._environment = environment
+        self._result = result
+        self._tell = tell
+        self._tasks: dict[tuple[str, int], _Tasks] = {}
+        self._told: dict[str, str] = {}
+        self._hostname = socket.gethostname()
+
+    def has_room(self) -> bool:
+        """Tell whether some processor is free."""
+        return self._book.free.cpus > 0
+
+    @contextmanager
+    def open(self, experiment: Experiment) -> Iterator[Opening | None]:
+        """Lock the GPUs that are free, and offer all that is; nothing if this machine lacks what the spec names."""
+        if not self._is_fit(experiment):
+            yield None
+            return
+        with self._book.opened() as (room, take):
+            if room.cpus <= 0:
+                yield None
+                return
+            offer = Offer(cpu=room.cpus, gpu=room.gpus, memory=room.memory, labels=self._labels)
+            yield _TaskOpening(duty=self, offer=offer, take=take)
+
+    def assign(self, opening: _TaskOpening, experiment: Experiment, claim: Claim, called: str) -> Assignment:
+        """Return what is run for a job; see `Opening`."""
+        job = claim.job
+        tasks = self._tasks_of(experiment, job.spec_version)
+        task = tasks.by_name.get(job.task or "")
+        if task is None:
+            raise ConfigurationError(f"version {job.spec_version} of the spec has no task {job.task!r}")
+        self._check(task)
+        share = opening.take(_room(task, opening.offer))
+        if share is None:
+            raise ConfigurationError("it needs more than it says")
+        work = TaskWork(
+            task=task,
+            facts=self._facts(claim, called, task, share, sweeps=job.task in tasks.sweeps),
+            results=experiment.session.places.results(job),
+            stock=self._stock,
+            result=lambda name: self._result(experiment, job, name),
+            contained=self._contained,
+            environment=self._environment,
+            inherited=self._book.descriptors(share),
+        )
+        return Assignment(work=work, timeout=timeout_of(task), end=lambda: self._book.give_back(share))
+
+    def _facts(self, claim: Claim, called: str, task: TaskSpec, share: Share, *, sweeps: bool) -> JobFacts:
+        job = claim.job
+        return JobFacts(
+            experiment=called,
+            job_id=job.id,
+            task=job.task or "",
+            attempt=job.attempt,
+            name=claim.key,
+            hyperparameters=job.hyperparameters.decode(),
+            sweeps=sweeps,
+            share=share,
+            hostname=self._hostname,
+            rank=job.rank or 0,
+            count=task.replicas or 1,
+        )
+
+    def _is_fit(self, experiment: Experiment) -> bool:
+        """Tell whether this machine has what the last spec of an experiment names; if not, people are told once."""
+        try:
+            for name, task in self._tasks_of(experiment, None).by_name.items():
+                try:
+                    self._check(task)
+                except ConfigurationError as error:
+                    raise ConfigurationError(f"task {name!r}: {error}") from error
+        except NotFoundError:
+            self._pass_over(experiment, NO_TASKS)
+            return False
+        except ConfigurationError as error:
+            self._pass_over(experiment, f"is passed over: {error}")
+            return False
+        self._told.pop(experiment.reference, None)
+        return True
+
+    def _pass_over(self, experiment: Experiment, why: str) -> None:
+        if self._told.get(experiment.reference) != why:
+            self._told[experiment.reference] = why
+            self._tell(f"{experiment.name} {why}")
+
+    def _check(self, task: TaskSpec) -> None:
+        check_task(task, self._stock.sources, self._stock.secrets.find, contained=self._contained is not None)
+
+    def _tasks_of(self, experiment: Experiment, version: int | None) -> _Tasks:
+        """Return the tasks of a version of an experiment's spec; of the last one without a number."""
+        name = experiment.reference
+        if version is not None and (name, version) in self._tasks:
+            return self._tasks[name, version]
+        record = experiment.session.queue.get_spec(name, version)
+        if (name, record.version) not in self._tasks:
+            spec = ExperimentSpec.from_json(record.document.wire())
+            named = dict(zip(task_names(spec), spec.tasks, strict=True))
+            sweeps = frozenset(each for each, task in named.items() if spec.sweep is not None or task.sweep is not None)
+            self._tasks[name, record.version] = _Tasks(by_name=named, sweeps=sweeps)
+        return self._tasks[name, record.version]
+
+
+@frozen(kw_only=True)
+class _TaskOpening:
+    """What is free, while its GPUs are locked."""
+
+    offer: Offer
+    duty: TaskDuty
+    take: Callable[[Room], Share | None] = field(repr=False)
+
+    def assign(self, experiment: Experiment, claim: Claim, called: str) -> Assignment:
+        return self.duty.assign(self, experiment, claim, called)
+
+
+def _room(task: TaskSpec, offer: Offer) -> Room:
+    """Return what a job takes; one that does not say how many processors takes one, or what is left of it."""
+    room = room_of(task)
+    stated = task.resources is not None and task.resources.cpu_count is not None
+    return room if stated else evolve(room, cpus=min(room.cpus, offer.cpu))

@@ -1,0 +1,166 @@
+"""A worker that runs what jobs carry: real tasks on this host, from a file; it renews no lease."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+import sweepstake
+from sweepstake import ManualSearch
+from sweepstake.domain.specs import SpecDraft
+from sweepstake.domain.status import Outcome
+from sweepstake.values import JsonObject
+from sweepstake.worker.attempt import Plan
+from sweepstake.worker.running import Options, Summary, Worker
+from sweepstake.worker.slots.book import GuardedBook
+from sweepstake.worker.slots.locks import GpuLocks
+from sweepstake.worker.slots.room import Slots
+from sweepstake.worker.tasks.duty import TaskDuty
+from sweepstake.worker.tasks.preparing import Stock
+from sweepstake.worker.tasks.secrets import Secrets
+from sweepstake.worker.tasks.sources import Sources
+from sweepstake.worker.terminal import Terminal
+from tests.kit.heartbeats import NoHeartbeats
+from tests.kit.lab import document, draft
+
+
+@attrs.define
+class Bench:
+    """An experiment, and a worker of this host that runs its tasks.
+
+    Attributes:
+        exp: the experiment.
+        folder: for files that tasks write.
+        told: the lines for people.
+    """
+
+    exp: ManualSearch
+    folder: Path
+    told: list[str] = attrs.field(factory=list)
+
+    def put(self, *tasks: dict[str, Any], **spec: Any) -> None:
+        """Store a spec; each task is a shell script in a folder of its own for all."""
+        variables = [{"name": "FOLDER", "value": str(self.folder)}]
+        made = []
+        for i, task in enumerate(tasks):
+            command = ["sh", "-euc", task.pop("script", "true")]
+            made.append(
+                {"image": {"docker": "tiny"}, "name": f"t{i}", "command": command, "envVars": variables, **task}
+            )
+        document = JsonObject.of({"version": "v2", "tasks": made, **spec})
+        self.exp.session.queue.put_spec(self.exp.name, SpecDraft(text="", document=document))
+
+    def add(self, *names: str, task: str = "t0", **hyperparameters: Any) -> None:
+        """Add jobs of a task."""
+        of = document(hyperparameters=hyperparameters) if hyperparameters else None
+        self.exp.session.queue.add_jobs(self.exp.name, [draft(name, of=of, task=task) for name in names])
+
+    def work(self, slots: Slots, labels: dict[str, str] | None = None, **options: Any) -> Summary:
+        """Run tasks until there is none."""
+        book = GuardedBook(slots, GpuLocks(self.folder))
+        stock = Stock(sources=Sources(), secrets=Secrets(self.folder / "none", {}))
+        duty = TaskDuty(book, labels or {}, stock, None, {}, lambda *_: self.folder, self.told.append)
+        plan = Plan(allow_empty=True, grace=5.0, terminal=Terminal({}, several=True))
+        return Worker([self.exp], duty, plan, Options(**options), NoHeartbeats(), self.told.append).run()
+
+    def wrote(self, name: str) -> list[str]:
+        """Return the lines of a file."""
+        return (self.folder / name).read_text().splitlines()
+
+
+@pytest.fixture
+def bench(db: sweepstake.Database, tmp_path: Path) -> Bench:
+    """An experiment without a spec."""
+    return Bench(db.add_experiment(ManualSearch("exp", max_attempts=1)), tmp_path)
+
+
+ONE = Slots(cpus=1.0)
+
+
+def test_tasks_of_jobs_are_run(bench: Bench) -> None:
+    """Each job's own."""
+    bench.put({"script": "echo 1 > $FOLDER/a"}, {"script": "echo $SWEEPSTAKE_TASK $BEAKER_JOB_ID > $FOLDER/b"})
+    bench.add("x")
+    bench.add("y", task="t1")
+    assert dict(bench.work(ONE).outcomes) == {Outcome.DONE: 2}
+    assert (bench.wrote("a"), bench.wrote("b")) == (["1"], ["t1 y"])
+
+
+def test_an_experiment_without_a_spec_is_passed_over(bench: Bench) -> None:
+    """People are told once, and its jobs are left alone."""
+    bench.exp.add_jobs([{}])
+    assert bench.work(ONE, idle=0.5).outcomes == {}
+    assert bench.told == ["exp has no spec, so this worker, which was given no command, passes it over"]
+    assert [job.status for job in bench.exp.all_jobs()] == ["QUEUED"]
+
+
+def test_what_this_machine_lacks_is_told_before_anything_is_claimed(bench: Bench) -> None:
+    """A secret that is not here."""
+    bench.put({"envVars": [{"name": "T", "secret": "hf"}]})
+    bench.add("x")
+    assert bench.work(ONE, idle=0.5).outcomes == {}
+    (told,) = bench.told
+    assert told.startswith("exp is passed over: task 't0': the secret 'hf' is not on this machine")
+    assert [job.attempt for job in bench.exp.all_jobs()] == [0]
+
+
+def test_as_many_run_side_by_side_as_there_are_slots(bench: Bench) -> None:
+    """Four jobs that wait for each other end on four processors."""
+    bench.put(
+        {"script": 'touch $FOLDER/+$BEAKER_JOB_ID; until [ "$(ls $FOLDER | grep -c +)" = 4 ]; do sleep 0.02; done'}
+    )
+    bench.add(*"abcd")
+    assert dict(bench.work(Slots(cpus=4.0)).outcomes) == {Outcome.DONE: 4}
+
+
+def test_no_more_run_than_there_are_slots(bench: Bench) -> None:
+    """Each takes half a processor of one, and never are there three; each has a GPU to itself."""
+    bench.put(
+        {
+            "script": "mkdir $FOLDER/gpu$CUDA_VISIBLE_DEVICES; sleep 0.05; rmdir $FOLDER/gpu$CUDA_VISIBLE_DEVICES",
+            "resources": {"cpuCount": 0.25, "gpuCount": 1},
+        }
+    )
+    bench.add(*"abcdefgh")
+    assert dict(bench.work(Slots(cpus=1.0, gpus=("0", "1"))).outcomes) == {Outcome.DONE: 8}
+
+
+def test_jobs_that_need_more_are_left(bench: Bench) -> None:
+    """For a worker that has more; where the label is right, others run."""
+    bench.put(
+        {"resources": {"gpuCount": 1}},
+        {"constraints": {"cluster": ["ai2/jupiter"]}, "script": "echo > $FOLDER/there"},
+    )
+    bench.add("x")
+    bench.add("y", task="t1")
+    assert dict(bench.work(ONE, {"cluster": "ai2/jupiter"}, idle=0.2).outcomes) == {Outcome.DONE: 1}
+    assert {job.job_id: job.status for job in bench.exp.all_jobs()} == {"x": "QUEUED", "y": "DONE"}
+
+
+def test_a_sweep_fills_placeholders(bench: Bench) -> None:
+    """And a spec without one leaves braces alone."""
+    bench.put({"script": "echo {lr} ${FOLDER}  > $FOLDER/x"}, sweep={"search": "manual"})
+    bench.add("x", lr=0.5)
+    assert dict(bench.work(ONE).outcomes) == {Outcome.DONE: 1}
+    assert bench.wrote("x") == [f"0.5 {bench.folder}"]
+
+
+def test_a_timeout_of_a_task_is_kept(bench: Bench) -> None:
+    """It is in nanoseconds."""
+    bench.put({"script": "exec sleep 100", "timeout": "200ms"})
+    bench.add("x")
+    began = time.monotonic()
+    assert dict(bench.work(ONE).outcomes) == {Outcome.CRASHED: 1}
+    assert time.monotonic() - began < 50
+
+
+def test_hyperparameters_reach_a_script_by_a_file(bench: Bench) -> None:
+    """Also without a sweep."""
+    bench.put({"script": "cp $SWEEPSTAKE_HYPERPARAMETERS_PATH $FOLDER/h; echo $SWEEPSTAKE_HP_LR > $FOLDER/v"})
+    bench.add("x", lr=0.5, n=[1, 2])
+    bench.work(ONE)
+    assert json.loads((bench.folder / "h").read_text()) == {"lr": 0.5, "n": [1, 2]}
+    assert bench.wrote("v") == ["0.5"]
