@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
-from attrs import frozen
+from attrs import field, frozen
 from platformdirs import user_config_path, user_data_path, user_state_path
 
 from sweepstake.errors import ConfigurationError
@@ -47,6 +48,8 @@ SETTINGS: Final[Mapping[str, str]] = {
 _START: Final = _here()
 _SQLITE: Final = "sqlite:///"
 _KEYS: Final = {"url", "token", "checkpoints"}
+#: What workers read that run the tasks of specs: tables, of which they know more.
+_TABLES: Final = {"data", "images", "container"}
 
 
 @frozen(kw_only=True)
@@ -60,6 +63,8 @@ class Config:
         checkpoints: folder below which each job has its own for checkpoints.
         file: the configuration file, if one was named.
         signing_key: the secret with which a server signs; None: it is in a file.
+        source: the configuration file that is in force, whether it is there or not; None: there is no place for one.
+        tables: what it says of data, images and containers.
 
     All paths are absolute, also in the URL, so that they mean the same wherever the process goes.
     """
@@ -70,6 +75,8 @@ class Config:
     checkpoints: Path
     file: Path | None = None
     signing_key: str | None = None
+    source: Path | None = None
+    tables: Mapping[str, Any] = field(factory=dict, hash=False)
 
     @property
     def spool(self) -> Path:
@@ -140,6 +147,8 @@ def read_config(
         checkpoints=checkpoints or state / "checkpoints",
         file=named,
         signing_key=given.get("SWEEPSTAKE_SIGNING_KEY"),
+        source=None if file == Path() else file,
+        tables={key: settings[key] for key in _TABLES if key in settings},
     )
 
 
@@ -156,9 +165,11 @@ def write_config(url: str, token: str, path: Path) -> None:
     """Write a configuration file that only its owner can read, whole or not at all; its other settings stay."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = path.resolve()  # a link to the file stays one
-    kept: Mapping[str, str] = {}
+    kept: Mapping[str, Any] = {}
+    tables = ""
     with suppress(ConfigurationError):  # one that cannot be read is written anew
-        kept = _read_file(path, required=False)
+        if _read_file(path, required=False):
+            kept, tables = _divide(path.read_text(encoding="utf-8"))
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with new_file(draft) as file:
@@ -167,6 +178,7 @@ def write_config(url: str, token: str, path: Path) -> None:
                 f"{key} = {json.dumps(value, ensure_ascii=False)}\n".encode()
                 for key, value in {**kept, "url": url, "token": token}.items()
             )
+            file.write(tables.encode())
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
@@ -228,7 +240,15 @@ def _url(url: str, base: Path, where: str) -> str:
     return f"{_SQLITE}{_quoted(base).rstrip('/')}/{rest}"
 
 
-def _read(named: Path | None) -> tuple[Path, Mapping[str, str]]:
+def _divide(text: str) -> tuple[Mapping[str, Any], str]:
+    """Divide a configuration into its first keys, and its tables as they are written."""
+    for match in re.finditer(r"^[ \t]*\[", text, re.MULTILINE):
+        with suppress(ValueError):  # the bracket is within a text of several lines
+            return tomllib.loads(text[: match.start()]), text[match.start() :]
+    return tomllib.loads(text), ""
+
+
+def _read(named: Path | None) -> tuple[Path, Mapping[str, Any]]:
     """Return the configuration file and what it says; without a name, one that is not there says nothing."""
     try:
         file = named or default_path()
@@ -237,7 +257,7 @@ def _read(named: Path | None) -> tuple[Path, Mapping[str, str]]:
     return file, _read_file(file, required=named is not None)
 
 
-def _read_file(path: Path, *, required: bool) -> Mapping[str, str]:
+def _read_file(path: Path, *, required: bool) -> Mapping[str, Any]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -247,8 +267,11 @@ def _read_file(path: Path, *, required: bool) -> Mapping[str, str]:
     except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise ConfigurationError(f"the configuration file {path} cannot be read: {error}") from None
     for key, value in content.items():
+        if key in _TABLES:
+            continue
         if key not in _KEYS:
-            raise ConfigurationError(f"{path}: {key}: is not a setting; there are {', '.join(sorted(_KEYS))}")
+            known = ", ".join(sorted(_KEYS | _TABLES))
+            raise ConfigurationError(f"{path}: {key}: is not a setting; there are {known}")
         if not isinstance(value, str) or "\0" in value:
             raise ConfigurationError(f"{path}: {key}: must be text, without NUL characters")
     return content

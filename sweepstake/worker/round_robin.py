@@ -56,8 +56,8 @@ class RoundRobin:
         return None
 
     def pause(self, now: float) -> float:
-        """Return the seconds until the next turn."""
-        return max(min((turn.due for turn in self._turns), default=now) - now, 0.0)
+        """Return the seconds until the next turn; infinity if there is none."""
+        return max(min((turn.due for turn in self._turns), default=float("inf")) - now, 0.0)
 
     def had(self, name: str, now: float) -> None:
         """Note that a job of the experiment was claimed."""
@@ -84,6 +84,10 @@ class RoundRobin:
         turn.looks, turn.answer, turn.stuck = 0, None, 0
         turn.given_back = turn.given_back + 1 if given_back else 0
         turn.due = now + self._rest(turn.given_back) if given_back else now
+
+    def add(self, name: str, now: float) -> None:
+        """Let an experiment take turns as well from now on."""
+        self._turns.append(_Turn(name, now))
 
     def remove(self, name: str) -> bool:
         """Leave an experiment out from now on; tell whether others are left."""

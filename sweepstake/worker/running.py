@@ -9,12 +9,12 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from attrs import field, frozen
 
-from sweepstake.client import Experiment
+from sweepstake.client import Experiment, Session
 from sweepstake.client.attempt.process import PROCESS
 from sweepstake.client.attempt.reporting import report_end, with_notes
 from sweepstake.client.waiting import no_job
@@ -38,6 +38,8 @@ __all__ = ["Options", "Summary", "Worker"]
 
 _logger = logging.getLogger(__name__)
 
+#: Seconds between two looks for other experiments.
+_BETWEEN_DISCOVERIES: Final = 5.0
 #: Reasons for having no job that are the usual end of the work.
 _DONE: Final = {NoJobReason.EMPTY, NoJobReason.EXHAUSTED}
 
@@ -90,27 +92,32 @@ class Worker:
     One thread claims, one for each job waits for its command, and the one that calls `run` listens to signals.
 
     Args:
-        experiments: where the jobs come from; all of one connection.
+        session: of a connection.
+        experiments: where the jobs come from; all of that connection.
         duty: which jobs it takes, and what is run for them.
         plan: how that is run.
         options: how many jobs, and when it is enough.
         heartbeats: keeps the leases.
         tell: takes a line for people whenever something happens.
+        discover: returns experiments that jobs come from as well, which may be others each time.
     """
 
     def __init__(
         self,
+        session: Session,
         experiments: Sequence[Experiment],
         duty: Duty,
         plan: Plan,
         options: Options,
         heartbeats: HeartbeatProcess,
         tell: Callable[[str], None],
+        discover: Callable[[], Iterable[Experiment]] | None = None,
     ) -> None:
         self._experiments = {experiment.reference: experiment for experiment in experiments}
         told = told_apart([(each.owner, each.name) for each in self._experiments.values()])
         self._titles = dict(zip(self._experiments, told, strict=True))
-        self._session = experiments[0].session
+        self._session = session
+        self._discover = discover
         self._duty = duty
         self._plan = plan
         self._options = options
@@ -181,6 +188,11 @@ class Worker:
     def _take_jobs(self, signals: Signals) -> None:
         """Claim jobs as long as it makes sense, and wait for the last of them to end."""
         try:
+            if self._discover is not None:
+                self._find_others(self._discover)
+                threading.Thread(
+                    target=self._go_on_finding, args=(self._discover,), name="sweepstake-discovery", daemon=True
+                ).start()
             while (experiment := self._next_turn()) is not None:
                 self._look(experiment)
         except Exception as error:  # the thread ends here; `run` reports the error
@@ -189,6 +201,24 @@ class Worker:
         with self._wake:
             self._wake.wait_for(lambda: not self._running)
         signals.end()
+
+    def _go_on_finding(self, discover: Callable[[], Iterable[Experiment]]) -> None:
+        """Look for other experiments again and again."""
+        while not self._stopping.wait(_BETWEEN_DISCOVERIES):
+            try:
+                self._find_others(discover)
+            except SweepstakeError:  # the store is away, which those who claim tell
+                _logger.debug("Looking for other experiments failed.", exc_info=True)
+
+    def _find_others(self, discover: Callable[[], Iterable[Experiment]]) -> None:
+        found = {each.reference: each for each in discover()}
+        with self._wake:
+            for name in found.keys() - self._experiments.keys():
+                self._rounds.add(name, time.monotonic())
+            self._experiments |= found
+            told = told_apart([(each.owner, each.name) for each in self._experiments.values()])
+            self._titles = dict(zip(self._experiments, told, strict=True))
+            self._wake.notify_all()
 
     def _next_turn(self) -> Experiment | None:
         """Wait until another job may begin, and return the experiment to ask for one; None when it is enough."""

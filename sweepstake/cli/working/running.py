@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, nullcontext, suppress
 from typing import Any, Final, TypeVar
 
 import click
+from attrs import frozen
 
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.renamed import Renamed
 from sweepstake.cli.target import Target, pass_target
+from sweepstake.client import Experiment, Session
 from sweepstake.client.attempt.preempting import HOOK_SECONDS
+from sweepstake.config import Config
 from sweepstake.domain.status import Outcome
 from sweepstake.plaintext import printable
 from sweepstake.worker.attempt import Plan
-from sweepstake.worker.duty import CommandDuty
+from sweepstake.worker.duty import CommandDuty, Duty
 from sweepstake.worker.expansion import check_command
 from sweepstake.worker.heartbeat_process import HeartbeatProcess
 from sweepstake.worker.machine import check_folders, check_program
 from sweepstake.worker.running import Options, Summary, Worker
 from sweepstake.worker.stopping import Stop
+from sweepstake.worker.tasks.machine import TaskOptions, gpu_book, open_duty
 from sweepstake.worker.terminal import Terminal
 
 __all__ = ["run", "worker"]
@@ -153,7 +157,7 @@ def run(
         max_jobs=1 if once else max_jobs,
         stop_on_crash=once or not ignore_errors,
     )
-    summary = _work(target, [experiment], command, concurrency, options, **how)
+    summary = _run_command(target, [experiment], command, concurrency, options, _How(**how))
     if summary.stopped_by is not None:
         context.exit(128 + summary.stopped_by)
     context.exit(1 if summary.outcomes[Outcome.CRASHED] else 0)
@@ -171,11 +175,11 @@ class _CommandBehindDashes(click.Command):
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Return what the usage line names."""
-        return [*super().collect_usage_pieces(ctx), "-- COMMAND..."]
+        return [*super().collect_usage_pieces(ctx), "[-- COMMAND...]"]
 
 
 @click.command(cls=_CommandBehindDashes)
-@click.argument("experiments", type=EXPERIMENT, nargs=-1, required=True, metavar="EXPERIMENT...")
+@click.argument("experiments", type=EXPERIMENT, nargs=-1, metavar="[EXPERIMENT...]")
 @_concurrency
 @click.option(
     "--idle",
@@ -202,6 +206,25 @@ class _CommandBehindDashes(click.Command):
     show_default=True,
     help="Seconds within which a crash is quick.",
 )
+@click.option(
+    "--slots",
+    metavar="AMOUNTS",
+    help="What it uses of this machine, such as cpus=8,gpus=2,memory=32GiB; by default all that it may.",
+)
+@click.option(
+    "--label",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What it is, such as cluster=ai2/jupiter, for tasks that may run only there; may be given several times.",
+)
+@click.option("--gpus-per-job", type=click.IntRange(0), default=0, help="GPUs that each job of COMMAND has to itself.")
+@click.option("--no-container", is_flag=True, help="Run tasks on this host, whatever their image.")
+@click.option(
+    "--trust",
+    multiple=True,
+    metavar="OWNER",
+    help="Run the tasks of all experiments of this user as well; may be given several times.",
+)
 @_command_options
 @pass_target
 @click.pass_context
@@ -217,9 +240,18 @@ def worker(
     drain: float | None,
     crashes: int,
     quickly: float,
+    slots: str | None,
+    label: Sequence[str],
+    gpus_per_job: int,
+    no_container: bool,
+    trust: Sequence[str],
     **how: Any,
 ) -> None:
-    """Run COMMAND for jobs of experiments, and wait for more.
+    """Run COMMAND for jobs of experiments, or the tasks of their specs, and wait for more.
+
+    Without a command it runs the tasks that jobs carry, as many side by side as its slots allow, in containers; of the
+    experiments that are named, or of all in a store of one's own. Through a server, experiments are named, or trusted
+    by their owner.
 
     The command is as for `sweepstake run`. Experiments take turns, one job each, in the order they are named; those
     without a job are asked again after 0.1 to 5 seconds. While the store is away, running jobs go on, and their
@@ -254,7 +286,15 @@ def worker(
         crashes=crashes,
         quickly=quickly,
     )
-    summary = _work(target, experiments, command, concurrency, options, **how)
+    if command:
+        if not experiments:
+            raise click.UsageError("A command is run for jobs of experiments that are named.")
+        summary = _run_command(
+            target, experiments, command, concurrency, options, _How(**how), gpus_per_job=gpus_per_job, slots=slots
+        )
+    else:
+        tasks = TaskOptions(slots=slots, labels=label, contained=not no_container)
+        summary = _run_tasks(target, experiments, trust, tasks, options, _How(**how))
     if summary.tripped:
         remedy = "mend it, or set --crashes (0 goes on whatever happens)"
         click.echo(f"Error: this machine seems unfit: {printable(summary.tripped)}; {remedy}", err=True)
@@ -263,35 +303,85 @@ def worker(
         context.exit(128 + summary.stopped_by)
 
 
-def _work(
+@frozen(kw_only=True)
+class _How:
+    """How what is run is run."""
+
+    allow_empty_results: bool
+    timeout: float | None
+    grace: float
+    quiet: bool
+
+    @property
+    def tell(self) -> Callable[[str], None]:
+        return _silent if self.quiet else _tell
+
+    def plan(self, *, several: bool, allow_empty: bool = False) -> Plan:
+        return Plan(
+            allow_empty=self.allow_empty_results or allow_empty,
+            grace=self.grace,
+            timeout=self.timeout,
+            terminal=Terminal({1: sys.stdout.buffer, 2: sys.stderr.buffer}, several=several),
+        )
+
+
+def _run_command(
     target: Target,
     experiments: Sequence[str],
     command: Sequence[str],
     concurrency: int,
     options: Options,
+    how: _How,
     *,
-    allow_empty_results: bool,
-    timeout: float | None,
-    grace: float,
-    quiet: bool,
+    gpus_per_job: int = 0,
+    slots: str | None = None,
 ) -> Summary:
-    """Run a worker to its end, and tell what it did; an error of ours that ended it is raised."""
+    """Run a command for jobs until a worker's end."""
     called = [target.called(name) for name in experiments]
     check_command(command, called)
     config = target.config()
     check_program(command, called)
     check_folders(config)
     found = [target.experiment(name) for name in experiments]
-    duty = CommandDuty(tuple(command), config.environment(), concurrency)
-    plan = Plan(
-        allow_empty=allow_empty_results,
-        grace=grace,
-        timeout=timeout,
-        terminal=Terminal({1: sys.stdout.buffer, 2: sys.stderr.buffer}, several=concurrency > 1),
-    )
-    with closing(HeartbeatProcess(config, grace)) as heartbeats:
-        summary = Worker(found, duty, plan, options, heartbeats, _silent if quiet else _tell).run()
-    if not quiet:
+    with gpu_book(slots) if gpus_per_job else nullcontext() as book:
+        duty = CommandDuty(tuple(command), config.environment(), concurrency, gpus_per_job, book)
+        return _work(config, how, found[0].session, found, duty, how.plan(several=concurrency > 1), options)
+
+
+def _run_tasks(
+    target: Target, experiments: Sequence[str], trusted: Sequence[str], tasks: TaskOptions, options: Options, how: _How
+) -> Summary:
+    """Run tasks of specs until a worker's end."""
+    config = target.config()
+    check_folders(config)
+    with open_duty(config, tasks, how.tell) as duty:
+        database = target.database()
+        found = [target.experiment(name) for name in experiments]
+        owners = {*trusted} if config.url.startswith("http") else {*trusted, None}
+
+        def discover() -> list[Experiment]:
+            return [each for each in database.get_experiments() if each.owner in owners]
+
+        plan = how.plan(several=True, allow_empty=True)
+        return _work(
+            config, how, database.session, found, duty, plan, options, discover if trusted or not experiments else None
+        )
+
+
+def _work(
+    config: Config,
+    how: _How,
+    session: Session,
+    experiments: Sequence[Experiment],
+    duty: Duty,
+    plan: Plan,
+    options: Options,
+    discover: Callable[[], Iterable[Experiment]] | None = None,
+) -> Summary:
+    """Run a worker to its end, and tell what it did; an error of ours that ended it is raised."""
+    with closing(HeartbeatProcess(config, how.grace)) as heartbeats:
+        summary = Worker(session, experiments, duty, plan, options, heartbeats, how.tell, discover).run()
+    if not how.quiet:
         told = ", ".join(f"{count} {outcome.value}" for outcome, count in sorted(summary.outcomes.items()))
         _tell(f"jobs run: {told or 'none'}")
     if summary.failure is not None:

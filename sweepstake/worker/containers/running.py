@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from typing import Final
 
-from attrs import evolve, frozen
+from attrs import define, evolve, field
 
 from sweepstake.folders import new_file
 from sweepstake.worker.containers.arguments import Engine, remove_call, run_call
@@ -16,8 +18,11 @@ from sweepstake.worker.work import Launch, Preliminaries
 
 __all__ = ["Containers"]
 
+#: Seconds between two looks for what dead workers left, made when a container begins.
+_BETWEEN_LOOKS: Final = 5.0
 
-@frozen(kw_only=True, eq=False)
+
+@define(kw_only=True, eq=False)
 class Containers:
     """A worker's containers; it is the `Runner` of tasks that have an image.
 
@@ -30,9 +35,13 @@ class Containers:
     engine: Engine
     living: Living
     locks: Path
+    _images: dict[str, str] = field(factory=dict, init=False)
+    _looked: float = field(default=0.0, init=False)
 
     def end_leftovers(self) -> list[str]:
         """End the containers of this host's workers that are dead; return their names."""
+        self._looked = time.monotonic()
+        self.living.touch()
         return end_leftovers(self.engine, self.locks)
 
     def __call__(self, run: TaskRun, launch: Launch, before: Preliminaries) -> Launch:

@@ -59,7 +59,9 @@ class Shop:
             timeout=timeout,
         )
         duty = CommandDuty(("sh", "-c", script), {"FOLDER": str(self.folder)}, concurrency)
-        return Worker([self.exp, *others], duty, plan, Options(**options), NoHeartbeats(), self.told.append).run()
+        return Worker(
+            self.exp.session, [self.exp, *others], duty, plan, Options(**options), NoHeartbeats(), self.told.append
+        ).run()
 
     def send(self, numbers: list[signal.Signals]) -> None:
         """Send signals to this process once the first command has begun, each after the one before was heeded."""

@@ -64,7 +64,9 @@ class Bench:
         stock = Stock(sources=Sources(), secrets=Secrets(self.folder / "none", {}))
         duty = TaskDuty(book, labels or {}, stock, None, {}, lambda *_: self.folder, self.told.append)
         plan = Plan(allow_empty=True, grace=5.0, terminal=Terminal({}, several=True))
-        return Worker([self.exp], duty, plan, Options(**options), NoHeartbeats(), self.told.append).run()
+        return Worker(
+            self.exp.session, [self.exp], duty, plan, Options(**options), NoHeartbeats(), self.told.append
+        ).run()
 
     def wrote(self, name: str) -> list[str]:
         """Return the lines of a file."""

@@ -1,0 +1,117 @@
+"""What this machine has for tasks: its slots, data, secrets, and a container engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from attrs import frozen
+
+from sweepstake.client import Experiment
+from sweepstake.config import Config
+from sweepstake.domain.records import JobRecord
+from sweepstake.domain.status import JobStatus
+from sweepstake.errors import ConfigurationError
+from sweepstake.folders import usable
+from sweepstake.worker.containers.engines import find_engine, read_container_settings
+from sweepstake.worker.containers.leftovers import Living
+from sweepstake.worker.containers.running import Containers
+from sweepstake.worker.slots.book import GuardedBook
+from sweepstake.worker.slots.locks import GpuLocks, lock_folder
+from sweepstake.worker.slots.offer import detected, labels_of, slots_of
+from sweepstake.worker.tasks.duty import TaskDuty
+from sweepstake.worker.tasks.preparing import Stock
+from sweepstake.worker.tasks.secrets import Secrets, secrets_file
+from sweepstake.worker.tasks.sources import read_sources
+from sweepstake.worker.tasks.work import Runner
+
+__all__ = ["TaskOptions", "gpu_book", "open_duty", "stock_of"]
+
+
+@frozen(kw_only=True)
+class TaskOptions:
+    """How a worker runs tasks.
+
+    Attributes:
+        slots: what it offers, such as ``cpus=8,gpus=2``; what is not said is what this process may use.
+        labels: what it is, such as ``cluster=ai2/jupiter``.
+        contained: whether tasks run in containers.
+    """
+
+    slots: str | None = None
+    labels: Sequence[str] = ()
+    contained: bool = True
+
+
+@contextmanager
+def open_duty(config: Config, options: TaskOptions, tell: Callable[[str], None]) -> Iterator[TaskDuty]:
+    """Give the duty of a worker that runs tasks.
+
+    Args:
+        config: of this machine.
+        options: what was asked for.
+        tell: takes a line for people.
+
+    Raises:
+        InvalidInputError: the slots or the labels are wrong.
+        ConfigurationError: the configuration is, or there is no engine for containers.
+        UnusableFolderError: a folder cannot be used.
+    """
+    labels = labels_of(options.labels)
+    stock = stock_of(config)
+    with _containers(config, tell) if options.contained else _none() as contained, gpu_book(options.slots) as book:
+        yield TaskDuty(book, labels, stock, contained, config.environment(), _kept_here, tell)
+
+
+@contextmanager
+def gpu_book(slots: str | None) -> Iterator[GuardedBook]:
+    """Give the book of this worker's slots; what it has of the host's GPUs is free again behind the block."""
+    seen = detected()
+    stated = seen if slots is None else slots_of(slots, seen)
+    with usable(Path("the folder of locks"), "TMPDIR"), closing(GpuLocks(lock_folder())) as locks:
+        yield GuardedBook(stated, locks)
+
+
+def stock_of(config: Config) -> Stock:
+    """Return the data and the secrets of this machine.
+
+    Raises:
+        ConfigurationError: names what is wrong in the configuration.
+    """
+    file = config.source
+    base, where = (Path(), "the configuration") if file is None else (file.parent, str(file))
+    return Stock(
+        sources=read_sources(config.tables.get("data"), config.tables.get("images"), base, where),
+        secrets=Secrets(secrets_file(file or config.state / "config.toml")),
+    )
+
+
+@contextmanager
+def _containers(config: Config, tell: Callable[[str], None]) -> Iterator[Runner | None]:
+    settings = read_container_settings(config.tables.get("container"), str(config.source))
+    engine = find_engine(settings, config.state / "images")
+    with usable(Path("the folder of locks"), "TMPDIR"):
+        locks = lock_folder().parent
+        living = Living(locks)
+    with closing(living):
+        containers = Containers(engine=engine, living=living, locks=locks)
+        for name in containers.end_leftovers():
+            tell(f"ended the container {name}, whose worker had died")
+        yield containers
+
+
+@contextmanager
+def _none() -> Iterator[Runner | None]:
+    yield None
+
+
+def _kept_here(experiment: Experiment, job: JobRecord, task: str) -> Path:
+    """Return the folder in which the DONE attempt of a task left its results on this machine."""
+    session = experiment.session
+    for waited_for in session.queue.list_dependencies(job.reference, job.id):
+        found = session.queue.get_job(job.reference, waited_for.id)
+        folder = session.places.results_of(found)
+        if found.task == task and found.status is JobStatus.DONE and folder.is_dir():
+            return folder
+    raise ConfigurationError(f"the result of task {task!r} is not on this machine")
