@@ -247,7 +247,7 @@ def worker(
     trust: Sequence[str],
     **how: Any,
 ) -> None:
-    """Run COMMAND, or the tasks of specs, for jobs, and wait for more.
+    """Run COMMAND, or tasks of specs, for jobs as they come.
 
     Without a command it runs the tasks that jobs carry, as many side by side as its slots allow, in containers; of the
     experiments that are named, or of all in a store of one's own. Through a server, experiments are named, or trusted
