@@ -36,11 +36,16 @@ class Assignment:
 
 
 class Opening(Protocol):
-    """Room for one job more, kept for it until the block is left."""
+    """Room for one job more, or several, kept for them until the block is left."""
 
     @property
     def offer(self) -> Offer | None:
-        """What a job may need; None asks for jobs that say nothing of what is run for them."""
+        """What jobs may need together; None asks for jobs that say nothing of what is run for them."""
+        ...
+
+    @property
+    def at_once(self) -> int:
+        """How many jobs there may be room for."""
         ...
 
     def assign(self, experiment: Experiment, claim: Claim, called: str) -> Assignment:
@@ -139,6 +144,7 @@ class _CommandOpening:
     """Room for one command more."""
 
     offer = None
+    at_once = 1
 
     def __init__(self, duty: CommandDuty, share: Share) -> None:
         self.taken = False

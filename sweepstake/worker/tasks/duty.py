@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -88,8 +89,19 @@ class TaskDuty:
             if room.cpus <= 0:
                 yield None
                 return
-            offer = Offer(cpu=room.cpus, gpu=room.gpus, memory=room.memory, labels=self._labels)
-            yield _TaskOpening(duty=self, offer=offer, take=take)
+            yield _TaskOpening(duty=self, offer=self._offer(room), take=take)
+
+    @property
+    def slots(self) -> Offer:
+        """All that this worker has, and what it is."""
+        return self._offer(self._book.slots.room)
+
+    def free(self) -> Offer:
+        """Return what of that no job has."""
+        return self._offer(self._book.free)
+
+    def _offer(self, room: Room) -> Offer:
+        return Offer(cpu=room.cpus, gpu=room.gpus, memory=room.memory, labels=self._labels)
 
     def assign(self, opening: _TaskOpening, experiment: Experiment, claim: Claim, called: str) -> Assignment:
         """Return what is run for a job; see `Opening`."""
@@ -176,6 +188,11 @@ class _TaskOpening:
     offer: Offer
     duty: TaskDuty
     take: Callable[[Room], Share | None] = field(repr=False)
+
+    @property
+    def at_once(self) -> int:
+        """Each job takes a processor unless it says less."""
+        return max(math.ceil(self.offer.cpu), 1)
 
     def assign(self, experiment: Experiment, claim: Claim, called: str) -> Assignment:
         return self.duty.assign(self, experiment, claim, called)

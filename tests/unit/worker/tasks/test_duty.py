@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import pytest
@@ -12,6 +12,8 @@ import sweepstake
 from sweepstake import ManualSearch
 from sweepstake.domain.specs import SpecDraft
 from sweepstake.domain.status import Outcome
+from sweepstake.queue.call import Call
+from sweepstake.queue.queue import Queue, Sender
 from sweepstake.values import JsonObject
 from sweepstake.worker.attempt import Plan
 from sweepstake.worker.running import Options, Summary, Worker
@@ -26,6 +28,27 @@ from sweepstake.worker.terminal import Terminal
 from tests.kit.heartbeats import NoHeartbeats
 from tests.kit.lab import document, draft
 
+A = TypeVar("A")
+
+
+@attrs.frozen
+class _Noting:
+    """Passes calls on, and notes their names."""
+
+    sender: Sender
+    calls: list[str]
+
+    @property
+    def identity(self) -> str | None:
+        return self.sender.identity
+
+    def send(self, call: Call[A]) -> A:
+        self.calls.append(type(call).__name__)
+        return self.sender.send(call)
+
+    def close(self) -> None:
+        self.sender.close()
+
 
 @attrs.define
 class Bench:
@@ -35,11 +58,13 @@ class Bench:
         exp: the experiment.
         folder: for files that tasks write.
         told: the lines for people.
+        calls: what the worker asked of the queue.
     """
 
     exp: ManualSearch
     folder: Path
     told: list[str] = attrs.field(factory=list)
+    calls: list[str] = attrs.field(factory=list)
 
     def put(self, *tasks: dict[str, Any], **spec: Any) -> None:
         """Store a spec; each task is a shell script in a folder of its own for all."""
@@ -64,9 +89,8 @@ class Bench:
         stock = Stock(sources=Sources(), secrets=Secrets(self.folder / "none", {}))
         duty = TaskDuty(book, labels or {}, stock, None, {}, lambda *_: self.folder, self.told.append)
         plan = Plan(allow_empty=True, grace=5.0, terminal=Terminal({}, several=True))
-        return Worker(
-            self.exp.session, [self.exp], duty, plan, Options(**options), NoHeartbeats(), self.told.append
-        ).run()
+        session = attrs.evolve(self.exp.session, queue=Queue(_Noting(self.exp.session.queue.sender, self.calls)))
+        return Worker(session, [self.exp], duty, plan, Options(**options), NoHeartbeats(), self.told.append).run()
 
     def wrote(self, name: str) -> list[str]:
         """Return the lines of a file."""
@@ -116,6 +140,14 @@ def test_as_many_run_side_by_side_as_there_are_slots(bench: Bench) -> None:
     )
     bench.add(*"abcd")
     assert dict(bench.work(Slots(cpus=4.0)).outcomes) == {Outcome.DONE: 4}
+
+
+def test_all_that_there_is_room_for_is_claimed_in_one_call(bench: Bench) -> None:
+    """Five jobs on four processors take fewer calls than jobs, and one that finds none."""
+    bench.put({})
+    bench.add(*"abcde")
+    assert dict(bench.work(Slots(cpus=4.0)).outcomes) == {Outcome.DONE: 5}
+    assert 2 <= len([call for call in bench.calls if call in ("ClaimJobs", "ClaimJob")]) <= 5
 
 
 def test_no_more_run_than_there_are_slots(bench: Bench) -> None:
