@@ -114,6 +114,7 @@ class Attempt:
                 # What the command made of the folder must not cost what it reported.
                 scratch = tempfile.TemporaryDirectory(prefix="sweepstake-", ignore_cleanup_errors=True)
                 folder = Path(stack.enter_context(scratch))
+            stack.enter_context(self.assigned.around())
             output = _Output(capture, self._plan.terminal, f"[{printable(self.claim.job.id)}] ".encode())
             try:
                 launch = self.assigned.work.launch(folder, self._checkpoints(), _Before(self, output))

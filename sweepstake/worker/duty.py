@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 from attrs import frozen
@@ -28,11 +28,13 @@ class Assignment:
         work: what is run.
         timeout: seconds that it may take; None for no limit of its own.
         end: gives back what it has of the machine; called once, when its last process has ended.
+        around: makes a block within which it runs.
     """
 
     work: Work
     timeout: float | None
     end: Callable[[], None]
+    around: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class Opening(Protocol):

@@ -10,6 +10,8 @@ import pytest
 
 import sweepstake
 from sweepstake import ManualSearch
+from sweepstake.client import Experiment
+from sweepstake.domain.records import JobRecord
 from sweepstake.domain.specs import SpecDraft
 from sweepstake.domain.status import Outcome
 from sweepstake.queue.call import Call
@@ -87,10 +89,15 @@ class Bench:
         """Run tasks until there is none."""
         book = GuardedBook(slots, GpuLocks(self.folder))
         stock = Stock(sources=Sources(), secrets=Secrets(self.folder / "none", {}))
-        duty = TaskDuty(book, labels or {}, stock, None, {}, lambda *_: self.folder, self.told.append)
+        duty = TaskDuty(book, labels or {}, stock, None, {}, lambda *_: self.folder, self.shelf, self.told.append)
         plan = Plan(allow_empty=True, grace=5.0, terminal=Terminal({}, several=True))
         session = attrs.evolve(self.exp.session, queue=Queue(_Noting(self.exp.session.queue.sender, self.calls)))
         return Worker(session, [self.exp], duty, plan, Options(**options), NoHeartbeats(), self.told.append).run()
+
+    def shelf(self, experiment: Experiment, job: JobRecord) -> Path:
+        """Keep the results of each job in a folder of its name."""
+        del experiment
+        return self.folder / "kept" / job.id
 
     def wrote(self, name: str) -> list[str]:
         """Return the lines of a file."""
@@ -143,11 +150,14 @@ def test_as_many_run_side_by_side_as_there_are_slots(bench: Bench) -> None:
 
 
 def test_all_that_there_is_room_for_is_claimed_in_one_call(bench: Bench) -> None:
-    """Five jobs on four processors take fewer calls than jobs, and one that finds none."""
-    bench.put({})
-    bench.add(*"abcde")
-    assert dict(bench.work(Slots(cpus=4.0)).outcomes) == {Outcome.DONE: 5}
-    assert 2 <= len([call for call in bench.calls if call in ("ClaimJobs", "ClaimJob")]) <= 5
+    """Four jobs on four processors, which wait for each other, so that none ends before all have begun."""
+    bench.put(
+        {"script": 'touch $FOLDER/+$BEAKER_JOB_ID; until [ "$(ls $FOLDER | grep -c +)" = 4 ]; do sleep 0.02; done'}
+    )
+    bench.add(*"abcd")
+    assert dict(bench.work(Slots(cpus=4.0)).outcomes) == {Outcome.DONE: 4}
+    before = bench.calls[: bench.calls.index("FinishAttempt")]
+    assert [call for call in before if call.startswith("Claim")] == ["ClaimJobs"]
 
 
 def test_no_more_run_than_there_are_slots(bench: Bench) -> None:
@@ -180,6 +190,17 @@ def test_a_sweep_fills_placeholders(bench: Bench) -> None:
     bench.add("x", lr=0.5)
     assert dict(bench.work(ONE).outcomes) == {Outcome.DONE: 1}
     assert bench.wrote("x") == [f"0.5 {bench.folder}"]
+
+
+def test_results_are_kept_before_the_end_is_reported(bench: Bench) -> None:
+    """With a manifest; also those of a job that crashes."""
+    bench.put({"script": "echo 1 > /r/x; exit $SWEEPSTAKE_HP_CODE", "result": {"path": "/r"}})
+    bench.add("good", code=0)
+    bench.add("bad", code=1)
+    bench.work(ONE)
+    for name in ("good", "bad"):
+        assert bench.wrote(f"kept/{name}/files/x") == ["1"]
+        assert json.loads((bench.folder / "kept" / name / "manifest.json").read_text())["complete"]
 
 
 def test_a_timeout_of_a_task_is_kept(bench: Bench) -> None:
