@@ -160,7 +160,7 @@ def test_a_killed_worker_leaves_no_container(
     process.wait()
     if not also:
         eventually(lambda: containers(engine_args) <= before or None, within=LEASE + 5)
-    ran = configured.run("worker", "exp", "--idle", "0", "--max-jobs", "1")
+    ran = configured.run("worker", "exp", "--idle", "10", "--max-jobs", "1")
     assert "jobs run: 1 done" in ran.stderr
     assert ("whose worker had died" in ran.stderr) == also
     assert (folder / "done").read_text() == "y\n"
@@ -170,7 +170,7 @@ def test_a_killed_worker_leaves_no_container(
 
 def test_the_result_of_a_task_is_mounted_by_another(exp: ManualSearch, shell: Shell) -> None:
     """From where it is kept, beside the file of the store, though the attempt's own folder is gone."""
-    image = {"image": {"docker": IMAGE}, "result": {"path": "/out"}}
+    image: dict[str, Any] = {"image": {"docker": IMAGE}, "result": {"path": "/out"}}
     make = {"name": "make", **image, "command": ["sh", "-euc", "mkdir /out/a; echo seven > /out/a/x"]}
     take = {"name": "take", **image, "command": ["sh", "-euc", "cp /in/x /out/y; cat /in/x"]}
     take["datasets"] = [{"mountPath": "/in", "subPath": "a", "source": {"result": "make"}}]
@@ -198,5 +198,5 @@ def test_a_killed_worker_leaves_no_process_on_the_host(
     process.kill()
     process.wait()
     eventually(lambda: not alive(int(pid)) or None, within=LEASE + 5)
-    ran = shell.run(*options, "--idle", "0", "--max-jobs", "1")
+    ran = shell.run(*options, "--idle", "10", "--max-jobs", "1")
     assert re.search("jobs run: 1 done", ran.stderr)
