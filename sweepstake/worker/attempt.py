@@ -28,6 +28,7 @@ from sweepstake.worker.capture import Capture
 from sweepstake.worker.duty import Assignment
 from sweepstake.worker.heartbeat_process import HeartbeatProcess
 from sweepstake.worker.judgement import Ending, Verdict, judge, terminated
+from sweepstake.worker.masking import Mask, words_of
 from sweepstake.worker.process import Process, end_outliving, no_room, start_timer
 from sweepstake.worker.results import BlockReader, collect
 from sweepstake.worker.terminal import Lines, Terminal
@@ -114,6 +115,7 @@ class Attempt:
                 # What the command made of the folder must not cost what it reported.
                 scratch = tempfile.TemporaryDirectory(prefix="sweepstake-", ignore_cleanup_errors=True)
                 folder = Path(stack.enter_context(scratch))
+            stack.enter_context(self.assigned.around())
             output = _Output(capture, self._plan.terminal, f"[{printable(self.claim.job.id)}] ".encode())
             try:
                 launch = self.assigned.work.launch(folder, self._checkpoints(), _Before(self, output))
@@ -143,6 +145,7 @@ class Attempt:
 
     def _start(self, launch: Launch, output: _Output) -> Process:
         job = self.claim.job
+        output.hide(launch.hidden)
         environment = {**launch.environment, HELD: held_text(job, job.worker or "", ranks_in(os.environ), command=True)}
         environment.pop("SWEEPSTAKE_DEADLINE", None)
         if self._timeout is not None:
@@ -282,19 +285,26 @@ class _Output:
         self._terminal = terminal
         self._lock = threading.Lock()
         self._end = b""
+        self.hide(())
         self._lines = {1: Lines(prefix), 2: Lines(prefix)} if terminal.several else None
+
+    def hide(self, secrets: Sequence[str]) -> None:
+        """Let texts not be seen in what comes from now on."""
+        words = words_of(secrets)
+        self._masks = {1: Mask(words), 2: Mask(words)}
 
     def out(self, data: bytes) -> None:
         """Take standard output."""
-        self.block.feed(data)
-        self._take(1, data)
+        self._take_output(self._masks[1].feed(data))
 
     def err(self, data: bytes) -> None:
         """Take standard error."""
-        self._take(2, data)
+        self._take(2, self._masks[2].feed(data))
 
     def end(self) -> None:
         """Write the last line, if it has no line break."""
+        self._take_output(self._masks[1].rest())
+        self._take(2, self._masks[2].rest())
         for stream, lines in (self._lines or {}).items():
             self._terminal.write(stream, lines.rest())
 
@@ -306,6 +316,10 @@ class _Output:
         """Return the last line that is not blank."""
         lines = (line.strip() for line in reversed(self.text().splitlines()))
         return next((line for line in lines if line), "")[-_LAST_WORDS:]
+
+    def _take_output(self, data: bytes) -> None:
+        self.block.feed(data)
+        self._take(1, data)
 
     def _take(self, stream: int, data: bytes) -> None:
         with self._lock:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from sweepstake.domain.status import Outcome
 
 __all__ = ["Breaker", "JobId"]
@@ -37,13 +39,17 @@ class Breaker:
 
     def allows(self, now: float) -> bool:
         """Tell whether another job may begin."""
+        return self.room(now) > 0
+
+    def room(self, now: float) -> float:
+        """Return how many jobs may begin; infinity for any."""
         if not self._limit:
-            return True
+            return math.inf
         young = {job for job, began in self._began.values() if now - began < self._within}
         self._trusted = self._trusted or any(now - began >= self._within for _, began in self._began.values())
         if self._trusted and not self._crashed:
-            return True
-        return len(self._crashed | young) < self._limit
+            return math.inf
+        return max(self._limit - len(self._crashed | young), 0)
 
     def pause(self, now: float) -> float:
         """Return the seconds until a running job will have shown that the machine can run one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 from attrs import frozen
@@ -28,19 +28,26 @@ class Assignment:
         work: what is run.
         timeout: seconds that it may take; None for no limit of its own.
         end: gives back what it has of the machine; called once, when its last process has ended.
+        around: makes a block within which it runs.
     """
 
     work: Work
     timeout: float | None
     end: Callable[[], None]
+    around: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class Opening(Protocol):
-    """Room for one job more, kept for it until the block is left."""
+    """Room for one job more, or several, kept for them until the block is left."""
 
     @property
     def offer(self) -> Offer | None:
-        """What a job may need; None asks for jobs that say nothing of what is run for them."""
+        """What jobs may need together; None asks for jobs that say nothing of what is run for them."""
+        ...
+
+    @property
+    def at_once(self) -> int:
+        """How many jobs there may be room for."""
         ...
 
     def assign(self, experiment: Experiment, claim: Claim, called: str) -> Assignment:
@@ -139,6 +146,7 @@ class _CommandOpening:
     """Room for one command more."""
 
     offer = None
+    at_once = 1
 
     def __init__(self, duty: CommandDuty, share: Share) -> None:
         self.taken = False

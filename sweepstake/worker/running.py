@@ -20,6 +20,7 @@ from sweepstake.client.attempt.reporting import report_end, with_notes
 from sweepstake.client.waiting import no_job
 from sweepstake.domain.addresses import told_apart
 from sweepstake.domain.drafts import Finish
+from sweepstake.domain.lengths import MAX_AT_ONCE
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import Claim, Finished, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
@@ -252,13 +253,12 @@ class Worker:
                 if opening is None:
                     self._pass_over(name)
                     return
-                answer = self._session.queue.claim(
-                    name, PROCESS.worker, offer=opening.offer, patience=self._patience_to_claim
-                )
-                if isinstance(answer, NoJob):
-                    self._rest(name, answer.reason)
+                answer = self._claim(name, opening)
+                if isinstance(answer, NoJobReason):
+                    self._rest(name, answer)
                     return
-                self._begin(experiment, answer, opening)
+                for claim in answer:
+                    self._begin(experiment, claim, opening)
         except NotFoundError as error:
             with self._wake:
                 others = self._rounds.remove(name)
@@ -269,6 +269,18 @@ class Worker:
         except StoreUnavailableError:
             if not self._is_enough():
                 raise
+
+    def _claim(self, name: str, opening: Opening) -> Sequence[Claim] | NoJobReason:
+        """Take as many jobs as there is room for and may begin, at least one; or say why there is none."""
+        with self._wake:
+            left = math.inf if self._options.max_jobs is None else self._options.max_jobs - self._begun
+            at_once = int(max(min(opening.at_once, left, self._breaker.room(time.monotonic()), MAX_AT_ONCE), 1))
+        queue, patience = self._session.queue, self._patience_to_claim
+        if at_once == 1:
+            answer = queue.claim(name, PROCESS.worker, offer=opening.offer, patience=patience)
+            return answer.reason if isinstance(answer, NoJob) else [answer]
+        found = queue.claim_jobs(name, PROCESS.worker, at_once, offer=opening.offer, patience=patience)
+        return found.claims or found.reason or NoJobReason.EMPTY
 
     def _rest(self, name: str, reason: NoJobReason) -> None:
         """Let an experiment without a job rest, and say why it has none if that is not because all is done."""

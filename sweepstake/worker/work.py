@@ -64,6 +64,7 @@ class Launch:
         ours: whether what it runs was chosen on this machine, so that a fault in it is no job's.
         inherited: open files that it keeps.
         ending: a command that ends what may outlive it, when it has been killed.
+        hidden: texts that must not be seen in its output.
     """
 
     arguments: Sequence[str]
@@ -74,6 +75,7 @@ class Launch:
     ours: bool = True
     inherited: Sequence[int] = ()
     ending: Sequence[str] = ()
+    hidden: Sequence[str] = field(default=(), repr=False)
 
 
 class Work(Protocol):

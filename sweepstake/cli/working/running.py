@@ -16,6 +16,7 @@ from sweepstake.cli.renamed import Renamed
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment, Session
 from sweepstake.client.attempt.preempting import HOOK_SECONDS
+from sweepstake.client.attempt.process import PROCESS
 from sweepstake.config import Config
 from sweepstake.domain.status import Outcome
 from sweepstake.plaintext import printable
@@ -27,6 +28,7 @@ from sweepstake.worker.machine import check_folders, check_program
 from sweepstake.worker.running import Options, Summary, Worker
 from sweepstake.worker.stopping import Stop
 from sweepstake.worker.tasks.machine import TaskOptions, gpu_book, open_duty
+from sweepstake.worker.tasks.registering import registered
 from sweepstake.worker.terminal import Terminal
 
 __all__ = ["run", "worker"]
@@ -247,7 +249,7 @@ def worker(
     trust: Sequence[str],
     **how: Any,
 ) -> None:
-    """Run COMMAND, or the tasks of specs, for jobs, and wait for more.
+    """Run COMMAND, or tasks of specs, for jobs as they come.
 
     Without a command it runs the tasks that jobs carry, as many side by side as its slots allow, in containers; of the
     experiments that are named, or of all in a store of one's own. Through a server, experiments are named, or trusted
@@ -363,9 +365,9 @@ def _run_tasks(
             return [each for each in database.get_experiments() if each.owner in owners]
 
         plan = how.plan(several=True, allow_empty=True)
-        return _work(
-            config, how, database.session, found, duty, plan, options, discover if trusted or not experiments else None
-        )
+        others = discover if trusted or not experiments else None
+        with registered(database.session.queue, PROCESS.worker, duty.slots, duty.free):
+            return _work(config, how, database.session, found, duty, plan, options, others)
 
 
 def _work(

@@ -75,14 +75,15 @@ class Places:
             UnusableFolderError: it cannot be made, or used.
         """
         with usable(self.state, "SWEEPSTAKE_STATE"):
-            return own_folder(self.state, *self._results(job))
+            return own_folder(self.state, "results", *self.attempt_of(job))
 
     def results_of(self, job: JobRecord) -> Path:
         """Return the folder in which the last attempt at a job left its results, if it ran on this machine."""
-        return self.state.joinpath(*self._results(job))
+        return self.state.joinpath("results", *self.attempt_of(job))
 
-    def _results(self, job: JobRecord) -> tuple[str, ...]:
-        return "results", file_name(job.experiment), self._folder(job), str(job.attempt)
+    def attempt_of(self, job: JobRecord) -> tuple[str, str, str]:
+        """Return the names of folders by which the last attempt at a job is told from all others."""
+        return file_name(job.experiment), self._folder(job), str(job.attempt)
 
     def output(self, job: JobRecord, attempt: int) -> Path:
         """Return the file in which an attempt's output is kept on the machine that ran it."""

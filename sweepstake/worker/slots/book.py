@@ -49,10 +49,13 @@ class Book:
         slots: what there is to hand out.
         locks: of the host's GPUs.
         patience: seconds after which room is kept for a job that waits.
+
+    Attributes:
+        slots: what there is to hand out.
     """
 
     def __init__(self, slots: Slots, locks: Locks, patience: float = PATIENCE) -> None:
-        self._slots = slots
+        self.slots = slots
         self._locks = locks
         self._patience = patience
         self._shares: set[Share] = set()
@@ -71,7 +74,7 @@ class Book:
     @property
     def free(self) -> Room:
         """What nobody of this worker has; another worker may have some of its GPUs."""
-        return self._slots.room.minus(self.used)
+        return self.slots.room.minus(self.used)
 
     def open(self, now: float) -> Room:
         """Return what may be offered now, after locking its GPUs; `close` must follow.
@@ -82,7 +85,7 @@ class Book:
         assert not self._opened
         taken = {gpu for share in self._shares for gpu in share.gpus}
         try:
-            for gpu in self._slots.gpus:
+            for gpu in self.slots.gpus:
                 if gpu not in taken and self._locks.lock(gpu):
                     self._opened.append(gpu)
         except OSError:
@@ -118,7 +121,7 @@ class Book:
 
         Its time begins anew when it is another room, because then the one before has begun, or is gone.
         """
-        if room is not None and not self._slots.room.holds(room):
+        if room is not None and not self.slots.room.holds(room):
             room = None
         if room != self._waiting:
             self._waiting, self._since = room, now
@@ -144,6 +147,11 @@ class GuardedBook:
         self._book = Book(slots, locks, patience)
         self._locks = locks
         self._turn = threading.RLock()
+
+    @property
+    def slots(self) -> Slots:
+        """What there is to hand out."""
+        return self._book.slots
 
     @property
     def free(self) -> Room:

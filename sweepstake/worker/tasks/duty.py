@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,22 +15,27 @@ from sweepstake.client import Experiment
 from sweepstake.domain.needs import Offer, WorkerLabel
 from sweepstake.domain.records import Claim, JobRecord
 from sweepstake.errors import ConfigurationError, NotFoundError
+from sweepstake.folders import usable
 from sweepstake.spec import ExperimentSpec, TaskSpec
 from sweepstake.spec.naming import task_names
 from sweepstake.worker.duty import Assignment, Opening
 from sweepstake.worker.slots.book import GuardedBook, Share
 from sweepstake.worker.slots.room import Room
+from sweepstake.worker.tasks.keeping import FolderShelf, keeping
 from sweepstake.worker.tasks.preparing import Stock
 from sweepstake.worker.tasks.run import JobFacts, check_task, room_of, timeout_of
 from sweepstake.worker.tasks.work import Runner, TaskWork
 
-__all__ = ["NO_TASKS", "ResultOf", "TaskDuty"]
+__all__ = ["NO_TASKS", "ResultOf", "ShelfOf", "TaskDuty"]
 
 #: Why an experiment is passed over that has no spec.
 NO_TASKS: Final = "has no spec, so this worker, which was given no command, passes it over"
 
 #: Returns the folder of the result of a task, which a job waited for.
 ResultOf = Callable[[Experiment, JobRecord, str], Path]
+
+#: Returns the folder in which the results of the attempt at a job that runs now are kept, or of its last one.
+ShelfOf = Callable[[Experiment, JobRecord], Path | None]
 
 
 @frozen(kw_only=True)
@@ -50,6 +56,7 @@ class TaskDuty:
         contained: in what they run; None for the host.
         environment: variables that everything gets which runs on the host.
         result: finds results of other tasks.
+        shelf: returns the folder in which the results of an attempt are kept, if they are.
         tell: takes a line for people.
     """
 
@@ -61,6 +68,7 @@ class TaskDuty:
         contained: Runner | None,
         environment: Mapping[str, str],
         result: ResultOf,
+        shelf: ShelfOf,
         tell: Callable[[str], None],
     ) -> None:
         self._book = book
@@ -69,6 +77,7 @@ class TaskDuty:
         self._contained = contained
         self._environment = environment
         self._result = result
+        self._shelf = shelf
         self._tell = tell
         self._tasks: dict[tuple[str, int], _Tasks] = {}
         self._told: dict[str, str] = {}
@@ -88,8 +97,19 @@ class TaskDuty:
             if room.cpus <= 0:
                 yield None
                 return
-            offer = Offer(cpu=room.cpus, gpu=room.gpus, memory=room.memory, labels=self._labels)
-            yield _TaskOpening(duty=self, offer=offer, take=take)
+            yield _TaskOpening(duty=self, offer=self._offer(room), take=take)
+
+    @property
+    def slots(self) -> Offer:
+        """All that this worker has, and what it is."""
+        return self._offer(self._book.slots.room)
+
+    def free(self) -> Offer:
+        """Return what of that no job has."""
+        return self._offer(self._book.free)
+
+    def _offer(self, room: Room) -> Offer:
+        return Offer(cpu=room.cpus, gpu=room.gpus, memory=room.memory, labels=self._labels)
 
     def assign(self, opening: _TaskOpening, experiment: Experiment, claim: Claim, called: str) -> Assignment:
         """Return what is run for a job; see `Opening`."""
@@ -112,7 +132,22 @@ class TaskDuty:
             environment=self._environment,
             inherited=self._book.descriptors(share),
         )
-        return Assignment(work=work, timeout=timeout_of(task), end=lambda: self._book.give_back(share))
+        return Assignment(
+            work=work,
+            timeout=timeout_of(task),
+            end=lambda: self._book.give_back(share),
+            around=lambda: self._kept(experiment, job, work.results),
+        )
+
+    @contextmanager
+    def _kept(self, experiment: Experiment, job: JobRecord, results: Path) -> Iterator[None]:
+        """Keep the results of an attempt while it runs, and all of them before its end is reported."""
+        folder = self._shelf(experiment, job)
+        if folder is None:
+            yield
+            return
+        with usable(folder, "the store"), keeping(results, FolderShelf(folder)):
+            yield
 
     def _facts(self, claim: Claim, called: str, task: TaskSpec, share: Share, *, sweeps: bool) -> JobFacts:
         job = claim.job
@@ -177,6 +212,11 @@ class _TaskOpening:
     offer: Offer
     duty: TaskDuty
     take: Callable[[Room], Share | None] = field(repr=False)
+
+    @property
+    def at_once(self) -> int:
+        """Each job takes a processor unless it says less."""
+        return max(math.ceil(self.offer.cpu), 1)
 
     def assign(self, experiment: Experiment, claim: Claim, called: str) -> Assignment:
         return self.duty.assign(self, experiment, claim, called)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
 
 from attrs import frozen
 
@@ -13,7 +15,7 @@ from sweepstake.config import Config
 from sweepstake.domain.records import JobRecord
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import ConfigurationError
-from sweepstake.folders import usable
+from sweepstake.folders import native, usable
 from sweepstake.worker.containers.engines import find_engine, read_container_settings
 from sweepstake.worker.containers.leftovers import Living
 from sweepstake.worker.containers.running import Containers
@@ -27,6 +29,8 @@ from sweepstake.worker.tasks.sources import read_sources
 from sweepstake.worker.tasks.work import Runner
 
 __all__ = ["TaskOptions", "gpu_book", "open_duty", "stock_of"]
+
+_SQLITE: Final = "sqlite:///"
 
 
 @frozen(kw_only=True)
@@ -61,7 +65,7 @@ def open_duty(config: Config, options: TaskOptions, tell: Callable[[str], None])
     labels = labels_of(options.labels)
     stock = stock_of(config)
     with _containers(config, tell) if options.contained else _none() as contained, gpu_book(options.slots) as book:
-        yield TaskDuty(book, labels, stock, contained, config.environment(), _kept_here, tell)
+        yield TaskDuty(book, labels, stock, contained, config.environment(), _result, _shelf, tell)
 
 
 @contextmanager
@@ -106,12 +110,23 @@ def _none() -> Iterator[Runner | None]:
     yield None
 
 
-def _kept_here(experiment: Experiment, job: JobRecord, task: str) -> Path:
-    """Return the folder in which the DONE attempt of a task left its results on this machine."""
+def _shelf(experiment: Experiment, job: JobRecord) -> Path | None:
+    """Return the folder in which the results of an attempt are kept: beside the file of a store that is one."""
+    session = experiment.session
+    url = session.config.url
+    if not url.startswith(_SQLITE):
+        return None
+    file = native(unquote(url.removeprefix(_SQLITE)))
+    return file.with_name(f"{file.name}.results").joinpath(*session.places.attempt_of(job))
+
+
+def _result(experiment: Experiment, job: JobRecord, task: str) -> Path:
+    """Return the folder with the results of the DONE attempt of a task that a job waited for."""
     session = experiment.session
     for waited_for in session.queue.list_dependencies(job.reference, job.id):
         found = session.queue.get_job(job.reference, waited_for.id)
-        folder = session.places.results_of(found)
+        shelf = _shelf(experiment, found)
+        folder = session.places.results_of(found) if shelf is None else shelf / "files"
         if found.task == task and found.status is JobStatus.DONE and folder.is_dir():
             return folder
     raise ConfigurationError(f"the result of task {task!r} is not on this machine")

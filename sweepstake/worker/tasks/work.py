@@ -80,8 +80,14 @@ class TaskWork:
             metrics=self.results / _METRICS,
             untrusted=self.contained is not None,
             inherited=self.inherited,
+            hidden=[*run.secrets.values(), *_secrets_of(self.task, self.stock)],
         )
         return (self.contained or run_on_host)(run, launch, before)
+
+
+def _secrets_of(task: TaskSpec, stock: Stock) -> list[str]:
+    """Return the secrets that a task has as files."""
+    return [stock.secrets.find(each.source.secret) for each in task.datasets or () if each.source.secret is not None]
 
 
 def run_on_host(run: TaskRun, launch: Launch, before: Preliminaries) -> Launch:

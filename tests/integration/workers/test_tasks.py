@@ -160,12 +160,29 @@ def test_a_killed_worker_leaves_no_container(
     process.wait()
     if not also:
         eventually(lambda: containers(engine_args) <= before or None, within=LEASE + 5)
-    ran = configured.run("worker", "exp", "--idle", "0", "--max-jobs", "1")
+    ran = configured.run("worker", "exp", "--idle", "10", "--max-jobs", "1")
     assert "jobs run: 1 done" in ran.stderr
     assert ("whose worker had died" in ran.stderr) == also
     assert (folder / "done").read_text() == "y\n"
     assert containers(engine_args) <= before
     assert next(iter(exp.all_jobs())).attempt == 2
+
+
+def test_the_result_of_a_task_is_mounted_by_another(exp: ManualSearch, shell: Shell) -> None:
+    """From where it is kept, beside the file of the store, though the attempt's own folder is gone."""
+    image: dict[str, Any] = {"image": {"docker": IMAGE}, "result": {"path": "/out"}}
+    make = {"name": "make", **image, "command": ["sh", "-euc", "mkdir /out/a; echo seven > /out/a/x"]}
+    take = {"name": "take", **image, "command": ["sh", "-euc", "cp /in/x /out/y; cat /in/x"]}
+    take["datasets"] = [{"mountPath": "/in", "subPath": "a", "source": {"result": "make"}}]
+    document = JsonObject.of({"version": "v2", "tasks": [make, take]})
+    exp.session.queue.put_spec(exp.name, SpecDraft(text="", document=document))
+    exp.session.queue.add_jobs(exp.name, [draft("m", task="make")])
+    exp.session.queue.add_jobs(exp.name, [draft("t", task="take", depends_on=["m"])])
+    options = ("worker", "exp", "--no-container", "--idle", "0", "--max-jobs", "1")
+    shell.environment["SWEEPSTAKE_STATE"] = str(Path(shell.url.removeprefix("sqlite:///")).parent / "one")
+    shell.run(*options)
+    shell.environment["SWEEPSTAKE_STATE"] = str(Path(shell.url.removeprefix("sqlite:///")).parent / "two")
+    assert "seven" in shell.run(*options).stdout
 
 
 def test_a_killed_worker_leaves_no_process_on_the_host(
@@ -181,5 +198,5 @@ def test_a_killed_worker_leaves_no_process_on_the_host(
     process.kill()
     process.wait()
     eventually(lambda: not alive(int(pid)) or None, within=LEASE + 5)
-    ran = shell.run(*options, "--idle", "0", "--max-jobs", "1")
+    ran = shell.run(*options, "--idle", "10", "--max-jobs", "1")
     assert re.search("jobs run: 1 done", ran.stderr)

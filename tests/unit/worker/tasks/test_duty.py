@@ -3,15 +3,19 @@
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import pytest
 
 import sweepstake
 from sweepstake import ManualSearch
+from sweepstake.client import Experiment
+from sweepstake.domain.records import JobRecord
 from sweepstake.domain.specs import SpecDraft
 from sweepstake.domain.status import Outcome
+from sweepstake.queue.call import Call
+from sweepstake.queue.queue import Queue, Sender
 from sweepstake.values import JsonObject
 from sweepstake.worker.attempt import Plan
 from sweepstake.worker.running import Options, Summary, Worker
@@ -26,6 +30,27 @@ from sweepstake.worker.terminal import Terminal
 from tests.kit.heartbeats import NoHeartbeats
 from tests.kit.lab import document, draft
 
+A = TypeVar("A")
+
+
+@attrs.frozen
+class _Noting:
+    """Passes calls on, and notes their names."""
+
+    sender: Sender
+    calls: list[str]
+
+    @property
+    def identity(self) -> str | None:
+        return self.sender.identity
+
+    def send(self, call: Call[A]) -> A:
+        self.calls.append(type(call).__name__)
+        return self.sender.send(call)
+
+    def close(self) -> None:
+        self.sender.close()
+
 
 @attrs.define
 class Bench:
@@ -35,11 +60,13 @@ class Bench:
         exp: the experiment.
         folder: for files that tasks write.
         told: the lines for people.
+        calls: what the worker asked of the queue.
     """
 
     exp: ManualSearch
     folder: Path
     told: list[str] = attrs.field(factory=list)
+    calls: list[str] = attrs.field(factory=list)
 
     def put(self, *tasks: dict[str, Any], **spec: Any) -> None:
         """Store a spec; each task is a shell script in a folder of its own for all."""
@@ -62,11 +89,15 @@ class Bench:
         """Run tasks until there is none."""
         book = GuardedBook(slots, GpuLocks(self.folder))
         stock = Stock(sources=Sources(), secrets=Secrets(self.folder / "none", {}))
-        duty = TaskDuty(book, labels or {}, stock, None, {}, lambda *_: self.folder, self.told.append)
+        duty = TaskDuty(book, labels or {}, stock, None, {}, lambda *_: self.folder, self.shelf, self.told.append)
         plan = Plan(allow_empty=True, grace=5.0, terminal=Terminal({}, several=True))
-        return Worker(
-            self.exp.session, [self.exp], duty, plan, Options(**options), NoHeartbeats(), self.told.append
-        ).run()
+        session = attrs.evolve(self.exp.session, queue=Queue(_Noting(self.exp.session.queue.sender, self.calls)))
+        return Worker(session, [self.exp], duty, plan, Options(**options), NoHeartbeats(), self.told.append).run()
+
+    def shelf(self, experiment: Experiment, job: JobRecord) -> Path:
+        """Keep the results of each job in a folder of its name."""
+        del experiment
+        return self.folder / "kept" / job.id
 
     def wrote(self, name: str) -> list[str]:
         """Return the lines of a file."""
@@ -118,6 +149,17 @@ def test_as_many_run_side_by_side_as_there_are_slots(bench: Bench) -> None:
     assert dict(bench.work(Slots(cpus=4.0)).outcomes) == {Outcome.DONE: 4}
 
 
+def test_all_that_there_is_room_for_is_claimed_in_one_call(bench: Bench) -> None:
+    """Four jobs on four processors, which wait for each other, so that none ends before all have begun."""
+    bench.put(
+        {"script": 'touch $FOLDER/+$BEAKER_JOB_ID; until [ "$(ls $FOLDER | grep -c +)" = 4 ]; do sleep 0.02; done'}
+    )
+    bench.add(*"abcd")
+    assert dict(bench.work(Slots(cpus=4.0)).outcomes) == {Outcome.DONE: 4}
+    before = bench.calls[: bench.calls.index("FinishAttempt")]
+    assert [call for call in before if call.startswith("Claim")] == ["ClaimJobs"]
+
+
 def test_no_more_run_than_there_are_slots(bench: Bench) -> None:
     """Each takes half a processor of one, and never are there three; each has a GPU to itself."""
     bench.put(
@@ -148,6 +190,17 @@ def test_a_sweep_fills_placeholders(bench: Bench) -> None:
     bench.add("x", lr=0.5)
     assert dict(bench.work(ONE).outcomes) == {Outcome.DONE: 1}
     assert bench.wrote("x") == [f"0.5 {bench.folder}"]
+
+
+def test_results_are_kept_before_the_end_is_reported(bench: Bench) -> None:
+    """With a manifest; also those of a job that crashes."""
+    bench.put({"script": "echo 1 > /r/x; exit $SWEEPSTAKE_HP_CODE", "result": {"path": "/r"}})
+    bench.add("good", code=0)
+    bench.add("bad", code=1)
+    bench.work(ONE)
+    for name in ("good", "bad"):
+        assert bench.wrote(f"kept/{name}/files/x") == ["1"]
+        assert json.loads((bench.folder / "kept" / name / "manifest.json").read_text())["complete"]
 
 
 def test_a_timeout_of_a_task_is_kept(bench: Bench) -> None:

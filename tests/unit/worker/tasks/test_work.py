@@ -154,6 +154,18 @@ def test_a_secret_arrives_and_is_shown_nowhere(tmp_path: Path) -> None:
     assert "top secret" not in finish.output
 
 
+def test_a_secret_that_a_script_prints_is_taken_out(tmp_path: Path) -> None:
+    """Of its output, in whatever way it came to it; its results are its own."""
+    task = script('echo "it is $TOKEN."; printf "top sec" >&2; sleep 0.1; printf "ret" >&2').with_env_var(
+        "TOKEN", secret="hf"
+    )
+    finish = attempt_at(task, tmp_path, {}).run()
+    assert "top secret" not in finish.output
+    assert "it is ***." in finish.output
+    (log,) = tmp_path.glob("state/output/*/*/1.log")
+    assert "top sec" not in log.read_text()
+
+
 def test_the_result_of_another_task_is_found(tmp_path: Path) -> None:
     """Where it is kept."""
     (tmp_path / "kept").mkdir()

@@ -1,0 +1,56 @@
+"""How a worker says what it has, so that people see it and why a job waits."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from sweepstake.domain.needs import Offer
+from sweepstake.domain.workers import LIVE_SECONDS, WorkerReport
+from sweepstake.errors import SweepstakeError
+from sweepstake.queue.queue import Queue
+
+__all__ = ["registered"]
+
+#: Seconds between two reports; so one may fail.
+_PAUSE: Final = LIVE_SECONDS / 4
+
+_logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def registered(
+    queue: Queue, name: str, slots: Offer, free: Callable[[], Offer], pause: float = _PAUSE
+) -> Iterator[None]:
+    """Let a store know within the block who this worker is and what it has; at its end it has left.
+
+    Args:
+        queue: of the store.
+        name: by which people know the worker.
+        slots: all that it has for jobs, and its labels.
+        free: returns what of that no job has.
+        pause: seconds between two reports.
+    """
+    over = threading.Event()
+
+    def report(*, leaves: bool = False) -> None:
+        try:
+            queue.heartbeat_of(WorkerReport(name=name, slots=slots, free=free(), leaves=leaves))
+        except SweepstakeError:  # the store is away, or knows no workers: nobody waits for this
+            _logger.debug("The worker could not be registered.", exc_info=True)
+
+    def go_on() -> None:
+        while not over.wait(pause):
+            report()
+
+    report()
+    thread = threading.Thread(target=go_on, name="sweepstake-registration", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        report(leaves=True)
