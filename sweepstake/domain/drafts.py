@@ -11,7 +11,7 @@ from sweepstake.domain.causes import check_causes
 from sweepstake.domain.keys import check_attempt
 from sweepstake.domain.lengths import MAX_CAUSES, check_length
 from sweepstake.domain.records import Document
-from sweepstake.domain.schema import CAUSES, narrowed, ref
+from sweepstake.domain.schema import CAUSES, checked_arriving, narrowed, ref
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import EMPTY, JsonObject
@@ -108,7 +108,7 @@ class Finish:
             above it, plain and qualified, and the exit code.
     """
 
-    attempt: str = field(repr=False, validator=_is_attempt, metadata=narrowed(ref("AttemptKey")))
+    attempt: str = field(repr=False, metadata={**narrowed(ref("AttemptKey")), **checked_arriving(_is_attempt)})
     outcome: Outcome = field(validator=_is_report, metadata=narrowed({"enum": list(REPORTS)}))
     results: JsonObject = EMPTY
     hyperparameters: JsonObject | None = None

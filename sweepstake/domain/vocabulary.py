@@ -280,11 +280,10 @@ def prune_with() -> Any:
 
 
 def _optional_name() -> Any:
-    def check(_: object, attribute: Any, value: str | None) -> None:
-        if value is not None:
-            check_name(value, attribute.name)
+    def check(_: object, attribute: Any, value: str) -> None:
+        check_name(value, attribute.name)
 
-    return field(default=None, validator=check, metadata={**OMIT_DEFAULT, **narrowed(nullable(ref("Name")))})
+    return field(default=None, validator=optional(check), metadata={**OMIT_DEFAULT, **narrowed(nullable(ref("Name")))})
 
 
 def task() -> Any:

@@ -24,7 +24,7 @@ from sweepstake.queue.verbs import (
     why,
 )
 from sweepstake.queue.verbs.access import shares, tokens
-from sweepstake.queue.verbs.tasks import specs, stopping, workers
+from sweepstake.queue.verbs.tasks import gangs, specs, stopping, workers
 from sweepstake.stores.engine import Engine
 
 __all__ = ["PERFORMERS", "Here"]
@@ -40,6 +40,7 @@ PERFORMERS: Final = performers(
         experiments,
         exporting,
         finishing,
+        gangs,
         heartbeats,
         importing,
         jobs,

@@ -12,6 +12,7 @@ from sweepstake.domain import portable
 from sweepstake.domain.counts import Counts
 from sweepstake.domain.drafts import Finish, JobDraft
 from sweepstake.domain.duplicates import Added, OnDuplicate
+from sweepstake.domain.gangs import Gang
 from sweepstake.domain.keys import new_key
 from sweepstake.domain.lengths import MAX_BEATS, MAX_PAGE
 from sweepstake.domain.needs import Offer
@@ -194,6 +195,10 @@ class Queue:
     def delete_job(self, name: str, job_id: str, guard: Guard = UNGUARDED, *, key: str | None = None) -> None:
         """Delete a job and its attempts."""
         self.send(calls.DeleteJob(name=name, id=job_id, guard=guard, key=key or self.new_id()))
+
+    def get_gang(self, name: str, job_id: str) -> Gang:
+        """Return the jobs that begin together with one, and whether they may."""
+        return self.send(calls.GetGang(name=name, id=job_id))
 
     def prune(self, name: str, job_id: str, *, key: str | None = None) -> JobRecord:
         """Make a QUEUED or RUNNING job PRUNED."""

@@ -50,7 +50,14 @@ class Transaction(Protocol):
         """Insert many jobs; each row is what `rows.draft_row` returns."""
 
     def claim(
-        self, *, name: str, worker: str, key: str, ids: str | None = None, fitting: str | None = None
+        self,
+        *,
+        name: str,
+        worker: str,
+        key: str,
+        ids: str | None = None,
+        fitting: str | None = None,
+        member: str | None = None,
     ) -> Row | None:
         """Claim a ready job without a task, exact in its limits.
 
@@ -61,6 +68,7 @@ class Transaction(Protocol):
             ids: a JSON list of ids: only one of these jobs.
             fitting: a JSON list of numbers of needs: only a job of a task that needs no more; its number of needs
                 stands behind the timeout.
+            member: with `fitting`, the number of a job that goes before those of its priority.
         """
 
 
@@ -80,9 +88,7 @@ class Engine(Protocol):
             urgent: a lease hangs on it, so that it must not wait for other calls of this process.
         """
 
-    def claim(
-        self, *, name: str, worker: str, key: str, ids: str | None = None, fitting: str | None = None
-    ) -> Row | None:
+    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
         """Claim a ready job in a transaction of its own and one round trip; answer as `Transaction.claim`."""
 
     def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:

@@ -9,6 +9,7 @@ from attrs import frozen
 from sweepstake.domain.access import Role
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.duplicates import Added, OnDuplicate
+from sweepstake.domain.gangs import Gang
 from sweepstake.domain.lengths import MAX_BULK, at_most, holds
 from sweepstake.domain.names import MAX_IDS, check_ids
 from sweepstake.domain.query.queries import JobQuery
@@ -51,6 +52,7 @@ __all__ = [
     "AddJobs",
     "DeleteJob",
     "ExplainJob",
+    "GetGang",
     "GetJob",
     "ListAttempts",
     "ListDependencies",
@@ -265,6 +267,28 @@ class ListAttempts(Call[tuple[AttemptRecord, ...]]):
 @frozen(kw_only=True)
 class ListDependencies(Call[tuple[Dependency, ...]]):
     """The jobs that a job waits for, or waited for, oldest first; deleted ones are not among them."""
+
+    name: str = named("name")
+    id: str = named("id")
+
+
+@verb(
+    Operation(
+        name="get_gang",
+        method="GET",
+        path=f"{JOB}gang/",
+        role=Role.WORK,
+        summary="Tell which jobs begin with one, and whether they may",
+    ),
+    one(Gang, "Gang"),
+)
+@frozen(kw_only=True)
+class GetGang(Call[Gang]):
+    """The jobs that begin together with one, and whether all were claimed, so that it may begin.
+
+    Whoever has claimed a job of a gang asks until they were. What has waited longer than its task says is CRASHED, or
+    tried again; without a word of its task it is given back.
+    """
 
     name: str = named("name")
     id: str = named("id")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from attrs import evolve
@@ -156,7 +156,10 @@ def _insert(
     if running:
         check_running_limit(transaction, name, number, max_running, len(running))
     now = transaction.now()
-    tasks = find_tasks(transaction, name, number, drafts)
+    named = any(draft.task is not None or draft.gang is not None for draft in drafts.values())
+    tasks: Mapping[str | None, rows.TaskRow] = {None: rows.NO_TASK}
+    if named:
+        tasks = find_tasks(transaction, name, number, drafts)
     if any(draft.depends_on for draft in drafts.values()):
         plan = plan_links(transaction, name, number, drafts, tasks)
         transaction.add_jobs([plan.row(place, item_key(key, place), now) for place in plan.order])

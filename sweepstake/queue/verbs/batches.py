@@ -16,7 +16,8 @@ from sweepstake.queue.verbs.claiming import claim_anew, find_claim
 from sweepstake.queue.verbs.finishing import finish_alone, plain_answer, plain_params
 from sweepstake.queue.verbs.guards import key_reused
 from sweepstake.queue.verbs.settling import settle, settle_at_times
-from sweepstake.queue.verbs.tasks.matching import fitting_of, none_for_offer, read_needs_of
+from sweepstake.queue.verbs.tasks.gangs import take_for_offer
+from sweepstake.queue.verbs.tasks.matching import none_for_offer
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row
 from sweepstake.wire.problems import problem_of
@@ -94,17 +95,7 @@ def _take(store: Store, name: str, worker: str, keys: Sequence[str], offer: Offe
     """Take ready jobs in one transaction: with an offer, each that fits what is left of it."""
     if offer is None:
         return store.engine.finish_several([], claims=_wanted(name, worker, keys))[1]
-    needs = read_needs_of(store, name)
-    taken: list[Row] = []
-    with store.write() as transaction:
-        for key in keys:
-            fitting = fitting_of(needs, offer)
-            row = transaction.claim(name=name, worker=worker, key=name_of(key), fitting=fitting)
-            if row is None:
-                break
-            taken.append(row)
-            offer = offer.less(needs[row[-1]])
-    return taken
+    return take_for_offer(store, name, worker, keys, offer)
 
 
 def _propose(store: Store, name: str, worker: str, keys: Sequence[str]) -> Claims:

@@ -21,7 +21,8 @@ from sweepstake.queue.verbs.experiments import ENDED_BY_CLAIM, limits_of
 from sweepstake.queue.verbs.guards import event_of, key_reused
 from sweepstake.queue.verbs.proposals import propose
 from sweepstake.queue.verbs.settling import settle, settle_at_times
-from sweepstake.queue.verbs.tasks.matching import fitting_of, none_for_offer, read_needs_of
+from sweepstake.queue.verbs.tasks.gangs import take_for_offer
+from sweepstake.queue.verbs.tasks.matching import none_for_offer
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row, Transaction
 
@@ -59,12 +60,17 @@ def claim_ready(
         return found
     settle_at_times(store, name)
     only = json.dumps(ids) if ids else None
-    fitting = None if offer is None or ids else fitting_of(read_needs_of(store, name), offer)
     stored = name_of(key)
+
+    def take() -> Row | None:
+        if offer is not None and not ids:
+            return next(iter(take_for_offer(store, name, worker, [key], offer)), None)
+        return store.engine.claim(name=name, worker=worker, key=stored, ids=only)
+
     try:
-        row = store.engine.claim(name=name, worker=worker, key=stored, ids=only, fitting=fitting)
+        row = take()
         if row is None and settle(store, name):
-            row = store.engine.claim(name=name, worker=worker, key=stored, ids=only, fitting=fitting)
+            row = take()
     except DuplicateError as error:
         # The first call with this key was still under way when we looked.
         if (found := find_claim(store, name, key)) is None:

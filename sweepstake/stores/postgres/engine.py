@@ -135,12 +135,19 @@ class PostgresTransaction:
         self._connection.execute(statement.encode())
 
     def claim(
-        self, *, name: str, worker: str, key: str, ids: str | None = None, fitting: str | None = None
+        self,
+        *,
+        name: str,
+        worker: str,
+        key: str,
+        ids: str | None = None,
+        fitting: str | None = None,
+        member: str | None = None,
     ) -> Row | None:
         """Claim a ready job: the lock comes first, so that the claim sees who else runs."""
         self.row("lock_experiment", name=name)
         if fitting is not None:
-            return self.row("claim_fitting", name=name, worker=worker, key=key, fitting=fitting)
+            return self.row("claim_fitting", name=name, worker=worker, key=key, fitting=fitting, member=member)
         if ids is not None:
             return self.row("claim_of", name=name, worker=worker, key=key, ids=ids)
         return self.row("claim_limited", name=name, worker=worker, key=key)
@@ -180,11 +187,9 @@ class PostgresEngine(Forked):
         with self.read(urgent=urgent) as transaction, transaction.atomically():
             yield transaction
 
-    def claim(
-        self, *, name: str, worker: str, key: str, ids: str | None = None, fitting: str | None = None
-    ) -> Row | None:
+    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
         """Claim a ready job in one statement, or after a lock where only so many may run."""
-        if name not in self._limited and ids is None and fitting is None:
+        if name not in self._limited and ids is None:
             row = self._ask("claim", {"name": name, "worker": worker, "key": key})
             if row is not None:
                 return row
@@ -193,7 +198,7 @@ class PostgresEngine(Forked):
                 return None
             self._limited.add(name)
         with self.write() as transaction:
-            return transaction.claim(name=name, worker=worker, key=key, ids=ids, fitting=fitting)
+            return transaction.claim(name=name, worker=worker, key=key, ids=ids)
 
     def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
         """Finish the plain case and claim the next job in the same statement."""

@@ -92,12 +92,10 @@ class SqliteEngine:
         finally:
             self._connections.give_back(transaction)
 
-    def claim(
-        self, *, name: str, worker: str, key: str, ids: str | None = None, fitting: str | None = None
-    ) -> Row | None:
+    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
         """Claim a ready job in a transaction of its own."""
         with self.write() as transaction:
-            row = transaction.claim(name=name, worker=worker, key=key, ids=ids, fitting=fitting)
+            row = transaction.claim(name=name, worker=worker, key=key, ids=ids)
             transaction.needs_no_sync = row is None
             return row
 

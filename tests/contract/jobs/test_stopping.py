@@ -84,7 +84,10 @@ def fellows(queue: Queue) -> tuple[Lab, Claim, Claim]:
 def test_a_failure_stops_the_other_tasks(fellows: tuple[Lab, Claim, Claim]) -> None:
     """If the task says so: those of the same spec that run or are queued, and none else."""
     lab, leader, runs = fellows
+    lab.add(draft("after", depends_on=("queued",), prune_with=True))
     lab.finish(leader, Outcome.CRASHED)
+    assert lab.job("after").status is JobStatus.PRUNED
+    lab.delete("after")
     found = {"older": "QUEUED", "leader": "CRASHED", "runs": "PRUNED", "queued": "PRUNED", "plain": "QUEUED"}
     assert statuses(lab) == found
     assert lab.beat(runs) is Signal.PRUNE

@@ -87,6 +87,8 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
     "offer": {"experiment_id": 1, "fresh": 1},
     "needs_of": {"name": "sweep"},
     "ready_kinds": {"experiment_id": 1},
+    "collecting": {"experiment_id": 1},
+    "members": {"experiment_id": 1, "gang": "g"},
     "situation": {"experiment_id": 1, "id": "running"},
     "attempt": {"seq": 77, "number": 1},
     "blockers": {"seq": 77, "most": 3},
@@ -96,7 +98,7 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
 OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "sqlite": {
         "pick": {"name": "sweep", "key": "c" * 26},
-        "pick_fitting": {"name": "sweep", "key": "c" * 26, "fitting": "[3, 9]"},
+        "pick_fitting": {"name": "sweep", "key": "c" * 26, "fitting": "[3, 9]", "member": "79"},
         "take": {"seq": 77, "number": 2, "lease": 60.0, "worker": "w", "key": "c" * 26},
         "held_plain": FINISH,
         "finish": {**FINISH, "seq": 77},
@@ -104,7 +106,7 @@ OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "postgres": {
         "claim": {"name": "sweep", "worker": "w", "key": "c" * 26},
         "claim_limited": {"name": "sweep", "worker": "w", "key": "c" * 26},
-        "claim_fitting": {"name": "sweep", "worker": "w", "key": "c" * 26, "fitting": "[3, 9]"},
+        "claim_fitting": {"name": "sweep", "worker": "w", "key": "c" * 26, "fitting": "[3, 9]", "member": "79"},
         "finish": FINISH,
         "finish_and_claim": {**FINISH, "key": "c" * 26, "worker": "w"},
         "lock_attempt": {"attempt": KEY},

@@ -122,6 +122,7 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
         attempt=new_key(),
     ),
     calls.GetJob(**JOB),
+    calls.GetGang(**JOB),
     calls.DeleteJob(**JOB, key=KEY, guard=PRESENT),
     calls.ListAttempts(**JOB),
     calls.ListDependencies(**JOB),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import lru_cache
 
-from sweepstake.domain.needs import Needs, Offer, unmet
+from sweepstake.domain.needs import Needs
 from sweepstake.domain.records import NoJob
 from sweepstake.domain.status import ExperimentStatus, NoJobReason
 from sweepstake.queue.store import Store
 from sweepstake.queue.verbs.experiments import limits_of, outlook
 
-__all__ = ["fitting_of", "none_for_offer", "read_needs", "read_needs_of"]
+__all__ = ["none_for_offer", "read_needs", "read_needs_of"]
 
 
 #: Needs never change, and those of a job that is claimed were read for others before.
@@ -23,11 +22,6 @@ def read_needs_of(store: Store, name: str) -> Mapping[int, Needs]:
     """Return the distinct needs of an experiment's tasks, by number; they are few."""
     with store.read() as transaction:
         return {number: read_needs(text) for number, text in transaction.rows("needs_of", name=name)}
-
-
-def fitting_of(needs: Mapping[int, Needs], offer: Offer) -> str:
-    """Return the numbers of those needs that an offer meets, as a claim takes them."""
-    return json.dumps([number for number, each in needs.items() if unmet(each, offer) is None])
 
 
 def none_for_offer(store: Store, name: str) -> NoJob:

@@ -26,6 +26,7 @@ __all__ = ["find_tasks", "needs_of"]
 
 #: How many faults of a document are named.
 _MOST_FAULTS: Final = 20
+_NANOSECONDS: Final = 10**9
 
 
 @performs(PutSpec)
@@ -66,6 +67,9 @@ def _keep_tasks(transaction: Transaction, number: int, version: int, tasks: Mapp
                 "needs": numbers[needs[name]],
                 "fails_all": int(bool(task.propagate_failure)),
                 "preempts_all": int(bool(task.propagate_preemption)),
+                "start_timeout": None
+                if task.synchronized_start_timeout is None
+                else task.synchronized_start_timeout / _NANOSECONDS,
             }
             for name, task in tasks.items()
         ],
@@ -96,8 +100,6 @@ def find_tasks(
         InvalidInputError: the spec has no such task, or there is none.
     """
     wanted = {draft.task for draft in drafts.values()}
-    if wanted == {None}:
-        return {None: NO_TASK}
     version = _latest(transaction, number)
     names = json.dumps(sorted(task for task in wanted if task is not None))
     found: dict[str | None, TaskRow] = {None: NO_TASK}
@@ -109,9 +111,25 @@ def find_tasks(
         for place, draft in drafts.items()
         if draft.task not in found
     ]
+    problems = problems or _faulty_gangs(transaction, number, drafts, found)
     if problems:
         raise InvalidInputError(problems[:_MOST_FAULTS])
     return found
+
+
+def _faulty_gangs(
+    transaction: Transaction, number: int, drafts: Mapping[int, JobDraft], tasks: Mapping[str | None, TaskRow]
+) -> list[tuple[str, str]]:
+    """Return what is wrong with drafts of tasks whose jobs begin together, and of others that say they do."""
+    replicas = {found: Needs.of(text).replicas for found, text in transaction.rows("needs", experiment_id=number)}
+    problems = []
+    for place, draft in drafts.items():
+        wanted = replicas.get(tasks[draft.task].needs, 1)
+        if wanted == 1 and (draft.gang is not None or draft.rank is not None):
+            problems.append((f"jobs[{place}].gang", "must not be given: the task of the job has no replicas"))
+        elif wanted > 1 and (draft.gang is None or draft.rank is None or draft.rank >= wanted):
+            problems.append((f"jobs[{place}].gang", f"must be given, with a rank from 0 to {wanted - 1}"))
+    return problems
 
 
 def needs_of(task: TaskSpec) -> Needs:

@@ -14,7 +14,7 @@ from sweepstake.queue.verbs.dependencies import prune_waiting
 from sweepstake.queue.verbs.experiments import experiment_id
 from sweepstake.queue.verbs.guards import event_of, is_first
 from sweepstake.stores import rows
-from sweepstake.stores.engine import Transaction
+from sweepstake.stores.engine import Row, Transaction
 
 __all__ = ["STOPPED", "propagate"]
 
@@ -67,9 +67,8 @@ def _stop_page(
     if not found:
         return None, state["stopped"]
     _stop(transaction, [row[0] for row in found], key, STOPPED)
-    for seq, dependants in found if ids is not None else ():  # else those that wait are stopped themselves
-        if dependants:
-            prune_waiting(transaction, seq, f"{key}-stop-{seq}")
+    if ids is not None:  # else those that wait are stopped themselves
+        _prune_waiting(transaction, found, key)
     return found[-1][0], state["stopped"] + len(found)
 
 
@@ -79,6 +78,13 @@ def _stop(transaction: Transaction, seqs: Sequence[int], cause: str, reason: str
     transaction.run("stop", seqs=kept, cause=cause.replace(".", "-"))
     transaction.run("end_attempts", seqs=kept, outcome=str(Outcome.PRUNED), reason=reason)
     transaction.run("note_stopped", seqs=kept, verb=PruneJob.word, reason=reason)
+
+
+def _prune_waiting(transaction: Transaction, stopped: Sequence[Row], key: str) -> None:
+    """Prune what asked to be pruned with jobs that were stopped."""
+    for seq, dependants in stopped:
+        if dependants:
+            prune_waiting(transaction, seq, f"{key}-stop-{seq}")
 
 
 def propagate(
@@ -100,12 +106,13 @@ def propagate(
         return
     number = experiment_id(transaction, name)
     said = transaction.row("task", experiment_id=number, version=job.spec_version, name=job.task)
-    fails_all, preempts_all = said or (0, 0)
+    fails_all, preempts_all, _ = said or (0, 0, None)
     same = {"experiment_id": number, "version": job.spec_version, "seq": job.seq}
     if status is JobStatus.CRASHED and fails_all:
         queued = transaction.rows("fellows", **same, status=str(JobStatus.QUEUED))
         running = transaction.rows("fellows", **same, status=str(JobStatus.RUNNING))
         _stop(transaction, [row[0] for row in queued + running], key, f"{STOPPED}, because {job.task} failed")
+        _prune_waiting(transaction, queued + running, key)
     elif outcome is Outcome.PREEMPTED and preempts_all:
         kept = json.dumps([row[0] for row in transaction.rows("fellows", **same, status=str(JobStatus.RUNNING))])
         reason = f"{job.task} was preempted"

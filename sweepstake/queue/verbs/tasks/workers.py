@@ -12,7 +12,7 @@ from sweepstake.queue.calls import ListWorkers
 from sweepstake.queue.store import Store, performs
 from sweepstake.stores.engine import Transaction
 
-__all__ = ["note_worker", "offers_for"]
+__all__ = ["hostname_of", "note_worker", "offers_for"]
 
 
 @performs(ListWorkers)
@@ -40,6 +40,12 @@ def offers_for(transaction: Transaction, number: int, owner: str | None) -> list
     """Return all that each live worker has that may work in an experiment."""
     found = transaction.rows("workers_for", experiment_id=number, owner=owner, seconds=LIVE_SECONDS, most=MOST_LISTED)
     return [_offer(slots) for (slots,) in found]
+
+
+def hostname_of(transaction: Transaction, worker: str | None) -> str | None:
+    """Return the host of a worker, if it says that among its labels."""
+    row = None if worker is None else transaction.row("worker_labels", name=worker)
+    return None if row is None else next(iter(_offer(row[0]).values("hostname")), None)
 
 
 def _text(offer: Offer) -> str:

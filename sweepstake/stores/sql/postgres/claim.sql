@@ -57,16 +57,25 @@ picked as (
 select * from taken;
 
 -- claim_fitting: as claim_limited, of the jobs of these needs: of each needs the first by the index, then the best.
+-- The member is a job of a gang that others wait for, which goes before those of its priority.
 with experiment as materialized ({limited}),
 picked as (
-    select p.seq
-    from json_array_elements_text(cast(:fitting as json)) f
-    cross join lateral (
-        select j.seq, j.priority from jobs j
-        where j.experiment_id = (select id from experiment) and j.needs = cast(f as integer) and {ready}
-        {first}
+    select p.seq from (
+        select h.seq, h.priority
+        from json_array_elements_text(cast(:fitting as json)) f
+        cross join lateral (
+            select j.seq, j.priority from jobs j
+            where j.experiment_id = (select id from experiment) and j.needs = cast(f as integer) and {ready}
+            {first}
+        ) h
+        union all
+        select m.seq, m.priority from (
+            select j.seq, j.priority from jobs j
+            where j.seq = cast(:member as bigint) and j.experiment_id = (select id from experiment) and {ready}
+            for update skip locked
+        ) m
     ) p
-    order by p.priority desc, p.seq limit 1
+    order by p.priority desc, p.seq <> coalesce(cast(:member as bigint), 0), p.seq limit 1
 ),
 {taken}
 select t.*, j.needs from taken t join jobs j on j.seq = t.seq;

@@ -17,8 +17,8 @@ insert into needs (experiment_id, text) values (:experiment_id, :text) on confli
 select id, text from needs where experiment_id = :experiment_id order by id;
 
 -- insert_task: a task of a version of a spec.
-insert into tasks (experiment_id, version, name, needs, fails_all, preempts_all)
-values (:experiment_id, :version, :name, :needs, :fails_all, :preempts_all);
+insert into tasks (experiment_id, version, name, needs, fails_all, preempts_all, start_timeout)
+values (:experiment_id, :version, :name, :needs, :fails_all, :preempts_all, :start_timeout);
 
 -- needs_of: the distinct needs of an experiment's tasks, by its address.
 select n.id, n.text from experiments e join needs n on n.experiment_id = e.id where e.name = :name;
@@ -29,7 +29,7 @@ select 1 from needs n where n.experiment_id = :experiment_id and (
 ) is not null limit 1;
 
 -- task: what the end of a task's job does to the others of its spec.
-select fails_all, preempts_all from tasks where experiment_id = :experiment_id and version = :version and name = :name;
+select fails_all, preempts_all, start_timeout from tasks where experiment_id = :experiment_id and version = :version and name = :name;
 
 -- last_seq: the job of an experiment that was made last.
 select coalesce(max(seq), 0) from jobs where experiment_id = :experiment_id;

@@ -17,6 +17,7 @@ and j.gang is null
 {first};
 
 -- pick_fitting: as pick, of the jobs of these needs: of each needs the first by the index, then the best of those.
+-- The member is a job of a gang that others wait for, which goes before those of its priority.
 with experiment as materialized (
     select e.id, e.lease, e.timeout from experiments e
     where e.name = :name and e.status = 'RUNNING' and {unused} and {below_limit}
@@ -28,11 +29,14 @@ heads (seq) as materialized (
         order by j.priority desc, j.seq limit 1
     )
     from json_each(:fitting) f
+    union all
+    select cast(:member as integer)
 )
 select
     {job}, e.lease, e.timeout, j.needs
 from heads h cross join jobs j on j.seq = h.seq cross join experiment e
-order by j.priority desc, j.seq limit 1;
+where {ready}
+order by j.priority desc, j.seq <> coalesce(cast(:member as integer), 0), j.seq limit 1;
 
 -- take: the picked job is running now.
 update jobs set

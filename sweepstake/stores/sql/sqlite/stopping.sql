@@ -5,7 +5,7 @@ and (cast(:ids as text) is null or id in (select value from json_each(:ids)))
 order by seq limit 500;
 
 -- fellows: jobs of a status that came from the same version of a spec as one.
-select seq from jobs
+select seq, dependants from jobs
 where experiment_id = :experiment_id and status = :status and spec_version = :version and seq <> :seq
 order by seq;
 
@@ -26,3 +26,11 @@ insert into events (at, verb, experiment, job, key, detail)
 select :now, :verb, e.name, j.id, j.etag, :reason
 from jobs j join experiments e on e.id = j.experiment_id
 where j.seq in (select value from json_each(:seqs));
+
+-- crash_waiting: these jobs, which were queued, are CRASHED.
+update jobs set status = 'CRASHED', etag = cast(:cause as text) || '-stop-' || seq, due = null, ended_at = :now
+where seq in (select value from json_each(:seqs)) and status = 'QUEUED';
+
+-- delay_waiting: these jobs, which are queued, are ready later.
+update jobs set not_before = :now + cast(:delay as float8), due = :now + cast(:delay as float8)
+where seq in (select value from json_each(:seqs)) and status = 'QUEUED';

@@ -1,0 +1,44 @@
+"""Jobs that begin together."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import frozen
+
+from sweepstake.domain.status import JobStatus
+
+__all__ = ["GANG_SECONDS", "Gang", "Member"]
+
+#: For so many seconds the jobs of a gang are held that waits for others, unless its task says another time.
+GANG_SECONDS: Final = 120.0
+
+
+@frozen(kw_only=True)
+class Member:
+    """One of the jobs that begin together.
+
+    Attributes:
+        rank: from 0; the first is the leader.
+        worker: who runs it, or ran it last.
+        hostname: of its worker, if that says it among its labels.
+    """
+
+    id: str
+    rank: int
+    status: JobStatus
+    worker: str | None = None
+    hostname: str | None = None
+
+
+@frozen(kw_only=True)
+class Gang:
+    """The jobs that begin with one, by rank.
+
+    Attributes:
+        together: all were claimed, so that this one may begin. A job without a gang may at once.
+        members: those that begin together; none of a job without a gang.
+    """
+
+    together: bool
+    members: tuple[Member, ...] = ()

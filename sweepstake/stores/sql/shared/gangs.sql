@@ -1,0 +1,28 @@
+-- collecting: the first job to be claimed of the gang that has begun to collect its jobs, and the number of its needs.
+select j.seq, j.needs
+from jobs r join jobs j on j.experiment_id = r.experiment_id and j.gang = r.gang
+where r.experiment_id = :experiment_id and r.status = 'RUNNING' and r.gang is not null
+and j.experiment_id = :experiment_id and j.gang is not null and {ready}
+order by j.priority desc, j.seq limit 1;
+
+-- collectors: the gangs of which some jobs are held, and none may begin yet.
+select r.gang, min(r.started_at), min(r.spec_version), min(r.task)
+from jobs r
+where r.experiment_id = :experiment_id and r.status = 'RUNNING' and r.gang is not null
+group by r.gang having max(r.together) = 0;
+
+-- members: the jobs of a gang, by rank.
+select j.seq, j.id, j.rank, j.status, j.worker, j.together, j.attempt, j.failures, j.dependants
+from jobs j where j.experiment_id = :experiment_id and j.gang is not null and j.gang = :gang order by j.rank, j.seq;
+
+-- wait_for_gang: a job that was just claimed waits for the others of its gang.
+update jobs set together = 0 where seq = :seq;
+
+-- begin_together: the jobs of a gang are all there.
+update jobs set together = 1 where experiment_id = :experiment_id and gang = :gang and status = 'RUNNING';
+
+-- worker_labels: what a worker that is alive says of itself.
+select slots from workers where name = :name order by seen_at desc limit 1;
+
+-- budget: how often a job of an experiment may fail, and for how long it waits then.
+select max_attempts, retry_delay from experiments where id = :experiment_id;

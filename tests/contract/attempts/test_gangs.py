@@ -1,0 +1,140 @@
+"""Gangs: the replicas of a task begin together or not at all."""
+
+import time
+
+import pytest
+
+from sweepstake.domain.needs import Offer, WorkerLabel
+from sweepstake.domain.records import Claim
+from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.domain.workers import WorkerReport
+from sweepstake.errors import InvalidInputError
+from sweepstake.queue.queue import Queue
+from tests.contract.jobs.test_specs import spec
+from tests.kit.lab import Lab, draft, eventually, new_key
+
+REPLICAS = {"name": "train", "replicas": 2, "resources": {"gpuCount": 1}}
+TIMED = {**REPLICAS, "name": "timed", "synchronizedStartTimeout": "50ms"}
+ONE = Offer(gpu=1)
+
+
+def add_gang(lab: Lab, gang: str, task: str = "train", count: int = 2, priority: int = 0) -> None:
+    """Add the jobs of a gang, `GANG 0` the first."""
+    lab.add(*(draft(f"{gang} {rank}", task=task, gang=gang, rank=rank, priority=priority) for rank in range(count)))
+
+
+def claim(lab: Lab, offer: Offer = ONE, worker: str = "w") -> Claim | None:
+    """Claim a job for an offer."""
+    found = lab.queue.claim(lab.name, worker, offer=offer)
+    return found if isinstance(found, Claim) else None
+
+
+def claimed(lab: Lab, offer: Offer = ONE) -> str | None:
+    """Claim a job for an offer, and return its id."""
+    found = claim(lab, offer)
+    return None if found is None else found.job.id
+
+
+@pytest.fixture
+def gangs(lab: Lab) -> Lab:
+    """An experiment whose task has two replicas."""
+    lab.queue.put_spec(lab.name, spec(REPLICAS, {"name": "plain"}, TIMED))
+    return lab
+
+
+def test_a_gang_begins_when_all_are_claimed(gangs: Lab) -> None:
+    """Until then each waits; its jobs are known with their workers and hosts."""
+    add_gang(gangs, "g")
+    name = new_key()
+    here = Offer(gpu=1, labels=(WorkerLabel(name="hostname", value="node-1"),))
+    gangs.queue.heartbeat_of(WorkerReport(name=name, slots=here, free=here))
+    first = claim(gangs, worker=name)
+    assert first is not None
+    assert (first.job.gang, first.job.rank) == ("g", 0)
+    gang = gangs.queue.get_gang(gangs.name, "g 0")
+    assert [(each.id, each.rank, each.status) for each in gang.members] == [("g 0", 0, "RUNNING"), ("g 1", 1, "QUEUED")]
+    assert not gang.together
+    assert claimed(gangs) == "g 1"
+    for job in ("g 0", "g 1"):
+        gang = gangs.queue.get_gang(gangs.name, job)
+        assert gang.together
+        assert [(each.worker, each.hostname) for each in gang.members] == [(name, "node-1"), ("w", None)]
+    gangs.queue.heartbeat_of(WorkerReport(name=name, slots=here, free=here, leaves=True))
+
+
+def test_one_worker_takes_a_gang_at_once(gangs: Lab) -> None:
+    """If it has room for all."""
+    add_gang(gangs, "g")
+    found = gangs.queue.claim_jobs(gangs.name, "w", 4, offer=Offer(gpu=2)).claims
+    assert [each.job.id for each in found] == ["g 0", "g 1"]
+    assert gangs.queue.get_gang(gangs.name, "g 0").together
+
+
+def test_only_one_gang_collects(gangs: Lab) -> None:
+    """The others wait until it is complete, whatever their priority; what is no gang does not."""
+    add_gang(gangs, "a")
+    assert claimed(gangs) == "a 0"
+    add_gang(gangs, "b", priority=1)
+    gangs.add(draft("single", task="plain"))
+    assert claimed(gangs, Offer()) == "single"
+    assert [claimed(gangs) for _ in range(4)] == ["a 1", "b 0", "b 1", None]
+
+
+def test_a_job_without_a_gang_may_begin(gangs: Lab) -> None:
+    """At once."""
+    gangs.add(draft("single", task="plain"))
+    gang = gangs.queue.get_gang(gangs.name, "single")
+    assert (gang.together, gang.members) == (True, ())
+
+
+def test_a_gang_that_is_not_complete_in_time_is_crashed(gangs: Lab) -> None:
+    """All of it, with the reason, also what nobody had claimed; the next gang can begin."""
+    add_gang(gangs, "g", "timed")
+    add_gang(gangs, "h")
+    gangs.add(draft("after", depends_on=("g 1",), prune_with=True))
+    assert claimed(gangs) == "g 0"
+    time.sleep(0.1)
+
+    def over() -> bool:
+        return gangs.queue.get_gang(gangs.name, "g 0").members[0].status is JobStatus.CRASHED
+
+    eventually(over)
+    assert [gangs.job(job).status for job in ("g 0", "g 1")] == [JobStatus.CRASHED] * 2
+    assert gangs.job("after").status is JobStatus.PRUNED
+    (attempt,) = gangs.attempts("g 0")
+    assert (attempt.outcome, attempt.reason) == (Outcome.CRASHED, "the gang was not complete within 0.05 s")
+    assert [claimed(gangs), claimed(gangs)] == ["h 0", "h 1"]
+
+
+def test_a_gang_is_tried_again_if_the_experiment_allows_it(queue: Queue) -> None:
+    """What was claimed is queued again, and counts as one failure."""
+    lab = Lab.new(queue, max_attempts=2)
+    queue.put_spec(lab.name, spec({**TIMED, "synchronizedStartTimeout": "3s"}))
+    add_gang(lab, "g", "timed")
+    assert claimed(lab) == "g 0"
+    time.sleep(3)
+    eventually(lambda: queue.get_gang(lab.name, "g 0").members[0].status is JobStatus.QUEUED)
+    assert lab.job("g 1").status is JobStatus.QUEUED
+    assert [claimed(lab), claimed(lab)] == ["g 0", "g 1"]
+    assert queue.get_gang(lab.name, "g 1").together
+
+
+def test_a_replica_that_is_tried_again_joins_the_others(queue: Queue) -> None:
+    """If the task does not say that they end with it."""
+    lab = Lab.new(queue, max_attempts=2)
+    queue.put_spec(lab.name, spec(REPLICAS))
+    add_gang(lab, "g")
+    first, _ = queue.claim_jobs(lab.name, "w", 2, offer=Offer(gpu=2)).claims
+    lab.finish(first, Outcome.CRASHED)
+    assert queue.get_gang(lab.name, "g 0").members[0].status is not JobStatus.RUNNING
+    assert claimed(lab) == "g 0"
+    assert queue.get_gang(lab.name, "g 0").together
+
+
+def test_only_replicas_are_in_gangs(gangs: Lab) -> None:
+    """Each with a rank below their number, and all others without."""
+    for wrong in ({"task": "plain", "gang": "g", "rank": 0}, {"gang": "g"}, {"task": "train"}):
+        with pytest.raises(InvalidInputError, match="gang"):
+            gangs.add(draft(**wrong))
+    with pytest.raises(InvalidInputError, match="rank from 0 to 1"):
+        gangs.add(draft(task="train", gang="g", rank=2))
