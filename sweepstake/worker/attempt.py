@@ -201,13 +201,15 @@ class Attempt:
             process.kill()
             process.wait()
             raise no_room(error) from error
+        code = -signal.SIGKILL
         try:
             code = process.wait()
         finally:
             if limit is not None:
                 limit.cancel()
             said = self._heartbeats.ended(self.claim.key)
-            end_outliving(launch.ending)
+            if code < 0:  # it did not end by itself, and so has cleared nothing away
+                end_outliving(launch.ending)
             output.end()
         job = self.claim.job
         results, problems = collect(

@@ -170,6 +170,11 @@ class GuardedBook:
             with self._turn:
                 self._book.close()
 
+    def waits(self, room: Room | None) -> None:
+        """Note the room of the first job that fits the machine, but not what is free; None if there is none."""
+        with self._turn:
+            self._book.waits(room, time.monotonic())
+
     def give_back(self, share: Share) -> None:
         """Take back what a job had."""
         with self._turn:

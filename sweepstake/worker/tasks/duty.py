@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,9 @@ from attrs import evolve, field, frozen
 
 from sweepstake.client import Experiment
 from sweepstake.domain.needs import Offer, WorkerLabel
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import Claim, JobRecord
+from sweepstake.domain.status import JobStatus
 from sweepstake.errors import ConfigurationError, NotFoundError
 from sweepstake.folders import usable
 from sweepstake.spec import ExperimentSpec, TaskSpec
@@ -31,6 +34,10 @@ __all__ = ["NO_TASKS", "ResultOf", "ShelfOf", "TaskDuty"]
 #: Why an experiment is passed over that has no spec.
 NO_TASKS: Final = "has no spec, so this worker, which was given no command, passes it over"
 
+#: Seconds between two looks for a job that waits for room, and how many are looked at.
+_BETWEEN_LOOKS: Final = 2.0
+_NEXT: Final = 50
+_QUEUED: Final = JobQuery(status=frozenset({JobStatus.QUEUED}))
 #: Returns the folder of the result of a task, which a job waited for.
 ResultOf = Callable[[Experiment, JobRecord, str], Path]
 
@@ -81,6 +88,9 @@ class TaskDuty:
         self._tell = tell
         self._tasks: dict[tuple[str, int], _Tasks] = {}
         self._told: dict[str, str] = {}
+        self._looked: dict[str, float] = {}
+        #: For each experiment what the job takes that waits for room, those that have waited longest first.
+        self._waiting: dict[str, Room] = {}
         self._hostname = socket.gethostname()
 
     def has_room(self) -> bool:
@@ -93,6 +103,7 @@ class TaskDuty:
         if not self._is_fit(experiment):
             yield None
             return
+        self._note_waiting(experiment)
         with self._book.opened() as (room, take):
             if room.cpus <= 0:
                 yield None
@@ -165,6 +176,44 @@ class TaskDuty:
             count=task.replicas or 1,
             seed=job.seed,
         )
+
+    def _note_waiting(self, experiment: Experiment) -> None:
+        """Look, once in a while, for the first job that fits this machine but not what is free now.
+
+        The first is that of the highest priority, then the oldest, of those that are next by age.
+        """
+        name, now = experiment.reference, time.monotonic()
+        if now - self._looked.get(name, -math.inf) < _BETWEEN_LOOKS:
+            return
+        self._looked[name] = now
+        room = self._first_room(experiment)
+        if room is None or self._book.free.holds(room):
+            self._waiting.pop(name, None)
+        else:
+            self._waiting[name] = room
+        self._book.waits(next(iter(self._waiting.values()), None))
+
+    def _first_room(self, experiment: Experiment) -> Room | None:
+        """Return what the job takes that is next on this machine; None if all is free, or there is none."""
+        if self.free() == self.slots:
+            return None
+        queued = experiment.session.queue.list_jobs(experiment.reference, _QUEUED, limit=_NEXT).items
+        rooms = (self._room_here(experiment, job) for job in sorted(queued, key=lambda each: -each.priority))
+        return next((room for room in rooms if room is not None), None)
+
+    def _room_here(self, experiment: Experiment, job: JobRecord) -> Room | None:
+        """Return what a job takes that could be run here next; None if it cannot."""
+        if job.task is None or job.not_before is not None:
+            return None
+        task = self._tasks_of(experiment, job.spec_version).by_name.get(job.task)
+        if task is None or not self._book.slots.room.holds(room_of(task)):
+            return None
+        constraints = task.constraints
+        labels = {(label.name, label.value) for label in self._labels}
+        for key in constraints or ():
+            if not any((key, value) in labels for value in constraints[key]):  # type: ignore[index]  # it has keys
+                return None
+        return room_of(task)
 
     def _is_fit(self, experiment: Experiment) -> bool:
         """Tell whether this machine has what the last spec of an experiment names; if not, people are told once."""

@@ -83,15 +83,16 @@ class FolderShelf:
     """A shelf that is a folder: files in one below it, and beside them a manifest.
 
     Args:
-        folder: of the attempt; it is made.
+        folder: of the attempt; it is made when there is something to keep.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = own_folder(folder, shared=True)
-        self._files = own_folder(folder, _FILES, shared=True)
+        self._folder = folder
+        self._files = folder / _FILES
 
     def put(self, path: str, content: IO[bytes]) -> KeptFile:
         """Copy a file; it is whole or as it was before."""
+        own_folder(self._folder, _FILES, shared=True)
         target = self._files / path
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = self._folder / ".draft"
@@ -107,6 +108,9 @@ class FolderShelf:
 
     def list(self, manifest: Manifest) -> None:
         """Write the manifest, and remove files that it does not name."""
+        if not manifest.files and not manifest.left_out and not self._files.exists():
+            return
+        own_folder(self._folder, _FILES, shared=True)
         named = {self._files / file.path for file in manifest.files}
         for here, _, names in os.walk(self._files):
             for path in (Path(here, name) for name in names):

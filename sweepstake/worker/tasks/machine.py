@@ -15,7 +15,7 @@ from sweepstake.config import Config
 from sweepstake.domain.records import JobRecord
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import ConfigurationError
-from sweepstake.folders import native, usable
+from sweepstake.folders import native, own_folder, usable
 from sweepstake.worker.containers.engines import find_engine, read_container_settings
 from sweepstake.worker.containers.leftovers import Living
 from sweepstake.worker.containers.running import Containers
@@ -125,8 +125,12 @@ def _result(experiment: Experiment, job: JobRecord, task: str) -> Path:
     session = experiment.session
     for waited_for in session.queue.list_dependencies(job.reference, job.id):
         found = session.queue.get_job(job.reference, waited_for.id)
+        if found.task != task or found.status is not JobStatus.DONE:
+            continue
         shelf = _shelf(experiment, found)
-        folder = session.places.results_of(found) if shelf is None else shelf / "files"
-        if found.task == task and found.status is JobStatus.DONE and folder.is_dir():
+        if shelf is not None:
+            return own_folder(shelf, "files", shared=True)  # of a task that left nothing there is none yet
+        folder = session.places.results_of(found)
+        if folder.is_dir():
             return folder
     raise ConfigurationError(f"the result of task {task!r} is not on this machine")

@@ -85,9 +85,11 @@ class Bench:
         of = document(hyperparameters=hyperparameters) if hyperparameters else None
         self.exp.session.queue.add_jobs(self.exp.name, [draft(name, of=of, task=task) for name in names])
 
-    def work(self, slots: Slots, labels: dict[str, str] | None = None, **options: Any) -> Summary:
+    def work(
+        self, slots: Slots, labels: dict[str, str] | None = None, patience: float = 60.0, **options: Any
+    ) -> Summary:
         """Run tasks until there is none."""
-        book = GuardedBook(slots, GpuLocks(self.folder))
+        book = GuardedBook(slots, GpuLocks(self.folder), patience)
         stock = Stock(sources=Sources(), secrets=Secrets(self.folder / "none", {}))
         duty = TaskDuty(book, labels or {}, stock, None, {}, lambda *_: self.folder, self.shelf, self.told.append)
         plan = Plan(allow_empty=True, grace=5.0, terminal=Terminal({}, several=True))
@@ -170,6 +172,19 @@ def test_no_more_run_than_there_are_slots(bench: Bench) -> None:
     )
     bench.add(*"abcdefgh")
     assert dict(bench.work(Slots(cpus=1.0, gpus=("0", "1"))).outcomes) == {Outcome.DONE: 8}
+
+
+@pytest.mark.parametrize("patience, overtaken", [(0.2, False), (60.0, True)])
+def test_a_large_job_is_not_overtaken_for_ever(bench: Bench, patience: float, overtaken: bool) -> None:
+    """Two processors; each small job goes on until the next one has begun, or 3 s, so that one is never free alone."""
+    small = """echo $BEAKER_JOB_ID >> $FOLDER/order; had=$(wc -l < $FOLDER/order); i=0
+        until [ $(wc -l < $FOLDER/order) -gt $had ] || [ $i = 30 ]; do sleep 0.1; i=$((i+1)); done"""
+    bench.put({"script": small}, {"script": "echo large >> $FOLDER/order", "resources": {"cpuCount": 2}})
+    bench.add("s0", "s1")
+    bench.add("large", task="t1")
+    bench.add(*(f"s{i}" for i in range(2, 40)))
+    assert dict(bench.work(Slots(cpus=2.0), patience=patience).outcomes) == {Outcome.DONE: 41}
+    assert (bench.wrote("order").index("large") == 40) == overtaken
 
 
 def test_jobs_that_need_more_are_left(bench: Bench) -> None:
