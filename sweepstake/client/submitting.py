@@ -18,6 +18,7 @@ from attrs import evolve, frozen
 from sweepstake.client.redefining import redefine
 from sweepstake.domain.addresses import check_called
 from sweepstake.domain.drafts import JobDraft
+from sweepstake.domain.lengths import MAX_BULK
 from sweepstake.domain.names import check_name, existing_name
 from sweepstake.domain.records import ABSENT, UNGUARDED, ExperimentDraft, ExperimentRecord
 from sweepstake.domain.settings import Settings
@@ -231,13 +232,23 @@ def _key(tag: str) -> str:
 
 def _add(queue: Queue, reference: str, drafts: Sequence[JobDraft], version: int) -> None:
     """Add jobs; those of a chunk that is there were added by an earlier try."""
-    for first in range(0, len(drafts), _CHUNK):
-        chunk = drafts[first : first + _CHUNK]
+    for chunk in _chunks(drafts):
         try:
             queue.add_jobs(reference, chunk)
         except ResourceExistsError:
             if not _is_there(queue, reference, chunk[-1], version):
                 raise
+
+
+def _chunks(drafts: Sequence[JobDraft]) -> Iterator[Sequence[JobDraft]]:
+    """Yield what goes into each call; the jobs of a gang, which begin together, come together."""
+    first = 0
+    while first < len(drafts):
+        end = min(first + _CHUNK, len(drafts))
+        while end < len(drafts) and end - first < MAX_BULK and drafts[end].rank:
+            end += 1
+        yield drafts[first:end]
+        first = end
 
 
 def _is_there(queue: Queue, reference: str, draft: JobDraft, version: int) -> bool:

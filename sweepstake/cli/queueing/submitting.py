@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +19,7 @@ from sweepstake.plaintext import counted
 if TYPE_CHECKING:  # specs take time to load, and most commands need none
     from sweepstake.client.submitting import Submission
     from sweepstake.domain.drafts import JobDraft
+    from sweepstake.spec import ExperimentSpec
 
 __all__ = ["stop", "submit"]
 
@@ -48,7 +49,8 @@ def submit(
     """Queue the jobs of a spec.
 
     SPEC is a YAML file: an experiment of Beaker's, with or without a sweep, or a sweep of W&B's. Everything that is
-    wrong with it is told before anything is sent. The last line printed is the name of the experiment. One that was
+    wrong with it is told before anything is sent. With --dry-run, <PATH> is the folder of the attempt that stands for a
+    path. The last line printed is the name of the experiment. One that was
     interrupted goes on where it ended when the same is submitted again. With --watch the exit code is 0 if all jobs are
     DONE, else 1.
     """
@@ -96,8 +98,27 @@ def _show(submission: Submission, drafts: Sequence[JobDraft], format_: str, *, w
             row["waits for"] = _named(draft.depends_on)
         rows.append(row)
     print_rows(rows, wide=wide)
+    for line in _moved(submission.spec):
+        say(line)
     tasks = Counter(draft.task for draft in drafts)
     say(f"{counted(len(drafts), 'job')} of {counted(len(tasks), 'task')}; nothing was sent.")
+
+
+def _moved(spec: ExperimentSpec) -> Iterator[str]:
+    """Yield where a worker without containers puts folders of its own into what tasks run."""
+    from sweepstake.spec.naming import task_names
+    from sweepstake.spec.scalars import written
+    from sweepstake.worker.tasks.paths import normal, replacing
+
+    for name, task in zip(task_names(spec), spec.tasks, strict=True):
+        paths = [each.mount_path for each in task.datasets or ()]
+        paths += [task.result.path] if task.result is not None else []
+        replace = replacing({normal(path): f"<{normal(path)}>" for path in paths if normal(path) != "/"})
+        texts = [written(item) for item in (*(task.command or ()), *(task.arguments or ()))]
+        texts += [f"{each.name}={each.value}" for each in task.env_vars or () if each.value is not None]
+        for text in texts:
+            if replace(text) != text:
+                yield f"{name}: without a container, {text} is {replace(text)}"
 
 
 def _named(ids: Sequence[str]) -> str:

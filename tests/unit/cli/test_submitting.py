@@ -80,6 +80,22 @@ def test_a_dry_run_shows_the_jobs(run: Run, spec: str, url: str, tmp_path: Path)
     assert not list(tmp_path.glob("store*"))
 
 
+def test_a_dry_run_shows_what_is_elsewhere_without_a_container(run: Run, tmp_path: Path) -> None:
+    """In commands, arguments and variables; `<PATH>` is the folder that stands for a path."""
+    file = tmp_path / "paths.yaml"
+    file.write_text(
+        "tasks:\n- name: main\n  image: {docker: tiny}\n  command: [sh, -c, 'cat /in/a > /results2']\n"
+        "  arguments: [--out=/results]\n  envVars: [{name: OUT, value: /results/x}]\n  result: {path: /results}\n"
+        "  datasets: [{mountPath: /in, source: {hostPath: /data}}]\n"
+    )
+    assert run("submit", str(file), "--dry-run")[1].splitlines()[-4:] == [
+        "main: without a container, cat /in/a > /results2 is cat </in>/a > /results2",
+        "main: without a container, --out=/results is --out=</results>",
+        "main: without a container, OUT=/results/x is OUT=</results>/x",
+        "1 job of 1 task; nothing was sent.",
+    ]
+
+
 def test_a_dry_run_in_json_is_the_jobs(run: Run, spec: str) -> None:
     """As they would be sent, beside the spec."""
     shown = json.loads(run("submit", spec, "--dry-run", "--format", "json")[1])

@@ -179,6 +179,17 @@ def test_a_cut_off_submission_of_another_spec_is_not_taken_over(db: sweepstake.D
     assert db.submit(small("digits")).name == "digits-2"
 
 
+def test_a_gang_is_added_in_one_call(db: sweepstake.Database) -> None:
+    """Though it stands where a call would end."""
+    tasks: list[dict[str, Any]] = [{"name": f"t{i}", "image": {"docker": "tiny"}} for i in range(1999)]
+    gang = {"name": "gang", "image": {"docker": "tiny"}, "replicas": 4}
+    queue = Queue(_Failing(db.session.queue, AddJobs, after=True))
+    with pytest.raises(StoreUnavailableError):
+        submit(queue, Submission.of(ExperimentSpec.from_json({"tasks": [*tasks, gang]})), "exp", update=False)
+    jobs = db.get_experiment("exp").all_jobs()
+    assert [job.record.rank for job in jobs if job.record.gang] == [0, 1, 2, 3]
+
+
 def test_a_spec_of_many_tasks_is_submitted(db: sweepstake.Database) -> None:
     """In several calls."""
     tasks = [{"name": f"t{i}", "image": {"docker": "tiny"}} for i in range(4500)]
