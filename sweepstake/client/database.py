@@ -16,6 +16,7 @@ from sweepstake.client.session import Session
 from sweepstake.domain.addresses import by_owner, check_called, no_experiment, qualified
 from sweepstake.domain.names import existing_name
 from sweepstake.domain.records import ABSENT, ExperimentRecord
+from sweepstake.domain.workers import WorkerRecord
 from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError, SweepstakeError
 
 if TYPE_CHECKING:
@@ -126,6 +127,10 @@ class Database:
             if page.next is None:
                 return
             start = page.next
+
+    def workers(self) -> tuple[WorkerRecord, ...]:
+        """Return the workers that are alive, with what they have for jobs; those of other users are not shown."""
+        return self._session.queue.list_workers()
 
     def submit(
         self, spec: ExperimentSpec | Submission | str | os.PathLike[str], name: str | None = None, update: bool = False

@@ -359,20 +359,21 @@ class Experiment:
         """
         return wait_for_end(self.session.queue, self.reference, timeout)
 
-    def stop(self, jobs: Iterable[Job | str] | None = None) -> int:
+    def stop(self, jobs: Job | str | Iterable[Job | str] | None = None) -> int:
         """End jobs: those that run or are queued become PRUNED, for the reason that they were stopped.
 
         What runs is told so by its next heartbeat. `Job.retry` queues a job again.
 
         Args:
-            jobs: which, by themselves or their ids; by default all.
+            jobs: one, or several, by themselves or their ids; by default all.
 
         Returns:
             How many jobs it ended.
         """
         if jobs is None:
             return self.session.queue.stop(self.reference)
-        ids = [each if isinstance(each, str) else each.job_id for each in jobs]
+        several = (jobs,) if isinstance(jobs, (str, Job)) else jobs
+        ids = [each if isinstance(each, str) else each.job_id for each in several]
         return self.session.queue.stop(self.reference, ids) if ids else 0  # no ids would mean all
 
     def spec(self, version: int | None = None) -> SpecRecord:

@@ -37,40 +37,27 @@ _CLAIMED: Final = rows.JOB_COLUMNS
 def claim(store: Store, call: ClaimJob) -> Claim | NoJob:
     """Take a ready job, or one that the search proposes now."""
     name = store.at(call.name)
-    found = claim_ready(store, name, call.worker, call.key, repeat=call.repeat, ids=call.ids, offer=call.offer)
+    if call.offer is not None and not call.ids:
+        return _claim_for_offer(store, name, call, call.offer)
+    found = claim_ready(store, name, call.worker, call.key, repeat=call.repeat, ids=call.ids)
     if found is not None:
         return found
-    if call.offer is not None:
-        return none_for_offer(store, name)
     return NoJob(NoJobReason.NOT_READY) if call.ids else claim_anew(store, name, call.worker, call.key)
 
 
 def claim_ready(
-    store: Store,
-    name: str,
-    worker: str,
-    key: str,
-    *,
-    repeat: bool,
-    ids: Sequence[str] = (),
-    offer: Offer | None = None,
+    store: Store, name: str, worker: str, key: str, *, repeat: bool, ids: Sequence[str] = ()
 ) -> Claim | None:
-    """Take a ready job, of these ids if any, or one for an offer; None if there is none."""
+    """Take a ready job, of these ids if any; None if there is none."""
     if repeat and (found := find_claim(store, name, key)) is not None:
         return found
     settle_at_times(store, name)
     only = json.dumps(ids) if ids else None
     stored = name_of(key)
-
-    def take() -> Row | None:
-        if offer is not None and not ids:
-            return next(iter(take_for_offer(store, name, worker, [key], offer)), None)
-        return store.engine.claim(name=name, worker=worker, key=stored, ids=only)
-
     try:
-        row = take()
+        row = store.engine.claim(name=name, worker=worker, key=stored, ids=only)
         if row is None and settle(store, name):
-            row = take()
+            row = store.engine.claim(name=name, worker=worker, key=stored, ids=only)
     except DuplicateError as error:
         # The first call with this key was still under way when we looked.
         if (found := find_claim(store, name, key)) is None:
@@ -80,6 +67,24 @@ def claim_ready(
         # The same call, delivered twice, may have taken the last one.
         return find_claim(store, name, key, missing_before=repeat)
     return rows.claimed(name, key, row)
+
+
+def _claim_for_offer(store: Store, name: str, call: ClaimJob, offer: Offer) -> Claim | NoJob:
+    """Take a ready job of a task that needs no more than is offered."""
+    if call.repeat and (found := find_claim(store, name, call.key)) is not None:
+        return found
+    settle_at_times(store, name)
+    try:
+        taken = take_for_offer(store, name, call.worker, [call.key], offer)
+        if not taken and settle(store, name):
+            taken = take_for_offer(store, name, call.worker, [call.key], offer)
+    except DuplicateError as error:  # as in `claim_ready`
+        if (found := find_claim(store, name, call.key)) is None:
+            raise key_reused() from error
+        return found
+    if taken:
+        return rows.claimed(name, call.key, taken[0])
+    return find_claim(store, name, call.key, missing_before=call.repeat) or none_for_offer(store, name)
 
 
 def claim_anew(store: Store, name: str, worker: str, key: str) -> Claim | NoJob:

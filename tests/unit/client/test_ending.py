@@ -61,7 +61,7 @@ def test_jobs_are_stopped(exp: ManualSearch) -> None:
     """All, those that are named, or none of an empty list; none is queued any more."""
     jobs = [exp.add_job({}) for _ in range(4)]
     assert exp.stop([]) == 0
-    assert exp.stop([jobs[0], jobs[1].job_id]) == 2
+    assert exp.stop([jobs[0]]) == exp.stop(jobs[1].job_id) == 1
     assert exp.counts().ready == 2
     assert exp.stop() == 2
     assert (exp.counts().pruned, exp.wait(0).total) == (4, 4)

@@ -347,3 +347,14 @@ def test_a_pause_outlasts_those_who_write_at_the_same_time(db: sweepstake.Databa
     set_status(_Meddler(db, 3), "exp", Experiment.DONE)  # type: ignore[arg-type]  # it has the two methods
     stored = db.get_experiment("exp")
     assert (stored.status, stored.settings.max_jobs) == (Experiment.DONE, 0)
+
+
+def test_jobs_are_stopped(exp: sweepstake.ManualSearch) -> None:
+    """Some, by object or id, or all of them; what has ended stays."""
+    exp.add_jobs({"i": i} for i in range(4))
+    one, two, three, four = exp.all_jobs()
+    with one:
+        pass
+    assert exp.stop([two, three.job_id]) == 2
+    assert exp.stop() == 1
+    assert [exp.get_job(job.job_id).status for job in (one, two, three, four)] == ["DONE", *["PRUNED"] * 3]
