@@ -47,7 +47,7 @@ def write(folder: Path) -> None:
 _GROUPS = {
     "Connect": ("connect", "Database"),
     "Experiments": ("Experiment", *(kind.called for kind in SEARCHES), "Settings"),
-    "Jobs": ("Job",),
+    "Jobs": ("Job", "current_job", "CurrentJob"),
     "Spaces": ("Grid", "Choice", "Constant", "LogUniform", "Normal", "Uniform"),
     "Populations": ("Perturb", "Truncate"),
 }

@@ -11,6 +11,7 @@
 
 from sweepstake import errors
 from sweepstake.client import (
+    CurrentJob,
     Database,
     Experiment,
     GridSearch,
@@ -20,6 +21,7 @@ from sweepstake.client import (
     NewJob,
     PopulationBasedTraining,
     RandomSearch,
+    current_job,
 )
 from sweepstake.client.searches import CLASSES as _CLASSES
 from sweepstake.connection import connect
@@ -63,6 +65,7 @@ __all__ = [
     "ClientRequestError",
     "ConfigurationError",
     "Constant",
+    "CurrentJob",
     "Database",
     "Experiment",
     "FrozenSettingsError",
@@ -104,6 +107,7 @@ __all__ = [
     "UnsafeUpdateError",
     "UnusableFolderError",
     "connect",
+    "current_job",
     "errors",
 ]
 

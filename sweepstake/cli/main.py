@@ -14,10 +14,12 @@ from typing import Final
 
 import click
 
+from sweepstake.cli.keeping.secrets import secret
 from sweepstake.cli.keeping.spooling import spool
 from sweepstake.cli.keeping.upkeep import db, verify
 from sweepstake.cli.looking.listing import best, list_, workers
 from sweepstake.cli.looking.showing import show, why
+from sweepstake.cli.looking.waiting import wait
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import say
 from sweepstake.cli.queueing.adding import add
@@ -26,6 +28,7 @@ from sweepstake.cli.queueing.editing import edit
 from sweepstake.cli.queueing.many import prune, retry
 from sweepstake.cli.queueing.moving import export, import_
 from sweepstake.cli.queueing.specs import spec
+from sweepstake.cli.queueing.submitting import stop, submit
 from sweepstake.cli.server.serving import serve
 from sweepstake.cli.server.sharing import share
 from sweepstake.cli.server.tokens import gen_token, token
@@ -98,6 +101,10 @@ _VERBS: Final = (
     share,
     demo,
     spec,
+    submit,
+    wait,
+    stop,
+    secret,
 )
 
 

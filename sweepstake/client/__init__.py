@@ -3,6 +3,7 @@
 from sweepstake.client.adding import JobIds, NewJob
 from sweepstake.client.attempt.heartbeat import Heartbeat
 from sweepstake.client.attempt.places import Places
+from sweepstake.client.current import CurrentJob, current_job
 from sweepstake.client.database import Database
 from sweepstake.client.experiment import Experiment
 from sweepstake.client.job import Job
@@ -10,6 +11,7 @@ from sweepstake.client.searches import GridSearch, ManualSearch, PopulationBased
 from sweepstake.client.session import LateSession, Session
 
 __all__ = [
+    "CurrentJob",
     "Database",
     "Experiment",
     "GridSearch",
@@ -23,4 +25,5 @@ __all__ = [
     "PopulationBasedTraining",
     "RandomSearch",
     "Session",
+    "current_job",
 ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.differing import differences, taken
@@ -17,6 +18,10 @@ from sweepstake.domain.names import existing_name
 from sweepstake.domain.records import ABSENT, ExperimentRecord
 from sweepstake.domain.workers import WorkerRecord
 from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError, SweepstakeError
+
+if TYPE_CHECKING:
+    from sweepstake.client.submitting import Submission
+    from sweepstake.spec import ExperimentSpec
 
 __all__ = ["Database"]
 
@@ -126,6 +131,33 @@ class Database:
     def workers(self) -> tuple[WorkerRecord, ...]:
         """Return the workers that are alive, with what they have for jobs; those of other users are not shown."""
         return self._session.queue.list_workers()
+
+    def submit(
+        self, spec: ExperimentSpec | Submission | str | os.PathLike[str], name: str | None = None, update: bool = False
+    ) -> Experiment:
+        """Store a spec with an experiment, and queue its jobs; workers run what it says.
+
+        A new experiment lets nothing be claimed before all of its jobs are there. When this is interrupted, the same
+        call goes on where it ended. It is made once, however often answers get lost.
+
+        Args:
+            spec: a `sweepstake.spec.ExperimentSpec`, or the path of a YAML file: a spec, or a sweep of W&B's.
+            name: of the experiment. By default it is the file's stem, or the name of the first task; with `-2`, `-3`
+                behind it where it is taken.
+            update: the experiment is there, and gets the spec as its next version, and the jobs of that beside those
+                that it has.
+
+        Raises:
+            SpecError: lists everything that is wrong, before anything is sent.
+            ResourceExistsError: there is an experiment of this name, and it is no update.
+            NotFoundError: it is an update, and there is none.
+            OSError: the file cannot be read.
+            MissingExtraError: PyYAML is not installed, and it is a file.
+        """
+        from sweepstake.client.submitting import Submission, submit  # most scripts have no specs, which take time
+
+        submission = spec if isinstance(spec, Submission) else Submission.of(spec)
+        return experiment_of(self._session, submit(self._session.queue, submission, name, update=update))
 
     def close(self) -> None:
         """Give back jobs whose blocks were not entered, and let go of connections; other leases are renewed no more."""

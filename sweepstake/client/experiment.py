@@ -12,6 +12,7 @@ from sweepstake.client.attempt.ranks import ENVIRONMENT
 from sweepstake.client.attempt.sharing import GROUP_VARIABLES, SHARED_JOBS
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.draining import check_at_once, check_catch, drain
+from sweepstake.client.ending import wait_for_end
 from sweepstake.client.job import Job
 from sweepstake.client.jobs import JobList, Jobs
 from sweepstake.client.listing import iterate, query_of
@@ -33,6 +34,7 @@ from sweepstake.domain.records import (
     SearchDefinition,
 )
 from sweepstake.domain.settings import Settings
+from sweepstake.domain.specs import SpecRecord
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, member_of
 from sweepstake.errors import ConfigurationError, FrozenSettingsError, NoJobError
 from sweepstake.view.frame import jobs_frame
@@ -297,18 +299,6 @@ class Experiment:
         """Count the jobs by state."""
         return self.session.queue.count_jobs(self.reference)
 
-    def stop(self, *jobs: Job | str) -> int:
-        """End these jobs, or all of the experiment, and return how many that were.
-
-        Those that are QUEUED or RUNNING are PRUNED as stopped, and their workers are told with the next heartbeat.
-        `Job.retry` queues one again.
-
-        Args:
-            jobs: objects or ids; at most 1,000.
-        """
-        ids = [job if isinstance(job, str) else job.job_id for job in jobs]
-        return self.session.queue.stop(self.reference, ids)
-
     def next_job(self, wait: float = 0.0) -> Job:
         """Claim a job: it is RUNNING, leased to this process, and nobody else has it.
 
@@ -355,6 +345,47 @@ class Experiment:
                 jobs that take longer, those that do not begin within a minute go back into the queue.
         """
         return drain(self, check_wait(wait), check_catch(catch), check_at_once(at_once))
+
+    def wait(self, timeout: float | None = None) -> Counts:
+        """Wait until no job runs and none can begin, and return how many are in which state.
+
+        A paused experiment with jobs to run is waited for. Jobs that wait for others which failed are not.
+
+        Args:
+            timeout: seconds to wait; None for as long as it takes.
+
+        Raises:
+            TimeoutError: it has not ended in time.
+        """
+        return wait_for_end(self.session.queue, self.reference, timeout)
+
+    def stop(self, jobs: Job | str | Iterable[Job | str] | None = None) -> int:
+        """End jobs: those that run or are queued become PRUNED, for the reason that they were stopped.
+
+        What runs is told so by its next heartbeat. `Job.retry` queues a job again.
+
+        Args:
+            jobs: one, or several, by themselves or their ids; by default all.
+
+        Returns:
+            How many jobs it ended.
+        """
+        if jobs is None:
+            return self.session.queue.stop(self.reference)
+        several = (jobs,) if isinstance(jobs, (str, Job)) else jobs
+        ids = [each if isinstance(each, str) else each.job_id for each in several]
+        return self.session.queue.stop(self.reference, ids) if ids else 0  # no ids would mean all
+
+    def spec(self, version: int | None = None) -> SpecRecord:
+        """Return what the experiment runs, as it was submitted.
+
+        Args:
+            version: which, from 1; by default the last.
+
+        Raises:
+            NotFoundError: it has no such version, or no spec.
+        """
+        return self.session.queue.get_spec(self.reference, version)
 
     def pause(self) -> None:
         """Let nothing more be claimed; jobs that run go on, and report.

@@ -13,7 +13,7 @@ from sweepstake.domain.status import ExperimentStatus
 from sweepstake.errors import InvalidInputError, UnsafeUpdateError, shown
 from sweepstake.queue.queue import Queue
 
-__all__ = ["change_settings", "changed_settings", "check_settings", "set_status"]
+__all__ = ["change_settings", "changed_settings", "check_settings", "redefine", "set_status"]
 
 #: How often somebody else may change the definition between our look and our write.
 _MOST_TRIES: Final = 100
@@ -32,7 +32,7 @@ def set_status(queue: Queue, name: str, status: ExperimentStatus) -> tuple[Exper
     def change(before: ExperimentRecord) -> ExperimentDraft | None:
         return None if before.status is status else ExperimentDraft(search=before.search, status=status)
 
-    return _redefine(queue, name, change)
+    return redefine(queue, name, change)
 
 
 def change_settings(
@@ -67,7 +67,7 @@ def change_settings(
             return None
         return ExperimentDraft(search=before.search, status=before.status, settings=settings)
 
-    return _redefine(queue, known.reference, change)
+    return redefine(queue, known.reference, change)
 
 
 def changed_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:
@@ -84,7 +84,7 @@ def check_settings(names: Mapping[str, Any]) -> None:
             raise InvalidInputError.at(name, f"is not a setting of an experiment; there are {', '.join(sorted(known))}")
 
 
-def _redefine(
+def redefine(
     queue: Queue, name: str, change: Callable[[ExperimentRecord], ExperimentDraft | None]
 ) -> tuple[ExperimentRecord, ExperimentRecord]:
     """Write what `change` makes of the stored definition, and begin again when somebody else wrote first."""

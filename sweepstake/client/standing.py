@@ -10,7 +10,7 @@ from sweepstake.domain.records import ExperimentRecord
 from sweepstake.domain.status import ExperimentStatus
 from sweepstake.search import NoProposal, Proposal, policy_for
 
-__all__ = ["Standing", "standing"]
+__all__ = ["Standing", "standing", "what_next"]
 
 
 class Standing(StrEnum):
@@ -40,13 +40,13 @@ def standing(record: ExperimentRecord, counts: Counts) -> Standing:
     if record.status is ExperimentStatus.RUNNING:
         if counts.running:
             return Standing.RUNNING
-        return Standing.COMPLETE if not waits and _next(record) in _OVER else Standing.IDLE
-    if waits or isinstance(_next(record), Proposal):
+        return Standing.COMPLETE if not waits and what_next(record) in _OVER else Standing.IDLE
+    if waits or isinstance(what_next(record), Proposal):
         return Standing.PAUSED
     return Standing.RUNNING if counts.running else Standing.COMPLETE
 
 
-def _next(record: ExperimentRecord) -> Proposal | NoProposal:
+def what_next(record: ExperimentRecord) -> Proposal | NoProposal:
     """Return what the search would propose; one that needs the jobs before cannot tell, and counts as waiting."""
     most = record.settings.max_jobs
     if most is not None and record.created >= most:

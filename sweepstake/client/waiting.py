@@ -35,10 +35,10 @@ _WHY: Final[Mapping[NoJobReason, str]] = {
 }
 
 
-def check_wait(wait: object) -> float:
+def check_wait(wait: object, path: str = "wait") -> float:
     """Return how many seconds to wait; a time that has passed is none, and for ever is a generation."""
     if isinstance(wait, bool) or not isinstance(wait, (int, float)) or wait != wait:  # noqa: PLR0124 -- NaN
-        raise InvalidInputError.at("wait", f"must be a number of seconds, is {shown(wait)}")
+        raise InvalidInputError.at(path, f"must be a number of seconds, is {shown(wait)}")
     return float(max(0, min(wait, _GENERATION)))
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import attrs
 from attrs import frozen
@@ -23,7 +23,7 @@ from sweepstake.spec.tree import Faults, Found, MapNode
 from sweepstake.spec.wandb import from_wandb, is_wandb, told_of_wandb
 from sweepstake.spec.writing import to_yaml
 
-__all__ = ["ExperimentSpec", "RetrySpec", "SpecVersion"]
+__all__ = ["ExperimentSpec", "RetrySpec", "SpecVersion", "read_spec"]
 
 
 class SpecVersion(StrEnum):
@@ -87,33 +87,7 @@ class ExperimentSpec(Record):
             OSError: the file cannot be read.
             MissingExtraError: PyYAML is not installed.
         """
-        data = read_file_bytes(Path(path))
-        with uncollected():
-            try:
-                return cls._of_bytes(data)
-            except Faults as faults:
-                raise told(faults.found, os.fspath(path)) from None
-
-    @classmethod
-    def _of_bytes(cls, data: bytes) -> Self:
-        root, found = read_bytes(data)
-        try:
-            spec: Any = cls._of_wandb(root) if is_wandb(root) else read_record(root, cls)
-        except Faults as faults:
-            found += faults.found
-            spec = faults.partial
-        if not is_wandb(root):
-            found += [Found(each.problem, *located(root, each.steps)) for each in spec_faults(spec)]
-        if found:
-            raise Faults(found)
-        return spec  # type: ignore[no-any-return]
-
-    @classmethod
-    def _of_wandb(cls, root: MapNode) -> Self:
-        try:
-            return read_record(from_wandb(root), cls)
-        except Faults as faults:
-            raise Faults([told_of_wandb(each, root) for each in faults.found]) from None
+        return read_spec(cls, read_file_bytes(Path(path)), os.fspath(path))
 
     def to_file(self, path: str | os.PathLike[str]) -> None:
         """Write the spec to a YAML file."""
@@ -181,3 +155,54 @@ class ExperimentSpec(Record):
         found = list(spec_faults(self))
         if found:
             raise told(found)
+
+
+S = TypeVar("S", bound=ExperimentSpec)
+
+
+def read_spec(kind: type[S], data: bytes, file: str, further: Callable[[S], Iterable[Found]] = lambda _: ()) -> S:
+    """Read a spec from what a file holds.
+
+    Args:
+        kind: the class.
+        data: what the file holds.
+        file: what the file is called.
+        further: finds what is wrong with a spec that is otherwise in order.
+
+    Raises:
+        SpecError: lists everything that is wrong, with line and column.
+        MissingExtraError: PyYAML is not installed.
+    """
+    with uncollected():
+        try:
+            return _read(kind, data, further)
+        except Faults as faults:
+            raise told(faults.found, file) from None
+
+
+def _read(kind: type[S], data: bytes, further: Callable[[S], Iterable[Found]]) -> S:
+    root, found = read_bytes(data)
+    foreign = is_wandb(root)
+    spec: Any
+    try:
+        spec = _of_wandb(root, kind) if foreign else read_record(root, kind)
+    except Faults as faults:
+        found += faults.found
+        spec = faults.partial
+    if not foreign:
+        found += [Found(each.problem, *located(root, each.steps)) for each in spec_faults(spec)]
+    if not found:
+        found = [
+            told_of_wandb(each, root) if foreign else Found(each.problem, *located(root, each.steps))
+            for each in further(spec)
+        ]
+    if found:
+        raise Faults(found)
+    return spec  # type: ignore[no-any-return]
+
+
+def _of_wandb(root: MapNode, kind: type[S]) -> S:
+    try:
+        return read_record(from_wandb(root), kind)
+    except Faults as faults:
+        raise Faults([told_of_wandb(each, root) for each in faults.found]) from None

@@ -29,7 +29,7 @@ _ARGUMENTS: Final[Mapping[str, str]] = {
     "${args_no_hyphens}": "{0}={{{0}}}",
 }
 #: What fields of a sweep of ours are called by W&B.
-_THEIR_NAMES: Final[Mapping[str | int, str]] = {"maxJobs": "run_cap", "objective": "metric"}
+_THEIR_NAMES: Final[Mapping[str | int, str]] = {"maxJobs": "run_cap", "max_jobs": "run_cap", "objective": "metric"}
 _DEFAULT_COMMAND: Final = ("${interpreter}", "${program}", "${args}")
 
 

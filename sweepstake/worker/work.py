@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from attrs import field, frozen
 
 from sweepstake.domain.records import JobRecord
 from sweepstake.domain.status import Signal
+from sweepstake.folders import new_file
 from sweepstake.worker.expansion import Values, expand, names_program, variables
 
 __all__ = ["CommandWork", "Interrupted", "Launch", "Preliminaries", "Work"]
@@ -119,12 +121,15 @@ class CommandWork:
         del before
         job = self.job
         values = Values(experiment=self.called, job_id=job.id, hyperparameters=job.hyperparameters.decode())
-        results = scratch / "results.json"
+        results, given = scratch / "results.json", scratch / "hyperparameters.json"
+        with new_file(given) as file:
+            file.write(json.dumps(values.hyperparameters).encode())
         environment = {
             **os.environ,
             **self.environment,
             **variables(values, job.attempt),
             "SWEEPSTAKE_RESULTS_PATH": str(results),
+            "SWEEPSTAKE_HYPERPARAMETERS_PATH": str(given),
             "SWEEPSTAKE_CHECKPOINT_DIR": str(checkpoints),
         }
         return Launch(

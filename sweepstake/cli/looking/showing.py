@@ -11,9 +11,10 @@ import attrs
 import click
 
 from sweepstake.cli.naming import EXPERIMENT, JOB, find_job
-from sweepstake.cli.output import as_json, format_option, print_experiment
+from sweepstake.cli.output import as_json, format_option, print_experiment, say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment
+from sweepstake.client.standstill import standing_of
 from sweepstake.domain.records import AttemptRecord, JobRecord
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.vocabulary import TIMES
@@ -35,15 +36,30 @@ _PRUNES: Final = ", and is pruned with it"
 @click.argument("job", type=JOB, required=False)
 @click.option("--attempt", type=int, help="Show the output of this attempt, instead of the latest.")
 @click.option("--full", is_flag=True, help=f"Show all of the output, not only its last {_LINES} lines.")
+@click.option("--spec", is_flag=True, help="Show what the experiment runs, as it was submitted.")
+@click.option("--version", type=click.IntRange(1), help="With --spec: which version of it, instead of the last.")
 @format_option
 @pass_target
-def show(target: Target, experiment: str, job: str | None, attempt: int | None, full: bool, format_: str) -> None:
+def show(
+    target: Target,
+    experiment: str,
+    job: str | None,
+    attempt: int | None,
+    full: bool,
+    spec: bool,
+    version: int | None,
+    format_: str,
+) -> None:
     """Show an experiment, or one JOB with its attempts.
 
     The output of a command that `sweepstake run` ran on this machine is shown as well; of one that ran elsewhere, the
     end that its worker reported.
     """
     found = target.experiment(experiment)
+    if spec:
+        stored = found.spec(version)
+        as_json(stored) if format_ == "json" else say(stored.text.removesuffix("\n"))
+        return
     if job is None:
         _show_experiment(found, format_)
         return
@@ -134,16 +150,21 @@ def _show_output(path: Path, attempt: int, *, asked: bool, full: bool) -> None:
 
 @click.command()
 @click.argument("experiment", type=EXPERIMENT)
-@click.argument("job", type=JOB)
+@click.argument("job", type=JOB, required=False)
 @format_option
 @pass_target
-def why(target: Target, experiment: str, job: str, format_: str) -> None:
-    """Say why JOB is not running.
+def why(target: Target, experiment: str, job: str | None, format_: str) -> None:
+    """Say why a job or an experiment stands still.
 
-    It is one sentence, which also tells what would change that.
+    Of JOB it is one sentence, which also tells what would change that; of an experiment, one for each of its tasks.
     """
-    answer = find_job(target.experiment(experiment), job).why()
+    found = target.experiment(experiment)
+    if job is not None:
+        answer = find_job(found, job).why()
+        as_json(answer) if format_ == "json" else click.echo(printable(answer.sentence))
+        return
+    sentences = list(standing_of(found, target.called(experiment)))
     if format_ == "json":
-        as_json(answer)
+        as_json({"experiment": found.name, "sentences": sentences})
     else:
-        click.echo(printable(answer.sentence))
+        say("\n".join(sentences))

@@ -174,6 +174,7 @@ class TaskDuty:
             hostname=self._hostname,
             rank=job.rank or 0,
             count=task.replicas or 1,
+            seed=job.seed,
         )
 
     def _note_waiting(self, experiment: Experiment) -> None:

@@ -47,6 +47,7 @@ class JobFacts:
         rank: which of the replicas it is.
         count: how many replicas there are.
         leader: the host of the first.
+        seed: which repeat of its hyperparameters it is, if that is counted.
     """
 
     experiment: str
@@ -61,6 +62,7 @@ class JobFacts:
     rank: int = 0
     count: int = 1
     leader: str = ""
+    seed: int | None = None
 
 
 @frozen(kw_only=True)
@@ -288,6 +290,8 @@ def _ours(facts: JobFacts) -> dict[str, str]:
     }
     text = json.dumps(facts.hyperparameters)
     variables["SWEEPSTAKE_HYPERPARAMETERS"] = text
+    if facts.seed is not None:
+        variables["SWEEPSTAKE_SEED"] = str(facts.seed)
     seen: dict[str, str] = {}
     for name, value in facts.hyperparameters.items():
         variable = variable_of(name)

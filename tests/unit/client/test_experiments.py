@@ -355,6 +355,6 @@ def test_jobs_are_stopped(exp: sweepstake.ManualSearch) -> None:
     one, two, three, four = exp.all_jobs()
     with one:
         pass
-    assert exp.stop(two, three.job_id) == 2
+    assert exp.stop([two, three.job_id]) == 2
     assert exp.stop() == 1
     assert [exp.get_job(job.job_id).status for job in (one, two, three, four)] == ["DONE", *["PRUNED"] * 3]

@@ -1,0 +1,62 @@
+"""`sweepstake wait`: until an experiment has ended, with a line for each change if they are asked for."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from sweepstake.cli.naming import EXPERIMENT
+from sweepstake.cli.output import say
+from sweepstake.cli.target import Target, pass_target
+from sweepstake.client import Experiment
+from sweepstake.client.ending import changes, wait_for_end
+from sweepstake.domain.counts import Counts
+from sweepstake.domain.status import JobStatus
+
+__all__ = ["ended", "wait", "watch_to_end"]
+
+#: The exit code of `timeout`, the command.
+_TIMED_OUT = 124
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Give up after so many seconds.")
+@click.option("--watch", is_flag=True, help="Print a line for each change.")
+@pass_target
+def wait(target: Target, experiment: str, timeout: float | None, watch: bool) -> int:
+    """Wait for the end of an experiment.
+
+    That is when no job of it runs, and none can begin. The exit code is 0 if all are DONE, 1 if not, and 124 if that
+    was not before the timeout.
+    """
+    found = target.experiment(experiment)
+    try:
+        counts = watch_to_end(found, timeout) if watch else found.wait(timeout)
+    except TimeoutError as error:
+        say(f"Error: {experiment}: {error}", err=True)
+        return _TIMED_OUT
+    return ended(counts)
+
+
+def ended(counts: Counts) -> int:
+    """Print how an experiment ended, and return the exit code that says it."""
+    say(str(counts))
+    return 0 if counts.done == counts.total else 1
+
+
+def watch_to_end(experiment: Experiment, timeout: float | None) -> Counts:
+    """Print a line for each change of a job's status until an experiment has ended; return how."""
+    queue, name = experiment.session.queue, experiment.reference
+    known: dict[str, JobStatus] = {}
+    last: list[tuple[Counts, float | None]] = []
+
+    def look(counts: Counts) -> None:
+        seen = (counts, counts.active_at)
+        if last != [seen]:
+            last[:] = [seen]
+            for job in changes(queue, name, known):
+                say(f"{time.strftime('%H:%M:%S')} {job.id} {job.status}")
+
+    return wait_for_end(queue, name, timeout, look)

@@ -1,0 +1,140 @@
+"""`sweepstake submit` and `stop`: what a spec says is queued, and ended before its time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from sweepstake.cli.looking.waiting import ended, watch_to_end
+from sweepstake.cli.naming import EXPERIMENT, JOB, find_jobs
+from sweepstake.cli.output import as_json, format_option, print_rows, say, wide_option
+from sweepstake.cli.target import Target, pass_target
+from sweepstake.errors import ResourceExistsError, SpecError
+from sweepstake.plaintext import counted
+
+if TYPE_CHECKING:  # specs take time to load, and most commands need none
+    from sweepstake.client.submitting import Submission
+    from sweepstake.domain.drafts import JobDraft
+    from sweepstake.spec import ExperimentSpec
+
+__all__ = ["stop", "submit"]
+
+#: How many of the jobs that one waits for are named.
+_FEW: Final = 2
+
+
+@click.command()
+@click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
+@click.option("--name", help="What the experiment is called; by default as the file, with -2, -3 where that is taken.")
+@click.option("--update", is_flag=True, help="Add the jobs to the experiment --name, as its next version.")
+@click.option("--dry-run", is_flag=True, help="Show the jobs, and send nothing.")
+@click.option("--watch", is_flag=True, help="Wait for the end, and print a line for each change.")
+@wide_option
+@format_option
+@pass_target
+def submit(
+    target: Target,
+    spec: Path,
+    name: str | None,
+    update: bool,
+    dry_run: bool,
+    watch: bool,
+    wide: bool,
+    format_: str,
+) -> int:
+    """Queue the jobs of a spec.
+
+    SPEC is a YAML file: an experiment of Beaker's, with or without a sweep, or a sweep of W&B's. Everything that is
+    wrong with it is told before anything is sent. With --dry-run, <PATH> is the folder of the attempt that stands for a
+    path. The last line printed is the name of the experiment. One that was
+    interrupted goes on where it ended when the same is submitted again. With --watch the exit code is 0 if all jobs are
+    DONE, else 1.
+    """
+    from sweepstake.client.submitting import Submission
+
+    if update and name is None:
+        raise click.UsageError("--update needs the --name of the experiment.")
+    try:
+        submission = Submission.of(spec)
+    except SpecError as error:
+        say(str(error), err=True)
+        return 1
+    if dry_run:
+        _show(submission, submission.drafts(), format_, wide=wide)
+        return 0
+    try:
+        experiment = target.database().submit(submission, name, update)
+    except ResourceExistsError as error:
+        raise ResourceExistsError(str(error).replace("update=True", "--update")) from None
+    tasks = counted(len(submission.spec.tasks), "task")
+    if format_ == "table":
+        say(f"{experiment.name} has {tasks}; {experiment.counts()}")
+    code = 0
+    if watch:
+        code = ended(watch_to_end(experiment, None))
+    if format_ == "json":
+        as_json(experiment.record)
+    else:
+        say(experiment.name)
+    return code
+
+
+def _show(submission: Submission, drafts: Sequence[JobDraft], format_: str, *, wide: bool) -> None:
+    if format_ == "json":
+        as_json({"spec": submission.document.wire(), "jobs": tuple(drafts)})
+        return
+    rows = []
+    for draft in drafts:
+        row: dict[str, Any] = {"job": draft.id, "task": draft.task, "priority": draft.priority}
+        if draft.hyperparameters.text != "{}":
+            row["hyperparameters"] = draft.hyperparameters.text
+        if draft.seed is not None:
+            row["seed"] = draft.seed
+        if draft.depends_on:
+            row["waits for"] = _named(draft.depends_on)
+        rows.append(row)
+    print_rows(rows, wide=wide)
+    for line in _moved(submission.spec):
+        say(line)
+    tasks = Counter(draft.task for draft in drafts)
+    say(f"{counted(len(drafts), 'job')} of {counted(len(tasks), 'task')}; nothing was sent.")
+
+
+def _moved(spec: ExperimentSpec) -> Iterator[str]:
+    """Yield where a worker without containers puts folders of its own into what tasks run."""
+    from sweepstake.spec.naming import task_names
+    from sweepstake.spec.scalars import written
+    from sweepstake.worker.tasks.paths import normal, replacing
+
+    for name, task in zip(task_names(spec), spec.tasks, strict=True):
+        paths = [each.mount_path for each in task.datasets or ()]
+        paths += [task.result.path] if task.result is not None else []
+        replace = replacing({normal(path): f"<{normal(path)}>" for path in paths if normal(path) != "/"})
+        texts = [written(item) for item in (*(task.command or ()), *(task.arguments or ()))]
+        texts += [f"{each.name}={each.value}" for each in task.env_vars or () if each.value is not None]
+        for text in texts:
+            if replace(text) != text:
+                yield f"{name}: without a container, {text} is {replace(text)}"
+
+
+def _named(ids: Sequence[str]) -> str:
+    more = len(ids) - _FEW
+    return ", ".join(ids[:_FEW]) + (f" and {more:,} more" if more > 0 else "")
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@click.argument("jobs", metavar="[JOB]...", nargs=-1, type=JOB)
+@pass_target
+def stop(target: Target, experiment: str, jobs: Sequence[str]) -> None:
+    """Stop all jobs of an experiment, or these.
+
+    Those that run are ended, and with those that are queued become PRUNED. `sweepstake retry` queues them again.
+    """
+    found = target.experiment(experiment)
+    stopped = found.stop(find_jobs(found, jobs) if jobs else None)
+    say(f"{counted(stopped, 'job')} of {experiment} {'is' if stopped == 1 else 'are'} stopped.")

@@ -1,0 +1,83 @@
+"""From a spec to results: submitted, run by a worker, and waited for, on a file and through a server."""
+
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import sweepstake
+from tests.kit.shell import Shell
+from tests.kit.stack import reached
+
+_TRAIN = (
+    "import sweepstake; job = sweepstake.current_job(); job.results['loss'] = 10 * job.hyperparameters['lr'] + job.seed"
+)
+_SPEC = f"""
+tasks:
+  - name: prepare
+    image: {{docker: tiny}}
+    command: [sh, -c, "test -d /results"]
+    result: {{path: /results}}
+  - name: train
+    image: {{docker: tiny}}
+    command: ["{sys.executable}", -c, "{_TRAIN}"]
+    sweep: {{search: Grid, parameters: {{lr: [1, 2]}}, nSeeds: 2, objective: loss, direction: min}}
+  - name: report
+    image: {{docker: tiny}}
+    command: [sh, -c, 'test "$BEAKER_JOB_ID" = report']
+    datasets: [{{mountPath: /in, source: {{result: prepare}}}}]
+"""
+_WORKER = ("--no-container", "--slots", "cpus=2,gpus=0", "--idle", "1")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "http-sqlite"])
+def test_a_spec_is_submitted_run_and_waited_for(kind: str, tmp_path: Path) -> None:
+    """Each job ends DONE, with the results that its script reported without knowing the store."""
+    file = tmp_path / "digits.yaml"
+    file.write_text(_SPEC)
+    with reached(kind, tmp_path, str) as url, closing(Shell(url)) as shell:
+        submitted = shell.run("submit", str(file))
+        assert submitted.stdout.splitlines()[-1] == "digits"
+        shell.run("worker", "digits", *_WORKER)
+        assert shell.run("wait", "digits", "--timeout", "60").stdout == "6 jobs: 6 done\n"
+        with sweepstake.connect(url) as db:
+            exp = db.get_experiment("digits")
+            losses = {job.job_id: job.results for job in exp.all_jobs() if job.results}
+            best = exp.best_job().job_id
+    assert losses == {
+        "train.1.s0": {"loss": 10},
+        "train.1.s1": {"loss": 11},
+        "train.2.s0": {"loss": 20},
+        "train.2.s1": {"loss": 21},
+    }
+    assert best == "train.1.s0"
+
+
+def test_a_running_task_is_stopped(shell: Shell, tmp_path: Path) -> None:
+    """Its processes end, and with the jobs behind it it is PRUNED."""
+    file = tmp_path / "long.yaml"
+    file.write_text(
+        "tasks:\n"
+        "  - {name: long, image: {docker: tiny}, command: [sleep, '600']}\n"
+        "  - name: after\n    image: {docker: tiny}\n    command: ['true']\n"
+        "    datasets: [{mountPath: /in, source: {result: long}}]\n"
+    )
+    watching = shell.start("submit", str(file), "--watch")
+    with sweepstake.connect(shell.url) as db:
+        worker = shell.start("worker", "--no-container", "--slots", "cpus=1,gpus=0", "--idle", "600")
+        assert watching.stdout is not None
+        assert watching.stdout.readline().startswith("long has 2 tasks")
+        assert watching.stdout.readline().endswith(" long RUNNING\n")
+        assert db.get_experiment("long").stop() == 2
+        rest, _ = watching.communicate(timeout=60)
+    assert [line.split(" ", 1)[-1] for line in rest.splitlines()] == [
+        "long PRUNED",
+        "after PRUNED",
+        "jobs: 2 pruned",
+        "long",
+    ]
+    assert watching.returncode == 1
+    worker.terminate()
+    _, told = worker.communicate(timeout=60)
+    assert "long" in told
