@@ -16,6 +16,7 @@ import click
 
 from sweepstake.cli.keeping.spooling import spool
 from sweepstake.cli.keeping.upkeep import db, verify
+from sweepstake.cli.looking.kept import logs, results
 from sweepstake.cli.looking.listing import best, list_, workers
 from sweepstake.cli.looking.showing import show, why
 from sweepstake.cli.naming import EXPERIMENT
@@ -85,6 +86,8 @@ _VERBS: Final = (
     pause,
     resume,
     why,
+    results,
+    logs,
     workers,
     spool,
     export,
