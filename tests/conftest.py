@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,10 +21,12 @@ _SHARED = pytest.StashKey[Path]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Agree on one folder for all processes of the session; property tests may take their time on a busy machine."""
+    """Agree on one folder for all processes of the session, hear Ctrl-C, and let property tests take their time."""
     slow = hypothesis.HealthCheck.too_slow
     hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[slow])
     hypothesis.settings.load_profile("patient")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of what a shell runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     handed_down = getattr(config, "workerinput", {}).get("shared")
     config.stash[_SHARED] = Path(handed_down or tempfile.mkdtemp(prefix="sweepstake-tests-"))
 

@@ -11,7 +11,7 @@ from sweepstake.client.adding import JobIds, NewJob, add_in_chunks, draft_of
 from sweepstake.client.attempt.ranks import ENVIRONMENT
 from sweepstake.client.attempt.sharing import GROUP_VARIABLES, SHARED_JOBS
 from sweepstake.client.attempt.terminating import TERM_WATCH
-from sweepstake.client.draining import check_catch, drain
+from sweepstake.client.draining import check_at_once, check_catch, drain
 from sweepstake.client.job import Job
 from sweepstake.client.jobs import JobList, Jobs
 from sweepstake.client.listing import iterate, query_of
@@ -320,7 +320,7 @@ class Experiment:
             return Job(session, self, claim.job, claim)
 
     def claim_jobs(
-        self, wait: float = 0.0, *, catch: type[Exception] | Iterable[type[Exception]] = ()
+        self, wait: float = 0.0, *, catch: type[Exception] | Iterable[type[Exception]] = (), at_once: int = 1
     ) -> Iterator[Job]:
         """Claim job after job until there is none; use each in a `with` block.
 
@@ -338,8 +338,11 @@ class Experiment:
             wait: seconds to wait for another job before the loop ends.
             catch: exceptions after which the loop goes on, such as ``(ValueError, RuntimeError)``: the job is CRASHED,
                 with the traceback kept, or tried again as `max_attempts` says. They are logged.
+            at_once: how many jobs to claim in a call, at most 100. With more than one, an end is reported with those
+                of the others, when all have ended or a second later: much cheaper for jobs that take milliseconds. Of
+                jobs that take longer, those that do not begin within a minute go back into the queue.
         """
-        return drain(self, check_wait(wait), check_catch(catch))
+        return drain(self, check_wait(wait), check_catch(catch), check_at_once(at_once))
 
     def pause(self) -> None:
         """Let nothing more be claimed; jobs that run go on, and report.

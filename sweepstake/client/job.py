@@ -22,6 +22,7 @@ from sweepstake.client.edits import Edits
 from sweepstake.client.kept.fetching import fetch
 from sweepstake.client.kept.following import read
 from sweepstake.client.session import Session
+from sweepstake.domain.drafts import Finish
 from sweepstake.domain.files import Manifest
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.names import check_tags
@@ -50,7 +51,7 @@ if TYPE_CHECKING:  # it makes its jobs, and each of them refers to it
 __all__ = ["Job"]
 
 #: Methods for the rest of the client.
-_INTERNAL: Final = {"attempt_key", "drain_into", "give_back_idle", "hold_first", "is_idle"}
+_INTERNAL: Final = {"attempt_key", "drain_into", "give_back_idle", "hold_first", "is_idle", "is_returned"}
 
 C = TypeVar("C", bound=Callable[[], object])
 
@@ -379,15 +380,20 @@ class Job:
         return self._session.queue.why(self._held.record.reference, self.job_id)
 
     def drain_into(
-        self, claim_next: Callable[[Claim | NoJob | None], None], catch: tuple[type[Exception], ...] = ()
+        self,
+        claim_next: Callable[[Claim | NoJob | None], None] | None,
+        catch: tuple[type[Exception], ...] = (),
+        ends: Callable[[Held, Finish], None] | None = None,
     ) -> None:
         """Claim the next job with the end of this one, and hand it to `claim_next`; a lost lease is only logged.
 
         Args:
-            claim_next: takes the claim.
+            claim_next: takes the claim; None claims none.
             catch: exceptions that end the block and no more, after they were recorded.
+            ends: takes the end, to report it later with others.
         """
         block = self._block()
+        block.ends = ends
         block.claim_next = claim_next
         block.loses_quietly = True
         block.catch = catch
@@ -397,6 +403,11 @@ class Job:
         record = self.record
         if (record.status, record.attempt) == (JobStatus.RUNNING, 1) and not record.leased:
             self._held.key = record.etag
+
+    def is_returned(self) -> bool:
+        """Tell whether the job was claimed for this object, and given back because it did not begin in time."""
+        lease = self._held.lease
+        return lease is not None and lease.returned is not None
 
     def is_idle(self) -> bool:
         """Tell whether the job was claimed for this object, and has not begun."""

@@ -11,7 +11,7 @@ from sweepstake.domain.causes import check_causes
 from sweepstake.domain.keys import check_attempt
 from sweepstake.domain.lengths import MAX_CAUSES, check_length
 from sweepstake.domain.records import Document
-from sweepstake.domain.schema import CAUSES, narrowed, ref
+from sweepstake.domain.schema import CAUSES, checked_arriving, narrowed, ref
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import EMPTY, JsonObject
@@ -34,6 +34,10 @@ class JobDraft(words.Queueing):
         origin: how a search came to propose it (generation, parent ...).
         depends_on: ids of jobs of the same experiment that must be DONE before it can be claimed.
         prune_with: whether it is PRUNED, while QUEUED, when one of them becomes CRASHED or PRUNED.
+        task: what is run for it: a task of the experiment's spec, whose needs it has.
+        gang: what those jobs have in common that begin together.
+        rank: which of its gang it is, from 0.
+        seed: which repeat of its hyperparameters it is, from 0.
     """
 
     id: str = words.job_id()
@@ -43,6 +47,10 @@ class JobDraft(words.Queueing):
     origin: JsonObject | None = None
     depends_on: tuple[str, ...] = words.dependencies()
     prune_with: bool = words.prune_with()
+    task: str | None = words.task()
+    gang: str | None = words.gang()
+    rank: int | None = words.place()
+    seed: int | None = words.place()
 
     @classmethod
     def of(cls, job_id: str, document: Document) -> JobDraft:
@@ -100,7 +108,7 @@ class Finish:
             above it, plain and qualified, and the exit code.
     """
 
-    attempt: str = field(repr=False, validator=_is_attempt, metadata=narrowed(ref("AttemptKey")))
+    attempt: str = field(repr=False, metadata={**narrowed(ref("AttemptKey")), **checked_arriving(_is_attempt)})
     outcome: Outcome = field(validator=_is_report, metadata=narrowed({"enum": list(REPORTS)}))
     results: JsonObject = EMPTY
     hyperparameters: JsonObject | None = None

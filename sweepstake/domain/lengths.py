@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sweepstake.errors import InvalidInputError
 
-__all__ = ["MAX_BEATS", "MAX_BULK", "MAX_CAUSES", "MAX_PAGE", "MOST", "at_most", "check_length", "holds"]
+__all__ = ["MAX_AT_ONCE", "MAX_BEATS", "MAX_BULK", "MAX_CAUSES", "MAX_PAGE", "MOST", "at_most", "check_length", "holds"]
 
 #: The most items of one page of a listing.
 MAX_PAGE: Final = 1000
@@ -15,6 +15,8 @@ MAX_PAGE: Final = 1000
 MAX_BULK: Final = 5000
 #: The most attempts of one heartbeat.
 MAX_BEATS: Final = 1000
+#: The most jobs that one call claims, and the most attempts that one call reports.
+MAX_AT_ONCE: Final = 100
 #: The most causes of one failure.
 MAX_CAUSES: Final = 1000
 

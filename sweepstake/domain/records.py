@@ -22,6 +22,7 @@ __all__ = [
     "Beat",
     "Beats",
     "Claim",
+    "Claims",
     "Dependencies",
     "Dependency",
     "Document",
@@ -36,6 +37,7 @@ __all__ = [
     "Page",
     "PutAnswer",
     "SearchDefinition",
+    "Stopped",
     "Unranked",
 ]
 
@@ -172,6 +174,11 @@ class JobRecord:
         leased: whether the open attempt has a lease (false for one begun by a plain PUT).
         created_at, started_at, ended_at: Unix times in seconds; started and ended of the last attempt.
         address: of its experiment, as `ExperimentRecord.address`.
+        task: what is run for it: a task of the experiment's spec.
+        spec_version: the version of the spec that it came from.
+        gang: what those jobs have in common that begin together.
+        rank: which of its gang it is, from 0.
+        seed: which repeat of its hyperparameters it is, from 0.
     """
 
     experiment: str
@@ -194,6 +201,11 @@ class JobRecord:
     started_at: float | None = None
     ended_at: float | None = None
     address: str = ""
+    task: str | None = field(default=None, metadata=OMIT_DEFAULT)
+    spec_version: int | None = field(default=None, metadata=OMIT_DEFAULT)
+    gang: str | None = field(default=None, metadata=OMIT_DEFAULT)
+    rank: int | None = field(default=None, metadata=OMIT_DEFAULT)
+    seed: int | None = field(default=None, metadata=OMIT_DEFAULT)
 
     @property
     def text_length(self) -> int:
@@ -286,6 +298,18 @@ class NoJob:
 
 
 @frozen(kw_only=True)
+class Claims:
+    """Jobs that now belong to the claimer, perhaps fewer than were asked for.
+
+    Attributes:
+        reason: why there is none, if there is none.
+    """
+
+    claims: tuple[Claim, ...] = ()
+    reason: NoJobReason | None = None
+
+
+@frozen(kw_only=True)
 class Finished:
     """The true outcome of a finish.
 
@@ -302,6 +326,17 @@ class Finished:
     recorded: bool
     ended: Outcome
     next: Claim | NoJob | None = None
+
+
+@frozen
+class Stopped:
+    """Jobs were stopped.
+
+    Attributes:
+        jobs: how many.
+    """
+
+    jobs: int
 
 
 @frozen

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from attrs import Attribute
+
 from sweepstake.domain.addresses import MAX_CALLED
 from sweepstake.domain.keys import ATTEMPT_PATTERN, KEY_PATTERN
 from sweepstake.domain.names import MAX_NAME, MAX_NOTES, MAX_TAGS
@@ -15,6 +17,8 @@ __all__ = [
     "OMIT_DEFAULT",
     "SCALARS",
     "Schema",
+    "check_of_body",
+    "checked_arriving",
     "closed",
     "count",
     "each",
@@ -42,6 +46,7 @@ LINES: Final = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
 OMIT_DEFAULT: Final[Mapping[str, bool]] = {"sweepstake_omit_default": True}
 _SCHEMA: Final = "schema"
 _SENT_AS: Final = "sent_as"
+_ARRIVING: Final = "arriving"
 
 
 def narrowed(schema: Schema) -> Mapping[str, Schema]:
@@ -53,6 +58,19 @@ def schema_of(metadata: Mapping[Any, Any]) -> Schema | None:
     """Return what a field accepts, where that is less than its type says."""
     found: Schema | None = metadata.get(_SCHEMA)
     return found
+
+
+def checked_arriving(check: Any) -> Mapping[str, Any]:
+    """Return the metadata of a field with a validator that is run on bodies alone.
+
+    A value that this process makes itself, such as its own name or the key of a claim, needs no check with each call.
+    """
+    return {_ARRIVING: check}
+
+
+def check_of_body(attribute: Attribute[Any]) -> Any:
+    """Return what checks a field where it stands in a body."""
+    return attribute.metadata.get(_ARRIVING) or attribute.validator
 
 
 def sent_as(name: str | None) -> Mapping[str, str | None]:

@@ -37,6 +37,8 @@ class WhyReason(StrEnum):
     AT_LIMIT = "at_limit"
     BEHIND = "behind"
     READY = "ready"
+    #: No live worker has what its task needs.
+    UNMET = "unmet"
 
 
 @frozen(kw_only=True)
@@ -53,6 +55,7 @@ class Situation:
         running: how many jobs of the experiment are RUNNING.
         workers: who runs jobs of the experiment with leases that are live, by name; see MOST_WORKERS.
         ahead: how many jobs are ready and claimed before it, up to MOST_AHEAD.
+        unmet: of a job of a task, which of its needs no live worker meets.
     """
 
     job: JobRecord
@@ -68,6 +71,7 @@ class Situation:
     running: int = 0
     workers: tuple[str, ...] = ()
     ahead: int = 0
+    unmet: str | None = None
 
 
 @frozen(kw_only=True)

@@ -82,6 +82,8 @@ class NoJobReason(StrEnum):
     AT_LIMIT = "at_limit"
     WAITING = "waiting"
     EXHAUSTED = "exhausted"
+    #: Jobs of tasks are ready, and what is offered is too little for each of them.
+    UNMET = "unmet"
     #: None of the jobs asked for by their ids can be claimed now.
     NOT_READY = "not_ready"
 

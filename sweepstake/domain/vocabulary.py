@@ -32,16 +32,20 @@ __all__ = [
     "check_priority",
     "dependencies",
     "document_first",
+    "gang",
     "instant",
     "is_within",
     "is_worker",
     "job_id",
     "label",
+    "place",
     "prune_with",
     "queueing_of",
+    "task",
 ]
 
 _MAX_PRIORITY: Final = 2**31 - 1
+_MAX_PLACE: Final = 2**31 - 1
 #: The last second of the year 9999.
 MAX_INSTANT: Final = 253_402_300_799
 #: A moment, as Unix time in seconds.
@@ -273,6 +277,31 @@ def prune_with() -> Any:
         "description": "PRUNED, while QUEUED, when a job that it depends on becomes CRASHED or PRUNED",
     }
     return field(default=False, metadata=narrowed(schema))
+
+
+def _optional_name() -> Any:
+    def check(_: object, attribute: Any, value: str) -> None:
+        check_name(value, attribute.name)
+
+    return field(default=None, validator=optional(check), metadata={**OMIT_DEFAULT, **narrowed(nullable(ref("Name")))})
+
+
+def task() -> Any:
+    """Make the field of the task that is run for a job; None: the job says nothing of what is run for it."""
+    return _optional_name()
+
+
+def gang() -> Any:
+    """Make the field of the word that those jobs have in common that begin together."""
+    return _optional_name()
+
+
+def place() -> Any:
+    """Make the field of a job's place among its like, from 0."""
+    schema = nullable(count(0, _MAX_PLACE))
+    return field(
+        default=None, validator=optional(is_within(0, _MAX_PLACE)), metadata={**OMIT_DEFAULT, **narrowed(schema)}
+    )
 
 
 def instant(*, default: float | None = 0.0) -> Any:

@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Final, Generic, TypeVar, get_type_hints
 
 from attrs import evolve, field, fields, frozen, make_class
 
+from sweepstake.domain.schema import check_of_body
 from sweepstake.queue.answers import Answers
 from sweepstake.queue.fields import (
     Body,
     Named,
     Travel,
     travel_of,
-    validator_of_body,
 )
 from sweepstake.wire.operation import JSON, OCTETS, Operation
 
@@ -171,7 +171,7 @@ def _members(kind: type[Any], names: Iterable[str]) -> dict[str, Any]:
     return {
         name: field(
             type=hints[name],
-            validator=validator_of_body(own[name]),
+            validator=check_of_body(own[name]),
             **{word: getattr(own[name], word) for word in copied},
         )
         for name in names

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
-from attrs import NOTHING, Attribute, field, frozen
+from attrs import NOTHING, field, frozen
 
 from sweepstake.domain.access import NOBODY, Caller
 from sweepstake.domain.duplicates import OnDuplicate
@@ -17,7 +17,7 @@ from sweepstake.domain.lengths import MAX_PAGE
 from sweepstake.domain.names import MAX_TEXT, check_name, check_text
 from sweepstake.domain.query.queries import Condition, JobQuery, Order, Parts
 from sweepstake.domain.records import UNGUARDED, Guard
-from sweepstake.domain.schema import Schema, ref
+from sweepstake.domain.schema import Schema, checked_arriving, ref
 from sweepstake.domain.status import JobStatus, member_of
 from sweepstake.errors import InvalidInputError
 from sweepstake.wire.headers import (
@@ -57,9 +57,9 @@ __all__ = [
     "op_key",
     "raw",
     "span",
+    "spec_version",
     "start",
     "travel_of",
-    "validator_of_body",
     "whole",
     "whole_number",
 ]
@@ -67,7 +67,6 @@ __all__ = [
 #: The most conditions of a listing: each is asked of every job.
 _MAX_CONDITIONS: Final = 32
 _TRAVEL: Final = "travel"
-_ARRIVING: Final = "arriving"
 
 
 class MalformedError(InvalidInputError):
@@ -159,15 +158,9 @@ def named(word: str) -> Any:
 def body(*, metadata: Mapping[Any, Any] | None = None, arriving: Any = None, **options: Any) -> Any:
     """Make a field that stands in the body under its own name; `options` are those of `attrs.field`.
 
-    A value that this process makes itself, such as its own name, needs no check with each call: `arriving` is the
-    validator of such a field, run on bodies alone.
+    `arriving` is a validator that is run on bodies alone; see `domain.schema.checked_arriving`.
     """
-    return field(metadata={**(metadata or {}), _TRAVEL: Body.FIELD, _ARRIVING: arriving}, **options)
-
-
-def validator_of_body(attribute: Attribute[Any]) -> Any:
-    """Return what checks a field of a call where it stands in a body."""
-    return attribute.metadata.get(_ARRIVING) or attribute.validator
+    return field(metadata={**(metadata or {}), **checked_arriving(arriving), _TRAVEL: Body.FIELD}, **options)
 
 
 def merged() -> Any:
@@ -332,6 +325,19 @@ def limit() -> Any:
 
     schema: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE}
     return _in_query("limit", schema, "The most items of this page", MAX_PAGE, write=str, read=read, always=True)
+
+
+def spec_version() -> Any:
+    """Make the field of a version of a spec; None: the last one."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= 1):
+            raise MalformedError.at("version", "must be a whole number from 1")
+        return int(text)
+
+    schema: Schema = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
+    description = "The version of the spec; without it, the last one"
+    return _in_query("version", schema, description, None, write=str, read=read)
 
 
 def force() -> Any:

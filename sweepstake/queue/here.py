@@ -10,6 +10,7 @@ from sweepstake.queue.call import Call
 from sweepstake.queue.store import Store, performers
 from sweepstake.queue.verbs import (
     adding,
+    batches,
     claiming,
     experiments,
     exporting,
@@ -25,6 +26,7 @@ from sweepstake.queue.verbs import (
     why,
 )
 from sweepstake.queue.verbs.access import shares, tokens
+from sweepstake.queue.verbs.tasks import specs, stopping, workers
 from sweepstake.stores.engine import Engine
 
 __all__ = ["PERFORMERS", "Here"]
@@ -35,6 +37,7 @@ A = TypeVar("A")
 PERFORMERS: Final = performers(
     (
         adding,
+        batches,
         claiming,
         experiments,
         exporting,
@@ -48,8 +51,11 @@ PERFORMERS: Final = performers(
         putting,
         requeueing,
         shares,
+        specs,
+        stopping,
         tokens,
         why,
+        workers,
     )
 )
 

@@ -16,6 +16,7 @@ from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.files import Held, KeptFile, Manifest, Piece, Span
 from sweepstake.domain.keys import new_key
 from sweepstake.domain.lengths import MAX_BEATS, MAX_PAGE
+from sweepstake.domain.needs import Offer
 from sweepstake.domain.portable import ImportPart
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import (
@@ -23,6 +24,7 @@ from sweepstake.domain.records import (
     AttemptRecord,
     Beat,
     Claim,
+    Claims,
     Dependency,
     Document,
     ExperimentDraft,
@@ -35,10 +37,13 @@ from sweepstake.domain.records import (
     PutAnswer,
 )
 from sweepstake.domain.situation import Why
+from sweepstake.domain.specs import SpecDraft, SpecRecord
 from sweepstake.domain.vocabulary import QueueingChanges
+from sweepstake.domain.workers import WorkerRecord, WorkerReport
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue import calls
 from sweepstake.queue.call import Call, Patience, usual_patience
+from sweepstake.queue.calls.batches import AttemptReport, Reports
 
 __all__ = ["Queue", "Sender"]
 
@@ -126,6 +131,14 @@ class Queue:
         """Take one part of an experiment from elsewhere."""
         self.send(calls.TakePart(name=name, part=part))
 
+    def put_spec(self, name: str, draft: SpecDraft, *, key: str | None = None) -> int:
+        """Store what an experiment runs, and return its version."""
+        return self.send(calls.PutSpec(name=name, draft=draft, key=key or self.new_id())).version
+
+    def get_spec(self, name: str, version: int | None = None) -> SpecRecord:
+        """Return what an experiment runs: of that version, or the last."""
+        return self.send(calls.GetSpec(name=name, version=version))
+
     # jobs
 
     def add_job(
@@ -191,6 +204,10 @@ class Queue:
     def retry(self, name: str, job_id: str, *, key: str | None = None) -> JobRecord:
         """Queue a job again that failed or was pruned."""
         return self.send(calls.RetryJob(name=name, id=job_id, key=key or self.new_id()))
+
+    def stop(self, name: str, ids: Sequence[str] = (), *, key: str | None = None) -> int:
+        """Make QUEUED and RUNNING jobs PRUNED, of these ids if any, and return how many."""
+        return self.send(calls.StopJobs(name=name, ids=tuple(ids), key=key or self.new_id())).jobs
 
     def set_queueing(self, name: str, job_id: str, changes: QueueingChanges, *, key: str | None = None) -> JobRecord:
         """Change what is beside a job's document."""
@@ -259,12 +276,19 @@ class Queue:
         key: str | None = None,
         repeat: bool = False,
         ids: Sequence[str] = (),
+        offer: Offer | None = None,
         patience: Patience = usual_patience,
     ) -> Claim | NoJob:
-        """Take the next job."""
+        """Take the next job: one without a task, or with an `offer` one of a task that needs no more than that."""
         return self.send(
             calls.ClaimJob(
-                name=name, worker=worker, key=key or self.new_id(), repeat=repeat, ids=tuple(ids), patience=patience
+                name=name,
+                worker=worker,
+                key=key or self.new_id(),
+                repeat=repeat,
+                ids=tuple(ids),
+                offer=offer,
+                patience=patience,
             )
         )
 
@@ -308,6 +332,59 @@ class Queue:
             )
         )
 
+    def claim_jobs(
+        self,
+        name: str,
+        worker: str,
+        at_once: int,
+        *,
+        offer: Offer | None = None,
+        key: str | None = None,
+        repeat: bool = False,
+        patience: Patience = usual_patience,
+    ) -> Claims:
+        """Take several jobs, with an `offer` such as fit it together."""
+        return self.send(
+            calls.ClaimJobs(
+                name=name,
+                worker=worker,
+                at_once=at_once,
+                offer=offer,
+                key=key or self.new_id(),
+                repeat=repeat,
+                patience=patience,
+            )
+        )
+
+    def finish_attempts(
+        self,
+        name: str,
+        reports: Sequence[AttemptReport],
+        *,
+        claim: str | None = None,
+        at_once: int = 1,
+        offer: Offer | None = None,
+        worker: str = "",
+        repeat: bool = False,
+        patience: Patience = usual_patience,
+        away: Callable[[StoreUnavailableError], None] | None = None,
+    ) -> Reports:
+        """End several attempts; with `claim`, a key, claim the next jobs in the same call. See `finish`."""
+        return self.send(
+            calls.FinishAttempts(
+                name=name,
+                reports=tuple(reports),
+                claim=claim,
+                claims=claim is not None,
+                at_once=at_once,
+                offer=offer,
+                worker=worker,
+                repeat=repeat,
+                patience=patience,
+                away=away,
+            )
+        )
+
     def heartbeat(self, attempts: Sequence[str]) -> tuple[Beat, ...]:
         """Renew the leases of these attempts, of any experiments."""
         beats: list[Beat] = []
@@ -315,6 +392,15 @@ class Queue:
             found = self.send(calls.Heartbeat(attempts=tuple(attempts[first : first + MAX_BEATS])))
             beats.extend(found)
         return tuple(beats)
+
+    def heartbeat_of(self, worker: WorkerReport, attempts: Sequence[str] = ()) -> tuple[Beat, ...]:
+        """Say who a worker is and what it has, and renew the leases of the attempts that it holds."""
+        first = self.send(calls.Heartbeat(attempts=tuple(attempts[:MAX_BEATS]), worker=worker))
+        return first + self.heartbeat(attempts[MAX_BEATS:])
+
+    def list_workers(self) -> tuple[WorkerRecord, ...]:
+        """Return the workers that are alive, by name."""
+        return self.send(calls.ListWorkers())
 
     def offer(self, name: str, *, key: str | None = None) -> JobRecord | NoJob:
         """Return the oldest ready job, still QUEUED."""

@@ -13,10 +13,10 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 from sweepstake.clock import Clock
 from sweepstake.domain.addresses import called
 from sweepstake.domain.keys import new_key
-from sweepstake.domain.records import Claim, Finished, NoJob
+from sweepstake.domain.records import Claim, Claims, Finished, NoJob
 from sweepstake.errors import ConfigurationError, LeaseLostError, StoreUnavailableError
 from sweepstake.queue.call import PATIENCE, Call, Patience
-from sweepstake.queue.calls import ClaimJob, FinishAttempt
+from sweepstake.queue.calls import ClaimJob, ClaimJobs, FinishAttempt, FinishAttempts
 from sweepstake.queue.queue import Queue, Sender
 
 __all__ = ["FINAL_PATIENCE", "PATIENCE", "TERM_PATIENCE", "Patience", "PatientSender", "outlast", "patient_queue"]
@@ -107,7 +107,7 @@ class PatientSender:
             except StoreUnavailableError as error:
                 answer = self._repeat(call, patience, error)
         except LeaseLostError:
-            if isinstance(call, ClaimJob):
+            if isinstance(call, ClaimJob | ClaimJobs):
                 return cast("A", self._claim_another(call))
             raise
         if not call.claims:
@@ -127,19 +127,21 @@ class PatientSender:
         claim = ClaimJob(name=call.name, key=call.claim, worker=call.worker, repeat=True, patience=call.patience)
         return evolve(answer, next=self.send(claim))
 
-    def _claim_another(self, call: ClaimJob) -> Claim | NoJob:
+    def _claim_another(self, call: ClaimJob | ClaimJobs) -> Claim | NoJob | Claims:
         _logger.warning(
             "A job of %r was claimed, but the answer came after its lease; claiming another.", called(call.name)
         )
-        return self.send(evolve(call, key=self._new_id(), repeat=False))
+        again: Call[Any] = evolve(call, key=self._new_id(), repeat=False)
+        found: Claim | NoJob | Claims = self.send(again)
+        return found
 
     def _repeat(self, call: Call[A], patience: Patience, first: StoreUnavailableError) -> A:
         failed = [first]
         started = self._clock.monotonic()
         repeated: Call[A] = call
-        if isinstance(call, (ClaimJob, FinishAttempt)):
+        if isinstance(call, (ClaimJob, ClaimJobs, FinishAttempt, FinishAttempts)):
             repeated = cast("Call[A]", evolve(call, repeat=True))
-        told = call.away if isinstance(call, FinishAttempt) else None
+        told = call.away if isinstance(call, (FinishAttempt, FinishAttempts)) else None
         if told is not None:
             told(first)
 

@@ -18,6 +18,7 @@ from sweepstake.domain.records import (
     ABSENT,
     Beat,
     Claim,
+    Claims,
     ExperimentRecord,
     Finished,
     Guard,
@@ -34,6 +35,7 @@ from sweepstake.http.requests import call_of
 from sweepstake.queue import calls
 from sweepstake.queue.answers import Told
 from sweepstake.queue.call import Call
+from sweepstake.queue.calls.batches import Reports
 from sweepstake.queue.fields import MalformedError
 from sweepstake.queue.here import Here
 from sweepstake.queue.spelling import spellings
@@ -73,6 +75,8 @@ class Handlers:
         self._special: Mapping[type[Call[Any]], Callable[[Any, Received], Any]] = {
             calls.ClaimJob: self._claim,
             calls.FinishAttempt: self._finish,
+            calls.ClaimJobs: self._claim_several,
+            calls.FinishAttempts: self._finish_several,
             calls.Heartbeat: self._beat,
             calls.AddJobs: self._add,
             calls.PutJob: self._put_job,
@@ -132,6 +136,20 @@ class Handlers:
         if isinstance(finished.next, Claim):
             self._authorizer.began(finished.next, call.name)
         return finished
+
+    def _claim_several(self, call: calls.ClaimJobs, _received: Received) -> Claims:
+        """As `_claim`."""
+        found = self._send(call)
+        for claim in found.claims:
+            self._authorizer.began(claim, call.name)
+        return found
+
+    def _finish_several(self, call: calls.FinishAttempts, _received: Received) -> Reports:
+        """As `_claim`, of what was claimed with the reports."""
+        found = self._send(call)
+        for claim in () if found.next is None else found.next.claims:
+            self._authorizer.began(claim, call.name)
+        return found
 
     def _beat(self, call: calls.Heartbeat, received: Received) -> tuple[Beat, ...]:
         """Renew only the leases of those who may work there; of the others it says no more than that they are lost."""
@@ -227,6 +245,8 @@ def _shown(received: Received, record: Any) -> Any:
         return as_shown(record) if received.schedys else record
     if isinstance(record, Claim):
         return evolve(record, job=received.as_called(record.job))
+    if isinstance(record, Claims | Reports):
+        return _several_shown(received, record)
     if isinstance(record, Finished):
         return evolve(record, job=received.as_called(record.job), next=_shown(received, record.next))
     if isinstance(record, Page) and record.items:
@@ -234,6 +254,13 @@ def _shown(received: Received, record: Any) -> Any:
             return evolve(record, items=tuple(received.as_called(job) for job in sliced(record.items)))
         return evolve(record, items=tuple(map(as_shown, record.items))) if received.schedys else record
     return record
+
+
+def _several_shown(received: Received, record: Claims | Reports) -> Claims | Reports:
+    if isinstance(record, Claims):
+        return evolve(record, claims=tuple(_shown(received, claim) for claim in record.claims))
+    shown = [evolve(each, finished=_shown(received, each.finished)) for each in record.reports]
+    return evolve(record, reports=tuple(shown), next=_shown(received, record.next))
 
 
 def _check_search(search: SearchDefinition, path: str) -> None:

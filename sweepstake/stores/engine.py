@@ -49,11 +49,18 @@ class Transaction(Protocol):
     def add_jobs(self, jobs: Sequence[Row]) -> None:
         """Insert many jobs; each row is what `rows.draft_row` returns."""
 
-    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
-        """Claim a ready job, exact in its limits, and return the job's columns, the lease and the timeout.
+    def claim(
+        self, *, name: str, worker: str, key: str, ids: str | None = None, fitting: str | None = None
+    ) -> Row | None:
+        """Claim a ready job without a task, exact in its limits.
+
+        Returns:
+            The job's columns, the lease and the timeout.
 
         Args:
             ids: a JSON list of ids: only one of these jobs.
+            fitting: a JSON list of numbers of needs: only a job of a task that needs no more; its number of needs
+                stands behind the timeout.
         """
 
 
@@ -73,7 +80,9 @@ class Engine(Protocol):
             urgent: a lease hangs on it, so that it must not wait for other calls of this process.
         """
 
-    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
+    def claim(
+        self, *, name: str, worker: str, key: str, ids: str | None = None, fitting: str | None = None
+    ) -> Row | None:
         """Claim a ready job in a transaction of its own and one round trip; answer as `Transaction.claim`."""
 
     def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
@@ -84,6 +93,16 @@ class Engine(Protocol):
         Returns:
             The finished job's columns and what `Transaction.claim` answers; None, with nothing changed, if it is
             another case.
+        """
+
+    def finish_several(
+        self, reports: Sequence[Params], *, claims: Sequence[Mapping[str, str]]
+    ) -> tuple[list[Row | None], list[Row]]:
+        """Finish several attempts in the plain case, each as `finish`, and if all are then claim several ready jobs.
+
+        Returns:
+            Of each report the finished job's columns, or None if it is another case; and of each claim what
+            `Transaction.claim` answers, as long as there were jobs.
         """
 
     @property

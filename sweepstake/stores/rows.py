@@ -22,10 +22,12 @@ from sweepstake.values import EMPTY, JsonObject
 
 __all__ = [
     "JOB_COLUMNS",
+    "NO_TASK",
     "HeldJob",
     "JobRow",
     "Limits",
     "LockedJob",
+    "TaskRow",
     "attempt",
     "claimed",
     "column",
@@ -63,6 +65,22 @@ class JobRow(NamedTuple):
     created_at: float
     started_at: float | None
     ended_at: float | None
+    task: str | None
+    spec_version: int | None
+    gang: str | None
+    rank: int | None
+    seed: int | None
+
+
+class TaskRow(NamedTuple):
+    """What a job keeps of its task: the version of the spec, and the number of its needs."""
+
+    version: int | None
+    needs: int
+
+
+#: Of a job that has none.
+NO_TASK: Final = TaskRow(None, 0)
 
 
 #: How many columns of a job begin every row that holds one.
@@ -143,6 +161,11 @@ def job(address: str, row: Row) -> JobRecord:
         created_at,
         started_at,
         ended_at,
+        task,
+        spec_version,
+        gang,
+        rank,
+        seed,
     ) = row if len(row) == JOB_COLUMNS else row[:JOB_COLUMNS]
     return JobRecord(  # by position, in the order of its fields: by name it takes twice as long, of many jobs
         called(address),
@@ -165,6 +188,11 @@ def job(address: str, row: Row) -> JobRecord:
         started_at,
         ended_at,
         address,
+        task,
+        spec_version,
+        gang,
+        rank,
+        seed,
     )
 
 
@@ -237,9 +265,16 @@ def experiment_params(record: ExperimentRecord) -> dict[str, Any]:
 
 
 def draft_row(
-    experiment_id: int, draft: JobDraft, etag: str, now: float, *, waiting: int = 0, dependants: int = 0
+    experiment_id: int,
+    draft: JobDraft,
+    etag: str,
+    now: float,
+    *,
+    waiting: int = 0,
+    dependants: int = 0,
+    task: TaskRow = NO_TASK,
 ) -> Row:
-    """Return the columns of a new job, in the order of the statement `add_job`."""
+    """Return the columns of a new job, in the order of the statement `add_job`; `task` is what is kept of its task."""
     return (
         *[value if type(value) is not tuple else column(value) if value else "[]" for value in _QUEUEING(draft)],
         experiment_id,
@@ -253,6 +288,12 @@ def draft_row(
         None if draft.origin is None else draft.origin.text,
         draft.hyperparameters.text,
         draft.results.text,
+        draft.task,
+        task.version,
+        task.needs,
+        draft.gang,
+        draft.rank,
+        draft.seed,
     )
 
 

@@ -34,6 +34,10 @@ _DRAIN: Final[Mapping[str, Opener]] = {
     "floor": http_floor(),
     "ours": http(draining=True),
 }
+_DRAIN_EIGHT: Final[Mapping[str, Opener]] = {
+    "floor": http_floor(),
+    "ours": http(draining=True, at_once=8),
+}
 _LOCKED: Final[Mapping[str, Opener]] = {
     "floor": sqlite_floor(locked=True),
     "ours": sqlite,
@@ -67,5 +71,6 @@ ROWS: Final = (
     _row("http-two-calls-4", "HTTP, 4 workers: claim and put as two calls", _TWO_CALLS, 4, 0.8),
     _row("http-drain-1", "HTTP, 1 worker: a draining loop (floor: two calls)", _DRAIN, 1, 1.5),
     _row("http-drain-4", "HTTP, 4 workers: a draining loop (floor: two calls)", _DRAIN, 4, 1.5),
+    _row("http-eight-1", "HTTP, 1 worker: a loop that claims 8 at once (floor: two calls)", _DRAIN_EIGHT, 1, 5.0),
     Row("fairness", _fairness),
 )

@@ -49,12 +49,12 @@ def http_floor(*, ledger: bool = True) -> Opener:
     return lambda places: floor_server(places.file(), ledger=ledger)
 
 
-def http(*, draining: bool = False) -> Opener:
+def http(*, draining: bool = False, at_once: int = 1) -> Opener:
     """Return `sweepstake serve` over a new SQLite file."""
 
     @contextlib.contextmanager
     def opened(places: Places) -> Iterator[Ours]:
         with served(places.sqlite_url()) as server:
-            yield Ours(server.url, server.token, draining=draining)
+            yield Ours(server.url, server.token, draining=draining, at_once=at_once)
 
     return opened

@@ -22,11 +22,13 @@ class Ours:
 
     Attributes:
         draining: workers loop over `claim_jobs`, which finishes a job and claims the next in one call.
+        at_once: how many jobs such a loop claims in a call.
     """
 
     url: str
     token: str | None = None
     draining: bool = False
+    at_once: int = 1
 
     def fill(self, count: int) -> None:
         """Create the experiment if need be and queue jobs."""
@@ -37,7 +39,10 @@ class Ours:
     def session(self) -> Iterator[OurSession | DrainingSession]:
         """Connect as a worker does."""
         with self._experiment() as experiment:
-            yield DrainingSession(experiment, experiment.claim_jobs()) if self.draining else OurSession(experiment)
+            yield self._drain(experiment) if self.draining else OurSession(experiment)
+
+    def _drain(self, experiment: Experiment) -> DrainingSession:
+        return DrainingSession(experiment, experiment.claim_jobs(at_once=self.at_once))
 
     @contextlib.contextmanager
     def _experiment(self) -> Iterator[Experiment]:

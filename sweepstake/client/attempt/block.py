@@ -40,6 +40,7 @@ class Block:
     Attributes:
         hooks: called before the job is given back as preempted.
         claim_next: takes the job claimed with the end of this one; None claims none.
+        ends: takes the end of the job, to report it later with others; None reports it at once.
         loses_quietly: a lost lease, or a job that was deleted, is only logged.
         catch: exceptions that end the block and no more, after the crash was recorded.
         running: the block as the watch for SIGTERM knows it; None at other times, as it refers back to this.
@@ -49,6 +50,7 @@ class Block:
     _edits: Edits
     hooks: Hooks = field(factory=Hooks)
     claim_next: Callable[[Claim | NoJob | None], None] | None = None
+    ends: Callable[[Held, Finish], None] | None = None
     loses_quietly: bool = False
     catch: tuple[type[Exception], ...] = ()
     running: Running | None = None
@@ -186,6 +188,9 @@ class Block:
             causes=left.causes,
         )
         held = self._held
+        if goes_on and self.ends is not None:
+            self.ends(held, report)
+            return None
         patience = _short_patience if left.outcome is Outcome.PREEMPTED else _patience
         try:
             finished = report_end(held.session, held.record, report, patience=patience, claim=claim_next is not None)

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
-from attrs import define
+from attrs import asdict, define
 
 from sweepstake.client.attempt.process import PROCESS
 from sweepstake.client.session import Session
 from sweepstake.domain.drafts import Finish
-from sweepstake.domain.records import Finished, JobRecord
+from sweepstake.domain.records import Claims, Finished, JobRecord
+from sweepstake.domain.status import Outcome
 from sweepstake.errors import KeyReusedError, NotFoundError, SpoolError, StoreUnavailableError, SweepstakeError
+from sweepstake.queue.calls.batches import AttemptReport, Reported
 from sweepstake.queue.retrying import Patience
 from sweepstake.spool import Entry
 from sweepstake.values import EMPTY
+from sweepstake.wire.problems import error_of
 
-__all__ = ["report_end", "with_notes"]
+if TYPE_CHECKING:  # which gives back what did not begin by a report
+    from sweepstake.client.attempt.held import Held
+
+__all__ = ["report_end", "report_ends", "with_notes"]
+
+#: What is logged of a report that came too late.
+_LOST: Final = "the attempt at job %s ended as %s before it reported; its results were kept as late results; going on."
 
 _logger = logging.getLogger(__name__)
 
@@ -62,6 +73,54 @@ def report_end(
     if keeper.entry is not None:
         session.spool.drop(keeper.key)
     return finished
+
+
+def report_ends(
+    session: Session, reference: str, ends: Sequence[tuple[Held, Finish]], *, patience: Patience, at_once: int
+) -> Claims | None:
+    """Report the ends of several attempts in a call; as `report_end`, but what is wrong with one is only logged.
+
+    Args:
+        session: the connection.
+        reference: of the experiment.
+        ends: the jobs, as this process knows them, and the reports.
+        patience: how long to try.
+        at_once: how many jobs to claim in the same call.
+
+    Returns:
+        What was claimed; None if nothing was asked for, or if the reports wait in the spool.
+    """
+    queue = session.queue
+    keepers = [_Keeper(session, held.record, finish, queue.new_id()) for held, finish in ends]
+
+    def keep(error: SweepstakeError) -> None:
+        for keeper in keepers:
+            keeper.keep(error)
+
+    try:
+        answer = queue.finish_attempts(
+            reference,
+            [
+                AttemptReport(id=held.record.id, key=keeper.key, report=finish)
+                for keeper, (held, finish) in zip(keepers, ends, strict=True)
+            ],
+            claim=queue.new_id() if at_once else None,
+            at_once=at_once or 1,
+            worker=PROCESS.worker if at_once else "",
+            patience=patience,
+            away=keep,
+        )
+    except StoreUnavailableError as error:
+        for keeper in keepers:
+            keeper.give_up(error)
+        return None
+    except SweepstakeError as error:
+        for keeper in keepers:
+            keeper.refused(error)
+        raise
+    for keeper, (held, finish), reported in zip(keepers, ends, answer.reports, strict=True):
+        keeper.told(held, finish, reported)
+    return answer.next
 
 
 def with_notes(error: SweepstakeError) -> str:
@@ -130,6 +189,21 @@ class _Keeper:
                 raise self._nowhere(error) from error
         if self.entry is not None:
             error.add_note(f"The results are kept in the spool; see `sweepstake spool show {self.key}`.")
+
+    def told(self, held: Held, finish: Finish, reported: Reported) -> None:
+        """Take what became of the report."""
+        if reported.problem is not None:
+            error = error_of(reported.problem.status, asdict(reported.problem))
+            self.refused(error)
+            _logger.warning("The end of job %s was not recorded: %s", self._job.id, with_notes(error))
+            return
+        if self.entry is not None:
+            self._session.spool.drop(self.key)
+        finished = reported.finished
+        assert finished is not None, "there is no problem"
+        held.take(finished.job)
+        if not finished.recorded and Outcome.PRUNED not in (finished.ended, finish.outcome):
+            _logger.warning(_LOST, self._job.id, finished.ended)
 
     def _nowhere(self, error: SweepstakeError) -> SpoolError:
         return SpoolError(

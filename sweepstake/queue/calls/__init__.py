@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sweepstake.queue.call import Call
+from sweepstake.queue.calls.batches import ClaimJobs, FinishAttempts
 from sweepstake.queue.calls.experiments import (
     CountJobs,
     DeleteExperiment,
@@ -37,7 +38,9 @@ from sweepstake.queue.calls.jobs import (
     PutJob,
     RetryJob,
     SetQueueing,
+    StopJobs,
 )
+from sweepstake.queue.calls.specs import GetSpec, PutSpec
 from sweepstake.queue.calls.users import (
     CreateToken,
     ExchangeToken,
@@ -49,7 +52,7 @@ from sweepstake.queue.calls.users import (
     ShareExperiment,
     UnshareExperiment,
 )
-from sweepstake.queue.calls.workers import ClaimJob, FinishAttempt, Heartbeat, OfferJob, Ping
+from sweepstake.queue.calls.workers import ClaimJob, FinishAttempt, Heartbeat, ListWorkers, OfferJob, Ping
 
 __all__ = [
     "CALLS",
@@ -59,6 +62,7 @@ __all__ = [
     "AppendLog",
     "AskFiles",
     "ClaimJob",
+    "ClaimJobs",
     "CountJobs",
     "CreateToken",
     "DeleteExperiment",
@@ -67,11 +71,13 @@ __all__ = [
     "ExplainJob",
     "ExportPage",
     "FinishAttempt",
+    "FinishAttempts",
     "GetAccess",
     "GetContent",
     "GetExperiment",
     "GetJob",
     "GetLog",
+    "GetSpec",
     "Heartbeat",
     "KeepFiles",
     "ListAttempts",
@@ -80,6 +86,7 @@ __all__ = [
     "ListFiles",
     "ListJobs",
     "ListTokens",
+    "ListWorkers",
     "LogIn",
     "OfferJob",
     "Ping",
@@ -87,11 +94,13 @@ __all__ = [
     "PutContent",
     "PutExperiment",
     "PutJob",
+    "PutSpec",
     "ResetTokens",
     "RetryJob",
     "RevokeToken",
     "SetQueueing",
     "ShareExperiment",
+    "StopJobs",
     "TakePart",
     "UnshareExperiment",
 ]
@@ -102,8 +111,11 @@ CALLS: Final[Mapping[str, type[Call[Any]]]] = {
     for kind in (
         ClaimJob,
         FinishAttempt,
+        ClaimJobs,
+        FinishAttempts,
         OfferJob,
         Heartbeat,
+        ListWorkers,
         ListJobs,
         AddJob,
         AddJobs,
@@ -113,6 +125,7 @@ CALLS: Final[Mapping[str, type[Call[Any]]]] = {
         ListAttempts,
         ListDependencies,
         PruneJob,
+        StopJobs,
         RetryJob,
         SetQueueing,
         ExplainJob,
@@ -121,6 +134,8 @@ CALLS: Final[Mapping[str, type[Call[Any]]]] = {
         GetExperiment,
         DeleteExperiment,
         CountJobs,
+        PutSpec,
+        GetSpec,
         ExportPage,
         TakePart,
         AskFiles,

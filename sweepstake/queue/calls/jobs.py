@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -10,6 +10,7 @@ from sweepstake.domain.access import Role
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.lengths import MAX_BULK, at_most, holds
+from sweepstake.domain.names import MAX_IDS, check_ids
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import (
     AttemptRecord,
@@ -21,6 +22,7 @@ from sweepstake.domain.records import (
     JobRecord,
     Page,
     PutAnswer,
+    Stopped,
 )
 from sweepstake.domain.schema import items, narrowed
 from sweepstake.domain.situation import Why
@@ -57,6 +59,7 @@ __all__ = [
     "PutJob",
     "RetryJob",
     "SetQueueing",
+    "StopJobs",
 ]
 
 #: How many values bodies hold at most. Marks in texts count as well. Notes may hold 65,536 commas, 64 tags as many as
@@ -64,6 +67,11 @@ __all__ = [
 _LABELS: Final = 100_000
 _ONE_JOB: Final = 10_000_000
 _ANY: Final = 40_000_000
+
+
+def _are_ids(_: object, attribute: Any, value: tuple[str, ...]) -> None:
+    if value:
+        check_ids(value, attribute.name)
 
 
 @verb(
@@ -284,6 +292,34 @@ class PruneJob(Call[JobRecord]):
     name: str = named("name")
     id: str = named("id")
     key: str = op_key()
+
+
+@verb(
+    Operation(
+        name="stop",
+        method="POST",
+        path=f"{EXPERIMENT}stop/",
+        role=Role.WORK,
+        summary="Make jobs that are QUEUED or RUNNING PRUNED: all of the experiment, or some",
+        values=_LABELS,
+        long=True,
+    ),
+    one(Stopped, "Stopped"),
+    request="StopRequest",
+)
+@frozen(kw_only=True)
+class StopJobs(Call[Stopped]):
+    """End jobs: those that are QUEUED or RUNNING are PRUNED, for the reason that they were stopped.
+
+    What is added while it works is left alone. A retry queues a job again.
+
+    Attributes:
+        ids: if any, only these jobs, at most `domain.names.MAX_IDS`.
+    """
+
+    name: str = named("name")
+    key: str = op_key()
+    ids: tuple[str, ...] = body(default=(), validator=_are_ids, metadata=narrowed(items("Name", MAX_IDS)))
 
 
 @verb(

@@ -13,16 +13,18 @@ from sweepstake.domain.drafts import Finish
 from sweepstake.domain.keys import check_attempt, check_key
 from sweepstake.domain.lengths import MAX_BEATS, at_most, holds
 from sweepstake.domain.names import MAX_IDS, check_ids, check_name
+from sweepstake.domain.needs import Offer
 from sweepstake.domain.records import Beat, Beats, Claim, Finished, Health, JobRecord, NoJob
 from sweepstake.domain.schema import OMIT_DEFAULT, items, narrowed, nullable, ref
+from sweepstake.domain.workers import WorkerRecord, WorkerReport, Workers
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue.answers import listed, one, one_or_reason
 from sweepstake.queue.call import Call, verb
 from sweepstake.queue.calls.paths import EXPERIMENT, JOB, TAKEN, links
-from sweepstake.queue.fields import body, hidden, merged, named, op_key
+from sweepstake.queue.fields import asker, body, hidden, merged, named, op_key
 from sweepstake.wire.operation import BASE, Operation
 
-__all__ = ["ClaimJob", "FinishAttempt", "Heartbeat", "OfferJob", "Ping"]
+__all__ = ["ClaimJob", "FinishAttempt", "Heartbeat", "ListWorkers", "OfferJob", "Ping"]
 
 #: How many values bodies hold at most. Marks in texts count as well: a worker's name may hold 255 commas.
 _FEW: Final = 1000
@@ -70,12 +72,14 @@ _WORKER: Final = narrowed(ref("Label"))
 class ClaimJob(Call[Claim | NoJob]):
     """Who claims, whether the call may have been made before with this key, and if not any job will do, which.
 
-    It takes the ready job of highest priority, then oldest; else one that the search proposes.
+    It takes the ready job of highest priority, then oldest; else one that the search proposes. Jobs that name a task
+    are for workers that offer something, and those take no others.
 
     Attributes:
         worker: who claims, for people to read.
         repeat: the call may have been made before with this key.
         ids: if any, only one of these jobs, at most `domain.names.MAX_IDS`; then the search proposes none.
+        offer: what there is for the job: only one of a task that needs no more; then the search proposes none.
 
     Raises:
         LeaseLostError: a repeat, and the job claimed by the first call has been lost since: claim anew.
@@ -88,6 +92,7 @@ class ClaimJob(Call[Claim | NoJob]):
     ids: tuple[str, ...] = body(
         default=(), arriving=_are_ids, metadata={**OMIT_DEFAULT, **narrowed(items("Name", MAX_IDS))}
     )
+    offer: Offer | None = body(default=None, metadata=OMIT_DEFAULT)
     claims: bool = field(default=True, init=False)
 
 
@@ -177,6 +182,10 @@ class Heartbeat(Call[tuple[Beat, ...]]):
 
     They may be of any experiments. A lease that is overdue but not yet settled revives. It is tried once, because the
     next beat is the repeat.
+
+    Attributes:
+        worker: who sends it, with what it has for jobs.
+        email: of its user.
     """
 
     attempts: tuple[str, ...] = body(
@@ -184,7 +193,30 @@ class Heartbeat(Call[tuple[Beat, ...]]):
         validator=[at_most(MAX_BEATS), _are_attempts],
         metadata={**holds(MAX_BEATS), **narrowed(items("AttemptKey", MAX_BEATS))},
     )
+    worker: WorkerReport | None = body(default=None, metadata=OMIT_DEFAULT)
+    email: str | None = asker()
     patience: None = hidden()
+
+
+@verb(
+    Operation(
+        name="list_workers",
+        method="GET",
+        path=f"{BASE}workers/",
+        role=Role.READ,
+        summary="List the workers that are alive, with what they have for jobs",
+    ),
+    listed(Workers, "workers"),
+)
+@frozen(kw_only=True)
+class ListWorkers(Call[tuple[WorkerRecord, ...]]):
+    """The workers that said within the last minute what they have, by name.
+
+    Attributes:
+        viewer: email of the user who asks, whose workers are listed; None: all.
+    """
+
+    viewer: str | None = asker()
 
 
 @verb(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from attrs import evolve
@@ -23,6 +23,7 @@ from sweepstake.queue.verbs.duplicates import catch_up, find_equal, is_far_behin
 from sweepstake.queue.verbs.experiments import experiment_id, limits_of
 from sweepstake.queue.verbs.guards import event_of, is_first, key_reused
 from sweepstake.queue.verbs.jobs import get_job, read_job
+from sweepstake.queue.verbs.tasks.specs import find_tasks
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Transaction
 from sweepstake.turns import in_one_piece, sliced
@@ -155,13 +156,20 @@ def _insert(
     if running:
         check_running_limit(transaction, name, number, max_running, len(running))
     now = transaction.now()
+    named = any(draft.task is not None for draft in drafts.values())
+    tasks: Mapping[str | None, rows.TaskRow] = {None: rows.NO_TASK}
+    if named:
+        tasks = find_tasks(transaction, name, number, drafts)
     if any(draft.depends_on for draft in drafts.values()):
-        plan = plan_links(transaction, name, number, drafts)
+        plan = plan_links(transaction, name, number, drafts, tasks)
         transaction.add_jobs([plan.row(place, item_key(key, place), now) for place in plan.order])
         link(transaction, plan, cause=key)
     else:
         transaction.add_jobs(
-            [rows.draft_row(number, draft, item_key(key, place), now) for place, draft in drafts.items()]
+            [
+                rows.draft_row(number, draft, item_key(key, place), now, task=tasks[draft.task])
+                for place, draft in drafts.items()
+            ]
         )
     for place in running:
         row = transaction.row("job", experiment_id=number, id=drafts[place].id)

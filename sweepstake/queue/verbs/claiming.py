@@ -9,6 +9,7 @@ from typing import Final
 from sweepstake.domain.addresses import called
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.keys import name_of
+from sweepstake.domain.needs import Offer
 from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import ExperimentStatus, NoJobReason
 from sweepstake.errors import LeaseLostError, LimitReachedError, ResourceExistsError
@@ -20,6 +21,7 @@ from sweepstake.queue.verbs.experiments import ENDED_BY_CLAIM, limits_of
 from sweepstake.queue.verbs.guards import event_of, key_reused
 from sweepstake.queue.verbs.proposals import propose
 from sweepstake.queue.verbs.settling import settle, settle_at_times
+from sweepstake.queue.verbs.tasks.matching import fitting_of, none_for_offer, read_needs_of
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row, Transaction
 
@@ -34,25 +36,35 @@ _CLAIMED: Final = rows.JOB_COLUMNS
 def claim(store: Store, call: ClaimJob) -> Claim | NoJob:
     """Take a ready job, or one that the search proposes now."""
     name = store.at(call.name)
-    found = claim_ready(store, name, call.worker, call.key, repeat=call.repeat, ids=call.ids)
+    found = claim_ready(store, name, call.worker, call.key, repeat=call.repeat, ids=call.ids, offer=call.offer)
     if found is not None:
         return found
+    if call.offer is not None:
+        return none_for_offer(store, name)
     return NoJob(NoJobReason.NOT_READY) if call.ids else claim_anew(store, name, call.worker, call.key)
 
 
 def claim_ready(
-    store: Store, name: str, worker: str, key: str, *, repeat: bool, ids: Sequence[str] = ()
+    store: Store,
+    name: str,
+    worker: str,
+    key: str,
+    *,
+    repeat: bool,
+    ids: Sequence[str] = (),
+    offer: Offer | None = None,
 ) -> Claim | None:
-    """Take a ready job, of these ids if any; None if there is none."""
+    """Take a ready job, of these ids if any, or one for an offer; None if there is none."""
     if repeat and (found := find_claim(store, name, key)) is not None:
         return found
     settle_at_times(store, name)
     only = json.dumps(ids) if ids else None
+    fitting = None if offer is None or ids else fitting_of(read_needs_of(store, name), offer)
     stored = name_of(key)
     try:
-        row = store.engine.claim(name=name, worker=worker, key=stored, ids=only)
+        row = store.engine.claim(name=name, worker=worker, key=stored, ids=only, fitting=fitting)
         if row is None and settle(store, name):
-            row = store.engine.claim(name=name, worker=worker, key=stored, ids=only)
+            row = store.engine.claim(name=name, worker=worker, key=stored, ids=only, fitting=fitting)
     except DuplicateError as error:
         # The first call with this key was still under way when we looked.
         if (found := find_claim(store, name, key)) is None:

@@ -73,6 +73,7 @@ class LinkPlan:
         waiting: for how many jobs that are not DONE each waits, by place.
         awaited: how many of the others wait for each, by id.
         known: number and status of the jobs outside the call, by id.
+        tasks: what is kept of each task that a draft names.
     """
 
     name: str
@@ -82,6 +83,7 @@ class LinkPlan:
     waiting: Mapping[int, int]
     awaited: Mapping[str, int]
     known: Mapping[str, tuple[int, JobStatus]]
+    tasks: Mapping[str | None, rows.TaskRow]
 
     @property
     def own(self) -> set[str]:
@@ -92,10 +94,24 @@ class LinkPlan:
         """Return the columns of one of the new jobs."""
         draft = self.drafts[place]
         dependants = self.awaited.get(draft.id, 0)
-        return rows.draft_row(self.number, draft, etag, now, waiting=self.waiting.get(place, 0), dependants=dependants)
+        return rows.draft_row(
+            self.number,
+            draft,
+            etag,
+            now,
+            waiting=self.waiting.get(place, 0),
+            dependants=dependants,
+            task=self.tasks[draft.task],
+        )
 
 
-def plan_links(transaction: Transaction, name: str, number: int, drafts: Mapping[int, JobDraft]) -> LinkPlan:
+def plan_links(
+    transaction: Transaction,
+    name: str,
+    number: int,
+    drafts: Mapping[int, JobDraft],
+    tasks: Mapping[str | None, rows.TaskRow],
+) -> LinkPlan:
     """Plan the insertion of drafts of which some depend on others.
 
     Raises:
@@ -116,7 +132,14 @@ def plan_links(transaction: Transaction, name: str, number: int, drafts: Mapping
         waiting[place] = sum(statuses[id_] is not JobStatus.DONE for id_ in draft.depends_on)
         awaited.update(draft.depends_on)
     return LinkPlan(
-        name=name, number=number, drafts=planned, order=order, waiting=waiting, awaited=awaited, known=known
+        name=name,
+        number=number,
+        drafts=planned,
+        order=order,
+        waiting=waiting,
+        awaited=awaited,
+        known=known,
+        tasks=tasks,
     )
 
 

@@ -52,6 +52,9 @@ _DELETED_WITH_EXPERIMENT: Final = (
     "delete_fingerprints",
     "delete_jobs",
     "delete_counts",
+    "delete_specs",
+    "delete_tasks",
+    "delete_needs",
     "unshare_all",
     "delete_experiment",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
@@ -19,10 +19,11 @@ from sweepstake.queue.verbs.claiming import claim_anew, claim_ready, find_claim
 from sweepstake.queue.verbs.dependencies import follow
 from sweepstake.queue.verbs.duplicates import change_fingerprint
 from sweepstake.queue.verbs.settling import settle, settle_at_times
+from sweepstake.queue.verbs.tasks.stopping import propagate
 from sweepstake.stores import rows
-from sweepstake.stores.engine import DuplicateError, Transaction
+from sweepstake.stores.engine import DuplicateError, Row, Transaction
 
-__all__ = ["PLAIN", "finish_job"]
+__all__ = ["PLAIN", "finish_alone", "finish_job", "plain_answer", "plain_params"]
 
 #: The outcomes that need no budget, and the status they lead to.
 PLAIN: Final = {Outcome.DONE: JobStatus.DONE, Outcome.PRUNED: JobStatus.PRUNED}
@@ -45,6 +46,11 @@ def finish(store: Store, call: FinishAttempt) -> Finished:
     if finished.next is None:
         return evolve(finished, next=claim_anew(store, name, call.worker, claim))
     return finished if isinstance(finished.next, Claim) else evolve(finished, next=None)
+
+
+def finish_alone(store: Store, call: FinishAttempt) -> Finished:
+    """End an attempt in whatever case; see `finish`."""
+    return finish(store, call)
 
 
 def _finish_and_go_on(store: Store, name: str, call: FinishAttempt, claim: str) -> Finished:
@@ -78,20 +84,9 @@ def _finish_plainly(store: Store, name: str, call: FinishAttempt) -> Finished | 
     holder says its name for its key, is never found by the name of that.
     """
     finish, claim = call.report, call.claim
-    status = PLAIN.get(finish.outcome)
-    if status is None or finish.hyperparameters is not None:
+    params = plain_params(name, call.id, finish, call.key)
+    if params is None:
         return None
-    params = {
-        "name": name,
-        "id": call.id,
-        "attempt": name_of(finish.attempt),
-        "status": str(status),
-        "results": finish.results.text,
-        "outcome": str(finish.outcome),
-        "reason": _reason(finish) if finish.reason else "",
-        "output": _output(finish) if finish.output else "",
-        "report": report_name(call.key, finish.attempt),
-    }
     wanted = None if claim is None else {"name": name, "worker": call.worker, "key": name_of(claim)}
     plain = store.engine.finish(params, claim=wanted)
     if plain is None:
@@ -103,6 +98,29 @@ def _finish_plainly(store: Store, name: str, call: FinishAttempt) -> Finished | 
         ended=finish.outcome,
         next=None if following is None or claim is None else rows.claimed(name, claim, following),
     )
+
+
+def plain_answer(name: str, row: Row, finish: Finish) -> Finished:
+    """Return the answer to a report whose plain case was done."""
+    return Finished(job=rows.job(name, row), recorded=True, ended=finish.outcome)
+
+
+def plain_params(name: str, job_id: str, finish: Finish, key: str) -> dict[str, Any] | None:
+    """Return what the plain case of a report is done with; None if it is not plain: see `_finish_plainly`."""
+    status = PLAIN.get(finish.outcome)
+    if status is None or finish.hyperparameters is not None:
+        return None
+    return {
+        "name": name,
+        "id": job_id,
+        "attempt": name_of(finish.attempt),
+        "status": str(status),
+        "results": finish.results.text,
+        "outcome": str(finish.outcome),
+        "reason": _reason(finish) if finish.reason else "",
+        "output": _output(finish) if finish.output else "",
+        "report": report_name(key, finish.attempt),
+    }
 
 
 def _finish_and_claim(store: Store, name: str, call: FinishAttempt, claim: str) -> Finished:
@@ -263,3 +281,4 @@ def _record(transaction: Transaction, held: rows.HeldJob, finish: Finish, key: s
         change_fingerprint(transaction, held.job.seq, finish.hyperparameters)
     if held.dependants:
         follow(transaction, held.job.seq, JobStatus.RUNNING, end.status, key)
+    propagate(transaction, held.experiment, held.job, end.status, finish.outcome, key)

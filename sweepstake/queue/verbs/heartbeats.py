@@ -10,6 +10,7 @@ from sweepstake.domain.records import Beat, Health
 from sweepstake.domain.status import Outcome, Signal
 from sweepstake.queue.calls import Heartbeat, Ping
 from sweepstake.queue.store import Store, performs
+from sweepstake.queue.verbs.tasks.workers import note_worker
 from sweepstake.stores.engine import Row, Transaction
 
 __all__ = ["beat", "ping"]
@@ -17,7 +18,10 @@ __all__ = ["beat", "ping"]
 
 @performs(Heartbeat)
 def beat(store: Store, call: Heartbeat) -> tuple[Beat, ...]:
-    """Renew the leases of the attempts that are open, and say what became of the others."""
+    """Renew the leases of the attempts that are open, say what became of the others, and keep who the worker is."""
+    if call.worker is not None:
+        with store.write(urgent=True) as transaction:
+            note_worker(transaction, call.worker, call.email)
     if not call.attempts:
         return ()
     names = {key: name_of(key) for key in call.attempts if not is_name(key)}

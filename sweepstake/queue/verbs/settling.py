@@ -8,6 +8,8 @@ from sweepstake.domain.addresses import no_experiment
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.queue.store import Store
 from sweepstake.queue.verbs.dependencies import follow
+from sweepstake.queue.verbs.tasks.stopping import propagate
+from sweepstake.stores import rows
 from sweepstake.stores.engine import Transaction
 
 __all__ = ["settle", "settle_at_times"]
@@ -50,7 +52,7 @@ def _is_overdue(transaction: Transaction, name: str) -> bool:
 def _settle(transaction: Transaction, name: str, uptime: float) -> int:
     """End overdue leases and due delays, at most 100 of each, and return how many."""
     overdue = transaction.rows("overdue", name=name, uptime=uptime)
-    for seq, number, key, losses, max_lost, dependants in overdue:
+    for seq, number, key, losses, max_lost, dependants, *job in overdue:
         status = JobStatus.QUEUED if losses < max_lost else JobStatus.CRASHED
         transaction.run(
             "end_job",
@@ -75,4 +77,5 @@ def _settle(transaction: Transaction, name: str, uptime: float) -> int:
         )
         if dependants:
             follow(transaction, seq, JobStatus.RUNNING, status, f"{key}.lost")
+        propagate(transaction, name, rows.JobRow(*job), status, Outcome.LEASE_LOST, f"{key}.lost")
     return len(overdue) + transaction.run("end_delays", name=name)

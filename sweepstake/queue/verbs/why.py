@@ -9,6 +9,7 @@ from typing import Final
 from attrs import evolve
 
 from sweepstake.domain.addresses import no_experiment
+from sweepstake.domain.needs import unmet_by_all
 from sweepstake.domain.situation import MOST_AHEAD, MOST_BLOCKERS, MOST_WORKERS, Situation, Why, WhyReason
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.plaintext import counted, listed
@@ -17,6 +18,9 @@ from sweepstake.queue.spelling import spellings
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.experiments import get_experiment
 from sweepstake.queue.verbs.jobs import no_job
+from sweepstake.queue.verbs.tasks.matching import read_needs
+from sweepstake.queue.verbs.tasks.stopping import STOPPED
+from sweepstake.queue.verbs.tasks.workers import offers_for
 from sweepstake.stores import rows
 from sweepstake.stores.engine import Transaction
 
@@ -43,7 +47,7 @@ def situation(transaction: Transaction, name: str, job_id: str) -> Situation:
     row = transaction.row("situation", experiment_id=number, id=job_id)
     if row is None:
         raise no_job(name, job_id)
-    failures, losses, preemptions, overdue = row[rows.JOB_COLUMNS :]
+    failures, losses, preemptions, overdue, needs = row[rows.JOB_COLUMNS :]
     job = rows.job(name, row)
     last = transaction.row("attempt", seq=job.seq, number=job.attempt)
     found = Situation(
@@ -57,15 +61,21 @@ def situation(transaction: Transaction, name: str, job_id: str) -> Situation:
         losses=losses,
         preemptions=preemptions,
     )
-    return _with_queue(transaction, number, found) if found.job.status is JobStatus.QUEUED else found
+    return (
+        _with_queue(transaction, number, found, needs, definition.owner)
+        if found.job.status is JobStatus.QUEUED
+        else found
+    )
 
 
-def _with_queue(transaction: Transaction, number: int, found: Situation) -> Situation:
+def _with_queue(transaction: Transaction, number: int, found: Situation, needs: int, owner: str | None) -> Situation:
     job = found.job
     blockers = transaction.rows("blockers", seq=job.seq, most=MOST_BLOCKERS) if job.waiting else []
     workers = transaction.rows("live_workers", experiment_id=number, most=MOST_WORKERS)
     running = transaction.row("count_running", experiment_id=number)
-    ahead = transaction.row("ahead", experiment_id=number, priority=job.priority, seq=job.seq, most=MOST_AHEAD)
+    ahead = transaction.row(
+        "ahead", experiment_id=number, needs=needs, priority=job.priority, seq=job.seq, most=MOST_AHEAD
+    )
     assert running is not None, "a count always has a row"
     assert ahead is not None, "a count always has a row"
     return evolve(
@@ -74,7 +84,14 @@ def _with_queue(transaction: Transaction, number: int, found: Situation) -> Situ
         workers=tuple(row[0] for row in workers),
         running=running[0],
         ahead=min(ahead[0], MOST_AHEAD),
+        unmet=_unmet(transaction, number, needs, owner) if needs else None,
     )
+
+
+def _unmet(transaction: Transaction, number: int, needs: int, owner: str | None) -> str | None:
+    """Return which need of a task no live worker meets."""
+    texts: dict[int, str] = dict(transaction.rows("needs", experiment_id=number))
+    return unmet_by_all(read_needs(texts[needs]), offers_for(transaction, number, owner)) if needs in texts else None
 
 
 #: How many workers, and how many characters of a reason, stand in the sentence.
@@ -135,6 +152,8 @@ def _pruned(situation: Situation) -> Why:
     reason = (
         f" ({_headline(last.reason)})" if last is not None and last.outcome is Outcome.PRUNED and last.reason else ""
     )
+    if not reason and "-stop-" in situation.job.etag:
+        reason = f" ({STOPPED})"
     when = _time(situation.job.ended_at)
     return Why(
         reason=WhyReason.PRUNED,
@@ -205,9 +224,13 @@ def _blocked(situation: Situation) -> Why:
 
 
 def _ready(situation: Situation) -> Why:
+    if situation.unmet is not None:
+        return Why(reason=WhyReason.UNMET, sentence=f"It {situation.unmet}.", ahead=situation.ahead)
     busy = len(situation.workers)
     words = _words(situation.job.experiment)
     start = f"`sweepstake run {words}{'' if words.startswith('-') else ' --'} COMMAND`"
+    if situation.job.task is not None:
+        start = f"`sweepstake worker {words}`"
     if situation.ahead:
         reason = WhyReason.BEHIND
         most = "at least " if situation.ahead >= MOST_AHEAD else ""

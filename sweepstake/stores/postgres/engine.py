@@ -134,9 +134,13 @@ class PostgresTransaction:
         """Run a statement of a migration."""
         self._connection.execute(statement.encode())
 
-    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
+    def claim(
+        self, *, name: str, worker: str, key: str, ids: str | None = None, fitting: str | None = None
+    ) -> Row | None:
         """Claim a ready job: the lock comes first, so that the claim sees who else runs."""
         self.row("lock_experiment", name=name)
+        if fitting is not None:
+            return self.row("claim_fitting", name=name, worker=worker, key=key, fitting=fitting)
         if ids is not None:
             return self.row("claim_of", name=name, worker=worker, key=key, ids=ids)
         return self.row("claim_limited", name=name, worker=worker, key=key)
@@ -176,9 +180,11 @@ class PostgresEngine(Forked):
         with self.read(urgent=urgent) as transaction, transaction.atomically():
             yield transaction
 
-    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
+    def claim(
+        self, *, name: str, worker: str, key: str, ids: str | None = None, fitting: str | None = None
+    ) -> Row | None:
         """Claim a ready job in one statement, or after a lock where only so many may run."""
-        if name not in self._limited and ids is None:
+        if name not in self._limited and ids is None and fitting is None:
             row = self._ask("claim", {"name": name, "worker": worker, "key": key})
             if row is not None:
                 return row
@@ -187,7 +193,7 @@ class PostgresEngine(Forked):
                 return None
             self._limited.add(name)
         with self.write() as transaction:
-            return transaction.claim(name=name, worker=worker, key=key, ids=ids)
+            return transaction.claim(name=name, worker=worker, key=key, ids=ids, fitting=fitting)
 
     def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
         """Finish the plain case and claim the next job in the same statement."""
@@ -201,6 +207,22 @@ class PostgresEngine(Forked):
             return None
         finished, taken = row[:_FINISHED_COLUMNS], row[_FINISHED_COLUMNS:]
         return finished, self.claim(**claim) if taken[0] is None else taken
+
+    def finish_several(
+        self, reports: Sequence[Params], *, claims: Sequence[Mapping[str, str]]
+    ) -> tuple[list[Row | None], list[Row]]:
+        """Finish several attempts in the plain case and claim several jobs, each in a statement of its own.
+
+        Together in one transaction they would lock jobs in an order that is not everybody's.
+        """
+        ended = [self._ask("finish", params) for params in reports]
+        taken: list[Row] = []
+        for claim in claims if None not in ended else ():
+            row = self.claim(**claim)
+            if row is None:
+                break
+            taken.append(row)
+        return ended, taken
 
     def sync(self) -> None:
         """Do nothing: what others can read is on the disk."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -92,10 +92,12 @@ class SqliteEngine:
         finally:
             self._connections.give_back(transaction)
 
-    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
+    def claim(
+        self, *, name: str, worker: str, key: str, ids: str | None = None, fitting: str | None = None
+    ) -> Row | None:
         """Claim a ready job in a transaction of its own."""
         with self.write() as transaction:
-            row = transaction.claim(name=name, worker=worker, key=key, ids=ids)
+            row = transaction.claim(name=name, worker=worker, key=key, ids=ids, fitting=fitting)
             transaction.needs_no_sync = row is None
             return row
 
@@ -107,6 +109,21 @@ class SqliteEngine:
             if job is None:
                 return None
             return job, transaction.claim(**claim) if claim else None
+
+    def finish_several(
+        self, reports: Sequence[Params], *, claims: Sequence[Mapping[str, str]]
+    ) -> tuple[list[Row | None], list[Row]]:
+        """Finish several attempts in the plain case and claim several jobs, in one transaction."""
+        with self.write() as transaction:
+            ended = [transaction.finish(params) for params in reports]
+            taken: list[Row] = []
+            for claim in claims if None not in ended else ():
+                row = transaction.claim(**claim)
+                if row is None:
+                    break
+                taken.append(row)
+            transaction.needs_no_sync = not taken and not any(ended)
+            return ended, taken
 
     def sync(self) -> None:
         """Have whatever can be read on the disk."""

@@ -99,14 +99,16 @@ class SqliteTransaction:
         """Insert many jobs."""
         self.connection.executemany(self._statements["add_job"], jobs)
 
-    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
+    def claim(
+        self, *, name: str, worker: str, key: str, ids: str | None = None, fitting: str | None = None
+    ) -> Row | None:
         """Claim a ready job; no other writer is at work, so what is read here stays true."""
         execute = self.execute_quickly
-        pick = self._statements["pick" if ids is None else "pick_of"]
-        picked = execute(pick, {"name": name, "key": key, "ids": ids}).fetchone()
+        pick = self._statements["pick_of" if ids is not None else "pick" if fitting is None else "pick_fitting"]
+        picked = execute(pick, {"name": name, "key": key, "ids": ids, "fitting": fitting}).fetchone()
         if picked is None:
             return None
-        job, (lease, timeout) = JobRow._make(picked[:JOB_COLUMNS]), picked[JOB_COLUMNS:]
+        job, (lease, *rest) = JobRow._make(picked[:JOB_COLUMNS]), picked[JOB_COLUMNS:]
         number, now, tick = job.attempt + 1, self.now(), self._monotonic()
         params = {"seq": job.seq, "number": number, "lease": lease, "worker": worker, "key": key, "now": now}
         execute(self._statements["take"], {**params, "tick": tick})
@@ -114,7 +116,7 @@ class SqliteTransaction:
         taken = job._replace(
             status="RUNNING", etag=key, attempt=number, worker=worker, due=tick + lease, started_at=now, ended_at=None
         )
-        return (*taken, lease, timeout)
+        return (*taken, lease, *rest)
 
     def finish(self, params: Params) -> Row | None:
         """Finish the plain case and return the job's columns."""

@@ -1,11 +1,11 @@
 """The moments of a call: before and after each statement, begin and commit that it sends to its database."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from unittest.mock import patch
 
 import psycopg
@@ -65,10 +65,19 @@ class ObservedEngine:
         _tell("before turn")
         return self._engine.write(urgent=urgent)
 
-    def claim(self, *, name: str, worker: str, key: str, ids: str | None = None) -> Row | None:
+    def claim(
+        self, *, name: str, worker: str, key: str, ids: str | None = None, fitting: str | None = None
+    ) -> Row | None:
         """As `Engine.claim`."""
         _tell("before turn")
-        return self._engine.claim(name=name, worker=worker, key=key, ids=ids)
+        return self._engine.claim(name=name, worker=worker, key=key, ids=ids, fitting=fitting)
+
+    def finish_several(
+        self, reports: Sequence[Params], *, claims: Sequence[Mapping[str, str]]
+    ) -> tuple[list[Row | None], list[Row]]:
+        """As `Engine.finish_several`."""
+        _tell("before turn")
+        return self._engine.finish_several(reports, claims=claims)
 
     def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
         """As `Engine.finish`."""
@@ -76,14 +85,28 @@ class ObservedEngine:
         return self._engine.finish(params, claim=claim)
 
 
-class _SqliteConnection(sqlite3.Connection):
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+class _SqliteCursor(sqlite3.Cursor):
+    def execute(self, sql: str, parameters: Any = (), /) -> Self:
         with _moment(sql):
             return super().execute(sql, parameters)
 
-    def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
+    def executemany(self, sql: str, parameters: Any, /) -> Self:
         with _moment(sql):
             return super().executemany(sql, parameters)
+
+
+class _SqliteConnection(sqlite3.Connection):
+    def cursor(self, factory: Any = _SqliteCursor, /) -> Any:
+        """Return a cursor that tells what it runs; the connection's own ways to run something use one."""
+        return super().cursor(factory)
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        cursor: sqlite3.Cursor = self.cursor().execute(sql, parameters)
+        return cursor
+
+    def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
+        cursor: sqlite3.Cursor = self.cursor().executemany(sql, parameters)
+        return cursor
 
 
 @contextmanager

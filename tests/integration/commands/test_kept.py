@@ -75,5 +75,5 @@ def test_files_that_a_kill_left_are_swept(shell: Shell, tmp_path: Path) -> None:
     told = shell.run("db", "prune", "--older-than", "90d").stdout
     assert "Removed what was kept of 1 job that is gone." in told
     assert [each.name for each in experiment.iterdir()] == ["1"]
-    shell.run("rm", "sweep", "j")
+    shell.run("rm", "sweep", "j", "-f")
     assert [path for path in kept.rglob("*") if path.is_file()] == []

@@ -5,6 +5,8 @@ import pytest
 import sweepstake
 from sweepstake import Job
 from sweepstake.domain.status import Outcome
+from sweepstake.errors import InvalidInputError
+from tests.kit.lab import eventually
 
 
 def test_a_loop_works_the_queue_empty_in_order(exp: sweepstake.ManualSearch) -> None:
@@ -188,3 +190,70 @@ def test_what_is_no_exception_is_not_caught(exp: sweepstake.ManualSearch, catch:
     with pytest.raises(sweepstake.InvalidInputError, match="catch"):
         next(exp.claim_jobs(catch=catch))  # type: ignore[arg-type]
     assert exp.counts().ready == 1
+
+
+def test_a_loop_that_claims_several_runs_every_job_once(exp: sweepstake.ManualSearch) -> None:
+    """In order, with results, whether or not their number divides the jobs."""
+    exp.add_jobs({"i": i} for i in range(8))
+    seen = []
+    for job in exp.claim_jobs(at_once=3):
+        with job:
+            seen.append(job.hyperparameters["i"])
+            job.results["twice"] = 2 * seen[-1]
+        assert job.status == "DONE"
+    assert seen == list(range(8))
+    assert [job.results["twice"] for job in exp.all_jobs()] == [2 * i for i in range(8)]
+    assert [[attempt.outcome for attempt in job.attempts()] for job in exp.all_jobs()] == [[Outcome.DONE]] * 8
+
+
+def test_a_loop_over_several_that_ends_early_reports_and_gives_back(exp: sweepstake.ManualSearch) -> None:
+    """What has ended is DONE, what was claimed with it is back in the queue."""
+    exp.add_jobs({"i": i} for i in range(6))
+    for job in exp.claim_jobs(at_once=4):
+        with job:
+            pass
+        if job.hyperparameters["i"] == 1:
+            break
+    counts = exp.counts()
+    assert (counts.done, counts.running, counts.ready) == (2, 0, 4)
+
+
+def test_a_crash_among_several_is_reported_at_once(exp: sweepstake.ManualSearch) -> None:
+    """It ends the loop; those before it are DONE, and those after it are back."""
+    exp.add_jobs({"i": i} for i in range(4))
+    with pytest.raises(RuntimeError):
+        for job in exp.claim_jobs(at_once=4):
+            with job:
+                if job.hyperparameters["i"] == 2:
+                    raise RuntimeError("bad luck")
+    counts = exp.counts()
+    assert (counts.done, counts.crashed, counts.running, counts.ready) == (2, 1, 0, 1)
+
+
+def test_an_end_does_not_wait_for_a_job_that_takes_long(exp: sweepstake.ManualSearch) -> None:
+    """It is reported while the next one runs."""
+    exp.add_jobs([{"i": 0}, {"i": 1}])
+    for job in exp.claim_jobs(at_once=2):
+        with job:
+            if job.hyperparameters["i"] == 1:
+                eventually(lambda: exp.counts().done == 1)
+    assert exp.counts().done == 2
+
+
+def test_a_lost_lease_among_several_is_logged(exp: sweepstake.ManualSearch, caplog: pytest.LogCaptureFixture) -> None:
+    """The others are recorded, and the loop goes on."""
+    exp.add_jobs({"i": i} for i in range(3))
+    for job in exp.claim_jobs(at_once=3):
+        with job:
+            job.results["x"] = 1
+            if job.hyperparameters["i"] == 1:
+                exp.get_job(job.job_id).put(safe=False)
+    assert "late results" in caplog.text
+    assert exp.counts().done == 2
+
+
+@pytest.mark.parametrize("at_once", [0, 101, True, 2.0])
+def test_a_loop_claims_a_sensible_number(exp: sweepstake.ManualSearch, at_once: object) -> None:
+    """From 1 to 100."""
+    with pytest.raises(InvalidInputError, match="at_once"):
+        exp.claim_jobs(at_once=at_once)  # type: ignore[arg-type]

@@ -88,6 +88,16 @@ SENTENCES: dict[str, tuple[Situation, WhyReason, str]] = {
         WhyReason.PRUNED,
         f"It was PRUNED at 2027-01-15 07:59:30 UTC (pruned from outside); {RETRY}.",
     ),
+    "stopped before it ran": (
+        situation(job(JobStatus.PRUNED, etag="w0-stop-3")),
+        WhyReason.PRUNED,
+        f"It was PRUNED at 2027-01-15 07:59:30 UTC (stopped); {RETRY}.",
+    ),
+    "of a task that nobody can run": (
+        situation(job(task="train"), unmet="needs 2 GPUs; of 3 live workers none has more than 1"),
+        WhyReason.UNMET,
+        "It needs 2 GPUs; of 3 live workers none has more than 1.",
+    ),
     "pruned before it ran": (
         situation(job(JobStatus.PRUNED)),
         WhyReason.PRUNED,

@@ -12,16 +12,20 @@ from sweepstake.domain.addresses import by_owner, exact
 from sweepstake.domain.drafts import Finish, JobDraft
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.files import KeptFile, Span
+from sweepstake.domain.needs import Offer, WorkerLabel
 from sweepstake.domain.portable import ImportPart
 from sweepstake.domain.query.queries import Condition, JobQuery, Order
 from sweepstake.domain.records import ABSENT, PRESENT, Document, ExperimentDraft, Guard, SearchDefinition
 from sweepstake.domain.settings import Settings
+from sweepstake.domain.specs import SpecDraft
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.domain.vocabulary import QueueingChanges
+from sweepstake.domain.workers import WorkerReport
 from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.http.requests import call_of, request_of
 from sweepstake.queue import calls
 from sweepstake.queue.call import PATIENCE, Call
+from sweepstake.queue.calls.batches import AttemptReport
 from sweepstake.queue.calls.users import AboutUsers
 from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.queue.here import PERFORMERS
@@ -33,11 +37,12 @@ from tests.kit.lab import new_key
 KEY: Final = new_key()
 NAME: Final = "a/b ü%"
 JOB: Final[dict[str, Any]] = {"name": NAME, "id": "..x/y"}
+OFFER: Final = Offer(cpu=1.5, gpu=2, memory=3, labels=(WorkerLabel(name="cluster", value="c"),))
 VALUES: Final = JsonObject.of({"x": [1, float("nan")], "$y": {"z": None}})
 
 #: One call of each verb in which no field has its default.
 SAMPLES: Final[tuple[Call[Any], ...]] = (
-    calls.ClaimJob(name=exact("owner\x1fmnist"), key=KEY, worker="gpu:1", repeat=True, ids=("a", "b")),
+    calls.ClaimJob(name=exact("owner\x1fmnist"), key=KEY, worker="gpu:1", repeat=True, ids=("a", "b"), offer=OFFER),
     calls.FinishAttempt(
         name=NAME,
         id="..x/y",
@@ -55,8 +60,24 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
         worker="w",
         repeat=True,
     ),
+    calls.ClaimJobs(name=NAME, key=KEY, worker="w", repeat=True, at_once=8, offer=OFFER),
+    calls.FinishAttempts(
+        name=NAME,
+        reports=(
+            AttemptReport(id="j", key=KEY, report=Finish(attempt=new_key(), outcome=Outcome.DONE, results=VALUES)),
+        ),
+        claim=new_key(),
+        worker="w",
+        repeat=True,
+        at_once=3,
+        offer=OFFER,
+    ),
     calls.OfferJob(name=NAME, key=KEY),
-    calls.Heartbeat(attempts=(new_key(), "w" + new_key())),
+    calls.Heartbeat(
+        attempts=(new_key(), "w" + new_key()),
+        worker=WorkerReport(name="w", slots=OFFER, free=OFFER, leaves=True),
+    ),
+    calls.ListWorkers(),
     calls.ListJobs(
         name=NAME,
         start="7",
@@ -85,6 +106,10 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
                 origin=VALUES,
                 depends_on=("k",),
                 prune_with=True,
+                task="train",
+                gang="g",
+                rank=1,
+                seed=2,
             ),
         ),
         key=KEY,
@@ -102,6 +127,7 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
     calls.ListAttempts(**JOB),
     calls.ListDependencies(**JOB),
     calls.PruneJob(**JOB, key=KEY),
+    calls.StopJobs(name=NAME, key=KEY, ids=("a", "b")),
     calls.RetryJob(**JOB, key=KEY),
     calls.SetQueueing(**JOB, changes=QueueingChanges(priority=1, not_before=None, tags=("a",), notes="n"), key=KEY),
     calls.ExplainJob(**JOB),
@@ -117,6 +143,8 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
     calls.GetExperiment(name=NAME),
     calls.DeleteExperiment(name=NAME, key=KEY, guard=Guard.match("e"), force=True),
     calls.CountJobs(name=NAME),
+    calls.PutSpec(name=NAME, draft=SpecDraft(text="a: 1\n", document=VALUES), key=KEY),
+    calls.GetSpec(name=NAME, version=3),
     calls.ExportPage(name=NAME, start="jobs.3.0.0"),
     calls.TakePart(name=NAME, part=ImportPart(id=KEY, number=3, abandon=True)),
     calls.AskFiles(name=NAME),
@@ -193,7 +221,8 @@ def test_each_verb_needs_the_role_of_what_it_does() -> None:
     needed = {name: kind.operation.role for name, kind in calls.CALLS.items()}
     reading = {"list_experiments", "get_experiment", "count_jobs", "export", "list_jobs", "get_job", "why"}
     reading |= {"list_attempts", "list_dependencies", "ask_files", "list_files", "get_content", "get_log"}
-    owning = {"put_experiment", "delete_experiment", "import_part", "delete_job"}
+    reading |= {"get_spec", "list_workers"}
+    owning = {"put_experiment", "put_spec", "delete_experiment", "import_part", "delete_job"}
     owning |= {"resettoken", "list_tokens", "create_token", "revoke_token", "get_access", "share", "unshare"}
     assert {name for name, role in needed.items() if role is Role.READ} == reading
     assert {name for name, role in needed.items() if role is Role.ADMIN} == owning

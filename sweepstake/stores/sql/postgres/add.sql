@@ -1,6 +1,7 @@
 -- copy_jobs: many new jobs.
 copy jobs (
-    {queueing}, experiment_id, id, status, etag, due, waiting, dependants, created_at, origin, hyperparameters, results
+    {queueing}, experiment_id, id, status, etag, due, waiting, dependants, created_at, origin, hyperparameters, results,
+    task, spec_version, needs, gang, rank, seed
 ) from stdin;
 
 -- clock: the time.

@@ -25,11 +25,11 @@ begun as (
     select seq, attempt, etag, worker, lease, started_at from taken
 )
 
--- claim: the first ready job, of an experiment that may run any number at once.
+-- claim: the first ready job without a task, of an experiment that may run any number at once.
 with experiment as materialized ({free}),
 picked as (
     select j.seq from jobs j
-    where j.experiment_id = (select id from experiment) and {ready}
+    where j.experiment_id = (select id from experiment) and j.needs = 0 and {ready}
     {first}
 ),
 {taken}
@@ -39,7 +39,7 @@ select * from taken;
 with experiment as materialized ({limited}),
 picked as (
     select j.seq from jobs j
-    where j.experiment_id = (select id from experiment) and {ready}
+    where j.experiment_id = (select id from experiment) and j.needs = 0 and {ready}
     {first}
 ),
 {taken}
@@ -50,11 +50,26 @@ with experiment as materialized ({limited}),
 picked as (
     select j.seq from jobs j
     where j.experiment_id = (select id from experiment)
-    and j.id = any (array(select json_array_elements_text(cast(:ids as json)))) and {ready}
+    and j.id = any (array(select json_array_elements_text(cast(:ids as json)))) and j.gang is null and {ready}
     {first}
 ),
 {taken}
 select * from taken;
+
+-- claim_fitting: as claim_limited, of the jobs of these needs: of each needs the first by the index, then the best.
+with experiment as materialized ({limited}),
+picked as (
+    select p.seq
+    from json_array_elements_text(cast(:fitting as json)) f
+    cross join lateral (
+        select j.seq, j.priority from jobs j
+        where j.experiment_id = (select id from experiment) and j.needs = cast(f as integer) and {ready}
+        {first}
+    ) p
+    order by p.priority desc, p.seq limit 1
+),
+{taken}
+select t.*, j.needs from taken t join jobs j on j.seq = t.seq;
 
 -- {finishing}: the open attempt's results become the job's, unless others wait for it.
 -- Only seq shall be looked up by an index: a plan made while the store was empty could else keep a worse one.
@@ -101,7 +116,7 @@ with finished as (
 experiment as materialized ({free}),
 picked as (
     select j.seq from jobs j
-    where j.experiment_id = (select id from experiment) and {ready} and exists (select 1 from finished)
+    where j.experiment_id = (select id from experiment) and j.needs = 0 and {ready} and exists (select 1 from finished)
     {first}
 ),
 {taken}

@@ -1,6 +1,6 @@
 -- overdue: jobs whose lease is over, first come first; one that is being written now is passed over.
 -- Nobody could renew a lease while the database was down, so it counts from its start.
-select j.seq, j.attempt, a.key, j.losses, e.max_lost, j.dependants
+select j.seq, j.attempt, a.key, j.losses, e.max_lost, j.dependants, {job}
 from experiments e
 join jobs j on j.experiment_id = e.id
 join attempts a on a.job_seq = j.seq and a.number = j.attempt

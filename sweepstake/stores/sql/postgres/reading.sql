@@ -79,10 +79,11 @@ from (
 where j.text - octet_length(j.hyperparameters) - octet_length(j.results) - octet_length(j.notes) < :most
 order by j.seq;
 
--- offer: the first ready job that was not offered within the last second, else the first ready one.
+-- offer: the first ready job without a task that was not offered within the last second, else the first ready one.
 select
     {job}
 from jobs j
-where j.experiment_id = :experiment_id and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
+where j.experiment_id = :experiment_id and j.needs = 0
+and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
 and (cast(:fresh as integer) = 0 or j.offered_at is null or j.offered_at <= :now - 1 or j.offered_at > :now)
 order by j.priority desc, j.seq limit 1 for update skip locked;

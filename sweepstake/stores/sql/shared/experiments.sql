@@ -71,10 +71,13 @@ select
     )
 from counts where experiment_id = :experiment_id;
 
--- outlook: whether jobs are ready, blocked or delayed, each told by an index of its own, and how many run, up to :most.
+-- outlook: whether jobs without a task are ready, and whether any are blocked or delayed; how many run, up to :most.
+-- Each is told by an index of its own.
 select
-    (select 1 from jobs where experiment_id = :experiment_id and status = 'QUEUED' and waiting = 0 and due is null limit 1)
-    is not null,
+    (
+        select 1 from jobs
+        where experiment_id = :experiment_id and needs = 0 and status = 'QUEUED' and waiting = 0 and due is null limit 1
+    ) is not null,
     (select 1 from jobs where experiment_id = :experiment_id and status = 'QUEUED' and waiting > 0 limit 1) is not null,
     (select 1 from jobs where experiment_id = :experiment_id and status = 'QUEUED' and due is not null limit 1) is not null,
     (

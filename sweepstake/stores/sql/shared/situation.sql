@@ -1,7 +1,7 @@
--- situation: a job, what it has spent of its budgets, and for how long its lease is over.
+-- situation: a job, what it has spent of its budgets, for how long its lease is over, and the number of its needs.
 select
     {job},
-    j.failures, j.losses, j.preemptions, case when j.status = 'RUNNING' then :tick - j.due end
+    j.failures, j.losses, j.preemptions, case when j.status = 'RUNNING' then :tick - j.due end, j.needs
 from jobs j where j.experiment_id = :experiment_id and j.id = :id;
 
 -- attempt: one attempt of a job.
@@ -17,17 +17,17 @@ select distinct coalesce(worker, '') from (
     select worker from jobs where experiment_id = :experiment_id and status = 'RUNNING' and due > :tick limit :most
 ) as live order by 1;
 
--- ahead: how many ready jobs are claimed before one of this priority and age, up to :most of each kind.
+-- ahead: how many ready jobs of the same needs are claimed before one of this priority and age, up to :most of each kind.
 select (
     select count(*) from (
         select 1 from jobs
-        where experiment_id = :experiment_id and status = 'QUEUED' and waiting = 0 and due is null
+        where experiment_id = :experiment_id and needs = :needs and status = 'QUEUED' and waiting = 0 and due is null
         and priority > :priority limit :most
     ) as higher
 ) + (
     select count(*) from (
         select 1 from jobs
-        where experiment_id = :experiment_id and status = 'QUEUED' and waiting = 0 and due is null
+        where experiment_id = :experiment_id and needs = :needs and status = 'QUEUED' and waiting = 0 and due is null
         and priority = :priority and seq < :seq limit :most
     ) as older
 );

@@ -2,10 +2,10 @@
 where e.name = :name and e.status = 'RUNNING' and {ready} and {unused} and {below_limit}
 order by j.priority desc, j.seq limit 1
 
--- pick: the first ready job; none under an op key that a rarer write used.
+-- pick: the first ready job without a task; none under an op key that a rarer write used.
 select
     {job}, e.lease, e.timeout
-from experiments e join jobs j indexed by jobs_ready on j.experiment_id = e.id
+from experiments e join jobs j indexed by jobs_ready on j.experiment_id = e.id and j.needs = 0
 {first};
 
 -- pick_of: as pick, of these jobs only.
@@ -13,7 +13,26 @@ select
     {job}, e.lease, e.timeout
 from experiments e
 join jobs j indexed by jobs_id on j.experiment_id = e.id and j.id in (select value from json_each(:ids))
+and j.gang is null
 {first};
+
+-- pick_fitting: as pick, of the jobs of these needs: of each needs the first by the index, then the best of those.
+with experiment as materialized (
+    select e.id, e.lease, e.timeout from experiments e
+    where e.name = :name and e.status = 'RUNNING' and {unused} and {below_limit}
+),
+heads (seq) as materialized (
+    select (
+        select j.seq from jobs j indexed by jobs_ready
+        where j.experiment_id = (select id from experiment) and j.needs = f.value and {ready}
+        order by j.priority desc, j.seq limit 1
+    )
+    from json_each(:fitting) f
+)
+select
+    {job}, e.lease, e.timeout, j.needs
+from heads h cross join jobs j on j.seq = h.seq cross join experiment e
+order by j.priority desc, j.seq limit 1;
 
 -- take: the picked job is running now.
 update jobs set

@@ -1,5 +1,5 @@
 -- overdue: jobs whose lease is over, first come first.
-select j.seq, j.attempt, a.key, j.losses, e.max_lost, j.dependants
+select j.seq, j.attempt, a.key, j.losses, e.max_lost, j.dependants, {job}
 from experiments e
 join jobs j indexed by jobs_running on j.experiment_id = e.id and j.status = 'RUNNING' and j.due <= :tick
 join attempts a on a.job_seq = j.seq and a.number = j.attempt

@@ -4,15 +4,24 @@ select
 from jobs j where j.experiment_id = :experiment_id and j.seq > :after order by j.seq limit :limit;
 
 -- jobs_of_statuses: jobs of some statuses, made after one, by age: the first of each status by an index of its own.
--- Ready jobs are kept by priority, then age: of each priority the oldest is looked up, again for each job that is found.
-with recursive priorities (priority) as (
-    select max(priority) from jobs indexed by jobs_ready
-    where experiment_id = :experiment_id and status = 'QUEUED' and waiting = 0 and due is null
-    and instr(:statuses, 'QUEUED')
+-- Ready jobs are kept by needs, priority, then age: of each needs and priority the oldest is looked up, again for each job that is found.
+with recursive kinds (needs) as (
+    select 0
     union all
-    select (
+    select id from needs where experiment_id = :experiment_id
+),
+priorities (needs, priority) as (
+    select k.needs, (
+        select max(j.priority) from jobs j indexed by jobs_ready
+        where j.experiment_id = :experiment_id and j.needs = k.needs
+        and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
+    )
+    from kinds k where instr(:statuses, 'QUEUED')
+    union all
+    select p.needs, (
         select j.priority from jobs j indexed by jobs_ready
-        where j.experiment_id = :experiment_id and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
+        where j.experiment_id = :experiment_id and j.needs = p.needs
+        and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
         and j.priority < p.priority order by j.priority desc limit 1
     )
     from priorities p where p.priority is not null
@@ -23,7 +32,8 @@ ready (seq) as (
     select (
         select min((
             select j.seq from jobs j indexed by jobs_ready
-            where j.experiment_id = :experiment_id and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
+            where j.experiment_id = :experiment_id and j.needs = p.needs
+            and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
             and j.priority = p.priority and j.seq > w.seq order by j.seq limit 1
         ))
         from priorities p where p.priority is not null
@@ -78,6 +88,7 @@ order by t.job_seq limit :limit;
 select
     {job}
 from jobs j indexed by jobs_ready
-where j.experiment_id = :experiment_id and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
+where j.experiment_id = :experiment_id and j.needs = 0
+and j.status = 'QUEUED' and j.waiting = 0 and j.due is null
 and (cast(:fresh as integer) = 0 or j.offered_at is null or j.offered_at <= :now - 1 or j.offered_at > :now)
 order by j.priority desc, j.seq limit 1;

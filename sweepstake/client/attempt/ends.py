@@ -1,0 +1,93 @@
+"""Ends of jobs that wait to be reported together, so that one call does for several."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Final
+
+from attrs import define, evolve, field
+
+from sweepstake.client.attempt.held import Held
+from sweepstake.client.attempt.process import PROCESS
+from sweepstake.client.attempt.reporting import report_ends
+from sweepstake.client.attempt.terminating import TERM_WATCH
+from sweepstake.client.session import Session
+from sweepstake.domain.drafts import Finish
+from sweepstake.domain.records import Claims
+from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.errors import SweepstakeError
+from sweepstake.queue.retrying import FINAL_PATIENCE, TERM_PATIENCE
+
+__all__ = ["Ends"]
+
+#: Seconds that an end waits at most for others to be reported with it.
+_WAIT: Final = 1.0
+_STATUSES: Final = {Outcome.DONE: JobStatus.DONE, Outcome.PRUNED: JobStatus.PRUNED, Outcome.CRASHED: JobStatus.CRASHED}
+
+_logger = logging.getLogger(__name__)
+
+
+@define(eq=False)
+class Ends:
+    """What ended in a loop that claims several jobs at once; the leases are renewed until it is reported.
+
+    Args:
+        session: the connection.
+        reference: of the experiment.
+        at_once: how many jobs are claimed together.
+    """
+
+    _session: Session
+    _reference: str
+    _at_once: int
+    _waiting: list[tuple[Held, Finish]] = field(factory=list)
+    _mutex: threading.RLock = field(factory=threading.RLock)
+    _timer: threading.Timer | None = None
+    _pid: int = field(factory=lambda: PROCESS.pid)
+
+    def add(self, held: Held, report: Finish) -> None:
+        """Take the end of a job, which is held no more by its object."""
+        held.key = held.lease = None
+        held.take(evolve(held.record, status=_STATUSES[report.outcome], results=report.results))
+        with self._mutex:
+            self._waiting.append((held, report))
+            if self._timer is None:
+                self._timer = threading.Timer(_WAIT, self._late)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def report(self, *, claim: bool) -> Claims | None:
+        """Report what waits, and claim the next jobs in the same call; None if nothing waits or nothing was claimed.
+
+        What cannot be reported is in the spool, or told in the log.
+        """
+        if PROCESS.pid != self._pid:
+            return None  # what the parent holds the parent reports
+        with self._mutex:
+            waiting, self._waiting = self._waiting, []
+            timer, self._timer = self._timer, None
+            if timer is not None:
+                timer.cancel()
+            if not waiting:
+                return None
+            try:
+                return report_ends(
+                    self._session, self._reference, waiting, patience=_patience, at_once=self._at_once if claim else 0
+                )
+            finally:
+                for _, report in waiting:
+                    self._session.heartbeat.remove(report.attempt)
+
+    def _late(self) -> None:
+        """Report what has waited long enough, while the next job runs."""
+        try:
+            self.report(claim=False)
+        except SweepstakeError as error:
+            _logger.warning("Ends of jobs could not be reported: %s", error)
+        except Exception:  # a thread ends here
+            _logger.exception("Ends of jobs could not be reported.")
+
+
+def _patience() -> float:
+    return TERM_PATIENCE if TERM_WATCH.asked else FINAL_PATIENCE

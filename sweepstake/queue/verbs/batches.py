@@ -1,0 +1,165 @@
+"""Several jobs in a call: each claim and each report as exactly once as if it came alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sweepstake.domain.keys import item_key, name_of
+from sweepstake.domain.needs import Offer
+from sweepstake.domain.records import Claim, Claims, Finished, NoJob
+from sweepstake.errors import ClientRequestError, LeaseLostError
+from sweepstake.queue.calls import ClaimJobs, FinishAttempt, FinishAttempts
+from sweepstake.queue.calls.batches import AttemptReport, Reported, Reports
+from sweepstake.queue.store import Store, performs
+from sweepstake.queue.verbs.claiming import claim_anew, find_claim
+from sweepstake.queue.verbs.finishing import finish_alone, plain_answer, plain_params
+from sweepstake.queue.verbs.guards import key_reused
+from sweepstake.queue.verbs.settling import settle, settle_at_times
+from sweepstake.queue.verbs.tasks.matching import fitting_of, none_for_offer, read_needs_of
+from sweepstake.stores import rows
+from sweepstake.stores.engine import DuplicateError, Row
+from sweepstake.wire.problems import problem_of
+
+__all__: list[str] = []
+
+
+@performs(ClaimJobs)
+def claim(store: Store, call: ClaimJobs) -> Claims:
+    """Take several jobs."""
+    name = store.at(call.name)
+    keys = [item_key(call.key, place) for place in range(call.at_once)]
+    if call.repeat and (found := _find(store, name, keys)):
+        return Claims(claims=tuple(found))
+    settle_at_times(store, name)
+    return _claim(store, name, call.worker, keys, call.offer, before=call.repeat)
+
+
+@performs(FinishAttempts)
+def finish(store: Store, call: FinishAttempts) -> Reports:
+    """End several attempts, and claim the next jobs if asked to."""
+    name = store.at(call.name)
+    keys = [] if call.claim is None else [item_key(call.claim, place) for place in range(call.at_once)]
+    told = [_plain(name, each) for each in call.reports]
+    plain = [params for params in told if params is not None]
+    together = keys if call.offer is None and not call.repeat and len(plain) == len(told) else []
+    try:
+        ended, taken = store.engine.finish_several(plain, claims=_wanted(name, call.worker, together))
+    except DuplicateError:  # the claims were made before
+        ended, taken = store.engine.finish_several(plain, claims=[])
+    rest = iter(ended)
+    reports = tuple(
+        _reported(store, call.name, name, each, None if params is None else next(rest))
+        for each, params in zip(call.reports, told, strict=True)
+    )
+    if taken:
+        settle_at_times(store, name)
+        return Reports(reports=reports, next=_claims(name, keys, taken))
+    return Reports(reports=reports, next=_next(store, name, call, keys) if keys else None)
+
+
+def _next(store: Store, name: str, call: FinishAttempts, keys: Sequence[str]) -> Claims | None:
+    """Claim what comes after reports; None if that was done before, and all of it is over: the reports stand."""
+    try:
+        if call.repeat and (found := _find(store, name, keys)):
+            return Claims(claims=tuple(found))
+        settle_at_times(store, name)
+        return _claim(store, name, call.worker, keys, call.offer, before=call.repeat)
+    except LeaseLostError:
+        return None
+
+
+def _claim(store: Store, name: str, worker: str, keys: Sequence[str], offer: Offer | None, *, before: bool) -> Claims:
+    """Claim ready jobs, and what the search proposes; `before`: it is known that no earlier call has."""
+    try:
+        taken = _take(store, name, worker, keys, offer)
+        if not taken and settle(store, name):
+            taken = _take(store, name, worker, keys, offer)
+    except DuplicateError as error:
+        # The first call with this key was still under way when we looked, or was delivered twice.
+        if not (found := _find(store, name, keys)):
+            raise key_reused() from error
+        return Claims(claims=tuple(found))
+    if taken:
+        return _claims(name, keys, taken)
+    # The same call, delivered twice, may have taken the last ones.
+    if not before and (found := _find(store, name, keys)):
+        return Claims(claims=tuple(found))
+    if offer is not None:
+        return Claims(reason=none_for_offer(store, name).reason)
+    return _propose(store, name, worker, keys)
+
+
+def _take(store: Store, name: str, worker: str, keys: Sequence[str], offer: Offer | None) -> list[Row]:
+    """Take ready jobs in one transaction: with an offer, each that fits what is left of it."""
+    if offer is None:
+        return store.engine.finish_several([], claims=_wanted(name, worker, keys))[1]
+    needs = read_needs_of(store, name)
+    taken: list[Row] = []
+    with store.write() as transaction:
+        for key in keys:
+            fitting = fitting_of(needs, offer)
+            row = transaction.claim(name=name, worker=worker, key=name_of(key), fitting=fitting)
+            if row is None:
+                break
+            taken.append(row)
+            offer = offer.less(needs[row[-1]])
+    return taken
+
+
+def _propose(store: Store, name: str, worker: str, keys: Sequence[str]) -> Claims:
+    """Claim what the search proposes, until it proposes no more."""
+    found: list[Claim] = []
+    for key in keys:
+        answer = claim_anew(store, name, worker, key)
+        if isinstance(answer, NoJob):
+            return Claims(claims=tuple(found), reason=None if found else answer.reason)
+        found.append(answer)
+    return Claims(claims=tuple(found))
+
+
+def _find(store: Store, name: str, keys: Sequence[str]) -> list[Claim]:
+    """Return what a call with these keys has claimed before, and still holds.
+
+    Raises:
+        LeaseLostError: it has claimed something, and all of it is over.
+    """
+    found: list[Claim] = []
+    lost: LeaseLostError | None = None
+    for key in keys:
+        try:
+            claim = find_claim(store, name, key)
+        except LeaseLostError as error:
+            lost = error
+            continue
+        if claim is None:  # they are used in their order
+            break
+        found.append(claim)
+    if lost is not None and not found:
+        raise lost
+    return found
+
+
+def _wanted(name: str, worker: str, keys: Sequence[str]) -> list[dict[str, str]]:
+    return [{"name": name, "worker": worker, "key": name_of(key)} for key in keys]
+
+
+def _claims(name: str, keys: Sequence[str], taken: Sequence[Row]) -> Claims:
+    return Claims(claims=tuple(rows.claimed(name, key, row) for key, row in zip(keys, taken, strict=False)))
+
+
+def _plain(name: str, report: AttemptReport) -> dict[str, Any] | None:
+    """Return what the plain case of a report is done with; None if it is another."""
+    return None if report.key == report.report.attempt else plain_params(name, report.id, report.report, report.key)
+
+
+def _reported(store: Store, reference: str, name: str, each: AttemptReport, row: Row | None) -> Reported:
+    """Return what became of a report, of which the plain case was done if there is a row."""
+    if row is not None:
+        return Reported(id=each.id, finished=plain_answer(name, row, each.report))
+    try:
+        alone = FinishAttempt(name=reference, id=each.id, key=each.key, report=each.report)
+        finished: Finished = finish_alone(store, alone)
+    except ClientRequestError as error:
+        return Reported(id=each.id, problem=problem_of(error))
+    return Reported(id=each.id, finished=finished)

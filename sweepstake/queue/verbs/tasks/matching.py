@@ -1,0 +1,44 @@
+"""What a worker offers against what jobs need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+
+from sweepstake.domain.needs import Needs, Offer, unmet
+from sweepstake.domain.records import NoJob
+from sweepstake.domain.status import ExperimentStatus, NoJobReason
+from sweepstake.queue.store import Store
+from sweepstake.queue.verbs.experiments import limits_of, outlook
+
+__all__ = ["fitting_of", "none_for_offer", "read_needs", "read_needs_of"]
+
+
+#: Needs never change, and those of a job that is claimed were read for others before.
+read_needs = lru_cache(maxsize=10_000)(Needs.of)
+
+
+def read_needs_of(store: Store, name: str) -> Mapping[int, Needs]:
+    """Return the distinct needs of an experiment's tasks, by number; they are few."""
+    with store.read() as transaction:
+        return {number: read_needs(text) for number, text in transaction.rows("needs_of", name=name)}
+
+
+def fitting_of(needs: Mapping[int, Needs], offer: Offer) -> str:
+    """Return the numbers of those needs that an offer meets, as a claim takes them."""
+    return json.dumps([number for number, each in needs.items() if unmet(each, offer) is None])
+
+
+def none_for_offer(store: Store, name: str) -> NoJob:
+    """Return why no job was claimed for an offer."""
+    with store.read() as transaction:
+        limits = limits_of(transaction, name)
+        if limits.status != ExperimentStatus.RUNNING:
+            return NoJob(NoJobReason.FINISHED)
+        found = outlook(transaction, name)
+        if transaction.row("ready_kinds", experiment_id=limits.number) is not None:
+            return NoJob(NoJobReason.AT_LIMIT if found.full else NoJobReason.UNMET)
+    if found.delayed:
+        return NoJob(NoJobReason.DELAYED)
+    return NoJob(NoJobReason.BLOCKED if found.blocked else NoJobReason.EMPTY)

@@ -1,0 +1,114 @@
+"""Ending jobs from outside: because somebody asks for it, or because a task does that its own end ends the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from sweepstake.domain.records import Stopped
+from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.queue.calls import PruneJob, StopJobs
+from sweepstake.queue.store import Store, performs
+from sweepstake.queue.verbs.dependencies import prune_waiting
+from sweepstake.queue.verbs.experiments import experiment_id
+from sweepstake.queue.verbs.guards import event_of, is_first
+from sweepstake.stores import rows
+from sweepstake.stores.engine import Transaction
+
+__all__ = ["STOPPED", "propagate"]
+
+#: Why a job was pruned that was stopped.
+STOPPED: Final = "stopped"
+#: Queued jobs first, so that nobody claims them meanwhile; and once more those that came back from a worker.
+_PASSES: Final = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+@performs(StopJobs)
+def stop(store: Store, call: StopJobs) -> Stopped:
+    """Make jobs PRUNED, page by page, so that nobody waits long for a turn; a repeat goes on where the first ended."""
+    name = store.at(call.name)
+    with store.write() as transaction:
+        key = store.known(transaction, call.key)
+        number = experiment_id(transaction, name)
+        if is_first(transaction, StopJobs, name, "", key):
+            row = transaction.row("last_seq", experiment_id=number)
+            assert row is not None, "a maximum always has a row"
+            transaction.run("note_event", key=key, detail=json.dumps({"upto": row[0], "stopped": 0}))
+        event = event_of(transaction, key)
+        assert event is not None, "it was recorded"
+        state = json.loads(event.detail)
+    ids = json.dumps(call.ids) if call.ids else None
+    for status in () if "done" in state else _PASSES:
+        after: int | None = 0
+        while after is not None:
+            with store.write() as transaction:
+                after, state["stopped"] = _stop_page(transaction, number, key, status, after, state, ids)
+                transaction.run("note_event", key=key, detail=json.dumps(state))
+    if "done" not in state:
+        with store.write() as transaction:
+            transaction.run("note_event", key=key, detail=json.dumps({**state, "done": True}))
+    return Stopped(state["stopped"])
+
+
+def _stop_page(
+    transaction: Transaction,
+    number: int,
+    key: str,
+    status: JobStatus,
+    after: int,
+    state: dict[str, int],
+    ids: str | None,
+) -> tuple[int | None, int]:
+    """Stop the first jobs of a status after one; return the last of them, if there may be more, and how many were."""
+    found = transaction.rows(
+        "stoppable", experiment_id=number, status=str(status), after=after, upto=state["upto"], ids=ids
+    )
+    if not found:
+        return None, state["stopped"]
+    _stop(transaction, [row[0] for row in found], key, STOPPED)
+    for seq, dependants in found if ids is not None else ():  # else those that wait are stopped themselves
+        if dependants:
+            prune_waiting(transaction, seq, f"{key}-stop-{seq}")
+    return found[-1][0], state["stopped"] + len(found)
+
+
+def _stop(transaction: Transaction, seqs: Sequence[int], cause: str, reason: str) -> None:
+    """Prune jobs, which are locked."""
+    kept = json.dumps(seqs)
+    transaction.run("stop", seqs=kept, cause=cause.replace(".", "-"))
+    transaction.run("end_attempts", seqs=kept, outcome=str(Outcome.PRUNED), reason=reason)
+    transaction.run("note_stopped", seqs=kept, verb=PruneJob.word, reason=reason)
+
+
+def propagate(
+    transaction: Transaction, name: str, job: rows.JobRow, status: JobStatus, outcome: Outcome, key: str
+) -> None:
+    """Let the end of a task's job end the others that came from the same spec, if the task says so.
+
+    Its failure stops all that are queued or run; its preemption preempts those that run.
+
+    Args:
+        transaction: in which the job has ended.
+        name: the experiment's.
+        job: as it was before.
+        status: what it is now.
+        outcome: of its attempt.
+        key: of the write that ended it.
+    """
+    if job.task is None or (status is not JobStatus.CRASHED and outcome is not Outcome.PREEMPTED):
+        return
+    number = experiment_id(transaction, name)
+    said = transaction.row("task", experiment_id=number, version=job.spec_version, name=job.task)
+    fails_all, preempts_all = said or (0, 0)
+    same = {"experiment_id": number, "version": job.spec_version, "seq": job.seq}
+    if status is JobStatus.CRASHED and fails_all:
+        queued = transaction.rows("fellows", **same, status=str(JobStatus.QUEUED))
+        running = transaction.rows("fellows", **same, status=str(JobStatus.RUNNING))
+        _stop(transaction, [row[0] for row in queued + running], key, f"{STOPPED}, because {job.task} failed")
+    elif outcome is Outcome.PREEMPTED and preempts_all:
+        kept = json.dumps([row[0] for row in transaction.rows("fellows", **same, status=str(JobStatus.RUNNING))])
+        reason = f"{job.task} was preempted"
+        transaction.run("preempt", seqs=kept, cause=key.replace(".", "-"))
+        transaction.run("end_attempts", seqs=kept, outcome=str(Outcome.PREEMPTED), reason=reason)
+        transaction.run("note_stopped", seqs=kept, verb="preempt", reason=reason)

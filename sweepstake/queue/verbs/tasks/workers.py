@@ -1,0 +1,51 @@
+"""Workers that are alive: what they say of themselves, and who they are."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+
+from sweepstake.codec import from_tree, to_tree
+from sweepstake.domain.needs import Offer
+from sweepstake.domain.workers import LIVE_SECONDS, MOST_LISTED, WorkerRecord, WorkerReport
+from sweepstake.queue.calls import ListWorkers
+from sweepstake.queue.store import Store, performs
+from sweepstake.stores.engine import Transaction
+
+__all__ = ["note_worker", "offers_for"]
+
+
+@performs(ListWorkers)
+def list_workers(store: Store, call: ListWorkers) -> tuple[WorkerRecord, ...]:
+    """Return the workers that are alive, by name."""
+    with store.read() as transaction:
+        found = transaction.rows("workers", viewer=call.viewer, seconds=LIVE_SECONDS, most=MOST_LISTED)
+    return tuple(
+        WorkerRecord(name=name, slots=_offer(slots), free=_offer(free), seen_at=seen_at, owner=owner or None)
+        for name, slots, free, seen_at, owner in found
+    )
+
+
+def note_worker(transaction: Transaction, report: WorkerReport, email: str | None) -> None:
+    """Keep what a worker says of itself."""
+    who = {"owner": email or "", "name": report.name}
+    if report.leaves:
+        transaction.run("forget_worker", **who)
+        return
+    transaction.run("see_worker", **who, slots=_text(report.slots), free=_text(report.free))
+    transaction.run("forget_old_workers")
+
+
+def offers_for(transaction: Transaction, number: int, owner: str | None) -> list[Offer]:
+    """Return all that each live worker has that may work in an experiment."""
+    found = transaction.rows("workers_for", experiment_id=number, owner=owner, seconds=LIVE_SECONDS, most=MOST_LISTED)
+    return [_offer(slots) for (slots,) in found]
+
+
+def _text(offer: Offer) -> str:
+    return json.dumps(to_tree(offer), separators=(",", ":"))
+
+
+@lru_cache(maxsize=1000)
+def _offer(text: str) -> Offer:
+    return from_tree(json.loads(text), Offer)

@@ -1,0 +1,22 @@
+-- see_worker: a worker is alive, and has this.
+insert into workers (owner, name, slots, free, seen_at) values (:owner, :name, :slots, :free, :now)
+on conflict (owner, name) do update set slots = excluded.slots, free = excluded.free, seen_at = excluded.seen_at;
+
+-- forget_worker: a worker has ended.
+delete from workers where owner = :owner and name = :name;
+
+-- forget_old_workers: those that were not seen for a day.
+delete from workers where seen_at < :now - 86400;
+
+-- workers: those that are alive; of a viewer's only the viewer's own.
+select name, slots, free, seen_at, owner from workers
+where seen_at > :now - cast(:seconds as float8) and (cast(:viewer as text) is null or owner = :viewer)
+order by name, owner limit :most;
+
+-- workers_for: what those workers have that are alive and may work in an experiment.
+select w.slots from workers w
+where w.seen_at > :now - cast(:seconds as float8) and (
+    w.owner = '' or cast(:owner as text) is null or w.owner = :owner
+    or w.owner in (select email from shares where experiment_id = :experiment_id and role <> 'read')
+)
+order by w.name limit :most;

@@ -1,0 +1,3 @@
+-- tasks_of: those of these tasks that a version of a spec has.
+select name, needs from tasks
+where experiment_id = :experiment_id and version = :version and name in (select value from json_each(:names));

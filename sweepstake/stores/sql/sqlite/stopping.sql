@@ -1,0 +1,28 @@
+-- stoppable: jobs of a status, made after one and up to another, by age: all, or those of these ids.
+select seq, dependants from jobs
+where experiment_id = :experiment_id and status = :status and seq > :after and seq <= :upto
+and (cast(:ids as text) is null or id in (select value from json_each(:ids)))
+order by seq limit 500;
+
+-- fellows: jobs of a status that came from the same version of a spec as one.
+select seq from jobs
+where experiment_id = :experiment_id and status = :status and spec_version = :version and seq <> :seq
+order by seq;
+
+-- stop: these jobs are PRUNED.
+update jobs set status = 'PRUNED', etag = cast(:cause as text) || '-stop-' || seq, due = null, ended_at = :now
+where seq in (select value from json_each(:seqs));
+
+-- preempt: these jobs are queued again; that others were preempted costs them nothing.
+update jobs set status = 'QUEUED', etag = cast(:cause as text) || '-stop-' || seq, due = null, ended_at = :now
+where seq in (select value from json_each(:seqs));
+
+-- end_attempts: the open attempts of these jobs have ended.
+update attempts set ended_at = :now, outcome = :outcome, reason = :reason
+where ended_at is null and job_seq in (select value from json_each(:seqs));
+
+-- note_stopped: the ledger's rows of that.
+insert into events (at, verb, experiment, job, key, detail)
+select :now, :verb, e.name, j.id, j.etag, :reason
+from jobs j join experiments e on e.id = j.experiment_id
+where j.seq in (select value from json_each(:seqs));

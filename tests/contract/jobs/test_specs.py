@@ -1,0 +1,93 @@
+"""Specs of experiments: versions, and what their tasks are to jobs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from sweepstake.domain.records import UNGUARDED
+from sweepstake.domain.specs import SpecDraft
+from sweepstake.errors import InvalidInputError, NotFoundError
+from sweepstake.queue.queue import Queue
+from sweepstake.values import JsonObject
+from tests.kit.lab import Lab, draft, new_key
+
+
+def spec(*tasks: Mapping[str, Any], text: str = "") -> SpecDraft:
+    """Make the draft of a spec."""
+    document = {"version": "v2", "tasks": [{"image": {"docker": "tiny"}, **task} for task in tasks]}
+    return SpecDraft(text=text, document=JsonObject.of(document))
+
+
+def test_specs_have_versions(lab: Lab) -> None:
+    """Each one that is stored is the next version; all stay, and the last is what is read."""
+    assert lab.queue.put_spec(lab.name, spec({"name": "a"}, text="first # ü\n")) == 1
+    assert lab.queue.put_spec(lab.name, spec({"name": "b"}, text="second")) == 2
+    last, first = lab.queue.get_spec(lab.name), lab.queue.get_spec(lab.name, 1)
+    assert (last.version, last.text) == (2, "second")
+    assert (first.version, first.text, first.document) == (1, "first # ü\n", spec({"name": "a"}).document)
+    assert 0 < first.created_at <= last.created_at
+
+
+def test_storing_a_spec_again_with_its_key_stores_it_once(lab: Lab) -> None:
+    """A call whose answer was lost gives its first answer, whatever came since."""
+    key = new_key()
+    assert lab.queue.put_spec(lab.name, spec({"name": "a"}), key=key) == 1
+    assert lab.queue.put_spec(lab.name, spec({"name": "b"})) == 2
+    assert lab.queue.put_spec(lab.name, spec({"name": "a"}), key=key) == 1
+    assert lab.queue.get_spec(lab.name).version == 2
+
+
+def test_what_is_no_spec_is_refused(lab: Lab) -> None:
+    """The error names the places, and nothing is stored."""
+    with pytest.raises(InvalidInputError, match="gpuCount"):
+        lab.queue.put_spec(lab.name, spec({"name": "a", "resources": {"gpuCount": -1}}))
+    with pytest.raises(NotFoundError, match="no spec"):
+        lab.queue.get_spec(lab.name)
+
+
+def test_a_version_that_is_not_there(lab: Lab) -> None:
+    """It is not found, nor is a spec of an experiment that is not there."""
+    lab.queue.put_spec(lab.name, spec({"name": "a"}))
+    with pytest.raises(NotFoundError, match="version 2"):
+        lab.queue.get_spec(lab.name, 2)
+    with pytest.raises(NotFoundError):
+        lab.queue.put_spec(new_key(), spec({"name": "a"}))
+
+
+def test_a_job_remembers_its_task_and_the_version(lab: Lab) -> None:
+    """The version is the last of when it was added, and stays."""
+    lab.queue.put_spec(lab.name, spec({"name": "a"}, {}))
+    lab.add(draft("one", task="a", seed=3), draft("two", task="task-2", depends_on=("one",)))
+    lab.queue.put_spec(lab.name, spec({"name": "a"}))
+    lab.add(draft("three", task="a"), draft("plain"))
+    found = [(job.id, job.task, job.spec_version, job.seed) for job in lab.jobs()]
+    assert found == [
+        ("one", "a", 1, 3),
+        ("two", "task-2", 1, None),
+        ("three", "a", 2, None),
+        ("plain", None, None, None),
+    ]
+    assert lab.job("one").task == "a"
+
+
+def test_a_job_names_only_tasks_of_the_last_spec(lab: Lab) -> None:
+    """What a job runs and needs is said by the spec alone."""
+    with pytest.raises(InvalidInputError, match=r"jobs\[1\].task"):
+        lab.add(draft(), draft(task="a"))
+    lab.queue.put_spec(lab.name, spec({"name": "a"}))
+    lab.queue.put_spec(lab.name, spec({"name": "b"}))
+    with pytest.raises(InvalidInputError, match=r"jobs\[0\].task"):
+        lab.add(draft(task="a"))
+    assert lab.jobs() == []
+
+
+def test_a_spec_goes_with_its_experiment(queue: Queue) -> None:
+    """One of the same name begins without."""
+    lab = Lab.new(queue)
+    queue.put_spec(lab.name, spec({"name": "a"}))
+    queue.delete_experiment(lab.name, guard=UNGUARDED, key=new_key())
+    again = Lab.new(queue, name=lab.name)
+    with pytest.raises(NotFoundError):
+        queue.get_spec(again.name)
+    assert queue.put_spec(again.name, spec({"name": "a"})) == 1
