@@ -18,7 +18,7 @@ from sweepstake.domain.files import PIECE, KeptFile, Manifest, Piece, Span
 from sweepstake.domain.names import file_name
 from sweepstake.errors import ClientRequestError, InvalidInputError, NotFoundError
 
-__all__ = ["Drive", "Place", "Shelf"]
+__all__ = ["Drive", "Place", "Shelf", "job_name"]
 
 _MANIFEST: Final = "manifest.json"
 _LOG: Final = "log"
@@ -61,13 +61,21 @@ class Place:
 
     Attributes:
         address: of the experiment.
-        seq: number of the job, which no other of the store ever has.
+        job: which job it is, as `job_name` returns it.
         attempt: number of the attempt.
     """
 
     address: str
-    seq: int
+    job: str
     attempt: int = 0
+
+
+def job_name(seq: int, made: float) -> str:
+    """Return the name of a job's folder: its number, and when it was made.
+
+    No other job of the store has the number; one of a store that was put back from an older copy may.
+    """
+    return f"{seq}-{made * 1000:.0f}"
 
 
 class Shelf:
@@ -237,19 +245,18 @@ class Shelf:
         if self._where is not None:
             self._where.remove(*self._job(place))
 
-    def jobs(self) -> Iterator[tuple[str, int]]:
-        """Yield each job of which something is kept: the name of its experiment's folder, and its number."""
+    def jobs(self) -> Iterator[tuple[str, str]]:
+        """Yield each job of which something is kept: the names of its experiment's folder and of its own."""
         if self._where is None:
             return
         for folder in self._where.names(self._store):
             for name in self._where.names(self._store, folder):
-                if name.isdecimal():
-                    yield folder, int(name)
+                yield folder, name
 
-    def drop_at(self, folder: str, seq: int) -> None:
+    def drop_at(self, folder: str, job: str) -> None:
         """Forget a job that `jobs` told of, and the folder of its experiment with its last one."""
         if self._where is not None:
-            self._where.remove(self._store, folder, str(seq))
+            self._where.remove(self._store, folder, job)
             if not self._where.names(self._store, folder):
                 self._where.remove(self._store, folder)
 
@@ -259,7 +266,7 @@ class Shelf:
         return f"{file_name(called(address))}+{digest}"
 
     def _job(self, place: Place) -> tuple[str, ...]:
-        return self._store, self.folder(place.address), str(place.seq)
+        return self._store, self.folder(place.address), place.job
 
     def _at(self, place: Place, *name: str) -> tuple[str, ...]:
         return (*self._job(place), str(place.attempt), *name)

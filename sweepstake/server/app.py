@@ -312,7 +312,7 @@ def _refusal(status: int, detail: str, **headers: str) -> Answer:
 
 async def _respond(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     media_type = None if "Content-Type" in answer.headers or not answer.body else "application/json"
-    if answer.more is not None:
+    if answer.more is not None and scope["method"] != "HEAD":
         response: Response = StreamingResponse(_following(answer), answer.status, answer.headers, media_type)
     elif len(answer.body) > 1:
         response = _InParts(answer, media_type)

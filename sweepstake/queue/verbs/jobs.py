@@ -74,7 +74,7 @@ def delete(store: Store, call: DeleteJob) -> None:
         unlink(transaction, seq, JobStatus(locked.job.status), awaited=locked.dependants > 0)
         for statement in ("forget_fingerprint", "delete_job_attempts", "delete_job"):
             transaction.run(statement, seq=seq)
-    drop_job(store, name, seq)
+    drop_job(store, name, seq, locked.job.created_at)
 
 
 @performs(PruneJob)

@@ -19,7 +19,7 @@ from sweepstake.errors import (
     UnsafeUpdateError,
     UnusableFolderError,
 )
-from sweepstake.files.shelf import Place
+from sweepstake.files.shelf import Place, job_name
 from sweepstake.queue.calls import AppendLog, AskFiles, GetContent, GetLog, KeepFiles, ListFiles, PutContent
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.experiments import experiment_id
@@ -47,7 +47,7 @@ class _Attempts:
         """Return where one of them is kept."""
         if number not in self.outcomes:
             raise NotFoundError(f"There is no attempt {number}.")
-        return Place(self.place.address, self.place.seq, number)
+        return Place(self.place.address, self.place.job, number)
 
 
 def _attempts(store: Store, name: str, job_id: str) -> _Attempts:
@@ -56,7 +56,7 @@ def _attempts(store: Store, name: str, job_id: str) -> _Attempts:
         job = read_job(transaction, address, experiment_id(transaction, address), job_id)
         found = transaction.rows("attempt_outcomes", seq=job.seq)
     return _Attempts(
-        Place(address, job.seq),
+        Place(address, job_name(job.seq, job.created_at)),
         {number: outcome for number, _, _, outcome in found},
         {f"{key} {lease is not None}": number for number, key, lease, _ in found},
     )
@@ -137,7 +137,7 @@ def keep(store: Store, call: KeepFiles) -> Manifest:
             _check_open(found, place)
             store.files.list(place, call.files)
         for number in superfluous(kept.attempts, place.attempt, found.done, call.keep):
-            store.files.drop(Place(place.address, place.seq, number))
+            store.files.drop(Place(place.address, place.job, number))
         return store.files.manifest(place)
 
 

@@ -71,9 +71,11 @@ def test_files_that_a_kill_left_are_swept(shell: Shell, tmp_path: Path) -> None:
     kept = tmp_path / "store.db-files"
     (store,) = kept.iterdir()
     (experiment,) = store.iterdir()
-    shutil.copytree(experiment / "1", experiment / "999")
+    (job,) = experiment.iterdir()
+    shutil.copytree(job, experiment / job.name.replace("1-", "999-", 1))
+    shutil.copytree(job, experiment / f"{job.name}0")  # of a job of that number in a copy of before
     told = shell.run("db", "prune", "--older-than", "90d").stdout
-    assert "Removed what was kept of 1 job that is gone." in told
-    assert [each.name for each in experiment.iterdir()] == ["1"]
+    assert "Removed what was kept of 2 jobs that are gone." in told
+    assert list(experiment.iterdir()) == [job]
     shell.run("rm", "sweep", "j", "-f")
     assert [path for path in kept.rglob("*") if path.is_file()] == []

@@ -66,6 +66,13 @@ def test_a_file_is_sent_whole(scene: Scene) -> None:
     assert answer.headers["Content-Type"] == "application/octet-stream"
 
 
+def test_the_length_of_a_file_is_told_without_it(scene: Scene) -> None:
+    """As HEAD asks."""
+    url = f"{scene.server.url}/api/v1/experiments/e/jobs/{scene.claim.job.id}/content/?path=big.bin"
+    answer = requests.head(url, headers={"Authorization": f"Bearer {scene.server.token}"}, timeout=60)
+    assert (answer.status_code, answer.headers["Content-Length"], answer.content) == (200, str(len(CONTENT)), b"")
+
+
 @pytest.mark.parametrize(
     "asked, first, last",
     [
