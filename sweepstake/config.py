@@ -41,13 +41,14 @@ SETTINGS: Final[Mapping[str, str]] = {
     "SWEEPSTAKE_SIGNING_KEY": "a server's secret, of 32 characters or more, instead of the file that it makes for it",
     "SWEEPSTAKE_KEEP_EVENTS": "for how long `sweepstake db prune` keeps events, if it is not told: 90d",
     "SWEEPSTAKE_STATE": "the state folder: captured output, the spool, and checkpoints unless said otherwise",
+    "SWEEPSTAKE_FILES": "where a store keeps files of attempts, if not beside its file: a folder, or a URL for fsspec",
     "SWEEPSTAKE_CHECKPOINTS": "the folder of all checkpoint folders; put it on a shared disk for several machines",
 }
 #: Where the process was when it began to use Sweepstake. Relative paths in the environment are meant from there, also
 #: when the script goes elsewhere before it connects, as under Hydra. So it is read while this module is loaded.
 _START: Final = _here()
 _SQLITE: Final = "sqlite:///"
-_KEYS: Final = {"url", "token", "checkpoints"}
+_KEYS: Final = {"url", "token", "checkpoints", "files"}
 #: What workers read that run the tasks of specs: tables, of which they know more.
 _TABLES: Final = {"data", "images", "container"}
 
@@ -62,6 +63,7 @@ class Config:
         state: folder for captured output and the spool.
         checkpoints: folder below which each job has its own for checkpoints.
         file: the configuration file, if one was named.
+        files: where a store keeps files of attempts: a folder, or a URL for fsspec; None: beside its file.
         signing_key: the secret with which a server signs; None: it is in a file.
         source: the configuration file that is in force, whether it is there or not; None: there is no place for one.
         tables: what it says of data, images and containers.
@@ -75,6 +77,7 @@ class Config:
     checkpoints: Path
     file: Path | None = None
     signing_key: str | None = None
+    files: str | None = None
     source: Path | None = None
     tables: Mapping[str, Any] = field(factory=dict, hash=False)
 
@@ -87,12 +90,14 @@ class Config:
         """Return the variables by which a process that is started here finds the same store, files and folders."""
         token = {"SWEEPSTAKE_TOKEN": self.token} if self.token else {}
         file = {"SWEEPSTAKE_CONFIG": str(self.file)} if self.file else {}
+        files = {"SWEEPSTAKE_FILES": self.files} if self.files else {}
         return {
             "SWEEPSTAKE_URL": self.url,
             "SWEEPSTAKE_STATE": str(self.state),
             "SWEEPSTAKE_CHECKPOINTS": str(self.checkpoints),
             **token,
             **file,
+            **files,
         }
 
     def __repr__(self) -> str:
@@ -147,9 +152,18 @@ def read_config(
         checkpoints=checkpoints or state / "checkpoints",
         file=named,
         signing_key=given.get("SWEEPSTAKE_SIGNING_KEY"),
+        files=_files(given, settings, file.parent),
         source=None if file == Path() else file,
         tables={key: settings[key] for key in _TABLES if key in settings},
     )
+
+
+def _files(given: Mapping[str, str], settings: Mapping[str, str], beside: Path) -> str | None:
+    """Return where files are kept: a URL as it is, a folder as a whole path."""
+    text, base, where = given.get("SWEEPSTAKE_FILES"), _START, "SWEEPSTAKE_FILES"
+    if text is None:
+        text, base, where = settings.get("files"), beside, "files"
+    return text if text is None or "://" in text else str(_path(text, base, where))
 
 
 def default_path() -> Path:

@@ -122,10 +122,12 @@ def open_sender(config: Config) -> Sender:
 
         return HttpSender(config.url, config.token)
     if scheme in ("sqlite", "postgresql", "postgres"):
+        from sweepstake.files import open_shelf
         from sweepstake.queue.here import Here
         from sweepstake.stores import open_engine
 
-        return Here(open_engine(config.url), SystemClock())
+        engine = open_engine(config.url)
+        return Here(engine, SystemClock(), files=open_shelf(config.url, engine.identity, config.files))
     kind = f"of the kind {shown(scheme)}" if "://" in config.url else "without ://"  # what follows may be a password
     raise ConfigurationError(f"a URL {kind} names no store; use sqlite:///path, postgresql://... or http(s)://...")
 

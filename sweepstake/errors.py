@@ -6,6 +6,7 @@
     ├── ClientRequestError            what was asked for cannot be done as it stands
     │   ├── InvalidInputError         (also ValueError) a field is wrong; names it by path
     │   ├── NotFoundError             (also LookupError) no such experiment or job
+    │   ├── OutOfRangeError           a file does not have the bytes that were asked for
     │   ├── AmbiguousNameError        a name means several experiments; lists them
     │   ├── ResourceExistsError       a create found the name or id taken
     │   ├── UnsafeUpdateError         a guard failed: somebody else wrote first
@@ -56,6 +57,7 @@ __all__ = [
     "MissingExtraError",
     "NoJobError",
     "NotFoundError",
+    "OutOfRangeError",
     "PruneJob",
     "ReauthenticateError",
     "ResourceExistsError",
@@ -133,6 +135,12 @@ class NotFoundError(ClientRequestError, LookupError):
     """There is no experiment or job of that name or id."""
 
     slug = "not-found"
+
+
+class OutOfRangeError(ClientRequestError):
+    """A file or an output does not have the bytes that were asked for."""
+
+    slug = "out-of-range"
 
 
 class AmbiguousNameError(ClientRequestError):

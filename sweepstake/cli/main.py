@@ -17,6 +17,7 @@ import click
 from sweepstake.cli.keeping.secrets import secret
 from sweepstake.cli.keeping.spooling import spool
 from sweepstake.cli.keeping.upkeep import db, verify
+from sweepstake.cli.looking.kept import logs, results
 from sweepstake.cli.looking.listing import best, list_, workers
 from sweepstake.cli.looking.showing import show, why
 from sweepstake.cli.looking.waiting import wait
@@ -88,6 +89,8 @@ _VERBS: Final = (
     pause,
     resume,
     why,
+    results,
+    logs,
     workers,
     spool,
     export,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +19,11 @@ from sweepstake.client.attempt.ranks import Membership
 from sweepstake.client.attempt.sharing import SHARED_JOBS, hand_over
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.edits import Edits
+from sweepstake.client.kept.fetching import fetch
+from sweepstake.client.kept.following import read
 from sweepstake.client.session import Session
 from sweepstake.domain.drafts import Finish
+from sweepstake.domain.files import Manifest
 from sweepstake.domain.keys import check_etag
 from sweepstake.domain.names import check_tags
 from sweepstake.domain.records import (
@@ -334,6 +338,38 @@ class Job:
     def attempts(self) -> Attempts:
         """Return every attempt at this job: worker, times, outcome, reason; in a notebook a table."""
         return Attempts(self._session.queue.list_attempts(self._held.record.reference, self.job_id))
+
+    def files(self, attempt: int | None = None) -> Manifest:
+        """Return which files are kept of an attempt, each with path, size and sha256, and how long its output is.
+
+        Args:
+            attempt: the number of the attempt; by default the one that ended DONE, else the latest.
+        """
+        return self._session.queue.list_files(self._held.record.reference, self.job_id, attempt)
+
+    def fetch(self, folder: str | os.PathLike[str], attempt: int | None = None) -> Path:
+        """Write the files of an attempt into a folder, which is made if need be, and return it.
+
+        A file that is there with the same content stays as it is; one with another content is replaced.
+
+        Args:
+            folder: where they go; nothing is written outside it, or through a link.
+            attempt: as for `files`.
+
+        Raises:
+            UnusableFolderError: a file cannot be written.
+        """
+        place = Path(folder)
+        fetch(self._session.queue, self._held.record, place, attempt)
+        return place
+
+    def log(self, attempt: int | None = None) -> str:
+        """Return all that an attempt printed, as far as its worker has kept it; bytes that are no UTF-8 are replaced.
+
+        Args:
+            attempt: as for `files`.
+        """
+        return b"".join(read(self._session.queue, self._held.record, attempt)).decode("utf-8", "replace")
 
     def dependencies(self) -> tuple[Dependency, ...]:
         """Return the jobs that this one waits for, or waited for: id and status, oldest first."""

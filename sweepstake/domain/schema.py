@@ -171,5 +171,6 @@ SCALARS: Final[Mapping[str, Schema]] = {
         "keys that begin with `$` gain one more.",
         "additionalProperties": True,
     },
+    "Bytes": {"type": "string", "format": "binary", "description": "Bytes as they are"},
     "Label": {"anyOf": [{"const": ""}, ref("Name")]},
 }

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
+from sweepstake.domain.files import PIECE
 from sweepstake.domain.schema import Schema, ref
 from sweepstake.domain.status import NoJobReason
 from sweepstake.http.operations import OPERATIONS
 from sweepstake.http.schemas import SCHEMAS
 from sweepstake.wire.headers import ADDRESS, ETAG, OWNER, REASON, STORE, SUPERSEDED
-from sweepstake.wire.operation import Operation, Parameter
+from sweepstake.wire.operation import JSON, Operation, Parameter
 from sweepstake.wire.problems import PROBLEM_TYPE
 
 __all__ = ["openapi"]
@@ -26,6 +27,7 @@ _MEANINGS: Final = {
     409: "Several experiments have the name, or a limit of the experiment or a live lease does not allow it",
     412: "A guard failed, or the attempt is over; nothing was changed",
     413: "The body is too large",
+    416: "There are no such bytes",
     422: "The request has the right form, but says something that cannot be, or its op key was used for another call",
     429: "Too many tries in vain; wait as long as `Retry-After` says",
     431: "The address and headers are too long",
@@ -85,10 +87,11 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "security": [] if operation.role is None else [{"bearer": [operation.role.value]}],
     }
     if operation.request is not None:
+        said = f"At most {operation.values:,} values, counted as commas, lists and objects"
         made["requestBody"] = {
             "required": True,
-            "description": f"At most {operation.values:,} values, counted as commas, lists and objects",
-            "content": {"application/json": {"schema": ref(operation.request)}},
+            "description": said if operation.takes == JSON else f"At most {PIECE:,} bytes",
+            "content": {operation.takes: {"schema": ref(operation.request)}},
         }
     return made
 
@@ -114,7 +117,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "in": "header" if parameter.header else "query",
-        "required": False,
+        "required": parameter.required,
         "schema": schema,
         "description": parameter.description,
     }
@@ -125,7 +128,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
     for status, schema in operation.answers.items():
         answer: dict[str, Any] = {"description": HTTPStatus(status).phrase}
         if schema is not None:
-            answer["content"] = {"application/json": {"schema": ref(schema)}}
+            answer["content"] = {operation.gives: {"schema": ref(schema)}}
         if headers := _headers(operation, has_body=schema is not None):
             answer["headers"] = headers
         if operation.links and not (status == 204 and len(operation.answers) > 1):

@@ -27,12 +27,12 @@ _encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"), check_
 
 @frozen
 class Request:
-    """A call as it is sent: `path` with the query, `body` as JSON."""
+    """A call as it is sent: `path` with the query, `body` as JSON, or bytes as they are."""
 
     method: str
     path: str
     headers: dict[str, str]
-    body: str | None
+    body: str | bytes | None
 
 
 def request_of(call: Call[Any]) -> Request:
@@ -54,7 +54,11 @@ def request_of(call: Call[Any]) -> Request:
     path = operation.url(*names)
     if sent.query:
         path += "?" + urlencode(sent.query)
-    body = None if call.parts.body is None else _encode(to_tree(call.parts.body.of(call)))
+    body: str | bytes | None = None
+    if call.parts.body is not None:
+        body = _encode(to_tree(call.parts.body.of(call)))
+    elif call.parts.raw is not None:
+        body = getattr(call, call.parts.raw)
     return Request(operation.method, path, sent.headers, body)
 
 
@@ -71,7 +75,7 @@ def call_of(kind: type[C], names: Mapping[str, str], asked: Asked, tree: Any) ->
         kind: the verb.
         names: what stands in the path, by its word.
         asked: query and headers.
-        tree: the body, if the verb has one.
+        tree: the body, if the verb has one: as JSON, or as bytes.
 
     Raises:
         MalformedError: it has not the form that its schema asks for.
@@ -81,6 +85,8 @@ def call_of(kind: type[C], names: Mapping[str, str], asked: Asked, tree: Any) ->
         values: dict[str, Any] = {name: names[word] for name, word in kind.parts.named}
         if (body := kind.parts.body) is not None:
             values |= body.values(from_tree(tree, body.kind))
+        elif kind.parts.raw is not None:
+            values[kind.parts.raw] = tree
     except InvalidInputError as error:
         raise MalformedError(error.problems) from None
     values |= {name: travel.read(asked) for name, travel in kind.parts.beside}

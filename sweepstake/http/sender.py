@@ -40,7 +40,12 @@ class HttpSender:
         """Have a call answered."""
         asked = request_of(call)
         reply = self._session.request(
-            asked.method, asked.path, asked.headers, asked.body, answers=call.operation.answers
+            asked.method,
+            asked.path,
+            asked.headers,
+            asked.body,
+            answers=call.operation.answers,
+            gives=call.operation.gives,
         )
         answer = call.answers.read(reply)
         return cast("A", _under_own_names(answer) if isinstance(answer, ExperimentRecord | Page) else answer)

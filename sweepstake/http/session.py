@@ -25,7 +25,7 @@ from sweepstake.http.answer import ANSWER_SECONDS, Answer, BoundedAdapter, Unrea
 from sweepstake.plaintext import printable
 from sweepstake.queue.answers import Reply
 from sweepstake.wire.headers import STORE
-from sweepstake.wire.operation import BASE
+from sweepstake.wire.operation import BASE, JSON, OCTETS
 from sweepstake.wire.problems import PROBLEM_TYPE, error_of, is_problem
 
 __all__ = ["CONNECT_SECONDS", "READ_SECONDS", "HttpSession"]
@@ -34,8 +34,6 @@ __all__ = ["CONNECT_SECONDS", "READ_SECONDS", "HttpSession"]
 CONNECT_SECONDS: Final = 5.0
 #: Seconds to wait for each part of an answer.
 READ_SECONDS: Final = 30.0
-
-_JSON: Final = "application/json"
 
 
 class HttpSession:
@@ -71,9 +69,10 @@ class HttpSession:
         method: str,
         path: str,
         headers: Mapping[str, str],
-        body: str | None = None,
+        body: str | bytes | None = None,
         *,
         answers: Mapping[int, object],
+        gives: str = JSON,
     ) -> Reply:
         """Send a request and return its answer.
 
@@ -85,7 +84,8 @@ class HttpSession:
             method: the request's.
             path: the request's, with the query.
             headers: those of this call.
-            body: JSON.
+            body: JSON as text, or bytes as they are.
+            gives: the media type of those bodies: JSON, or bytes, which only a server of ours says of which store.
             answers: what is behind each status of success; None: an empty body.
 
         Raises:
@@ -107,7 +107,9 @@ class HttpSession:
         if status in answers:
             if answers[status] is None and not answer.content:
                 return Reply(self._root, status, None, answer.headers)
-            tree = answer.tree() if answer.kind == _JSON else None
+            if gives == answer.kind == OCTETS and store is not None:
+                return Reply(self._root, status, None, answer.headers, answer.content)
+            tree = answer.tree() if answer.kind == gives == JSON else None
             if tree is not None and answers[status] is not None:
                 return Reply(self._root, status, tree, answer.headers)
         problem = answer.tree() if answer.kind == PROBLEM_TYPE else None
@@ -136,7 +138,7 @@ class HttpSession:
             adapter.close()
 
     def _prepare(
-        self, method: str, path: str, headers: Mapping[str, str], body: str | None
+        self, method: str, path: str, headers: Mapping[str, str], body: str | bytes | None
     ) -> requests.PreparedRequest:
         """Build a request by hand: all its parts are known, and `Request.prepare` costs as much as a claim."""
         request = requests.PreparedRequest()
@@ -144,8 +146,9 @@ class HttpSession:
         request.url = self._root + path
         complete: dict[str, str] = {**self._headers, **headers}
         if body is not None:
-            request.body = body.encode()
-            complete |= {"Content-Type": "application/json", "Content-Length": str(len(request.body))}
+            request.body = body.encode() if isinstance(body, str) else body
+            kind = JSON if isinstance(body, str) else OCTETS
+            complete |= {"Content-Type": kind, "Content-Length": str(len(request.body))}
         elif method in ("POST", "PUT"):
             complete["Content-Length"] = "0"
         request.headers = CaseInsensitiveDict(complete)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -9,13 +10,24 @@ from attrs import evolve, field, fields, frozen
 
 from sweepstake.codec import from_answer
 from sweepstake.domain.duplicates import Added
+from sweepstake.domain.files import Piece, Span
 from sweepstake.domain.records import GuardKind, JobRecord, NoJob, PutAnswer
 from sweepstake.errors import InvalidInputError, StoreUnavailableError, UnhandledResponseError
-from sweepstake.wire.headers import ETAG, REASON, STORE, SUPERSEDED, etag_header
+from sweepstake.wire.headers import (
+    ACCEPT_RANGES,
+    CONTENT_RANGE,
+    ETAG,
+    REASON,
+    STORE,
+    SUPERSEDED,
+    etag_header,
+)
+from sweepstake.wire.operation import JSON, OCTETS
 
 __all__ = [
     "ADDED",
     "ADDED_ONE",
+    "BYTES",
     "NOTHING",
     "PUT",
     "Answers",
@@ -32,11 +44,16 @@ T = TypeVar("T")
 
 @frozen
 class Told:
-    """An answer as it is sent: a status, what is written as JSON (None: no body), and headers."""
+    """An answer as it is sent: a status, what is written as JSON (None: no body), and headers.
+
+    Attributes:
+        piece: the body, if it is bytes: the first of them.
+    """
 
     status: int
     record: Any = None
     headers: dict[str, str] = field(factory=dict)
+    piece: Piece | None = None
 
 
 @frozen
@@ -45,12 +62,14 @@ class Reply:
 
     Attributes:
         root: the server's URL.
+        content: the body, if it is bytes.
     """
 
     root: str
     status: int
     tree: Any
     headers: Mapping[str, str]
+    content: bytes = b""
 
     def read(self, kind: type[T]) -> T:
         """Return the body as a record.
@@ -88,6 +107,7 @@ class Answers:
         versioned: what is answered has an etag, which is told.
         headers: names of the headers that tell more, as the description of the API has them.
         kinds: the classes of the bodies, as far as each is a class of its own.
+        gives: the media type of the bodies.
     """
 
     statuses: Mapping[int, str | None]
@@ -96,6 +116,7 @@ class Answers:
     versioned: bool = False
     headers: tuple[str, ...] = ()
     kinds: tuple[Any, ...] = ()
+    gives: str = JSON
 
 
 def one(kind: Any, schema: str, *, versioned: bool = False, status: int = 200) -> Answers:
@@ -182,6 +203,33 @@ ADDED: Final = Answers(
     read=lambda reply: Added() if reply.status == 204 else reply.read(Added),
     kinds=(Added,),
 )
+
+
+def _tell_piece(call: Any, piece: Piece) -> Told:
+    begin, end = call.within.within(piece.total)
+    headers = {ACCEPT_RANGES: "bytes", "Content-Type": OCTETS, "X-Content-Type-Options": "nosniff"}
+    if piece.sha256:
+        headers[ETAG] = etag_header(piece.sha256)
+    if call.within == Span():
+        return Told(200, headers=headers, piece=piece)
+    return Told(206, headers={**headers, CONTENT_RANGE: f"bytes {begin}-{end - 1}/{piece.total}"}, piece=piece)
+
+
+def _read_piece(reply: Reply) -> Piece:
+    told = _CONTENT_RANGE.fullmatch(reply.headers.get(CONTENT_RANGE, ""))
+    if reply.status == 206 and (told is None or int(told[2]) - int(told[1]) + 1 != len(reply.content)):
+        raise StoreUnavailableError(f"{reply.root} answered with other bytes than were asked for")
+    return Piece(
+        content=reply.content,
+        offset=0 if told is None else int(told[1]),
+        total=len(reply.content) if told is None else int(told[3]),
+        sha256=reply.headers.get(ETAG, "").strip('"'),
+    )
+
+
+_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
+#: Of a file or an output: bytes of it.
+BYTES: Final = Answers(statuses={200: "Bytes", 206: "Bytes"}, tell=_tell_piece, read=_read_piece, gives=OCTETS)
 #: That it is done.
 NOTHING: Final = Answers(statuses={204: None}, tell=lambda _call, _none: Told(204), read=lambda _reply: None)
 

@@ -15,7 +15,7 @@ from sweepstake.queue.fields import (
     Travel,
     travel_of,
 )
-from sweepstake.wire.operation import Operation
+from sweepstake.wire.operation import JSON, OCTETS, Operation
 
 __all__ = ["PATIENCE", "Call", "Parts", "Patience", "usual_patience", "verb"]
 
@@ -73,11 +73,16 @@ class BodyOf:
 
 @frozen
 class Parts:
-    """A call's fields, by how they travel: in the path with their words, beside the body, and in it."""
+    """A call's fields, by how they travel: in the path with their words, beside the body, and in it.
+
+    Attributes:
+        raw: the field that is all of the body, as bytes; then there is no other in it.
+    """
 
     named: tuple[tuple[str, str], ...]
     beside: tuple[tuple[str, Travel], ...]
     body: BodyOf | None
+    raw: str | None = None
 
 
 @frozen(kw_only=True)
@@ -118,8 +123,11 @@ def verb(
     def decorate(kind: K) -> K:
         travels = [(each.name, travel_of(each.metadata)) for each in fields(kind)]
         beside = tuple((name, how) for name, how in travels if isinstance(how, Travel))
+        raw = next((name for name, how in travels if how is Body.RAW), None)
         kind.operation = evolve(
             operation,
+            takes=JSON if raw is None else OCTETS,
+            gives=answers.gives,
             parameters=tuple(parameter for _, how in beside for parameter in how.parameters),
             request=request,
             answers=answers.statuses,
@@ -131,7 +139,8 @@ def verb(
         kind.parts = Parts(
             named=tuple((name, how.word) for name, how in travels if isinstance(how, Named)),
             beside=beside,
-            body=None if request is None else _body_of(kind, request),
+            body=None if request is None or raw is not None else _body_of(kind, request),
+            raw=raw,
         )
         return kind
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import NOTHING, field, frozen
 
 from sweepstake.domain.access import NOBODY, Caller
 from sweepstake.domain.duplicates import OnDuplicate
+from sweepstake.domain.files import MAX_PATH, SHA256, Span, check_sha256
 from sweepstake.domain.keys import ATTEMPT_PATTERN, KEY_PATTERN, check_attempt, check_key
 from sweepstake.domain.lengths import MAX_PAGE
 from sweepstake.domain.names import MAX_TEXT, check_name, check_text
@@ -25,8 +26,10 @@ from sweepstake.wire.headers import (
     IDEMPOTENCY_KEY,
     IF_MATCH,
     IF_NONE_MATCH,
+    RANGE,
     guard_headers,
     read_guard,
+    read_span,
 )
 from sweepstake.wire.operation import Parameter
 
@@ -41,7 +44,9 @@ __all__ = [
     "attempt_key",
     "body",
     "by_server",
+    "content_digest",
     "duplicates",
+    "file_path",
     "filters",
     "force",
     "guard",
@@ -50,10 +55,13 @@ __all__ = [
     "merged",
     "named",
     "op_key",
+    "raw",
+    "span",
     "spec_version",
     "start",
     "travel_of",
     "whole",
+    "whole_number",
 ]
 
 #: The most conditions of a listing: each is asked of every job.
@@ -125,6 +133,8 @@ class Body(Enum):
     MERGED = "merged"
     #: It is all of the body.
     WHOLE = "whole"
+    #: It is all of the body, and bytes instead of JSON.
+    RAW = "raw"
 
 
 @frozen
@@ -161,6 +171,58 @@ def merged() -> Any:
 def whole(**options: Any) -> Any:
     """Make a field that is all of the body."""
     return field(metadata={_TRAVEL: Body.WHOLE}, **options)
+
+
+def raw(**options: Any) -> Any:
+    """Make a field that is all of the body, as bytes."""
+    return field(repr=False, metadata={_TRAVEL: Body.RAW}, **options)
+
+
+def whole_number(name: str, description: str, most: int, **options: Any) -> Any:
+    """Make the field of a whole number from 0 to `most`; without a `default` it has to be there."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= most):
+            raise MalformedError.at(name, f"must be a whole number from 0 to {most:,}")
+        return int(text)
+
+    schema: Schema = {"type": "integer", "minimum": 0, "maximum": most}
+    return _in_query(name, schema, description, options.get("default", NOTHING), write=str, read=read)
+
+
+def content_digest(name: str, description: str, **options: Any) -> Any:
+    """Make the field of a sha256, in hex; without a `default` it has to be there."""
+
+    def read(text: str) -> str:
+        found: str = _formed(check_sha256, text, name)
+        return found
+
+    schema: Schema = {"type": "string", "pattern": f"^{SHA256}$"}
+    return _in_query(name, schema, description, options.get("default", NOTHING), write=str, read=read)
+
+
+def file_path() -> Any:
+    """Make the field of the path of a file, below the folder of results."""
+    schema: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_PATH}
+    return _in_query("path", schema, "The path of a file, as it is listed", None, write=str, read=str)
+
+
+def span() -> Any:
+    """Make the field of which bytes are asked for; a header that is no range of bytes asks for all."""
+
+    def write(wanted: Span, sent: Sent) -> None:
+        if wanted != Span():
+            first, last = ("" if each is None else str(each) for each in (wanted.first, wanted.last))
+            sent.headers[RANGE] = f"bytes={first}-{last}"
+
+    parameter = Parameter(
+        name=RANGE,
+        schema={"type": "string"},
+        description="Which bytes, such as `bytes=0-1023`, as in RFC 9110; without it all",
+        header=True,
+    )
+    travel = Travel(parameters=(parameter,), write=write, read=lambda asked: read_span(asked.headers.get("range")))
+    return field(default=Span(), metadata={_TRAVEL: travel})
 
 
 def hidden(default: Any = None) -> Any:
@@ -353,7 +415,7 @@ def _in_query(
     always: bool = False,
 ) -> Any:
     """Make a field that is one parameter of the query; one that has its default is left out unless `always`."""
-    parameter = Parameter(name=name, schema=schema, description=description)
+    parameter = Parameter(name=name, schema=schema, description=description, required=default is NOTHING)
 
     def put(value: Any, sent: Sent) -> None:
         if always or value != default:
@@ -361,6 +423,8 @@ def _in_query(
 
     def take(asked: Asked) -> Any:
         text = asked.one(name)
+        if text is None and default is NOTHING:
+            raise MalformedError.at(name, "is missing")
         return default if text is None else read(text)
 
     return field(default=default, metadata={_TRAVEL: Travel(parameters=(parameter,), write=put, read=take)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, TypeVar
 
 from sweepstake.clock import Clock
+from sweepstake.files import Shelf
 from sweepstake.queue.call import Call
 from sweepstake.queue.store import Store, performers
 from sweepstake.queue.verbs import (
@@ -17,6 +18,7 @@ from sweepstake.queue.verbs import (
     heartbeats,
     importing,
     jobs,
+    kept,
     listing,
     offering,
     putting,
@@ -44,6 +46,7 @@ PERFORMERS: Final = performers(
         heartbeats,
         importing,
         jobs,
+        kept,
         listing,
         offering,
         putting,
@@ -64,11 +67,12 @@ class Here:
     Args:
         engine: the database; closed with this.
         clock: tells how long it has been open.
+        files: see `Store`.
         serving: see `Store`.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, *, serving: bool = False) -> None:
-        self.store = Store(engine, clock, serving=serving)
+    def __init__(self, engine: Engine, clock: Clock, *, files: Shelf | None = None, serving: bool = False) -> None:
+        self.store = Store(engine, clock, files=files, serving=serving)
 
     @property
     def identity(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from sweepstake.domain import portable
 from sweepstake.domain.counts import Counts
 from sweepstake.domain.drafts import Finish, JobDraft
 from sweepstake.domain.duplicates import Added, OnDuplicate
+from sweepstake.domain.files import Held, KeptFile, Manifest, Piece, Span
 from sweepstake.domain.gangs import Gang
 from sweepstake.domain.keys import new_key
 from sweepstake.domain.lengths import MAX_BEATS, MAX_PAGE
@@ -219,6 +221,55 @@ class Queue:
     def why(self, name: str, job_id: str) -> Why:
         """Say in one sentence why a job is not running."""
         return self.send(calls.ExplainJob(name=name, id=job_id))
+
+    # files
+
+    def ask_files(self, name: str) -> None:
+        """Return if files of attempts can be kept."""
+        self.send(calls.AskFiles(name=name))
+
+    def list_files(self, name: str, job_id: str, attempt: int | None = None) -> Manifest:
+        """Return what is kept of an attempt: that which is DONE, else the latest."""
+        return self.send(calls.ListFiles(name=name, id=job_id, number=attempt))
+
+    def keep_files(
+        self, name: str, job_id: str, attempt: str, files: Sequence[KeptFile], keep: int | None = None
+    ) -> Manifest:
+        """State which files the attempt of that key has."""
+        return self.send(calls.KeepFiles(name=name, id=job_id, attempt=attempt, files=tuple(files), keep=keep))
+
+    def put_content(
+        self, name: str, job_id: str, attempt: str, sha256: str, size: int, offset: int, piece: bytes
+    ) -> Held:
+        """Put a piece of a file of the attempt of that key; say how much of it is kept."""
+        digest = hashlib.sha256(piece).hexdigest()
+        return self.send(
+            calls.PutContent(
+                name=name,
+                id=job_id,
+                attempt=attempt,
+                sha256=sha256,
+                size=size,
+                offset=offset,
+                digest=digest,
+                piece=piece,
+            )
+        )
+
+    def get_content(self, name: str, job_id: str, attempt: int, sha256: str, within: Span) -> Piece:
+        """Return part of a file, at most `PIECE` bytes."""
+        return self.send(calls.GetContent(name=name, id=job_id, number=attempt, sha256=sha256, within=within))
+
+    def append_log(self, name: str, job_id: str, attempt: str, offset: int, piece: bytes) -> Held:
+        """Add a piece to the output of the attempt of that key; say how much of it is kept."""
+        digest = hashlib.sha256(piece).hexdigest()
+        return self.send(
+            calls.AppendLog(name=name, id=job_id, attempt=attempt, offset=offset, digest=digest, piece=piece)
+        )
+
+    def get_log(self, name: str, job_id: str, attempt: int | None, within: Span) -> Piece:
+        """Return part of the output of an attempt, at most `PIECE` bytes."""
+        return self.send(calls.GetLog(name=name, id=job_id, number=attempt, within=within))
 
     # workers
 

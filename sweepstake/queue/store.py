@@ -11,6 +11,7 @@ from sweepstake.clock import Clock
 from sweepstake.domain.addresses import check_reference, choose, known_address, names_to_look_for
 from sweepstake.domain.keys import name_of
 from sweepstake.domain.names import MAX_NAME, existing_name
+from sweepstake.files import Shelf
 from sweepstake.queue.addresses import standings
 from sweepstake.queue.call import Call
 from sweepstake.queue.policies import Policies
@@ -44,6 +45,7 @@ class Store:
     Args:
         engine: the database.
         clock: tells how long the store has been open.
+        files: keeps what attempts leave beside their results; None: it keeps none.
         serving: it is opened for others, who could not renew their leases before: no lease is settled until one full
             lease after.
 
@@ -53,8 +55,9 @@ class Store:
         looked: by the address of an experiment, when its overdue leases were last looked for.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, *, serving: bool = False) -> None:
+    def __init__(self, engine: Engine, clock: Clock, *, files: Shelf | None = None, serving: bool = False) -> None:
         self.engine = engine
+        self.files = files or Shelf(None, engine.identity)
         self.read = engine.read
         self.write = engine.write
         self.policies = Policies()

@@ -16,7 +16,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -312,11 +312,22 @@ def _refusal(status: int, detail: str, **headers: str) -> Answer:
 
 async def _respond(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     media_type = None if "Content-Type" in answer.headers or not answer.body else "application/json"
-    if len(answer.body) > 1:
-        response: Response = _InParts(answer, media_type)
+    if answer.more is not None and scope["method"] != "HEAD":
+        response: Response = StreamingResponse(_following(answer), answer.status, answer.headers, media_type)
+    elif len(answer.body) > 1:
+        response = _InParts(answer, media_type)
     else:
         response = Response(b"".join(answer.body), answer.status, answer.headers, media_type)
     await response(scope, receive, send)
+
+
+async def _following(answer: Answer) -> AsyncIterator[bytes]:
+    """Yield bytes that a disk holds, each piece read by a thread when the one before has left."""
+    assert answer.more is not None, "else it has a body of known parts"
+    for part in answer.body:
+        yield part
+    while part := await asyncio.to_thread(next, answer.more, b""):
+        yield part
 
 
 class _InParts(Response):

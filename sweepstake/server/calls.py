@@ -125,11 +125,17 @@ def read_query(query: bytes, operation: Operation) -> Mapping[str, Sequence[str]
 
 @frozen
 class Answer:
-    """What is sent back: a status, a JSON text, in several parts if it is long, and headers."""
+    """What is sent back: a status, a JSON text, in several parts if it is long, and headers.
+
+    Attributes:
+        body: of bytes that are read only as they leave, the first.
+        more: returns those that follow, each when the one before has left; it waits for a disk.
+    """
 
     status: int
     body: tuple[bytes, ...]
     headers: dict[str, str]
+    more: Iterator[bytes] | None = None
 
 
 _encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"), check_circular=False).encode

@@ -5,13 +5,14 @@ Most verbs need no more than that. The others are listed in `Handlers`, each wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any, Final
 
 from attrs import evolve
 
 from sweepstake.codec import to_texts
+from sweepstake.domain.files import Piece, Span
 from sweepstake.domain.keys import name_of
 from sweepstake.domain.records import (
     ABSENT,
@@ -32,6 +33,7 @@ from sweepstake.domain.status import JobStatus, Signal
 from sweepstake.errors import NotFoundError, UnsafeUpdateError
 from sweepstake.http.requests import call_of
 from sweepstake.queue import calls
+from sweepstake.queue.answers import Told
 from sweepstake.queue.call import Call
 from sweepstake.queue.calls.batches import Reports
 from sweepstake.queue.fields import MalformedError
@@ -50,6 +52,8 @@ __all__ = ["Handlers"]
 _NEVER: Final = Guard.match()
 #: The most values of a search's parameters.
 _MOST_OF_SEARCH: Final = 100_000
+#: How many bytes of a file are read while those before leave.
+_STEP: Final = 1024 * 1024
 
 
 class Handlers:
@@ -91,12 +95,17 @@ class Handlers:
         perform = self._logins.get(kind, self._send)
 
         def answer(received: Received) -> Answer:
-            with nullcontext() if kind.parts.body is None else received.tree() as tree:
-                call = call_of(kind, received.names, received.asked, tree)
+            if kind.parts.raw is not None:
+                call = call_of(kind, received.names, received.asked, received.body)
+            else:
+                with nullcontext() if kind.parts.body is None else received.tree() as tree:
+                    call = call_of(kind, received.names, received.asked, tree)
             found = perform(call) if special is None else special(call, received)
             if kind.operation.changes_access:
                 self._authorizer.changed()
             made = kind.answers.tell(call, found)
+            if made.piece is not None:
+                return _in_pieces(call, made, self._send)
             if made.record is None:
                 return Answer(made.status, (), made.headers)
             # Values of users' in a record cost no more than their length.
@@ -201,6 +210,30 @@ class Handlers:
         if call.part.experiment is not None:
             _check_search(call.part.experiment.search, "experiment.search")
         self._send(call)
+
+
+def _in_pieces(call: Any, made: Told, send: Callable[[Any], Piece]) -> Answer:
+    """Answer with all bytes that were asked for; those behind the first piece are read as the ones before leave.
+
+    They are of the content that was found first, whatever becomes of the file meanwhile.
+    """
+    assert made.piece is not None, "a piece is what it answers with"
+    first = made.piece
+    begin, end = call.within.within(first.total)
+
+    def follow() -> Iterator[bytes]:
+        at = begin + len(first.content)
+        while at < end:
+            wanted = evolve(call, within=Span(at, min(end, at + _STEP) - 1))
+            if isinstance(wanted, calls.GetContent):
+                wanted = evolve(wanted, path=None, sha256=first.sha256)
+            piece = send(wanted)
+            yield piece.content
+            at += len(piece.content)
+
+    length = {"Content-Length": str(end - begin)}
+    more = follow() if begin + len(first.content) < end else None
+    return Answer(made.status, (first.content,), {**made.headers, **length}, more)
 
 
 def _shown(received: Received, record: Any) -> Any:

@@ -14,11 +14,14 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sweepstake.wire.operation import JSON, OCTETS
+
 __all__ = ["OwnMachine", "is_loopback"]
 
 _SCHEMES: Final = ("http", "https")
 _OWN_PAGES: Final = ("same-origin", "none")
-_JSON: Final = "application/json"
+#: Pages of other sites may send neither without asking first.
+_KINDS: Final = (JSON, OCTETS)
 
 Refuse = Callable[[str, Scope, Receive, Send], Awaitable[None]]
 
@@ -67,8 +70,8 @@ def _fault(scope: Scope) -> str | None:
     if any(site not in _OWN_PAGES for site in headers.getlist("sec-fetch-site")):
         return "it does not answer pages of another site (Sec-Fetch-Site)"
     for kind in headers.getlist("content-type"):
-        if kind.partition(";")[0].strip().lower() != _JSON:
-            return f"bodies must be {_JSON} (Content-Type)"
+        if kind.partition(";")[0].strip().lower() not in _KINDS:
+            return f"bodies must be {JSON} or {OCTETS} (Content-Type)"
     return None
 
 

@@ -22,6 +22,7 @@ from uvicorn.supervisors import Multiprocess
 
 from sweepstake.clock import SystemClock
 from sweepstake.errors import ConfigurationError, ResourceExistsError, ServerError, shown
+from sweepstake.files import open_shelf
 from sweepstake.queue.here import Here
 from sweepstake.queue.retrying import outlast
 from sweepstake.queue.store import Store
@@ -61,6 +62,7 @@ class ServeOptions:
         root_path: the path below which a proxy shows the server.
         auth: ask for credentials; without it only this machine may be served.
         secret: where what signs is kept; needed with `auth`.
+        files: where files of attempts are kept; None: beside the file of the store.
     """
 
     store: str
@@ -70,6 +72,7 @@ class ServeOptions:
     root_path: str = ""
     auth: bool = True
     secret: SecretPlace | None = None
+    files: str | None = None
 
 
 def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
@@ -145,7 +148,8 @@ def _make_app(options: ServeOptions) -> ASGIApp:
     _follow_parent()
     sys.setswitchinterval(_TURN)
     clock = SystemClock()
-    here = Here(_open(options), clock, serving=True)
+    engine = _open(options)
+    here = Here(engine, clock, files=open_shelf(options.store, engine.identity, options.files), serving=True)
     logins = Logins(here.store, clock, _secret(options)) if options.auth else None
     app = create_app(here, logins, clock)
     set_aside()

@@ -16,19 +16,23 @@ from sweepstake.domain.addresses import (
     known_address,
     owner_and_name,
 )
+from sweepstake.domain.files import Span
 from sweepstake.domain.names import existing_name
 from sweepstake.domain.records import ABSENT, PRESENT, UNGUARDED, Guard, GuardKind
 from sweepstake.errors import InvalidInputError, NotFoundError, shown
 
 __all__ = [
+    "ACCEPT_RANGES",
     "ADDRESS",
     "ATTEMPT",
+    "CONTENT_RANGE",
     "ETAG",
     "ETAG_LIST_PATTERN",
     "IDEMPOTENCY_KEY",
     "IF_MATCH",
     "IF_NONE_MATCH",
     "OWNER",
+    "RANGE",
     "REASON",
     "STORE",
     "SUPERSEDED",
@@ -36,12 +40,17 @@ __all__ = [
     "guard_headers",
     "read_guard",
     "read_reference",
+    "read_span",
     "reference_headers",
 ]
 
 ETAG: Final = "ETag"
 IF_MATCH: Final = "If-Match"
 IF_NONE_MATCH: Final = "If-None-Match"
+#: Which bytes are asked for, and which are sent.
+RANGE: Final = "Range"
+CONTENT_RANGE: Final = "Content-Range"
+ACCEPT_RANGES: Final = "Accept-Ranges"
 #: The op key of a write.
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 #: The key of the open attempt, sent by its holder with a PUT of the job.
@@ -134,3 +143,17 @@ def read_guard(headers: Mapping[str, str]) -> Guard:
         return PRESENT
     # Weak etags never match (RFC 9110, section 13.1.1).
     return Guard.match(*(etag for weak, etag in _STRONG.findall(match) if not weak))
+
+
+_RANGE: Final = re.compile(r"bytes *= *([0-9]{0,18})-([0-9]{0,18})")
+
+
+def read_span(text: str | None) -> Span:
+    """Return which bytes a header `Range` asks for; one that asks for none, or for several parts, counts as none."""
+    found = None if text is None else _RANGE.fullmatch(text.strip())
+    if found is None or found.groups() == ("", ""):
+        return Span()
+    first, last = (int(each) if each else None for each in found.groups())
+    if first is not None and last is not None and last < first:
+        return Span()
+    return Span(first, last)

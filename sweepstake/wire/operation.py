@@ -14,8 +14,11 @@ from sweepstake.domain.names import check_name, existing_name
 from sweepstake.domain.schema import Schema
 from sweepstake.wire.headers import IF_MATCH
 
-__all__ = ["BASE", "Operation", "Parameter", "checked"]
+__all__ = ["BASE", "JSON", "OCTETS", "Operation", "Parameter", "checked"]
 
+#: The media types of bodies: records, and bytes as they are.
+JSON: Final = "application/json"
+OCTETS: Final = "application/octet-stream"
 #: Where the API begins, below the server's root.
 BASE: Final = "/api/v1/"
 
@@ -30,6 +33,7 @@ class Parameter:
     header: bool = False
     many: bool = False
     most: int | None = None
+    required: bool = False
 
 
 @frozen(kw_only=True)
@@ -40,6 +44,7 @@ class Operation:
         name: what the handler and the OpenAPI operation are called.
         path: `{name}` and `{id}` stand for an experiment and what `of` says, percent-encoded.
         request: name of the body's schema.
+        takes, gives: the media types of the body, and of that of a success.
         values: the most values that the body may hold: lists, objects and what is in them.
         answers: name of the body's schema by status of success; None for an empty body.
         problems: statuses of errors beyond those that follow from the rest.
@@ -62,6 +67,8 @@ class Operation:
     summary: str
     answers: Mapping[int, str | None] = {}
     request: str | None = None
+    takes: str = JSON
+    gives: str = JSON
     values: int = 0
     parameters: tuple[Parameter, ...] = ()
     problems: tuple[int, ...] = ()

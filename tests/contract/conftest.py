@@ -23,9 +23,10 @@ def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
-def queue(address: str) -> Iterator[Queue]:
-    """The queue under test; other tests keep other experiments in it."""
-    opened = open_queue(address)
+def queue(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queue]:
+    """The queue under test; other tests keep other experiments in it. What a database is beside is told where."""
+    told = f"file://{tmp_path_factory.mktemp('files')}" if address.startswith("postgres") else None
+    opened = open_queue(address, told)
     yield opened
     opened.close()
 

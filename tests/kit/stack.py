@@ -19,9 +19,9 @@ __all__ = ["KINDS", "ServerProcess", "open_queue", "reached", "store_of"]
 KINDS = ("sqlite", "http-sqlite", "postgres", "http-postgres")
 
 
-def open_queue(address: str) -> Queue:
+def open_queue(address: str, files: str | None = None) -> Queue:
     """Open the queue at the URL of a store or of a server without authentication, as a client process does."""
-    return Queue(open_sender(Config(url=address, token=None, state=Path(), checkpoints=Path())))
+    return Queue(open_sender(Config(url=address, token=None, state=Path(), checkpoints=Path(), files=files)))
 
 
 def store_of(kind: str, folder: Path, new_database: Callable[[], str]) -> str:
@@ -36,7 +36,8 @@ def reached(kind: str, folder: Path, new_database: Callable[[], str]) -> Iterato
     if not kind.startswith("http"):
         yield store
         return
-    with ServerProcess(store, folder) as server:
+    options = [] if kind.endswith("sqlite") else ["--files", str(folder / "files")]
+    with ServerProcess(store, folder, *options) as server:
         yield server.url
 
 

@@ -7,6 +7,7 @@ from sweepstake.domain.access import Access, Role
 from sweepstake.domain.addresses import exact
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import JobRecord
+from sweepstake.files import Shelf, open_shelf
 from sweepstake.http import HttpSender
 from sweepstake.queue.calls import GetAccess, ShareExperiment, UnshareExperiment
 from sweepstake.queue.here import Here
@@ -28,10 +29,10 @@ class Kept(Queue, Store):
         ledger: the history.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, *, serving: bool = False) -> None:
-        self.here = Here(engine, clock, serving=serving)
+    def __init__(self, engine: Engine, clock: Clock, *, files: Shelf | None = None, serving: bool = False) -> None:
+        self.here = Here(engine, clock, files=files, serving=serving)
         Queue.__init__(self, self.here)
-        Store.__init__(self, engine, clock, serving=serving)
+        Store.__init__(self, engine, clock, files=files, serving=serving)
         self.ledger = Ledger(engine)
 
     def share(self, address: str, email: str, role: Role | None) -> None:
@@ -53,7 +54,8 @@ class Kept(Queue, Store):
 def open_store(url: str, clock: Clock | None = None, *, serving: bool = False) -> Kept:
     """Open the store at a URL, with a clock of one's own if need be, as a server does if that is asked for."""
     clock = clock or SystemClock()
-    return Kept(open_engine(url, clock), clock, serving=serving)
+    engine = open_engine(url, clock)
+    return Kept(engine, clock, files=open_shelf(url, engine.identity, None), serving=serving)
 
 
 def remote_queue(url: str, token: str | None = None) -> Queue:

@@ -11,9 +11,13 @@ import click
 from sweepstake.cli.moments import span
 from sweepstake.cli.output import as_json, format_option, print_rows, say
 from sweepstake.cli.target import Target, pass_target
+from sweepstake.clock import SystemClock
 from sweepstake.domain.addresses import spoken
 from sweepstake.errors import ConfigurationError
+from sweepstake.files import open_shelf
 from sweepstake.plaintext import counted
+from sweepstake.queue.store import Store
+from sweepstake.queue.verbs.dropping import sweep
 from sweepstake.queue.verify import CLOCK_ERROR, LEAST_AGE, Ledger, Verification, prune_events
 from sweepstake.queue.verify import verify as verify_ledger
 from sweepstake.queue.verify.facts import Violation
@@ -112,25 +116,31 @@ def check(target: Target, format_: str) -> None:
 @format_option
 @pass_target
 def prune(target: Target, older_than: str, format_: str) -> None:
-    """Delete old events from a store.
+    """Delete old events from a store, and files of jobs that are gone.
 
     Events are the history of rarer writes, also of experiments long gone. Kept are those that `sweepstake verify` needs
-    to check what is there now, and all of the last 7 days, in which a call may be repeated. The store may be in use: it
-    is done in short pages. Run it from time to time, for instance by cron.
+    to check what is there now, and all of the last 7 days, in which a call may be repeated. Files of attempts go with
+    their jobs; those that a kill left are removed here. The store may be in use: it is done in short pages. Run it from
+    time to time, for instance by cron.
     """
     seconds = span(older_than)
     if seconds is None or seconds < LEAST_AGE:
         raise click.UsageError(f"--older-than takes a span of 7 days or more, such as 90d, not {older_than}.")
-    opened = open_engine(store_url(target))
+    url = store_url(target)
+    opened = open_engine(url)
     try:
         with measured("Pruning") as progress:
             count = prune_events(Ledger(opened), before=time.time() - seconds, progress=progress)
+        shelf = open_shelf(url, opened.identity, target.config().files)
+        jobs = sweep(Store(opened, SystemClock(), files=shelf))
     finally:
         opened.close()
     if format_ == "json":
-        as_json({"events": count})
+        as_json({"events": count, **({"jobs_without_files": jobs} if jobs else {})})
     else:
         click.echo(f"Deleted {counted(count, 'old event')}.")
+        if jobs:
+            click.echo(f"Removed what was kept of {counted(jobs, 'job')} that {'is' if jobs == 1 else 'are'} gone.")
 
 
 @click.command()

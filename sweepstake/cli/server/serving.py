@@ -19,8 +19,13 @@ __all__ = ["serve"]
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that answer.")
 @click.option("--root-path", default="", help="The path below which a proxy shows the server.")
 @click.option("--no-auth", is_flag=True, help="Let everybody in who is on this machine; only with a loopback address.")
+@click.option(
+    "--files",
+    metavar="DIR",
+    help="Where files of attempts are kept: a folder, or a URL for fsspec; by default beside the file of the store.",
+)
 @pass_target
-def serve(target: Target, host: str, port: int, workers: int, root_path: str, no_auth: bool) -> None:
+def serve(target: Target, host: str, port: int, workers: int, root_path: str, no_auth: bool, files: str | None) -> None:
     """Serve a store over HTTP.
 
     If there is no user yet, one is made, and its API token printed once.
@@ -42,6 +47,7 @@ def serve(target: Target, host: str, port: int, workers: int, root_path: str, no
         workers=workers,
         root_path=root_path,
         auth=not no_auth,
+        files=files or config.files,
         secret=None if no_auth else SecretPlace.of(url, config),
     )
     run_server(options, say)

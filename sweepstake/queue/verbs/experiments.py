@@ -26,6 +26,7 @@ from sweepstake.plaintext import counted
 from sweepstake.queue.addresses import free_address, own_address
 from sweepstake.queue.calls import CountJobs, DeleteExperiment, GetExperiment, ListExperiments, PutExperiment
 from sweepstake.queue.store import Store, performs
+from sweepstake.queue.verbs.dropping import drop_jobs
 from sweepstake.queue.verbs.guards import check_guard, check_limit, event_of, is_first, read_start
 from sweepstake.search import policy_for
 from sweepstake.stores import rows
@@ -195,6 +196,7 @@ def delete(store: Store, call: DeleteExperiment) -> None:
             )
         for statement in _DELETED_WITH_EXPERIMENT:
             transaction.run(statement, experiment_id=row[0])
+    drop_jobs(store, address)
 
 
 def _is_repeat(transaction: Transaction, address: str, key: str) -> bool:

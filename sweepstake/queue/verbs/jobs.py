@@ -12,6 +12,7 @@ from sweepstake.errors import NotFoundError, UnsafeUpdateError
 from sweepstake.queue.calls import DeleteJob, GetJob, ListAttempts, ListDependencies, PruneJob
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.dependencies import follow, unlink
+from sweepstake.queue.verbs.dropping import drop_job
 from sweepstake.queue.verbs.experiments import experiment_id
 from sweepstake.queue.verbs.guards import check_guard, is_first
 from sweepstake.stores import rows
@@ -73,6 +74,7 @@ def delete(store: Store, call: DeleteJob) -> None:
         unlink(transaction, seq, JobStatus(locked.job.status), awaited=locked.dependants > 0)
         for statement in ("forget_fingerprint", "delete_job_attempts", "delete_job"):
             transaction.run(statement, seq=seq)
+    drop_job(store, name, seq, locked.job.created_at)
 
 
 @performs(PruneJob)

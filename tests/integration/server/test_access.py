@@ -1,5 +1,6 @@
 """Who may call what: every operation with every kind of credentials, against a real server."""
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,6 +14,7 @@ import requests
 from sweepstake.clock import SystemClock
 from sweepstake.config import read_config
 from sweepstake.domain.access import Role
+from sweepstake.domain.files import KeptFile
 from sweepstake.domain.records import ABSENT, Claim, ExperimentDraft, SearchDefinition
 from sweepstake.domain.status import JobStatus
 from sweepstake.http.operations import OPERATIONS
@@ -32,7 +34,18 @@ SECURED: Final = [operation for operation in OPERATIONS.values() if operation.ro
 #: A job that is queued, one that runs with a lease, and one that crashed.
 QUEUED, RUNNING, CRASHED = "queued", "running", "crashed"
 #: Operations that look at a job in another state than queued.
-JOBS: Final = {"finish": RUNNING, "retry": CRASHED}
+FILES: Final = ("list_files", "keep_files", "put_content", "get_content", "append_log", "get_log")
+JOBS: Final = {"finish": RUNNING, "retry": CRASHED, **dict.fromkeys(FILES, RUNNING)}
+#: A file that the running job has kept, a piece of another, and what operations are asked beside their bodies.
+CONTENT: Final = b"kept"
+PIECE: Final = b"piece"
+DIGEST: Final = hashlib.sha256(PIECE).hexdigest()
+QUERIES: Final = {
+    "delete_experiment": "?force=true",
+    "get_content": "?path=kept",
+    "put_content": f"?sha256={DIGEST}&size={len(PIECE)}&offset=0&digest={DIGEST}",
+    "append_log": f"?offset=0&digest={DIGEST}",
+}
 
 
 @attrs.frozen
@@ -84,15 +97,22 @@ class House:
         queue.add_jobs(name, [draft(RUNNING), draft(CRASHED, of=document(JobStatus.CRASHED))], key=new_key())
         claim = queue.claim(name, worker="w", key=new_key())
         assert isinstance(claim, Claim)
+        digest = hashlib.sha256(CONTENT).hexdigest()
+        queue.put_content(name, RUNNING, claim.key, digest, len(CONTENT), 0, CONTENT)
+        queue.keep_files(name, RUNNING, claim.key, [KeptFile(path="kept", size=len(CONTENT), sha256=digest)])
         queue.add_jobs(name, [draft(QUEUED)], key=new_key())
         return claim.key
 
     def call(self, operation: Operation, scene: Scene, token: str | None) -> requests.Response:
         """Call an operation about the scene."""
         url = f"{self.server.url}{operation.url(*_names(operation, scene))}"
-        url += "?force=true" if operation.name == "delete_experiment" else ""
+        url += QUERIES.get(operation.name, "")
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        if operation.name in FILES and operation.role is Role.WORK:
+            headers["Sweepstake-Attempt"] = scene.attempt
         body = None if operation.request is None else _body(operation.request, scene)
+        if isinstance(body, bytes):
+            return requests.request(operation.method, url, data=body, headers=headers, timeout=30)
         return requests.request(operation.method, url, json=body, headers=headers, timeout=30)
 
     def content(self) -> dict[str, list[tuple[Any, ...]]]:
@@ -123,6 +143,8 @@ def _body(schema: str, scene: Scene) -> Any:
         "FinishRequest": {"attempt": scene.attempt, "outcome": "done"},
         "HeartbeatRequest": {"attempts": [scene.attempt]},
         "QueueingChanges": {"priority": 7},
+        "KeepFiles": {"files": []},
+        "Bytes": PIECE,
         "NewToken": {"role": "read"},
         "NewShare": {"role": "work"},
         "ImportPart": {

@@ -11,6 +11,7 @@ from sweepstake.domain.access import Role
 from sweepstake.domain.addresses import by_owner, exact
 from sweepstake.domain.drafts import Finish, JobDraft
 from sweepstake.domain.duplicates import OnDuplicate
+from sweepstake.domain.files import KeptFile, Span
 from sweepstake.domain.needs import Offer, WorkerLabel
 from sweepstake.domain.portable import ImportPart
 from sweepstake.domain.query.queries import Condition, JobQuery, Order
@@ -147,6 +148,15 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
     calls.GetSpec(name=NAME, version=3),
     calls.ExportPage(name=NAME, start="jobs.3.0.0"),
     calls.TakePart(name=NAME, part=ImportPart(id=KEY, number=3, abandon=True)),
+    calls.AskFiles(name=NAME),
+    calls.ListFiles(**JOB, number=3),
+    calls.KeepFiles(**JOB, attempt=new_key(), files=(KeptFile(path="a/ü", size=3, sha256="ab" * 32),), keep=2),
+    calls.PutContent(
+        **JOB, attempt=new_key(), sha256="ab" * 32, size=9, offset=4, digest="cd" * 32, piece=b"\xff\x00{"
+    ),
+    calls.GetContent(**JOB, number=3, path="a&b/ü", sha256="ab" * 32, within=Span(3, 9)),
+    calls.AppendLog(**JOB, attempt=new_key(), offset=7, digest="cd" * 32, piece=b"\r\n"),
+    calls.GetLog(**JOB, number=3, within=Span(None, 9)),
     calls.ResetTokens(),
     calls.ListTokens(),
     calls.CreateToken(wanted=NewToken(role=Role.WORK, name="n", lifetime=60.0)),
@@ -175,7 +185,8 @@ def arrived(call: Call[Any]) -> Call[Any]:
     if "name" in names:
         names["name"] = read_reference(names["name"], headers.get(ADDRESS.lower()), headers.get(OWNER.lower()))
     asked = Asked(query=parse_qs(query, keep_blank_values=True), headers=headers, new_key=new_key)
-    return call_of(type(call), names, asked, None if request.body is None else json.loads(request.body))
+    body = json.loads(request.body) if isinstance(request.body, str) else request.body
+    return call_of(type(call), names, asked, body)
 
 
 @pytest.mark.parametrize("call", SAMPLES + LOGINS, ids=lambda call: call.operation.name)
@@ -210,7 +221,8 @@ def test_each_verb_needs_the_role_of_what_it_does() -> None:
     """Who may only read changes nothing; who works neither makes nor removes experiments; anybody may ping."""
     needed = {name: kind.operation.role for name, kind in calls.CALLS.items()}
     reading = {"list_experiments", "get_experiment", "count_jobs", "export", "list_jobs", "get_job", "why"}
-    reading |= {"list_attempts", "list_dependencies", "get_spec", "list_workers"}
+    reading |= {"list_attempts", "list_dependencies", "ask_files", "list_files", "get_content", "get_log"}
+    reading |= {"get_spec", "list_workers"}
     owning = {"put_experiment", "put_spec", "delete_experiment", "import_part", "delete_job"}
     owning |= {"resettoken", "list_tokens", "create_token", "revoke_token", "get_access", "share", "unshare"}
     assert {name for name, role in needed.items() if role is Role.READ} == reading

@@ -31,6 +31,7 @@ BODIES: Final[Mapping[str, Any]] = {
     "HeartbeatRequest": {"attempts": [new_key()]},
     "QueueingChanges": {"priority": 1, "tags": ["a"], "notes": "n", "not_before": None},
     "Credentials": {"email": "a@b", "token": "x"},
+    "KeepFiles": {"files": [{"path": "a/b", "size": 3, "sha256": "ab" * 32}], "keep": 1},
     "NewToken": {"role": "read", "lifetime": 60, "name": "n"},
     "NewShare": {"role": "read"},
 }

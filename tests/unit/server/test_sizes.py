@@ -10,7 +10,7 @@ import pytest
 from sweepstake.http.operations import OPERATIONS
 from sweepstake.http.schemas import SCHEMAS
 from sweepstake.server.receiving import SMALL_BODY
-from sweepstake.wire.operation import Operation
+from sweepstake.wire.operation import JSON, Operation
 from tests.kit.lab import new_key
 from tests.unit.server.asking import BODIES, Server, asked
 
@@ -80,7 +80,8 @@ def peak_of(server: Server, operation: Operation, body: bytes) -> tuple[int, int
         tracemalloc.stop()
 
 
-TAKING: Final = [operation for operation in OPERATIONS.values() if operation.request is not None]
+#: Those that take JSON.
+TAKING: Final = [each for each in OPERATIONS.values() if each.request is not None and each.takes == JSON]
 
 
 @pytest.mark.parametrize("kind", QUICK)

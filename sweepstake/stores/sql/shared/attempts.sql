@@ -2,6 +2,9 @@
 select number, key, worker, lease, started_at, ended_at, outcome, reason, late_results, output
 from attempts where job_seq = :seq order by number;
 
+-- attempt_outcomes: how each attempt of a job ended, and by which key it is known.
+select number, key, lease, outcome from attempts where job_seq = :seq order by number;
+
 -- begin_attempt: a running of a job begins.
 insert into attempts (job_seq, number, key, worker, lease, started_at)
 values (:seq, :number, :key, :worker, :lease, :now);

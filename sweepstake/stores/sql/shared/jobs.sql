@@ -3,6 +3,9 @@ select
     {job}
 from jobs j where j.experiment_id = :experiment_id and j.id = :id;
 
+-- job_there: whether there is a job of that number, and when it was made.
+select seq, created_at from jobs where seq = :seq;
+
 -- jobs_with_part: jobs whose id begins or ends with a text, made after one, by age.
 select
     {job}
