@@ -20,7 +20,7 @@ from sweepstake.domain.workers import WorkerRecord
 from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsError, SweepstakeError
 
 if TYPE_CHECKING:
-    from sweepstake.client.submitting import Submission
+    from sweepstake.client.specs.submitting import Submission
     from sweepstake.spec import ExperimentSpec
 
 __all__ = ["Database"]
@@ -154,7 +154,7 @@ class Database:
             OSError: the file cannot be read.
             MissingExtraError: PyYAML is not installed, and it is a file.
         """
-        from sweepstake.client.submitting import Submission, submit  # most scripts have no specs, which take time
+        from sweepstake.client.specs.submitting import Submission, submit  # most scripts have no specs, which take time
 
         submission = spec if isinstance(spec, Submission) else Submission.of(spec)
         return experiment_of(self._session, submit(self._session.queue, submission, name, update=update))

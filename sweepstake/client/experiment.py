@@ -12,13 +12,13 @@ from sweepstake.client.attempt.ranks import ENVIRONMENT
 from sweepstake.client.attempt.sharing import GROUP_VARIABLES, SHARED_JOBS
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.draining import check_at_once, check_catch, drain
-from sweepstake.client.ending import wait_for_end
 from sweepstake.client.job import Job
 from sweepstake.client.jobs import JobList, Jobs
 from sweepstake.client.listing import iterate, query_of
 from sweepstake.client.ranking import Ranking
 from sweepstake.client.redefining import change_settings, changed_settings, check_settings, set_status
 from sweepstake.client.session import Session
+from sweepstake.client.specs.ending import wait_for_end
 from sweepstake.client.unknown import tell_unknown
 from sweepstake.client.waiting import check_wait, claim_within
 from sweepstake.domain.counts import Counts
@@ -34,8 +34,8 @@ from sweepstake.domain.records import (
     SearchDefinition,
 )
 from sweepstake.domain.settings import Settings
-from sweepstake.domain.specs import SpecRecord
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, member_of
+from sweepstake.domain.tasks.specs import SpecRecord
 from sweepstake.errors import ConfigurationError, FrozenSettingsError, NoJobError
 from sweepstake.view.frame import jobs_frame
 from sweepstake.view.html import experiment_html

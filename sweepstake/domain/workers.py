@@ -8,8 +8,8 @@ from attrs import field, frozen
 
 from sweepstake.domain.lengths import MAX_BEATS
 from sweepstake.domain.names import check_name
-from sweepstake.domain.needs import Offer
 from sweepstake.domain.schema import narrowed, ref
+from sweepstake.domain.tasks.needs import Offer
 
 __all__ = ["LIVE_SECONDS", "MOST_LISTED", "WorkerRecord", "WorkerReport", "Workers"]
 

@@ -19,7 +19,7 @@ from sweepstake.domain.records import (
     Unranked,
 )
 from sweepstake.domain.schema import OMIT_DEFAULT, SCALARS, Schema, nullable, ref, schema_of, sent_name
-from sweepstake.domain.specs import SpecDraft
+from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.queue.calls import CALLS, LOGINS
 from sweepstake.search import SEARCH_SCHEMAS
 from sweepstake.values import JsonObject

@@ -8,24 +8,10 @@ from sweepstake.clock import Clock
 from sweepstake.files import Shelf
 from sweepstake.queue.call import Call
 from sweepstake.queue.store import Store, performers
-from sweepstake.queue.verbs import (
-    adding,
-    batches,
-    claiming,
-    experiments,
-    exporting,
-    finishing,
-    heartbeats,
-    importing,
-    jobs,
-    kept,
-    listing,
-    offering,
-    putting,
-    requeueing,
-    why,
-)
+from sweepstake.queue.verbs import adding, experiments, jobs, listing, putting, requeueing, why
 from sweepstake.queue.verbs.access import shares, tokens
+from sweepstake.queue.verbs.attempts import batches, claiming, finishing, heartbeats, kept, offering
+from sweepstake.queue.verbs.moving import exporting, importing
 from sweepstake.queue.verbs.tasks import gangs, specs, stopping, workers
 from sweepstake.stores.engine import Engine
 

@@ -14,10 +14,8 @@ from sweepstake.domain.counts import Counts
 from sweepstake.domain.drafts import Finish, JobDraft
 from sweepstake.domain.duplicates import Added, OnDuplicate
 from sweepstake.domain.files import Held, KeptFile, Manifest, Piece, Span
-from sweepstake.domain.gangs import Gang
 from sweepstake.domain.keys import new_key
 from sweepstake.domain.lengths import MAX_BEATS, MAX_PAGE
-from sweepstake.domain.needs import Offer
 from sweepstake.domain.portable import ImportPart
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import (
@@ -38,7 +36,9 @@ from sweepstake.domain.records import (
     PutAnswer,
 )
 from sweepstake.domain.situation import Why
-from sweepstake.domain.specs import SpecDraft, SpecRecord
+from sweepstake.domain.tasks.gangs import Gang
+from sweepstake.domain.tasks.needs import Offer
+from sweepstake.domain.tasks.specs import SpecDraft, SpecRecord
 from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.domain.workers import WorkerRecord, WorkerReport
 from sweepstake.errors import StoreUnavailableError

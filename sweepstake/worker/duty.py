@@ -10,8 +10,8 @@ from typing import Protocol
 from attrs import frozen
 
 from sweepstake.client import Experiment
-from sweepstake.domain.needs import Offer
 from sweepstake.domain.records import Claim
+from sweepstake.domain.tasks.needs import Offer
 from sweepstake.worker.slots.book import GuardedBook, Share
 from sweepstake.worker.slots.offer import gpu_variables
 from sweepstake.worker.slots.room import Room

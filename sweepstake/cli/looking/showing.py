@@ -14,7 +14,7 @@ from sweepstake.cli.naming import EXPERIMENT, JOB, find_job
 from sweepstake.cli.output import as_json, format_option, print_experiment, say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment
-from sweepstake.client.standstill import standing_of
+from sweepstake.client.specs.standstill import standing_of
 from sweepstake.domain.records import AttemptRecord, JobRecord
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.vocabulary import TIMES

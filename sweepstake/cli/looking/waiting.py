@@ -10,7 +10,7 @@ from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment
-from sweepstake.client.ending import changes, wait_for_end
+from sweepstake.client.specs.ending import changes, wait_for_end
 from sweepstake.domain.counts import Counts
 from sweepstake.domain.status import JobStatus
 

@@ -17,7 +17,7 @@ from sweepstake.errors import ResourceExistsError, SpecError
 from sweepstake.plaintext import counted
 
 if TYPE_CHECKING:  # specs take time to load, and most commands need none
-    from sweepstake.client.submitting import Submission
+    from sweepstake.client.specs.submitting import Submission
     from sweepstake.domain.drafts import JobDraft
     from sweepstake.spec import ExperimentSpec
 
@@ -54,7 +54,7 @@ def submit(
     interrupted goes on where it ended when the same is submitted again. With --watch the exit code is 0 if all jobs are
     DONE, else 1.
     """
-    from sweepstake.client.submitting import Submission
+    from sweepstake.client.specs.submitting import Submission
 
     if update and name is None:
         raise click.UsageError("--update needs the --name of the experiment.")

@@ -13,9 +13,9 @@ from sweepstake.domain.drafts import Finish
 from sweepstake.domain.keys import check_key
 from sweepstake.domain.lengths import MAX_AT_ONCE, at_most, holds
 from sweepstake.domain.names import check_name
-from sweepstake.domain.needs import Offer
 from sweepstake.domain.records import Claims, Finished
 from sweepstake.domain.schema import OMIT_DEFAULT, count, narrowed, nullable, ref
+from sweepstake.domain.tasks.needs import Offer
 from sweepstake.domain.vocabulary import is_within, is_worker
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue.answers import one

@@ -9,7 +9,6 @@ from attrs import frozen
 from sweepstake.domain.access import Role
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.duplicates import Added, OnDuplicate
-from sweepstake.domain.gangs import Gang
 from sweepstake.domain.lengths import MAX_BULK, at_most, holds
 from sweepstake.domain.names import MAX_IDS, check_ids
 from sweepstake.domain.query.queries import JobQuery
@@ -27,6 +26,7 @@ from sweepstake.domain.records import (
 )
 from sweepstake.domain.schema import items, narrowed
 from sweepstake.domain.situation import Why
+from sweepstake.domain.tasks.gangs import Gang
 from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.queue.answers import ADDED, ADDED_ONE, NOTHING, PUT, listed, one
 from sweepstake.queue.call import Call, verb

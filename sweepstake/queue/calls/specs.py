@@ -7,7 +7,7 @@ from typing import Final
 from attrs import frozen
 
 from sweepstake.domain.access import Role
-from sweepstake.domain.specs import SpecDraft, SpecRecord, StoredSpec
+from sweepstake.domain.tasks.specs import SpecDraft, SpecRecord, StoredSpec
 from sweepstake.queue.answers import one
 from sweepstake.queue.call import Call, verb
 from sweepstake.queue.calls.paths import EXPERIMENT, NAME, links

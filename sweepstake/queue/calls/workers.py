@@ -13,9 +13,9 @@ from sweepstake.domain.drafts import Finish
 from sweepstake.domain.keys import check_attempt, check_key
 from sweepstake.domain.lengths import MAX_BEATS, at_most, holds
 from sweepstake.domain.names import MAX_IDS, check_ids, check_name
-from sweepstake.domain.needs import Offer
 from sweepstake.domain.records import Beat, Beats, Claim, Finished, Health, JobRecord, NoJob
 from sweepstake.domain.schema import OMIT_DEFAULT, items, narrowed, nullable, ref
+from sweepstake.domain.tasks.needs import Offer
 from sweepstake.domain.workers import WorkerRecord, WorkerReport, Workers
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue.answers import listed, one, one_or_reason

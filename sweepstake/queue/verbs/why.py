@@ -9,9 +9,9 @@ from typing import Final
 from attrs import evolve
 
 from sweepstake.domain.addresses import no_experiment
-from sweepstake.domain.needs import unmet_by_all
 from sweepstake.domain.situation import MOST_AHEAD, MOST_BLOCKERS, MOST_WORKERS, Situation, Why, WhyReason
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.domain.tasks.needs import unmet_by_all
 from sweepstake.plaintext import counted, listed
 from sweepstake.queue.calls import ExplainJob
 from sweepstake.queue.spelling import spellings

@@ -13,10 +13,10 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from sweepstake.client import Experiment
-from sweepstake.domain.needs import Offer, WorkerLabel
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import Claim, JobRecord
 from sweepstake.domain.status import JobStatus
+from sweepstake.domain.tasks.needs import Offer, WorkerLabel
 from sweepstake.errors import ConfigurationError, NotFoundError
 from sweepstake.folders import usable
 from sweepstake.spec import ExperimentSpec, TaskSpec

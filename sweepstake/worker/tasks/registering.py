@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from sweepstake.domain.needs import Offer
+from sweepstake.domain.tasks.needs import Offer
 from sweepstake.domain.workers import LIVE_SECONDS, WorkerReport
 from sweepstake.errors import SweepstakeError
 from sweepstake.queue.queue import Queue

@@ -3,9 +3,9 @@
 import pytest
 
 from sweepstake.domain.drafts import Finish
-from sweepstake.domain.needs import Offer
 from sweepstake.domain.records import Claim, Claims, Finished, SearchDefinition
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
+from sweepstake.domain.tasks.needs import Offer
 from sweepstake.errors import LeaseLostError
 from sweepstake.queue.calls.batches import AttemptReport
 from sweepstake.queue.queue import Queue

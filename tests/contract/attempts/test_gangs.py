@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from sweepstake.domain.needs import Offer, WorkerLabel
 from sweepstake.domain.records import Claim
 from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.domain.tasks.needs import Offer, WorkerLabel
 from sweepstake.domain.workers import WorkerReport
 from sweepstake.errors import InvalidInputError
 from sweepstake.queue.queue import Queue

@@ -1,7 +1,7 @@
 """Workers that say what they have, and what that means for jobs that wait."""
 
-from sweepstake.domain.needs import Offer, WorkerLabel
 from sweepstake.domain.situation import WhyReason
+from sweepstake.domain.tasks.needs import Offer, WorkerLabel
 from sweepstake.domain.workers import WorkerRecord, WorkerReport
 from sweepstake.queue.queue import Queue
 from tests.contract.jobs.test_specs import spec

@@ -1,10 +1,10 @@
 """Submitting specs to every kind of store."""
 
-from sweepstake.client.submitting import Submission, submit
-from sweepstake.domain.needs import Offer
+from sweepstake.client.specs.submitting import Submission, submit
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import ExperimentStatus, NoJobReason
+from sweepstake.domain.tasks.needs import Offer
 from sweepstake.queue.queue import Queue
 from sweepstake.spec import ExperimentSpec
 from tests.kit.lab import new_key

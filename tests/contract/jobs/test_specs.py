@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sweepstake.domain.records import UNGUARDED
-from sweepstake.domain.specs import SpecDraft
+from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sweepstake.domain.needs import Offer
 from sweepstake.domain.records import Claim
 from sweepstake.domain.status import JobStatus, Outcome, Signal
+from sweepstake.domain.tasks.needs import Offer
 from sweepstake.queue.queue import Queue
 from tests.contract.jobs.test_specs import spec
 from tests.kit.lab import Lab, document, draft, new_key

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sweepstake import Database, ManualSearch
-from sweepstake.domain.specs import SpecDraft
+from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.values import JsonObject
 from sweepstake.worker.containers.arguments import Engine
 from tests.kit.commands import alive

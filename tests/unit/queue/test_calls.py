@@ -12,13 +12,13 @@ from sweepstake.domain.addresses import by_owner, exact
 from sweepstake.domain.drafts import Finish, JobDraft
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.files import KeptFile, Span
-from sweepstake.domain.needs import Offer, WorkerLabel
 from sweepstake.domain.portable import ImportPart
 from sweepstake.domain.query.queries import Condition, JobQuery, Order
 from sweepstake.domain.records import ABSENT, PRESENT, Document, ExperimentDraft, Guard, SearchDefinition
 from sweepstake.domain.settings import Settings
-from sweepstake.domain.specs import SpecDraft
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.domain.tasks.needs import Offer, WorkerLabel
+from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.domain.workers import WorkerReport
 from sweepstake.errors import InvalidInputError, NotFoundError

@@ -11,10 +11,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sweepstake.domain.gangs import GANG_SECONDS, Gang, Member
 from sweepstake.domain.keys import name_of
-from sweepstake.domain.needs import Needs, Offer, unmet
 from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.domain.tasks.gangs import GANG_SECONDS, Gang, Member
+from sweepstake.domain.tasks.needs import Needs, Offer, unmet
 from sweepstake.queue.calls import GetGang, StopJobs
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.dependencies import follow

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from sweepstake.domain.needs import Needs
 from sweepstake.domain.records import NoJob
 from sweepstake.domain.status import ExperimentStatus, NoJobReason
+from sweepstake.domain.tasks.needs import Needs
 from sweepstake.queue.store import Store
 from sweepstake.queue.verbs.experiments import limits_of, outlook
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from sweepstake.domain.addresses import called, no_experiment
 from sweepstake.domain.drafts import JobDraft
-from sweepstake.domain.needs import NOTHING_NEEDED, Constraint, Needs
-from sweepstake.domain.specs import SpecRecord, StoredSpec
+from sweepstake.domain.tasks.needs import NOTHING_NEEDED, Constraint, Needs
+from sweepstake.domain.tasks.specs import SpecRecord, StoredSpec
 from sweepstake.errors import InvalidInputError, NotFoundError, SpecError
 from sweepstake.queue.calls import GetSpec, PutSpec
 from sweepstake.queue.store import Store, performs

@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 
 from sweepstake.codec import from_tree, to_tree
-from sweepstake.domain.needs import Offer
+from sweepstake.domain.tasks.needs import Offer
 from sweepstake.domain.workers import LIVE_SECONDS, MOST_LISTED, WorkerRecord, WorkerReport
 from sweepstake.queue.calls import ListWorkers
 from sweepstake.queue.store import Store, performs

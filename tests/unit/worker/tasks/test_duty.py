@@ -12,8 +12,8 @@ import sweepstake
 from sweepstake import ManualSearch
 from sweepstake.client import Experiment
 from sweepstake.domain.records import JobRecord
-from sweepstake.domain.specs import SpecDraft
 from sweepstake.domain.status import Outcome
+from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.queue.call import Call
 from sweepstake.queue.queue import Queue, Sender
 from sweepstake.values import JsonObject

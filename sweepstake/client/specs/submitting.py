@@ -22,8 +22,8 @@ from sweepstake.domain.lengths import MAX_BULK
 from sweepstake.domain.names import check_name, existing_name
 from sweepstake.domain.records import ABSENT, UNGUARDED, ExperimentDraft, ExperimentRecord
 from sweepstake.domain.settings import Settings
-from sweepstake.domain.specs import SpecDraft
 from sweepstake.domain.status import ExperimentStatus
+from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.errors import ClientRequestError, InvalidInputError, NotFoundError, ResourceExistsError, SweepstakeError
 from sweepstake.queue.queue import Queue
 from sweepstake.search import ManualPolicy

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweepstake.domain.needs import Constraint, Needs, Offer, WorkerLabel, unmet, unmet_by_all
+from sweepstake.domain.tasks.needs import Constraint, Needs, Offer, WorkerLabel, unmet, unmet_by_all
 from sweepstake.errors import InvalidInputError
 
 OFFER = Offer(cpu=2, gpu=1, memory=3 * 1024**3, labels=(WorkerLabel(name="cluster", value="here"),))

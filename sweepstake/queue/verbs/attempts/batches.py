@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from sweepstake.domain.keys import item_key, name_of
-from sweepstake.domain.needs import Offer
 from sweepstake.domain.records import Claim, Claims, Finished, NoJob
+from sweepstake.domain.tasks.needs import Offer
 from sweepstake.errors import ClientRequestError, LeaseLostError
 from sweepstake.queue.calls import ClaimJobs, FinishAttempt, FinishAttempts
 from sweepstake.queue.calls.batches import AttemptReport, Reported, Reports
 from sweepstake.queue.store import Store, performs
-from sweepstake.queue.verbs.claiming import claim_anew, find_claim
-from sweepstake.queue.verbs.finishing import finish_alone, plain_answer, plain_params
+from sweepstake.queue.verbs.attempts.claiming import claim_anew, find_claim
+from sweepstake.queue.verbs.attempts.finishing import finish_alone, plain_answer, plain_params
+from sweepstake.queue.verbs.attempts.settling import settle, settle_at_times
 from sweepstake.queue.verbs.guards import key_reused
-from sweepstake.queue.verbs.settling import settle, settle_at_times
 from sweepstake.queue.verbs.tasks.gangs import take_for_offer
 from sweepstake.queue.verbs.tasks.matching import none_for_offer
 from sweepstake.stores import rows

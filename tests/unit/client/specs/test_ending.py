@@ -6,8 +6,8 @@ import pytest
 
 import sweepstake
 from sweepstake import GridSearch, InvalidInputError, ManualSearch, RandomSearch, Uniform
-from sweepstake.client.ending import changes
-from sweepstake.client.standstill import standing_of
+from sweepstake.client.specs.ending import changes
+from sweepstake.client.specs.standstill import standing_of
 from sweepstake.domain.status import JobStatus
 from sweepstake.spec import ExperimentSpec, TaskSpec
 

@@ -7,7 +7,7 @@ import pytest
 
 import sweepstake
 from sweepstake import ManualSearch, NotFoundError, ResourceExistsError, SpecError, StoreUnavailableError
-from sweepstake.client.submitting import Submission, submit
+from sweepstake.client.specs.submitting import Submission, submit
 from sweepstake.queue.call import Call
 from sweepstake.queue.calls import AddJobs, PutSpec
 from sweepstake.queue.queue import Queue

@@ -15,10 +15,10 @@ from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import KeyReusedError, LeaseLostError, NotFoundError
 from sweepstake.queue.calls import FinishAttempt
 from sweepstake.queue.store import Store, performs
-from sweepstake.queue.verbs.claiming import claim_anew, claim_ready, find_claim
+from sweepstake.queue.verbs.attempts.claiming import claim_anew, claim_ready, find_claim
+from sweepstake.queue.verbs.attempts.settling import settle, settle_at_times
 from sweepstake.queue.verbs.dependencies import follow
 from sweepstake.queue.verbs.duplicates import change_fingerprint
-from sweepstake.queue.verbs.settling import settle, settle_at_times
 from sweepstake.queue.verbs.tasks.stopping import propagate
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row, Transaction

@@ -9,18 +9,18 @@ from typing import Final
 from sweepstake.domain.addresses import called
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.keys import name_of
-from sweepstake.domain.needs import Offer
 from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import ExperimentStatus, NoJobReason
+from sweepstake.domain.tasks.needs import Offer
 from sweepstake.errors import LeaseLostError, LimitReachedError, ResourceExistsError
 from sweepstake.plaintext import counted
 from sweepstake.queue.calls import ClaimJob
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.adding import check_running_limit
+from sweepstake.queue.verbs.attempts.proposals import propose
+from sweepstake.queue.verbs.attempts.settling import settle, settle_at_times
 from sweepstake.queue.verbs.experiments import ENDED_BY_CLAIM, limits_of
 from sweepstake.queue.verbs.guards import event_of, key_reused
-from sweepstake.queue.verbs.proposals import propose
-from sweepstake.queue.verbs.settling import settle, settle_at_times
 from sweepstake.queue.verbs.tasks.gangs import take_for_offer
 from sweepstake.queue.verbs.tasks.matching import none_for_offer
 from sweepstake.stores import rows

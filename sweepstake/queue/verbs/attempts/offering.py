@@ -11,11 +11,11 @@ from sweepstake.domain.status import ExperimentStatus, NoJobReason
 from sweepstake.errors import ResourceExistsError
 from sweepstake.queue.calls import OfferJob
 from sweepstake.queue.store import Store, performs
-from sweepstake.queue.verbs.claiming import MOST_LOOKS, reserve, taken_already
+from sweepstake.queue.verbs.attempts.claiming import MOST_LOOKS, reserve, taken_already
+from sweepstake.queue.verbs.attempts.proposals import propose
+from sweepstake.queue.verbs.attempts.settling import settle, settle_at_times
 from sweepstake.queue.verbs.experiments import limits_of
 from sweepstake.queue.verbs.jobs import get_job, read_job
-from sweepstake.queue.verbs.proposals import propose
-from sweepstake.queue.verbs.settling import settle, settle_at_times
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Transaction
 

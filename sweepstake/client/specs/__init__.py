@@ -1,0 +1,1 @@
+"""Experiments with a spec: submitting it, waiting for its end, and what a script knows of its job."""

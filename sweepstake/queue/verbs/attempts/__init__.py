@@ -1,0 +1,1 @@
+"""What happens to an attempt, from the claim to its end."""

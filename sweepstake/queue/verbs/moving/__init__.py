@@ -1,0 +1,1 @@
+"""Experiments on their way from one store to another."""
