@@ -14,7 +14,7 @@ from sweepstake.worker.tasks.paths import normal
 
 __all__ = ["Mount", "Root", "Sources", "read_sources"]
 
-_MAPPED: Final = ("beaker", "weka", "volumes")
+_MAPPED: Final = ("beaker", "weka", "volumes", "host_paths")
 _WORDS: Final[Mapping[str, str]] = {"beaker": "data set", "weka": "bucket", "volumes": "volume"}
 
 
@@ -55,6 +55,7 @@ class Sources:
         beaker: Beaker's data sets by name.
         weka: buckets by name.
         volumes: volumes by name.
+        host_paths: what stands here for paths of other machines, which a `hostPath` may be or lie in.
         images: an image that a container engine can pull, for each of Beaker's.
     """
 
@@ -62,6 +63,7 @@ class Sources:
     beaker: Mapping[str, Root] = field(factory=dict)
     weka: Mapping[str, Root] = field(factory=dict)
     volumes: Mapping[str, Root] = field(factory=dict)
+    host_paths: Mapping[str, Root] = field(factory=dict)
     images: Mapping[str, str] = field(factory=dict)
 
     def image(self, beaker: str) -> str:
@@ -96,7 +98,7 @@ class Sources:
         if source.beaker is not None:
             return Mount(host=_below(self._mapped("beaker", source.beaker).path, data.sub_path, path), path=path)
         if source.host_path is not None:
-            root, host = self._allowed(Path(source.host_path), path)
+            root, host = self._allowed(source.host_path, path)
             host = _below(host, data.sub_path, path)
         else:
             kind, name = ("weka", source.weka) if source.weka is not None else ("volumes", source.volume)
@@ -114,14 +116,20 @@ class Sources:
             )
         return found[name]
 
-    def _allowed(self, host: Path, path: str) -> tuple[Root, Path]:
-        real = _real(host, path)
+    def _allowed(self, said: str, path: str) -> tuple[Root, Path]:
+        host = Path(normal(said))
+        for there in sorted(self.host_paths, key=len, reverse=True):
+            if host.is_relative_to(normal(there)):
+                root = self.host_paths[there]
+                return root, _below(root.path, str(host.relative_to(normal(there))), path)
+        stands = f'or name what stands for it: [data.host_paths], "{said}" = "FOLDER"'
+        real = _real(Path(said), path, f"; make it, {stands}")
         for root in self.roots:
             if real.is_relative_to(root.path.resolve()):
                 return root, real
         raise ConfigurationError(
-            f"{path}: {str(host)!r} is in none of the folders that this machine allows; name one in the "
-            f'configuration: [data], roots = ["FOLDER"]'
+            f"{path}: {said!r} is in none of the folders that this machine allows; name one in the "
+            f'configuration: [data], roots = ["FOLDER"], {stands}'
         )
 
 
@@ -136,13 +144,13 @@ def _writes(data: DataMount, root: Root, path: str) -> bool:
     )
 
 
-def _real(host: Path, path: str) -> Path:
-    """Return a path without links and dots, which must be there."""
+def _real(host: Path, path: str, remedy: str = "") -> Path:
+    """Return a path without links and dots, which must be there; the remedy ends what is told if it is not."""
     try:
         return host.resolve(strict=True)
     except (OSError, RuntimeError) as error:  # older releases of Python raise RuntimeError for links in a circle
         reason = error.strerror if isinstance(error, OSError) else "links lead in a circle"
-        raise ConfigurationError(f"{path}: {str(host)!r} cannot be used: {reason}") from None
+        raise ConfigurationError(f"{path}: {str(host)!r} cannot be used: {reason}{remedy}") from None
 
 
 def _below(folder: Path, sub_path: str | None, path: str) -> Path:

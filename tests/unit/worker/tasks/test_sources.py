@@ -30,6 +30,7 @@ def sources(host: Path) -> Sources:
         "beaker": {"ai2/set": "set"},
         "weka": {"bucket": {"path": "written", "write": True}, "readonly": "set"},
         "volumes": {"gone": "gone"},
+        "host_paths": {"/net/nfs": "set", "/net/nfs/out/": {"path": "written", "write": True}},
     }
     return read_sources({**data}, {"ai2/image": "image:1"}, host, "config.toml")
 
@@ -51,6 +52,9 @@ def mount(sources: Sources, **source: Any) -> Mount:
         ({"host_path": "{}/set/../set/part", "mode": "readonly"}, "set/part", False),
         ({"host_path": "{}/inner", "mode": "readonly"}, "set", False),
         ({"host_path": "{}/written"}, "written", True),
+        ({"host_path": "/net/nfs", "mode": "readonly"}, "set", False),
+        ({"host_path": "//net/./nfs/part/", "mode": "readonly"}, "set/part", False),
+        ({"host_path": "/net/nfs/out"}, "written", True),
     ],
 )
 def test_data_is_found(host: Path, sources: Sources, source: dict[str, Any], found: str, write: bool) -> None:
@@ -79,6 +83,9 @@ def test_results_and_secrets_are_only_read(sources: Sources) -> None:
         ({"host_path": "{}/link", "mode": "readonly"}, "is in none of the folders"),
         ({"host_path": "{}2", "mode": "readonly"}, "cannot be used"),
         ({"host_path": "/etc", "mode": "readonly"}, "is in none of the folders"),
+        ({"host_path": "/net/nfs/../x", "mode": "readonly"}, r"No such file.*\[data.host_paths\], \"/net/nfs/../x\""),
+        ({"host_path": "/net/nfs/up", "mode": "readonly"}, "the sub-path 'up' leads out of"),
+        ({"host_path": "/net/nfs"}, "/m: may not be written here"),
         ({"beaker": "ai2/set", "sub_path": "../../secret"}, "the sub-path '../../secret' leads out of"),
         ({"beaker": "ai2/set", "sub_path": "up"}, "leads out of"),
         ({"beaker": "ai2/set", "sub_path": "none"}, "cannot be used: No such file"),
@@ -112,7 +119,7 @@ def test_an_image_of_beakers_is_mapped(sources: Sources) -> None:
     "data, images, told",
     [
         ([], None, "c.toml: data: must be a table"),
-        ({"root": []}, None, "c.toml: data.root: is not a setting; there are roots, beaker, weka, volumes"),
+        ({"root": []}, None, "c.toml: data.root: is not a setting; there are roots, beaker, weka, volumes, host_paths"),
         ({"roots": "/x"}, None, "c.toml: data.roots: must be a list of folders"),
         ({"roots": [5]}, None, r"c.toml: data.roots\[0\]: must be the path of a folder"),
         ({"roots": [{"path": "/x", "write": 1}]}, None, r"c.toml: data.roots\[0\]: beside the path"),
