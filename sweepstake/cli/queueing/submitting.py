@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +26,8 @@ __all__ = ["stop", "submit"]
 
 #: How many of the jobs that one waits for are named.
 _FEW: Final = 2
+#: Of a longer line only some words are shown.
+_LONG: Final = 60
 
 
 @click.command()
@@ -116,9 +119,25 @@ def _moved(spec: ExperimentSpec) -> Iterator[str]:
         replace = replacing({normal(path): f"<{normal(path)}>" for path in paths if normal(path) != "/"})
         texts = [written(item) for item in (*(task.command or ()), *(task.arguments or ()))]
         texts += [f"{each.name}={each.value}" for each in task.env_vars or () if each.value is not None]
-        for text in texts:
-            if replace(text) != text:
-                yield f"{name}: without a container, {text} is {replace(text)}"
+        for line in (line for text in texts for line in text.splitlines()):
+            if replace(line) != line:
+                said, moved = _around(line.split(), replace(line).split())
+                yield f"{name}: without a container, {said} is {moved}"
+
+
+def _around(words: Sequence[str], others: Sequence[str]) -> tuple[str, str]:
+    """Return a line and the same with other words; of a long one what stands around those that differ."""
+    if len(words) != len(others) or len(" ".join(words)) <= _LONG:
+        return " ".join(words), " ".join(others)
+    changed = {i for i, (word, other) in enumerate(zip(words, others, strict=True)) if word != other}
+    near = [bool(changed & {i - 1, i, i + 1}) for i in range(len(words))]
+    return _clipped(words, near), _clipped(others, near)
+
+
+def _clipped(words: Sequence[str], shown: Sequence[bool]) -> str:
+    """Return a line of some of its words, with dots for the others."""
+    parts = groupby(zip(shown, words, strict=True), key=lambda pair: pair[0])
+    return " ".join(" ".join(word for _, word in part) if kept else "..." for kept, part in parts)
 
 
 def _named(ids: Sequence[str]) -> str:

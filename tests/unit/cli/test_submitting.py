@@ -96,6 +96,24 @@ def test_a_dry_run_shows_what_is_elsewhere_without_a_container(run: Run, tmp_pat
     ]
 
 
+def test_a_dry_run_shows_of_a_script_what_changes(run: Run, tmp_path: Path) -> None:
+    """Those of its lines, and of a long one the words around the paths."""
+    file = tmp_path / "script.yaml"
+    flags = " ".join(f"--flag-{i} {i}" for i in range(20))
+    file.write_text(
+        "tasks:\n- name: main\n  image: {docker: tiny}\n  command: [bash, -c]\n  arguments:\n  - |\n"
+        f"    set -e\n    ls /in\n    train {flags} --data /in/a --out=/in {flags} /in\n"
+        "  datasets: [{mountPath: /in, source: {weka: data}}]\n"
+    )
+    assert run("submit", str(file), "--dry-run")[1].splitlines()[-3:-1] == [
+        "main: without a container, ls /in is ls </in>",
+        (
+            "main: without a container, ... --data /in/a --out=/in --flag-0 ... 19 /in is "
+            "... --data </in>/a --out=</in> --flag-0 ... 19 </in>"
+        ),
+    ]
+
+
 def test_a_dry_run_in_json_is_the_jobs(run: Run, spec: str) -> None:
     """As they would be sent, beside the spec."""
     shown = json.loads(run("submit", spec, "--dry-run", "--format", "json")[1])
