@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,7 @@ from sweepstake.worker.slots.book import GuardedBook, Share
 from sweepstake.worker.slots.room import Room
 from sweepstake.worker.tasks.keeping import FolderShelf, keeping
 from sweepstake.worker.tasks.preparing import Stock
-from sweepstake.worker.tasks.run import JobFacts, check_task, room_of, timeout_of
+from sweepstake.worker.tasks.run import JobFacts, check_task, lacking, room_of, timeout_of
 from sweepstake.worker.tasks.work import Runner, TaskWork
 
 __all__ = ["NO_TASKS", "ResultOf", "ShelfOf", "TaskDuty"]
@@ -37,6 +37,8 @@ NO_TASKS: Final = "has no spec, so this worker, which was given no command, pass
 #: Seconds between two looks for a job that waits for room, and how many are looked at.
 _BETWEEN_LOOKS: Final = 2.0
 _NEXT: Final = 50
+#: So much that this machine lacks is told at once.
+_MOST_TOLD: Final = 20
 _QUEUED: Final = JobQuery(status=frozenset({JobStatus.QUEUED}))
 #: Returns the folder of the result of a task, which a job waited for.
 ResultOf = Callable[[Experiment, JobRecord, str], Path]
@@ -87,7 +89,7 @@ class TaskDuty:
         self._shelf = shelf
         self._tell = tell
         self._tasks: dict[tuple[str, int], _Tasks] = {}
-        self._told: dict[str, str] = {}
+        self._told: dict[str, Sequence[str]] = {}
         self._looked: dict[str, float] = {}
         #: For each experiment what the job takes that waits for room, those that have waited longest first.
         self._waiting: dict[str, Room] = {}
@@ -218,24 +220,30 @@ class TaskDuty:
     def _is_fit(self, experiment: Experiment) -> bool:
         """Tell whether this machine has what the last spec of an experiment names; if not, people are told once."""
         try:
-            for name, task in self._tasks_of(experiment, None).by_name.items():
-                try:
-                    self._check(task)
-                except ConfigurationError as error:
-                    raise ConfigurationError(f"task {name!r}: {error}") from error
+            tasks = self._tasks_of(experiment, None).by_name
         except NotFoundError:
-            self._pass_over(experiment, NO_TASKS)
+            self._pass_over(experiment, [NO_TASKS])
             return False
-        except ConfigurationError as error:
-            self._pass_over(experiment, f"is passed over: {error}")
+        lacks: dict[str, str] = {}
+        for name, task in tasks.items():
+            for what in self._lacks(task):
+                lacks.setdefault(what, name)
+        if lacks:
+            told = [f"is passed over: task {name!r}: {what}" for what, name in lacks.items()]
+            rest = [f"is passed over for {len(told) - _MOST_TOLD:,} reasons more"] if len(told) > _MOST_TOLD else []
+            self._pass_over(experiment, told[:_MOST_TOLD] + rest)
             return False
         self._told.pop(experiment.reference, None)
         return True
 
-    def _pass_over(self, experiment: Experiment, why: str) -> None:
+    def _pass_over(self, experiment: Experiment, why: Sequence[str]) -> None:
         if self._told.get(experiment.reference) != why:
             self._told[experiment.reference] = why
-            self._tell(f"{experiment.name} {why}")
+            for line in why:
+                self._tell(f"{experiment.name} {line}")
+
+    def _lacks(self, task: TaskSpec) -> Iterator[str]:
+        return lacking(task, self._stock.sources, self._stock.secrets.find, contained=self._contained is not None)
 
     def _check(self, task: TaskSpec) -> None:
         check_task(task, self._stock.sources, self._stock.secrets.find, contained=self._contained is not None)

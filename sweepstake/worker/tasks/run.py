@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from sweepstake.worker.tasks.items import filled_items, filled_value
 from sweepstake.worker.tasks.paths import normal, replacing
 from sweepstake.worker.tasks.sources import Mount, Sources
 
-__all__ = ["Folders", "JobFacts", "TaskRun", "check_task", "on_host", "room_of", "run_of", "timeout_of"]
+__all__ = ["Folders", "JobFacts", "TaskRun", "check_task", "lacking", "on_host", "room_of", "run_of", "timeout_of"]
 
 #: The size of ``/dev/shm``, unless a task says otherwise.
 _SHARED_MEMORY: Final = 5 * 1024**3
@@ -132,8 +133,8 @@ def timeout_of(task: TaskSpec) -> float | None:
     return None if not task.timeout else task.timeout / 1e9
 
 
-def check_task(task: TaskSpec, sources: Sources, secret: Callable[[str], str], *, contained: bool) -> None:
-    """Check that a task can be run on this machine, before any job of it is claimed.
+def lacking(task: TaskSpec, sources: Sources, secret: Callable[[str], str], *, contained: bool) -> Iterator[str]:
+    """Yield all that this machine lacks for a task, and what to do about it; before any job of it is claimed.
 
     Results of other tasks are not looked for, because they may not be there yet.
 
@@ -142,27 +143,40 @@ def check_task(task: TaskSpec, sources: Sources, secret: Callable[[str], str], *
         sources: what this machine has.
         secret: returns a secret.
         contained: whether it would run in a container.
+    """
+    if contained:
+        yield from _told(lambda: _image(task, sources))
+    elif not (task.command or task.arguments):
+        yield "a task without a command runs what its image says, which needs a container engine"
+    names = [variable.secret for variable in task.env_vars or ()]
+    for mount in task.datasets or ():
+        names.append(mount.source.secret)
+        if mount.source.result is not None or mount.source.secret is not None:
+            continue
+        yield from _told(partial(sources.mount, mount, lambda _: Path("/"), lambda _: Path("/")))
+        if not contained and normal(mount.mount_path) == "/":
+            yield "a mount at / cannot be had outside of a container"
+    for name in dict.fromkeys(name for name in names if name is not None):
+        yield from _told(partial(secret, name))
+
+
+def check_task(task: TaskSpec, sources: Sources, secret: Callable[[str], str], *, contained: bool) -> None:
+    """Check that this machine has what a task names; see `lacking`.
 
     Raises:
-        ConfigurationError: names what this machine lacks.
+        ConfigurationError: names all that it lacks.
     """
-    nowhere = Path("/")
-    if contained:
-        _image(task, sources)
-    elif not (task.command or task.arguments):
-        raise ConfigurationError("a task without a command runs what its image says, which needs a container engine")
-    for mount in task.datasets or ():
-        if mount.source.result is not None:
-            continue
-        if not contained and normal(mount.mount_path) == "/":
-            raise ConfigurationError("a mount at / cannot be had outside of a container")
-        if mount.source.secret is not None:
-            secret(mount.source.secret)
-        else:
-            sources.mount(mount, lambda _: nowhere, lambda _: nowhere)
-    for variable in task.env_vars or ():
-        if variable.secret is not None:
-            secret(variable.secret)
+    found = list(lacking(task, sources, secret, contained=contained))
+    if found:
+        raise ConfigurationError("; ".join(found))
+
+
+def _told(find: Callable[[], object]) -> Iterator[str]:
+    """Yield what is wrong with what this machine is looked through for, if anything is."""
+    try:
+        find()
+    except ConfigurationError as error:
+        yield str(error)
 
 
 def run_of(

@@ -57,6 +57,7 @@ class Sources:
         volumes: volumes by name.
         host_paths: what stands here for paths of other machines, which a `hostPath` may be or lie in.
         images: an image that a container engine can pull, for each of Beaker's.
+        where: what the configuration is called that says so.
     """
 
     roots: tuple[Root, ...] = ()
@@ -65,6 +66,7 @@ class Sources:
     volumes: Mapping[str, Root] = field(factory=dict)
     host_paths: Mapping[str, Root] = field(factory=dict)
     images: Mapping[str, str] = field(factory=dict)
+    where: str = "the configuration"
 
     def image(self, beaker: str) -> str:
         """Return the image for one of Beaker's.
@@ -74,7 +76,7 @@ class Sources:
         """
         if beaker not in self.images:
             raise ConfigurationError(
-                f"the image {beaker!r} of Beaker is unknown here; map it in the configuration: "
+                f"the image {beaker!r} of Beaker is unknown here; map it in {self.where}: "
                 f'[images], "{beaker}" = "IMAGE"'
             )
         return self.images[beaker]
@@ -111,7 +113,7 @@ class Sources:
         found: Mapping[str, Root] = getattr(self, kind)
         if name not in found:
             raise ConfigurationError(
-                f"the {_WORDS[kind]} {name!r} is unknown here; map it in the configuration: "
+                f"the {_WORDS[kind]} {name!r} is unknown here; map it in {self.where}: "
                 f'[data.{kind}], "{name}" = "FOLDER"'
             )
         return found[name]
@@ -128,8 +130,8 @@ class Sources:
             if real.is_relative_to(root.path.resolve()):
                 return root, real
         raise ConfigurationError(
-            f"{path}: {said!r} is in none of the folders that this machine allows; name one in the "
-            f'configuration: [data], roots = ["FOLDER"], {stands}'
+            f"{path}: {said!r} is in none of the folders that this machine allows; name one in "
+            f'{self.where}: [data], roots = ["FOLDER"], {stands}'
         )
 
 
@@ -195,6 +197,7 @@ def read_sources(data: Any, images: Any, base: Path, where: str) -> Sources:
     return Sources(
         roots=tuple(_root(each, base, f"{where}: data.roots[{i}]") for i, each in enumerate(roots)),
         images=tags,
+        where=where,
         **{
             kind: {name: _root(each, base, f"{where}: data.{kind}.{name}") for name, each in folders.items()}
             for kind, folders in named.items()

@@ -142,6 +142,21 @@ def test_what_this_machine_lacks_is_told_before_anything_is_claimed(bench: Bench
     assert [job.attempt for job in bench.exp.all_jobs()] == [0]
 
 
+def test_all_that_this_machine_lacks_is_told_at_once(bench: Bench) -> None:
+    """Each thing once, with the first task that names it; of very much only a part."""
+    task = {"envVars": [{"name": "T", "secret": "hf"}, {"name": "U", "secret": "hf"}, {"name": "V", "secret": "aws"}]}
+    weka = [{"mountPath": f"/{i}", "source": {"weka": f"bucket-{i}"}} for i in range(30)]
+    bench.put(task, {**task, "datasets": weka})
+    bench.work(ONE, idle=0.5)
+    hints = [line.split("; ")[0].removeprefix("exp is passed over: ") for line in bench.told]
+    assert hints[:3] == [
+        "task 't0': the secret 'hf' is not on this machine",
+        "task 't0': the secret 'aws' is not on this machine",
+        "task 't1': the bucket 'bucket-0' is unknown here",
+    ]
+    assert hints[20:] == ["exp is passed over for 12 reasons more"]
+
+
 def test_as_many_run_side_by_side_as_there_are_slots(bench: Bench) -> None:
     """Four jobs that wait for each other end on four processors."""
     bench.put(
