@@ -18,9 +18,10 @@ from sweepstake.cli.keeping.secrets import secret
 from sweepstake.cli.keeping.spooling import spool
 from sweepstake.cli.keeping.upkeep import db, verify
 from sweepstake.cli.looking.kept import logs, results
-from sweepstake.cli.looking.listing import best, list_, workers
+from sweepstake.cli.looking.listing import best, list_
 from sweepstake.cli.looking.showing import show, why
 from sweepstake.cli.looking.waiting import wait
+from sweepstake.cli.looking.workers import workers
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import say
 from sweepstake.cli.queueing.adding import add

@@ -1,11 +1,10 @@
-"""`sweepstake list`, `sweepstake best` and `sweepstake workers`: many things at a glance."""
+"""`sweepstake list` and `sweepstake best`: many experiments and jobs at a glance."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import islice
-from operator import itemgetter
 from typing import Any, Final
 
 import click
@@ -13,13 +12,12 @@ from attrs import evolve, frozen
 
 from sweepstake.cli.looking.overview import ACTIVITY, overview_of, ranking_of
 from sweepstake.cli.naming import EXPERIMENT
-from sweepstake.cli.output import as_json, format_option, page, print_rows, rows_as_json, say, screen_width, wide_option
+from sweepstake.cli.output import as_json, format_option, page, rows_as_json, say, screen_width, wide_option
 from sweepstake.cli.target import Target, pass_target
-from sweepstake.client import Experiment, Job
+from sweepstake.client import Experiment
 from sweepstake.client.ranking import Ranking
 from sweepstake.domain.addresses import told_apart
 from sweepstake.domain.lengths import MAX_PAGE
-from sweepstake.domain.situation import WhyReason
 from sweepstake.domain.status import JobStatus
 from sweepstake.domain.vocabulary import HEADINGS, TIMES
 from sweepstake.errors import InvalidInputError
@@ -37,7 +35,7 @@ from sweepstake.view.table import (
 from sweepstake.view.text import boxed, listed, paragraphs, plain
 from sweepstake.view.times import ago, lasting, local
 
-__all__ = ["best", "list_", "workers"]
+__all__ = ["best", "list_"]
 
 
 _HELP: Final = f"""List all experiments, or the jobs of one.
@@ -221,53 +219,3 @@ def best(
     width = screen_width(wide=wide)
     table = job_table(records).of_categories(OWN, HYPERPARAMETER, RESULT).most_telling_first(ranking.result)
     page(listed(table if width is None else with_short_ids(table), width))
-
-
-@click.command()
-@click.argument("experiments", type=EXPERIMENT, nargs=-1, metavar="[EXPERIMENT]...")
-@wide_option
-@format_option
-@pass_target
-def workers(target: Target, experiments: Sequence[str], wide: bool, format_: str) -> None:
-    """List the workers that are running jobs.
-
-    Of the experiments that are named, else of all. A worker is its host and process id. One that waits for a job is
-    not in the list. One that died is, until somebody claims after the end of its lease: its heartbeat says since when
-    nothing was heard of it, and that it is lost.
-    """
-    rows = []
-    found = [target.experiment(name) for name in experiments] or list(target.database().get_experiments())
-    names = told_apart([(each.owner, each.name) for each in found])
-    for experiment, name in zip(found, names, strict=True):
-        for job in experiment.all_jobs(status=JobStatus.RUNNING):
-            record = job.record
-            rows.append(
-                {
-                    "worker": record.worker or "unknown",
-                    "experiment": name,
-                    "job": record.id,
-                    "since": record.started_at,
-                    **_heartbeat(job),
-                    "attempt": record.attempt,
-                }
-            )
-    rows.sort(key=itemgetter("worker", "experiment", "job"))
-    if format_ == "json":
-        as_json(rows)
-    elif rows:
-        print_rows([_told(row) for row in rows], wide=wide)
-    else:
-        click.echo("No job is running.")
-
-
-def _heartbeat(job: Job) -> dict[str, Any]:
-    """Return how many seconds ago the worker of a running job was heard of, and whether it is lost."""
-    why = job.why() if job.record.leased else None
-    return {"heartbeat": why.heartbeat if why else None, "lost": why is not None and why.reason is WhyReason.OVERDUE}
-
-
-def _told(row: Mapping[str, Any]) -> dict[str, Any]:
-    age = "none" if row["heartbeat"] is None else f"{lasting(row['heartbeat'])} ago"
-    told = {**row, "heartbeat": f"lost, {age}" if row["lost"] else age}
-    del told["lost"]
-    return told

@@ -13,6 +13,8 @@ import sweepstake
 from sweepstake import Database, Job, LiveLeasesError, ManualSearch
 from sweepstake.cli.main import run_app
 from sweepstake.domain.status import Outcome
+from sweepstake.domain.tasks.needs import Offer, WorkerLabel
+from sweepstake.domain.workers import WorkerReport
 from tests.kit.lab import Lab, eventually
 from tests.kit.shell import Command, Shell
 from tests.kit.stack import open_queue
@@ -326,6 +328,21 @@ def test_workers_are_listed(sw: Command, db: Database) -> None:
     assert sw("workers", "idle").out == "No job is running.\n"
     row = next(line for line in out.splitlines() if old.job_id in line)
     assert row.split("|")[5].strip() == "none"
+
+
+def test_workers_that_run_tasks_are_listed_with_what_they_have(sw: Command, url: str) -> None:
+    """Also those that wait: what is free of it, and their labels."""
+    labels = (WorkerLabel(name="cluster", value="east"), WorkerLabel(name="hostname", value="node"))
+    slots = Offer(cpu=4, gpu=2, memory=8 * 1024**3, labels=labels)
+    free = Offer(cpu=1.5, memory=1024**3, labels=labels)
+    with closing(open_queue(url)) as queue:
+        queue.heartbeat_of(WorkerReport(name="node:7", slots=slots, free=free))
+    first, *table = sw("workers").out.splitlines()
+    assert first == "No job is running."
+    (row,) = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table if "node:7" in line]
+    assert row == ["node:7", "1.5 of 4", "0 of 2", "1.0 of 8.0", "cluster=east hostname=node"]
+    (told,) = json.loads(sw("workers", "--format", "json").out)
+    assert (told["worker"], told["job"], told["slots"]["gpu"], told["free"]["cpu"]) == ("node:7", None, 2, 1.5)
 
 
 def test_a_worker_that_is_heard_of_no_more_is_lost(sw: Command, url: str) -> None:
