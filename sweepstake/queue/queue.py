@@ -233,13 +233,31 @@ class Queue:
         return self.send(calls.ListFiles(name=name, id=job_id, number=attempt))
 
     def keep_files(
-        self, name: str, job_id: str, attempt: str, files: Sequence[KeptFile], keep: int | None = None
+        self,
+        name: str,
+        job_id: str,
+        attempt: str,
+        files: Sequence[KeptFile],
+        keep: int | None = None,
+        *,
+        patience: Patience = usual_patience,
     ) -> Manifest:
         """State which files the attempt of that key has."""
-        return self.send(calls.KeepFiles(name=name, id=job_id, attempt=attempt, files=tuple(files), keep=keep))
+        return self.send(
+            calls.KeepFiles(name=name, id=job_id, attempt=attempt, files=tuple(files), keep=keep, patience=patience)
+        )
 
     def put_content(
-        self, name: str, job_id: str, attempt: str, sha256: str, size: int, offset: int, piece: bytes
+        self,
+        name: str,
+        job_id: str,
+        attempt: str,
+        sha256: str,
+        size: int,
+        offset: int,
+        piece: bytes,
+        *,
+        patience: Patience = usual_patience,
     ) -> Held:
         """Put a piece of a file of the attempt of that key; say how much of it is kept."""
         digest = hashlib.sha256(piece).hexdigest()
@@ -253,6 +271,7 @@ class Queue:
                 offset=offset,
                 digest=digest,
                 piece=piece,
+                patience=patience,
             )
         )
 
@@ -260,11 +279,28 @@ class Queue:
         """Return part of a file, at most `PIECE` bytes."""
         return self.send(calls.GetContent(name=name, id=job_id, number=attempt, sha256=sha256, within=within))
 
-    def append_log(self, name: str, job_id: str, attempt: str, offset: int, piece: bytes) -> Held:
+    def append_log(
+        self,
+        name: str,
+        job_id: str,
+        attempt: str,
+        offset: int,
+        piece: bytes,
+        *,
+        patience: Patience = usual_patience,
+    ) -> Held:
         """Add a piece to the output of the attempt of that key; say how much of it is kept."""
         digest = hashlib.sha256(piece).hexdigest()
         return self.send(
-            calls.AppendLog(name=name, id=job_id, attempt=attempt, offset=offset, digest=digest, piece=piece)
+            calls.AppendLog(
+                name=name,
+                id=job_id,
+                attempt=attempt,
+                offset=offset,
+                digest=digest,
+                piece=piece,
+                patience=patience,
+            )
         )
 
     def get_log(self, name: str, job_id: str, attempt: int | None, within: Span) -> Piece:

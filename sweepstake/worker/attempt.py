@@ -13,16 +13,17 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 
 from sweepstake.client import Places
 from sweepstake.client.attempt.ranks import HELD, held_text, ranks_in
 from sweepstake.domain.drafts import MAX_OUTPUT, Finish
 from sweepstake.domain.records import Claim
 from sweepstake.domain.status import Outcome, Signal
-from sweepstake.errors import ConfigurationError, InvalidInputError
+from sweepstake.errors import ConfigurationError, InvalidInputError, StoreUnavailableError, UnusableFolderError
 from sweepstake.folders import check_room, usable
 from sweepstake.plaintext import printable
+from sweepstake.queue.retrying import FINAL_PATIENCE, TERM_PATIENCE
 from sweepstake.values import JsonObject
 from sweepstake.worker.capture import Capture
 from sweepstake.worker.duty import Assignment
@@ -32,7 +33,7 @@ from sweepstake.worker.masking import Mask, words_of
 from sweepstake.worker.process import Process, end_outliving, no_room, start_timer
 from sweepstake.worker.results import BlockReader, collect
 from sweepstake.worker.terminal import Lines, Terminal
-from sweepstake.worker.work import Interrupted, Launch
+from sweepstake.worker.work import Interrupted, Keeping, Kept, Launch
 
 __all__ = ["Attempt", "Plan"]
 
@@ -109,23 +110,47 @@ class Attempt:
             ConfigurationError: the command cannot be started here.
             OSError: this machine has too many processes or open files.
         """
+        keep = self.assigned.keep
         with ExitStack() as stack:
-            capture = stack.enter_context(closing(Capture(self._places.new_output(self.claim.job))))
+            file = self._places.new_output(self.claim.job)
+            capture = stack.enter_context(closing(Capture(file) if keep is None else Capture(file, None)))
             with usable(Path("the folder of temporary files"), "TMPDIR"):
                 # What the command made of the folder must not cost what it reported.
                 scratch = tempfile.TemporaryDirectory(prefix="sweepstake-", ignore_cleanup_errors=True)
                 folder = Path(stack.enter_context(scratch))
-            stack.enter_context(self.assigned.around())
             output = _Output(capture, self._plan.terminal, f"[{printable(self.claim.job.id)}] ".encode())
-            try:
-                launch = self.assigned.work.launch(folder, self._checkpoints(), _Before(self, output))
-                process = self._start(launch, output)
-            except InvalidInputError as error:
-                return self._report(Verdict(Outcome.CRASHED, str(error)), output=output.text())
-            except Interrupted as interrupted:
-                ending = Ending(code=-signal.SIGTERM, stopped=True, signal=interrupted.signal)
-                return self._report(judge(ending, allow_empty=True), output=output.text())
-            return self._conclude(process, launch, output)
+            if keep is None:
+                return self._run_in(folder, output)
+            keeping = stack.enter_context(keep(self._places.output(self.claim.job, self.claim.job.attempt)))
+            report = self._run_in(folder, output)
+            return self._kept(report, keeping, capture)
+
+    def _run_in(self, folder: Path, output: _Output) -> Finish:
+        try:
+            launch = self.assigned.work.launch(folder, self._checkpoints(), _Before(self, output))
+            process = self._start(launch, output)
+        except InvalidInputError as error:
+            return self._report(Verdict(Outcome.CRASHED, str(error)), output=output.text())
+        except StoreUnavailableError as error:
+            return self._report(Verdict(Outcome.RELEASED, f"what it needs could not be had: {error}"))
+        except Interrupted as interrupted:
+            ending = Ending(code=-signal.SIGTERM, stopped=True, signal=interrupted.signal)
+            return self._report(judge(ending, allow_empty=True), output=output.text())
+        return self._conclude(process, launch, output)
+
+    def _kept(self, report: Finish, keeping: Keeping, capture: Capture) -> Finish:
+        """Keep what the attempt left, and return what to report then: it is DONE only if all is kept."""
+        try:
+            kept = keeping.finish(lambda: FINAL_PATIENCE if self._end is None else TERM_PATIENCE)
+        except UnusableFolderError as error:
+            if report.outcome is Outcome.DONE:
+                raise
+            kept = Kept(problem=str(error))
+        outcome = report.outcome
+        if kept.problem and outcome is Outcome.DONE:
+            outcome = Outcome.RELEASED if kept.again else Outcome.CRASHED
+        told = [report.reason, kept.problem, kept.note, capture.problem]
+        return evolve(report, outcome=outcome, reason="; ".join(filter(None, told)))
 
     def stop(self) -> None:
         """Ask the command to end, and kill it after the grace time; called from another thread."""
@@ -212,7 +237,7 @@ class Attempt:
                 end_outliving(launch.ending)
             output.end()
         job = self.claim.job
-        results, problems = collect(
+        found = collect(
             output.block,
             launch.results,
             job.results,
@@ -225,11 +250,12 @@ class Attempt:
             stopped=self._end is not None or (terminated(code) and self._stopping.wait(_ECHO)),
             timeout=self._timeout if self.timed_out else None,
             signal=said,
-            reported=results is not job.results,
-            problem="; ".join(problems),
+            reported=found.results is not job.results,
+            problem="; ".join(found.problems),
+            note=found.note,
             last_words=output.last_words(),
         )
-        return self._report(judge(ending, allow_empty=self._plan.allow_empty), results, output.text())
+        return self._report(judge(ending, allow_empty=self._plan.allow_empty), found.results, output.text())
 
     def _limit(self, process: Process) -> threading.Timer | None:
         """Start the timer that ends the command when its time is over."""

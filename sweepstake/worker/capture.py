@@ -1,4 +1,4 @@
-"""The output of a command, kept in a file of limited size."""
+"""The output of a command, kept in a file."""
 
 from __future__ import annotations
 
@@ -73,31 +73,35 @@ class Capture:
 
     Args:
         file: an empty one, opened without a buffer; it is closed at the end.
-        limit: the most bytes.
+        limit: the most bytes; None: all is kept, and on disk at once.
+
+    Attributes:
+        problem: why it is kept no longer; empty as long as it is.
     """
 
-    def __init__(self, file: IO[bytes], limit: int = LIMIT) -> None:
+    def __init__(self, file: IO[bytes], limit: int | None = LIMIT) -> None:
         self._file = file
-        self._trim = Trim(limit)
-        self._broken = False
+        self._trim = None if limit is None else Trim(limit)
+        self.problem = ""
 
     def write(self, data: bytes) -> None:
         """Take the next bytes of output; what comes after the end is dropped."""
-        now = self._trim.feed(data)
+        now = data if self._trim is None else self._trim.feed(data)
         if now and not self._file.closed:
             self._write(now)
 
     def close(self) -> None:
         """Write the end and close the file."""
-        self._write(self._trim.rest())
+        if self._trim is not None:
+            self._write(self._trim.rest())
         with suppress(OSError):  # a network file system tells here that it is full
             self._file.close()
 
     def _write(self, data: bytes) -> None:
-        if self._broken:
+        if self.problem:
             return
         try:
             self._file.write(data)
         except OSError as error:
-            self._broken = True
-            _logger.warning("%s: the output is kept no longer: %s", self._file.name, error.strerror)
+            self.problem = f"the output is kept no longer: {error.strerror}"
+            _logger.warning("%s: %s", self._file.name, self.problem)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Protocol
 
 from attrs import frozen
@@ -15,7 +16,7 @@ from sweepstake.domain.tasks.needs import Offer
 from sweepstake.worker.slots.book import GuardedBook, Share
 from sweepstake.worker.slots.offer import gpu_variables
 from sweepstake.worker.slots.room import Room
-from sweepstake.worker.work import CommandWork, Work
+from sweepstake.worker.work import CommandWork, Keeping, Work
 
 __all__ = ["Assignment", "CommandDuty", "Duty", "Opening"]
 
@@ -28,13 +29,13 @@ class Assignment:
         work: what is run.
         timeout: seconds that it may take; None for no limit of its own.
         end: gives back what it has of the machine; called once, when its last process has ended.
-        around: makes a block within which it runs.
+        keep: makes a block in which all that it leaves is kept, told the file of its output; None: nobody keeps it.
     """
 
     work: Work
     timeout: float | None
     end: Callable[[], None]
-    around: Callable[[], AbstractContextManager[None]] = nullcontext
+    keep: Callable[[Path], AbstractContextManager[Keeping]] | None = None
 
 
 class Opening(Protocol):

@@ -32,6 +32,7 @@ class Ending:
         reported: whether it reported any results.
         problem: what is wrong with the results it reported.
         last_words: the last line of its output.
+        note: what people should know of the results it left, which is no reason for a crash.
     """
 
     code: int
@@ -41,6 +42,7 @@ class Ending:
     reported: bool = False
     problem: str = ""
     last_words: str = ""
+    note: str = ""
 
 
 @frozen
@@ -72,7 +74,7 @@ def judge(ending: Ending, *, allow_empty: bool) -> Verdict:
         return _crash(describe(ending.code), ending, ending.last_words)
     if ending.problem or (missing and not allow_empty):
         return _crash(ending.problem or _NO_RESULTS, ending)
-    return Verdict(Outcome.DONE)
+    return Verdict(Outcome.DONE, ending.note)
 
 
 def terminated(code: int) -> bool:
@@ -97,4 +99,6 @@ def _name(number: int) -> str:
 
 
 def _crash(reason: str, ending: Ending, last_words: str = "") -> Verdict:
-    return Verdict(Outcome.CRASHED, f"{reason}: {last_words}" if last_words else reason, causes_of_exit(ending.code))
+    reason = f"{reason}: {last_words}" if last_words else reason
+    whole = f"{reason}; {ending.note}" if ending.note else reason
+    return Verdict(Outcome.CRASHED, whole, causes_of_exit(ending.code))

@@ -10,13 +10,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Final
 
+from attrs import frozen
+
 from sweepstake.client.attempt.keeping import divide, keep
 from sweepstake.domain.query.literals import read_number
 from sweepstake.errors import InvalidInputError, SweepstakeError
 from sweepstake.folders import new_file
 from sweepstake.values import MAX_TEXT, JsonObject, parse_json
 
-__all__ = ["BEGIN", "END", "BlockReader", "collect", "parse_block", "read_file"]
+__all__ = ["BEGIN", "END", "BlockReader", "Collected", "collect", "parse_block", "read_file"]
 
 #: The lines between which a command prints its results.
 BEGIN: Final = "--- RESULTS ---"
@@ -79,6 +81,21 @@ class BlockReader:
             self._block += line + b"\n"
 
 
+@frozen(kw_only=True)
+class Collected:
+    """The results of an attempt.
+
+    Attributes:
+        results: what to record.
+        problems: what is wrong with those that cannot be recorded, and where they are kept.
+        note: what is wrong with the metrics, which a task leaves as one of its files.
+    """
+
+    results: JsonObject
+    problems: tuple[str, ...] = ()
+    note: str = ""
+
+
 def collect(
     block: BlockReader,
     file: Path,
@@ -87,8 +104,8 @@ def collect(
     *,
     metrics: Path | None = None,
     links: bool = True,
-) -> tuple[JsonObject, list[str]]:
-    """Return the results to record, and what is wrong with those that cannot be, and where they are kept.
+) -> Collected:
+    """Return the results to record.
 
     What the job had from the start, such as a child's from its parent, stands unless the metrics say otherwise, those
     unless the block does, and that unless the file does.
@@ -101,7 +118,8 @@ def collect(
         metrics: another file that it may have written.
         links: whether the files may be links.
     """
-    results, problems = stored, list[str]()
+    results, note = (stored, "") if metrics is None else _measured(stored, metrics, links=links)
+    problems = list[str]()
 
     def take(read: Callable[[], dict[str, Any] | None], save: Callable[[Path], Path] | None) -> None:
         nonlocal results
@@ -119,18 +137,26 @@ def collect(
             results, rest = divide(merged)
             problems.append(_kept(error, folder, lambda into: keep(into, rest)[0]))
 
-    def take_file(path: Path, called: str) -> None:
-        there = path.is_file() and (links or not path.is_symlink())
-        take(
-            lambda: read_file(path, called, links=links),
-            (lambda into: _copy(path.open("rb"), into / path.name)) if there else None,
-        )
-
-    if metrics is not None:
-        take_file(metrics, metrics.name)
     take(block.results, lambda into: _copy(BytesIO(block.raw), into / "block.txt"))
-    take_file(file, "results file")
-    return results, problems
+    there = file.is_file() and (links or not file.is_symlink())
+    save = (lambda into: _copy(file.open("rb"), into / file.name)) if there else None
+    take(lambda: read_file(file, links=links), save)
+    return Collected(results=results, problems=tuple(problems), note=note)
+
+
+def _measured(stored: JsonObject, metrics: Path, *, links: bool) -> tuple[JsonObject, str]:
+    """Return the results with the metrics among them, and what is wrong with those that cannot be recorded."""
+    try:
+        found = read_file(metrics, metrics.name, links=links)
+        if not found:
+            return stored, ""
+        merged = {**stored.decode(), **found}
+        try:
+            return JsonObject.of(merged, metrics.name), ""
+        except InvalidInputError as error:
+            return divide(merged)[0], str(error)
+    except InvalidInputError as error:
+        return stored, f"{error}; its values are not among the results"
 
 
 def _kept(error: InvalidInputError, folder: Callable[[], Path], save: Callable[[Path], Path]) -> str:

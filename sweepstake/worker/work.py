@@ -13,9 +13,10 @@ from attrs import field, frozen
 from sweepstake.domain.records import JobRecord
 from sweepstake.domain.status import Signal
 from sweepstake.folders import new_file
+from sweepstake.queue.call import Patience
 from sweepstake.worker.expansion import Values, expand, names_program, variables
 
-__all__ = ["CommandWork", "Interrupted", "Launch", "Preliminaries", "Work"]
+__all__ = ["CommandWork", "Interrupted", "Keeping", "Kept", "Launch", "Preliminaries", "Work"]
 
 
 class Interrupted(Exception):  # noqa: N818 -- somebody's decision, not a failure
@@ -76,6 +77,36 @@ class Launch:
     inherited: Sequence[int] = ()
     ending: Sequence[str] = ()
     hidden: Sequence[str] = field(default=(), repr=False)
+
+
+@frozen(kw_only=True)
+class Kept:
+    """What became of what an attempt left.
+
+    Attributes:
+        problem: why it is not kept, and where it is; the attempt is not DONE then.
+        again: whether another attempt may have more luck.
+        note: what of it is not kept, as it cannot be.
+    """
+
+    problem: str = ""
+    again: bool = False
+    note: str = ""
+
+
+class Keeping(Protocol):
+    """Keeps what an attempt leaves, again and again while it runs."""
+
+    def finish(self, patience: Patience) -> Kept:
+        """Keep all of it, once the attempt has ended.
+
+        Args:
+            patience: how long to try while the store is away.
+
+        Raises:
+            UnusableFolderError: there is no room for it on this machine.
+        """
+        ...
 
 
 class Work(Protocol):

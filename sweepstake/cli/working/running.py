@@ -27,6 +27,7 @@ from sweepstake.worker.heartbeat_process import HeartbeatProcess
 from sweepstake.worker.machine import check_folders, check_program
 from sweepstake.worker.running import Options, Summary, Worker
 from sweepstake.worker.stopping import Stop
+from sweepstake.worker.tasks.keeping import INTERVAL, KeepOptions
 from sweepstake.worker.tasks.machine import TaskOptions, gpu_book, open_duty
 from sweepstake.worker.tasks.registering import registered
 from sweepstake.worker.terminal import Terminal
@@ -220,6 +221,19 @@ class _CommandBehindDashes(click.Command):
     help="What it is, such as cluster=ai2/jupiter, for tasks that may run only there; may be given several times.",
 )
 @click.option("--gpus-per-job", type=click.IntRange(0), default=0, help="GPUs that each job of COMMAND has to itself.")
+@click.option(
+    "--keep",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Keep the files of so many earlier attempts of a job beside its last, and of its DONE one; by default of all.",
+)
+@click.option(
+    "--copy-every",
+    type=_Seconds(above_zero=True),
+    default=INTERVAL,
+    show_default=True,
+    help="Seconds between two looks for files that a running task has changed, which are kept with the store.",
+)
 @click.option("--no-container", is_flag=True, help="Run tasks on this host, whatever their image.")
 @click.option(
     "--trust",
@@ -245,6 +259,8 @@ def worker(
     slots: str | None,
     label: Sequence[str],
     gpus_per_job: int,
+    keep: int | None,
+    copy_every: float,
     no_container: bool,
     trust: Sequence[str],
     **how: Any,
@@ -295,7 +311,8 @@ def worker(
             target, experiments, command, concurrency, options, _How(**how), gpus_per_job=gpus_per_job, slots=slots
         )
     else:
-        tasks = TaskOptions(slots=slots, labels=label, contained=not no_container)
+        how_kept = KeepOptions(interval=copy_every, keep=keep)
+        tasks = TaskOptions(slots=slots, labels=label, contained=not no_container, keep=how_kept)
         summary = _run_tasks(target, experiments, trust, tasks, options, _How(**how))
     if summary.tripped:
         remedy = "mend it, or set --crashes (0 goes on whatever happens)"

@@ -77,10 +77,6 @@ class Places:
         with usable(self.state, "SWEEPSTAKE_STATE"):
             return own_folder(self.state, "results", *self.attempt_of(job))
 
-    def results_of(self, job: JobRecord) -> Path:
-        """Return the folder in which the last attempt at a job left its results, if it ran on this machine."""
-        return self.state.joinpath("results", *self.attempt_of(job))
-
     def attempt_of(self, job: JobRecord) -> tuple[str, str, str]:
         """Return the names of folders by which the last attempt at a job is told from all others."""
         return file_name(job.experiment), self._folder(job), str(job.attempt)

@@ -6,6 +6,9 @@ import errno
 import hashlib
 import os
 import stat
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +23,13 @@ __all__ = ["fetch"]
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 
 
-def fetch(queue: Queue, job: JobRecord, folder: Path, attempt: int | None = None) -> Manifest:
+def _go_on() -> None:
+    return None
+
+
+def fetch(
+    queue: Queue, job: JobRecord, folder: Path, attempt: int | None = None, before: Callable[[], None] = _go_on
+) -> Manifest:
     """Write the files of an attempt into a folder, and return what they are.
 
     A file that is there already with the same content is left as it is, so that a fetch that broke goes on; one with
@@ -31,27 +40,58 @@ def fetch(queue: Queue, job: JobRecord, folder: Path, attempt: int | None = None
         job: the job.
         folder: is made if it is not there.
         attempt: the number of the attempt; None: the one that is DONE, else the latest.
+        before: called before each file and each piece; what it raises ends the fetch.
 
     Raises:
-        UnusableFolderError: a file cannot be written, or a link or something else is in its way.
+        UnusableFolderError: a file cannot be written, a link or something else is in its way, or the file system takes
+            the names of two for one; then nothing is written.
         StoreUnavailableError: a content is not what its sha256 says.
     """
     manifest = queue.list_files(job.reference, job.id, attempt)
     check_paths(manifest.files, "files")
-    folder.mkdir(parents=True, exist_ok=True)
+    with _told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _check_apart(folder, (each.path for each in manifest.files))
     for each in manifest.files:
-        try:
+        before()
+        with _told(folder / each.path):
             path = _place(folder, each.path)
             if not _is_there(path, each):
-                _write(queue, job, manifest.attempt, each, path)
-        except UnusableFolderError:
-            raise
-        except OSError as error:
-            if isinstance(error, StoreUnavailableError):
-                raise
-            reason = error.strerror or str(error)
-            raise UnusableFolderError(f"{folder / each.path} cannot be written: {reason}") from error
+                _write(queue, job, manifest.attempt, each, path, before)
     return manifest
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Let a failure to write something be told as what it is: a fault of this machine."""
+    try:
+        yield
+    except (UnusableFolderError, StoreUnavailableError):
+        raise
+    except OSError as error:
+        raise UnusableFolderError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _check_apart(folder: Path, paths: Iterable[str]) -> None:
+    """Raise UnusableFolderError if two files would be one here, as where case makes no difference."""
+    apart: dict[str, str] = {}
+    for path in paths:
+        other = apart.setdefault(unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold()), path)
+        if other != path and _folds(folder):
+            raise UnusableFolderError(
+                f"{other!r} and {path!r} are one file in {folder}, where case or the form of letters makes no "
+                "difference; fetch them into a folder of another file system"
+            )
+
+
+def _folds(folder: Path) -> bool:
+    """Tell whether a file system finds a file by its name in capitals."""
+    draft = folder / f".sweepstake-{os.getpid()}.part"
+    try:
+        with new_file(draft):
+            return draft.with_name(draft.name.upper()).exists()
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _place(folder: Path, path: str) -> Path:
@@ -82,7 +122,9 @@ def _is_there(path: Path, wanted: KeptFile) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == wanted.sha256
 
 
-def _write(queue: Queue, job: JobRecord, attempt: int, wanted: KeptFile, path: Path) -> None:
+def _write(
+    queue: Queue, job: JobRecord, attempt: int, wanted: KeptFile, path: Path, before: Callable[[], None]
+) -> None:
     """Write a file beside its place, and put it there when it is whole and what it should be."""
     draft = path.with_name(f".{hashlib.sha256(path.name.encode()).hexdigest()[:24]}.part")
     digest = hashlib.sha256()
@@ -90,6 +132,7 @@ def _write(queue: Queue, job: JobRecord, attempt: int, wanted: KeptFile, path: P
         with new_file(draft) as file:
             at = 0
             while at < wanted.size:
+                before()
                 piece = queue.get_content(job.reference, job.id, attempt, wanted.sha256, Span(at, at + PIECE - 1))
                 if not piece.content or piece.offset != at:
                     raise StoreUnavailableError(f"{wanted.path!r} ended at {at:,} of {wanted.size:,} bytes")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +10,7 @@ from sweepstake.errors import InvalidInputError
 from sweepstake.folders import own_folder
 from sweepstake.worker.containers.arguments import Engine, pull_call, there_call
 from sweepstake.worker.containers.engines import answer
+from sweepstake.worker.locking import locked, opened
 from sweepstake.worker.work import Preliminaries
 
 __all__ = ["get_image"]
@@ -41,8 +38,8 @@ def get_image(engine: Engine, image: str, locks: Path, before: Preliminaries) ->
     if _is_there(engine, image, kept):
         return _known_as(engine, image, kept)
     lock = own_folder(locks, "images") / hashlib.sha256(f"{engine.kind} {image}".encode()).hexdigest()[:32]
-    with _opened(lock) as descriptor:
-        while not _locked(descriptor):
+    with opened(lock) as descriptor:
+        while not locked(descriptor):
             before.pause(_LOOK)
         if not _is_there(engine, image, kept):
             _pull(engine, image, kept, before)
@@ -76,20 +73,3 @@ def _is_there(engine: Engine, image: str, kept: Path) -> bool:
 
 def _known_as(engine: Engine, image: str, kept: Path) -> str:
     return image if there_call(engine, image) is not None else str(kept)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

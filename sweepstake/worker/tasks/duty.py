@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from attrs import evolve, field, frozen
@@ -17,19 +16,19 @@ from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import Claim, JobRecord
 from sweepstake.domain.status import JobStatus
 from sweepstake.domain.tasks.needs import Offer, WorkerLabel
-from sweepstake.errors import ConfigurationError, NotFoundError
-from sweepstake.folders import usable
+from sweepstake.errors import ClientRequestError, ConfigurationError, NotFoundError
 from sweepstake.spec import ExperimentSpec, TaskSpec
 from sweepstake.spec.naming import task_names
 from sweepstake.worker.duty import Assignment, Opening
 from sweepstake.worker.slots.book import GuardedBook, Share
 from sweepstake.worker.slots.room import Room
-from sweepstake.worker.tasks.keeping import FolderShelf, keeping
+from sweepstake.worker.tasks.fetched import Fetched, Loan
+from sweepstake.worker.tasks.keeping import KeepOptions, TaskKeeping
 from sweepstake.worker.tasks.preparing import Stock
 from sweepstake.worker.tasks.run import JobFacts, check_task, lacking, room_of, timeout_of
 from sweepstake.worker.tasks.work import Runner, TaskWork
 
-__all__ = ["NO_TASKS", "ResultOf", "ShelfOf", "TaskDuty"]
+__all__ = ["NO_TASKS", "TaskDuty"]
 
 #: Why an experiment is passed over that has no spec.
 NO_TASKS: Final = "has no spec, so this worker, which was given no command, passes it over"
@@ -40,11 +39,6 @@ _NEXT: Final = 50
 #: So much that this machine lacks is told at once.
 _MOST_TOLD: Final = 20
 _QUEUED: Final = JobQuery(status=frozenset({JobStatus.QUEUED}))
-#: Returns the folder of the result of a task, which a job waited for.
-ResultOf = Callable[[Experiment, JobRecord, str], Path]
-
-#: Returns the folder in which the results of the attempt at a job that runs now are kept, or of its last one.
-ShelfOf = Callable[[Experiment, JobRecord], Path | None]
 
 
 @frozen(kw_only=True)
@@ -64,8 +58,8 @@ class TaskDuty:
         stock: what tasks can have on this machine.
         contained: in what they run; None for the host.
         environment: variables that everything gets which runs on the host.
-        result: finds results of other tasks.
-        shelf: returns the folder in which the results of an attempt are kept, if they are.
+        fetched: has results of other tasks on this machine.
+        keep: how what attempts leave is kept.
         tell: takes a line for people.
     """
 
@@ -76,8 +70,8 @@ class TaskDuty:
         stock: Stock,
         contained: Runner | None,
         environment: Mapping[str, str],
-        result: ResultOf,
-        shelf: ShelfOf,
+        fetched: Fetched,
+        keep: KeepOptions,
         tell: Callable[[str], None],
     ) -> None:
         self._book = book
@@ -85,11 +79,13 @@ class TaskDuty:
         self._stock = stock
         self._contained = contained
         self._environment = environment
-        self._result = result
-        self._shelf = shelf
+        self._fetched = fetched
+        self._keep = keep
         self._tell = tell
         self._tasks: dict[tuple[str, int], _Tasks] = {}
         self._told: dict[str, Sequence[str]] = {}
+        #: The experiments of which it is known that what their jobs leave can be kept.
+        self._keeps: set[str] = set()
         self._looked: dict[str, float] = {}
         #: For each experiment what the job takes that waits for room, those that have waited longest first.
         self._waiting: dict[str, Room] = {}
@@ -135,12 +131,14 @@ class TaskDuty:
         share = opening.take(_room(task, opening.offer))
         if share is None:
             raise ConfigurationError("it needs more than it says")
+        loan = Loan(self._fetched, experiment, job)
+        results = experiment.session.places.results(job)
         work = TaskWork(
             task=task,
             facts=self._facts(claim, called, task, share, sweeps=job.task in tasks.sweeps),
-            results=experiment.session.places.results(job),
+            results=results,
             stock=self._stock,
-            result=lambda name: self._result(experiment, job, name),
+            result=loan.result,
             contained=self._contained,
             environment=self._environment,
             inherited=self._book.descriptors(share),
@@ -148,19 +146,13 @@ class TaskDuty:
         return Assignment(
             work=work,
             timeout=timeout_of(task),
-            end=lambda: self._book.give_back(share),
-            around=lambda: self._kept(experiment, job, work.results),
+            end=lambda: self._end(share, loan),
+            keep=lambda output: TaskKeeping(experiment.session.queue, claim, results, output, self._keep),
         )
 
-    @contextmanager
-    def _kept(self, experiment: Experiment, job: JobRecord, results: Path) -> Iterator[None]:
-        """Keep the results of an attempt while it runs, and all of them before its end is reported."""
-        folder = self._shelf(experiment, job)
-        if folder is None:
-            yield
-            return
-        with usable(folder, "the store"), keeping(results, FolderShelf(folder)):
-            yield
+    def _end(self, share: Share, loan: Loan) -> None:
+        loan.give_back()
+        self._book.give_back(share)
 
     def _facts(self, claim: Claim, called: str, task: TaskSpec, share: Share, *, sweeps: bool) -> JobFacts:
         job = claim.job
@@ -218,11 +210,20 @@ class TaskDuty:
         return room_of(task)
 
     def _is_fit(self, experiment: Experiment) -> bool:
-        """Tell whether this machine has what the last spec of an experiment names; if not, people are told once."""
+        """Tell whether this machine has what the last spec of an experiment names, and the store keeps what jobs leave.
+
+        If not, people are told once.
+        """
         try:
             tasks = self._tasks_of(experiment, None).by_name
+            if experiment.reference not in self._keeps:
+                experiment.session.queue.ask_files(experiment.reference)
+                self._keeps.add(experiment.reference)
         except NotFoundError:
             self._pass_over(experiment, [NO_TASKS])
+            return False
+        except ClientRequestError as error:
+            self._pass_over(experiment, [f"is passed over: {error}"])
             return False
         lacks: dict[str, str] = {}
         for name, task in tasks.items():

@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
-from urllib.parse import unquote
 
-from attrs import frozen
+from attrs import field, frozen
 
-from sweepstake.client import Experiment
 from sweepstake.config import Config
-from sweepstake.domain.records import JobRecord
-from sweepstake.domain.status import JobStatus
-from sweepstake.errors import ConfigurationError
-from sweepstake.folders import native, own_folder, usable
+from sweepstake.folders import usable
 from sweepstake.worker.containers.engines import find_engine, read_container_settings
 from sweepstake.worker.containers.leftovers import Living
 from sweepstake.worker.containers.running import Containers
@@ -23,14 +17,14 @@ from sweepstake.worker.slots.book import GuardedBook
 from sweepstake.worker.slots.locks import GpuLocks, lock_folder
 from sweepstake.worker.slots.offer import detected, labels_of, slots_of
 from sweepstake.worker.tasks.duty import TaskDuty
+from sweepstake.worker.tasks.fetched import Fetched
+from sweepstake.worker.tasks.keeping import KeepOptions
 from sweepstake.worker.tasks.preparing import Stock
 from sweepstake.worker.tasks.secrets import Secrets, secrets_file
 from sweepstake.worker.tasks.sources import read_sources
 from sweepstake.worker.tasks.work import Runner
 
 __all__ = ["TaskOptions", "gpu_book", "open_duty", "stock_of"]
-
-_SQLITE: Final = "sqlite:///"
 
 
 @frozen(kw_only=True)
@@ -41,11 +35,13 @@ class TaskOptions:
         slots: what it offers, such as ``cpus=8,gpus=2``; what is not said is what this process may use.
         labels: what it is, such as ``cluster=ai2/jupiter``.
         contained: whether tasks run in containers.
+        keep: how what they leave is kept.
     """
 
     slots: str | None = None
     labels: Sequence[str] = ()
     contained: bool = True
+    keep: KeepOptions = field(factory=KeepOptions)
 
 
 @contextmanager
@@ -64,8 +60,12 @@ def open_duty(config: Config, options: TaskOptions, tell: Callable[[str], None])
     """
     labels = labels_of(options.labels)
     stock = stock_of(config)
+    fetched = Fetched(config.state)
     with _containers(config, tell) if options.contained else _none() as contained, gpu_book(options.slots) as book:
-        yield TaskDuty(book, labels, stock, contained, config.environment(), _result, _shelf, tell)
+        try:
+            yield TaskDuty(book, labels, stock, contained, config.environment(), fetched, options.keep, tell)
+        finally:
+            fetched.clean(unused=0.0)
 
 
 @contextmanager
@@ -108,29 +108,3 @@ def _containers(config: Config, tell: Callable[[str], None]) -> Iterator[Runner 
 @contextmanager
 def _none() -> Iterator[Runner | None]:
     yield None
-
-
-def _shelf(experiment: Experiment, job: JobRecord) -> Path | None:
-    """Return the folder in which the results of an attempt are kept: beside the file of a store that is one."""
-    session = experiment.session
-    url = session.config.url
-    if not url.startswith(_SQLITE):
-        return None
-    file = native(unquote(url.removeprefix(_SQLITE)))
-    return file.with_name(f"{file.name}.results").joinpath(*session.places.attempt_of(job))
-
-
-def _result(experiment: Experiment, job: JobRecord, task: str) -> Path:
-    """Return the folder with the results of the DONE attempt of a task that a job waited for."""
-    session = experiment.session
-    for waited_for in session.queue.list_dependencies(job.reference, job.id):
-        found = session.queue.get_job(job.reference, waited_for.id)
-        if found.task != task or found.status is not JobStatus.DONE:
-            continue
-        shelf = _shelf(experiment, found)
-        if shelf is not None:
-            return own_folder(shelf, "files", shared=True)  # of a task that left nothing there is none yet
-        folder = session.places.results_of(found)
-        if folder.is_dir():
-            return folder
-    raise ConfigurationError(f"the result of task {task!r} is not on this machine")

@@ -48,7 +48,7 @@ class TaskWork:
         facts: the job.
         results: the folder in which the attempt leaves its results.
         stock: what tasks can have on this machine.
-        result: returns the folder of the result of another task.
+        result: returns the folder of the result of another task, which may have to be fetched.
         contained: in what it runs; None for the host.
         environment: variables that everything gets which runs on the host.
         inherited: the locks of its GPUs.
@@ -58,7 +58,7 @@ class TaskWork:
     facts: JobFacts
     results: Path
     stock: Stock
-    result: Callable[[str], Path]
+    result: Callable[[str, Preliminaries], Path]
     contained: Runner | None
     environment: Mapping[str, str]
     inherited: tuple[int, ...] = ()
@@ -70,7 +70,7 @@ class TaskWork:
             self.facts,
             Folders(own=scratch, results=self.results, checkpoints=checkpoints),
             self.stock,
-            self.result,
+            lambda task: self.result(task, before),
             contained=self.contained is not None,
         )
         launch = Launch(

@@ -10,8 +10,6 @@ import pytest
 
 import sweepstake
 from sweepstake import ManualSearch
-from sweepstake.client import Experiment
-from sweepstake.domain.records import JobRecord
 from sweepstake.domain.status import Outcome
 from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.queue.call import Call
@@ -23,6 +21,8 @@ from sweepstake.worker.slots.book import GuardedBook
 from sweepstake.worker.slots.locks import GpuLocks
 from sweepstake.worker.slots.room import Slots
 from sweepstake.worker.tasks.duty import TaskDuty
+from sweepstake.worker.tasks.fetched import Fetched
+from sweepstake.worker.tasks.keeping import KeepOptions
 from sweepstake.worker.tasks.preparing import Stock
 from sweepstake.worker.tasks.secrets import Secrets
 from sweepstake.worker.tasks.sources import Sources
@@ -91,15 +91,14 @@ class Bench:
         """Run tasks until there is none."""
         book = GuardedBook(slots, GpuLocks(self.folder), patience)
         stock = Stock(sources=Sources(), secrets=Secrets(self.folder / "none", {}))
-        duty = TaskDuty(book, labels or {}, stock, None, {}, lambda *_: self.folder, self.shelf, self.told.append)
+        duty = TaskDuty(
+            book, labels or {}, stock, None, {}, Fetched(self.folder / "state"), KeepOptions(), self.told.append
+        )
         plan = Plan(allow_empty=True, grace=5.0, terminal=Terminal({}, several=True))
         session = attrs.evolve(self.exp.session, queue=Queue(_Noting(self.exp.session.queue.sender, self.calls)))
+        assert self.exp.record is not None
+        self.exp.attach(session, self.exp.record)
         return Worker(session, [self.exp], duty, plan, Options(**options), NoHeartbeats(), self.told.append).run()
-
-    def shelf(self, experiment: Experiment, job: JobRecord) -> Path:
-        """Keep the results of each job in a folder of its name."""
-        del experiment
-        return self.folder / "kept" / job.id
 
     def wrote(self, name: str) -> list[str]:
         """Return the lines of a file."""
@@ -222,15 +221,27 @@ def test_a_sweep_fills_placeholders(bench: Bench) -> None:
     assert bench.wrote("x") == [f"0.5 {bench.folder}"]
 
 
-def test_results_are_kept_before_the_end_is_reported(bench: Bench) -> None:
-    """With a manifest; also those of a job that crashes."""
-    bench.put({"script": "echo 1 > /r/x; exit $SWEEPSTAKE_HP_CODE", "result": {"path": "/r"}})
+def test_what_jobs_leave_is_kept_before_their_end_is_reported(bench: Bench) -> None:
+    """Files and output, also of a job that crashes; then nothing of it is left on this machine."""
+    bench.put({"script": "echo 1 > /r/x; echo said; exit $SWEEPSTAKE_HP_CODE", "result": {"path": "/r"}})
     bench.add("good", code=0)
     bench.add("bad", code=1)
     bench.work(ONE)
     for name in ("good", "bad"):
-        assert bench.wrote(f"kept/{name}/files/x") == ["1"]
-        assert json.loads((bench.folder / "kept" / name / "manifest.json").read_text())["complete"]
+        job = bench.exp.get_job(name)
+        assert [(each.path, each.size) for each in job.files().files] == [("x", 2)]
+        assert job.log() == "said\n"
+    assert [path for path in (bench.folder / "state").rglob("*") if path.is_file()] == []
+    assert bench.calls.index("KeepFiles") < bench.calls.index("FinishAttempt")
+
+
+def test_a_job_that_leaves_nothing_costs_no_call(bench: Bench) -> None:
+    """Only whether anything could be kept is asked, once."""
+    bench.put({})
+    bench.add("a", "b")
+    bench.work(ONE)
+    assert {"PutContent", "KeepFiles", "AppendLog"}.isdisjoint(bench.calls)
+    assert bench.calls.count("AskFiles") == 1
 
 
 def test_a_timeout_of_a_task_is_kept(bench: Bench) -> None:

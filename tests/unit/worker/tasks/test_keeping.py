@@ -1,122 +1,200 @@
-"""Results, kept while they change and at the end."""
+"""What an attempt of a task leaves, kept while it changes and at the end; a real store on a file."""
 
-import hashlib
-import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import attrs
 import pytest
 
-from sweepstake.worker.tasks.keeping import FolderShelf, KeptFile, Manifest, keeping
-from tests.kit.lab import eventually
+import sweepstake
+from sweepstake.domain.records import Claim
+from sweepstake.errors import ClientRequestError, StoreUnavailableError, UnusableFolderError
+from sweepstake.queue.call import Call
+from sweepstake.queue.calls import AppendLog, KeepFiles, PutContent
+from sweepstake.queue.queue import Queue
+from sweepstake.worker.tasks.keeping import KeepOptions, TaskKeeping
+from sweepstake.worker.work import Kept
+from tests.kit.lab import Lab, eventually
+
+A = TypeVar("A")
+
+
+@attrs.define
+class Bench:
+    """An attempt that runs.
+
+    Attributes:
+        queue: the store's.
+        claim: the attempt.
+        job: the job.
+        results: the folder in which it leaves results.
+        output: the file of its output.
+        fails: what calls of a kind raise.
+        calls: the kinds of the calls so far.
+    """
+
+    queue: Queue
+    claim: Claim
+    job: sweepstake.Job
+    results: Path
+    output: Path
+    fails: dict[type[Call[Any]], Exception] = attrs.field(factory=dict)
+    calls: list[type[Call[Any]]] = attrs.field(factory=list)
+
+    identity = None
+
+    def send(self, call: Call[A]) -> A:
+        """Pass a call on, unless it is to fail."""
+        self.calls.append(type(call))
+        if type(call) in self.fails:
+            raise self.fails[type(call)]
+        return self.queue.send(call)
+
+    def close(self) -> None:
+        """As of a sender."""
+
+    def keeping(self, interval: float = 60.0) -> TaskKeeping:
+        """Return what keeps what it leaves."""
+        return TaskKeeping(Queue(self), self.claim, self.results, self.output, KeepOptions(interval=interval))
+
+    def leave(self, end: Callable[[], float] = lambda: 0.0, **files: str) -> Kept:
+        """Leave files and a word, and keep them."""
+        with self.keeping() as keeping:
+            for name, text in files.items():
+                (self.results / name).write_text(text)
+            self.output.write_text("said\n")
+            return keeping.finish(end)
+
+    def kept(self) -> dict[str, int]:
+        """Return the sizes of the files that are kept."""
+        return {each.path: each.size for each in self.job.files().files}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder in which a task leaves results."""
-    made = tmp_path / "results"
-    made.mkdir()
-    return made
+def bench(exp: sweepstake.ManualSearch, tmp_path: Path) -> Bench:
+    """The first attempt at a job."""
+    job = exp.add_job({})
+    queue = exp.session.queue
+    (tmp_path / "results").mkdir()
+    (tmp_path / "output").touch()
+    return Bench(queue, Lab(queue, "exp").claim(), job, tmp_path / "results", tmp_path / "output")
 
 
-def manifest(shelf: Path) -> Mapping[str, Any]:
-    """Return what a shelf says; nothing before it does."""
-    path = shelf / "manifest.json"
-    found: Mapping[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return found
+def test_all_is_kept_at_the_end(bench: Bench) -> None:
+    """With folders below folders, and empty files; then nothing is left here."""
+    (bench.results / "a" / "b").mkdir(parents=True)
+    (bench.results / "a" / "b" / "c.txt").write_text("c")
+    assert bench.leave(empty="") == Kept()
+    assert bench.kept() == {"a/b/c.txt": 1, "empty": 0}
+    assert bench.job.log() == "said\n"
+    assert not bench.results.exists()
+    assert not bench.output.exists()
 
 
-def kept(shelf: Path) -> dict[str, str]:
-    """Return all files of a shelf, after comparing them with its manifest."""
-    for file in manifest(shelf)["files"]:
-        content = (shelf / "files" / file["path"]).read_bytes()
-        assert (file["size"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
-    found = {str(path.relative_to(shelf / "files")): path for path in (shelf / "files").rglob("*") if path.is_file()}
-    assert sorted(found) == [file["path"] for file in manifest(shelf)["files"]]
-    return {name: path.read_text() for name, path in found.items()}
+def test_what_changes_is_kept_on_the_way(bench: Bench) -> None:
+    """A file that grows, one that is replaced, one that goes, and output."""
+    with bench.keeping(interval=0.02) as keeping:
+        (bench.results / "x").write_text("1")
+        (bench.results / "y").write_text("1")
+        bench.output.write_text("one\n")
+        eventually(lambda: bench.kept() == {"x": 1, "y": 1})
+        eventually(lambda: bench.job.log() == "one\n")
+        (bench.results / "x").write_text("12")
+        (bench.results / "z").write_text("333")
+        (bench.results / "z").replace(bench.results / "y")
+        eventually(lambda: bench.kept() == {"x": 2, "y": 3})
+        (bench.results / "y").unlink()
+        assert keeping.finish(lambda: 0.0) == Kept()
+    assert bench.kept() == {"x": 2}
 
 
-def test_all_is_kept_at_the_end(folder: Path, tmp_path: Path) -> None:
-    """With folders below folders, and empty files."""
-    with keeping(folder, FolderShelf(tmp_path / "shelf")):
-        (folder / "a" / "b").mkdir(parents=True)
-        (folder / "a" / "b" / "c.txt").write_text("c")
-        (folder / "empty").touch()
-    assert kept(tmp_path / "shelf") == {"a/b/c.txt": "c", "empty": ""}
-    assert manifest(tmp_path / "shelf")["complete"]
+def test_a_file_that_changes_at_once_again_is_seen_to_have_changed(bench: Bench) -> None:
+    """Though it is as long as before, and the clock of its disk may stand still between both."""
+    with bench.keeping(interval=0.02) as keeping:
+        (bench.results / "x").write_text("1")
+        eventually(lambda: bench.kept() == {"x": 1})
+        (bench.results / "x").write_text("2")
+        keeping.finish(lambda: 0.0)
+    assert (bench.job.fetch(bench.results.parent / "there") / "x").read_text() == "2"
 
 
-def test_what_changes_is_kept_on_the_way(folder: Path, tmp_path: Path) -> None:
-    """A file that grows, one that is replaced, and one that goes."""
-    shelf = tmp_path / "shelf"
-    with keeping(folder, FolderShelf(shelf), interval=0.02):
-        (folder / "x").write_text("1")
-        (folder / "y").write_text("1")
-        eventually(lambda: len(manifest(shelf).get("files", ())) == 2 or None)
-        assert not manifest(shelf)["complete"]
-        (folder / "x").write_text("12")
-        (folder / "z").write_text("3")
-        (folder / "z").replace(folder / "y")
-        eventually(lambda: (shelf / "files" / "y").read_text() == "3" or None)
-        (folder / "y").unlink()
-    assert kept(shelf) == {"x": "12"}
-
-
-def test_an_attempt_that_dies_leaves_what_was_kept(folder: Path, tmp_path: Path) -> None:
+def test_an_attempt_that_dies_leaves_what_was_kept(bench: Bench) -> None:
     """The block is left by an error of any kind."""
-    with pytest.raises(KeyError), keeping(folder, FolderShelf(tmp_path / "shelf")):
-        (folder / "x").write_text("1")
+    with pytest.raises(KeyError), bench.keeping(interval=0.02):
+        (bench.results / "x").write_text("1")
+        eventually(lambda: bench.kept() == {"x": 1})
         raise KeyError
-    assert kept(tmp_path / "shelf") == {"x": "1"}
+    assert (bench.results / "x").exists()
 
 
-def test_links_lead_nowhere(folder: Path, tmp_path: Path) -> None:
-    """Neither files nor folders that are links are followed; a pipe is not read."""
-    (tmp_path / "secret").write_text("hidden")
-    with keeping(folder, FolderShelf(tmp_path / "shelf")):
-        (folder / "file").symlink_to(tmp_path / "secret")
-        (folder / "folder").symlink_to(tmp_path)
-        os.mkfifo(folder / "pipe")
-    assert kept(tmp_path / "shelf") == {}
-    assert manifest(tmp_path / "shelf")["leftOut"] == {"file": "a link", "folder": "a link", "pipe": "no file"}
+def test_links_lead_nowhere_and_are_told(bench: Bench) -> None:
+    """Neither files nor folders that are links are followed, a pipe is not read, and what they were is still here."""
+    (bench.results.parent / "secret").write_text("hidden")
+    (bench.results / "file").symlink_to(bench.results.parent / "secret")
+    (bench.results / "folder").symlink_to(bench.results.parent)
+    os.mkfifo(bench.results / "pipe")
+    kept = bench.leave(real="1")
+    assert kept.problem == ""
+    assert kept.note.startswith("not kept: 'file' (is a link), 'folder' (is a link), 'pipe' (is no regular file); ")
+    assert str(bench.results) in kept.note
+    assert bench.kept() == {"real": 1}
+    assert (bench.results / "pipe").exists()
 
 
-def test_what_has_not_changed_is_not_kept_again(folder: Path) -> None:
-    """Large results are copied once."""
-
-    class Counting:
-        def __init__(self) -> None:
-            self.put_paths: list[str] = []
-            self.listed: list[Manifest] = []
-
-        def put(self, path: str, content: Any) -> KeptFile:
-            self.put_paths.append(path)
-            return KeptFile(path, len(content.read()), "")
-
-        def list(self, manifest: Manifest) -> None:
-            self.listed.append(manifest)
-
-    shelf = Counting()
-    (folder / "x").write_text("1")
-    with keeping(folder, shelf, interval=0.01):
-        eventually(lambda: shelf.listed or None)
-        (folder / "y").write_text("2")
-    assert shelf.put_paths == ["x", "y"]
-    assert [each.complete for each in shelf.listed][-1]
+def test_names_that_are_no_text_are_told(bench: Bench) -> None:
+    """And do not stand in the way of others."""
+    (bench.results / os.fsdecode(b"b\xff\nx")).write_text("1")
+    kept = bench.leave(real="1")
+    assert "holds a character that does not stand in names of files everywhere" in kept.note
+    assert kept.note.isprintable()
+    assert bench.kept() == {"real": 1}
 
 
-def test_a_shelf_without_room_is_told_at_the_end(folder: Path) -> None:
-    """On the way it is only noted, as there may be room again."""
+def test_folders_without_end_are_told(bench: Bench) -> None:
+    """They cost no stack and no open file each."""
+    deep = bench.results
+    for _ in range(300):
+        deep /= "d"
+        deep.mkdir()
+    (deep / "x").touch()
+    assert "folders deep" in bench.leave(real="1").note
+    assert bench.kept() == {"real": 1}
 
-    class Full:
-        def put(self, path: str, content: Any) -> KeptFile:
-            raise OSError(28, "No space left on device", path)
 
-        def list(self, manifest: Manifest) -> None:
-            raise AssertionError
+@pytest.mark.parametrize("call", [PutContent, KeepFiles, AppendLog])
+@pytest.mark.parametrize("error, again", [(StoreUnavailableError("away"), True), (ClientRequestError("no"), False)])
+def test_what_the_store_does_not_take_is_told(
+    bench: Bench, call: type[Call[Any]], error: Exception, again: bool
+) -> None:
+    """And is still here; while the store is away another attempt may have more luck."""
+    bench.fails[call] = error
+    kept = bench.leave(x="1")
+    assert (kept.again, str(bench.results) in kept.problem) == (again, True)
+    assert (bench.results / "x").read_text() == "1"
+    assert bench.output.read_text() == "said\n"
 
-    (folder / "x").write_text("1")
-    with pytest.raises(OSError, match="No space left"), keeping(folder, Full(), interval=0.01):
-        pass
+
+def test_a_full_disk_is_told_with_what_is_still_here(bench: Bench) -> None:
+    """It is a fault of this machine's."""
+    bench.fails[PutContent] = UnusableFolderError("the disk is full")
+    with pytest.raises(UnusableFolderError, match=f"the disk is full; .* in {bench.results}"):
+        bench.leave(x="1")
+
+
+def test_a_job_that_is_gone_leaves_nothing(bench: Bench) -> None:
+    """Its report says so."""
+    bench.queue.delete_job("exp", bench.job.job_id)
+    assert bench.leave(x="1") == Kept()
+
+
+def test_a_failure_on_the_way_is_made_up_for(bench: Bench) -> None:
+    """The store was away at one look, and is there at the next."""
+    bench.fails[PutContent] = StoreUnavailableError("away")
+    with bench.keeping(interval=0.02) as keeping:
+        (bench.results / "x").write_text("1")
+        eventually(lambda: bench.calls.count(PutContent) > 2)
+        bench.fails.clear()
+        eventually(lambda: bench.kept() == {"x": 1})
+        assert keeping.finish(lambda: 0.0) == Kept()

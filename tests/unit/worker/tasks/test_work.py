@@ -72,7 +72,7 @@ def attempt_at(
             sources=Sources(roots=(Root(folder / "data"), Root(folder / "my work", write=True))),
             secrets=Secrets(folder / "secrets.toml", {}),
         ),
-        result=result,
+        result=lambda name, _: result(name),
         contained=contained,
         environment={"OURS": "1"},
     )
@@ -135,11 +135,24 @@ def test_metrics_are_a_part_of_the_results(tmp_path: Path) -> None:
     assert finish.results == JsonObject.of({"before": 1, "a": 1, "b": 2})
 
 
-def test_metrics_that_cannot_be_read_are_told(tmp_path: Path) -> None:
-    """By the name of their file."""
-    finish = attempt_at(script("echo nonsense > /results/metrics.json"), tmp_path, {}).run()
-    assert finish.outcome is Outcome.CRASHED
-    assert finish.reason.startswith("metrics.json: ")
+@pytest.mark.parametrize(
+    "content, recorded",
+    [
+        (b"nonsense", {}),
+        (b"[1]", {}),
+        (b"\xff", {}),
+        (b" " * 20_000_000, {}),
+        (json.dumps({"a": 1, "b": "x" * 9_000_000}).encode(), {"a": 1}),
+    ],
+    ids=["no JSON", "no object", "no text", "too large a file", "too large a value"],
+)
+def test_metrics_that_cannot_be_read_are_told(tmp_path: Path, content: bytes, recorded: dict[str, Any]) -> None:
+    """By the name of their file; the attempt is what it was, and what can be recorded of them is."""
+    (tmp_path / "written").write_bytes(content)
+    task = script(f'cp {tmp_path}/written /results/metrics.json; echo \'{{{{"c": 2}}}}\' > "$SWEEPSTAKE_RESULTS_PATH"')
+    finish = attempt_at(task, tmp_path, {}).run()
+    assert (finish.outcome, finish.results.decode()) == (Outcome.DONE, {"before": 1, "c": 2, **recorded})
+    assert "metrics.json" in finish.reason or "'b'" in finish.reason
 
 
 def test_a_secret_arrives_and_is_shown_nowhere(tmp_path: Path) -> None:
