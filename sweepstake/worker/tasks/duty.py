@@ -216,21 +216,16 @@ class TaskDuty:
         """
         try:
             tasks = self._tasks_of(experiment, None).by_name
-            if experiment.reference not in self._keeps:
-                experiment.session.queue.ask_files(experiment.reference)
-                self._keeps.add(experiment.reference)
+            unkept = self._unkept(experiment)
         except NotFoundError:
             self._pass_over(experiment, [NO_TASKS])
-            return False
-        except ClientRequestError as error:
-            self._pass_over(experiment, [f"is passed over: {error}"])
             return False
         lacks: dict[str, str] = {}
         for name, task in tasks.items():
             for what in self._lacks(task):
                 lacks.setdefault(what, name)
-        if lacks:
-            told = [f"is passed over: task {name!r}: {what}" for what, name in lacks.items()]
+        if lacks or unkept:
+            told = [*unkept, *(f"is passed over: task {name!r}: {what}" for what, name in lacks.items())]
             rest = [f"is passed over for {len(told) - _MOST_TOLD:,} reasons more"] if len(told) > _MOST_TOLD else []
             self._pass_over(experiment, told[:_MOST_TOLD] + rest)
             return False
@@ -242,6 +237,18 @@ class TaskDuty:
             self._told[experiment.reference] = why
             for line in why:
                 self._tell(f"{experiment.name} {line}")
+
+    def _unkept(self, experiment: Experiment) -> list[str]:
+        """Say why nothing that jobs leave can be kept; it is asked until it can."""
+        if experiment.reference not in self._keeps:
+            try:
+                experiment.session.queue.ask_files(experiment.reference)
+            except ClientRequestError as error:
+                if type(error) is not ClientRequestError:  # the experiment is gone, or the credentials are wrong
+                    raise
+                return [f"is passed over: {error}"]
+            self._keeps.add(experiment.reference)
+        return []
 
     def _lacks(self, task: TaskSpec) -> Iterator[str]:
         return lacking(task, self._stock.sources, self._stock.secrets.find, contained=self._contained is not None)
