@@ -15,12 +15,10 @@ from sweepstake.codec import from_file, to_tree
 from sweepstake.domain.names import check_name
 from sweepstake.domain.portable import (
     MAX_PART,
+    SECTIONS,
     ExportPage,
     ImportPart,
-    PortableDependency,
-    PortableEvent,
     PortableExperiment,
-    PortableJob,
     Totals,
 )
 from sweepstake.domain.status import JobStatus
@@ -28,18 +26,15 @@ from sweepstake.errors import InvalidInputError, SweepstakeError
 from sweepstake.queue.queue import Queue
 from sweepstake.values import parse_json
 
-__all__ = ["VERSION", "Exported", "export_experiment", "import_experiment"]
+__all__ = ["VERSIONS", "Exported", "export_experiment", "import_experiment"]
 
-#: Version of the format, which stands in the header.
-VERSION: Final = 1
+#: Versions of the format, one of which stands in the header: without specs, as it was before there were any, and with.
+VERSIONS: Final = (1, 2)
 _FORMAT: Final = "sweepstake-export"
 #: A part of an import is sent when its lines reach this many characters.
 _PART_TEXT: Final = 4 * 1024 * 1024
-_KINDS: Final[dict[str, type[Any]]] = {
-    "job": PortableJob,
-    "dependency": PortableDependency,
-    "event": PortableEvent,
-}
+#: With which word a line of a file begins, and in which field of a page or a part it belongs.
+_WORDS: Final = {"spec": "specs", "job": "jobs", "dependency": "dependencies", "event": "events"}
 _encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"), check_circular=False).encode
 
 Progress = Callable[[int], None]
@@ -54,7 +49,9 @@ class Exported:
 
 
 def export_experiment(queue: Queue, name: str, file: TextIO, progress: Progress) -> Exported:
-    """Write all that is kept of an experiment, a page at a time; jobs are as they are when their page is read.
+    """Write all that the queue knows of an experiment, a page at a time; jobs are as when their page is read.
+
+    Files and outputs that attempts have left are not part of it.
 
     Args:
         queue: where the experiment is.
@@ -71,20 +68,20 @@ def export_experiment(queue: Queue, name: str, file: TextIO, progress: Progress)
         created=record.created,
         created_at=record.created_at,
     )
-    _write(file, {_FORMAT: VERSION, "name": record.name, "experiment": to_tree(definition)})
     counts: Counter[str] = Counter()
     running = 0
-    for page in _pages(queue, record.reference):
-        lines = 0
-        for kind, items in (("job", page.jobs), ("dependency", page.dependencies), ("event", page.events)):
-            for item in items:
-                _write(file, {kind: to_tree(item)})
-            counts[kind] += len(items)
-            lines += len(items)
+    for number, page in enumerate(_pages(queue, record.reference)):
+        if number == 0:
+            version = VERSIONS[bool(page.specs)]
+            _write(file, {_FORMAT: version, "name": record.name, "experiment": to_tree(definition)})
+        for word, many in _WORDS.items():
+            for item in getattr(page, many):
+                _write(file, {word: to_tree(item)})
+            counts[many] += len(getattr(page, many))
         running += sum(job.status is JobStatus.RUNNING for job in page.jobs)
-        counts["attempt"] += sum(len(job.attempts) for job in page.jobs)
-        progress(lines)
-    totals = _totals(counts)
+        counts["attempts"] += sum(len(job.attempts) for job in page.jobs)
+        progress(_lines_of(page))
+    totals = Totals(**counts)
     _write(file, {"end": to_tree(totals)})
     return Exported(totals, running)
 
@@ -99,13 +96,9 @@ def _pages(queue: Queue, name: str) -> Iterator[ExportPage]:
             return
 
 
-def _totals(counts: Counter[str]) -> Totals:
-    return Totals(
-        jobs=counts["job"],
-        attempts=counts["attempt"],
-        dependencies=counts["dependency"],
-        events=counts["event"],
-    )
+def _lines_of(moved: ExportPage | ImportPart) -> int:
+    """Return how many lines of a file a page or a part is."""
+    return sum(len(getattr(moved, many)) for many in SECTIONS)
 
 
 def _write(file: TextIO, tree: object) -> None:
@@ -136,7 +129,7 @@ def import_experiment(queue: Queue, file: Iterable[str], name: str | None, progr
         for part in chain([sent], _parts(sent.id, lines)):
             queue.import_part(name, part)
             sent = part
-            progress(len(part.jobs) + len(part.dependencies) + len(part.events))
+            progress(_lines_of(part))
     except BaseException:
         with suppress(SweepstakeError):  # nobody sees what was sent, and the store forgets it within a day
             queue.import_part(name, ImportPart(id=sent.id, number=sent.number, abandon=True))
@@ -161,8 +154,8 @@ def _read_lines(file: Iterable[str]) -> Iterator[_Line]:
     for number, text in enumerate(file, 1):
         tree = _parse(text, number)
         kind, value = ("header", tree) if number == 1 else next(iter(tree.items()), ("", None))
-        if number > 1 and (len(tree) != 1 or kind not in (*_KINDS, "end")):
-            known = ", ".join((*_KINDS, "end"))
+        if number > 1 and (len(tree) != 1 or kind not in (*_WORDS, "end")):
+            known = ", ".join((*_WORDS, "end"))
             raise InvalidInputError.at(f"line {number}", f"must be an object with one of {known}")
         yield _Line(number, len(text), kind, value)
 
@@ -181,9 +174,9 @@ def _read_header(line: _Line) -> tuple[str, PortableExperiment]:
     version = line.value.get(_FORMAT)
     if version is None:
         raise InvalidInputError.at("line 1", f"has no {_FORMAT!r}: this is no file that `sweepstake export` wrote")
-    if version != VERSION:
+    if version not in VERSIONS:
         raise InvalidInputError.at(
-            "line 1", f"has version {version}, and this Sweepstake reads {VERSION}: install a newer one"
+            "line 1", f"has version {version}, and this Sweepstake reads up to {VERSIONS[-1]}: install a newer one"
         )
     definition = from_file(line.value.get("experiment"), PortableExperiment, "line 1.experiment")
     return check_name(line.value.get("name"), "line 1.name"), definition
@@ -192,13 +185,11 @@ def _read_header(line: _Line) -> tuple[str, PortableExperiment]:
 def _parts(import_id: str, lines: Iterator[_Line]) -> Iterator[ImportPart]:
     """Collect lines into the parts of an import after its first; the last one has the totals."""
     number, size = 1, 0
-    items: dict[str, list[Any]] = {kind: [] for kind in _KINDS}
+    items: dict[str, list[Any]] = {many: [] for many in SECTIONS}
 
     def part(totals: Totals | None = None) -> ImportPart:
-        jobs, dependencies, events = (tuple(items[kind]) for kind in ("job", "dependency", "event"))
-        return ImportPart(
-            id=import_id, number=number, jobs=jobs, dependencies=dependencies, events=events, totals=totals
-        )
+        moved: dict[str, Any] = {many: tuple(found) for many, found in items.items()}
+        return ImportPart(id=import_id, number=number, totals=totals, **moved)
 
     for line in lines:
         if line.kind == "end":
@@ -207,10 +198,10 @@ def _parts(import_id: str, lines: Iterator[_Line]) -> Iterator[ImportPart]:
                 raise InvalidInputError.at(behind.path, f"stands behind the end, which is line {line.number}")
             yield part(totals)
             return
-        items[line.kind].append(from_file(line.value, _KINDS[line.kind], f"{line.path}.{line.kind}"))
+        many = _WORDS[line.kind]
+        items[many].append(from_file(line.value, SECTIONS[many], f"{line.path}.{line.kind}"))
         size += line.size
-        if size >= _PART_TEXT or len(items[line.kind]) >= MAX_PART:
+        if size >= _PART_TEXT or len(items[many]) >= MAX_PART:
             yield part()
-            number, size = number + 1, 0
-            items = {kind: [] for kind in _KINDS}
+            number, size, items = number + 1, 0, {many: [] for many in SECTIONS}
     raise InvalidInputError.at("end", "is missing: the file was cut off, and nothing of it was imported")

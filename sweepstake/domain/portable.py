@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from attrs import NOTHING, evolve, field, frozen
@@ -15,9 +15,10 @@ from sweepstake.domain.keys import check_etag, check_key
 from sweepstake.domain.lengths import at_most, holds
 from sweepstake.domain.names import check_name
 from sweepstake.domain.records import SearchDefinition
-from sweepstake.domain.schema import Schema, count, items, narrowed, nullable, ref, seconds
+from sweepstake.domain.schema import OMIT_DEFAULT, Schema, count, items, narrowed, nullable, ref, seconds
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.domain.vocabulary import INSTANT, MAX_INSTANT, is_within
 from sweepstake.errors import InvalidInputError
 from sweepstake.values import EMPTY, JsonObject
@@ -25,6 +26,7 @@ from sweepstake.values import EMPTY, JsonObject
 __all__ = [
     "HIDDEN",
     "MAX_PART",
+    "SECTIONS",
     "ExportPage",
     "ImportPart",
     "PortableAttempt",
@@ -32,6 +34,7 @@ __all__ = [
     "PortableEvent",
     "PortableExperiment",
     "PortableJob",
+    "PortableSpec",
     "Totals",
     "in_order",
 ]
@@ -55,19 +58,18 @@ _is_name, _is_key, _is_op_key = _checked(check_name), _checked(check_etag), _che
 _ETAG: Final[Schema] = {"type": "string", "pattern": "^[!#-~]{1,255}$"}
 
 
-def _whole(low: int, high: int = _MAX_EVER, default: Any = NOTHING) -> Any:
+def _whole(low: int, high: int = _MAX_EVER, default: Any = NOTHING, **metadata: Any) -> Any:
     """Make the field of a whole number."""
-    return field(default=default, validator=is_within(low, high), metadata=narrowed(count(low, high)))
+    return field(default=default, validator=is_within(low, high), metadata={**narrowed(count(low, high)), **metadata})
 
 
 def _name() -> Any:
     return field(validator=_is_name, metadata=narrowed(ref("Name")))
 
 
-def _many(item: str) -> Any:
-    return field(
-        default=(), validator=at_most(MAX_PART), metadata={**holds(MAX_PART), **narrowed(items(item, MAX_PART))}
-    )
+def _many(item: str, **metadata: Any) -> Any:
+    schema = narrowed(items(item, MAX_PART))
+    return field(default=(), validator=at_most(MAX_PART), metadata={**holds(MAX_PART), **schema, **metadata})
 
 
 @frozen(kw_only=True)
@@ -79,6 +81,14 @@ class PortableExperiment:
     settings: Settings
     proposals: int = _whole(0, default=0)
     created: int = _whole(0, default=0)
+    created_at: float = words.instant()
+
+
+@frozen(kw_only=True)
+class PortableSpec(SpecDraft):
+    """One version of what an experiment runs; see `SpecRecord`. The needs of its tasks follow from it."""
+
+    version: int = _whole(1, _MAX_COUNT)
     created_at: float = words.instant()
 
 
@@ -138,9 +148,16 @@ class PortableJob(words.Queueing):
     created_at: float = words.instant()
     started_at: float | None = words.instant(default=None)
     ended_at: float | None = words.instant(default=None)
+    task: str | None = words.task()
+    spec_version: int | None = words.place()
+    gang: str | None = words.gang()
+    rank: int | None = words.place()
+    seed: int | None = words.place()
     attempts: tuple[PortableAttempt, ...] = ()
 
     def __attrs_post_init__(self) -> None:
+        if (self.task is None) != (self.spec_version is None):
+            raise InvalidInputError.at("spec_version", "must stand there exactly if task does")
         for i, attempt in enumerate(self.attempts):
             path = f"attempts[{i}]"
             if attempt.number != i + 1:
@@ -195,12 +212,13 @@ class PortableEvent:
 
 @frozen(kw_only=True)
 class ExportPage:
-    """Part of an experiment: jobs come first, then what waits for what, then events.
+    """Part of an experiment: specs come first, then jobs, then what waits for what, then events.
 
     Attributes:
         next: with which the next part begins; None at the end.
     """
 
+    specs: tuple[PortableSpec, ...] = field(default=(), metadata=OMIT_DEFAULT)
     jobs: tuple[PortableJob, ...] = ()
     dependencies: tuple[PortableDependency, ...] = ()
     events: tuple[PortableEvent, ...] = ()
@@ -215,6 +233,7 @@ class Totals:
     attempts: int = _whole(0)
     dependencies: int = _whole(0)
     events: int = _whole(0)
+    specs: int = _whole(0, default=0, **OMIT_DEFAULT)
 
 
 @frozen(kw_only=True)
@@ -232,6 +251,7 @@ class ImportPart:
     id: str = field(validator=_is_op_key, metadata=narrowed(ref("Key")))
     number: int = _whole(0, _MAX_COUNT)
     experiment: PortableExperiment | None = None
+    specs: tuple[PortableSpec, ...] = _many("PortableSpec", **OMIT_DEFAULT)
     jobs: tuple[PortableJob, ...] = _many("PortableJob")
     dependencies: tuple[PortableDependency, ...] = _many("PortableDependency")
     events: tuple[PortableEvent, ...] = _many("PortableEvent")
@@ -243,3 +263,12 @@ class ImportPart:
             raise InvalidInputError.at("experiment", "must stand in part 0, and in no other")
         if self.number == 0 and self.totals is not None:
             raise InvalidInputError.at("totals", "must stand in the last part, which comes after part 0")
+
+
+#: What an experiment consists of, in the order in which it moves: what fields of pages and of parts hold.
+SECTIONS: Final[Mapping[str, type[Any]]] = {
+    "specs": PortableSpec,
+    "jobs": PortableJob,
+    "dependencies": PortableDependency,
+    "events": PortableEvent,
+}

@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 from sweepstake.domain.status import JobStatus, Outcome
-from tests.kit.lab import Lab, document, draft
+from sweepstake.domain.tasks.needs import Offer
+from tests.kit.lab import Lab, document, draft, spec
 
-__all__ = ["comparable", "fill"]
+__all__ = ["comparable", "fill", "fill_tasks"]
 
 
 def fill(lab: Lab) -> None:
@@ -24,6 +25,24 @@ def fill(lab: Lab) -> None:
     waits = draft(depends_on=("first",), prune_with=True, priority=-9)
     lab.add(waits, draft(depends_on=(waits.id, "first"), priority=-9), draft("blocked", depends_on=(waits.id,)))
     lab.delete(lab.add_one())
+
+
+def fill_tasks(lab: Lab) -> None:
+    """Give an experiment two versions of a spec, and jobs of tasks: some alone, a gang, and one that is DONE."""
+    alone: dict[str, Any] = {"name": "alone", "envVars": [{"name": "TOKEN", "secret": "hf"}]}
+    large: dict[str, Any] = {
+        "name": "large",
+        "resources": {"gpuCount": 2, "memory": "3GiB"},
+        "constraints": {"cluster": ["ai2/jupiter"]},
+    }
+    gang: dict[str, Any] = {"name": "gang", "replicas": 2, "propagateFailure": True}
+    lab.queue.put_spec(lab.name, spec(alone, gang, text="first # ü\n"))
+    lab.add(*(draft(f"gang {rank}", task="gang", gang="g", rank=rank) for rank in range(2)))
+    lab.add(draft("alone 1", task="alone", seed=3, priority=9))
+    lab.finish(lab.claim(offer=Offer()), Outcome.DONE)
+    lab.queue.put_spec(lab.name, spec(large, alone, text="second"))
+    lab.add(draft("large", task="large", priority=5), draft("alone 2", task="alone", depends_on=("alone 1",)))
+    lab.add(draft("no task"))
 
 
 def comparable(text: str) -> list[Any]:

@@ -28,11 +28,13 @@ from sweepstake.domain.records import (
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.situation import Why
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
+from sweepstake.domain.tasks.needs import Offer
+from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject
 
-__all__ = ["GRACE_SECONDS", "MANUAL", "WAIT_SECONDS", "Lab", "document", "draft", "eventually", "new_key"]
+__all__ = ["GRACE_SECONDS", "MANUAL", "WAIT_SECONDS", "Lab", "document", "draft", "eventually", "new_key", "spec"]
 
 MANUAL = SearchDefinition("Manual")
 
@@ -66,6 +68,12 @@ def draft(job_id: str | None = None, *, of: Document | None = None, **queueing: 
     """Make the draft of a job; without an id it gets a new one."""
     made = JobDraft.of(new_key() if job_id is None else job_id, of or document())
     return attrs.evolve(made, **queueing)
+
+
+def spec(*tasks: Mapping[str, Any], text: str = "") -> SpecDraft:
+    """Make the draft of a spec."""
+    document = {"version": "v2", "tasks": [{"image": {"docker": "tiny"}, **task} for task in tasks]}
+    return SpecDraft(text=text, document=JsonObject.of(document))
 
 
 def eventually(ask: Callable[[], T | None], *, within: float = WAIT_SECONDS) -> T:
@@ -145,18 +153,30 @@ class Lab:
         return self.queue.list_attempts(self.name, job_id)
 
     def claim(
-        self, *, worker: str = "worker", key: str | None = None, repeat: bool = False, ids: Sequence[str] = ()
+        self,
+        *,
+        worker: str = "worker",
+        key: str | None = None,
+        repeat: bool = False,
+        ids: Sequence[str] = (),
+        offer: Offer | None = None,
     ) -> Claim:
         """Claim a job, which must be there."""
-        answer = self.ask(worker=worker, key=key, repeat=repeat, ids=ids)
+        answer = self.ask(worker=worker, key=key, repeat=repeat, ids=ids, offer=offer)
         assert isinstance(answer, Claim), answer
         return answer
 
     def ask(
-        self, *, worker: str = "worker", key: str | None = None, repeat: bool = False, ids: Sequence[str] = ()
+        self,
+        *,
+        worker: str = "worker",
+        key: str | None = None,
+        repeat: bool = False,
+        ids: Sequence[str] = (),
+        offer: Offer | None = None,
     ) -> Claim | NoJob:
         """Claim a job if there is one."""
-        return self.queue.claim(self.name, worker=worker, key=key or new_key(), repeat=repeat, ids=ids)
+        return self.queue.claim(self.name, worker=worker, key=key or new_key(), repeat=repeat, ids=ids, offer=offer)
 
     def claimed_or_none(self) -> Claim | None:
         """Claim a job, or return None: a question for `eventually`."""

@@ -21,10 +21,11 @@ __all__ = ["export", "import_"]
 @click.argument("experiment", type=EXPERIMENT)
 @pass_target
 def export(target: Target, experiment: str) -> None:
-    """Write an experiment to standard output, whole.
+    """Write an experiment to standard output, as the queue knows it.
 
-    That is its definition, jobs, attempts and events. The output is JSON lines, which `sweepstake import` reads into
-    any store.
+    That is its definition, specs, jobs, attempts and events. The output is JSON lines, which `sweepstake import` reads
+    into any store. Files and whole outputs that attempts have left are not in it: fetch them with `sweepstake results
+    EXPERIMENT JOB --download DIRECTORY`.
 
     \b
     Example:
@@ -34,8 +35,16 @@ def export(target: Target, experiment: str) -> None:
     with watched(f"Exporting {experiment}", None) as progress:
         exported = export_experiment(database.session.queue, target.reference(experiment), sys.stdout, progress)
     totals = exported.totals
-    told = (counted(totals.jobs, "job"), counted(totals.attempts, "attempt"), counted(totals.events, "event"))
+    told = [counted(totals.jobs, "job"), counted(totals.attempts, "attempt"), counted(totals.events, "event")]
+    if totals.specs:
+        told.append(counted(totals.specs, "version") + " of its spec")
     say(f"Exported {', '.join(told)}.", err=True)
+    if totals.attempts:
+        say(
+            "Not in it: files and whole outputs that attempts have left. Fetch those of a job with `sweepstake results "
+            f"{experiment} JOB --download DIRECTORY`.",
+            err=True,
+        )
     if exported.running:
         say(
             f"Still running: {counted(exported.running, 'job')}. Where the file is imported they are queued, and run"

@@ -159,7 +159,7 @@ def _insert(
     named = any(draft.task is not None or draft.gang is not None for draft in drafts.values())
     tasks: Mapping[str | None, rows.TaskRow] = {None: rows.NO_TASK}
     if named:
-        tasks = find_tasks(transaction, name, number, drafts)
+        tasks = find_tasks(transaction, number, drafts)
     if any(draft.depends_on for draft in drafts.values()):
         plan = plan_links(transaction, name, number, drafts, tasks)
         transaction.add_jobs([plan.row(place, item_key(key, place), now) for place in plan.order])

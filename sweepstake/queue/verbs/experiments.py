@@ -34,6 +34,7 @@ from sweepstake.stores.engine import DuplicateError, Transaction
 
 __all__ = [
     "ENDED_BY_CLAIM",
+    "OF_EXPERIMENT",
     "end_experiment",
     "experiment_id",
     "get_experiment",
@@ -46,7 +47,8 @@ __all__ = [
 ENDED_BY_CLAIM: Final = "complete"
 #: When an experiment's counts stand in more rows than this, they are folded into one.
 _MANY_SLOTS: Final = 200
-_DELETED_WITH_EXPERIMENT: Final = (
+#: The statements that delete all that is kept of an experiment, but for events.
+OF_EXPERIMENT: Final = (
     "delete_attempts",
     "delete_dependencies",
     "delete_fingerprints",
@@ -194,7 +196,7 @@ def delete(store: Store, call: DeleteExperiment) -> None:
                 f"Workers hold {counted(live[0], 'job')} of the experiment {called(address)!r}. Stop them, or delete "
                 "it with force."
             )
-        for statement in _DELETED_WITH_EXPERIMENT:
+        for statement in OF_EXPERIMENT:
             transaction.run(statement, experiment_id=row[0])
     drop_jobs(store, address)
 

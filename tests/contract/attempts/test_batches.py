@@ -10,8 +10,7 @@ from sweepstake.errors import LeaseLostError
 from sweepstake.queue.calls.batches import AttemptReport
 from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject
-from tests.contract.jobs.test_specs import spec
-from tests.kit.lab import Lab, draft, new_key
+from tests.kit.lab import Lab, draft, new_key, spec
 
 
 def claims(

@@ -10,8 +10,7 @@ from sweepstake.domain.tasks.needs import Offer, WorkerLabel
 from sweepstake.domain.workers import WorkerReport
 from sweepstake.errors import InvalidInputError
 from sweepstake.queue.queue import Queue
-from tests.contract.jobs.test_specs import spec
-from tests.kit.lab import Lab, draft, eventually, new_key
+from tests.kit.lab import Lab, draft, eventually, new_key, spec
 
 REPLICAS = {"name": "train", "replicas": 2, "resources": {"gpuCount": 1}}
 TIMED = {**REPLICAS, "name": "timed", "synchronizedStartTimeout": "50ms"}
@@ -138,3 +137,23 @@ def test_only_replicas_are_in_gangs(gangs: Lab) -> None:
             gangs.add(draft(**wrong))
     with pytest.raises(InvalidInputError, match="rank from 0 to 1"):
         gangs.add(draft(task="train", gang="g", rank=2))
+
+
+def test_a_gang_is_added_whole(gangs: Lab) -> None:
+    """Half of one would wait for jobs that nobody adds, and a second of its name would be taken for it."""
+    first, second = draft(task="train", gang="g", rank=0), draft(task="train", gang="g", rank=1)
+    half = r"jobs\[0\].gang: must be whole: 2 jobs of the task 'train' in this call, with the ranks 0 to 1"
+    for wrong in (
+        [first],
+        [first, draft(task="train", gang="g", rank=0)],
+        [first, draft(task="timed", gang="g", rank=1)],
+    ):
+        with pytest.raises(InvalidInputError, match=half):
+            gangs.add(*wrong)
+    again = r"jobs\[0\].gang: must be another: there is a gang 'g' already"
+    with pytest.raises(InvalidInputError, match=again):
+        gangs.add(first, second, draft(task="train", gang="g", rank=1))
+    gangs.add(first, second)
+    with pytest.raises(InvalidInputError, match=again):
+        add_gang(gangs, "g")
+    assert len(gangs.jobs()) == 2

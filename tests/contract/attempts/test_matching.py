@@ -5,8 +5,7 @@ import pytest
 from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome
 from sweepstake.domain.tasks.needs import Offer, WorkerLabel
-from tests.contract.jobs.test_specs import spec
-from tests.kit.lab import Lab, draft, new_key
+from tests.kit.lab import Lab, draft, new_key, spec
 
 TASKS = (
     {"name": "small"},

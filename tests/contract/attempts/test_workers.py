@@ -4,8 +4,7 @@ from sweepstake.domain.situation import WhyReason
 from sweepstake.domain.tasks.needs import Offer, WorkerLabel
 from sweepstake.domain.workers import WorkerRecord, WorkerReport
 from sweepstake.queue.queue import Queue
-from tests.contract.jobs.test_specs import spec
-from tests.kit.lab import Lab, draft, new_key
+from tests.kit.lab import Lab, draft, new_key, spec
 
 HERE = WorkerLabel(name="cluster", value="here")
 

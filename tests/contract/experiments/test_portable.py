@@ -1,8 +1,10 @@
 """Experiments leave a queue and come back, whole, on every store."""
 
 import io
+import json
 import os
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 import pytest
@@ -10,14 +12,15 @@ import pytest
 from sweepstake.client.archive import export_experiment, import_experiment
 from sweepstake.clock import SystemClock
 from sweepstake.domain.portable import ImportPart, PortableExperiment, PortableJob, Totals
-from sweepstake.domain.records import SearchDefinition
+from sweepstake.domain.records import JobRecord, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.domain.tasks.needs import Offer, WorkerLabel
 from sweepstake.errors import ClientRequestError, InvalidInputError, NotFoundError, ResourceExistsError
 from sweepstake.queue.queue import Queue
 from sweepstake.queue.retrying import patient_queue
-from tests.kit.filled import comparable, fill
-from tests.kit.lab import MANUAL, Lab, new_key
+from tests.kit.filled import comparable, fill, fill_tasks
+from tests.kit.lab import MANUAL, Lab, draft, new_key, spec
 
 
 @pytest.fixture
@@ -45,6 +48,79 @@ def test_an_experiment_comes_back_as_it_went(retrying: Queue, lab: Lab) -> None:
     assert [job.waiting for job in copy.jobs()] == [job.waiting for job in lab.jobs()]
     assert copy.queue.list_dependencies(copy.name, "blocked") == lab.queue.list_dependencies(lab.name, "blocked")
     assert copy.claim().job.id == lab.claim().job.id
+
+
+def test_tasks_come_back_as_they_went(retrying: Queue, lab: Lab) -> None:
+    """All versions of the spec, and of each job its task, gang, rank, seed, and what it needs of a worker."""
+    fill_tasks(lab)
+    text = exported(retrying, lab.name)
+    copy = Lab(lab.queue, f"copy {new_key()}")
+    import_experiment(retrying, io.StringIO(text), copy.name, lambda _: None)
+    assert comparable(exported(retrying, copy.name)) == comparable(text)
+    for version in (1, 2):
+        here, there = (each.queue.get_spec(each.name, version) for each in (lab, copy))
+        assert here == there
+    assert [_of_task(job) for job in copy.jobs()] == [_of_task(job) for job in lab.jobs()]
+    jupiter = (WorkerLabel(name="cluster", value="ai2/jupiter"),)
+    for offer in (Offer(gpu=2, memory=2**31), Offer(gpu=2, memory=2**32, labels=jupiter)):
+        for each in (lab, copy):
+            found = each.queue.claim_jobs(each.name, "w", 9, offer=offer).claims
+            assert [claim.job.id for claim in found] == _CLAIMED[offer.memory]
+    assert copy.queue.get_gang(copy.name, "gang 1").together
+
+
+#: Which jobs are claimed with so much memory, the second time what was left.
+_CLAIMED: Final = {2**31: ["gang 0", "gang 1", "alone 2"], 2**32: ["large"]}
+
+
+def _of_task(job: JobRecord) -> tuple[object, ...]:
+    return job.id, job.task, job.spec_version, job.gang, job.rank, job.seed
+
+
+def test_a_file_with_specs_is_one_of_a_newer_version(retrying: Queue, lab: Lab) -> None:
+    """So a Sweepstake that would drop them refuses it; one without specs is as before there were any."""
+    assert json.loads(exported(retrying, lab.name).splitlines()[0])["sweepstake-export"] == 1
+    assert "specs" not in exported(retrying, lab.name)
+    fill_tasks(lab)
+    assert json.loads(exported(retrying, lab.name).splitlines()[0])["sweepstake-export"] == 2
+
+
+@pytest.mark.parametrize(
+    "old, new, named",
+    [
+        ('"gpuCount":2', '"gpuCount":-2', r"specs\[1\].document.*gpuCount"),
+        ('"version":2,', '"version":3,', r"specs\[1\].version: must be 2, is 3"),
+        ('"task":"large"', '"task":"huge"', r"jobs\[\d\].task: is no task of version 2"),
+        ('"task":"large"', '"task":"gang"', r"jobs\[\d\].task: is no task of version 2"),
+        ('"gang":"g","rank":1', '"gang":"g","rank":2', r"jobs\[\d\].gang: must be given, with a rank from 0 to 1"),
+        ('"task":"large",', "", "spec_version: must stand there exactly if task does"),
+        ('"gang":"g","rank":1', '"gang":"g","rank":0', "jobs: the gang 'g' is no set of replicas of one task"),
+        ('"specs":2', '"specs":1', "totals.specs: says 1, and 2 have arrived"),
+    ],
+)
+def test_a_file_whose_tasks_contradict_each_other_is_refused(
+    retrying: Queue, lab: Lab, old: str, new: str, named: str
+) -> None:
+    """What a job runs and needs is said by a spec of the file alone."""
+    fill_tasks(lab)
+    text = exported(retrying, lab.name)
+    assert old in text
+    name = f"copy {new_key()}"
+    with pytest.raises(InvalidInputError, match=named):
+        import_experiment(retrying, io.StringIO(text.replace(old, new)), name, lambda _: None)
+    with pytest.raises(NotFoundError):
+        retrying.get_experiment(name)
+
+
+def test_jobs_of_a_spec_that_is_stored_meanwhile_are_no_part_of_an_export(queue: Queue, lab: Lab) -> None:
+    """Once its specs were read, so that all are there from which its jobs come."""
+    fill_tasks(lab)
+    before = len(lab.jobs())
+    queue.put_spec(lab.name, spec({"name": "new"}))
+    lab.add(draft(task="new"), draft("behind"))
+    page = queue.export_page(lab.name, "jobs.0.0.2")
+    assert len(page.jobs) == before
+    assert page.next == f"dependencies.0.0.{lab.job('no task').seq}"
 
 
 def test_a_job_that_runs_elsewhere_is_queued_here(retrying: Queue, lab: Lab) -> None:
@@ -75,7 +151,7 @@ def test_a_name_that_is_taken_is_refused(retrying: Queue, lab: Lab) -> None:
         lambda lines: lines[:2] + lines[3:],
         lambda lines: [*lines, lines[1]],
         lambda lines: [lines[0], lines[1][:-9], *lines[2:]],
-        lambda lines: [lines[0].replace('"sweepstake-export":1', '"sweepstake-export":2'), *lines[1:]],
+        lambda lines: [lines[0].replace('"sweepstake-export":1', '"sweepstake-export":3'), *lines[1:]],
         lambda lines: [lines[0], lines[1], lines[1], *lines[2:]],
         lambda lines: [lines[0], lines[1].replace('"QUEUED"', '"RUNNING"'), *lines[2:]],
         lambda lines: lines[1:],

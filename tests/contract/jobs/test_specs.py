@@ -1,22 +1,11 @@
 """Specs of experiments: versions, and what their tasks are to jobs."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
 from sweepstake.domain.records import UNGUARDED
-from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.queue.queue import Queue
-from sweepstake.values import JsonObject
-from tests.kit.lab import Lab, draft, new_key
-
-
-def spec(*tasks: Mapping[str, Any], text: str = "") -> SpecDraft:
-    """Make the draft of a spec."""
-    document = {"version": "v2", "tasks": [{"image": {"docker": "tiny"}, **task} for task in tasks]}
-    return SpecDraft(text=text, document=JsonObject.of(document))
+from tests.kit.lab import Lab, draft, new_key, spec
 
 
 def test_specs_have_versions(lab: Lab) -> None:

@@ -6,8 +6,7 @@ from sweepstake.domain.records import Claim
 from sweepstake.domain.status import JobStatus, Outcome, Signal
 from sweepstake.domain.tasks.needs import Offer
 from sweepstake.queue.queue import Queue
-from tests.contract.jobs.test_specs import spec
-from tests.kit.lab import Lab, document, draft, new_key
+from tests.kit.lab import Lab, document, draft, new_key, spec
 
 TASKS = (
     {"name": "leader", "propagateFailure": True, "propagatePreemption": True},

@@ -17,7 +17,7 @@ from sweepstake.domain.status import Outcome
 from sweepstake.queue.queue import Queue
 from sweepstake.queue.retrying import patient_queue
 from sweepstake.queue.verify import verify
-from tests.kit.filled import comparable, fill
+from tests.kit.filled import comparable, fill, fill_tasks
 from tests.kit.history import check_history
 from tests.kit.lab import Lab
 from tests.kit.shell import Shell
@@ -64,6 +64,7 @@ def test_an_experiment_is_the_same_after_a_journey(journey: list[str], tmp_path:
     with closing(open_queue(journey[0])) as queue:
         lab = Lab.new(queue, name="sweep", max_running=7, notes="far\ntravelled")
         fill(lab)
+        fill_tasks(lab)
     files = [move(source, target) for source, target in pairwise([*journey, f"sqlite:///{tmp_path}/last.db"])]
     assert [comparable(file) for file in files[1:]] == [comparable(files[0])] * 3
     for url in (journey[0], journey[1], journey[3]):

@@ -13,11 +13,13 @@ from attrs import fields
 from sweepstake.domain.keys import shown_etag
 from sweepstake.domain.portable import (
     MAX_PART,
+    SECTIONS,
     ExportPage,
     PortableAttempt,
     PortableDependency,
     PortableEvent,
     PortableJob,
+    PortableSpec,
 )
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import InvalidInputError
@@ -33,21 +35,26 @@ __all__ = ["page_of_export"]
 #: The columns of `archive_jobs` behind the first that are the job's; an attempt's, or nulls, follow.
 _COLUMNS: Final = tuple(each.name for each in fields(PortableJob))[:-1]
 _OF_JOB: Final = 1 + len(_COLUMNS)
+_SPEC_VERSION: Final = 1 + _COLUMNS.index("spec_version")
 #: Jobs of the first read of a page; later ones double, as far as their size allows. A database may read all of them
 #: before it returns the first, and only that may fit into the page.
 _FIRST_READ: Final = 1
 #: A page ends early when its texts reach this many characters.
 _PAGE_TEXT: Final = 4 * 1024 * 1024
-_SECTIONS: Final = ("jobs", "dependencies", "events")
 
 
 @performs(calls.ExportPage)
 def page_of_export(store: Store, call: calls.ExportPage) -> ExportPage:
-    """Return part of all that is kept of an experiment: jobs come first, then what waits for what, then events."""
+    """Return part of all that is kept of an experiment; see `ExportPage`."""
     name = store.at(call.name)
     section, after, on, last = _parse_start(call.start)
+    if section == "specs":
+        spec = _spec(store, name, after)
+        if spec is not None:
+            return ExportPage(specs=(spec,), next=f"specs.{spec.version}.0.0")
+        return _page_of_jobs(store, name, 0, after)
     if section == "jobs":
-        return _page_of_jobs(store, name, after)
+        return _page_of_jobs(store, name, after, last)
     if section == "dependencies":
         waits = _dependencies(store, name, (after, on), last, MAX_PART)
         more = f"dependencies.{waits[-1][0][0]}.{waits[-1][0][1]}.{last}" if len(waits) == MAX_PART else "events.0.0.0"
@@ -57,30 +64,42 @@ def page_of_export(store: Store, call: calls.ExportPage) -> ExportPage:
     return ExportPage(events=tuple(event for _, event in events), next=following)
 
 
-def _page_of_jobs(store: Store, name: str, after: int) -> ExportPage:
+def _page_of_jobs(store: Store, name: str, after: int, version: int) -> ExportPage:
+    """Return jobs beyond `after`, those that came from the specs up to a version."""
     jobs: list[PortableJob] = []
     text, size = 0, _FIRST_READ
     while text < _PAGE_TEXT and len(jobs) + size <= MAX_PART:
         found, whole = _jobs(store, name, after, size)
-        jobs += map(_job, sliced(found))
-        after = found[-1][0][0] if found else after
-        if whole and len(found) < size:
+        ours = [rows for rows in found if (rows[0][_SPEC_VERSION] or 0) <= version]
+        jobs += map(_job, sliced(ours))
+        after = ours[-1][0][0] if ours else after
+        if (whole and len(found) < size) or len(ours) < len(found):
             # A job that is added from now on is not part of the export, nor is what it waits for.
             return ExportPage(jobs=tuple(jobs), next=f"dependencies.0.0.{after}")
         text += sum(len(column) for of_job in found for row in of_job for column in row if isinstance(column, str))
         size = min(2 * size, MAX_PART // 4, 1 + _PAGE_TEXT * len(jobs) // (4 * text + 1))
-    return ExportPage(jobs=tuple(jobs), next=f"jobs.{after}.0.0")
+    return ExportPage(jobs=tuple(jobs), next=f"jobs.{after}.0.{version}")
 
 
 def _parse_start(start: str | None) -> tuple[str, int, int, int]:
     if start is None:
-        return "jobs", 0, 0, 0
+        return "specs", 0, 0, 0
     section, *numbers = start.split(".")
-    good = section in _SECTIONS and len(numbers) == 3
+    good = section in SECTIONS and len(numbers) == 3
     if not good or not all(each.isascii() and each.isdigit() and len(each) <= 18 for each in numbers):
         raise InvalidInputError.at("start", "is not the `next` of a page of an export")
     after, on, last = map(int, numbers)
     return section, after, on, last
+
+
+def _spec(store: Store, name: str, after: int) -> PortableSpec | None:
+    """Return the next version of what an experiment runs; each may fill a page."""
+    with store.read() as transaction:
+        row = transaction.row("archive_spec", experiment_id=experiment_id(transaction, name), after=after)
+    if row is None:
+        return None
+    version, text, document, created_at = row
+    return PortableSpec(version=version, text=text, document=JsonObject(document), created_at=created_at)
 
 
 def _jobs(store: Store, name: str, after: int, limit: int) -> tuple[Sequence[Sequence[Row]], bool]:

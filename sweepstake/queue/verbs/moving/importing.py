@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from attrs import asdict, evolve
@@ -26,16 +28,20 @@ from sweepstake.errors import InvalidInputError, NotFoundError, ResourceExistsEr
 from sweepstake.queue.addresses import free_address, own_address
 from sweepstake.queue.calls import TakePart
 from sweepstake.queue.store import Store, performs
-from sweepstake.queue.verbs.experiments import experiment_id
+from sweepstake.queue.verbs.experiments import OF_EXPERIMENT, experiment_id
 from sweepstake.queue.verbs.guards import event_of, is_first, key_reused
 from sweepstake.queue.verbs.puts import ENDS_OF_HOLDERS, STATED
+from sweepstake.queue.verbs.tasks.specs import keep_spec, read_tasks, tasks_at
 from sweepstake.search import policy_for
+from sweepstake.spec import TaskSpec
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row, Transaction
 from sweepstake.turns import in_one_piece
 
-__all__ = ["take_part", "twice"]
+__all__: list[str] = []
 
+#: The tasks of each spec of a part.
+Tasks = Sequence[Mapping[str, TaskSpec]]
 #: Seconds after which an import that was begun and never ended is forgotten when another begins.
 _STALE_SECONDS: Final = 86400.0
 _RUNNING_ELSEWHERE: Final = "it was running when the experiment was exported"
@@ -46,10 +52,11 @@ def take(store: Store, call: TakePart) -> None:
     """Take one part of an experiment from elsewhere."""
     part = _with_sound_search(call.part)
     name = check_name(called(call.name), "name")
+    tasks = [read_tasks(spec.document, f"specs[{i}].document") for i, spec in enumerate(part.specs)]
 
     def write() -> None:
         with store.write() as transaction:
-            take_part(transaction, name, part, call.owner)
+            _take_part(transaction, name, part, tasks, call.owner)
 
     with in_one_piece():
         try:
@@ -58,7 +65,7 @@ def take(store: Store, call: TakePart) -> None:
             try:
                 write()
             except DuplicateError as error:
-                raise twice(part) from error
+                raise _twice(part) from error
 
 
 def _with_sound_search(part: ImportPart) -> ImportPart:
@@ -69,11 +76,13 @@ def _with_sound_search(part: ImportPart) -> ImportPart:
     return evolve(part, experiment=evolve(part.experiment, search=search))
 
 
-def take_part(transaction: Transaction, name: str, part: ImportPart, owner: str | None) -> None:
+def _take_part(transaction: Transaction, name: str, part: ImportPart, tasks: Tasks, owner: str | None) -> None:
     """Take a part; see `TakePart`."""
     hidden = HIDDEN + name_of(part.id)
     if part.experiment is not None and not part.abandon:
-        _begin(transaction, name, hidden, part, part.experiment, owner)
+        number = _begin(transaction, name, hidden, part, part.experiment, owner)
+        if number is not None:
+            _add(transaction, number, hidden, part, tasks)
         return
     experiment = transaction.row("lock_experiment", name=hidden)
     event = _event_of(transaction, part)
@@ -91,10 +100,10 @@ def take_part(transaction: Transaction, name: str, part: ImportPart, owner: str 
         return
     if part.number > int(expected):
         raise InvalidInputError.at("number", f"must be {expected}, is {part.number}: a part is missing")
-    _add(transaction, experiment[0], hidden, part)
+    _add(transaction, experiment[0], hidden, part, tasks)
     transaction.run("note_event", key=name_of(part.id), detail=str(part.number + 1))
     if part.totals is not None:
-        _check_totals(transaction, experiment[0], hidden, begun, part.totals)
+        _check_whole(transaction, experiment[0], hidden, begun, part.totals)
         _publish(
             transaction, name, rows.experiment(experiment), number=experiment[0], begun=begun, jobs=part.totals.jobs
         )
@@ -110,7 +119,7 @@ def _event_of(transaction: Transaction, part: ImportPart) -> Row | None:
     return transaction.row("known_event", key=name_of(part.id))
 
 
-def twice(part: ImportPart) -> InvalidInputError:
+def _twice(part: ImportPart) -> InvalidInputError:
     """Return the error for a part that holds an id or a key which came before."""
     ids = ", ".join(job.id for job in part.jobs[:3])
     return InvalidInputError.at("jobs", f"hold an id or a key that came before, in part {part.number} (from {ids})")
@@ -123,9 +132,10 @@ def _begin(
     part: ImportPart,
     experiment: PortableExperiment,
     owner: str | None,
-) -> None:
+) -> int | None:
+    """Make the hidden experiment and return its number; None if the first part came before."""
     if not is_first(transaction, TakePart, hidden, "", name_of(part.id), detail="1"):
-        return
+        return None
     if own_address(transaction, name, owner) is not None:
         raise _taken(name)
     for (stale,) in transaction.rows("stale_imports", pattern=f"{HIDDEN}%", seconds=_STALE_SECONDS):
@@ -151,7 +161,7 @@ def _begin(
         created=experiment.created,
         created_at=experiment.created_at,
     )
-    _add(transaction, number, hidden, part)
+    return number
 
 
 def _refuse_ended(name: str, part: ImportPart, event: Any) -> None:
@@ -165,12 +175,15 @@ def _none(name: str, part: ImportPart) -> NotFoundError:
     return NotFoundError(f"No import {part.id} into {name!r} is under way here; begin it again.")
 
 
-def _add(transaction: Transaction, number: int, hidden: str, part: ImportPart) -> None:
+def _add(transaction: Transaction, number: int, hidden: str, part: ImportPart, tasks: Tasks) -> None:
     now = transaction.now()
     mark = name_of(part.id)
+    _add_specs(transaction, number, part, tasks)
     jobs = [in_order(_ended(job, now)) for job in part.jobs]
+    needs = _needs(transaction, number, jobs)
     transaction.run_many(
-        "import_job", [_job_params(number, job, f"{mark}.{part.number}.{i}", now) for i, job in enumerate(jobs)]
+        "import_job",
+        [_job_params(number, job, needs[i], f"{mark}.{part.number}.{i}", now) for i, job in enumerate(jobs)],
     )
     transaction.run_many(
         "import_attempt",
@@ -197,6 +210,25 @@ def _add_events(transaction: Transaction, hidden: str, part: ImportPart) -> None
     transaction.run_many("import_event", [_event_params(hidden, event, mark) for event in part.events])
 
 
+def _add_specs(transaction: Transaction, number: int, part: ImportPart, tasks: Tasks) -> None:
+    for i, (spec, named) in enumerate(zip(part.specs, tasks, strict=True)):
+        version = keep_spec(transaction, number, spec, named, spec.created_at)
+        if version != spec.version:
+            raise InvalidInputError.at(f"specs[{i}].version", f"must be {version}, is {spec.version}")
+
+
+def _needs(transaction: Transaction, number: int, jobs: Sequence[PortableJob]) -> Mapping[int, int]:
+    """Return by place in the part what each job needs, which the spec that it came from says, and not its file."""
+    by_version: dict[int | None, dict[int, PortableJob]] = defaultdict(dict)
+    for i, job in enumerate(jobs):
+        by_version[job.spec_version][i] = job
+    found = {}
+    for version, of_version in by_version.items():
+        tasks = tasks_at(transaction, number, version, of_version)
+        found.update({i: tasks[job.task].needs for i, job in of_version.items()})
+    return found
+
+
 def _ended(job: PortableJob, now: float) -> PortableJob:
     """Return the job as nobody holds it here: whoever runs it, holds it in another store."""
     if job.status is not JobStatus.RUNNING:
@@ -207,7 +239,7 @@ def _ended(job: PortableJob, now: float) -> PortableJob:
     return evolve(job, status=JobStatus.QUEUED, ended_at=end, attempts=(*job.attempts[:-1], last))
 
 
-def _job_params(number: int, job: PortableJob, etag: str, now: float) -> dict[str, Any]:
+def _job_params(number: int, job: PortableJob, needs: int, etag: str, now: float) -> dict[str, Any]:
     return {
         **{name: rows.column(value) for name, value in queueing_of(job).items()},
         "experiment_id": number,
@@ -226,6 +258,12 @@ def _job_params(number: int, job: PortableJob, etag: str, now: float) -> dict[st
         "origin": None if job.origin is None else job.origin.text,
         "hyperparameters": job.hyperparameters.text,
         "results": job.results.text,
+        "task": job.task,
+        "spec_version": job.spec_version,
+        "needs": needs,
+        "gang": job.gang,
+        "rank": job.rank,
+        "seed": job.seed,
     }
 
 
@@ -270,12 +308,15 @@ def _of_import(key: str, mark: str) -> str:
     return f"{shown_etag(key).partition(':')[0]}:{mark}"
 
 
-def _check_totals(transaction: Transaction, number: int, hidden: str, begun: int, totals: Totals) -> None:
+def _check_whole(transaction: Transaction, number: int, hidden: str, begun: int, totals: Totals) -> None:
     found = transaction.row("arrived", experiment_id=number, name=hidden, after=begun)
     assert found is not None, "counts always have a row"
     for (word, wanted), arrived in zip(asdict(totals).items(), found, strict=True):
         if wanted != arrived:
             raise InvalidInputError.at(f"totals.{word}", f"says {wanted:,}, and {arrived:,} have arrived")
+    gang = transaction.row("faulty_gang", experiment_id=number)
+    if gang is not None:
+        raise InvalidInputError.at("jobs", f"the gang {gang[0]!r} is no set of replicas of one task")
 
 
 def _publish(
@@ -291,7 +332,7 @@ def _publish(
 
 
 def _forget(transaction: Transaction, number: int, hidden: str, begun: int) -> None:
-    for statement in ("delete_attempts", "delete_dependencies", "delete_jobs", "delete_counts", "delete_experiment"):
+    for statement in OF_EXPERIMENT:
         transaction.run(statement, experiment_id=number)
     transaction.run("delete_events", hidden=hidden, first=begun)
 

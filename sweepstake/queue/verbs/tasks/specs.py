@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sweepstake.domain.addresses import called, no_experiment
 from sweepstake.domain.drafts import JobDraft
+from sweepstake.domain.portable import PortableJob
 from sweepstake.domain.tasks.needs import NOTHING_NEEDED, Constraint, Needs
-from sweepstake.domain.tasks.specs import SpecRecord, StoredSpec
+from sweepstake.domain.tasks.specs import SpecDraft, SpecRecord, StoredSpec
 from sweepstake.errors import InvalidInputError, NotFoundError, SpecError
 from sweepstake.queue.calls import GetSpec, PutSpec
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.experiments import experiment_id
 from sweepstake.queue.verbs.guards import event_of, is_first
+from sweepstake.queue.verbs.tasks.matching import read_needs
 from sweepstake.spec import ExperimentSpec, TaskSpec
 from sweepstake.spec.naming import task_names
 from sweepstake.spec.scalars import memory_bytes
+from sweepstake.stores import rows
 from sweepstake.stores.engine import Transaction
 from sweepstake.stores.rows import NO_TASK, TaskRow
 from sweepstake.values import JsonObject
 
-__all__ = ["find_tasks", "needs_of"]
+__all__ = ["find_tasks", "keep_spec", "needs_of", "read_tasks", "tasks_at"]
 
 #: How many faults of a document are named.
 _MOST_FAULTS: Final = 20
@@ -33,8 +37,7 @@ _NANOSECONDS: Final = 10**9
 def put(store: Store, call: PutSpec) -> StoredSpec:
     """Store a spec as the next version, with what each of its tasks needs."""
     name = store.at(call.name)
-    spec = _read(call.draft.document)
-    tasks = dict(zip(task_names(spec), spec.tasks, strict=True))
+    tasks = read_tasks(call.draft.document, "document")
     with store.write() as transaction:
         row = transaction.row("lock_experiment", name=name)
         if row is None:
@@ -45,11 +48,30 @@ def put(store: Store, call: PutSpec) -> StoredSpec:
             assert event is not None, "it is no first call"
             return StoredSpec(int(event.detail))
         draft = call.draft
-        stored = transaction.row("insert_spec", experiment_id=number, text=draft.text, document=draft.document.text)
-        assert stored is not None, "it was inserted"
-        transaction.run("note_event", key=key, detail=str(stored[0]))
-        _keep_tasks(transaction, number, stored[0], tasks)
-    return StoredSpec(stored[0])
+        version = keep_spec(transaction, number, draft, tasks)
+        transaction.run("note_event", key=key, detail=str(version))
+    return StoredSpec(version)
+
+
+def keep_spec(
+    transaction: Transaction,
+    number: int,
+    draft: SpecDraft,
+    tasks: Mapping[str, TaskSpec],
+    created_at: float | None = None,
+) -> int:
+    """Keep a spec as the next version, with what is asked of its tasks; without a time, it was made now."""
+    stored = transaction.row(
+        "insert_spec",
+        experiment_id=number,
+        text=rows.storable(draft.text),
+        document=draft.document.text,
+        created_at=created_at,
+    )
+    assert stored is not None, "it was inserted"
+    version: int = stored[0]
+    _keep_tasks(transaction, number, version, tasks)
+    return version
 
 
 def _keep_tasks(transaction: Transaction, number: int, version: int, tasks: Mapping[str, TaskSpec]) -> None:
@@ -91,23 +113,63 @@ def get(store: Store, call: GetSpec) -> SpecRecord:
     return SpecRecord(version=stored, text=text, document=JsonObject(document), created_at=created_at)
 
 
-def find_tasks(
-    transaction: Transaction, name: str, number: int, drafts: Mapping[int, JobDraft]
-) -> Mapping[str | None, TaskRow]:
+def find_tasks(transaction: Transaction, number: int, drafts: Mapping[int, JobDraft]) -> Mapping[str | None, TaskRow]:
     """Return what is kept of the tasks that drafts name, by name: what they need is said by the last spec alone.
 
     Raises:
         InvalidInputError: the spec has no such task, or there is none.
     """
+    found = tasks_at(transaction, number, _latest(transaction, number), drafts)
+    gangs: dict[str, list[int]] = defaultdict(list)
+    for place, draft in drafts.items():
+        if draft.gang is not None:
+            gangs[draft.gang].append(place)
+    if gangs:
+        _check_new_gangs(transaction, number, drafts, gangs, found)
+    return found
+
+
+def _check_new_gangs(
+    transaction: Transaction,
+    number: int,
+    drafts: Mapping[int, JobDraft],
+    gangs: Mapping[str, Sequence[int]],
+    tasks: Mapping[str | None, TaskRow],
+) -> None:
+    """Refuse gangs that do not come whole: half of one would wait for jobs that nobody adds."""
+    replicas = _replicas(transaction, number)
+    taken = {gang for (gang,) in transaction.rows("gangs_of", experiment_id=number, names=json.dumps([*gangs]))}
+    problems = []
+    for gang, places in gangs.items():
+        task = drafts[places[0]].task
+        wanted = replicas[tasks[task].needs]
+        if {(drafts[place].task, drafts[place].rank) for place in places} != {(task, rank) for rank in range(wanted)}:
+            what = f"must be whole: {wanted} jobs of the task {task!r} in this call, with the ranks 0 to {wanted - 1}"
+            problems.append((f"jobs[{places[0]}].gang", what))
+        elif gang in taken or len(places) > wanted:
+            problems.append((f"jobs[{places[0]}].gang", f"must be another: there is a gang {gang!r} already"))
+    if problems:
+        raise InvalidInputError(problems[:_MOST_FAULTS])
+
+
+def _replicas(transaction: Transaction, number: int) -> Mapping[int, int]:
+    """Return how many jobs of the same needs begin together, by the number of the needs."""
+    return {found: read_needs(text).replicas for found, text in transaction.rows("needs", experiment_id=number)}
+
+
+def tasks_at(
+    transaction: Transaction, number: int, version: int | None, drafts: Mapping[int, JobDraft | PortableJob]
+) -> Mapping[str | None, TaskRow]:
+    """Return what a version of a spec says of the tasks that jobs name, by name; see `find_tasks`."""
     wanted = {draft.task for draft in drafts.values()}
-    version = _latest(transaction, number)
     names = json.dumps(sorted(task for task in wanted if task is not None))
     found: dict[str | None, TaskRow] = {None: NO_TASK}
     if version is not None:
         for task, needs in transaction.rows("tasks_of", experiment_id=number, version=version, names=names):
             found[task] = TaskRow(version, needs)
+    which = "any spec, as the experiment has none" if version is None else f"version {version} of the experiment's spec"
     problems = [
-        (f"jobs[{place}].task", f"is no task of the spec of the experiment {called(name)!r}: {draft.task!r}")
+        (f"jobs[{place}].task", f"is no task of {which}: {draft.task!r}")
         for place, draft in drafts.items()
         if draft.task not in found
     ]
@@ -118,10 +180,13 @@ def find_tasks(
 
 
 def _faulty_gangs(
-    transaction: Transaction, number: int, drafts: Mapping[int, JobDraft], tasks: Mapping[str | None, TaskRow]
+    transaction: Transaction,
+    number: int,
+    drafts: Mapping[int, JobDraft | PortableJob],
+    tasks: Mapping[str | None, TaskRow],
 ) -> list[tuple[str, str]]:
     """Return what is wrong with drafts of tasks whose jobs begin together, and of others that say they do."""
-    replicas = {found: Needs.of(text).replicas for found, text in transaction.rows("needs", experiment_id=number)}
+    replicas = _replicas(transaction, number)
     problems = []
     for place, draft in drafts.items():
         wanted = replicas.get(tasks[draft.task].needs, 1)
@@ -149,16 +214,19 @@ def needs_of(task: TaskSpec) -> Needs:
     )
 
 
-def _read(document: JsonObject) -> ExperimentSpec:
+def read_tasks(document: JsonObject, path: str) -> Mapping[str, TaskSpec]:
+    """Return the tasks of a spec by name; they may stand in it without one.
+
+    Raises:
+        InvalidInputError: it is no spec; its faults are named by their places under `path`.
+    """
     try:
-        return ExperimentSpec.from_json(document.wire())
+        spec = ExperimentSpec.from_json(document.wire())
     except SpecError as error:
         raise InvalidInputError(
-            [
-                (f"document.{fault.path}" if fault.path else "document", fault.problem)
-                for fault in error.faults[:_MOST_FAULTS]
-            ]
+            [(f"{path}.{fault.path}" if fault.path else path, fault.problem) for fault in error.faults[:_MOST_FAULTS]]
         ) from None
+    return dict(zip(task_names(spec), spec.tasks, strict=True))
 
 
 def _latest(transaction: Transaction, number: int) -> int | None:

@@ -2,12 +2,13 @@
 select
     j.seq, j.id, j.status, case when coalesce(a.number, 1) = 1 then j.hyperparameters end,
     case when coalesce(a.number, 1) = 1 then j.results end, {j.queueing}, j.origin, j.worker, j.failures, j.losses, j.preemptions, j.created_at, j.started_at, j.ended_at,
+    j.task, j.spec_version, j.gang, j.rank, j.seed,
     a.number, a.key, a.worker, a.lease, a.started_at, a.ended_at, a.outcome, a.reason, a.output, a.finish_key,
     a.late_results
 from (
     select
         seq, id, status, hyperparameters, results, {queueing}, origin, worker, failures, losses, preemptions,
-        created_at, started_at, ended_at
+        created_at, started_at, ended_at, task, spec_version, gang, rank, seed
     from jobs where experiment_id = :experiment_id and seq > :after order by seq limit :limit
 ) j
 left join attempts a on a.job_seq = j.seq and a.job_seq > :after
@@ -17,6 +18,10 @@ and a.job_seq <= (
     ) p
 )
 order by j.seq, a.number;
+
+-- archive_spec: the next version of what an experiment runs.
+select version, text, document, created_at from specs
+where experiment_id = :experiment_id and version > :after order by version limit 1;
 
 -- archive_dependencies: what waits for what among the jobs of an experiment up to one.
 select d.job_seq, d.on_seq, j.id, o.id, d.prunes
@@ -41,10 +46,11 @@ update experiments set proposals = :proposals, created = :created, created_at = 
 -- import_job: a job as it stood elsewhere.
 insert into jobs (
     {queueing}, experiment_id, id, status, etag, due, attempt, failures, losses, preemptions, worker, created_at,
-    started_at, ended_at, origin, hyperparameters, results
+    started_at, ended_at, origin, hyperparameters, results, task, spec_version, needs, gang, rank, seed
 ) values (
     {:queueing}, :experiment_id, :id, :status, :etag, :due, :attempt, :failures, :losses, :preemptions, :worker,
-    :created_at, :started_at, :ended_at, :origin, :hyperparameters, :results
+    :created_at, :started_at, :ended_at, :origin, :hyperparameters, :results, :task, :spec_version, :needs, :gang, :rank,
+    :seed
 );
 
 -- import_attempt: an attempt as it stood elsewhere.
@@ -82,7 +88,13 @@ select
     (select count(*) from jobs where experiment_id = :experiment_id),
     (select count(*) from attempts a join jobs j on j.seq = a.job_seq where j.experiment_id = :experiment_id),
     (select count(*) from dependencies d join jobs j on j.seq = d.job_seq where j.experiment_id = :experiment_id),
-    (select count(*) from events where experiment = :name and seq > :after);
+    (select count(*) from events where experiment = :name and seq > :after),
+    (select count(*) from specs where experiment_id = :experiment_id);
+
+-- faulty_gang: a gang whose jobs are not of one task, each with a rank of its own.
+select gang from jobs where experiment_id = :experiment_id and gang is not null
+group by gang having count(distinct rank) < count(*) or count(distinct task) > 1 or count(distinct spec_version) > 1
+limit 1;
 
 -- publish_experiment: an import becomes an experiment that everybody sees.
 update experiments set name = :name, label = :label, created = case when created < :jobs then :jobs else created end

@@ -1,6 +1,7 @@
--- insert_spec: a new version of what an experiment runs; the experiment is locked.
+-- insert_spec: a new version of what an experiment runs, of now or of when it was made elsewhere; the experiment is locked.
 insert into specs (experiment_id, version, text, document, created_at)
-select cast(:experiment_id as bigint), coalesce(max(version), 0) + 1, :text, :document, :now
+select cast(:experiment_id as bigint), coalesce(max(version), 0) + 1, :text, :document,
+    coalesce(cast(:created_at as float8), :now)
 from specs where experiment_id = :experiment_id
 returning version;
 
