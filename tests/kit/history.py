@@ -30,7 +30,8 @@ MOST_SHOWN = 20
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 
-#: What must never be there, as queries for it; `{clock}` stands for the error allowed to clocks, `{now}` for the time.
+#: What must never be there, as queries for it; `{clock}` stands for the error allowed to clocks, `{now}` for the time,
+#: and `{tick}` for that by which leases end.
 RULES = {
     "attempts are not numbered 1 to n": """
         select job_seq, count(*) from attempts group by job_seq having min(number) <> 1 or max(number) <> count(*)""",
@@ -118,6 +119,38 @@ RULES = {
         or coalesce(c.done, 0) <> (select count(*) from jobs j where j.experiment_id = e.id and status = 'DONE')
         or coalesce(c.crashed, 0) <> (select count(*) from jobs j where j.experiment_id = e.id and status = 'CRASHED')
         or coalesce(c.pruned, 0) <> (select count(*) from jobs j where j.experiment_id = e.id and status = 'PRUNED')""",
+    "a job comes from no spec, or has another task or other needs than that says": """
+        select j.seq, j.task, j.spec_version, j.needs from jobs j left join tasks t on t.experiment_id = j.experiment_id
+        and t.version = j.spec_version and t.name = j.task
+        left join specs s on s.experiment_id = t.experiment_id and s.version = t.version
+        left join needs n on n.experiment_id = t.experiment_id and n.id = t.needs
+        where j.task is null and (j.needs <> 0 or j.spec_version is not null)
+        or j.task is not null and (s.version is null or n.id is null or j.needs <> n.id)""",
+    "a task has no spec, or no needs": """
+        select t.experiment_id, t.version, t.name from tasks t
+        left join specs s on s.experiment_id = t.experiment_id and s.version = t.version
+        left join needs n on n.experiment_id = t.experiment_id and n.id = t.needs
+        where s.version is null or n.id is null""",
+    "versions of a spec are not numbered 1 to n": """
+        select experiment_id, count(*) from specs group by experiment_id
+        having min(version) <> 1 or max(version) <> count(*)""",
+    "the jobs of a gang are not replicas of one task": """
+        select experiment_id, gang from jobs where gang is not null group by experiment_id, gang
+        having min(task) is null or min(task) <> max(task) or min(spec_version) <> max(spec_version)
+        or count(distinct rank) <> count(*)""",
+    "a gang is held half, and has waited for too long": """
+        select j.experiment_id, j.gang, min(j.started_at) from jobs j
+        join tasks t on t.experiment_id = j.experiment_id and t.version = j.spec_version and t.name = j.task
+        join experiments e on e.id = j.experiment_id
+        where j.gang is not null and j.status = 'RUNNING' and j.together = 0 and exists (select 1 from jobs o
+        where o.experiment_id = j.experiment_id and o.gang = j.gang and o.status = 'QUEUED')
+        group by j.experiment_id, j.gang, t.start_timeout, e.lease
+        having max(j.due) > {tick}
+        and min(j.started_at) + coalesce(t.start_timeout, 120) + e.lease + {clock} < {now}""",
+    "something of a spec belongs to no experiment": """
+        select o.experiment_id from (select experiment_id from specs union all select experiment_id from tasks
+        union all select experiment_id from needs) o
+        where not exists (select 1 from experiments e where e.id = o.experiment_id)""",
     "a tag is that of no job": """
         select tag, job_seq from tags t where not exists (select 1 from jobs j
         where j.seq = t.job_seq and j.experiment_id = t.experiment_id and j.tags like '%"%')""",
@@ -145,8 +178,10 @@ def check_history(url: str, *, clock_error: float = CLOCK_ERROR) -> None:
 def findings(url: str, *, clock_error: float = CLOCK_ERROR) -> Iterator[str]:
     """Yield all that is wrong, seen in one snapshot."""
     with _snapshot(url) as ask:
+        tick = time.monotonic() if url.startswith("sqlite:") else time.time()
         for rule, query in RULES.items():
-            for row in ask(query.replace("{clock}", str(clock_error)).replace("{now}", str(time.time()))):
+            timed = query.replace("{clock}", str(clock_error)).replace("{now}", str(time.time()))
+            for row in ask(timed.replace("{tick}", str(tick))):
                 yield f"{rule}: {row}"
         yield from _tags(ask)
         yield from _budgets(ask)

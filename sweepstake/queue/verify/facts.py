@@ -11,9 +11,11 @@ __all__ = [
     "Check",
     "Extent",
     "Kept",
+    "KeptSpecs",
     "LedgerAttempt",
     "LedgerEvent",
     "LedgerExperiment",
+    "LedgerGang",
     "LedgerJob",
     "Stray",
     "Violation",
@@ -36,6 +38,9 @@ class Check(StrEnum):
     READINESS = "readiness"
     WRITES = "writes"
     RESULTS = "results"
+    TASKS = "tasks"
+    SPECS = "specs"
+    GANGS = "gangs"
     STRAYS = "strays"
 
 
@@ -90,6 +95,8 @@ class LedgerJob(NamedTuple):
         asked_at: Unix time by the store's clock when this was read.
         unfinished: how many of its dependencies are not DONE.
         depending: how many jobs depend on it.
+        needs: number of its needs; 0 if it has no task.
+        needed: number of what its task needs, as its version of the spec says; None if there is no such task.
         retried: after how many attempts it was given new budgets, each time.
     """
 
@@ -113,6 +120,10 @@ class LedgerJob(NamedTuple):
     asked_at: float
     unfinished: int
     depending: int
+    task: str | None
+    spec_version: int | None
+    needs: int
+    needed: int | None
     attempts: tuple[LedgerAttempt, ...] = ()
     retried: tuple[int, ...] = ()
 
@@ -184,9 +195,61 @@ class LedgerExperiment(NamedTuple):
         return self.counted.jobs
 
 
+class KeptSpecs(NamedTuple):
+    """What is kept of what an experiment runs.
+
+    Attributes:
+        versions: how many of its spec there are.
+        last: the number of the last of them; 0 if there is none.
+        without_version: how many tasks are those of versions that are not there.
+        without_needs: how many tasks need something that is not there.
+    """
+
+    versions: int
+    last: int
+    without_version: int
+    without_needs: int
+
+
+class LedgerGang(NamedTuple):
+    """Jobs that begin together.
+
+    Attributes:
+        ranks, tasks, versions: how many different ones its jobs have.
+        waiting: how many are held, and may not begin yet.
+        queued: how many nobody holds.
+        since: Unix time at which the first of those that wait was claimed.
+        left: seconds until the last lease of them ends.
+        lease: seconds of the experiment's leases.
+        timeout: seconds for which it may wait, if its task says so.
+        needs: of its task, as text.
+        asked_at: Unix time by the store's clock when this was read.
+    """
+
+    name: str
+    jobs: int
+    ranks: int
+    tasks: int
+    versions: int
+    waiting: int
+    queued: int
+    since: float | None
+    left: float | None
+    lease: float
+    timeout: float | None
+    needs: str | None
+    asked_at: float
+
+
 class Stray(NamedTuple):
-    """A row that belongs to a job which is not there."""
+    """A row that belongs to a job or an experiment which is not there.
+
+    Attributes:
+        owner: what it belongs to.
+        owner_number: the number of that.
+    """
 
     kind: str
-    job: int
+    owner_number: int
     number: int
+    owner: str = "job"

@@ -8,13 +8,23 @@ from itertools import groupby
 from typing import Final
 
 from sweepstake.queue.verbs.puts import STATED
-from sweepstake.queue.verify.facts import Extent, Kept, LedgerAttempt, LedgerEvent, LedgerExperiment, LedgerJob, Stray
+from sweepstake.queue.verify.facts import (
+    Extent,
+    Kept,
+    KeptSpecs,
+    LedgerAttempt,
+    LedgerEvent,
+    LedgerExperiment,
+    LedgerGang,
+    LedgerJob,
+    Stray,
+)
 from sweepstake.stores.engine import Engine, Row
 
 __all__ = ["Ledger"]
 
 #: How many columns of `ledger_jobs` are the job's; an attempt's, or nulls, follow.
-_OF_JOB: Final = 20
+_OF_JOB: Final = 24
 
 
 class Ledger:
@@ -40,6 +50,10 @@ class Ledger:
         """Return up to 1,000 rows that name a job with `after < seq <= last` which is not there."""
         return [Stray(*row) for row in self._rows("ledger_strays", after=after, last=last)]
 
+    def strays_of_experiments(self) -> Sequence[Stray]:
+        """Return up to 1,000 rows of specs, their tasks and needs that name an experiment which is not there."""
+        return [Stray._make((*row, "experiment")) for row in self._rows("ledger_strays_of_experiments")]
+
     def events(self, after: int, limit: int) -> Sequence[LedgerEvent]:
         """Return the first events with `seq > after`."""
         return [LedgerEvent(*row) for row in self._rows("ledger_events", after=after, limit=limit)]
@@ -47,6 +61,16 @@ class Ledger:
     def experiments(self, after: int, limit: int) -> Sequence[LedgerExperiment]:
         """Return the first experiments whose number is beyond `after`."""
         return [_experiment(row) for row in self._rows("ledger_experiments", after=after, limit=limit)]
+
+    def specs(self, experiment: int) -> KeptSpecs:
+        """Return what is kept of what an experiment runs, by its number."""
+        [row] = self._rows("ledger_specs", experiment_id=experiment)
+        return KeptSpecs(*row)
+
+    def gangs(self, experiment: int, after: str, limit: int) -> Sequence[LedgerGang]:
+        """Return the first gangs of an experiment whose name is beyond `after`."""
+        found = self._rows("ledger_gangs", experiment_id=experiment, after=after, limit=limit)
+        return [LedgerGang(*row) for row in found]
 
     def writes(self, keys: Sequence[str]) -> Mapping[str, LedgerEvent]:
         """Return those events that have one of these op keys, by key."""

@@ -13,15 +13,19 @@ from sweepstake.domain.budgets import spent
 from sweepstake.domain.keys import proposed_by
 from sweepstake.domain.portable import HIDDEN
 from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.domain.tasks.gangs import GANG_SECONDS
+from sweepstake.domain.tasks.needs import Needs
 from sweepstake.plaintext import counted
 from sweepstake.queue.calls import AddJobs, PutJob, TakePart
 from sweepstake.queue.verbs.puts import ENDS_OF_HOLDERS
 from sweepstake.queue.verify.facts import (
     Check,
     Kept,
+    KeptSpecs,
     LedgerAttempt,
     LedgerEvent,
     LedgerExperiment,
+    LedgerGang,
     LedgerJob,
     Violation,
 )
@@ -31,7 +35,9 @@ __all__ = [
     "Knowledge",
     "base_key",
     "check_experiment",
+    "check_gang",
     "check_job",
+    "check_specs",
     "origin_keys",
     "unexplained",
 ]
@@ -39,7 +45,8 @@ __all__ = [
 #: The number of the attempt, or None, and what is wrong.
 Fault: TypeAlias = tuple[int | None, str]
 
-#: The checks that count attempts; of the others, LIMITS and COUNTS count experiments, KEYS keys, and the rest jobs.
+#: The checks that count attempts; of the others, LIMITS, COUNTS and SPECS count experiments, GANGS gangs, KEYS keys,
+#: and the rest jobs.
 OF_ATTEMPTS: Final = frozenset((Check.OVERLAP, Check.OUTCOMES))
 _OUTCOMES: Final = frozenset(map(str, Outcome))
 #: The statuses to which a recorded report may lead.
@@ -103,6 +110,45 @@ def check_experiment(
         if kept != found:
             what = f"keeps the number of {word} as {kept:,}, and has {found:,}"
             yield Violation(check=Check.COUNTS, experiment=experiment.name, job="", attempt=None, what=what)
+
+
+def check_specs(experiment: LedgerExperiment, specs: KeptSpecs, checked: Counter[Check]) -> Iterator[Violation]:
+    """Yield what is missing of what an experiment runs."""
+    checked[Check.SPECS] += 1
+    faults = []
+    if specs.versions != specs.last:
+        faults.append(f"keeps {counted(specs.versions, 'version')} of its spec, of which the last is {specs.last}")
+    if specs.without_version:
+        faults.append(f"keeps {counted(specs.without_version, 'task')} of versions of its spec that are not there")
+    if specs.without_needs:
+        faults.append(f"keeps {counted(specs.without_needs, 'task')} whose needs are not there")
+    for what in faults:
+        yield Violation(check=Check.SPECS, experiment=experiment.name, job="", attempt=None, what=what)
+
+
+def check_gang(
+    experiment: LedgerExperiment, gang: LedgerGang, clock_error: float, checked: Counter[Check]
+) -> Iterator[Violation]:
+    """Yield what is wrong with jobs that begin together: they are of one task, and do not wait beyond their time."""
+    checked[Check.GANGS] += 1
+    faults = []
+    if gang.tasks != 1 or gang.versions != 1:
+        faults.append(f"is of {counted(gang.tasks, 'task')}, of {counted(gang.versions, 'version')} of the spec")
+    if gang.ranks != gang.jobs:
+        faults.append(f"has {counted(gang.jobs, 'job')} of {counted(gang.ranks, 'rank')}")
+    replicas = 1 if gang.needs is None else Needs.of(gang.needs).replicas
+    if gang.jobs > replicas:
+        faults.append(f"has {counted(gang.jobs, 'job')}, and its task {counted(replicas, 'replica')}")
+    if gang.waiting and gang.queued and gang.since is not None and gang.left is not None:
+        allowed = GANG_SECONDS if gang.timeout is None else gang.timeout
+        # Whoever holds a job of it asks within the time of a lease, and then it is given up; the dead do not ask.
+        late = gang.asked_at - gang.since - allowed - gang.lease - clock_error
+        if late > 0 and gang.left > 0:
+            faults.append(f"has waited {gang.asked_at - gang.since:.0f} s for all to be claimed, and may {allowed:g} s")
+    for what in faults:
+        yield Violation(
+            check=Check.GANGS, experiment=experiment.name, job="", attempt=None, what=f"the gang {gang.name!r} {what}"
+        )
 
 
 def base_key(etag: str) -> str:
@@ -265,6 +311,20 @@ def _results(job: LedgerJob, known: Knowledge) -> Iterator[Fault]:
         yield None, "is DONE, and neither a report nor a PUT said so"
 
 
+def _tasks(job: LedgerJob, _: Knowledge) -> Iterator[Fault]:
+    if job.task is None:
+        if job.spec_version is not None:
+            yield None, f"has no task, and comes from version {job.spec_version} of the spec"
+        if job.needs:
+            yield None, f"has no task, and needs number {job.needs}"
+    elif job.spec_version is None:
+        yield None, f"has the task {job.task!r} of no spec"
+    elif job.needed is None:
+        yield None, f"has the task {job.task!r}, which version {job.spec_version} of the spec has not"
+    elif job.needs != job.needed:
+        yield None, f"is kept under the needs number {job.needs}, and its task has number {job.needed}"
+
+
 _RULES: Final[tuple[tuple[Check, Callable[[LedgerJob, Knowledge], Iterator[Fault]]], ...]] = (
     (Check.NUMBERS, _numbers),
     (Check.HOLDERS, _holders),
@@ -276,4 +336,5 @@ _RULES: Final[tuple[tuple[Check, Callable[[LedgerJob, Knowledge], Iterator[Fault
     (Check.READINESS, _readiness),
     (Check.WRITES, _writes),
     (Check.RESULTS, _results),
+    (Check.TASKS, _tasks),
 )

@@ -9,10 +9,18 @@ from typing import Final
 import attrs
 
 from sweepstake.queue.calls import DeleteExperiment, PutExperiment
-from sweepstake.queue.verify.facts import Check, LedgerEvent, LedgerJob, Violation
+from sweepstake.queue.verify.facts import Check, LedgerEvent, LedgerExperiment, LedgerJob, Stray, Violation
 from sweepstake.queue.verify.keywatch import KeyUse, KeyWatch
 from sweepstake.queue.verify.ledger import Ledger
-from sweepstake.queue.verify.rules import Knowledge, check_experiment, check_job, origin_keys, unexplained
+from sweepstake.queue.verify.rules import (
+    Knowledge,
+    check_experiment,
+    check_gang,
+    check_job,
+    check_specs,
+    origin_keys,
+    unexplained,
+)
 
 __all__ = ["CLOCK_ERROR", "Verification", "verify"]
 
@@ -154,17 +162,26 @@ class _Reading:
 
     def _check_strays(self, after: int, last: int) -> Iterator[Violation]:
         self.checked[Check.STRAYS] += 1
-        for stray in self._ledger.strays(after, last):
-            what = f"is the {stray.kind} {stray.number} of job number {stray.job}, which is not there"
-            yield Violation(check=Check.STRAYS, experiment="", job="", attempt=None, what=what)
+        yield from map(_stray, self._ledger.strays(after, last))
 
     def _check_experiments(self) -> Iterator[Violation]:
         settled = self._settled()
         after = 0
         while experiments := self._ledger.experiments(after, 1):
+            [experiment] = experiments
             self.read["experiments"] += 1
-            yield from check_experiment(experiments[0], settled, self.checked)
-            after = experiments[0].id
+            yield from check_experiment(experiment, settled, self.checked)
+            yield from check_specs(experiment, self._ledger.specs(experiment.id), self.checked)
+            yield from self._check_gangs(experiment)
+            after = experiment.id
+        yield from map(_stray, self._ledger.strays_of_experiments())
+
+    def _check_gangs(self, experiment: LedgerExperiment) -> Iterator[Violation]:
+        after = ""
+        while gangs := self._ledger.gangs(experiment.id, after, _PAGE):
+            for gang in gangs:
+                yield from check_gang(experiment, gang, self._clock_error, self.checked)
+            after = gangs[-1].name
 
     def _check_keys(self) -> Iterator[Violation]:
         self.checked[Check.KEYS] = self._keys.count
@@ -180,6 +197,11 @@ class _Reading:
 
 
 _OF_EVENTS: Final = (KeyUse.EVENT, KeyUse.DEFINITION)
+
+
+def _stray(stray: Stray) -> Violation:
+    what = f"is the {stray.kind} {stray.number} of {stray.owner} number {stray.owner_number}, which is not there"
+    return Violation(check=Check.STRAYS, experiment="", job="", attempt=None, what=what)
 
 
 def _place(use: KeyUse, seq: int, number: int) -> str:

@@ -14,8 +14,10 @@ from typing import Final
 import pytest
 
 from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.domain.tasks.needs import Offer
 from sweepstake.queue.verify import Verification, verify
 from sweepstake.queue.verify.facts import Check
+from tests.kit.filled import fill_tasks
 from tests.kit.history import check_history, findings
 from tests.kit.lab import Lab, document, new_key
 from tests.kit.lively import Life
@@ -40,8 +42,35 @@ DAMAGE: Final = {
     Check.READINESS: "update jobs set due = null where seq = 9",
     Check.WRITES: "update jobs set etag = 'made-up' where seq = 10",
     Check.RESULTS: "update jobs set status = 'DONE' where seq = 11",
+    Check.TASKS: "update jobs set needs = 1 where seq = 8",
+    Check.SPECS: "insert into tasks (experiment_id, version, name, needs, fails_all, preempts_all) "
+    "select id, 1, 'huge', 1, 0, 0 from experiments",
+    Check.GANGS: "update jobs set gang = 'g' where seq = 9",
     Check.STRAYS: "delete from jobs where seq = 12",
 }
+#: Ways to break what is promised of tasks; the jobs are those of `fill_tasks`, of which one of a gang is claimed.
+DAMAGE_OF_TASKS: Final = (
+    (Check.TASKS, "update jobs set needs = 0 where id = 'large'", "is kept under the needs number 0"),
+    (Check.TASKS, "update jobs set needs = 1 where id = 'no task'", "has no task, and needs number 1"),
+    (Check.TASKS, "update jobs set task = 'huge' where id = 'large'", "which version 2 of the spec has not"),
+    (Check.TASKS, "update jobs set spec_version = 7 where id = 'large'", "which version 7 of the spec has not"),
+    (Check.TASKS, "update jobs set spec_version = null where id = 'large'", "has the task 'large' of no spec"),
+    (Check.TASKS, "update jobs set spec_version = 1 where id = 'no task'", "comes from version 1 of the spec"),
+    (Check.TASKS, "delete from tasks where name = 'large'", "which version 2 of the spec has not"),
+    (Check.SPECS, "delete from specs where version = 2", "keeps 2 tasks of versions of its spec that are not there"),
+    (Check.SPECS, "delete from specs where version = 1", "keeps 1 version of its spec, of which the last is 2"),
+    (Check.SPECS, "delete from needs where text like '%gpu%'", "keeps 1 task whose needs are not there"),
+    (Check.GANGS, "update jobs set rank = 0 where gang = 'g'", "the gang 'g' has 2 jobs of 1 rank"),
+    (Check.GANGS, "update jobs set gang = 'g' where id = 'large'", "the gang 'g' is of 2 tasks, of 2 versions"),
+    (
+        Check.GANGS,
+        "update jobs set started_at = started_at - 99999 where id = 'gang 0'",
+        "s for all to be claimed, and may 120 s",
+    ),
+    (Check.STRAYS, "update needs set experiment_id = 99", "is the need 1 of experiment number 99"),
+    (Check.STRAYS, "update specs set experiment_id = 99", "is the spec 1 of experiment number 99"),
+    (Check.STRAYS, "update tasks set experiment_id = 99", "is the task of spec 1 of experiment number 99"),
+)
 _COPY: Final = """
     create table copied as select * from events;
     drop table events;
@@ -95,6 +124,50 @@ def test_each_check_finds_its_damage(check: Check, filled: Path, tmp_path: Path)
     assert look(url).found == 0
     run_plainly(url, DAMAGE[check])
     assert check in {violation.check for violation in look(url).violations}
+    assert list(findings(url))
+
+
+def tasks_of(url: str) -> None:
+    """Make an experiment with tasks, of which half a gang is claimed and waits for the rest."""
+    with closing(open_queue(url)) as queue:
+        lab = Lab.new(queue, name="sweep")
+        fill_tasks(lab)
+        assert lab.claim(offer=Offer()).job.id == "gang 0"
+
+
+@pytest.fixture(scope="module")
+def with_tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that `tasks_of` has filled; tests damage copies of it."""
+    path = tmp_path_factory.mktemp("tasks") / "store.db"
+    tasks_of(f"sqlite:///{path}")
+    return path
+
+
+@pytest.mark.parametrize("check, statement, what", DAMAGE_OF_TASKS)
+def test_damage_to_tasks_is_found(check: Check, statement: str, what: str, with_tasks: Path, tmp_path: Path) -> None:
+    """Each wrong fact about specs, tasks, needs and gangs is found, and by the tests' own judge."""
+    url = f"sqlite:///{shutil.copy(with_tasks, tmp_path / 'store.db')}"
+    assert look(url).found == 0
+    run_plainly(url, statement)
+    found = [each.what for each in look(url).violations if each.check is check]
+    assert any(what in each for each in found), found
+    assert list(findings(url))
+
+
+def test_damage_to_tasks_is_found_on_postgres(new_database: Callable[[], str]) -> None:
+    """As on SQLite, one damage after another to one store."""
+    url = new_database()
+    tasks_of(url)
+    assert look(url).found == 0
+    for statement in (
+        "update jobs set needs = 0 where id = 'large'",
+        "update jobs set rank = 0 where gang = 'g'",
+        "insert into specs select experiment_id + 99, version, text, document, created_at from specs",
+        "delete from specs where version = 1",
+    ):
+        run_plainly(url, statement)
+    found = {each.check for each in look(url).violations}
+    assert found == {Check.TASKS, Check.GANGS, Check.STRAYS, Check.SPECS}
     assert list(findings(url))
 
 

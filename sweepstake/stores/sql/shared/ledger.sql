@@ -13,12 +13,14 @@ select
         where d.job_seq = j.seq and o.status <> 'DONE'
     ),
     (select count(*) from dependencies d where d.on_seq = j.seq),
+    j.task, j.spec_version, j.needs,
+    (select t.needs from tasks t where t.experiment_id = j.experiment_id and t.version = j.spec_version and t.name = j.task),
     a.number, a.key, a.lease, a.started_at, a.ended_at, a.outcome, a.finish_key,
     case when a.late_results is null then 0 else 1 end, case when a.reason = :stated then 1 else 0 end
 from (
     select
         seq, experiment_id, id, status, etag, due, not_before, waiting, dependants, attempt, failures, losses,
-        preemptions
+        preemptions, task, spec_version, needs
     from jobs where seq > :after order by seq limit :limit
 ) j
 left join experiments e on e.id = j.experiment_id
@@ -34,6 +36,47 @@ select 'dependency', d.job_seq, d.on_seq from dependencies d
 where d.job_seq > :after and d.job_seq <= :last
 and not exists (select 1 from jobs j where j.seq = d.job_seq and exists (select 1 from jobs o where o.seq = d.on_seq))
 limit 1000;
+
+-- ledger_strays_of_experiments: what belongs to an experiment that is not there.
+select 'spec', s.experiment_id, s.version from specs s
+where not exists (select 1 from experiments e where e.id = s.experiment_id)
+union all
+select 'task of spec', t.experiment_id, t.version from tasks t
+where not exists (select 1 from experiments e where e.id = t.experiment_id)
+union all
+select 'need', n.experiment_id, n.id from needs n
+where not exists (select 1 from experiments e where e.id = n.experiment_id)
+limit 1000;
+
+-- ledger_specs: how much there is of what an experiment runs, and what of it refers to nothing.
+select
+    (select count(*) from specs where experiment_id = :experiment_id),
+    (select coalesce(max(version), 0) from specs where experiment_id = :experiment_id),
+    (
+        select count(*) from tasks t where t.experiment_id = :experiment_id and not exists (
+            select 1 from specs s where s.experiment_id = t.experiment_id and s.version = t.version
+        )
+    ),
+    (
+        select count(*) from tasks t where t.experiment_id = :experiment_id and not exists (
+            select 1 from needs n where n.experiment_id = t.experiment_id and n.id = t.needs
+        )
+    );
+
+-- ledger_gangs: the gangs of an experiment, by name, beyond one: what their jobs have in common, and which wait.
+select
+    j.gang, count(*), count(distinct j.rank), count(distinct j.task), count(distinct j.spec_version),
+    sum(case when j.status = 'RUNNING' and j.together = 0 then 1 else 0 end),
+    sum(case when j.status = 'QUEUED' then 1 else 0 end),
+    min(case when j.status = 'RUNNING' and j.together = 0 then j.started_at end),
+    max(case when j.status = 'RUNNING' and j.together = 0 then j.due - (:tick) end),
+    min(e.lease), min(t.start_timeout), min(n.text), :now
+from jobs j
+join experiments e on e.id = j.experiment_id
+left join tasks t on t.experiment_id = j.experiment_id and t.version = j.spec_version and t.name = j.task
+left join needs n on n.id = j.needs
+where j.experiment_id = :experiment_id and j.gang is not null and j.gang > :after
+group by j.gang order by j.gang limit :limit;
 
 -- ledger_events: events after one, oldest first.
 select seq, at, verb, experiment, job, key, detail from events where seq > :after order by seq limit :limit;
