@@ -26,7 +26,7 @@ from sweepstake.server.passwords import add_user, change_password
 from sweepstake.server.signing import Signer
 from sweepstake.wire.operation import Operation
 from tests.kit.clocks import HandClock
-from tests.kit.lab import document, draft, eventually, new_key
+from tests.kit.lab import document, draft, eventually, new_key, spec
 from tests.kit.serving import PASSWORD, Served, start_server
 from tests.kit.stores import Kept, open_store
 
@@ -101,6 +101,7 @@ class House:
         queue.put_content(name, RUNNING, claim.key, digest, len(CONTENT), 0, CONTENT)
         queue.keep_files(name, RUNNING, claim.key, [KeptFile(path="kept", size=len(CONTENT), sha256=digest)])
         queue.add_jobs(name, [draft(QUEUED)], key=new_key())
+        queue.put_spec(name, spec({"name": "main"}))
         return claim.key
 
     def call(self, operation: Operation, scene: Scene, token: str | None) -> requests.Response:
@@ -141,6 +142,12 @@ def _body(schema: str, scene: Scene) -> Any:
         "PutJob": {"status": "DONE"},
         "ClaimRequest": {},
         "FinishRequest": {"attempt": scene.attempt, "outcome": "done"},
+        "ClaimsRequest": {"at_once": 2},
+        "FinishesRequest": {
+            "reports": [{"id": RUNNING, "key": new_key(), "report": {"attempt": scene.attempt, "outcome": "done"}}]
+        },
+        "StopRequest": {},
+        "PutSpec": {"text": "", "document": {"version": "v2", "tasks": [{"image": {"docker": "tiny"}}]}},
         "HeartbeatRequest": {"attempts": [scene.attempt]},
         "QueueingChanges": {"priority": 7},
         "KeepFiles": {"files": []},
