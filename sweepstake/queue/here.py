@@ -9,7 +9,7 @@ from sweepstake.files import Shelf
 from sweepstake.queue.call import Call
 from sweepstake.queue.store import Store, performers
 from sweepstake.queue.verbs import adding, experiments, jobs, listing, putting, requeueing, why
-from sweepstake.queue.verbs.access import shares, tokens
+from sweepstake.queue.verbs.access import shares, tokens, users
 from sweepstake.queue.verbs.attempts import batches, claiming, finishing, heartbeats, kept, offering
 from sweepstake.queue.verbs.moving import exporting, importing
 from sweepstake.queue.verbs.tasks import gangs, specs, stopping, workers
@@ -41,6 +41,7 @@ PERFORMERS: Final = performers(
         specs,
         stopping,
         tokens,
+        users,
         why,
         workers,
     )

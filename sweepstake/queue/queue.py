@@ -439,6 +439,10 @@ class Queue:
         first = self.send(calls.Heartbeat(attempts=tuple(attempts[:MAX_BEATS]), worker=worker))
         return first + self.heartbeat(attempts[MAX_BEATS:])
 
+    def who_am_i(self) -> str | None:
+        """Return the email of the user whose credential a server is shown; None where nobody is asked for one."""
+        return self.send(calls.WhoAmI()).email
+
     def list_workers(self) -> tuple[WorkerRecord, ...]:
         """Return the workers that are alive, by name."""
         return self.send(calls.ListWorkers())

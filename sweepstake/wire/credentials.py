@@ -23,6 +23,7 @@ __all__ = [
     "Token",
     "TokenInfo",
     "Tokens",
+    "WhoAsks",
 ]
 
 #: The longest email, password or token, in characters.
@@ -121,3 +122,10 @@ class NewShare:
     """What a user shall be allowed to do with an experiment."""
 
     role: Role
+
+
+@frozen
+class WhoAsks:
+    """Whose credential came with a call: the email of a user, or None where nobody is asked for one."""
+
+    email: str | None

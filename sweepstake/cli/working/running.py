@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, nullcontext, suppress
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import click
@@ -30,6 +31,7 @@ from sweepstake.worker.stopping import Stop
 from sweepstake.worker.tasks.keeping import INTERVAL, KeepOptions
 from sweepstake.worker.tasks.machine import TaskOptions, gpu_book, open_duty
 from sweepstake.worker.tasks.registering import registered
+from sweepstake.worker.tasks.trusting import own_name, trusted_experiments
 from sweepstake.worker.terminal import Terminal
 
 __all__ = ["run", "worker"]
@@ -239,7 +241,7 @@ class _CommandBehindDashes(click.Command):
     "--trust",
     multiple=True,
     metavar="OWNER",
-    help="Run the tasks of all experiments of this user as well; may be given several times.",
+    help="Run the tasks of all experiments of this user as well; '' for those without an owner.",
 )
 @_command_options
 @pass_target
@@ -267,9 +269,10 @@ def worker(
 ) -> None:
     """Run COMMAND, or tasks of specs, for jobs as they come.
 
-    Without a command it runs the tasks that jobs carry, as many side by side as its slots allow, in containers; of the
-    experiments that are named, or of all in a store of one's own. Through a server, experiments are named, or trusted
-    by their owner.
+    Without a command it runs the tasks that jobs carry, as many side by side as its slots allow, in containers: of the
+    experiments that are named, else of your own. In a store of one's own these are all; through a server those that you
+    made. Another user's experiment is passed over, also if it is shared with you, unless it is named or its owner is
+    trusted.
 
     The command is as for `sweepstake run`. Experiments take turns, one job each, in the order they are named; those
     without a job are asked again after 0.1 to 5 seconds. While the store is away, running jobs go on, and their
@@ -376,13 +379,9 @@ def _run_tasks(
     with open_duty(config, tasks, how.tell) as duty:
         database = target.database()
         found = [target.experiment(name) for name in experiments]
-        owners = {*trusted} if config.url.startswith("http") else {*trusted, None}
-
-        def discover() -> list[Experiment]:
-            return [each for each in database.get_experiments() if each.owner in owners]
-
+        owners = {*trusted} if experiments else {*trusted, own_name(database)}
         plan = how.plan(several=True, allow_empty=True)
-        others = discover if trusted or not experiments else None
+        others = partial(trusted_experiments, database, owners, set(), how.tell) if owners else None
         with registered(database.session.queue, PROCESS.worker, duty.slots, duty.free):
             return _work(config, how, database.session, found, duty, plan, options, others)
 

@@ -52,6 +52,7 @@ from sweepstake.queue.calls.users import (
     RevokeToken,
     ShareExperiment,
     UnshareExperiment,
+    WhoAmI,
 )
 from sweepstake.queue.calls.workers import ClaimJob, FinishAttempt, Heartbeat, ListWorkers, OfferJob, Ping
 
@@ -105,6 +106,7 @@ __all__ = [
     "StopJobs",
     "TakePart",
     "UnshareExperiment",
+    "WhoAmI",
 ]
 
 #: Every verb that a store does, by the name of its operation.
@@ -155,6 +157,7 @@ CALLS: Final[Mapping[str, type[Call[Any]]]] = {
         GetAccess,
         ShareExperiment,
         UnshareExperiment,
+        WhoAmI,
         Ping,
     )
 }

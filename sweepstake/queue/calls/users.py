@@ -20,6 +20,7 @@ from sweepstake.wire.credentials import (
     Token,
     TokenInfo,
     Tokens,
+    WhoAsks,
 )
 from sweepstake.wire.operation import BASE, Operation
 
@@ -34,6 +35,7 @@ __all__ = [
     "RevokeToken",
     "ShareExperiment",
     "UnshareExperiment",
+    "WhoAmI",
 ]
 
 A = TypeVar("A")
@@ -97,6 +99,27 @@ class LogIn(AboutUsers[Token]):
 
     credentials: Credentials = whole()
     address: str = by_server(lambda asked: asked.address, "")
+
+
+@verb(
+    Operation(
+        name="who_am_i",
+        method="GET",
+        path=f"{BASE}whoami/",
+        role=Role.READ,
+        summary="Tell whose credential the caller has",
+    ),
+    one(WhoAsks, "WhoAsks"),
+)
+@frozen(kw_only=True)
+class WhoAmI(AboutUsers[WhoAsks]):
+    """Who asks: the user of a server, or nobody in particular, for whom all experiments without an owner are.
+
+    Attributes:
+        email: of that user.
+    """
+
+    email: str | None = asker()
 
 
 @verb(

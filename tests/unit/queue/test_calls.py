@@ -164,6 +164,7 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
     calls.GetAccess(name=NAME),
     calls.ShareExperiment(name=NAME, email="bob@example.org", share=NewShare(Role.READ)),
     calls.UnshareExperiment(name=NAME, email="bob@example.org"),
+    calls.WhoAmI(),
     calls.Ping(),
 )
 #: The same of the verbs that only a server does.
@@ -222,7 +223,7 @@ def test_each_verb_needs_the_role_of_what_it_does() -> None:
     needed = {name: kind.operation.role for name, kind in calls.CALLS.items()}
     reading = {"list_experiments", "get_experiment", "count_jobs", "export", "list_jobs", "get_job", "why"}
     reading |= {"list_attempts", "list_dependencies", "ask_files", "list_files", "get_content", "get_log"}
-    reading |= {"get_spec", "list_workers"}
+    reading |= {"get_spec", "list_workers", "who_am_i"}
     owning = {"put_experiment", "put_spec", "delete_experiment", "import_part", "delete_job"}
     owning |= {"resettoken", "list_tokens", "create_token", "revoke_token", "get_access", "share", "unshare"}
     assert {name for name, role in needed.items() if role is Role.READ} == reading

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from sweepstake.domain.access import User
 from sweepstake.errors import InvalidInputError, ResourceExistsError
-from sweepstake.queue.store import Store
+from sweepstake.queue.calls import WhoAmI
+from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.access.tokens import check_user, forget_orphans, no_user
 from sweepstake.stores.engine import Transaction
+from sweepstake.wire.credentials import WhoAsks
 
 __all__ = ["find_user", "insert_user", "list_users", "remove_user", "set_password"]
+
+
+@performs(WhoAmI)
+def who_am_i(store: Store, call: WhoAmI) -> WhoAsks:
+    """Tell who asks."""
+    del store
+    return WhoAsks(call.email)
 
 
 def insert_user(store: Store, user: User) -> None:
