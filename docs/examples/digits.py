@@ -1,7 +1,7 @@
 """Reads handwritten digits by their nearest neighbours: prepares images, tries settings, merges what came out."""
 
+import argparse
 import json
-import sys
 from collections import Counter
 from math import dist
 from pathlib import Path
@@ -39,6 +39,16 @@ def merge(trained: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    step, given, out, *settings = sys.argv[1:]
-    steps = {"prepare": prepare, "train": train, "merge": merge}
-    steps[step](Path(given), Path(out), **{name: int(value) for name, _, value in (s.partition("=") for s in settings)})
+    parser = argparse.ArgumentParser()
+    parser.add_argument("step", choices=["prepare", "train", "merge"])
+    parser.add_argument("given", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--neighbours", type=int)
+    parser.add_argument("--levels", type=int)
+    arguments = parser.parse_args()
+    if arguments.step == "prepare":
+        prepare(arguments.given, arguments.out)
+    elif arguments.step == "train":
+        train(arguments.given, arguments.out, arguments.neighbours, arguments.levels)
+    else:
+        merge(arguments.given, arguments.out)

@@ -1,16 +1,19 @@
 """A real podman, with an image of a single program; tests that need it are skipped loudly where it is missing."""
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from sweepstake.worker.containers.arguments import Engine, EngineKind
 
-__all__ = ["IMAGE", "podman_engine", "podman_runs"]
+__all__ = ["IMAGE", "podman_engine", "podman_runs", "settings_of", "with_python"]
 
 IMAGE = "sweepstake-test/tiny:1"
 _PROGRAMS = ("sh", "cat", "echo", "env", "id", "ls", "mkdir", "printf", "sleep", "stat", "touch", "true", "df", "seq")
@@ -31,6 +34,26 @@ def podman_engine(tmp_path: Path) -> Engine:
     return Engine(
         kind=EngineKind.PODMAN, program=program, global_args=_GLOBAL, run_args=_RUN, images=tmp_path, init=True
     )
+
+
+def with_python(engine: Engine) -> Engine:
+    """Return an engine whose containers have the Python of the tests, so that the image needs none."""
+    folders = sorted({Path(each).resolve() for each in ("/usr", "/lib", "/lib64", sys.base_prefix, sys.prefix)})
+    mounted: list[Path] = []
+    for folder in folders:
+        if folder.is_dir() and not any(folder.is_relative_to(each) for each in mounted):
+            mounted.append(folder)
+    links = [(each, Path(each).resolve()) for each in ("/lib", "/lib64") if Path(each).is_symlink()]
+    volumes = [f"--volume={folder}:{folder}:ro" for folder in mounted]
+    volumes += [f"--volume={folder}:{each}:ro" for each, folder in links]
+    path = f"--env=PATH={sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"
+    return evolve(engine, run_args=(*engine.run_args, *volumes, path))
+
+
+def settings_of(engine: Engine) -> str:
+    """Return what a configuration file says of an engine."""
+    arguments = f"global_args = {json.dumps(engine.global_args)}\nrun_args = {json.dumps(engine.run_args)}"
+    return f'[container]\nengine = "{engine.kind}"\n{arguments}\n'
 
 
 def podman_runs() -> bool:

@@ -51,11 +51,24 @@ def submit(
 ) -> int:
     """Queue the jobs of a spec.
 
-    SPEC is a YAML file: an experiment of Beaker's, with or without a sweep, or a sweep of W&B's. Everything that is
-    wrong with it is told before anything is sent. With --dry-run, <PATH> is the folder of the attempt that stands for a
-    path. The last line printed is the name of the experiment. One that was
-    interrupted goes on where it ended when the same is submitted again. With --watch the exit code is 0 if all jobs are
-    DONE, else 1.
+    SPEC is a YAML file: an experiment as AI2 Beaker has them, with or without a sweep, or a sweep of W&B's. Everything
+    that is wrong with it is told, with line and column, before anything is sent. Workers without a command run the
+    jobs. The last line printed is the name of the experiment.
+
+    A submission that was interrupted goes on where it ended when the same file is submitted again. In a dry run,
+    <PATH> is the folder that a worker without containers puts in the place of PATH.
+
+    \b
+    Exit code:
+      0  it is queued; with --watch all jobs are DONE
+      1  the spec is wrong, or an error; with --watch some job is not DONE
+      2  wrong usage
+
+    \b
+    Example:
+      sweepstake submit train.yaml --dry-run
+      sweepstake submit train.yaml
+      sweepstake worker --no-container
     """
     from sweepstake.client.specs.submitting import Submission
 

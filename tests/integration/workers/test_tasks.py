@@ -1,6 +1,5 @@
 """`sweepstake worker` without a command: tasks of specs, on this host and in podman, and workers that are killed."""
 
-import json
 import os
 import re
 import signal
@@ -16,7 +15,7 @@ from sweepstake.values import JsonObject
 from sweepstake.worker.containers.arguments import Engine
 from tests.kit.commands import alive
 from tests.kit.lab import draft, eventually
-from tests.kit.podman import IMAGE, podman_engine
+from tests.kit.podman import IMAGE, podman_engine, settings_of
 from tests.kit.shell import Shell
 
 LEASE = 2.0
@@ -55,8 +54,7 @@ def with_config(shell: Shell, tmp_path: Path, folder: Path, engine: Engine | Non
     """Write the configuration of a machine."""
     text = f'[data]\nroots = [{{path = "{folder}", write = true}}]\n'
     if engine is not None:
-        text += f"[container]\nengine = 'podman'\nglobal_args = {json.dumps(engine.global_args)}\n"
-        text += f"run_args = {json.dumps(engine.run_args)}\n"
+        text += settings_of(engine)
     (tmp_path / "config.toml").write_text(text)
     shell.environment["SWEEPSTAKE_CONFIG"] = str(tmp_path / "config.toml")
     return shell
