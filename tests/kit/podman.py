@@ -1,10 +1,14 @@
 """A real podman, with an image of a single program; tests that need it are skipped loudly where it is missing."""
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +17,7 @@ from attrs import evolve
 
 from sweepstake.worker.containers.arguments import Engine, EngineKind
 
-__all__ = ["IMAGE", "podman_engine", "podman_runs", "settings_of", "with_python"]
+__all__ = ["IMAGE", "podman_alone", "podman_engine", "podman_runs", "settings_of", "with_python"]
 
 IMAGE = "sweepstake-test/tiny:1"
 _PROGRAMS = ("sh", "cat", "echo", "env", "id", "ls", "mkdir", "printf", "sleep", "stat", "touch", "true", "df", "seq")
@@ -54,6 +58,17 @@ def settings_of(engine: Engine) -> str:
     """Return what a configuration file says of an engine."""
     arguments = f"global_args = {json.dumps(engine.global_args)}\nrun_args = {json.dumps(engine.run_args)}"
     return f'[container]\nengine = "{engine.kind}"\n{arguments}\n'
+
+
+@contextmanager
+def podman_alone() -> Iterator[None]:
+    """Hold what no other test holds that starts workers for containers, or counts those of dead ones.
+
+    A worker ends what a dead one of its user has left, whichever test that was of.
+    """
+    with (Path(tempfile.gettempdir()) / f"sweepstake-tests-{os.geteuid()}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def podman_runs() -> bool:

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from sweepstake.values import JsonObject
 from sweepstake.worker.containers.arguments import Engine
 from tests.kit.commands import alive
 from tests.kit.lab import draft, eventually
-from tests.kit.podman import IMAGE, podman_engine, settings_of
+from tests.kit.podman import IMAGE, podman_alone, podman_engine, settings_of
 from tests.kit.shell import Shell
 
 LEASE = 2.0
@@ -44,10 +45,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def configured(shell: Shell, tmp_path: Path, folder: Path) -> Shell:
+def configured(shell: Shell, tmp_path: Path, folder: Path) -> Iterator[Shell]:
     """A machine whose configuration lets tasks write into the folder, and runs containers in podman."""
     engine = podman_engine(tmp_path)
-    return with_config(shell, tmp_path, folder, engine)
+    with podman_alone():
+        yield with_config(shell, tmp_path, folder, engine)
 
 
 def with_config(shell: Shell, tmp_path: Path, folder: Path, engine: Engine | None = None) -> Shell:
