@@ -4,13 +4,20 @@ from collections.abc import Sequence
 from typing import Final
 
 from tests.faults.answers import late_deliveries, lost_answers
-from tests.faults.disks import faulty_files, power_cuts
+from tests.faults.disks import faulty_files, full_results, power_cuts
 from tests.faults.fault import Fault
 from tests.faults.histories import judges, upgrades
 from tests.faults.machines import bad_node, same_name, wrong_clocks
-from tests.faults.processes import forked_blocks, killed_servers, killed_statements, killed_workers, stopped_workers
+from tests.faults.processes import (
+    forked_blocks,
+    killed_copies,
+    killed_servers,
+    killed_statements,
+    killed_workers,
+    stopped_workers,
+)
 from tests.faults.races import claim_race, interleavings, limits, random_walks
-from tests.faults.stores import broken_databases, left_blocks, store_away
+from tests.faults.stores import broken_databases, copies_away, left_blocks, store_away
 
 __all__ = ["FAULTS", "choose"]
 
@@ -37,6 +44,9 @@ FAULTS: Final[Sequence[Fault]] = (
     bad_node.FAULT,
     upgrades.FAULT,
     power_cuts.FAULT,
+    killed_copies.FAULT,
+    copies_away.FAULT,
+    full_results.FAULT,
 )  # fmt: skip
 
 
