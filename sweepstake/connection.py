@@ -22,7 +22,9 @@ from sweepstake.errors import ConfigurationError, shown
 from sweepstake.plaintext import without_password
 from sweepstake.queue.queue import Queue, Sender
 from sweepstake.queue.retrying import outlast, patient_queue
+from sweepstake.snapshot import take_snapshot
 from sweepstake.spool import Deliverer, Spool, address_of
+from sweepstake.values import JsonObject
 
 __all__ = ["connect", "connect_with", "open_sender"]
 
@@ -69,6 +71,7 @@ def connect_with(config: Config, clock: Clock, sleep: Callable[[float], None]) -
         clock=clock,
         config=config,
         copied=(copied_session, (spool.store, file, number)),
+        snapshot=_snapshot,
     )
     _SETTINGS[number] = config
     return Database(session, without_password(config.url))
@@ -130,6 +133,14 @@ def open_sender(config: Config) -> Sender:
         return Here(engine, SystemClock(), files=open_shelf(config.url, engine.identity, config.files))
     kind = f"of the kind {shown(scheme)}" if "://" in config.url else "without ://"  # what follows may be a password
     raise ConfigurationError(f"a URL {kind} names no store; use sqlite:///path, postgresql://... or http(s)://...")
+
+
+def _snapshot() -> JsonObject | None:
+    """Return what the code in the working directory is; None if that is gone."""
+    try:
+        return take_snapshot(Path.cwd()).document
+    except FileNotFoundError:
+        return None
 
 
 def _places(config: Config, sender: Sender) -> Places:

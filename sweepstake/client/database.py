@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from attrs import evolve
+
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.differing import differences, taken
 from sweepstake.client.experiment import Experiment
@@ -138,7 +140,8 @@ class Database:
         """Store a spec with an experiment, and queue its jobs; workers run what it says.
 
         A new experiment lets nothing be claimed before all of its jobs are there. When this is interrupted, the same
-        call goes on where it ended. It is made once, however often answers get lost.
+        call goes on where it ended. It is made once, however often answers get lost. What the code in the working
+        directory is, and what is installed, is kept with the spec; see `Experiment.snapshot`.
 
         Args:
             spec: a `sweepstake.spec.ExperimentSpec`, or the path of a YAML file: a spec, or a sweep of W&B's.
@@ -157,6 +160,8 @@ class Database:
         from sweepstake.client.specs.submitting import Submission, submit  # most scripts have no specs, which take time
 
         submission = spec if isinstance(spec, Submission) else Submission.of(spec)
+        if submission.snapshot is None:
+            submission = evolve(submission, snapshot=self._session.snapshot())
         return experiment_of(self._session, submit(self._session.queue, submission, name, update=update))
 
     def close(self) -> None:

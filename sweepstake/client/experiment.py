@@ -18,7 +18,7 @@ from sweepstake.client.listing import iterate, query_of
 from sweepstake.client.ranking import Ranking
 from sweepstake.client.redefining import change_settings, changed_settings, check_settings, set_status
 from sweepstake.client.session import Session
-from sweepstake.client.specs.ending import wait_for_end
+from sweepstake.client.specs.ending import follow, wait_for_end
 from sweepstake.client.unknown import tell_unknown
 from sweepstake.client.waiting import check_wait, claim_within
 from sweepstake.domain.counts import Counts
@@ -359,6 +359,26 @@ class Experiment:
         """
         return wait_for_end(self.session.queue, self.reference, timeout)
 
+    def follow(self, timeout: float | None = None) -> Iterator[Job]:
+        """Iterate over jobs as their status changes, until no job runs and none can begin.
+
+        ::
+
+            for job in experiment.follow():
+                print(job.job_id, job.status)
+
+        A job that changes several times between two looks, which are at most 2 seconds apart, comes once. Those that
+        are queued when they are first seen do not come; those that have ended before do.
+
+        Args:
+            timeout: as of `wait`.
+
+        Raises:
+            TimeoutError: it has not ended in time.
+        """
+        for record in follow(self.session.queue, self.reference, timeout):
+            yield Job(self.session, self, record)
+
     def stop(self, jobs: Job | str | Iterable[Job | str] | None = None) -> int:
         """End jobs: those that run or are queued become PRUNED, for the reason that they were stopped.
 
@@ -386,6 +406,20 @@ class Experiment:
             NotFoundError: it has no such version, or no spec.
         """
         return self.session.queue.get_spec(self.reference, version)
+
+    def snapshot(self, version: int | None = None) -> dict[str, Any] | None:
+        """Return what the code was where a version of the spec was submitted; by default of the last one.
+
+        Returns:
+            `commit` and `branch` of the git repository, or None; whether something differs from the commit (`dirty`),
+            and what (`diff`, at most 1 MiB of it, and whether it is `whole`); the version of `python`, and the
+            `packages` that were installed, as ``name==version``. None if nobody looked.
+
+        Raises:
+            NotFoundError: it has no such version, or no spec.
+        """
+        found = self.spec(version).snapshot
+        return None if found is None else found.decode()
 
     def pause(self) -> None:
         """Let nothing more be claimed; jobs that run go on, and report.

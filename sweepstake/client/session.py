@@ -16,6 +16,7 @@ from sweepstake.config import Config
 from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.queue.queue import Queue
 from sweepstake.spool import Spool
+from sweepstake.values import JsonObject
 
 __all__ = ["LateSession", "Reduced", "Session"]
 
@@ -37,6 +38,7 @@ class Session:
         clock: tells when they were written.
         config: the settings of the connection.
         copied: makes a copy.
+        snapshot: returns what the code is from which this connection was made, and what is installed.
         written: what its user wrote for experiments, by their references, where their names alone may mean others.
     """
 
@@ -47,6 +49,7 @@ class Session:
     clock: Clock
     config: Config = field(repr=False)
     copied: Reduced
+    snapshot: Callable[[], JsonObject | None] = field(default=lambda: None, repr=False)
     written: dict[str, str] = field(factory=dict, repr=False)
 
     def remember(self, experiment: ExperimentRecord, called: str) -> None:

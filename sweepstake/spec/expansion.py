@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.names import MAX_DEPENDENCIES, MAX_NAME, check_name
+from sweepstake.domain.records import SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.errors import InvalidInputError
 from sweepstake.plaintext import counted
@@ -23,7 +24,7 @@ from sweepstake.spec.tasks import TaskSpec
 from sweepstake.spec.tree import Found
 from sweepstake.values import EMPTY, JsonObject
 
-__all__ = ["PRIORITIES", "expand", "job_faults", "said_of", "settings_of"]
+__all__ = ["PRIORITIES", "expand", "job_faults", "proposed_task", "said_of", "search_of", "settings_of"]
 
 #: What each word of a task is to the queue.
 PRIORITIES: Final[Mapping[Priority, int]] = {
@@ -97,7 +98,7 @@ def job_faults(spec: ExperimentSpec) -> Iterator[Found]:
         except InvalidInputError as error:
             yield from (Found(problem, None, ["name", i, "tasks"]) for _, problem in error.problems)
     plan = _plan_of(spec)
-    fault = _endless(plan)
+    fault = _unpointed(plan)
     if fault is not None:
         yield fault
         return
@@ -119,7 +120,7 @@ def expand(spec: ExperimentSpec, version: int = 1) -> list[JobDraft]:
 
     The same spec and version make the same jobs, with the same ids. A random search is drawn by the version: submitted
     again as another version, a spec draws other points. Of a manual search, whoever adds jobs says what there is to
-    run.
+    run; of one that `proposed_task` names a task of, workers get jobs by asking.
 
     Args:
         spec: one that is valid.
@@ -224,20 +225,62 @@ def _replicas(task: TaskSpec) -> int:
     return max(task.replicas or 1, 1)
 
 
+# A search that makes jobs while others run
+
+
+def proposed_task(spec: ExperimentSpec) -> str | None:
+    """Return the task whose jobs the search makes when workers ask for them; None: all jobs are made at once.
+
+    So are those of a search that learns from the jobs before, and of one that has no end.
+    """
+    plan = _plan_of(spec)
+    if plan.sweep is None or not _proposes(plan.sweep) or _unproposable(plan, plan.sweep) is not None:
+        return None
+    [name] = plan.swept
+    return name
+
+
+def search_of(spec: ExperimentSpec) -> SearchDefinition:
+    """Return the search of an experiment with this spec; where all jobs are made at once, it is a manual one."""
+    sweep = _plan_of(spec).sweep
+    return sweep.definition if sweep is not None and _proposes(sweep) else ManualPolicy().definition()
+
+
+def _proposes(sweep: SweepSpec) -> bool:
+    if sweep.search.kind == RandomPolicy.kind:
+        return sweep.max_jobs is None
+    return sweep.search.kind not in (GridPolicy.kind, ManualPolicy.kind)
+
+
+def _unproposable(plan: _Plan, sweep: SweepSpec) -> str | None:
+    """Return why jobs cannot be made one after another."""
+    waited_for = {each for task in plan.tasks.values() for each in _results(task)}
+    tasks = [task for name, task in plan.tasks.items() if name in plan.swept]
+    if len(tasks) != 1:
+        return "only one task can have it: write the sweep into that one"
+    if waited_for & plan.swept or any(map(_results, tasks)):
+        return "its task can neither mount results of others nor have its own mounted"
+    if any(_replicas(task) > 1 for task in tasks):
+        return "its task can have no replicas"
+    return "n_seeds cannot be said" if (sweep.n_seeds or 1) > 1 else None
+
+
 # The points of a sweep
 
 
-def _endless(plan: _Plan) -> Found | None:
-    """Return why the points of a sweep cannot be told when it is submitted."""
+def _unpointed(plan: _Plan) -> Found | None:
+    """Return why a sweep makes no jobs, neither at once nor one after another."""
     sweep = plan.sweep
     if sweep is None or sweep.search.kind == ManualPolicy.kind:
         return None
-    if sweep.search.kind not in (GridPolicy.kind, RandomPolicy.kind):
-        kinds = f"{GridPolicy.kind}, {RandomPolicy.kind} and {ManualPolicy.kind}"
-        problem = f"is {sweep.search.kind}, which proposes as jobs end; tasks can have {kinds} so far"
+    if _proposes(sweep):
+        why = _unproposable(plan, sweep)
+        if why is None:
+            return None
+        if sweep.search.kind == RandomPolicy.kind:
+            return Found(f"has no end, so {why}; or say max_jobs (as run_cap in W&B's)", None, plan.place)
+        problem = f"is {sweep.search.kind}, which makes one job after another as others end, so {why}"
         return Found(problem, None, ["search", *plan.place])
-    if sweep.search.kind == RandomPolicy.kind and sweep.max_jobs is None:
-        return Found("has no end: a random search draws for ever; say max_jobs (as run_cap in W&B's)", None, plan.place)
     if sweep.max_jobs is None or sweep.max_jobs >= (sweep.n_seeds or 1):
         return None
     problem = f"must be at least {sweep.n_seeds}, so that one configuration has all its seeds"
@@ -246,7 +289,7 @@ def _endless(plan: _Plan) -> Found | None:
 
 def _size(sweep: SweepSpec | None) -> int:
     """Return how many jobs a swept task has, without its replicas; only whole configurations count."""
-    if sweep is None or sweep.search.kind == ManualPolicy.kind:
+    if sweep is None or sweep.search.kind == ManualPolicy.kind or _proposes(sweep):
         return 0
     seeds = sweep.n_seeds or 1
     policy = sweep.policy()

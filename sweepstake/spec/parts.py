@@ -173,7 +173,7 @@ class TaskResources(Record):
     """What a task needs to have to itself.
 
     Attributes:
-        cpu_count: processors; a fraction is possible.
+        cpu_count: processors; a fraction is possible. A task that does not say so needs one.
         gpu_count: GPUs.
         memory: such as ``2.5GiB`` or ``512m``; each unit is 1024 of the one before.
         shared_memory: the size of ``/dev/shm``, written as `memory` is.

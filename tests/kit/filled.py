@@ -39,7 +39,7 @@ def fill_tasks(lab: Lab) -> None:
     lab.queue.put_spec(lab.name, spec(alone, gang, text="first # ü\n"))
     lab.add(*(draft(f"gang {rank}", task="gang", gang="g", rank=rank) for rank in range(2)))
     lab.add(draft("alone 1", task="alone", seed=3, priority=9))
-    lab.finish(lab.claim(offer=Offer()), Outcome.DONE)
+    lab.finish(lab.claim(offer=Offer(cpu=1)), Outcome.DONE)
     lab.queue.put_spec(lab.name, spec(large, alone, text="second"))
     lab.add(draft("large", task="large", priority=5), draft("alone 2", task="alone", depends_on=("alone 1",)))
     lab.add(draft("no task"))

@@ -1,7 +1,9 @@
 """What somebody's code was when a spec was submitted."""
 
+import os
 import platform
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,23 @@ def test_a_folder_without_a_repository_has_no_commit(tmp_path: Path) -> None:
     found = take_snapshot(tmp_path)
     assert (found.commit, found.branch, found.dirty, found.diff) == (None, None, False, "")
     assert found.packages
+
+
+def test_nobody_waits_long_for_git(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A git that hangs, with what it has started, is ended; what it did not tell is not whole."""
+    slow = tmp_path / "bin" / "git"
+    slow.parent.mkdir()
+    slow.write_text("#!/bin/sh\nsleep 600 & sleep 600\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
+    began = time.monotonic()
+    found = take_snapshot(repository, patience=0.2)
+    assert time.monotonic() - began < 60
+    assert (found.commit, found.whole) == (None, False)
+    assert found.packages
+
+
+def test_addresses_of_other_machines_are_not_kept(repository: Path) -> None:
+    """They may hold passwords."""
+    git(repository, "remote", "add", "origin", "https://ada:secret@example.org/code.git")
+    assert "secret" not in take_snapshot(repository).document.text

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +38,12 @@ _PRUNES: Final = ", and is pruned with it"
 @click.option("--attempt", type=int, help="Show the output of this attempt, instead of the latest.")
 @click.option("--full", is_flag=True, help=f"Show all of the output, not only its last {_LINES} lines.")
 @click.option("--spec", is_flag=True, help="Show what the experiment runs, as it was submitted.")
-@click.option("--version", type=click.IntRange(1), help="With --spec: which version of it, instead of the last.")
+@click.option(
+    "--code", is_flag=True, help="Show what the code was where that was submitted: commit, changes, packages."
+)
+@click.option(
+    "--version", type=click.IntRange(1), help="With --spec or --code: which version of the spec, instead of the last."
+)
 @format_option
 @pass_target
 def show(
@@ -47,6 +53,7 @@ def show(
     attempt: int | None,
     full: bool,
     spec: bool,
+    code: bool,
     version: int | None,
     format_: str,
 ) -> None:
@@ -59,6 +66,9 @@ def show(
     if spec:
         stored = found.spec(version)
         as_json(stored) if format_ == "json" else say(stored.text.removesuffix("\n"))
+        return
+    if code:
+        _show_code(found, version, format_)
         return
     if job is None:
         _show_experiment(found, format_)
@@ -82,6 +92,33 @@ def show(
         click.echo(f"\nend of the output of attempt {wanted}, as its worker reported it:\n{_lines(reported)}")
     else:
         _show_output(path, wanted, asked=attempt is not None, full=full)
+
+
+def _show_code(experiment: Experiment, version: int | None, format_: str) -> None:
+    snapshot = experiment.snapshot(version)
+    if format_ == "json":
+        as_json({"snapshot": snapshot})
+        return
+    if snapshot is None:
+        say("Nothing is known of the code: nobody looked at it when the spec was submitted.")
+        return
+    say(f"commit: {snapshot['commit'] or 'none'}")
+    say(f"branch: {snapshot['branch'] or 'none'}")
+    say(f"python: {snapshot['python']}")
+    say(
+        textwrap.fill(f"packages: {' '.join(snapshot['packages'])}", 80, subsequent_indent="  ", break_on_hyphens=False)
+    )
+    say(f"changes: {_changes(snapshot)}")
+    if snapshot["diff"]:
+        say("\n" + snapshot["diff"].removesuffix("\n"))
+
+
+def _changes(snapshot: Mapping[str, Any]) -> str:
+    if snapshot["diff"]:
+        return "as follows" if snapshot["whole"] else "the first of them as follows"
+    if not snapshot["whole"]:
+        return "unknown, git took too long"
+    return "in files that git does not know" if snapshot["dirty"] else "none"
 
 
 def _show_experiment(experiment: Experiment, format_: str) -> None:

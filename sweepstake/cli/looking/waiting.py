@@ -10,9 +10,7 @@ from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import say
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment
-from sweepstake.client.specs.ending import changes, wait_for_end
 from sweepstake.domain.counts import Counts
-from sweepstake.domain.status import JobStatus
 
 __all__ = ["ended", "wait", "watch_to_end"]
 
@@ -48,15 +46,6 @@ def ended(counts: Counts) -> int:
 
 def watch_to_end(experiment: Experiment, timeout: float | None) -> Counts:
     """Print a line for each change of a job's status until an experiment has ended; return how."""
-    queue, name = experiment.session.queue, experiment.reference
-    known: dict[str, JobStatus] = {}
-    last: list[tuple[Counts, float | None]] = []
-
-    def look(counts: Counts) -> None:
-        seen = (counts, counts.active_at)
-        if last != [seen]:
-            last[:] = [seen]
-            for job in changes(queue, name, known):
-                say(f"{time.strftime('%H:%M:%S')} {job.id} {job.status}")
-
-    return wait_for_end(queue, name, timeout, look)
+    for job in experiment.follow(timeout):
+        say(f"{time.strftime('%H:%M:%S')} {job.job_id} {job.status}")
+    return experiment.counts()

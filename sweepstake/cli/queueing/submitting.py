@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -114,10 +113,19 @@ def _show(submission: Submission, drafts: Sequence[JobDraft], format_: str, *, w
             row["waits for"] = _named(draft.depends_on)
         rows.append(row)
     print_rows(rows, wide=wide)
-    for line in _moved(submission.spec):
+    for line in (*_proposed(submission.spec), *_moved(submission.spec)):
         say(line)
-    tasks = Counter(draft.task for draft in drafts)
-    say(f"{counted(len(drafts), 'job')} of {counted(len(tasks), 'task')}; nothing was sent.")
+    tasks = counted(len(submission.spec.tasks), "task")
+    say(f"{counted(len(drafts), 'job')} of {tasks}; nothing was sent.")
+
+
+def _proposed(spec: ExperimentSpec) -> Iterator[str]:
+    """Yield how a task gets its jobs that are not made yet."""
+    from sweepstake.spec.expansion import proposed_task
+
+    task = proposed_task(spec)
+    if task is not None:
+        yield f"{task}: its search makes one job after another, as workers ask for them"
 
 
 def _moved(spec: ExperimentSpec) -> Iterator[str]:

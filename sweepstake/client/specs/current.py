@@ -22,6 +22,7 @@ __all__ = ["CurrentJob", "current_job"]
 _RESULTS: Final = "SWEEPSTAKE_RESULTS_PATH"
 _VALUES: Final = "SWEEPSTAKE_HYPERPARAMETERS"
 _FILE: Final = "SWEEPSTAKE_HYPERPARAMETERS_PATH"
+_START: Final = "SWEEPSTAKE_START_PATH"
 
 
 @frozen(kw_only=True)
@@ -36,7 +37,8 @@ class CurrentJob:
         seed: which repeat of its hyperparameters it is, from 0; None without `n_seeds`.
         rank: which of the task's replicas it is, from 0.
         hyperparameters: its hyperparameters.
-        results: a dict; what is set in it is written at once, and recorded when the script has ended. Of several
+        results: a dict; what is set in it is written at once, and recorded when the script has ended. It begins with
+            what the job starts from, as a child in population based training does from its parent's. Of several
             processes that a launcher started for the job, the first writes, and those of the others are the same.
         checkpoint_dir: a folder for its checkpoints, the same in every attempt.
         result_dir: of a task, the folder whose files are kept as its result.
@@ -146,9 +148,10 @@ def _hyperparameters(environ: Mapping[str, str]) -> dict[str, Any]:
 def _results(path: Path) -> Results:
     """Return the results as the file has them; in a process that is not the first of its group they stay with it."""
     values: Any = {}
-    if path.exists():
+    read = Path(os.environ[_START]) if _START in os.environ and not path.exists() else path
+    if read.exists():
         try:
-            values = parse_json(path.read_text(encoding="utf-8"), "results")
+            values = parse_json(read.read_text(encoding="utf-8"), "results")
         except InvalidInputError:  # whoever wrote it is told at the end of the attempt
             values = {}
     member = membership(os.environ, PROCESS.worker or "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from sweepstake.client.attempt.terminating import TERM_WATCH
@@ -16,43 +16,60 @@ from sweepstake.domain.status import ExperimentStatus, JobStatus
 from sweepstake.queue.queue import Queue
 from sweepstake.search import NoProposal, Proposal
 
-__all__ = ["changes", "wait_for_end"]
+__all__ = ["changes", "follow", "looks", "wait_for_end"]
 
 #: Seconds between looks, growing from the first to the last.
 _POLL: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
-def wait_for_end(
-    queue: Queue, name: str, timeout: float | None, look: Callable[[Counts], None] = lambda _: None
-) -> Counts:
-    """Return how many jobs are in which state once an experiment has ended.
+def wait_for_end(queue: Queue, name: str, timeout: float | None) -> Counts:
+    """Return how many jobs are in which state once an experiment has ended; see `looks`."""
+    for counts in looks(queue, name, timeout):
+        last = counts
+    return last
+
+
+def looks(queue: Queue, name: str, timeout: float | None) -> Iterator[Counts]:
+    """Yield how many jobs are in which state, again and again until an experiment has ended.
 
     A paused experiment with jobs to run is waited for, since somebody may let it go on. Jobs that wait for others
-    which failed cannot begin, and are not waited for.
+    which failed cannot begin, and are not waited for. Whoever takes long between two looks looks less often.
 
     Args:
         queue: where it is.
         name: its name, or reference.
         timeout: seconds; None for as long as it takes.
-        look: called with each count.
 
     Raises:
         TimeoutError: it has not ended in time.
     """
     until = None if timeout is None else time.monotonic() + check_wait(timeout, "timeout")
-    looks, before = 0, None
+    same, before = 0, None
     while True:
         counts = queue.count_jobs(name)
-        look(counts)
-        if not (counts.ready or counts.delayed or counts.running) and not _goes_on(queue.get_experiment(name)):
-            return counts
-        left = None if until is None else until - time.monotonic()
-        if left is not None and left <= 0:
+        over = not (counts.ready or counts.delayed or counts.running) and not _goes_on(queue.get_experiment(name))
+        began = time.monotonic()
+        yield counts
+        if over:
+            return
+        now = time.monotonic()
+        if until is not None and now >= until:
             raise TimeoutError(f"not ended after {timeout:g} seconds; {counts}")
-        looks = 0 if counts != before else looks + 1
+        same = 0 if counts != before else same + 1
         before = counts
-        nap = _POLL[min(looks, len(_POLL) - 1)]
-        TERM_WATCH.nap(time.sleep, nap if left is None else min(nap, left))
+        nap = max(_POLL[min(same, len(_POLL) - 1)], now - began)
+        TERM_WATCH.nap(time.sleep, nap if until is None else min(nap, until - now))
+
+
+def follow(queue: Queue, name: str, timeout: float | None) -> Iterator[JobRecord]:
+    """Yield each job whose status has changed, until an experiment has ended; see `looks`."""
+    known: dict[str, JobStatus] = {}
+    last: tuple[Counts, float | None] | None = None
+    for counts in looks(queue, name, timeout):
+        seen = (counts, counts.active_at)
+        if seen != last:
+            last = seen
+            yield from changes(queue, name, known)
 
 
 def _goes_on(record: ExperimentRecord) -> bool:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from sweepstake.client.listing import iterate, query_of
 from sweepstake.client.standing import what_next
+from sweepstake.domain.records import ExperimentRecord
 from sweepstake.domain.status import ExperimentStatus, JobStatus
 from sweepstake.errors import NotFoundError
 from sweepstake.plaintext import counted
-from sweepstake.search import NoProposal
+from sweepstake.search import NoProposal, Proposal
 
 if TYPE_CHECKING:  # its objects are what this tells of
     from sweepstake.client.experiment import Experiment
@@ -43,12 +44,22 @@ def standing_of(experiment: Experiment, called: str) -> Iterator[str]:
         yield f"{called} is being submitted; if that was interrupted, submitting the same spec again goes on with it."
         return
     if not (counts.ready or counts.blocked or counts.delayed):
-        yield f"{called} has no job that waits: {counts}."
+        yield f"{called} has no job that waits: {counts}.{_search_of(experiment.record, spelled)}"
         return
     if experiment.record.status is ExperimentStatus.DONE:
         yield f"{called} is paused; `sweepstake resume {spelled}` lets it go on."
         return
     yield from _tasks(experiment, called, spelled)
+
+
+def _search_of(record: ExperimentRecord, spelled: str) -> str:
+    """Return, as a sentence that follows, whether the search of an experiment makes more jobs."""
+    following = what_next(record)
+    if record.status is ExperimentStatus.DONE or not (
+        isinstance(following, Proposal) or following is NoProposal.WAITING
+    ):
+        return ""
+    return f" Its search makes the next one when a worker asks, such as `sweepstake worker {spelled}`."
 
 
 def _tasks(experiment: Experiment, called: str, spelled: str) -> Iterator[str]:

@@ -26,13 +26,13 @@ from sweepstake.domain.status import ExperimentStatus
 from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.errors import ClientRequestError, InvalidInputError, NotFoundError, ResourceExistsError, SweepstakeError
 from sweepstake.queue.queue import Queue
-from sweepstake.search import ManualPolicy
 from sweepstake.spec import ExperimentSpec
-from sweepstake.spec.expansion import expand, job_faults, said_of, settings_of
+from sweepstake.spec.expansion import expand, job_faults, proposed_task, said_of, search_of, settings_of
 from sweepstake.spec.experiment import read_spec
 from sweepstake.spec.naming import task_names
 from sweepstake.spec.reading import read_file_bytes
 from sweepstake.spec.records import told
+from sweepstake.spec.scalars import WrittenFloat, WrittenInt, written
 from sweepstake.spec.writing import to_yaml
 from sweepstake.values import JsonObject
 
@@ -54,12 +54,14 @@ class Submission:
         text: as it was written.
         stem: what its experiment is called, if that is not said.
         document: what it says, as JSON.
+        snapshot: what the code is; None if that is not looked at.
     """
 
     spec: ExperimentSpec
     text: str
     stem: str
     document: JsonObject
+    snapshot: JsonObject | None = None
 
     @classmethod
     def of(cls, spec: ExperimentSpec | str | os.PathLike[str]) -> Self:
@@ -91,7 +93,20 @@ class Submission:
 
 
 def _document(spec: ExperimentSpec) -> JsonObject:
-    return JsonObject.of(spec.to_json(), "spec")
+    """Return what a spec says as JSON, in which an item of a command is the text that its process gets.
+
+    JSON would write a number as Python does: 10 for ``012``.
+    """
+    data = spec.to_json()
+    for task in data["tasks"]:
+        for name in ("command", "arguments"):
+            if name in task:
+                task[name] = [_item(item) for item in task[name]]
+    return JsonObject.of(data, "spec")
+
+
+def _item(item: str | float) -> str | float:
+    return written(item) if isinstance(item, WrittenInt | WrittenFloat) else item
 
 
 def submit(queue: Queue, submission: Submission, name: str | None, *, update: bool) -> ExperimentRecord:
@@ -115,9 +130,8 @@ def submit(queue: Queue, submission: Submission, name: str | None, *, update: bo
         record = _begun(queue, submission, check_name(submission.stem if name is None else name, "name"), name)
     reference, tag = record.reference, _tag_of(record, submission)
     try:
-        version = queue.put_spec(
-            reference, SpecDraft(text=submission.text, document=submission.document), key=_key(tag)
-        )
+        draft = SpecDraft(text=submission.text, document=submission.document, snapshot=submission.snapshot)
+        version = queue.put_spec(reference, draft, key=_key(tag))
         _add(queue, reference, submission.drafts(version), version)
     except ClientRequestError:  # it can never be completed
         with suppress(SweepstakeError):
@@ -131,8 +145,9 @@ def submit(queue: Queue, submission: Submission, name: str | None, *, update: bo
 
 def _begun(queue: Queue, submission: Submission, stem: str, name: str | None) -> ExperimentRecord:
     """Return a new experiment, or the one that an earlier try to submit this spec has begun."""
-    settings = evolve(settings_of(submission.spec), tags=(_new_tag(queue, _NEW, submission),))
-    draft = ExperimentDraft(search=ManualPolicy().definition(), status=ExperimentStatus.DONE, settings=settings)
+    spec = submission.spec
+    settings = evolve(settings_of(spec), max_jobs=_most(spec), tags=(_new_tag(queue, _NEW, submission),))
+    draft = ExperimentDraft(search=search_of(spec), status=ExperimentStatus.DONE, settings=settings)
     with suppress(ResourceExistsError):
         return queue.put_experiment(stem, draft, ABSENT)
     if name is not None:
@@ -168,14 +183,35 @@ def _experiments(queue: Queue) -> Iterator[ExperimentRecord]:
 def _reopened(queue: Queue, submission: Submission, name: str) -> ExperimentRecord:
     """Return an experiment that says of itself that it gets this spec, and asks of the queue what the spec says."""
     tag = _new_tag(queue, _UPDATE, submission)
+    spec = submission.spec
+    searches = proposed_task(spec) is not None or _has_spec(queue, name)
 
     def change(before: ExperimentRecord) -> ExperimentDraft | None:
         if _find_tag(before, submission) is not None:
             return None
-        settings = evolve(before.settings, tags=(*before.settings.tags, tag), **said_of(submission.spec))
-        return ExperimentDraft(search=before.search, status=before.status, settings=settings)
+        settings = evolve(before.settings, tags=(*before.settings.tags, tag), **said_of(spec))
+        if not searches:
+            return ExperimentDraft(search=before.search, status=before.status, settings=settings)
+        settings = evolve(settings, max_jobs=_most(spec, before.created))
+        return ExperimentDraft(search=search_of(spec), status=before.status, settings=settings)
 
     return redefine(queue, name, change)[1]
+
+
+def _most(spec: ExperimentSpec, before: int = 0) -> int | None:
+    """Return how many jobs an experiment may have whose search makes some of them while others run."""
+    sweeps = [each for each in (spec.sweep, *(task.sweep for task in spec.tasks)) if each is not None]
+    if proposed_task(spec) is None or sweeps[0].max_jobs is None:
+        return None
+    return before + len(expand(spec)) + int(sweeps[0].max_jobs)
+
+
+def _has_spec(queue: Queue, name: str) -> bool:
+    try:
+        queue.get_spec(name)
+    except NotFoundError:
+        return False
+    return True
 
 
 def _without(tag: str) -> Callable[[ExperimentRecord], ExperimentDraft | None]:

@@ -14,7 +14,7 @@ from sweepstake.domain.schema import OMIT_DEFAULT, count, narrowed, ref
 from sweepstake.errors import InvalidInputError, shown
 from sweepstake.plaintext import counted
 
-__all__ = ["MAX_LABELS", "NOTHING_NEEDED", "Constraint", "Needs", "Offer", "WorkerLabel", "unmet", "unmet_by_all"]
+__all__ = ["MAX_LABELS", "Constraint", "Needs", "Offer", "WorkerLabel", "unmet", "unmet_by_all"]
 
 #: The most labels of a worker, and the most constraints of a job.
 MAX_LABELS: Final = 100
@@ -94,10 +94,6 @@ class Needs:
         labels: dict[str, list[str]] = plain.pop("constraints", {})
         constraints = tuple(Constraint(name=name, values=tuple(values)) for name, values in labels.items())
         return cls(**plain, constraints=constraints)
-
-
-#: The needs of a job of which nothing is said.
-NOTHING_NEEDED: Final = Needs()
 
 
 @frozen(kw_only=True)

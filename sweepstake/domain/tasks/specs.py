@@ -7,7 +7,7 @@ from typing import Final
 from attrs import field, frozen
 
 from sweepstake.domain.lengths import at_most
-from sweepstake.domain.schema import narrowed
+from sweepstake.domain.schema import OMIT_DEFAULT, narrowed
 from sweepstake.values import JsonObject
 
 __all__ = ["MAX_SPEC", "SpecDraft", "SpecRecord", "StoredSpec"]
@@ -23,10 +23,12 @@ class SpecDraft:
     Attributes:
         text: as it was written, for people to read; nobody is run by it.
         document: what it says, as JSON.
+        snapshot: what the code was where it was submitted, if that was looked at.
     """
 
     text: str = field(validator=at_most(MAX_SPEC), metadata=narrowed({"type": "string", "maxLength": MAX_SPEC}))
     document: JsonObject
+    snapshot: JsonObject | None = field(default=None, metadata=OMIT_DEFAULT)
 
 
 @frozen(kw_only=True)
@@ -42,6 +44,7 @@ class SpecRecord:
     text: str
     document: JsonObject
     created_at: float
+    snapshot: JsonObject | None = field(default=None, metadata=OMIT_DEFAULT)
 
 
 @frozen

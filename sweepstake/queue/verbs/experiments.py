@@ -55,6 +55,7 @@ OF_EXPERIMENT: Final = (
     "delete_jobs",
     "delete_counts",
     "delete_specs",
+    "drop_snapshots",
     "delete_tasks",
     "delete_needs",
     "unshare_all",

@@ -91,7 +91,11 @@ def _with_queue(transaction: Transaction, number: int, found: Situation, needs: 
 def _unmet(transaction: Transaction, number: int, needs: int, owner: str | None) -> str | None:
     """Return which need of a task no live worker meets."""
     texts: dict[int, str] = dict(transaction.rows("needs", experiment_id=number))
-    return unmet_by_all(read_needs(texts[needs]), offers_for(transaction, number, owner)) if needs in texts else None
+    if needs not in texts:
+        return None
+    offers = offers_for(transaction, number, owner)
+    text = unmet_by_all(read_needs(texts[needs]), offers)
+    return f"{text}: start one with `sweepstake worker`" if text is not None and not offers else text
 
 
 #: How many workers, and how many characters of a reason, stand in the sentence.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from sweepstake.client import Experiment
 from sweepstake.domain.query.queries import JobQuery
@@ -128,7 +128,7 @@ class TaskDuty:
         if task is None:
             raise ConfigurationError(f"version {job.spec_version} of the spec has no task {job.task!r}")
         self._check(task)
-        share = opening.take(_room(task, opening.offer))
+        share = opening.take(room_of(task))
         if share is None:
             raise ConfigurationError("it needs more than it says")
         loan = Loan(self._fetched, experiment, job)
@@ -169,6 +169,7 @@ class TaskDuty:
             rank=job.rank or 0,
             count=task.replicas or 1,
             seed=job.seed,
+            results=job.results.decode(),
         )
 
     def _note_waiting(self, experiment: Experiment) -> None:
@@ -263,7 +264,7 @@ class TaskDuty:
             return self._tasks[name, version]
         record = experiment.session.queue.get_spec(name, version)
         if (name, record.version) not in self._tasks:
-            spec = ExperimentSpec.from_json(record.document.wire())
+            spec = ExperimentSpec.from_json(record.document.decode())
             named = dict(zip(task_names(spec), spec.tasks, strict=True))
             sweeps = frozenset(each for each, task in named.items() if spec.sweep is not None or task.sweep is not None)
             self._tasks[name, record.version] = _Tasks(by_name=named, sweeps=sweeps)
@@ -280,15 +281,8 @@ class _TaskOpening:
 
     @property
     def at_once(self) -> int:
-        """Each job takes a processor unless it says less."""
+        """Most jobs take a processor."""
         return max(math.ceil(self.offer.cpu), 1)
 
     def assign(self, experiment: Experiment, claim: Claim, called: str) -> Assignment:
         return self.duty.assign(self, experiment, claim, called)
-
-
-def _room(task: TaskSpec, offer: Offer) -> Room:
-    """Return what a job takes; one that does not say how many processors takes one, or what is left of it."""
-    room = room_of(task)
-    stated = task.resources is not None and task.resources.cpu_count is not None
-    return room if stated else evolve(room, cpus=min(room.cpus, offer.cpu))

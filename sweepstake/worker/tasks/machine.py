@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from sweepstake.config import Config
 from sweepstake.folders import usable
+from sweepstake.spec.needs import PROCESSORS
 from sweepstake.worker.containers.engines import find_engine, read_container_settings
 from sweepstake.worker.containers.leftovers import Living
 from sweepstake.worker.containers.running import Containers
@@ -72,7 +73,8 @@ def open_duty(config: Config, options: TaskOptions, tell: Callable[[str], None])
 def gpu_book(slots: str | None) -> Iterator[GuardedBook]:
     """Give the book of this worker's slots; what it has of the host's GPUs is free again behind the block."""
     seen = detected()
-    stated = seen if slots is None else slots_of(slots, seen)
+    # Most jobs need a processor: where there is only a share of one, as in a small container, they run in that.
+    stated = evolve(seen, cpus=max(seen.cpus, PROCESSORS)) if slots is None else slots_of(slots, seen)
     with usable(Path("the folder of locks"), "TMPDIR"), closing(GpuLocks(lock_folder())) as locks:
         yield GuardedBook(stated, locks)
 

@@ -60,6 +60,9 @@ def prepare(
         folder.mkdir(mode=0o700)
     with new_file(given / "hyperparameters.json") as file:
         file.write(json.dumps(facts.hyperparameters).encode())
+    if facts.results:
+        with new_file(given / "start.json") as file:
+            file.write(json.dumps(facts.results).encode())
     mounts = [
         stock.sources.mount(mount, result, _writing(stock.secrets, hidden / str(i)))
         for i, mount in enumerate(task.datasets or ())

@@ -12,6 +12,7 @@ from attrs import evolve, field, frozen
 
 from sweepstake.errors import ConfigurationError, InvalidInputError
 from sweepstake.spec import TaskSpec
+from sweepstake.spec.needs import needs_of
 from sweepstake.spec.placeholders import variable_of
 from sweepstake.spec.scalars import memory_bytes, written
 from sweepstake.worker.slots.book import Share
@@ -49,6 +50,7 @@ class JobFacts:
         count: how many replicas there are.
         leader: the host of the first.
         seed: which repeat of its hyperparameters it is, if that is counted.
+        results: what it starts from, as the child of another job does.
     """
 
     experiment: str
@@ -64,6 +66,7 @@ class JobFacts:
     count: int = 1
     leader: str = ""
     seed: int | None = None
+    results: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
@@ -117,15 +120,9 @@ class TaskRun:
 
 
 def room_of(task: TaskSpec) -> Room:
-    """Return what a job of a task takes of a machine; one that does not say how many processors counts as one."""
-    resources = task.resources
-    if resources is None:
-        return Room(cpus=1.0)
-    return Room(
-        cpus=1.0 if resources.cpu_count is None else float(resources.cpu_count),
-        gpus=resources.gpu_count or 0,
-        memory=memory_bytes(resources.memory) if resources.memory is not None else 0,
-    )
+    """Return what a job of a task takes of a machine."""
+    needs = needs_of(task)
+    return Room(cpus=needs.cpu, gpus=needs.gpu, memory=needs.memory)
 
 
 def timeout_of(task: TaskSpec) -> float | None:
@@ -218,6 +215,8 @@ def run_of(
         "SWEEPSTAKE_HYPERPARAMETERS_PATH": f"{_INSIDE}/hyperparameters.json",
         "SWEEPSTAKE_CHECKPOINT_DIR": f"{_INSIDE}/checkpoints",
     }
+    if facts.results:
+        ours["SWEEPSTAKE_START_PATH"] = f"{_INSIDE}/start.json"
     resources = task.resources
     memory = resources.memory if resources is not None else None
     shared = resources.shared_memory if resources is not None else None

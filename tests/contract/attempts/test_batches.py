@@ -77,7 +77,10 @@ def test_claims_share_their_offer(lab: Lab) -> None:
     """What one job takes the next cannot have."""
     lab.queue.put_spec(
         lab.name,
-        spec({"name": "gpu", "resources": {"gpuCount": 1}}, {"name": "cpu", "resources": {"cpuCount": 0.5}}),
+        spec(
+            {"name": "gpu", "resources": {"gpuCount": 1, "cpuCount": 0}},
+            {"name": "cpu", "resources": {"cpuCount": 0.5}},
+        ),
     )
     lab.add(
         *(draft(f"gpu {i}", task="gpu", priority=1) for i in range(4)),

@@ -14,7 +14,7 @@ from tests.kit.lab import Lab, draft, eventually, new_key, spec
 
 REPLICAS = {"name": "train", "replicas": 2, "resources": {"gpuCount": 1}}
 TIMED = {**REPLICAS, "name": "timed", "synchronizedStartTimeout": "50ms"}
-ONE = Offer(gpu=1)
+ONE = Offer(cpu=1, gpu=1)
 
 
 def add_gang(lab: Lab, gang: str, task: str = "train", count: int = 2, priority: int = 0) -> None:
@@ -45,7 +45,7 @@ def test_a_gang_begins_when_all_are_claimed(gangs: Lab) -> None:
     """Until then each waits; its jobs are known with their workers and hosts."""
     add_gang(gangs, "g")
     name = new_key()
-    here = Offer(gpu=1, labels=(WorkerLabel(name="hostname", value="node-1"),))
+    here = Offer(cpu=1, gpu=1, labels=(WorkerLabel(name="hostname", value="node-1"),))
     gangs.queue.heartbeat_of(WorkerReport(name=name, slots=here, free=here))
     first = claim(gangs, worker=name)
     assert first is not None
@@ -64,7 +64,7 @@ def test_a_gang_begins_when_all_are_claimed(gangs: Lab) -> None:
 def test_one_worker_takes_a_gang_at_once(gangs: Lab) -> None:
     """If it has room for all."""
     add_gang(gangs, "g")
-    found = gangs.queue.claim_jobs(gangs.name, "w", 4, offer=Offer(gpu=2)).claims
+    found = gangs.queue.claim_jobs(gangs.name, "w", 4, offer=Offer(cpu=2, gpu=2)).claims
     assert [each.job.id for each in found] == ["g 0", "g 1"]
     assert gangs.queue.get_gang(gangs.name, "g 0").together
 
@@ -75,7 +75,7 @@ def test_only_one_gang_collects(gangs: Lab) -> None:
     assert claimed(gangs) == "a 0"
     add_gang(gangs, "b", priority=1)
     gangs.add(draft("single", task="plain"))
-    assert claimed(gangs, Offer()) == "single"
+    assert claimed(gangs, Offer(cpu=1)) == "single"
     assert [claimed(gangs) for _ in range(4)] == ["a 1", "b 0", "b 1", None]
 
 
@@ -123,7 +123,7 @@ def test_a_replica_that_is_tried_again_joins_the_others(queue: Queue) -> None:
     lab = Lab.new(queue, max_attempts=2)
     queue.put_spec(lab.name, spec(REPLICAS))
     add_gang(lab, "g")
-    first, _ = queue.claim_jobs(lab.name, "w", 2, offer=Offer(gpu=2)).claims
+    first, _ = queue.claim_jobs(lab.name, "w", 2, offer=Offer(cpu=2, gpu=2)).claims
     lab.finish(first, Outcome.CRASHED)
     assert queue.get_gang(lab.name, "g 0").members[0].status is not JobStatus.RUNNING
     assert claimed(lab) == "g 0"

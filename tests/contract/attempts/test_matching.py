@@ -42,11 +42,12 @@ def claims(lab: Lab, offer: Offer | None) -> list[str]:
     "offer, taken",
     [
         (EVERYTHING, ["there", "memory", "gpus", "cpus", "small"]),
-        (Offer(), ["small"]),
+        (Offer(), []),
+        (Offer(cpu=1), ["small"]),
         (Offer(cpu=2.5), ["cpus", "small"]),
         (Offer(cpu=2, gpu=2), ["gpus", "small"]),
-        (Offer(memory=2 * 1024**3), ["memory", "small"]),
-        (Offer(labels=(WorkerLabel(name="cluster", value="ai2/saturn"),)), ["small"]),
+        (Offer(cpu=1, memory=2 * 1024**3), ["memory", "small"]),
+        (Offer(cpu=1, labels=(WorkerLabel(name="cluster", value="ai2/saturn"),)), ["small"]),
         (None, []),
     ],
 )
@@ -71,20 +72,20 @@ def test_priority_goes_before_age_and_needs(tasks: Lab) -> None:
 def test_a_claim_for_an_offer_is_as_any_other(tasks: Lab) -> None:
     """It tells the task, is repeated with its key, and ends as any other."""
     key = new_key()
-    claim = tasks.queue.claim(tasks.name, "w", key=key, offer=Offer(gpu=2))
+    claim = tasks.queue.claim(tasks.name, "w", key=key, offer=Offer(cpu=2, gpu=2))
     assert isinstance(claim, Claim)
     assert (claim.job.task, claim.job.spec_version, claim.key) == ("gpus", 1, key)
-    assert tasks.queue.claim(tasks.name, "w", key=key, repeat=True, offer=Offer(gpu=2)) == claim
+    assert tasks.queue.claim(tasks.name, "w", key=key, repeat=True, offer=Offer(cpu=2, gpu=2)) == claim
     finished = tasks.finish(claim, Outcome.DONE, {"x": 1})
     assert (finished.recorded, finished.job.task, finished.job.spec_version) == (True, "gpus", 1)
 
 
 def test_a_job_that_is_given_back_is_offered_again(tasks: Lab) -> None:
     """With the same needs."""
-    claim = tasks.queue.claim(tasks.name, "w", offer=Offer(gpu=2))
+    claim = tasks.queue.claim(tasks.name, "w", offer=Offer(cpu=2, gpu=2))
     assert isinstance(claim, Claim)
     tasks.finish(claim, Outcome.RELEASED)
-    again = tasks.queue.claim(tasks.name, "w", offer=Offer(gpu=2))
+    again = tasks.queue.claim(tasks.name, "w", offer=Offer(cpu=2, gpu=2))
     assert isinstance(again, Claim)
     assert again.job.id == claim.job.id
 

@@ -54,13 +54,13 @@ def test_why_names_the_need_that_nobody_meets(lab: Lab) -> None:
     lab.add(draft("a", task="a"), draft("b", task="b"))
     names = [new_key() for _ in range(2)]
     for name in names:
-        see(lab.queue, name, gpu=1)
+        see(lab.queue, name, cpu=1, gpu=1)
     why = lab.why("a")
     assert why.reason is WhyReason.UNMET
     number = len(lab.queue.list_workers())
     assert why.sentence == f"It needs 64 GPUs; of {number} live workers none has more than 1."
     assert lab.why("b").sentence == f"It needs cluster x y; of {number} live workers none has that label."
-    see(lab.queue, names[0], gpu=64)
+    see(lab.queue, names[0], cpu=1, gpu=64)
     why = lab.why("a")
     assert why.reason is WhyReason.READY
     assert "sweepstake worker" in why.sentence

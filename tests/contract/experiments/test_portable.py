@@ -62,7 +62,7 @@ def test_tasks_come_back_as_they_went(retrying: Queue, lab: Lab) -> None:
         assert here == there
     assert [_of_task(job) for job in copy.jobs()] == [_of_task(job) for job in lab.jobs()]
     jupiter = (WorkerLabel(name="cluster", value="ai2/jupiter"),)
-    for offer in (Offer(gpu=2, memory=2**31), Offer(gpu=2, memory=2**32, labels=jupiter)):
+    for offer in (Offer(cpu=9, gpu=2, memory=2**31), Offer(cpu=9, gpu=2, memory=2**32, labels=jupiter)):
         for each in (lab, copy):
             found = each.queue.claim_jobs(each.name, "w", 9, offer=offer).claims
             assert [claim.job.id for claim in found] == _CLAIMED[offer.memory]

@@ -3,8 +3,10 @@
 import pytest
 
 from sweepstake.domain.records import UNGUARDED
+from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.queue.queue import Queue
+from sweepstake.values import JsonObject
 from tests.kit.lab import Lab, draft, new_key, spec
 
 
@@ -80,3 +82,21 @@ def test_a_spec_goes_with_its_experiment(queue: Queue) -> None:
     with pytest.raises(NotFoundError):
         queue.get_spec(again.name)
     assert queue.put_spec(again.name, spec({"name": "a"})) == 1
+
+
+def test_what_the_code_was_is_kept_with_its_version(lab: Lab) -> None:
+    """Of each version its own; without one nothing is known."""
+    code = JsonObject.of({"commit": "ab12", "diff": "-a\n+ü\n", "packages": ["attrs==1"]})
+    for snapshot in (code, code, None):
+        lab.queue.put_spec(lab.name, SpecDraft(text="", document=spec({"name": "a"}).document, snapshot=snapshot))
+    assert [lab.queue.get_spec(lab.name, version).snapshot for version in (1, 2, 3)] == [code, code, None]
+
+
+def test_code_outlives_another_experiment_that_had_the_same(queue: Queue) -> None:
+    """Equal snapshots are kept once, for all that came with them."""
+    code = JsonObject.of({"commit": new_key()})
+    first, second = Lab.new(queue), Lab.new(queue)
+    for lab in (first, second):
+        queue.put_spec(lab.name, SpecDraft(text="", document=spec({"name": "a"}).document, snapshot=code))
+    queue.delete_experiment(first.name, UNGUARDED)
+    assert queue.get_spec(second.name).snapshot == code

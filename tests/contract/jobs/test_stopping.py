@@ -76,7 +76,7 @@ def fellows(queue: Queue) -> tuple[Lab, Claim, Claim]:
     queue.put_spec(lab.name, spec(*TASKS))
     lab.add(draft("leader", task="leader", priority=2), draft("runs", task="follower", priority=1))
     lab.add(draft("queued", task="follower"), draft("plain"))
-    leader, runs = queue.claim_jobs(lab.name, "w", 2, offer=Offer()).claims
+    leader, runs = queue.claim_jobs(lab.name, "w", 2, offer=Offer(cpu=2)).claims
     return lab, leader, runs
 
 
@@ -98,7 +98,7 @@ def test_a_failure_that_is_tried_again_stops_nothing(queue: Queue) -> None:
     lab = Lab.new(queue, max_attempts=2)
     queue.put_spec(lab.name, spec(*TASKS))
     lab.add(draft("leader", task="leader", priority=2), draft("runs", task="follower", priority=1))
-    leader, runs = queue.claim_jobs(lab.name, "w", 2, offer=Offer()).claims
+    leader, runs = queue.claim_jobs(lab.name, "w", 2, offer=Offer(cpu=2)).claims
     lab.finish(leader, Outcome.CRASHED)
     assert statuses(lab) == {"leader": "QUEUED", "runs": "RUNNING"}
     lab.finish(runs, Outcome.CRASHED)

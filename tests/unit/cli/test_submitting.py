@@ -129,13 +129,25 @@ def test_every_fault_of_a_spec_is_a_line(run: Run, tmp_path: Path) -> None:
     code, out, err = run("submit", str(file))
     assert (code, out) == (1, "")
     assert [line.split(": ")[0] for line in err.splitlines()] == [f"{file}:2:5", f"{file}:3:12", f"{file}:3:45"]
-    file.write_text("program: t.py\nmethod: random\nparameters: {lr: {min: 0.0, max: 1.0}}\n")
-    assert run("submit", str(file))[2] == (
-        f"{file}:1:1: has no end: a random search draws for ever; say max_jobs (as run_cap in W&B's)\n"
-    )
+    file.write_text("program: t.py\nmethod: bayes\nparameters: {lr: {min: 0.0, max: 1.0}}\n")
+    assert run("submit", str(file))[2].startswith(f"{file}:2:9: method: ")
     file.write_text("program: t.py\nmethod: random\nrun_cap: 3\nparameters: {lr: {min: 0.0, max: 1.0}}\n")
     assert run("submit", str(file), "--dry-run")[0] == 0
     assert not list(tmp_path.glob("store*"))
+
+
+def test_a_sweep_without_an_end_is_queued_as_workers_ask(run: Run, tmp_path: Path) -> None:
+    """A dry run and the experiment say so; there is no job before."""
+    file = tmp_path / "a.yaml"
+    file.write_text("program: t.py\nmethod: random\nparameters: {lr: {min: 0.0, max: 1.0}}\n")
+    assert run("submit", str(file), "--dry-run")[1] == (
+        "main: its search makes one job after another, as workers ask for them\n0 jobs of 1 task; nothing was sent.\n"
+    )
+    assert run("submit", str(file))[1] == "a has 1 task; 0 jobs\na\n"
+    assert run("why", "a")[1] == (
+        "a has no job that waits: 0 jobs. Its search makes the next one when a worker asks, such as "
+        "`sweepstake worker a`.\n"
+    )
 
 
 def test_a_spec_that_is_not_there_is_an_error(run: Run, tmp_path: Path) -> None:

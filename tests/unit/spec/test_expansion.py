@@ -8,7 +8,7 @@ from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.settings import Direction, Settings
 from sweepstake.errors import SpecError
 from sweepstake.spec import ExperimentSpec
-from sweepstake.spec.expansion import expand, settings_of
+from sweepstake.spec.expansion import expand, proposed_task, search_of, settings_of
 
 
 def spec_of(*tasks: dict[str, Any], **more: Any) -> ExperimentSpec:
@@ -120,6 +120,24 @@ def test_the_experiment_has_the_settings_of_its_spec() -> None:
 
 
 _UNIFORM = {"lr": {"uniform": {"low": 0, "high": 1}}}
+_PBT = {
+    "search": {"PBT": {"exploit": {"truncate": 0.2}, "numParallel": 2}},
+    "parameters": _UNIFORM,
+    "objective": "loss",
+}
+
+
+@pytest.mark.parametrize("sweep", [_PBT, {"parameters": _UNIFORM}], ids=["learns", "has no end"])
+def test_jobs_of_some_searches_are_made_while_others_run(sweep: dict[str, Any]) -> None:
+    """The experiment has that search; the jobs of other tasks are made at once."""
+    spec = spec_of({"name": "a"}, {"name": "b", "sweep": sweep})
+    assert [draft.id for draft in expand(spec)] == ["a"]
+    assert proposed_task(spec) == "b"
+    made = spec.tasks[1].sweep
+    assert made is not None
+    assert search_of(spec) == made.definition
+    whole = spec_of({"name": "b", "sweep": {"parameters": _UNIFORM, "maxJobs": 2}})
+    assert (proposed_task(whole), search_of(whole).kind) == (None, "Manual")
 
 
 @pytest.mark.parametrize(
@@ -127,9 +145,12 @@ _UNIFORM = {"lr": {"uniform": {"low": 0, "high": 1}}}
     [
         (spec_of({}, {"name": ".."}), "tasks[1].name", "must not be '.' or '..', which URLs drop"),
         (
-            spec_of({"sweep": {"parameters": _UNIFORM}}),
-            "tasks[0].sweep",
-            "has no end: a random search draws for ever; say max_jobs (as run_cap in W&B's)",
+            spec_of({}, {}, sweep={"parameters": _UNIFORM}),
+            "sweep",
+            (
+                "has no end, so only one task can have it: write the sweep into that one; or say max_jobs "
+                "(as run_cap in W&B's)"
+            ),
         ),
         (
             spec_of({}, sweep={**_GRID, "nSeeds": 3, "maxJobs": 2}),
@@ -137,16 +158,22 @@ _UNIFORM = {"lr": {"uniform": {"low": 0, "high": 1}}}
             "must be at least 3, so that one configuration has all its seeds",
         ),
         (
-            spec_of(
-                {},
-                sweep={
-                    "search": {"PBT": {"exploit": {"truncate": 0.2}, "numParallel": 2}},
-                    "parameters": _UNIFORM,
-                    "objective": "loss",
-                },
+            spec_of({"name": "a"}, {"name": "b", "datasets": mounts("a"), "sweep": _PBT}),
+            "tasks[1].sweep.search",
+            (
+                "is PBT, which makes one job after another as others end, so its task can neither mount results of "
+                "others nor have its own mounted"
             ),
+        ),
+        (
+            spec_of({"replicas": 2, "sweep": _PBT}),
+            "tasks[0].sweep.search",
+            "is PBT, which makes one job after another as others end, so its task can have no replicas",
+        ),
+        (
+            spec_of({}, sweep={**_PBT, "nSeeds": 2}),
             "sweep.search",
-            "is PBT, which proposes as jobs end; tasks can have Grid, RandomSearch and Manual so far",
+            "is PBT, which makes one job after another as others end, so n_seeds cannot be said",
         ),
         (
             spec_of({}, {}, sweep={"parameters": _UNIFORM, "maxJobs": 600_000}),

@@ -9,10 +9,11 @@ from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import Claim
 from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.queue.verify import verify
 from sweepstake.queue.verify.facts import Check
 from sweepstake.stores.statements import load_migrations
-from sweepstake.values import EMPTY
+from sweepstake.values import EMPTY, JsonObject
 from tests.kit.clocks import HandClock
 from tests.kit.lab import document, draft, new_key
 from tests.kit.stores import open_store
@@ -93,3 +94,17 @@ def test_ended_jobs_of_an_older_schema_are_counted_and_listed(tmp_path: Path, cl
         assert (counts.done, counts.crashed, counts.pruned, counts.running) == (1, 1, 1, 0)
         for status in (JobStatus.DONE, JobStatus.CRASHED, JobStatus.PRUNED):
             assert [job.status for job in store.jobs("sweep", JobQuery(status=frozenset({status})))] == [status]
+
+
+def test_specs_of_an_older_schema_are_read_and_followed_by_others(tmp_path: Path, clock: HandClock) -> None:
+    """Of those that were there before, nobody knows what the code was."""
+    path = tmp_path / "store.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as older:
+        make_older(older, 15)
+        older.execute("insert into specs values (1, 1, 'text', '{}', 3.5)")
+    with closing(open_store(f"sqlite:///{path}", clock)) as store:
+        before = store.get_spec("sweep")
+        assert (before.version, before.text, before.created_at, before.snapshot) == (1, "text", 3.5, None)
+        code = JsonObject.of({"commit": "ab12"})
+        assert store.put_spec("sweep", SpecDraft(text="", document=EMPTY, snapshot=code)) == 2
+        assert store.get_spec("sweep").snapshot == code

@@ -12,12 +12,11 @@ from sweepstake.errors import ClientRequestError, LeaseLostError
 from sweepstake.queue.calls import ClaimJobs, FinishAttempt, FinishAttempts
 from sweepstake.queue.calls.batches import AttemptReport, Reported, Reports
 from sweepstake.queue.store import Store, performs
-from sweepstake.queue.verbs.attempts.claiming import claim_anew, find_claim
+from sweepstake.queue.verbs.attempts.claiming import claim_anew, claim_proposed, find_claim
 from sweepstake.queue.verbs.attempts.finishing import finish_alone, plain_answer, plain_params
 from sweepstake.queue.verbs.attempts.settling import settle, settle_at_times
 from sweepstake.queue.verbs.guards import key_reused
 from sweepstake.queue.verbs.tasks.gangs import take_for_offer
-from sweepstake.queue.verbs.tasks.matching import none_for_offer
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row
 from sweepstake.wire.problems import problem_of
@@ -87,7 +86,8 @@ def _claim(store: Store, name: str, worker: str, keys: Sequence[str], offer: Off
     if not before and (found := _find(store, name, keys)):
         return Claims(claims=tuple(found))
     if offer is not None:
-        return Claims(reason=none_for_offer(store, name).reason)
+        claims, reason = claim_proposed(store, name, worker, keys, offer)
+        return Claims(claims=tuple(claims), reason=None if claims else reason)
     return _propose(store, name, worker, keys)
 
 

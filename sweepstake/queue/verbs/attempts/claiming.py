@@ -6,12 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
+from attrs import evolve
+
 from sweepstake.domain.addresses import called
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.keys import name_of
 from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import ExperimentStatus, NoJobReason
-from sweepstake.domain.tasks.needs import Offer
+from sweepstake.domain.tasks.needs import Offer, unmet
 from sweepstake.errors import LeaseLostError, LimitReachedError, ResourceExistsError
 from sweepstake.plaintext import counted
 from sweepstake.queue.calls import ClaimJob
@@ -22,11 +24,20 @@ from sweepstake.queue.verbs.attempts.settling import settle, settle_at_times
 from sweepstake.queue.verbs.experiments import ENDED_BY_CLAIM, limits_of
 from sweepstake.queue.verbs.guards import event_of, key_reused
 from sweepstake.queue.verbs.tasks.gangs import take_for_offer
-from sweepstake.queue.verbs.tasks.matching import none_for_offer
+from sweepstake.queue.verbs.tasks.matching import ProposedTask, none_for_offer, proposed_task
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row, Transaction
 
-__all__ = ["MOST_LOOKS", "claim", "claim_anew", "claim_ready", "find_claim", "reserve", "taken_already"]
+__all__ = [
+    "MOST_LOOKS",
+    "claim",
+    "claim_anew",
+    "claim_proposed",
+    "claim_ready",
+    "find_claim",
+    "reserve",
+    "taken_already",
+]
 
 #: How often in one call a job may become ready just after the store had looked for one.
 MOST_LOOKS: Final = 5
@@ -84,7 +95,11 @@ def _claim_for_offer(store: Store, name: str, call: ClaimJob, offer: Offer) -> C
         return found
     if taken:
         return rows.claimed(name, call.key, taken[0])
-    return find_claim(store, name, call.key, missing_before=call.repeat) or none_for_offer(store, name)
+    found = find_claim(store, name, call.key, missing_before=call.repeat)
+    if found is not None:
+        return found
+    proposed, reason = claim_proposed(store, name, call.worker, [call.key], offer)
+    return proposed[0] if proposed else NoJob(reason)
 
 
 def claim_anew(store: Store, name: str, worker: str, key: str) -> Claim | NoJob:
@@ -105,6 +120,40 @@ def claim_anew(store: Store, name: str, worker: str, key: str) -> Claim | NoJob:
     return NoJob(NoJobReason.EMPTY)
 
 
+def claim_proposed(
+    store: Store, name: str, worker: str, keys: Sequence[str], offer: Offer
+) -> tuple[list[Claim], NoJobReason]:
+    """Claim jobs that the search proposes for a task, as many as what is offered suffices for.
+
+    Returns:
+        What was claimed, and why that is not more.
+    """
+    with store.read() as transaction:
+        task = proposed_task(transaction, name)
+    if task is None:
+        return [], none_for_offer(store, name).reason
+    found: list[Claim] = []
+    for key in keys:
+        if unmet(task.needs, offer) is not None:
+            return found, NoJobReason.UNMET
+        claim = _propose_task(store, name, worker, key, task)
+        if isinstance(claim, NoJob):
+            return found, claim.reason
+        found.append(claim)
+        offer = offer.less(task.needs)
+    return found, NoJobReason.EMPTY
+
+
+def _propose_task(store: Store, name: str, worker: str, key: str, task: ProposedTask) -> Claim | NoJob:
+    def keep(draft: JobDraft, proposals: int) -> Claim | None:
+        try:
+            return _claim_proposal(store, name, evolve(draft, task=task.name), proposals, worker, key, task.row)
+        except ResourceExistsError:  # the same call is under way elsewhere and has stored it first
+            return find_claim(store, name, key)
+
+    return propose(store, name, key, keep) or none_for_offer(store, name)
+
+
 def find_claim(store: Store, name: str, key: str, *, missing_before: bool = False) -> Claim | None:
     """Return the claim that was made with this key, if one was, once it is safe.
 
@@ -121,10 +170,12 @@ def find_claim(store: Store, name: str, key: str, *, missing_before: bool = Fals
     return found
 
 
-def _claim_proposal(store: Store, name: str, draft: JobDraft, proposals: int, worker: str, key: str) -> Claim | None:
+def _claim_proposal(
+    store: Store, name: str, draft: JobDraft, proposals: int, worker: str, key: str, task: rows.TaskRow = rows.NO_TASK
+) -> Claim | None:
     try:
         with store.write() as transaction:
-            return claim_proposal(transaction, name, draft, proposals=proposals, worker=worker, key=key)
+            return claim_proposal(transaction, name, draft, proposals=proposals, worker=worker, key=key, task=task)
     except DuplicateError as error:
         if (found := find_claim(store, name, key)) is not None:
             return found
@@ -162,7 +213,14 @@ def _refuse_used_key(transaction: Transaction, key: str) -> None:
 
 
 def claim_proposal(
-    transaction: Transaction, name: str, draft: JobDraft, *, proposals: int, worker: str, key: str
+    transaction: Transaction,
+    name: str,
+    draft: JobDraft,
+    *,
+    proposals: int,
+    worker: str,
+    key: str,
+    task: rows.TaskRow = rows.NO_TASK,
 ) -> Claim | None:
     """Create the draft RUNNING with a lease, if exactly `proposals` were made before."""
     reserved = reserve(transaction, name, proposals)
@@ -171,7 +229,7 @@ def claim_proposal(
     number, max_running, lease, timeout = reserved
     lease = float(lease)  # RETURNING shows the integer that SQLite keeps for a whole number
     check_running_limit(transaction, name, number, max_running, 1)
-    transaction.add_jobs([rows.draft_row(number, draft, name_of(key), transaction.now())])
+    transaction.add_jobs([rows.draft_row(number, draft, name_of(key), transaction.now(), task=task)])
     row = transaction.row("lease_job", experiment_id=number, id=draft.id, worker=worker, lease=lease)
     assert row is not None, "it was inserted above"
     transaction.run("begin_attempt", seq=row[0], number=1, key=name_of(key), worker=worker, lease=lease)

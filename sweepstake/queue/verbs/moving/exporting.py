@@ -98,8 +98,14 @@ def _spec(store: Store, name: str, after: int) -> PortableSpec | None:
         row = transaction.row("archive_spec", experiment_id=experiment_id(transaction, name), after=after)
     if row is None:
         return None
-    version, text, document, created_at = row
-    return PortableSpec(version=version, text=text, document=JsonObject(document), created_at=created_at)
+    version, text, document, created_at, snapshot = row
+    return PortableSpec(
+        version=version,
+        text=text,
+        document=JsonObject(document),
+        created_at=created_at,
+        snapshot=None if snapshot is None else JsonObject(snapshot),
+    )
 
 
 def _jobs(store: Store, name: str, after: int, limit: int) -> tuple[Sequence[Sequence[Row]], bool]:

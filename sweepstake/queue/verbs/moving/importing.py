@@ -31,17 +31,15 @@ from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.experiments import OF_EXPERIMENT, experiment_id
 from sweepstake.queue.verbs.guards import event_of, is_first, key_reused
 from sweepstake.queue.verbs.puts import ENDS_OF_HOLDERS, STATED
-from sweepstake.queue.verbs.tasks.specs import keep_spec, read_tasks, tasks_at
+from sweepstake.queue.verbs.tasks.specs import keep_spec, read_document, tasks_at
 from sweepstake.search import policy_for
-from sweepstake.spec import TaskSpec
+from sweepstake.spec import ExperimentSpec
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row, Transaction
 from sweepstake.turns import in_one_piece
 
 __all__: list[str] = []
 
-#: The tasks of each spec of a part.
-Tasks = Sequence[Mapping[str, TaskSpec]]
 #: Seconds after which an import that was begun and never ended is forgotten when another begins.
 _STALE_SECONDS: Final = 86400.0
 _RUNNING_ELSEWHERE: Final = "it was running when the experiment was exported"
@@ -52,11 +50,11 @@ def take(store: Store, call: TakePart) -> None:
     """Take one part of an experiment from elsewhere."""
     part = _with_sound_search(call.part)
     name = check_name(called(call.name), "name")
-    tasks = [read_tasks(spec.document, f"specs[{i}].document") for i, spec in enumerate(part.specs)]
+    specs = [read_document(spec.document, f"specs[{i}].document") for i, spec in enumerate(part.specs)]
 
     def write() -> None:
         with store.write() as transaction:
-            _take_part(transaction, name, part, tasks, call.owner)
+            _take_part(transaction, name, part, specs, call.owner)
 
     with in_one_piece():
         try:
@@ -76,13 +74,15 @@ def _with_sound_search(part: ImportPart) -> ImportPart:
     return evolve(part, experiment=evolve(part.experiment, search=search))
 
 
-def _take_part(transaction: Transaction, name: str, part: ImportPart, tasks: Tasks, owner: str | None) -> None:
+def _take_part(
+    transaction: Transaction, name: str, part: ImportPart, specs: Sequence[ExperimentSpec], owner: str | None
+) -> None:
     """Take a part; see `TakePart`."""
     hidden = HIDDEN + name_of(part.id)
     if part.experiment is not None and not part.abandon:
         number = _begin(transaction, name, hidden, part, part.experiment, owner)
         if number is not None:
-            _add(transaction, number, hidden, part, tasks)
+            _add(transaction, number, hidden, part, specs)
         return
     experiment = transaction.row("lock_experiment", name=hidden)
     event = _event_of(transaction, part)
@@ -100,7 +100,7 @@ def _take_part(transaction: Transaction, name: str, part: ImportPart, tasks: Tas
         return
     if part.number > int(expected):
         raise InvalidInputError.at("number", f"must be {expected}, is {part.number}: a part is missing")
-    _add(transaction, experiment[0], hidden, part, tasks)
+    _add(transaction, experiment[0], hidden, part, specs)
     transaction.run("note_event", key=name_of(part.id), detail=str(part.number + 1))
     if part.totals is not None:
         _check_whole(transaction, experiment[0], hidden, begun, part.totals)
@@ -175,10 +175,10 @@ def _none(name: str, part: ImportPart) -> NotFoundError:
     return NotFoundError(f"No import {part.id} into {name!r} is under way here; begin it again.")
 
 
-def _add(transaction: Transaction, number: int, hidden: str, part: ImportPart, tasks: Tasks) -> None:
+def _add(transaction: Transaction, number: int, hidden: str, part: ImportPart, specs: Sequence[ExperimentSpec]) -> None:
     now = transaction.now()
     mark = name_of(part.id)
-    _add_specs(transaction, number, part, tasks)
+    _add_specs(transaction, number, part, specs)
     jobs = [in_order(_ended(job, now)) for job in part.jobs]
     needs = _needs(transaction, number, jobs)
     transaction.run_many(
@@ -210,11 +210,11 @@ def _add_events(transaction: Transaction, hidden: str, part: ImportPart) -> None
     transaction.run_many("import_event", [_event_params(hidden, event, mark) for event in part.events])
 
 
-def _add_specs(transaction: Transaction, number: int, part: ImportPart, tasks: Tasks) -> None:
-    for i, (spec, named) in enumerate(zip(part.specs, tasks, strict=True)):
-        version = keep_spec(transaction, number, spec, named, spec.created_at)
-        if version != spec.version:
-            raise InvalidInputError.at(f"specs[{i}].version", f"must be {version}, is {spec.version}")
+def _add_specs(transaction: Transaction, number: int, part: ImportPart, specs: Sequence[ExperimentSpec]) -> None:
+    for i, (draft, spec) in enumerate(zip(part.specs, specs, strict=True)):
+        version = keep_spec(transaction, number, draft, spec, draft.created_at)
+        if version != draft.version:
+            raise InvalidInputError.at(f"specs[{i}].version", f"must be {version}, is {draft.version}")
 
 
 def _needs(transaction: Transaction, number: int, jobs: Sequence[PortableJob]) -> Mapping[int, int]:

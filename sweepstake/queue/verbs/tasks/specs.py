@@ -10,7 +10,6 @@ from typing import Final
 from sweepstake.domain.addresses import called, no_experiment
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.portable import PortableJob
-from sweepstake.domain.tasks.needs import NOTHING_NEEDED, Constraint, Needs
 from sweepstake.domain.tasks.specs import SpecDraft, SpecRecord, StoredSpec
 from sweepstake.errors import InvalidInputError, NotFoundError, SpecError
 from sweepstake.queue.calls import GetSpec, PutSpec
@@ -19,14 +18,15 @@ from sweepstake.queue.verbs.experiments import experiment_id
 from sweepstake.queue.verbs.guards import event_of, is_first
 from sweepstake.queue.verbs.tasks.matching import read_needs
 from sweepstake.spec import ExperimentSpec, TaskSpec
+from sweepstake.spec.expansion import proposed_task
 from sweepstake.spec.naming import task_names
-from sweepstake.spec.scalars import memory_bytes
+from sweepstake.spec.needs import needs_of
 from sweepstake.stores import rows
 from sweepstake.stores.engine import Transaction
 from sweepstake.stores.rows import NO_TASK, TaskRow
 from sweepstake.values import JsonObject
 
-__all__ = ["find_tasks", "keep_spec", "needs_of", "read_tasks", "tasks_at"]
+__all__ = ["find_tasks", "keep_spec", "read_document", "tasks_at"]
 
 #: How many faults of a document are named.
 _MOST_FAULTS: Final = 20
@@ -37,7 +37,7 @@ _NANOSECONDS: Final = 10**9
 def put(store: Store, call: PutSpec) -> StoredSpec:
     """Store a spec as the next version, with what each of its tasks needs."""
     name = store.at(call.name)
-    tasks = read_tasks(call.draft.document, "document")
+    spec = read_document(call.draft.document, "document")
     with store.write() as transaction:
         row = transaction.row("lock_experiment", name=name)
         if row is None:
@@ -48,17 +48,13 @@ def put(store: Store, call: PutSpec) -> StoredSpec:
             assert event is not None, "it is no first call"
             return StoredSpec(int(event.detail))
         draft = call.draft
-        version = keep_spec(transaction, number, draft, tasks)
+        version = keep_spec(transaction, number, draft, spec)
         transaction.run("note_event", key=key, detail=str(version))
     return StoredSpec(version)
 
 
 def keep_spec(
-    transaction: Transaction,
-    number: int,
-    draft: SpecDraft,
-    tasks: Mapping[str, TaskSpec],
-    created_at: float | None = None,
+    transaction: Transaction, number: int, draft: SpecDraft, spec: ExperimentSpec, created_at: float | None = None
 ) -> int:
     """Keep a spec as the next version, with what is asked of its tasks; without a time, it was made now."""
     stored = transaction.row(
@@ -67,14 +63,27 @@ def keep_spec(
         text=rows.storable(draft.text),
         document=draft.document.text,
         created_at=created_at,
+        snapshot=_keep_snapshot(transaction, draft.snapshot),
     )
     assert stored is not None, "it was inserted"
     version: int = stored[0]
-    _keep_tasks(transaction, number, version, tasks)
+    tasks = dict(zip(task_names(spec), spec.tasks, strict=True))
+    _keep_tasks(transaction, number, version, tasks, proposed_task(spec))
     return version
 
 
-def _keep_tasks(transaction: Transaction, number: int, version: int, tasks: Mapping[str, TaskSpec]) -> None:
+def _keep_snapshot(transaction: Transaction, snapshot: JsonObject | None) -> str | None:
+    """Keep what the code was, and return by what it is found."""
+    if snapshot is None:
+        return None
+    digest = snapshot.digest()
+    transaction.run("keep_snapshot", digest=digest, document=snapshot.text)
+    return digest
+
+
+def _keep_tasks(
+    transaction: Transaction, number: int, version: int, tasks: Mapping[str, TaskSpec], proposed: str | None
+) -> None:
     needs = {name: needs_of(task).text for name, task in tasks.items()}
     texts = dict.fromkeys(needs.values())
     transaction.run_many("insert_needs", [{"experiment_id": number, "text": text} for text in texts])
@@ -92,6 +101,7 @@ def _keep_tasks(transaction: Transaction, number: int, version: int, tasks: Mapp
                 "start_timeout": None
                 if task.synchronized_start_timeout is None
                 else task.synchronized_start_timeout / _NANOSECONDS,
+                "proposed": int(name == proposed),
             }
             for name, task in tasks.items()
         ],
@@ -109,8 +119,14 @@ def get(store: Store, call: GetSpec) -> SpecRecord:
     if row is None:
         which = "spec" if call.version is None else f"version {call.version} of a spec"
         raise NotFoundError(f"The experiment {called(name)!r} has no {which}.")
-    stored, text, document, created_at = row
-    return SpecRecord(version=stored, text=text, document=JsonObject(document), created_at=created_at)
+    stored, text, document, created_at, snapshot = row
+    return SpecRecord(
+        version=stored,
+        text=text,
+        document=JsonObject(document),
+        created_at=created_at,
+        snapshot=None if snapshot is None else JsonObject(snapshot),
+    )
 
 
 def find_tasks(transaction: Transaction, number: int, drafts: Mapping[int, JobDraft]) -> Mapping[str | None, TaskRow]:
@@ -197,36 +213,18 @@ def _faulty_gangs(
     return problems
 
 
-def needs_of(task: TaskSpec) -> Needs:
-    """Return what a task needs of a worker."""
-    resources, constraints = task.resources, task.constraints
-    labels = {} if constraints is None else {name: constraints[name] for name in constraints}
-    placed = tuple(Constraint(name=name, values=tuple(values)) for name, values in labels.items() if values)
-    replicas = max(task.replicas or 1, 1)
-    if resources is None:
-        return Needs(constraints=placed, replicas=replicas) if placed or replicas > 1 else NOTHING_NEEDED
-    return Needs(
-        cpu=resources.cpu_count or 0.0,
-        gpu=resources.gpu_count or 0,
-        memory=memory_bytes(resources.memory) if resources.memory else 0,
-        constraints=placed,
-        replicas=replicas,
-    )
-
-
-def read_tasks(document: JsonObject, path: str) -> Mapping[str, TaskSpec]:
-    """Return the tasks of a spec by name; they may stand in it without one.
+def read_document(document: JsonObject, path: str) -> ExperimentSpec:
+    """Return the spec that a document is.
 
     Raises:
         InvalidInputError: it is no spec; its faults are named by their places under `path`.
     """
     try:
-        spec = ExperimentSpec.from_json(document.wire())
+        return ExperimentSpec.from_json(document.decode())
     except SpecError as error:
         raise InvalidInputError(
             [(f"{path}.{fault.path}" if fault.path else path, fault.problem) for fault in error.faults[:_MOST_FAULTS]]
         ) from None
-    return dict(zip(task_names(spec), spec.tasks, strict=True))
 
 
 def _latest(transaction: Transaction, number: int) -> int | None:

@@ -20,8 +20,9 @@ and a.job_seq <= (
 order by j.seq, a.number;
 
 -- archive_spec: the next version of what an experiment runs.
-select version, text, document, created_at from specs
-where experiment_id = :experiment_id and version > :after order by version limit 1;
+select s.version, s.text, s.document, s.created_at, n.document
+from specs s left join snapshots n on n.digest = s.snapshot
+where s.experiment_id = :experiment_id and s.version > :after order by s.version limit 1;
 
 -- archive_dependencies: what waits for what among the jobs of an experiment up to one.
 select d.job_seq, d.on_seq, j.id, o.id, d.prunes

@@ -1,5 +1,6 @@
 """Submitting specs: experiments with their jobs, whole whatever comes between."""
 
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 import sweepstake
 from sweepstake import ManualSearch, NotFoundError, ResourceExistsError, SpecError, StoreUnavailableError
 from sweepstake.client.specs.submitting import Submission, submit
+from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.queue.call import Call
 from sweepstake.queue.calls import AddJobs, PutSpec
 from sweepstake.queue.queue import Queue
 from sweepstake.spec import ExperimentSpec, TaskSpec
+from sweepstake.spec.scalars import written
 
 _FILE = """
 # a sweep with what goes before and after
@@ -195,3 +198,55 @@ def test_a_spec_of_many_tasks_is_submitted(db: sweepstake.Database) -> None:
     tasks = [{"name": f"t{i}", "image": {"docker": "tiny"}} for i in range(4500)]
     exp = db.submit(ExperimentSpec.from_json({"tasks": tasks}), name="many")
     assert (exp.counts().ready, exp.counts().total) == (4500, 4500)
+
+
+def test_items_reach_the_process_as_they_were_written(db: sweepstake.Database, tmp_path: Path) -> None:
+    """Whatever JSON and Python would make of them; what the file says in Python stays numbers."""
+    file = tmp_path / "a.yaml"
+    items = ["012", "1e-4", "1_000", "0x10", "1.50", "yes", "007", "5", "1.5", "-0", ".inf"]
+    file.write_text(f"tasks:\n- {{name: a, image: {{docker: x}}, command: [a], arguments: [{', '.join(items)}]}}\n")
+    exp = db.submit(file)
+    [task] = ExperimentSpec.from_json(exp.spec().document.decode()).tasks
+    assert [written(item) for item in task.arguments or ()] == items
+    assert (ExperimentSpec.from_file(file).tasks[0].arguments or ())[0] == 10
+
+
+def test_what_the_code_was_comes_with_the_spec(db: sweepstake.Database) -> None:
+    """Python, what is installed, and of a repository what was changed in it; of each version its own."""
+    exp = db.submit(small("a"), "exp")
+    found = exp.snapshot()
+    assert found is not None
+    assert found["python"] == platform.python_version()
+    assert any(each.startswith("attrs==") for each in found["packages"])
+    exp.session.queue.put_spec("exp", SpecDraft(text="", document=exp.spec().document))
+    assert (exp.snapshot(), exp.snapshot(1)) == (None, found)
+
+
+def test_a_search_of_a_spec_makes_jobs_while_others_run(db: sweepstake.Database, tmp_path: Path) -> None:
+    """As many as it says, beside those of other tasks; another version has as many more, or none."""
+    file = tmp_path / "a.yaml"
+    text = (
+        "tasks:\n- {name: first, image: {docker: x}}\n- name: train\n  image: {docker: x}\n  sweep:\n"
+        "    search: {PBT: {exploit: {truncate: 0.2}, numParallel: 2}}\n    objective: loss\n"
+        "    parameters: {lr: {uniform: {low: 0, high: 1}}}\n    maxJobs: 3\n"
+    )
+    file.write_text(text)
+    exp = db.submit(file)
+    assert (exp.search().kind, exp.settings.max_jobs, ids_of(exp)) == ("PBT", 4, ["first"])
+    exp = db.submit(file, "a", update=True)
+    assert (exp.search().kind, exp.settings.max_jobs, len(ids_of(exp))) == ("PBT", 5, 2)
+    exp = db.submit(small("b"), "a", update=True)
+    assert (exp.search().kind, exp.settings.max_jobs, len(ids_of(exp))) == ("Manual", None, 3)
+
+
+def test_jobs_are_followed_to_the_end(db: sweepstake.Database) -> None:
+    """Each comes when its status has changed; a time may be set."""
+    exp = db.submit(small("a", "b"), "exp")
+    with pytest.raises(TimeoutError):
+        list(exp.follow(timeout=0))
+    exp.stop("a")
+    seen = []
+    for job in exp.follow(timeout=60):
+        seen.append((job.job_id, str(job.status)))
+        exp.stop()
+    assert seen == [("a", "PRUNED"), ("b", "PRUNED")]
