@@ -6,11 +6,11 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, nullcontext, suppress
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 import click
-from attrs import frozen
+from attrs import evolve, frozen
 
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.renamed import Renamed
@@ -376,10 +376,12 @@ def _run_tasks(
     """Run tasks of specs until a worker's end."""
     config = target.config()
     check_folders(config)
+    own = cache(lambda: own_name(target.database()))
+    tasks = evolve(tasks, is_own=lambda experiment: (experiment.owner or "") == own())
     with open_duty(config, tasks, how.tell) as duty:
         database = target.database()
         found = [target.experiment(name) for name in experiments]
-        owners = {*trusted} if experiments else {*trusted, own_name(database)}
+        owners = {*trusted} if experiments else {*trusted, own()}
         plan = how.plan(several=True, allow_empty=True)
         others = partial(trusted_experiments, database, owners, set(), how.tell) if owners else None
         with registered(database.session.queue, PROCESS.worker, duty.slots, duty.free):

@@ -56,11 +56,13 @@ class TaskDuty:
         book: of this worker's slots.
         labels: what this worker is.
         stock: what tasks can have on this machine.
-        contained: in what they run; None for the host.
+        contained: in what they run that have an image; None for the host.
         environment: variables that everything gets which runs on the host.
         fetched: has results of other tasks on this machine.
         keep: how what attempts leave is kept.
         tell: takes a line for people.
+        is_own: whether an experiment is this user's. A task without an image runs on the host, also where others do
+            not; one that somebody else wrote does so only without containers.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class TaskDuty:
         fetched: Fetched,
         keep: KeepOptions,
         tell: Callable[[str], None],
+        is_own: Callable[[Experiment], bool] = lambda _: True,
     ) -> None:
         self._book = book
         self._labels = tuple(WorkerLabel(name=name, value=value) for name, value in sorted(labels.items()))
@@ -82,6 +85,7 @@ class TaskDuty:
         self._fetched = fetched
         self._keep = keep
         self._tell = tell
+        self._is_own = is_own
         self._tasks: dict[tuple[str, int], _Tasks] = {}
         self._told: dict[str, Sequence[str]] = {}
         #: The experiments of which it is known that what their jobs leave can be kept.
@@ -127,7 +131,7 @@ class TaskDuty:
         task = tasks.by_name.get(job.task or "")
         if task is None:
             raise ConfigurationError(f"version {job.spec_version} of the spec has no task {job.task!r}")
-        self._check(task)
+        check_task(task, self._stock.sources, self._stock.secrets.find, contained=self._contains(task))
         share = opening.take(room_of(task))
         if share is None:
             raise ConfigurationError("it needs more than it says")
@@ -139,7 +143,7 @@ class TaskDuty:
             results=results,
             stock=self._stock,
             result=loan.result,
-            contained=self._contained,
+            contained=self._contained if _has_image(task) else None,
             environment=self._environment,
             inherited=self._book.descriptors(share),
         )
@@ -223,7 +227,7 @@ class TaskDuty:
             return False
         lacks: dict[str, str] = {}
         for name, task in tasks.items():
-            for what in self._lacks(task):
+            for what in self._lacks(experiment, task):
                 lacks.setdefault(what, name)
         if lacks or unkept:
             told = [*unkept, *(f"is passed over: task {name!r}: {what}" for what, name in lacks.items())]
@@ -251,11 +255,13 @@ class TaskDuty:
             self._keeps.add(experiment.reference)
         return []
 
-    def _lacks(self, task: TaskSpec) -> Iterator[str]:
-        return lacking(task, self._stock.sources, self._stock.secrets.find, contained=self._contained is not None)
+    def _lacks(self, experiment: Experiment, task: TaskSpec) -> Iterator[str]:
+        if self._contained is not None and not _has_image(task) and not self._is_own(experiment):
+            yield "it has no image, and what others wrote runs on this host only with --no-container"
+        yield from lacking(task, self._stock.sources, self._stock.secrets.find, contained=self._contains(task))
 
-    def _check(self, task: TaskSpec) -> None:
-        check_task(task, self._stock.sources, self._stock.secrets.find, contained=self._contained is not None)
+    def _contains(self, task: TaskSpec) -> bool:
+        return self._contained is not None and _has_image(task)
 
     def _tasks_of(self, experiment: Experiment, version: int | None) -> _Tasks:
         """Return the tasks of a version of an experiment's spec; of the last one without a number."""
@@ -269,6 +275,11 @@ class TaskDuty:
             sweeps = frozenset(each for each, task in named.items() if spec.sweep is not None or task.sweep is not None)
             self._tasks[name, record.version] = _Tasks(by_name=named, sweeps=sweeps)
         return self._tasks[name, record.version]
+
+
+def _has_image(task: TaskSpec) -> bool:
+    """Tell whether a task says in what it runs; those of W&B's sweeps do not."""
+    return task.image.docker is not None or task.image.beaker is not None
 
 
 @frozen(kw_only=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from attrs import evolve, field, frozen
 
+from sweepstake.client import Experiment
 from sweepstake.config import Config
 from sweepstake.folders import usable
 from sweepstake.spec.needs import PROCESSORS
@@ -36,12 +37,14 @@ class TaskOptions:
         slots: what it offers, such as ``cpus=8,gpus=2``; what is not said is what this process may use.
         labels: what it is, such as ``cluster=ai2/jupiter``.
         contained: whether tasks run in containers.
+        is_own: whether an experiment is this user's.
         keep: how what they leave is kept.
     """
 
     slots: str | None = None
     labels: Sequence[str] = ()
     contained: bool = True
+    is_own: Callable[[Experiment], bool] = lambda _: True
     keep: KeepOptions = field(factory=KeepOptions)
 
 
@@ -64,7 +67,8 @@ def open_duty(config: Config, options: TaskOptions, tell: Callable[[str], None])
     fetched = Fetched(config.state)
     with _containers(config, tell) if options.contained else _none() as contained, gpu_book(options.slots) as book:
         try:
-            yield TaskDuty(book, labels, stock, contained, config.environment(), fetched, options.keep, tell)
+            environment = config.environment()
+            yield TaskDuty(book, labels, stock, contained, environment, fetched, options.keep, tell, options.is_own)
         finally:
             fetched.clean(unused=0.0)
 

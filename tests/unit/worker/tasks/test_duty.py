@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import attrs
 import pytest
@@ -24,9 +24,12 @@ from sweepstake.worker.tasks.duty import TaskDuty
 from sweepstake.worker.tasks.fetched import Fetched
 from sweepstake.worker.tasks.keeping import KeepOptions
 from sweepstake.worker.tasks.preparing import Stock
+from sweepstake.worker.tasks.run import TaskRun
 from sweepstake.worker.tasks.secrets import Secrets
 from sweepstake.worker.tasks.sources import Sources
+from sweepstake.worker.tasks.work import Runner
 from sweepstake.worker.terminal import Terminal
+from sweepstake.worker.work import Launch, Preliminaries
 from tests.kit.heartbeats import NoHeartbeats
 from tests.kit.lab import document, draft
 
@@ -86,13 +89,27 @@ class Bench:
         self.exp.session.queue.add_jobs(self.exp.name, [draft(name, of=of, task=task) for name in names])
 
     def work(
-        self, slots: Slots, labels: dict[str, str] | None = None, patience: float = 60.0, **options: Any
+        self,
+        slots: Slots,
+        labels: dict[str, str] | None = None,
+        patience: float = 60.0,
+        contained: Runner | None = None,
+        own: bool = True,
+        **options: Any,
     ) -> Summary:
         """Run tasks until there is none."""
         book = GuardedBook(slots, GpuLocks(self.folder), patience)
         stock = Stock(sources=Sources(), secrets=Secrets(self.folder / "none", {}))
         duty = TaskDuty(
-            book, labels or {}, stock, None, {}, Fetched(self.folder / "state"), KeepOptions(), self.told.append
+            book,
+            labels or {},
+            stock,
+            contained,
+            {},
+            Fetched(self.folder / "state"),
+            KeepOptions(),
+            self.told.append,
+            lambda _: own,
         )
         plan = Plan(allow_empty=True, grace=5.0, terminal=Terminal({}, several=True))
         session = attrs.evolve(self.exp.session, queue=Queue(_Noting(self.exp.session.queue.sender, self.calls)))
@@ -121,6 +138,22 @@ def test_tasks_of_jobs_are_run(bench: Bench) -> None:
     bench.add("y", task="t1")
     assert dict(bench.work(ONE).outcomes) == {Outcome.DONE: 2}
     assert (bench.wrote("a"), bench.wrote("b")) == (["1"], ["t1 y"])
+
+
+def not_called(run: TaskRun, launch: Launch, before: Preliminaries) -> NoReturn:
+    """Stand for what starts containers."""
+    raise AssertionError("no container is started")
+
+
+def test_a_task_without_an_image_runs_on_the_host(bench: Bench) -> None:
+    """As those of W&B's sweeps do, beside others in containers; but none that somebody else wrote."""
+    bench.put({"image": {}, "script": "echo 1 > $FOLDER/a"})
+    bench.add("x")
+    assert bench.work(ONE, contained=not_called, own=False, idle=0.5).outcomes == {}
+    (told,) = bench.told
+    assert told.endswith("'t0': it has no image, and what others wrote runs on this host only with --no-container")
+    assert dict(bench.work(ONE, contained=not_called).outcomes) == {Outcome.DONE: 1}
+    assert bench.wrote("a") == ["1"]
 
 
 def test_an_experiment_without_a_spec_is_passed_over(bench: Bench) -> None:
