@@ -30,7 +30,7 @@ _WHY: Final[Mapping[NoJobReason, str]] = {
     NoJobReason.AT_LIMIT: "as many of its jobs are RUNNING as max_running allows",
     NoJobReason.WAITING: "its search waits for running jobs to end",
     NoJobReason.EXHAUSTED: "its search has proposed all it may: the space is used up, or max_jobs is reached",
-    NoJobReason.UNMET: "its jobs need more than this worker offers",
+    NoJobReason.UNMET: "its jobs need what this worker does not have, as `sweepstake why` tells",
     NoJobReason.NOT_READY: "none of those asked for is ready",
 }
 
