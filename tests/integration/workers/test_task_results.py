@@ -1,5 +1,7 @@
 """What tasks leave, from one machine to another: on a file, through a server, and on PostgreSQL beside a folder."""
 
+import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -84,6 +86,32 @@ def test_output_is_followed_while_a_task_runs(kind: str, tmp_path: Path, new_dat
             assert followed.stdout.read() == "two\n"
             worker.communicate(timeout=60)
             assert job.files().log == 8
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells how much memory was taken")
+def test_a_long_output_takes_little_memory(tmp_path: Path, new_database: Callable[[], str]) -> None:
+    """100 MB are kept whole, and the worker holds some pieces of them."""
+    script = (
+        f'yes "$(printf %0999d 0)" | head -c 100000000; touch {tmp_path}/end; '
+        f"until test -e {tmp_path}/go; do sleep 0.1; done"
+    )
+    (tmp_path / "s.yaml").write_text(f"tasks: [{{name: t, image: {{docker: i}}, command: [sh, -uc, '{script}']}}]")
+    with shells("sqlite", tmp_path, new_database) as (one, _):
+        one.run("submit", str(tmp_path / "s.yaml"))
+        worker = one.start(*_WORKER)
+        assert worker.stdout is not None
+        passed = threading.Thread(target=lambda: [None for _ in worker.stdout or ()])
+        passed.start()
+        with sweepstake.connect(one.url) as db:
+            job = db.get_experiment("s").get_job("t")
+            eventually((tmp_path / "end").exists)
+            eventually(lambda: job.files().log == 100_000_000)
+            found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{worker.pid}/status").read_text())
+            assert found is not None
+            assert int(found[1]) < 120_000
+            (tmp_path / "go").touch()
+            worker.wait(60)
+            passed.join()
 
 
 def test_a_database_without_a_place_for_files_is_told(tmp_path: Path, new_database: Callable[[], str]) -> None:
