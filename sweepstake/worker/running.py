@@ -398,10 +398,9 @@ class Worker:
         return finished
 
     def _count(self, claim: Claim, report: Finish, finished: Finished, seconds: float) -> None:
-        crashed = finished.ended is Outcome.CRASHED
         self._add(finished.ended)
         line = f"{self._title(claim)}: {finished.ended.value} after {seconds:.1f} s"
-        if crashed:
+        if finished.ended is Outcome.CRASHED or (finished.ended is Outcome.DONE and report.reason):
             line += f": {_first_line(report.reason)}"
         if not finished.recorded and finished.ended is not Outcome.PRUNED:
             line += " (it was no longer this worker's; its results were kept as late results)"

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,6 +133,21 @@ def test_a_fetch_leaves_what_is_there_already(running: Running, tmp_path: Path) 
     assert (folder / "a").stat().st_mtime_ns == before
     assert (folder / "b").read_text() == "2"
     assert sorted(path.name for path in folder.iterdir()) == ["a", "b"]
+
+
+def test_files_whose_names_differ_in_case_are_two(running: Running, tmp_path: Path) -> None:
+    """Or are refused before anything is written, where the file system takes them for one."""
+    for name in ("model", "Model", "MODEL.pt"):
+        (running.results / name).write_text(name)
+    FilesKeeper(running.queue, running.claim, running.results).copy()
+    there = running.job.fetch(tmp_path / "there")
+    assert sorted(path.read_text() for path in there.iterdir()) == ["MODEL.pt", "Model", "model"]
+    folding = tmp_path / "folding"
+    folding.mkdir()
+    (folding / f".SWEEPSTAKE-{os.getpid()}.PART").touch()  # as if the name in small letters were found by this one
+    with pytest.raises(UnusableFolderError, match="'Model' and 'model' are one file"):
+        running.job.fetch(folding)
+    assert len(list(folding.iterdir())) == 1
 
 
 @attrs.frozen
