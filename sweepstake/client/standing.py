@@ -10,7 +10,10 @@ from sweepstake.domain.records import ExperimentRecord
 from sweepstake.domain.status import ExperimentStatus
 from sweepstake.search import NoProposal, Proposal, policy_for
 
-__all__ = ["Standing", "standing", "what_next"]
+__all__ = ["SUBMITTING", "Standing", "is_being_submitted", "standing", "what_next"]
+
+#: Begins the tag of a new experiment whose spec is being submitted.
+SUBMITTING: Final = "submitting"
 
 
 class Standing(StrEnum):
@@ -44,6 +47,12 @@ def standing(record: ExperimentRecord, counts: Counts) -> Standing:
     if waits or isinstance(what_next(record), Proposal):
         return Standing.PAUSED
     return Standing.RUNNING if counts.running else Standing.COMPLETE
+
+
+def is_being_submitted(record: ExperimentRecord) -> bool:
+    """Tell whether an experiment waits for the last of its jobs, before which none can be claimed."""
+    tags = record.settings.tags
+    return record.status is ExperimentStatus.DONE and any(tag.startswith(f"{SUBMITTING}:") for tag in tags)
 
 
 def what_next(record: ExperimentRecord) -> Proposal | NoProposal:

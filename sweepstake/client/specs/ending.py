@@ -8,7 +8,7 @@ from typing import Final
 
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.listing import iterate, query_of
-from sweepstake.client.standing import what_next
+from sweepstake.client.standing import is_being_submitted, what_next
 from sweepstake.client.waiting import check_wait
 from sweepstake.domain.counts import Counts
 from sweepstake.domain.records import ExperimentRecord, JobRecord
@@ -73,7 +73,9 @@ def follow(queue: Queue, name: str, timeout: float | None) -> Iterator[JobRecord
 
 
 def _goes_on(record: ExperimentRecord) -> bool:
-    """Tell whether an experiment's search may still make jobs of its own."""
+    """Tell whether an experiment gets more jobs: from who submits it, or from its search."""
+    if is_being_submitted(record):
+        return True
     if record.status is ExperimentStatus.DONE:
         return False
     following = what_next(record)

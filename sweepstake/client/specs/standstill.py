@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from sweepstake.client.listing import iterate, query_of
-from sweepstake.client.standing import what_next
+from sweepstake.client.standing import is_being_submitted, what_next
 from sweepstake.domain.records import ExperimentRecord
 from sweepstake.domain.status import ExperimentStatus, JobStatus
 from sweepstake.errors import NotFoundError
@@ -35,13 +35,11 @@ def standing_of(experiment: Experiment, called: str) -> Iterator[str]:
     assert experiment.record is not None, "it is stored"
     counts = experiment.counts()
     spelled = shlex.quote(called)
+    if is_being_submitted(experiment.record):
+        yield f"{called} is being submitted; if that was interrupted, submitting the same spec again goes on with it."
+        return
     if not counts.total and what_next(experiment.record) is NoProposal.NONE:
         yield f"{called} has no jobs."
-        return
-    if experiment.record.status is ExperimentStatus.DONE and any(
-        tag.startswith("submitting:") for tag in experiment.settings.tags
-    ):
-        yield f"{called} is being submitted; if that was interrupted, submitting the same spec again goes on with it."
         return
     if not (counts.ready or counts.blocked or counts.delayed):
         yield f"{called} has no job that waits: {counts}.{_search_of(experiment.record, spelled)}"

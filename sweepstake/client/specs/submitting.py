@@ -16,6 +16,7 @@ from typing import Final, Self
 from attrs import evolve, frozen
 
 from sweepstake.client.redefining import redefine
+from sweepstake.client.standing import SUBMITTING
 from sweepstake.domain.addresses import check_called
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.lengths import MAX_BULK
@@ -39,7 +40,7 @@ from sweepstake.values import JsonObject
 __all__ = ["Submission", "submit"]
 
 #: Begin the tag of an experiment that is not complete yet: a new one, and one that gets another version.
-_NEW: Final = "submitting"
+_NEW: Final = SUBMITTING
 _UPDATE: Final = "updating"
 #: Jobs sent in one call.
 _CHUNK: Final = 2000

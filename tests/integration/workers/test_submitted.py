@@ -1,5 +1,6 @@
 """From a spec to results: submitted, run by a worker, and waited for, on a file and through a server."""
 
+import signal
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import sweepstake
+from tests.kit.lab import eventually
 from tests.kit.shell import Shell
 from tests.kit.stack import reached
 
@@ -81,3 +83,30 @@ def test_a_running_task_is_stopped(shell: Shell, tmp_path: Path) -> None:
     worker.terminate()
     _, told = worker.communicate(timeout=60)
     assert "long" in told
+
+
+@pytest.mark.parametrize("jobs", [0, 1], ids=["before its jobs", "among its jobs"])
+def test_a_submission_that_is_killed_is_whole_or_nothing(shell: Shell, tmp_path: Path, jobs: int) -> None:
+    """Nothing of it can be claimed; the same command goes on where the first one ended, and makes nothing twice."""
+    file = tmp_path / "many.yaml"
+    points = ", ".join(map(str, range(10_000)))
+    file.write_text(
+        "tasks: [{name: main, image: {docker: tiny}, command: [echo, '{x}']}]\n"
+        f"sweep: {{search: Grid, parameters: {{x: [{points}]}}}}\n"
+    )
+    with sweepstake.connect(shell.url) as db:
+        first = shell.start("submit", str(file))
+        exp = eventually(lambda: next((each for each in db.get_experiments() if each.counts().total >= jobs), None))
+        first.kill()
+        first.communicate()
+        assert first.returncode == -signal.SIGKILL
+        assert exp.counts().total < 10_000
+        with pytest.raises(sweepstake.NoJobError, match="it is DONE"):
+            exp.next_job()
+        told = shell.run("why", "many").stdout
+        assert told.startswith("many is being submitted; if that was interrupted, submitting the same spec again")
+        shell.run("wait", "many", "--timeout", "0", code=124)
+        again = shell.run("submit", str(file)).stdout.splitlines()
+        assert again == ["many has 1 task; 10,000 jobs: 10,000 ready", "many"]
+        assert [each.name for each in db.get_experiments()] == ["many"]
+        assert db.get_experiment("many").settings.tags == ()
