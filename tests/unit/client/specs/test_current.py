@@ -46,6 +46,16 @@ def test_the_file_of_hyperparameters_comes_first(folder: Path, monkeypatch: pyte
     assert sweepstake.current_job().hyperparameters == {"lr": 1}
 
 
+def test_results_begin_with_what_the_job_starts_from(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a child in population based training does; until the script has written some."""
+    (folder / "start.json").write_text('{"weights": "a.pt"}')
+    monkeypatch.setenv("SWEEPSTAKE_START_PATH", str(folder / "start.json"))
+    job = sweepstake.current_job()
+    assert job.results == {"weights": "a.pt"}
+    job.results["loss"] = 0.5
+    assert sweepstake.current_job().results == {"weights": "a.pt", "loss": 0.5}
+
+
 def test_results_are_written_as_they_are_set(folder: Path) -> None:
     """Whole each time, and found again by who asks again."""
     file = folder / "results.json"

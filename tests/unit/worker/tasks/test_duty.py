@@ -140,6 +140,16 @@ def test_tasks_of_jobs_are_run(bench: Bench) -> None:
     assert (bench.wrote("a"), bench.wrote("b")) == (["1"], ["t1 y"])
 
 
+def test_a_job_is_told_what_it_starts_from(bench: Bench) -> None:
+    """The results of its parent, in a file, as hyperparameters are; what it says of them stands beside the others."""
+    bench.put({"script": "cat $SWEEPSTAKE_START_PATH > $FOLDER/a; echo '{\"loss\": 1}' > $SWEEPSTAKE_RESULTS_PATH"})
+    started = draft("x", of=document(results={"loss": 2, "weights": "a.pt"}), task="t0")
+    bench.exp.session.queue.add_jobs(bench.exp.name, [started])
+    assert dict(bench.work(ONE).outcomes) == {Outcome.DONE: 1}
+    assert [json.loads(line) for line in bench.wrote("a")] == [{"loss": 2, "weights": "a.pt"}]
+    assert bench.exp.get_job("x").results == {"loss": 1, "weights": "a.pt"}
+
+
 def not_called(run: TaskRun, launch: Launch, before: Preliminaries) -> NoReturn:
     """Stand for what starts containers."""
     raise AssertionError("no container is started")
