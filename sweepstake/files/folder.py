@@ -69,7 +69,11 @@ class FolderDrive:
             finally:
                 os.close(descriptor)
             path.replace(folder / to[-1])
-            sync_folder(folder)
+
+    def settle(self, *folder: str) -> None:
+        """See `Drive.settle`."""
+        with self._usable():
+            sync_folder(self.root.joinpath(*folder))
 
     def replace(self, data: bytes, *name: str) -> None:
         """See `Drive.replace`."""

@@ -61,6 +61,9 @@ class RemoteDrive:
             self._files.copy(self._part(begin, *name), self._part(begin, *to))
         self.remove(*name)
 
+    def settle(self, *folder: str) -> None:
+        """See `Drive.settle`: an object is there once it is written."""
+
     def replace(self, data: bytes, *name: str) -> None:
         """See `Drive.replace`: a place that keeps objects writes each as a whole."""
         self._write(data, self._part(0, *name))

@@ -45,6 +45,9 @@ class Drive(Protocol):
     def move(self, name: tuple[str, ...], to: tuple[str, ...]) -> None:
         """Put something under another name, when it is on the disk, in the place of whatever was there."""
 
+    def settle(self, *folder: str) -> None:
+        """Let the names in a folder, which is there, outlast a power cut; those of files that were moved into it."""
+
     def replace(self, data: bytes, /, *name: str) -> None:
         """Write all of something: a reader sees it as it was or as it is, and it outlasts a power cut."""
 
@@ -206,6 +209,8 @@ class Shelf:
             )
         rows = [(each.path, each.size, each.sha256) for each in stated]
         text = json.dumps(rows, separators=(",", ":"))
+        if stated:  # all of them at once, as it takes long; what a power cut takes before is sent again
+            self._drive.settle(*self._at(place, _WHOLE))
         self._drive.replace(text.encode(), *self._at(place, _MANIFEST))
         for each in before - here.keys():
             self._drive.remove(*self._at(place, _WHOLE, each))

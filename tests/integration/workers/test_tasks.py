@@ -134,6 +134,28 @@ def test_a_task_runs_in_podman(exp: ManualSearch, configured: Shell, folder: Pat
 
 
 @pytest.mark.xdist_group("podman")
+def test_what_a_container_leaves_is_mounted_by_another(exp: ManualSearch, configured: Shell) -> None:
+    """Where nobody can write to it."""
+    image: dict[str, Any] = {"image": {"docker": IMAGE}, "result": {"path": "/out"}}
+    make = {
+        "name": "make",
+        **image,
+        "command": ["sh", "-euc", "echo seven > /out/x; mkdir /out/z; echo 8 > /out/z/y"],
+    }
+    take = {"name": "take", **image, "command": ["sh", "-uc", "cat /in/x /in/z/y; touch /in/w || echo not there"]}
+    take["datasets"] = [{"mountPath": "/in", "source": {"result": "make"}}]
+    document = JsonObject.of({"version": "v2", "tasks": [make, take]})
+    exp.session.queue.put_spec(exp.name, SpecDraft(text="", document=document))
+    exp.session.queue.add_jobs(exp.name, [draft("m", task="make")])
+    exp.session.queue.add_jobs(exp.name, [draft("t", task="take", depends_on=["m"])])
+    ran = configured.run("worker", "exp", "--slots", "cpus=1", "--idle", "1")
+    assert "jobs run: 2 done" in ran.stderr
+    said = exp.get_job("t").log()
+    assert said.startswith("seven\n8\n")
+    assert said.endswith("not there\n")
+
+
+@pytest.mark.xdist_group("podman")
 @pytest.mark.parametrize("also", [False, True], ids=["worker", "worker and heartbeats"])
 def test_a_killed_worker_leaves_no_container(
     exp: ManualSearch, configured: Shell, folder: Path, tmp_path: Path, also: bool

@@ -189,6 +189,18 @@ def test_a_job_that_is_gone_leaves_nothing(bench: Bench) -> None:
     assert bench.leave(x="1") == Kept()
 
 
+def test_what_is_gone_from_the_store_is_sent_again(bench: Bench) -> None:
+    """As after a power cut, or when the files of an attempt that was lost have gone already."""
+    with bench.keeping(interval=0.02) as keeping:
+        (bench.results / "x").write_text("1")
+        eventually(lambda: bench.kept() == {"x": 1})
+        (content,) = bench.results.parent.glob("store.db-files/*/*/*/1/whole/*")
+        content.unlink()
+        (bench.results / "y").write_text("22")
+        assert keeping.finish(lambda: 0.0) == Kept()
+    assert sorted(path.name for path in bench.job.fetch(bench.results.parent / "there").iterdir()) == ["x", "y"]
+
+
 def test_a_failure_on_the_way_is_made_up_for(bench: Bench) -> None:
     """The store was away at one look, and is there at the next."""
     bench.fails[PutContent] = StoreUnavailableError("away")
