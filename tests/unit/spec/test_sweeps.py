@@ -253,3 +253,10 @@ def test_a_policy_is_no_search_of_a_sweep() -> None:
     policy = SweepSpec("random", LR).policy()
     with pytest.raises(SpecError, match="distributions go into `parameters`"):
         SweepSpec(policy, LR)
+
+
+@pytest.mark.parametrize("parameters", ["lr", 5, [("lr", [1])]])
+def test_only_a_dict_is_parameters(parameters: Any) -> None:
+    """In Python as in files."""
+    with pytest.raises(SpecError, match="parameters: must be a dict of hyperparameters, not "):
+        SweepSpec("random", parameters)

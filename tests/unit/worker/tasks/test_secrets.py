@@ -70,3 +70,11 @@ def test_a_wrong_name_is_refused(file: Path, name: str) -> None:
     with pytest.raises(InvalidInputError, match="letters, digits"):
         set_secret(file, name, "x")
     assert not file.exists()
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\ud800"])
+def test_a_value_that_is_no_text_is_refused(file: Path, value: str) -> None:
+    """No variable could hold it."""
+    with pytest.raises(InvalidInputError, match="value: must be text, without NUL characters"):
+        set_secret(file, "name", value)
+    assert not file.exists()
