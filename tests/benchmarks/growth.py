@@ -18,7 +18,7 @@ from tests.benchmarks.places import Places
 from tests.benchmarks.race import Session, Side, race
 from tests.benchmarks.report import Finding
 
-__all__ = ["ROWS"]
+__all__ = ["ROWS", "costs_by_length"]
 
 _CHURN_WORKERS = 4
 _SPARE = 10
@@ -27,8 +27,8 @@ _SPARE = 10
 def _queue_length(name: str, store: str, floor: Opener, ours: Opener) -> Row:
     def run(places: Places, sizes: Sizes) -> Finding:
         curve = {
-            "floor": _costs_by_length(places, floor, sizes),
-            "Sweepstake": _costs_by_length(places, ours, sizes),
+            "floor": costs_by_length(places, floor, sizes),
+            "Sweepstake": costs_by_length(places, ours, sizes),
         }
         short, *_, long = curve["Sweepstake"].values()
         first, last = sizes.queued[0], sizes.queued[-1]
@@ -46,7 +46,7 @@ def _queue_length(name: str, store: str, floor: Opener, ours: Opener) -> Row:
     return Row(name, run)
 
 
-def _costs_by_length(places: Places, opener: Opener, sizes: Sizes) -> dict[str, float]:
+def costs_by_length(places: Places, opener: Opener, sizes: Sizes) -> dict[str, float]:
     """Return the median milliseconds of a claim at each length of the queue, measured in turns."""
     with contextlib.ExitStack() as exits:
         sessions = []

@@ -21,6 +21,7 @@ ALWAYS = {
     "http-drain-1",
     "fairness",
     "claim-length-sqlite",
+    "claim-lacking-sqlite",
     "claim-snapshot-postgres",
     "bulk-sqlite",
     "memory-http-server",

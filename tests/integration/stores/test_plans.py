@@ -97,6 +97,8 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
 }
 OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "sqlite": {
+        "tasks_of": {"experiment_id": 1, "version": 1, "names": '["a", "b"]'},
+        "gangs_of": {"experiment_id": 1, "names": '["g", "h"]'},
         "pick": {"name": "sweep", "key": "c" * 26},
         "pick_fitting": {"name": "sweep", "key": "c" * 26, "fitting": "[3, 9]", "member": "79"},
         "take": {"seq": 77, "number": 2, "lease": 60.0, "worker": "w", "key": "c" * 26},
@@ -104,6 +106,8 @@ OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "finish": {**FINISH, "seq": 77},
     },
     "postgres": {
+        "tasks_of": {"experiment_id": 1, "version": 1, "names": '["a", "b"]'},
+        "gangs_of": {"experiment_id": 1, "names": '["g", "h"]'},
         "claim": {"name": "sweep", "worker": "w", "key": "c" * 26},
         "claim_limited": {"name": "sweep", "worker": "w", "key": "c" * 26},
         "claim_fitting": {"name": "sweep", "worker": "w", "key": "c" * 26, "fitting": "[3, 9]", "member": "79"},
