@@ -13,7 +13,8 @@ from sweepstake.queue.calls import ClaimJobs, FinishAttempt, FinishAttempts
 from sweepstake.queue.calls.batches import AttemptReport, Reported, Reports
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.attempts.claiming import claim_anew, claim_proposed, find_claim
-from sweepstake.queue.verbs.attempts.finishing import finish_alone, plain_answer, plain_params
+from sweepstake.queue.verbs.attempts.finishing import finish as finish_alone
+from sweepstake.queue.verbs.attempts.finishing import plain_params
 from sweepstake.queue.verbs.attempts.settling import settle, settle_at_times
 from sweepstake.queue.verbs.guards import key_reused
 from sweepstake.queue.verbs.tasks.gangs import take_for_offer
@@ -147,10 +148,11 @@ def _plain(name: str, report: AttemptReport) -> dict[str, Any] | None:
 def _reported(store: Store, reference: str, name: str, each: AttemptReport, row: Row | None) -> Reported:
     """Return what became of a report, of which the plain case was done if there is a row."""
     if row is not None:
-        return Reported(id=each.id, finished=plain_answer(name, row, each.report))
+        finished = Finished(job=rows.job(name, row), recorded=True, ended=each.report.outcome)
+        return Reported(id=each.id, finished=finished)
     try:
         alone = FinishAttempt(name=reference, id=each.id, key=each.key, report=each.report)
-        finished: Finished = finish_alone(store, alone)
+        finished = finish_alone(store, alone)
     except ClientRequestError as error:
         return Reported(id=each.id, problem=problem_of(error))
     return Reported(id=each.id, finished=finished)

@@ -21,9 +21,9 @@ from sweepstake.queue.verbs.dependencies import follow
 from sweepstake.queue.verbs.duplicates import change_fingerprint
 from sweepstake.queue.verbs.tasks.stopping import propagate
 from sweepstake.stores import rows
-from sweepstake.stores.engine import DuplicateError, Row, Transaction
+from sweepstake.stores.engine import DuplicateError, Transaction
 
-__all__ = ["PLAIN", "finish_alone", "finish_job", "plain_answer", "plain_params"]
+__all__ = ["PLAIN", "finish", "finish_job", "plain_params"]
 
 #: The outcomes that need no budget, and the status they lead to.
 PLAIN: Final = {Outcome.DONE: JobStatus.DONE, Outcome.PRUNED: JobStatus.PRUNED}
@@ -46,11 +46,6 @@ def finish(store: Store, call: FinishAttempt) -> Finished:
     if finished.next is None:
         return evolve(finished, next=claim_anew(store, name, call.worker, claim))
     return finished if isinstance(finished.next, Claim) else evolve(finished, next=None)
-
-
-def finish_alone(store: Store, call: FinishAttempt) -> Finished:
-    """End an attempt in whatever case; see `finish`."""
-    return finish(store, call)
 
 
 def _finish_and_go_on(store: Store, name: str, call: FinishAttempt, claim: str) -> Finished:
@@ -98,11 +93,6 @@ def _finish_plainly(store: Store, name: str, call: FinishAttempt) -> Finished | 
         ended=finish.outcome,
         next=None if following is None or claim is None else rows.claimed(name, claim, following),
     )
-
-
-def plain_answer(name: str, row: Row, finish: Finish) -> Finished:
-    """Return the answer to a report whose plain case was done."""
-    return Finished(job=rows.job(name, row), recorded=True, ended=finish.outcome)
 
 
 def plain_params(name: str, job_id: str, finish: Finish, key: str) -> dict[str, Any] | None:
