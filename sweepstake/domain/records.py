@@ -11,6 +11,7 @@ from sweepstake.domain.addresses import exact
 from sweepstake.domain.schema import OMIT_DEFAULT, sent_as
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome, Signal
+from sweepstake.domain.tasks.waiting import Waiting
 from sweepstake.values import EMPTY, JsonObject
 
 __all__ = [
@@ -303,10 +304,12 @@ class Claims:
 
     Attributes:
         reason: why there is none, if there is none.
+        waiting: the job that comes before those that fit what was offered, if one does: it fits the worker as a whole.
     """
 
     claims: tuple[Claim, ...] = ()
     reason: NoJobReason | None = None
+    waiting: Waiting | None = field(default=None, metadata=OMIT_DEFAULT)
 
 
 @frozen(kw_only=True)

@@ -198,9 +198,9 @@ class Queue:
         """Delete a job and its attempts."""
         self.send(calls.DeleteJob(name=name, id=job_id, guard=guard, key=key or self.new_id()))
 
-    def get_gang(self, name: str, job_id: str) -> Gang:
+    def get_gang(self, name: str, job_id: str, *, patience: Patience = usual_patience) -> Gang:
         """Return the jobs that begin together with one, and whether they may."""
-        return self.send(calls.GetGang(name=name, id=job_id))
+        return self.send(calls.GetGang(name=name, id=job_id, patience=patience))
 
     def prune(self, name: str, job_id: str, *, key: str | None = None) -> JobRecord:
         """Make a QUEUED or RUNNING job PRUNED."""
@@ -380,17 +380,19 @@ class Queue:
         at_once: int,
         *,
         offer: Offer | None = None,
+        slots: Offer | None = None,
         key: str | None = None,
         repeat: bool = False,
         patience: Patience = usual_patience,
     ) -> Claims:
-        """Take several jobs, with an `offer` such as fit it together."""
+        """Take several jobs, with an `offer` such as fit it together; all `slots` say which job may wait for room."""
         return self.send(
             calls.ClaimJobs(
                 name=name,
                 worker=worker,
                 at_once=at_once,
                 offer=offer,
+                slots=slots,
                 key=key or self.new_id(),
                 repeat=repeat,
                 patience=patience,
@@ -405,6 +407,7 @@ class Queue:
         claim: str | None = None,
         at_once: int = 1,
         offer: Offer | None = None,
+        slots: Offer | None = None,
         worker: str = "",
         repeat: bool = False,
         patience: Patience = usual_patience,
@@ -419,6 +422,7 @@ class Queue:
                 claims=claim is not None,
                 at_once=at_once,
                 offer=offer,
+                slots=slots,
                 worker=worker,
                 repeat=repeat,
                 patience=patience,

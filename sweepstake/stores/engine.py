@@ -58,6 +58,7 @@ class Transaction(Protocol):
         ids: str | None = None,
         fitting: str | None = None,
         member: str | None = None,
+        least: int | None = None,
     ) -> Row | None:
         """Claim a ready job without a task, exact in its limits.
 
@@ -69,6 +70,7 @@ class Transaction(Protocol):
             fitting: a JSON list of numbers of needs: only a job of a task that needs no more; its number of needs
                 stands behind the timeout.
             member: with `fitting`, the number of a job that goes before those of its priority.
+            least: with `fitting`, the lowest priority that may be claimed.
         """
 
 

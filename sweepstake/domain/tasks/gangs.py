@@ -20,6 +20,7 @@ class Member:
 
     Attributes:
         rank: from 0; the first is the leader.
+        attempt: which attempt at it this is, from 1; 0 before the first.
         worker: who runs it, or ran it last.
         hostname: of its worker, if that says it among its labels.
     """
@@ -27,6 +28,7 @@ class Member:
     id: str
     rank: int
     status: JobStatus
+    attempt: int = 0
     worker: str | None = None
     hostname: str | None = None
 

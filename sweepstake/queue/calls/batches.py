@@ -40,9 +40,9 @@ def _is_id(_: object, attribute: Any, value: str) -> None:
     check_name(value, attribute.name)
 
 
-def _at_once() -> Any:
+def _at_once(least: int) -> Any:
     """Make the field of how many jobs are wanted."""
-    return body(default=1, validator=is_within(1, MAX_AT_ONCE), metadata=narrowed(count(1, MAX_AT_ONCE)))
+    return body(default=1, validator=is_within(least, MAX_AT_ONCE), metadata=narrowed(count(least, MAX_AT_ONCE)))
 
 
 @frozen(kw_only=True)
@@ -106,11 +106,16 @@ class ClaimJobs(Call[Claims]):
 
     The key of the claim that is number *i*, from 0, is `KEY.i`: each job has an attempt and a lease of its own.
 
+    Whoever says all its slots learns which job waits there for more than is offered now. None of a lower priority is
+    taken before that, so that it can be given room. A job that does not say how many processors it needs takes one of
+    them, or what is left.
+
     Attributes:
         worker: who claims, for people to read.
         repeat: the call may have been made before with this key: then it answers with what that claimed.
-        at_once: how many jobs are wanted at most.
+        at_once: how many jobs are wanted at most; with 0 and `slots` none is taken, and the answer names the next.
         offer: what there is for all of them together; see `ClaimJob`.
+        slots: what the worker has as a whole, whether it is free or not.
 
     Raises:
         LeaseLostError: a repeat, and all that was claimed by the first call has been lost since: claim anew.
@@ -120,8 +125,9 @@ class ClaimJobs(Call[Claims]):
     key: str = op_key()
     worker: str = body(default="", arriving=is_worker, metadata=narrowed(ref("Label")))
     repeat: bool = body(default=False)
-    at_once: int = _at_once()
+    at_once: int = _at_once(0)
     offer: Offer | None = body(default=None, metadata=OMIT_DEFAULT)
+    slots: Offer | None = body(default=None, metadata=OMIT_DEFAULT)
     claims: bool = field(default=True, init=False)
 
 
@@ -152,6 +158,7 @@ class FinishAttempts(Call[Reports]):
         repeat: the call may have been made before.
         at_once: how many jobs are wanted at most.
         offer: what there is for the next jobs together.
+        slots: as of `ClaimJobs`.
         away: told of each try that found the store away.
         claims: whether there is a `claim`.
     """
@@ -166,7 +173,8 @@ class FinishAttempts(Call[Reports]):
     )
     worker: str = body(default="", arriving=is_worker, metadata=narrowed(ref("Label")))
     repeat: bool = body(default=False)
-    at_once: int = _at_once()
+    at_once: int = _at_once(1)
     offer: Offer | None = body(default=None, metadata=OMIT_DEFAULT)
+    slots: Offer | None = body(default=None, metadata=OMIT_DEFAULT)
     away: Callable[[StoreUnavailableError], None] | None = hidden()
     claims: bool = field(default=False)

@@ -286,8 +286,9 @@ class ListDependencies(Call[tuple[Dependency, ...]]):
 class GetGang(Call[Gang]):
     """The jobs that begin together with one, and whether all were claimed, so that it may begin.
 
-    Whoever has claimed a job of a gang asks until they were. What has waited longer than its task says is CRASHED, or
-    tried again; without a word of its task it is given back.
+    Whoever has claimed a job of a gang asks until they were, and once in a while after that. What has waited longer
+    than its task says is CRASHED, or tried again, and so is what has begun and misses one of its jobs for longer;
+    without a word of its task, what waits is given back, and what has begun goes on.
     """
 
     name: str = named("name")

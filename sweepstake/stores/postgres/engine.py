@@ -143,11 +143,13 @@ class PostgresTransaction:
         ids: str | None = None,
         fitting: str | None = None,
         member: str | None = None,
+        least: int | None = None,
     ) -> Row | None:
         """Claim a ready job: the lock comes first, so that the claim sees who else runs."""
         self.row("lock_experiment", name=name)
         if fitting is not None:
-            return self.row("claim_fitting", name=name, worker=worker, key=key, fitting=fitting, member=member)
+            wanted = {"fitting": fitting, "member": member, "least": least}
+            return self.row("claim_fitting", name=name, worker=worker, key=key, **wanted)
         if ids is not None:
             return self.row("claim_of", name=name, worker=worker, key=key, ids=ids)
         return self.row("claim_limited", name=name, worker=worker, key=key)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sweepstake.clock import Clock
 from sweepstake.errors import StoreRefusedError, SweepstakeError
@@ -99,7 +99,7 @@ class SqliteEngine:
             transaction.needs_no_sync = row is None
             return row
 
-    def finish(self, params: Params, *, claim: Mapping[str, str] | None) -> tuple[Row, Row | None] | None:
+    def finish(self, params: Params, *, claim: Mapping[str, Any] | None) -> tuple[Row, Row | None] | None:
         """Finish the plain case and claim the next job in the same transaction."""
         with self.write() as transaction:
             job = transaction.finish(params)
@@ -109,7 +109,7 @@ class SqliteEngine:
             return job, transaction.claim(**claim) if claim else None
 
     def finish_several(
-        self, reports: Sequence[Params], *, claims: Sequence[Mapping[str, str]]
+        self, reports: Sequence[Params], *, claims: Sequence[Mapping[str, Any]]
     ) -> tuple[list[Row | None], list[Row]]:
         """Finish several attempts in the plain case and claim several jobs, in one transaction."""
         with self.write() as transaction:

@@ -108,11 +108,13 @@ class SqliteTransaction:
         ids: str | None = None,
         fitting: str | None = None,
         member: str | None = None,
+        least: int | None = None,
     ) -> Row | None:
         """Claim a ready job; no other writer is at work, so what is read here stays true."""
         execute = self.execute_quickly
         pick = self._statements["pick_of" if ids is not None else "pick" if fitting is None else "pick_fitting"]
-        picked = execute(pick, {"name": name, "key": key, "ids": ids, "fitting": fitting, "member": member}).fetchone()
+        wanted = {"name": name, "key": key, "ids": ids, "fitting": fitting, "member": member, "least": least}
+        picked = execute(pick, wanted).fetchone()
         if picked is None:
             return None
         job, (lease, *rest) = JobRow._make(picked[:JOB_COLUMNS]), picked[JOB_COLUMNS:]

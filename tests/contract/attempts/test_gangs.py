@@ -1,11 +1,12 @@
 """Gangs: the replicas of a task begin together or not at all."""
 
 import time
+from typing import Any
 
 import pytest
 
 from sweepstake.domain.records import Claim
-from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.domain.status import JobStatus, Outcome, Signal
 from sweepstake.domain.tasks.needs import Offer, WorkerLabel
 from sweepstake.domain.workers import WorkerReport
 from sweepstake.errors import InvalidInputError
@@ -157,3 +158,103 @@ def test_a_gang_is_added_whole(gangs: Lab) -> None:
     with pytest.raises(InvalidInputError, match=again):
         add_gang(gangs, "g")
     assert len(gangs.jobs()) == 2
+
+
+FEELING = {**REPLICAS, "name": "feeling", "propagateFailure": True, "propagatePreemption": True}
+
+
+def begun(queue: Queue, task: dict[str, object], **settings: Any) -> tuple[Lab, Claim, Claim]:
+    """Return an experiment in which a gang has begun, and a single job runs."""
+    lab = Lab.new(queue, **settings)
+    queue.put_spec(lab.name, spec(task, {"name": "plain"}))
+    add_gang(lab, "g", str(task["name"]))
+    first, second = queue.claim_jobs(lab.name, "w", 2, offer=Offer(gpu=2)).claims
+    assert queue.get_gang(lab.name, "g 0").together
+    return lab, first, second
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PREEMPTED, Outcome.RELEASED])
+def test_a_gang_begins_anew_when_one_of_it_is_to_run_again(queue: Queue, outcome: Outcome) -> None:
+    """If its task propagates preemption: the others lose theirs, and all wait for each other again."""
+    lab, first, second = begun(queue, FEELING)
+    lab.finish(first, outcome)
+    assert lab.beat(second) is Signal.LOST
+    assert [attempt.outcome for attempt in lab.attempts("g 1")] == [Outcome.PREEMPTED]
+    assert claimed(lab) == "g 0"
+    assert not queue.get_gang(lab.name, "g 0").together
+    assert claimed(lab) == "g 1"
+    assert queue.get_gang(lab.name, "g 0").together
+
+
+def test_a_gang_begins_anew_when_the_worker_of_one_dies(queue: Queue) -> None:
+    """Whoever asks after the gang finds out, though nobody claims."""
+    lab, _, second = begun(queue, FEELING, lease=1.0)
+    eventually(lambda: bool(queue.get_gang(lab.name, "g 1").members) and lab.beat(second) is Signal.LOST)
+    (attempt,) = lab.attempts("g 1")
+    assert (attempt.outcome, attempt.reason) == (Outcome.PREEMPTED, "feeling lost its worker")
+
+
+def test_a_failure_that_is_tried_again_begins_its_gang_anew(queue: Queue) -> None:
+    """If its task propagates failure; the last failure stops the others, too."""
+    lab, first, second = begun(queue, FEELING, max_attempts=2)
+    lab.finish(first, Outcome.CRASHED)
+    assert lab.beat(second) is Signal.LOST
+    first, second = queue_of(lab)
+    lab.finish(second, Outcome.CRASHED)
+    lab.finish(first, Outcome.DONE)
+    first, second = queue_of(lab)
+    lab.finish(second, Outcome.CRASHED)
+    assert [str(lab.job(job).status) for job in ("g 0", "g 1")] == ["PRUNED", "CRASHED"]
+    assert lab.beat(first) is Signal.PRUNE
+
+
+def queue_of(lab: Lab) -> tuple[Claim, Claim]:
+    """Claim the jobs of the gang again."""
+    first, second = lab.queue.claim_jobs(lab.name, "w", 2, offer=Offer(gpu=2)).claims
+    return first, second
+
+
+def test_what_has_not_begun_takes_nobody_with_it(queue: Queue) -> None:
+    """A job that is given back while its gang collects: the others go on waiting for it."""
+    lab = Lab.new(queue)
+    queue.put_spec(lab.name, spec({**FEELING, "replicas": 3}))
+    add_gang(lab, "g", "feeling", 3)
+    first, second = claim(lab), claim(lab)
+    assert first is not None
+    assert second is not None
+    lab.finish(first, Outcome.PREEMPTED)
+    assert lab.beat(second) is Signal.CONTINUE
+    assert lab.job("g 1").status is JobStatus.RUNNING
+
+
+def test_half_a_gang_does_not_run_longer_than_its_task_says(queue: Queue) -> None:
+    """When one is to run again and nobody takes it, the others are CRASHED, and stop what they would stop."""
+    stated = {**REPLICAS, "name": "timed", "synchronizedStartTimeout": "300ms", "propagateFailure": True}
+    lab, first, second = begun(queue, stated)
+    lab.add(draft("single", task="plain"))
+    lab.finish(first, Outcome.PREEMPTED)
+    assert lab.beat(second) is Signal.CONTINUE
+    time.sleep(0.4)
+    eventually(lambda: queue.get_gang(lab.name, "g 1").members[1].status is JobStatus.CRASHED)
+    assert [str(lab.job(job).status) for job in ("g 0", "g 1", "single")] == ["CRASHED", "CRASHED", "PRUNED"]
+    late = lab.finish(second, Outcome.DONE)
+    assert (late.recorded, late.ended) == (False, Outcome.CRASHED)
+    (attempt,) = lab.attempts("g 1")
+    assert attempt.reason == "the gang ran without all of its jobs for longer than 0.3 s"
+    assert lab.beat(second) is Signal.LOST
+
+
+def test_half_a_gang_runs_on_if_its_task_does_not_say_for_how_long(queue: Queue) -> None:
+    """It may not need the others to begin with it."""
+    lab, first, second = begun(queue, REPLICAS)
+    lab.finish(first, Outcome.PREEMPTED)
+    assert queue.get_gang(lab.name, "g 1").members[0].status is JobStatus.QUEUED
+    assert lab.beat(second) is Signal.CONTINUE
+
+
+def test_a_gang_knows_the_attempts(gangs: Lab) -> None:
+    """So that a worker can tell whether its own is still the one."""
+    add_gang(gangs, "g")
+    first = claim(gangs)
+    assert first is not None
+    assert [each.attempt for each in gangs.queue.get_gang(gangs.name, "g 0").members] == [1, 0]

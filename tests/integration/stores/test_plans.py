@@ -88,6 +88,8 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
     "needs_of": {"name": "sweep"},
     "ready_kinds": {"experiment_id": 1},
     "collecting": {"experiment_id": 1},
+    "collectors": {"experiment_id": 1},
+    "first_ready": {"experiment_id": 1, "fitting": "[3, 9]", "member": "79"},
     "members": {"experiment_id": 1, "gang": "g"},
     "situation": {"experiment_id": 1, "id": "running"},
     "attempt": {"seq": 77, "number": 1},
@@ -95,12 +97,14 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
     "live_workers": {"experiment_id": 1, "most": 3},
     "ahead": {"experiment_id": 1, "needs": 0, "priority": 0, "seq": 50_000, "most": 3},
 }
+#: What is claimed for an offer.
+WANTED = {"fitting": "[3, 9]", "member": "79", "least": 0}
 OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "sqlite": {
         "tasks_of": {"experiment_id": 1, "version": 1, "names": '["a", "b"]'},
         "gangs_of": {"experiment_id": 1, "names": '["g", "h"]'},
         "pick": {"name": "sweep", "key": "c" * 26},
-        "pick_fitting": {"name": "sweep", "key": "c" * 26, "fitting": "[3, 9]", "member": "79"},
+        "pick_fitting": {"name": "sweep", "key": "c" * 26, **WANTED},
         "take": {"seq": 77, "number": 2, "lease": 60.0, "worker": "w", "key": "c" * 26},
         "held_plain": FINISH,
         "finish": {**FINISH, "seq": 77},
@@ -110,7 +114,7 @@ OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "gangs_of": {"experiment_id": 1, "names": '["g", "h"]'},
         "claim": {"name": "sweep", "worker": "w", "key": "c" * 26},
         "claim_limited": {"name": "sweep", "worker": "w", "key": "c" * 26},
-        "claim_fitting": {"name": "sweep", "worker": "w", "key": "c" * 26, "fitting": "[3, 9]", "member": "79"},
+        "claim_fitting": {"name": "sweep", "worker": "w", "key": "c" * 26, **WANTED},
         "finish": FINISH,
         "finish_and_claim": {**FINISH, "key": "c" * 26, "worker": "w"},
         "lock_attempt": {"attempt": KEY},

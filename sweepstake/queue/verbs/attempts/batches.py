@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
+
+from attrs import evolve
 
 from sweepstake.domain.keys import item_key, name_of
 from sweepstake.domain.records import Claim, Claims, Finished, NoJob
@@ -17,12 +19,16 @@ from sweepstake.queue.verbs.attempts.finishing import finish as finish_alone
 from sweepstake.queue.verbs.attempts.finishing import plain_params
 from sweepstake.queue.verbs.attempts.settling import settle, settle_at_times
 from sweepstake.queue.verbs.guards import key_reused
-from sweepstake.queue.verbs.tasks.gangs import take_for_offer
+from sweepstake.queue.verbs.tasks.matching import none_for_offer
+from sweepstake.queue.verbs.tasks.taking import Taken, take_for_offer
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row
 from sweepstake.wire.problems import problem_of
 
 __all__: list[str] = []
+
+#: The priority of what a search proposes.
+_PROPOSED: Final = 0
 
 
 @performs(ClaimJobs)
@@ -33,7 +39,7 @@ def claim(store: Store, call: ClaimJobs) -> Claims:
     if call.repeat and (found := _find(store, name, keys)):
         return Claims(claims=tuple(found))
     settle_at_times(store, name)
-    return _claim(store, name, call.worker, keys, call.offer, before=call.repeat)
+    return _claim(store, name, call, keys)
 
 
 @performs(FinishAttempts)
@@ -43,7 +49,7 @@ def finish(store: Store, call: FinishAttempts) -> Reports:
     keys = [] if call.claim is None else [item_key(call.claim, place) for place in range(call.at_once)]
     told = [_plain(name, each) for each in call.reports]
     plain = [params for params in told if params is not None]
-    together = keys if call.offer is None and not call.repeat and len(plain) == len(told) else []
+    together = keys if call.offer is None and call.slots is None and not call.repeat and len(plain) == len(told) else []
     try:
         ended, taken = store.engine.finish_several(plain, claims=_wanted(name, call.worker, together))
     except DuplicateError:  # the claims were made before
@@ -65,38 +71,40 @@ def _next(store: Store, name: str, call: FinishAttempts, keys: Sequence[str]) ->
         if call.repeat and (found := _find(store, name, keys)):
             return Claims(claims=tuple(found))
         settle_at_times(store, name)
-        return _claim(store, name, call.worker, keys, call.offer, before=call.repeat)
+        return _claim(store, name, call, keys)
     except LeaseLostError:
         return None
 
 
-def _claim(store: Store, name: str, worker: str, keys: Sequence[str], offer: Offer | None, *, before: bool) -> Claims:
-    """Claim ready jobs, and what the search proposes; `before`: it is known that no earlier call has."""
+def _claim(store: Store, name: str, call: ClaimJobs | FinishAttempts, keys: Sequence[str]) -> Claims:
+    """Claim ready jobs, and what the search proposes; that it is a repeat means that no earlier call has."""
     try:
-        taken = _take(store, name, worker, keys, offer)
-        if not taken and settle(store, name):
-            taken = _take(store, name, worker, keys, offer)
+        taken = _take(store, name, call, keys)
+        if not taken.rows and settle(store, name):
+            taken = _take(store, name, call, keys)
     except DuplicateError as error:
         # The first call with this key was still under way when we looked, or was delivered twice.
         if not (found := _find(store, name, keys)):
             raise key_reused() from error
         return Claims(claims=tuple(found))
-    if taken:
-        return _claims(name, keys, taken)
+    if taken.rows:
+        return evolve(_claims(name, keys, taken.rows), waiting=taken.waiting)
     # The same call, delivered twice, may have taken the last ones.
-    if not before and (found := _find(store, name, keys)):
+    if not call.repeat and (found := _find(store, name, keys)):
         return Claims(claims=tuple(found))
-    if offer is not None:
-        claims, reason = claim_proposed(store, name, worker, keys, offer)
-        return Claims(claims=tuple(claims), reason=None if claims else reason)
-    return _propose(store, name, worker, keys)
+    if call.offer is None and call.slots is None:
+        return _propose(store, name, call.worker, keys)
+    if call.offer is None or not keys or (taken.waiting is not None and taken.waiting.priority > _PROPOSED):
+        return Claims(reason=none_for_offer(store, name).reason, waiting=taken.waiting)
+    claims, reason = claim_proposed(store, name, call.worker, keys, call.offer)
+    return Claims(claims=tuple(claims), reason=None if claims else reason, waiting=taken.waiting)
 
 
-def _take(store: Store, name: str, worker: str, keys: Sequence[str], offer: Offer | None) -> list[Row]:
+def _take(store: Store, name: str, call: ClaimJobs | FinishAttempts, keys: Sequence[str]) -> Taken:
     """Take ready jobs in one transaction: with an offer, each that fits what is left of it."""
-    if offer is None:
-        return store.engine.finish_several([], claims=_wanted(name, worker, keys))[1]
-    return take_for_offer(store, name, worker, keys, offer)
+    if call.offer is None and call.slots is None:
+        return Taken(rows=store.engine.finish_several([], claims=_wanted(name, call.worker, keys))[1])
+    return take_for_offer(store, name, call.worker, keys, call.offer or Offer(), call.slots)
 
 
 def _propose(store: Store, name: str, worker: str, keys: Sequence[str]) -> Claims:

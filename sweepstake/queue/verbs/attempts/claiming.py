@@ -23,8 +23,8 @@ from sweepstake.queue.verbs.attempts.proposals import propose
 from sweepstake.queue.verbs.attempts.settling import settle, settle_at_times
 from sweepstake.queue.verbs.experiments import ENDED_BY_CLAIM, limits_of
 from sweepstake.queue.verbs.guards import event_of, key_reused
-from sweepstake.queue.verbs.tasks.gangs import take_for_offer
 from sweepstake.queue.verbs.tasks.matching import ProposedTask, none_for_offer, proposed_task
+from sweepstake.queue.verbs.tasks.taking import take_for_offer
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row, Transaction
 
@@ -86,9 +86,9 @@ def _claim_for_offer(store: Store, name: str, call: ClaimJob, offer: Offer) -> C
         return found
     settle_at_times(store, name)
     try:
-        taken = take_for_offer(store, name, call.worker, [call.key], offer)
+        taken = take_for_offer(store, name, call.worker, [call.key], offer).rows
         if not taken and settle(store, name):
-            taken = take_for_offer(store, name, call.worker, [call.key], offer)
+            taken = take_for_offer(store, name, call.worker, [call.key], offer).rows
     except DuplicateError as error:  # as in `claim_ready`
         if (found := find_claim(store, name, call.key)) is None:
             raise key_reused() from error

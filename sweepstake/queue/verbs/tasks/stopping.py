@@ -92,7 +92,9 @@ def propagate(
 ) -> None:
     """Let the end of a task's job end the others that came from the same spec, if the task says so.
 
-    Its failure stops all that are queued or run; its preemption preempts those that run.
+    Its failure stops all that are queued or run. Its preemption preempts those that run, as does the loss of its
+    worker. What is tried again, of a gang that has begun, begins together again: so a failure that is not the last one
+    preempts the others of its gang.
 
     Args:
         transaction: in which the job has ended.
@@ -102,7 +104,7 @@ def propagate(
         outcome: of its attempt.
         key: of the write that ended it.
     """
-    if job.task is None or (status is not JobStatus.CRASHED and outcome is not Outcome.PREEMPTED):
+    if job.task is None or status not in (JobStatus.CRASHED, JobStatus.QUEUED):
         return
     number = experiment_id(transaction, name)
     said = transaction.row("task", experiment_id=number, version=job.spec_version, name=job.task)
@@ -113,9 +115,30 @@ def propagate(
         running = transaction.rows("fellows", **same, status=str(JobStatus.RUNNING))
         _stop(transaction, [row[0] for row in queued + running], key, f"{STOPPED}, because {job.task} failed")
         _prune_waiting(transaction, queued + running, key)
-    elif outcome is Outcome.PREEMPTED and preempts_all:
-        kept = json.dumps([row[0] for row in transaction.rows("fellows", **same, status=str(JobStatus.RUNNING))])
-        reason = f"{job.task} was preempted"
-        transaction.run("preempt", seqs=kept, cause=key.replace(".", "-"))
-        transaction.run("end_attempts", seqs=kept, outcome=str(Outcome.PREEMPTED), reason=reason)
-        transaction.run("note_stopped", seqs=kept, verb="preempt", reason=reason)
+        return
+    gang = () if job.gang is None else transaction.rows("members", experiment_id=number, gang=job.gang)
+    if gang and not any(member[0] == job.seq and member[5] for member in gang):
+        return  # it had not begun, so nobody has to begin anew with it
+    if outcome is Outcome.CRASHED and fails_all:
+        running = [member for member in gang if member[0] != job.seq and member[3] == JobStatus.RUNNING]
+        _preempt(transaction, [row[0] for row in running], key, f"{job.task} failed, and is tried again")
+    elif outcome in _PREEMPTS and preempts_all and (gang or outcome is not Outcome.RELEASED):
+        running = transaction.rows("fellows", **same, status=str(JobStatus.RUNNING))
+        _preempt(transaction, [row[0] for row in running], key, f"{job.task} {_PREEMPTS[outcome]}")
+
+
+#: How an attempt may end that is no failure and that others may have to follow, and what they are told. That a single
+#: job was given back has nothing to do with others.
+_PREEMPTS: Final = {
+    Outcome.PREEMPTED: "was preempted",
+    Outcome.LEASE_LOST: "lost its worker",
+    Outcome.RELEASED: "was given back",
+}
+
+
+def _preempt(transaction: Transaction, seqs: Sequence[int], key: str, reason: str) -> None:
+    """Queue jobs again that run."""
+    kept = json.dumps(seqs)
+    transaction.run("preempt", seqs=kept, cause=key.replace(".", "-"))
+    transaction.run("end_attempts", seqs=kept, outcome=str(Outcome.PREEMPTED), reason=reason)
+    transaction.run("note_stopped", seqs=kept, verb="preempt", reason=reason)

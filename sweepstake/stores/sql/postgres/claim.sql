@@ -57,7 +57,8 @@ picked as (
 select * from taken;
 
 -- claim_fitting: as claim_limited, of the jobs of these needs: of each needs the first by the index, then the best.
--- The member is a job of a gang that others wait for, which goes before those of its priority.
+-- The member is a job of a gang that others wait for, which goes before those of its priority. None of less than the
+-- least priority is picked.
 with experiment as materialized ({limited}),
 picked as (
     select p.seq from (
@@ -75,10 +76,26 @@ picked as (
             for update skip locked
         ) m
     ) p
+    where cast(:least as bigint) is null or p.priority >= cast(:least as bigint)
     order by p.priority desc, p.seq <> coalesce(cast(:member as bigint), 0), p.seq limit 1
 ),
 {taken}
 select t.*, j.needs from taken t join jobs j on j.seq = t.seq;
+
+-- first_ready: as claim_fitting, of an experiment by its number, without taking it.
+select p.seq, p.id, p.priority, p.needs from (
+    select h.seq, h.id, h.priority, h.needs
+    from json_array_elements_text(cast(:fitting as json)) f
+    cross join lateral (
+        select j.seq, j.id, j.priority, j.needs from jobs j
+        where j.experiment_id = :experiment_id and j.needs = cast(f as integer) and {ready}
+        order by j.priority desc, j.seq limit 1
+    ) h
+    union all
+    select j.seq, j.id, j.priority, j.needs from jobs j where j.seq = cast(:member as bigint) and {ready}
+) p
+where exists (select 1 from experiments e where e.id = :experiment_id and e.status = 'RUNNING' and {below_limit})
+order by p.priority desc, p.seq <> coalesce(cast(:member as bigint), 0), p.seq limit 1;
 
 -- {finishing}: the open attempt's results become the job's, unless others wait for it.
 -- Only seq shall be looked up by an index: a plan made while the store was empty could else keep a worse one.

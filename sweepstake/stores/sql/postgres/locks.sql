@@ -17,6 +17,9 @@ where seq = any (array(
 ))
 order by seq for update;
 
+-- lock_gang: the jobs of a gang.
+select seq from jobs where experiment_id = :experiment_id and gang is not null and gang = :gang order by seq for update;
+
 -- under_way: the transactions of whoever is writing jobs now. Whoever claims locks the table before reading any limit.
 select virtualtransaction from pg_locks
 where locktype = 'relation' and relation = cast('jobs' as regclass) and mode = 'RowExclusiveLock'

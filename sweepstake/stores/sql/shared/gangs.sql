@@ -5,11 +5,21 @@ where r.experiment_id = :experiment_id and r.status = 'RUNNING' and r.gang is no
 and j.experiment_id = :experiment_id and j.gang is not null and {ready}
 order by j.priority desc, j.seq limit 1;
 
--- collectors: the gangs of which some jobs are held, and none may begin yet.
-select r.gang, min(r.started_at), min(r.spec_version), min(r.task)
+-- collectors: the gangs of which some jobs run while others are queued or nobody may begin yet: since when a job of them
+-- is held, until when one that is queued had its last attempt or is not ready, and whether they have begun.
+select
+    r.gang, min(r.started_at),
+    (
+        select max(coalesce(q.due, q.ended_at)) from jobs q
+        where q.experiment_id = :experiment_id and q.gang is not null and q.gang = r.gang and q.status = 'QUEUED'
+    ),
+    min(r.spec_version), min(r.task), max(r.together)
 from jobs r
 where r.experiment_id = :experiment_id and r.status = 'RUNNING' and r.gang is not null
-group by r.gang having max(r.together) = 0;
+group by r.gang having max(r.together) = 0 or exists (
+    select 1 from jobs q
+    where q.experiment_id = :experiment_id and q.gang is not null and q.gang = r.gang and q.status = 'QUEUED'
+);
 
 -- members: the jobs of a gang, by rank.
 select j.seq, j.id, j.rank, j.status, j.worker, j.together, j.attempt, j.failures, j.dependants

@@ -17,7 +17,8 @@ and j.gang is null
 {first};
 
 -- pick_fitting: as pick, of the jobs of these needs: of each needs the first by the index, then the best of those.
--- The member is a job of a gang that others wait for, which goes before those of its priority.
+-- The member is a job of a gang that others wait for, which goes before those of its priority. None of less than the
+-- least priority is picked.
 with experiment as materialized (
     select e.id, e.lease, e.timeout from experiments e
     where e.name = :name and e.status = 'RUNNING' and {unused} and {below_limit}
@@ -35,7 +36,25 @@ heads (seq) as materialized (
 select
     {job}, e.lease, e.timeout, j.needs
 from heads h cross join jobs j on j.seq = h.seq cross join experiment e
-where {ready}
+where {ready} and (cast(:least as integer) is null or j.priority >= cast(:least as integer))
+order by j.priority desc, j.seq <> coalesce(cast(:member as integer), 0), j.seq limit 1;
+
+-- first_ready: as pick_fitting, of an experiment by its number, without taking it.
+with heads (seq) as materialized (
+    select (
+        select j.seq from jobs j indexed by jobs_ready
+        where j.experiment_id = :experiment_id and j.needs = f.value and {ready}
+        order by j.priority desc, j.seq limit 1
+    )
+    from json_each(:fitting) f
+    union all
+    select cast(:member as integer)
+)
+select j.seq, j.id, j.priority, j.needs
+from heads h cross join jobs j on j.seq = h.seq
+where {ready} and exists (
+    select 1 from experiments e where e.id = :experiment_id and e.status = 'RUNNING' and {below_limit}
+)
 order by j.priority desc, j.seq <> coalesce(cast(:member as integer), 0), j.seq limit 1;
 
 -- take: the picked job is running now.

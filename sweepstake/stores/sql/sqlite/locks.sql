@@ -13,5 +13,8 @@ select 1;
 -- lock_attempts: nothing to do: the transaction is the only writer.
 select 1;
 
+-- lock_gang: nothing to do: the transaction is the only writer.
+select 1;
+
 -- live_leases: how many jobs of an experiment are held now.
 select count(*) from jobs where experiment_id = :experiment_id and status = 'RUNNING' and due > :tick;
