@@ -28,7 +28,7 @@ from sweepstake.values import JsonObject
 from sweepstake.worker.capture import Capture
 from sweepstake.worker.duty import Assignment
 from sweepstake.worker.heartbeat_process import HeartbeatProcess
-from sweepstake.worker.judgement import Ending, Verdict, judge, terminated
+from sweepstake.worker.judgement import GAVE_WAY, TOLD, Ending, Verdict, judge, terminated
 from sweepstake.worker.masking import Mask, words_of
 from sweepstake.worker.process import Process, end_outliving, no_room, start_timer
 from sweepstake.worker.results import BlockReader, collect
@@ -77,6 +77,7 @@ class Attempt:
         claim: the job.
         assigned: what is run for it.
         timed_out: whether the command was ended because its time was over.
+        lost: whether it was ended because the job was no longer this worker's.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Attempt:
     ) -> None:
         self.claim = claim
         self.timed_out = False
+        self.lost = False
         self.assigned = assigned
         self._plan = plan
         self._heartbeats = heartbeats
@@ -101,6 +103,7 @@ class Attempt:
         self._ending = threading.Event()
         self._process: Process | None = None
         self._end: Callable[[Process], None] | None = None
+        self._why_stopped = TOLD
 
     def run(self) -> Finish:
         """Run the command to its end, and return what to report.
@@ -134,7 +137,13 @@ class Attempt:
         except StoreUnavailableError as error:
             return self._report(Verdict(Outcome.RELEASED, f"what it needs could not be had: {error}"))
         except Interrupted as interrupted:
-            ending = Ending(code=-signal.SIGTERM, stopped=True, signal=interrupted.signal)
+            ending = Ending(
+                code=-signal.SIGTERM,
+                stopped=True,
+                why_stopped=self._why_stopped,
+                begun=False,
+                signal=interrupted.signal,
+            )
             return self._report(judge(ending, allow_empty=True), output=output.text())
         return self._conclude(process, launch, output)
 
@@ -155,6 +164,11 @@ class Attempt:
     def stop(self) -> None:
         """Ask the command to end, and kill it after the grace time; called from another thread."""
         self._end_by(lambda process: process.end(self._plan.grace))
+
+    def give_way(self) -> None:
+        """As `stop`, because a more urgent job lacks room."""
+        self._why_stopped = GAVE_WAY
+        self.stop()
 
     def kill(self) -> None:
         """Kill the command; called from another thread."""
@@ -196,6 +210,12 @@ class Attempt:
         if self._ending.wait(seconds):
             raise Interrupted
 
+    def wait_before(self, seconds: float) -> None:
+        """Wait for others before the command; see `Preliminaries`."""
+        self.pause_before(seconds)
+        if self._stopping.is_set():
+            raise Interrupted
+
     def _begin(
         self,
         arguments: Sequence[str],
@@ -233,6 +253,7 @@ class Attempt:
             if limit is not None:
                 limit.cancel()
             said = self._heartbeats.ended(self.claim.key)
+            self.lost = said is Signal.LOST
             if code < 0:  # it did not end by itself, and so has cleared nothing away
                 end_outliving(launch.ending)
             output.end()
@@ -248,6 +269,7 @@ class Attempt:
         ending = Ending(
             code=code,
             stopped=self._end is not None or (terminated(code) and self._stopping.wait(_ECHO)),
+            why_stopped=self._why_stopped,
             timeout=self._timeout if self.timed_out else None,
             signal=said,
             reported=found.results is not job.results,
@@ -302,6 +324,9 @@ class _Before:
 
     def pause(self, seconds: float) -> None:
         self.attempt.pause_before(seconds)
+
+    def wait(self, seconds: float) -> None:
+        self.attempt.wait_before(seconds)
 
 
 class _Output:

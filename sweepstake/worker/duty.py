@@ -11,7 +11,7 @@ from typing import Protocol
 from attrs import frozen
 
 from sweepstake.client import Experiment
-from sweepstake.domain.records import Claim
+from sweepstake.domain.records import Claim, Claims
 from sweepstake.domain.tasks.needs import Offer
 from sweepstake.worker.slots.book import GuardedBook, Share
 from sweepstake.worker.slots.offer import gpu_variables
@@ -47,8 +47,17 @@ class Opening(Protocol):
         ...
 
     @property
+    def slots(self) -> Offer | None:
+        """All that this worker has, if it wants to know which job waits for more than is offered."""
+        ...
+
+    @property
     def at_once(self) -> int:
-        """How many jobs there may be room for."""
+        """How many jobs there may be room for; none if it only wants to know what waits."""
+        ...
+
+    def heard(self, experiment: Experiment, found: Claims) -> Sequence[str]:
+        """Note what a claim was answered, and return the keys of the claims whose jobs give way to one that waits."""
         ...
 
     def assign(self, experiment: Experiment, claim: Claim, called: str) -> Assignment:
@@ -65,6 +74,10 @@ class Duty(Protocol):
 
     def has_room(self) -> bool:
         """Tell whether it is worth asking for another job, before one of those that run has ended."""
+        ...
+
+    def next_up(self) -> str | None:
+        """Return the reference of the experiment for a job of which room is kept; None if it is for none."""
         ...
 
     def open(self, experiment: Experiment) -> AbstractContextManager[Opening | None]:
@@ -108,6 +121,9 @@ class CommandDuty:
         """Tell whether fewer run than may, and one more could have its GPUs."""
         return self._running < self._concurrency and (self._book is None or self._book.free.holds(self._room))
 
+    def next_up(self) -> None:
+        """Room is kept for nobody: one command takes what the other does."""
+
     @contextmanager
     def open(self, experiment: Experiment) -> Iterator[Opening | None]:
         """Lock the GPUs of one job more."""
@@ -147,12 +163,17 @@ class _CommandOpening:
     """Room for one command more."""
 
     offer = None
+    slots = None
     at_once = 1
 
     def __init__(self, duty: CommandDuty, share: Share) -> None:
         self.taken = False
         self._duty = duty
         self._share = share
+
+    def heard(self, experiment: Experiment, found: Claims) -> Sequence[str]:
+        del experiment, found
+        return ()
 
     def assign(self, experiment: Experiment, claim: Claim, called: str) -> Assignment:
         del experiment

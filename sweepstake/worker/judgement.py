@@ -12,8 +12,11 @@ from sweepstake.domain.causes import causes_of_exit
 from sweepstake.domain.status import Outcome, Signal
 from sweepstake.worker.results import BEGIN, END
 
-__all__ = ["Ending", "Verdict", "judge", "terminated"]
+__all__ = ["GAVE_WAY", "TOLD", "Ending", "Verdict", "judge", "terminated"]
 
+#: Why a worker ends a command.
+TOLD: Final = "the worker was told to stop"
+GAVE_WAY: Final = "it gave way to a more urgent job that lacked room"
 _NO_RESULTS: Final = (
     f"exit code 0, but no results: print a block between {BEGIN} and {END}, write the file SWEEPSTAKE_RESULTS_PATH, "
     "or run with --allow-empty-results"
@@ -27,6 +30,8 @@ class Ending:
     Attributes:
         code: its exit code; -n when signal n ended it.
         stopped: whether this worker was told to stop, and ended it.
+        why_stopped: why it did.
+        begun: whether the command had begun.
         timeout: the seconds it was allowed, if it was ended because they were over.
         signal: what the queue said of its job while it ran.
         reported: whether it reported any results.
@@ -37,6 +42,8 @@ class Ending:
 
     code: int
     stopped: bool = False
+    why_stopped: str = TOLD
+    begun: bool = True
     timeout: float | None = None
     signal: Signal = Signal.CONTINUE
     reported: bool = False
@@ -63,13 +70,15 @@ def judge(ending: Ending, *, allow_empty: bool) -> Verdict:
     """
     if ending.signal is Signal.PRUNE:
         return Verdict(Outcome.PRUNED, "pruned while it ran")
+    if not ending.begun:
+        return Verdict(Outcome.RELEASED, f"{ending.why_stopped}, before it began")
     if ending.timeout is not None:
         return _crash(f"ran longer than its timeout of {ending.timeout:g} s", ending, ending.last_words)
     if ending.code == EXIT_RELEASE:
         return Verdict(Outcome.RELEASED, f"exit code {EXIT_RELEASE}: it gave the job back")
     missing = not (ending.reported or ending.problem)
     if ending.stopped and (ending.code != 0 or missing):
-        return Verdict(Outcome.PREEMPTED, "the worker was told to stop")
+        return Verdict(Outcome.PREEMPTED, ending.why_stopped)
     if ending.code != 0:
         return _crash(describe(ending.code), ending, ending.last_words)
     if ending.problem or (missing and not allow_empty):

@@ -85,6 +85,11 @@ class RoundRobin:
         turn.given_back = turn.given_back + 1 if given_back else 0
         turn.due = now + self._rest(turn.given_back) if given_back else now
 
+    def hurry(self, name: str, now: float) -> None:
+        """Let an experiment rest no longer, because there is room for a job of it."""
+        turn = self._find(name)
+        turn.due = min(turn.due, now)
+
     def add(self, name: str, now: float) -> None:
         """Let an experiment take turns as well from now on."""
         self._turns.append(_Turn(name, now))

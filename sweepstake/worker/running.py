@@ -22,7 +22,7 @@ from sweepstake.domain.addresses import told_apart
 from sweepstake.domain.drafts import Finish
 from sweepstake.domain.lengths import MAX_AT_ONCE
 from sweepstake.domain.query.queries import JobQuery
-from sweepstake.domain.records import Claim, Finished, NoJob
+from sweepstake.domain.records import Claim, Claims, Finished, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import ConfigurationError, NotFoundError, StoreUnavailableError, SweepstakeError
 from sweepstake.plaintext import counted
@@ -254,10 +254,13 @@ class Worker:
                     self._pass_over(name)
                     return
                 answer = self._claim(name, opening)
-                if isinstance(answer, NoJobReason):
-                    self._rest(name, answer)
+                self._let_give_way(opening.heard(experiment, answer), answer)
+                if not opening.at_once:
+                    return  # it has the next turn as well, and then asks for a job
+                if not answer.claims:
+                    self._rest(name, answer.reason or NoJobReason.EMPTY)
                     return
-                for claim in answer:
+                for claim in answer.claims:
                     self._begin(experiment, claim, opening)
         except NotFoundError as error:
             with self._wake:
@@ -270,17 +273,28 @@ class Worker:
             if not self._is_enough():
                 raise
 
-    def _claim(self, name: str, opening: Opening) -> Sequence[Claim] | NoJobReason:
-        """Take as many jobs as there is room for and may begin, at least one; or say why there is none."""
+    def _claim(self, name: str, opening: Opening) -> Claims:
+        """Take as many jobs as there is room for and may begin, at least one unless none is wanted."""
         with self._wake:
             left = math.inf if self._options.max_jobs is None else self._options.max_jobs - self._begun
-            at_once = int(max(min(opening.at_once, left, self._breaker.room(time.monotonic()), MAX_AT_ONCE), 1))
+            most = int(max(min(left, self._breaker.room(time.monotonic()), MAX_AT_ONCE), 1))
+        at_once = min(opening.at_once, most)
         queue, patience = self._session.queue, self._patience_to_claim
-        if at_once == 1:
-            answer = queue.claim(name, PROCESS.worker, offer=opening.offer, patience=patience)
-            return answer.reason if isinstance(answer, NoJob) else [answer]
-        found = queue.claim_jobs(name, PROCESS.worker, at_once, offer=opening.offer, patience=patience)
-        return found.claims or found.reason or NoJobReason.EMPTY
+        if at_once == 1 and opening.offer is None:
+            answer = queue.claim(name, PROCESS.worker, patience=patience)
+            return Claims(reason=answer.reason) if isinstance(answer, NoJob) else Claims(claims=(answer,))
+        offer, slots = opening.offer, opening.slots
+        return queue.claim_jobs(name, PROCESS.worker, at_once, offer=offer, slots=slots, patience=patience)
+
+    def _let_give_way(self, keys: Sequence[str], answer: Claims) -> None:
+        """Ask jobs to end, so that there is room for a more urgent one."""
+        if not keys or answer.waiting is None:
+            return
+        with self._wake:
+            asked = [attempt for attempt in self._running if attempt.claim.key in keys]
+        for attempt in asked:
+            self._tell(f"{self._title(attempt.claim)}: gives way to job {answer.waiting.id}, which is more urgent")
+            attempt.give_way()
 
     def _rest(self, name: str, reason: NoJobReason) -> None:
         """Let an experiment without a job rest, and say why it has none if that is not because all is done."""
@@ -310,7 +324,8 @@ class Worker:
                 self._begun += 1
                 self._running.add(attempt)
                 self._rounds.had(experiment.reference, now)
-                self._breaker.begin(claim.key, (experiment.reference, claim.job.id), now)
+                # Jobs that wait for each other are one to the breaker, which would else never let the last begin.
+                self._breaker.begin(claim.key, (experiment.reference, claim.job.gang or claim.job.id), now)
         if late:
             assigned.end()
             self._finish(claim, Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason="the worker was to stop"))
@@ -358,6 +373,8 @@ class Worker:
             with self._wake:
                 self._running.discard(attempt)
                 self._rounds.ended(name, time.monotonic(), given_back=given_back)
+                if (next_up := self._duty.next_up()) is not None:
+                    self._rounds.hurry(next_up, time.monotonic())
                 self._wake.notify_all()
 
     def _run_command(self, attempt: Attempt) -> Finish:
@@ -370,7 +387,8 @@ class Worker:
             report = Finish(attempt=key, outcome=Outcome.RELEASED, reason=f"its worker could not run it: {error}")
         with self._wake:
             tripped = self._breaker.tripped
-            self._breaker.end(key, report.outcome, time.monotonic(), timed_out=attempt.timed_out)
+            outcome = Outcome.LEASE_LOST if attempt.lost else report.outcome  # which says nothing of this machine
+            self._breaker.end(key, outcome, time.monotonic(), timed_out=attempt.timed_out)
             if not self._breaker.tripped or tripped:
                 return report
             self._enough = True

@@ -51,6 +51,14 @@ class Preliminaries(Protocol):
         """
         ...
 
+    def wait(self, seconds: float) -> None:
+        """Wait so long for others, for whom a worker does not wait that takes no more jobs.
+
+        Raises:
+            Interrupted: the attempt is to end.
+        """
+        ...
+
 
 @frozen(kw_only=True)
 class Launch:

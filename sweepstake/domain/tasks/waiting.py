@@ -13,7 +13,7 @@ class Waiting:
 
     Attributes:
         priority: the larger, the more urgent.
-        cpu: processors that it needs; 0 if its task does not say how many.
+        cpu: processors that it needs.
         gpu: GPUs that it needs.
         memory: bytes that it needs.
     """

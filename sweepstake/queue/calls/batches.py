@@ -107,8 +107,7 @@ class ClaimJobs(Call[Claims]):
     The key of the claim that is number *i*, from 0, is `KEY.i`: each job has an attempt and a lease of its own.
 
     Whoever says all its slots learns which job waits there for more than is offered now. None of a lower priority is
-    taken before that, so that it can be given room. A job that does not say how many processors it needs takes one of
-    them, or what is left.
+    taken before that, so that it can be given room.
 
     Attributes:
         worker: who claims, for people to read.

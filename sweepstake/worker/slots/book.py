@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -76,11 +77,16 @@ class Book:
         """What nobody of this worker has; another worker may have some of its GPUs."""
         return self.slots.room.minus(self.used)
 
-    def open(self, now: float) -> Room:
+    def open(self, now: float, *, for_waiting: bool = True) -> Room:
         """Return what may be offered now, after locking its GPUs; `close` must follow.
 
         While room is kept for a job that waits, everybody else is offered what is left beside it, so that nothing that
-        begins now stands in its way. What is free may be used for that job itself: see `fits`.
+        begins now stands in its way.
+
+        Args:
+            now: a moment of the clock by which patience is measured.
+            for_waiting: whether the job that waits may be among those that will be claimed: then all is offered once
+                it has room.
         """
         assert not self._opened
         taken = {gpu for share in self._shares for gpu in share.gpus}
@@ -91,10 +97,16 @@ class Book:
         except OSError:
             self.close()
             raise
-        offered = self.free
-        if self._waiting is not None and self.keeps(now) and not self._has(self._waiting):
+        offered = self.opened
+        if self._waiting is not None and self.keeps(now) and not (for_waiting and self._has(self._waiting)):
             offered = offered.minus(self._waiting)
-        return Room(cpus=offered.cpus, gpus=min(offered.gpus, len(self._opened)), memory=offered.memory)
+        return offered
+
+    @property
+    def opened(self) -> Room:
+        """What is free, with so many GPUs as are locked for those to whom it is opened."""
+        free = self.free
+        return Room(cpus=free.cpus, gpus=min(free.gpus, len(self._opened)), memory=free.memory)
 
     def take(self, room: Room) -> Share | None:
         """Give a job its share of what was opened; None if it does not fit."""
@@ -116,15 +128,22 @@ class Book:
         for gpu in share.gpus:
             self._locks.unlock(gpu)
 
-    def waits(self, room: Room | None, now: float) -> None:
+    def waits(self, room: Room | None, now: float, *, at_once: bool = False) -> None:
         """Note the room of the first job that fits the machine, but not what is free; None if there is none.
 
         Its time begins anew when it is another room, because then the one before has begun, or is gone.
+
+        Args:
+            room: what it takes.
+            now: as of `open`.
+            at_once: room is kept for it without patience.
         """
         if room is not None and not self.slots.room.holds(room):
             room = None
         if room != self._waiting:
             self._waiting, self._since = room, now
+        if at_once:
+            self._since = -math.inf
 
     def keeps(self, now: float) -> bool:
         """Tell whether room is kept for the job that waits, whose patience is over."""
@@ -160,20 +179,32 @@ class GuardedBook:
             return self._book.free
 
     @contextmanager
-    def opened(self) -> Iterator[tuple[Room, Callable[[Room], Share | None]]]:
+    def opened(self, *, for_waiting: bool = True) -> Iterator[tuple[Room, Callable[[Room], Share | None]]]:
         """Open the book; give what may be offered, and what takes a share of it. Threads that give back go on."""
         with self._turn:
-            offered = self._book.open(time.monotonic())
+            offered = self._book.open(time.monotonic(), for_waiting=for_waiting)
         try:
             yield offered, self._take
         finally:
             with self._turn:
                 self._book.close()
 
-    def waits(self, room: Room | None) -> None:
-        """Note the room of the first job that fits the machine, but not what is free; None if there is none."""
+    @property
+    def there(self) -> Room:
+        """What is free while the book is open, with the GPUs that are locked."""
         with self._turn:
-            self._book.waits(room, time.monotonic())
+            return self._book.opened
+
+    @property
+    def keeps(self) -> bool:
+        """Whether room is kept for a job that waits."""
+        with self._turn:
+            return self._book.keeps(time.monotonic())
+
+    def waits(self, room: Room | None, *, at_once: bool = False) -> None:
+        """Note the room of the first job that fits the machine, but not what is free; see `Book.waits`."""
+        with self._turn:
+            self._book.waits(room, time.monotonic(), at_once=at_once)
 
     def give_back(self, share: Share) -> None:
         """Take back what a job had."""

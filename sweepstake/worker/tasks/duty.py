@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import math
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from sweepstake.client import Experiment
-from sweepstake.domain.query.queries import JobQuery
-from sweepstake.domain.records import Claim, JobRecord
-from sweepstake.domain.status import JobStatus
+from sweepstake.domain.records import Claim, Claims
 from sweepstake.domain.tasks.needs import Offer, WorkerLabel
+from sweepstake.domain.tasks.waiting import Waiting
 from sweepstake.errors import ClientRequestError, ConfigurationError, NotFoundError
 from sweepstake.spec import ExperimentSpec, TaskSpec
 from sweepstake.spec.naming import task_names
 from sweepstake.worker.duty import Assignment, Opening
 from sweepstake.worker.slots.book import GuardedBook, Share
+from sweepstake.worker.slots.giving_way import Running, who_gives_way
 from sweepstake.worker.slots.room import Room
 from sweepstake.worker.tasks.fetched import Fetched, Loan
+from sweepstake.worker.tasks.gathering import Gathering
 from sweepstake.worker.tasks.keeping import KeepOptions, TaskKeeping
 from sweepstake.worker.tasks.preparing import Stock
-from sweepstake.worker.tasks.run import JobFacts, check_task, lacking, room_of, timeout_of
+from sweepstake.worker.tasks.run import (
+    JobFacts,
+    check_task,
+    is_preemptible,
+    lacking,
+    least_runtime_of,
+    room_of,
+    timeout_of,
+)
 from sweepstake.worker.tasks.work import Runner, TaskWork
 
 __all__ = ["NO_TASKS", "TaskDuty"]
@@ -33,12 +43,22 @@ __all__ = ["NO_TASKS", "TaskDuty"]
 #: Why an experiment is passed over that has no spec.
 NO_TASKS: Final = "has no spec, so this worker, which was given no command, passes it over"
 
-#: Seconds between two looks for a job that waits for room, and how many are looked at.
+#: Seconds between two looks for what waits, while room is kept or all is in use.
 _BETWEEN_LOOKS: Final = 2.0
-_NEXT: Final = 50
 #: So much that this machine lacks is told at once.
 _MOST_TOLD: Final = 20
-_QUEUED: Final = JobQuery(status=frozenset({JobStatus.QUEUED}))
+
+
+@frozen(kw_only=True)
+class _Runs:
+    """A job that runs here.
+
+    Attributes:
+        until: the moment before which it is not asked to give way.
+    """
+
+    job: Running
+    until: float
 
 
 @frozen(kw_only=True)
@@ -91,13 +111,19 @@ class TaskDuty:
         #: The experiments of which it is known that what their jobs leave can be kept.
         self._keeps: set[str] = set()
         self._looked: dict[str, float] = {}
-        #: For each experiment what the job takes that waits for room, those that have waited longest first.
-        self._waiting: dict[str, Room] = {}
-        self._hostname = socket.gethostname()
+        #: For each experiment the job that waits for room, those that have waited longest first.
+        self._waiting: dict[str, Waiting] = {}
+        self._running: dict[str, _Runs] = {}
+        self._lock = threading.Lock()
+        self._hostname = labels.get("hostname", socket.gethostname())
 
     def has_room(self) -> bool:
-        """Tell whether some processor is free."""
-        return self._book.free.cpus > 0
+        """Tell whether some processor is free, or might be if a job gave way."""
+        return self._book.free.cpus > 0 or any(each.job.preemptible for each in list(self._running.values()))
+
+    def next_up(self) -> str | None:
+        """Return the experiment of the job for which room is kept."""
+        return self._first_waiting() if self._book.keeps else None
 
     @contextmanager
     def open(self, experiment: Experiment) -> Iterator[Opening | None]:
@@ -105,12 +131,27 @@ class TaskDuty:
         if not self._is_fit(experiment):
             yield None
             return
-        self._note_waiting(experiment)
-        with self._book.opened() as (room, take):
-            if room.cpus <= 0:
+        name = experiment.reference
+        looks = self._must_look(name)
+        with self._book.opened(for_waiting=self._first_waiting() in (None, name)) as (room, take):
+            if not looks and room.cpus <= 0:
                 yield None
                 return
-            yield _TaskOpening(duty=self, offer=self._offer(room), take=take)
+            offer = self._offer(Room() if looks else room)
+            beside = self._book.keeps and not looks  # what is kept is known, and only what has room beside it is wanted
+            opening = _TaskOpening(
+                duty=self,
+                offer=offer,
+                slots=offer if beside else self.slots,
+                beside=beside,
+                looks=looks,
+                take=take,
+            )
+            try:
+                yield opening
+            except NotFoundError:
+                self._note_waiting(name, None)
+                raise
 
     @property
     def slots(self) -> Offer:
@@ -126,7 +167,7 @@ class TaskDuty:
 
     def assign(self, opening: _TaskOpening, experiment: Experiment, claim: Claim, called: str) -> Assignment:
         """Return what is run for a job; see `Opening`."""
-        job = claim.job
+        job, session = claim.job, experiment.session
         tasks = self._tasks_of(experiment, job.spec_version)
         task = tasks.by_name.get(job.task or "")
         if task is None:
@@ -135,8 +176,12 @@ class TaskDuty:
         share = opening.take(room_of(task))
         if share is None:
             raise ConfigurationError("it needs more than it says")
+        waiting = self._waiting.get(experiment.reference)
+        if waiting is not None and waiting.id == job.id:
+            self._note_waiting(experiment.reference, None)
+        gang = None if job.gang is None else Gathering(session.queue, job, self._hostname)
         loan = Loan(self._fetched, experiment, job)
-        results = experiment.session.places.results(job)
+        results = session.places.results(job)
         work = TaskWork(
             task=task,
             facts=self._facts(claim, called, task, share, sweeps=job.task in tasks.sweeps),
@@ -146,17 +191,15 @@ class TaskDuty:
             contained=self._contained if _has_image(task) else None,
             environment=self._environment,
             inherited=self._book.descriptors(share),
+            gang=gang,
         )
+        self._begins(claim, task, share)
         return Assignment(
             work=work,
             timeout=timeout_of(task),
-            end=lambda: self._end(share, loan),
-            keep=lambda output: TaskKeeping(experiment.session.queue, claim, results, output, self._keep),
+            end=lambda: self._ends(claim, share, loan, gang),
+            keep=lambda output: TaskKeeping(session.queue, claim, results, output, self._keep),
         )
-
-    def _end(self, share: Share, loan: Loan) -> None:
-        loan.give_back()
-        self._book.give_back(share)
 
     def _facts(self, claim: Claim, called: str, task: TaskSpec, share: Share, *, sweeps: bool) -> JobFacts:
         job = claim.job
@@ -176,43 +219,84 @@ class TaskDuty:
             results=job.results.decode(),
         )
 
-    def _note_waiting(self, experiment: Experiment) -> None:
-        """Look, once in a while, for the first job that fits this machine but not what is free now.
+    def _begins(self, claim: Claim, task: TaskSpec, share: Share) -> None:
+        now = time.monotonic()
+        job = Running(
+            key=claim.key,
+            room=share.room,
+            priority=claim.job.priority,
+            began=now,
+            preemptible=is_preemptible(task),
+        )
+        with self._lock:
+            self._running[claim.key] = _Runs(job=job, until=now + least_runtime_of(task))
 
-        The first is that of the highest priority, then the oldest, of those that are next by age.
+    def _ends(self, claim: Claim, share: Share, loan: Loan, gang: Gathering | None) -> None:
+        if gang is not None:
+            gang.close()
+        with self._lock:
+            self._running.pop(claim.key, None)
+        loan.give_back()
+        self._book.give_back(share)
+
+    # What waits for room
+
+    def heard(self, experiment: Experiment, found: Claims, *, looked: bool) -> Sequence[str]:
+        """Note what waits for room, and return the keys of the jobs that give way to it; the book is open.
+
+        Args:
+            experiment: that was asked.
+            found: its answer.
+            looked: whether nothing was to be claimed: then the answer names the next job, which may have room.
         """
-        name, now = experiment.reference, time.monotonic()
-        if now - self._looked.get(name, -math.inf) < _BETWEEN_LOOKS:
-            return
-        self._looked[name] = now
-        room = self._first_room(experiment)
-        if room is None or self._book.free.holds(room):
-            self._waiting.pop(name, None)
-        else:
-            self._waiting[name] = room
-        self._book.waits(next(iter(self._waiting.values()), None))
+        if looked:
+            self._looked[experiment.reference] = time.monotonic()
+        waiting, there = found.waiting, self._book.there
+        keys = () if waiting is None else self._who_gives_way(there, waiting)
+        if waiting is not None and looked and there.holds(_room_for(waiting)):
+            waiting = None
+        if looked and not keys and not self._book.keeps and not self._is_making_room():
+            return ()  # all is in use, and it has to wait its turn
+        self._note_waiting(experiment.reference, waiting, at_once=not found.claims)
+        return keys
 
-    def _first_room(self, experiment: Experiment) -> Room | None:
-        """Return what the job takes that is next on this machine; None if all is free, or there is none."""
-        if self.free() == self.slots:
-            return None
-        queued = experiment.session.queue.list_jobs(experiment.reference, _QUEUED, limit=_NEXT).items
-        rooms = (self._room_here(experiment, job) for job in sorted(queued, key=lambda each: -each.priority))
-        return next((room for room in rooms if room is not None), None)
+    def _must_look(self, name: str) -> bool:
+        """Tell whether to look for what waits, once in a while, where a claim would not tell: it takes what is left."""
+        if not self._book.keeps and self._book.free.cpus > 0:
+            return False
+        return time.monotonic() - self._looked.get(name, -math.inf) >= _BETWEEN_LOOKS
 
-    def _room_here(self, experiment: Experiment, job: JobRecord) -> Room | None:
-        """Return what a job takes that could be run here next; None if it cannot."""
-        if job.task is None or job.not_before is not None:
-            return None
-        task = self._tasks_of(experiment, job.spec_version).by_name.get(job.task)
-        if task is None or not self._book.slots.room.holds(room_of(task)):
-            return None
-        constraints = task.constraints
-        labels = {(label.name, label.value) for label in self._labels}
-        for key in constraints or ():
-            if not any((key, value) in labels for value in constraints[key]):  # type: ignore[index]  # it has keys
-                return None
-        return room_of(task)
+    def _who_gives_way(self, there: Room, waiting: Waiting) -> Sequence[str]:
+        """Return the keys of the jobs that give way to one that waits, which are asked from now on."""
+        now = time.monotonic()
+        with self._lock:
+            running = [
+                evolve(each.job, preemptible=each.job.preemptible and each.until <= now)
+                for each in self._running.values()
+            ]
+            keys = who_gives_way(there, running, _room_for(waiting), waiting.priority)
+            for key in keys:
+                self._running[key] = evolve(self._running[key], job=evolve(self._running[key].job, ending=True))
+        return keys
+
+    def _is_making_room(self) -> bool:
+        with self._lock:
+            return any(each.job.ending for each in self._running.values())
+
+    def _note_waiting(self, name: str, waiting: Waiting | None, *, at_once: bool = False) -> None:
+        """Note which job of an experiment waits; room is kept for the most urgent, of those for the first."""
+        with self._lock:
+            if waiting is None:
+                self._waiting.pop(name, None)
+            else:
+                self._waiting[name] = waiting
+        first = self._first_waiting()
+        room = None if first is None else _room_for(self._waiting[first])
+        self._book.waits(room, at_once=at_once and first == name)
+
+    def _first_waiting(self) -> str | None:
+        with self._lock:
+            return max(self._waiting, key=lambda name: self._waiting[name].priority, default=None)
 
     def _is_fit(self, experiment: Experiment) -> bool:
         """Tell whether this machine has what the last spec of an experiment names, and the store keeps what jobs leave.
@@ -277,6 +361,11 @@ class TaskDuty:
         return self._tasks[name, record.version]
 
 
+def _room_for(waiting: Waiting) -> Room:
+    """Return what a job takes that waits."""
+    return Room(cpus=waiting.cpu, gpus=waiting.gpu, memory=waiting.memory)
+
+
 def _has_image(task: TaskSpec) -> bool:
     """Tell whether a task says in what it runs; those of W&B's sweeps do not."""
     return task.image.docker is not None or task.image.beaker is not None
@@ -284,16 +373,27 @@ def _has_image(task: TaskSpec) -> bool:
 
 @frozen(kw_only=True)
 class _TaskOpening:
-    """What is free, while its GPUs are locked."""
+    """What is free, while its GPUs are locked.
+
+    Attributes:
+        looks: nothing is to be claimed.
+        beside: room is kept for a job that is known.
+    """
 
     offer: Offer
+    slots: Offer
+    beside: bool
     duty: TaskDuty
+    looks: bool
     take: Callable[[Room], Share | None] = field(repr=False)
 
     @property
     def at_once(self) -> int:
         """Most jobs take a processor."""
-        return max(math.ceil(self.offer.cpu), 1)
+        return 0 if self.looks else max(math.ceil(self.offer.cpu), 1)
+
+    def heard(self, experiment: Experiment, found: Claims) -> Sequence[str]:
+        return () if self.beside else self.duty.heard(experiment, found, looked=self.looks)
 
     def assign(self, experiment: Experiment, claim: Claim, called: str) -> Assignment:
         return self.duty.assign(self, experiment, claim, called)

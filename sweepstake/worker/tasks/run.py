@@ -11,7 +11,7 @@ from typing import Any, Final
 from attrs import evolve, field, frozen
 
 from sweepstake.errors import ConfigurationError, InvalidInputError
-from sweepstake.spec import TaskSpec
+from sweepstake.spec import Priority, TaskSpec
 from sweepstake.spec.needs import needs_of
 from sweepstake.spec.placeholders import variable_of
 from sweepstake.spec.scalars import memory_bytes, written
@@ -22,7 +22,19 @@ from sweepstake.worker.tasks.items import filled_items, filled_value
 from sweepstake.worker.tasks.paths import normal, replacing
 from sweepstake.worker.tasks.sources import Mount, Sources
 
-__all__ = ["Folders", "JobFacts", "TaskRun", "check_task", "lacking", "on_host", "room_of", "run_of", "timeout_of"]
+__all__ = [
+    "Folders",
+    "JobFacts",
+    "TaskRun",
+    "check_task",
+    "is_preemptible",
+    "lacking",
+    "least_runtime_of",
+    "on_host",
+    "room_of",
+    "run_of",
+    "timeout_of",
+]
 
 #: The size of ``/dev/shm``, unless a task says otherwise.
 _SHARED_MEMORY: Final = 5 * 1024**3
@@ -123,6 +135,16 @@ def room_of(task: TaskSpec) -> Room:
     """Return what a job of a task takes of a machine."""
     needs = needs_of(task)
     return Room(cpus=needs.cpu, gpus=needs.gpu, memory=needs.memory)
+
+
+def is_preemptible(task: TaskSpec) -> bool:
+    """Tell whether a job of a task gives way to more urgent ones."""
+    return bool(task.context.preemptible) or task.context.priority is Priority.preemptible
+
+
+def least_runtime_of(task: TaskSpec) -> float:
+    """Return the seconds for which a job of a task is not asked to give way."""
+    return (task.context.min_runtime or 0) / 1e9
 
 
 def timeout_of(task: TaskSpec) -> float | None:

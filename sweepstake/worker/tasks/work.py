@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from attrs import evolve, frozen
 
 from sweepstake.spec import TaskSpec
+from sweepstake.worker.tasks.gathering import Gathering
 from sweepstake.worker.tasks.preparing import Stock, prepare
 from sweepstake.worker.tasks.run import Folders, JobFacts, TaskRun, on_host
 from sweepstake.worker.work import Launch, Preliminaries
@@ -52,6 +53,7 @@ class TaskWork:
         contained: in what it runs; None for the host.
         environment: variables that everything gets which runs on the host.
         inherited: the locks of its GPUs.
+        gang: for which it waits, if it begins together with others.
     """
 
     task: TaskSpec
@@ -62,12 +64,14 @@ class TaskWork:
     contained: Runner | None
     environment: Mapping[str, str]
     inherited: tuple[int, ...] = ()
+    gang: Gathering | None = None
 
     def launch(self, scratch: Path, checkpoints: Path, before: Preliminaries) -> Launch:
-        """Return what to start, once its data is found, its files are written, and its image is there."""
+        """Return what to start, once its gang and its data are there, its files are written, and its image is here."""
+        facts = self.facts if self.gang is None else evolve(self.facts, leader=self.gang.leader(before))
         run = prepare(
             self.task,
-            self.facts,
+            facts,
             Folders(own=scratch, results=self.results, checkpoints=checkpoints),
             self.stock,
             lambda task: self.result(task, before),

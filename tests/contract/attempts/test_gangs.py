@@ -168,7 +168,7 @@ def begun(queue: Queue, task: dict[str, object], **settings: Any) -> tuple[Lab, 
     lab = Lab.new(queue, **settings)
     queue.put_spec(lab.name, spec(task, {"name": "plain"}))
     add_gang(lab, "g", str(task["name"]))
-    first, second = queue.claim_jobs(lab.name, "w", 2, offer=Offer(gpu=2)).claims
+    first, second = queue.claim_jobs(lab.name, "w", 2, offer=Offer(cpu=2, gpu=2)).claims
     assert queue.get_gang(lab.name, "g 0").together
     return lab, first, second
 
@@ -210,7 +210,7 @@ def test_a_failure_that_is_tried_again_begins_its_gang_anew(queue: Queue) -> Non
 
 def queue_of(lab: Lab) -> tuple[Claim, Claim]:
     """Claim the jobs of the gang again."""
-    first, second = lab.queue.claim_jobs(lab.name, "w", 2, offer=Offer(gpu=2)).claims
+    first, second = lab.queue.claim_jobs(lab.name, "w", 2, offer=Offer(cpu=2, gpu=2)).claims
     return first, second
 
 

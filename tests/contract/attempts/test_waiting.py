@@ -74,14 +74,6 @@ def test_what_is_left_of_an_offer_counts(tasks: Lab) -> None:
     assert ask(tasks, SLOTS, 3) == (["large0", "small"], "large1")
 
 
-def test_a_job_that_does_not_say_how_many_cpus_takes_one(tasks: Lab) -> None:
-    """Of what several may have together."""
-    tasks.queue.put_spec(tasks.name, spec({"name": "silent"}, {"name": "two", "resources": {"cpuCount": 2}}))
-    tasks.add(draft("a", task="two"), draft("b", task="silent"), draft("c", task="silent"))
-    assert ask(tasks, Offer(cpu=2), 3) == (["a"], None)
-    assert ask(tasks, Offer(cpu=1.5), 3) == (["b", "c"], None)
-
-
 def test_a_look_takes_nothing(tasks: Lab) -> None:
     """It names the next job of those that fit the worker, whether there is room for it or not."""
     add(tasks, "huge", "small", "large")

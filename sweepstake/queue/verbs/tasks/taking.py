@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from sweepstake.domain.keys import name_of
 from sweepstake.domain.tasks.needs import Needs, Offer, unmet
@@ -20,10 +19,6 @@ from sweepstake.stores.engine import Row, Transaction
 from sweepstake.stores.rows import JOB_COLUMNS
 
 __all__ = ["Taken", "take_for_offer"]
-
-
-#: Processors that a job takes that does not say how many, of a worker that says what it has as a whole.
-_SILENT: Final = 1.0
 
 
 @frozen(kw_only=True)
@@ -112,14 +107,11 @@ def take_for_offer(
             if row is None:
                 break
             taken.append(row)
-            took = needs[row[-1]]
-            offer = offer.less(took if took.cpu or slots is None else evolve(took, cpu=_SILENT))
+            offer = offer.less(needs[row[-1]])
             job = rows.JobRow._make(row[:JOB_COLUMNS])
             if job.gang is not None:
                 join(transaction, number, job)
                 collecting = transaction.row("collecting", experiment_id=number)
-            if slots is not None and not offer.cpu:  # what does not say how many processors it takes would seem to fit
-                break
     return Taken(rows=taken, waiting=None if waiting is None else _told(waiting, needs))
 
 

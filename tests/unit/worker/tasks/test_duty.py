@@ -1,7 +1,10 @@
 """A worker that runs what jobs carry: real tasks on this host, from a file; it renews no lease."""
 
 import json
+import socket
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -31,7 +34,7 @@ from sweepstake.worker.tasks.work import Runner
 from sweepstake.worker.terminal import Terminal
 from sweepstake.worker.work import Launch, Preliminaries
 from tests.kit.heartbeats import NoHeartbeats
-from tests.kit.lab import document, draft
+from tests.kit.lab import document, draft, eventually
 
 A = TypeVar("A")
 
@@ -83,10 +86,25 @@ class Bench:
         document = JsonObject.of({"version": "v2", "tasks": made, **spec})
         self.exp.session.queue.put_spec(self.exp.name, SpecDraft(text="", document=document))
 
-    def add(self, *names: str, task: str = "t0", **hyperparameters: Any) -> None:
+    def add(self, *names: str, task: str = "t0", priority: int = 0, **hyperparameters: Any) -> None:
         """Add jobs of a task."""
         of = document(hyperparameters=hyperparameters) if hyperparameters else None
-        self.exp.session.queue.add_jobs(self.exp.name, [draft(name, of=of, task=task) for name in names])
+        drafts = [draft(name, of=of, task=task, priority=priority) for name in names]
+        self.exp.session.queue.add_jobs(self.exp.name, drafts)
+
+    def add_gang(self, gang: str, count: int) -> None:
+        """Add the jobs of a gang of the first task, whose ids are its name and their ranks."""
+        drafts = [draft(f"{gang}{rank}", task="t0", gang=gang, rank=rank) for rank in range(count)]
+        self.exp.session.queue.add_jobs(self.exp.name, drafts)
+
+    def then(self, file: str, do: Callable[[], None]) -> None:
+        """Do something as soon as there is a file, beside the worker."""
+
+        def wait() -> None:
+            eventually((self.folder / file).exists)
+            do()
+
+        threading.Thread(target=wait, daemon=True).start()
 
     def work(
         self,
@@ -303,3 +321,109 @@ def test_hyperparameters_reach_a_script_by_a_file(bench: Bench) -> None:
     bench.work(ONE)
     assert json.loads((bench.folder / "h").read_text()) == {"lr": 0.5, "n": [1, 2]}
     assert bench.wrote("v") == ["0.5"]
+
+
+def test_replicas_begin_together(bench: Bench) -> None:
+    """Each is told its rank, their number, and the host of the first; more than may crash before the worker stops."""
+    script = """echo $BEAKER_REPLICA_RANK $BEAKER_REPLICA_COUNT $BEAKER_LEADER_REPLICA_HOSTNAME >> $FOLDER/told
+        echo $SWEEPSTAKE_REPLICA_RANK $SWEEPSTAKE_REPLICA_COUNT $SWEEPSTAKE_LEADER_HOSTNAME >> $FOLDER/ours
+        until [ "$(wc -l < $FOLDER/told)" = 5 ]; do sleep 0.02; done"""
+    bench.put({"script": script, "replicas": 5})
+    bench.add_gang("g", 5)
+    began = time.monotonic()
+    assert dict(bench.work(Slots(cpus=5.0), crashes=3).outcomes) == {Outcome.DONE: 5}
+    assert sorted(bench.wrote("told")) == [f"{rank} 5 {socket.gethostname()}" for rank in range(5)]
+    assert sorted(bench.wrote("ours")) == sorted(bench.wrote("told"))
+    assert time.monotonic() - began < 60
+
+
+def test_the_host_of_the_leader_is_what_its_labels_say(bench: Bench) -> None:
+    """By it, and not by a name that others cannot reach, the leader is found."""
+    bench.put({"script": "echo $BEAKER_NODE_HOSTNAME $BEAKER_LEADER_REPLICA_HOSTNAME >> $FOLDER/told", "replicas": 2})
+    bench.add_gang("g", 2)
+    bench.work(Slots(cpus=2.0), {"hostname": "node-1.net"})
+    assert bench.wrote("told") == ["node-1.net node-1.net"] * 2
+
+
+def test_half_a_gang_does_not_begin(bench: Bench) -> None:
+    """On a machine with room for one of two; when its time is over, all of it is crashed, and its room is free."""
+    bench.put({"script": "touch $FOLDER/begun", "replicas": 2, "synchronizedStartTimeout": "1s"}, {})
+    bench.add_gang("g", 2)
+    bench.add("single", task="t1", priority=-1)
+    assert Outcome.DONE in bench.work(ONE, idle=0.5).outcomes
+    assert {job.job_id: job.status for job in bench.exp.all_jobs()} == {
+        "g0": "CRASHED",
+        "g1": "CRASHED",
+        "single": "DONE",
+    }
+    assert not (bench.folder / "begun").exists()
+    (attempt,) = bench.exp.get_job("g0").attempts()
+    assert (attempt.outcome, attempt.reason) == (Outcome.CRASHED, "the gang was not complete within 1 s")
+
+
+LASTING = "touch $FOLDER/$BEAKER_JOB_ID; trap 'touch $FOLDER/saved; exit 1' TERM; i=0; while :; do sleep 0.05; done"
+
+
+def test_a_preemptible_job_gives_way(bench: Bench) -> None:
+    """To one that is more urgent and lacks room: it may save what it has, and is queued again."""
+    bench.put(
+        {"script": f"if [ -e $FOLDER/saved ]; then exit 0; fi; {LASTING}", "context": {"preemptible": True}},
+        {"script": "echo 1 > $FOLDER/urgent"},
+    )
+    bench.add("low")
+    bench.then("low", lambda: bench.add("urgent", task="t1", priority=1))
+    summary = bench.work(ONE)
+    assert dict(summary.outcomes) == {Outcome.PREEMPTED: 1, Outcome.DONE: 2}
+    first, second = bench.exp.get_job("low").attempts()
+    assert (first.outcome, first.reason) == (Outcome.PREEMPTED, "it gave way to a more urgent job that lacked room")
+    urgent = bench.exp.get_job("urgent").record
+    assert urgent.started_at is not None
+    assert urgent.started_at < second.started_at
+    assert "job low: gives way to job urgent, which is more urgent" in bench.told
+
+
+def test_as_many_give_way_as_it_takes(bench: Bench) -> None:
+    """The least urgent and youngest; the others go on, and so do those that give way to nobody."""
+    script = "touch $FOLDER/$BEAKER_JOB_ID; until [ -e $FOLDER/urgent ]; do sleep 0.05; done"
+    bench.put(
+        {"script": script, "context": {"priority": "preemptible"}},
+        {"script": script},
+        {"script": "touch $FOLDER/urgent", "resources": {"cpuCount": 2}},
+    )
+    bench.add("a", priority=-20)
+    bench.add("b", "c", priority=-30)
+    bench.add("fixed", task="t1", priority=-40)
+    bench.then("fixed", lambda: bench.add("urgent", task="t2"))
+    assert dict(bench.work(Slots(cpus=4.0)).outcomes) == {Outcome.PREEMPTED: 2, Outcome.DONE: 5}
+    assert {job.job_id: len(list(job.attempts())) for job in bench.exp.all_jobs()} == {
+        "a": 1,
+        "b": 2,
+        "c": 2,
+        "fixed": 1,
+        "urgent": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "urgent, context",
+    [
+        ({"resources": {"cpuCount": 2}}, {"preemptible": True}),
+        ({}, {"preemptible": False}),
+        ({}, {"preemptible": True, "minRuntime": "1h"}),
+    ],
+    ids=["in vain", "not preemptible", "too young"],
+)
+def test_nobody_gives_way_in_vain(bench: Bench, urgent: dict[str, Any], context: dict[str, Any]) -> None:
+    """Nor whose task does not allow it, or not yet: the urgent job waits, or is left to others."""
+    script = "touch $FOLDER/$BEAKER_JOB_ID; until [ -e $FOLDER/enough ]; do sleep 0.05; done"
+    bench.put({"script": script, "context": context}, {**urgent})
+    bench.add("low")
+
+    def add() -> None:
+        bench.add("urgent", task="t1", priority=1)
+        eventually(lambda: bench.calls.count("ClaimJobs") > 3 or not context["preemptible"])
+        (bench.folder / "enough").touch()
+
+    bench.then("low", add)
+    bench.work(ONE, idle=0.5)
+    assert [attempt.outcome for attempt in bench.exp.get_job("low").attempts()] == [Outcome.DONE]
