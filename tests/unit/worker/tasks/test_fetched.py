@@ -33,6 +33,10 @@ class Before:
         """Wait."""
         threading.Event().wait(min(seconds, 0.01))
 
+    def wait(self, seconds: float) -> None:
+        """Wait for others."""
+        self.pause(seconds)
+
 
 class Over(Before):
     """The beginning of an attempt that is to end."""
