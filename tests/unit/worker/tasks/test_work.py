@@ -5,6 +5,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 from sweepstake.client import Places
 from sweepstake.domain.records import Claim, JobRecord
 from sweepstake.domain.status import JobStatus, Outcome
-from sweepstake.errors import ConfigurationError
+from sweepstake.errors import ConfigurationError, UnusableFolderError
+from sweepstake.queue.call import Patience
 from sweepstake.spec import TaskSpec
 from sweepstake.values import JsonObject
 from sweepstake.worker.attempt import Attempt, Plan
@@ -27,8 +29,23 @@ from sweepstake.worker.tasks.secrets import Secrets, set_secret
 from sweepstake.worker.tasks.sources import Root, Sources
 from sweepstake.worker.tasks.work import Runner, TaskWork
 from sweepstake.worker.terminal import Terminal
+from sweepstake.worker.work import Kept
 from tests.kit.heartbeats import NoHeartbeats
 from tests.kit.lab import new_key
+
+
+@attrs.frozen
+class Keeps:
+    """Says what became of what an attempt left."""
+
+    kept: Kept | UnusableFolderError
+
+    def finish(self, patience: Patience) -> Kept:
+        """Say it."""
+        assert patience() > 0
+        if isinstance(self.kept, UnusableFolderError):
+            raise self.kept
+        return self.kept
 
 
 def attempt_at(
@@ -38,6 +55,7 @@ def attempt_at(
     contained: Runner | None = None,
     result: Callable[[str], Path] = Path,
     gpus: tuple[str, ...] = (),
+    kept: Kept | UnusableFolderError | None = None,
 ) -> Attempt:
     """Return an attempt at a job of a task, all of whose folders are below this one."""
     job = JobRecord(
@@ -76,7 +94,8 @@ def attempt_at(
         contained=contained,
         environment={"OURS": "1"},
     )
-    assigned = Assignment(work=work, timeout=None, end=lambda: None)
+    keep = None if kept is None else (lambda _: nullcontext(Keeps(kept)))
+    assigned = Assignment(work=work, timeout=None, end=lambda: None, keep=keep)
     return Attempt(claim, assigned, plan, NoHeartbeats(), places, threading.Event())
 
 
@@ -153,6 +172,30 @@ def test_metrics_that_cannot_be_read_are_told(tmp_path: Path, content: bytes, re
     finish = attempt_at(task, tmp_path, {}).run()
     assert (finish.outcome, finish.results.decode()) == (Outcome.DONE, {"before": 1, "c": 2, **recorded})
     assert "metrics.json" in finish.reason or "'b'" in finish.reason
+
+
+@pytest.mark.parametrize(
+    "kept, outcome, reason",
+    [
+        (Kept(), Outcome.DONE, ""),
+        (Kept(note="not kept: 'x'"), Outcome.DONE, "not kept: 'x'"),
+        (Kept(problem="the store is away", again=True), Outcome.RELEASED, "the store is away"),
+        (Kept(problem="the store refuses it"), Outcome.CRASHED, "the store refuses it"),
+    ],
+)
+def test_an_attempt_is_done_only_when_all_is_kept(tmp_path: Path, kept: Kept, outcome: Outcome, reason: str) -> None:
+    """Else another may have more luck, or none will; what cannot be kept is told."""
+    finish = attempt_at(script("true"), tmp_path, {}, kept=kept).run()
+    assert (finish.outcome, finish.reason) == (outcome, reason)
+
+
+def test_a_full_disk_makes_no_attempt_done(tmp_path: Path) -> None:
+    """It is a fault of this machine's; an attempt that crashed is CRASHED all the same, and says so besides."""
+    full = UnusableFolderError("the disk is full")
+    with pytest.raises(UnusableFolderError):
+        attempt_at(script("true"), tmp_path, {}, kept=full).run()
+    finish = attempt_at(script("exit 3"), tmp_path, {}, kept=full).run()
+    assert (finish.outcome, finish.reason) == (Outcome.CRASHED, "exit code 3; the disk is full")
 
 
 def test_a_secret_arrives_and_is_shown_nowhere(tmp_path: Path) -> None:
