@@ -8,10 +8,12 @@ from attrs import frozen
 
 from sweepstake.domain.status import JobStatus
 
-__all__ = ["GANG_SECONDS", "Gang", "Member"]
+__all__ = ["GANG_SECONDS", "GIVEN_UP", "Gang", "Member"]
 
 #: For so many seconds the jobs of a gang are held that waits for others, unless its task says another time.
 GANG_SECONDS: Final = 120.0
+#: The end of what stands for a report where an attempt ended because its gang was given up.
+GIVEN_UP: Final = ".gang"
 
 
 @frozen(kw_only=True)

@@ -12,6 +12,7 @@ from sweepstake.domain.drafts import Finish, end_of_output, shortened_reason
 from sweepstake.domain.keys import is_name, name_of, report_name
 from sweepstake.domain.records import Claim, Finished, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
+from sweepstake.domain.tasks.gangs import GIVEN_UP
 from sweepstake.errors import KeyReusedError, LeaseLostError, NotFoundError
 from sweepstake.queue.calls import FinishAttempt
 from sweepstake.queue.store import Store, performs
@@ -160,6 +161,8 @@ def finish_job(transaction: Transaction, name: str, job_id: str, finish: Finish,
     if held.outcome is None:
         _record(transaction, held, finish, report)
         return _answer(transaction, held, recorded=True, ended=finish.outcome), False
+    if held.finish_key is not None and held.finish_key.endswith(GIVEN_UP):  # what it did without the others is nobody's
+        return _answer(transaction, held, recorded=False, ended=Outcome(held.outcome)), False
     recorded = held.finish_key is not None and not held.late
     # A report of before the store had names is kept by its key; that of an imported attempt has more behind it.
     before = held.finish_key is not None and held.finish_key.partition(":")[0] in (report, name_of(key), key)

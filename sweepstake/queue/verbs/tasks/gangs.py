@@ -16,7 +16,7 @@ from attrs import frozen
 
 from sweepstake.domain.keys import name_of
 from sweepstake.domain.status import JobStatus, Outcome
-from sweepstake.domain.tasks.gangs import GANG_SECONDS, Gang, Member
+from sweepstake.domain.tasks.gangs import GANG_SECONDS, GIVEN_UP, Gang, Member
 from sweepstake.queue.calls import GetGang, StopJobs
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.attempts.settling import settle_at_times
@@ -165,7 +165,7 @@ def _end(transaction: Transaction, member: Row, outcome: Outcome, reason: str, *
     seq, number, failed = member[0], member[6], outcome is Outcome.CRASHED
     key = transaction.row("attempt_key", seq=seq, number=number)
     assert key is not None, "the job runs"
-    etag = f"{key[0]}.gang"
+    etag = f"{key[0]}{GIVEN_UP}"
     transaction.run(
         "end_job",
         seq=seq,
@@ -179,5 +179,5 @@ def _end(transaction: Transaction, member: Row, outcome: Outcome, reason: str, *
         delay=0.0,
     )
     transaction.run(
-        "end_attempt", seq=seq, number=number, outcome=str(outcome), reason=reason, output="", finish_key=None
+        "end_attempt", seq=seq, number=number, outcome=str(outcome), reason=reason, output="", finish_key=etag
     )
