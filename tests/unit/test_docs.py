@@ -206,6 +206,21 @@ def test_every_type_of_a_spec_is_in_the_reference(reference: Path, name: str) ->
     assert [field for field, wire in fields.items() if f"| `{field}` | `{wire}` |" not in page] == []
 
 
+def test_every_field_and_variable_of_beaker_has_its_row() -> None:
+    """The page for Beaker's users says of each field what it is here, and of each variable that tasks find."""
+    page = (DOCS / "howto" / "coming-from-beaker.md").read_text()
+    table = page.partition("\n## Fields\n")[2].partition("\n## ")[0]
+    named = {word for row in table.splitlines() if row.startswith("| ") for word in re.findall(r"`([\w.]+)`", row)}
+    told = {part for word in named for part in word.split(".")}
+    kinds = {getattr(spec, name) for name in spec.__all__}
+    records = [kind for kind in kinds if issubclass(kind, Record) and kind is not Record]
+    fields = {wire for kind in records if kind.__name__ != "SweepSpec" for wire in spelled(kind).values()}
+    assert fields - told == set()
+    variables = set(re.findall(r'"(BEAKER_\w+)"', (ROOT / "sweepstake/worker/tasks/run.py").read_text()))
+    assert variables
+    assert variables == {name for name in variables if f"`{name}`" in page}
+
+
 @pytest.mark.parametrize("name", spec.__all__)
 def test_every_method_of_a_spec_has_a_docstring(name: str) -> None:
     """Whatever a user can call says what it does for them."""
