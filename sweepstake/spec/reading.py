@@ -6,6 +6,7 @@ import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,9 @@ MAX_ALIASES: Final = 100_000
 _MERGE: Final = "<<"
 #: How JSON escapes a character such as an emoji, in two halves that YAML does not join.
 _PAIR: Final = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
+#: Where Beaker's command puts a variable of its environment before it reads the file, and how many are told.
+_UNFILLED: Final = re.compile(r"\{\{-?\s*\.Env\.\w+\s*-?\}\}")
+_MOST_UNFILLED: Final = 1000
 #: So many bytes are read at once.
 _PIECE: Final = 1024 * 1024
 
@@ -71,6 +75,9 @@ def read_bytes(data: bytes) -> tuple[MapNode, list[Found]]:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
         raise Faults.at(Scalar("", line=line, column=column), "is not UTF-8") from None
+    unfilled = list(islice(_unfilled(text), _MOST_UNFILLED)) if ".Env." in text else []
+    if unfilled:
+        raise Faults(unfilled)
     if text.lstrip().startswith("{"):
         text = _PAIR.sub(_joined, text)
     composer = _Composer()
@@ -80,6 +87,15 @@ def read_bytes(data: bytes) -> tuple[MapNode, list[Found]]:
     if not isinstance(root, MapNode):
         raise Faults([*composer.found, Found("must be a mapping of names to values", root)])
     return root, composer.found
+
+
+def _unfilled(text: str) -> Iterator[Found]:
+    """Yield where a file is no spec yet, but what Beaker's command makes one of; comments do not count."""
+    for number, line in enumerate(text.split("\n"), 1):
+        said = "" if line.lstrip().startswith("#") else line.partition(" #")[0]
+        for match in _UNFILLED.finditer(said):
+            problem = f"has {match[0]:.80}, which Beaker's command fills in; write the value itself"
+            yield Found(problem, Scalar("", line=number, column=match.start() + 1))
 
 
 def _joined(pair: re.Match[str]) -> str:

@@ -70,6 +70,13 @@ WHOLE = [
     ("Version: v2\n", "1:1: Version: is unknown here; did you mean 'version'?"),
     ("x-mine: 1\n", "1:1: x-mine: is unknown here"),
     ("version: v2\nversion: v2\n", "2:1: version: is given twice"),
+    (
+        "budget: {{.Env.BUDGET}}  # not {{.Env.X}}\n  # nor {{.Env.Y}}\ndescription: 's3://{{ .Env.B }}/x'\n",
+        [
+            "1:9: has {{.Env.BUDGET}}, which Beaker's command fills in; write the value itself",
+            "3:20: has {{ .Env.B }}, which Beaker's command fills in; write the value itself",
+        ],
+    ),
     ("tasks: {a: b}\n", "1:8: tasks: must be a list of tasks, not a mapping"),
     ("tasks: 5\n", "1:8: tasks: must be a list of tasks, not '5'"),
     ("tasks: [~]\n", "1:9: tasks[0]: is null"),
