@@ -7,10 +7,11 @@ from tests.faults.answers import late_deliveries, lost_answers
 from tests.faults.disks import faulty_files, full_results, power_cuts
 from tests.faults.fault import Fault
 from tests.faults.histories import judges, upgrades
-from tests.faults.machines import bad_node, same_name, wrong_clocks
+from tests.faults.machines import bad_node, gpu_books, same_name, wrong_clocks
 from tests.faults.processes import (
     forked_blocks,
     killed_copies,
+    killed_gangs,
     killed_servers,
     killed_statements,
     killed_workers,
@@ -47,6 +48,8 @@ FAULTS: Final[Sequence[Fault]] = (
     killed_copies.FAULT,
     copies_away.FAULT,
     full_results.FAULT,
+    killed_gangs.FAULT,
+    gpu_books.FAULT,
 )  # fmt: skip
 
 
