@@ -1,8 +1,8 @@
 """Count the functions of ours that a call passes, and the files that they stand in: python -m tests.benchmarks.hops.
 
 Counts are the same on every machine, however busy it is: what is done at times alone (looking once a second whether
-a lease ran out) is left out, because each call is made several times in a row and the fewest count. The words after the command name what is listed, function by function:
-python -m tests.benchmarks.hops claim
+a lease ran out) is left out, because each call is made several times in a row and the fewest count. The words after
+the command name what is listed, function by function: python -m tests.benchmarks.hops claim
 """
 
 from __future__ import annotations
