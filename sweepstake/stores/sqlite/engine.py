@@ -58,8 +58,8 @@ class SqliteEngine:
         """Begin a transaction when it is our turn.
 
         What it wrote is on the disk when the block has been left, in the file that the store's address leads to; the
-        next writer has its turn before that. What we refuse is often there already, and its writer may not have synced
-        it: whoever is refused may rely on it, so it is synced as well.
+        next writer has its turn before that. A refusal often rests on what another writer wrote and has not synced yet;
+        whoever is refused may rely on it, so it is synced as well.
         """
         transaction = self._connections.take()
         log, refusal = transaction.log, None
@@ -128,11 +128,11 @@ class SqliteEngine:
 
     @property
     def identity(self) -> str:
-        """As `Engine.identity`."""
+        """Which store it is; see `Engine.identity`."""
         assert self._connections.identity is not None, "a store has its name when it has been opened"
         return self._connections.identity
 
     def confirm(self) -> None:
-        """As `Engine.confirm`."""
+        """See that the store at the address is still the same; see `Engine.confirm`."""
         if (place := self._connections.place) is not None:
             place.confirm()
