@@ -100,10 +100,10 @@ class Authorizer(Protocol):
         """
 
     def began(self, claim: Claim, reference: str) -> None:
-        """Take note of a claim that was answered here, whose heartbeats may come here too."""
+        """Remember whose a claim is that was answered here, as its heartbeats may come here too."""
 
     def changed(self) -> None:
-        """Look up everything anew, because tokens, shares or experiments were changed here."""
+        """Forget what was looked up, because tokens, shares or experiments were changed here."""
 
 
 class OpenAuthorizer:

@@ -80,7 +80,8 @@ Handler = Callable[[Received], "Answer"]
 def read_names(head: Head, operation: Operation) -> tuple[dict[str, str], str]:
     """Decode the names in a path, in which `%2F` is part of a name; headers may say more of the experiment.
 
-    They are as of a request, and so is what is returned beside them: what the path calls the experiment.
+    Returns:
+        `Received.names` and `Received.called`.
 
     Raises:
         NotFoundError: what has to be there cannot have such a name.

@@ -84,8 +84,8 @@ def collect(
 ) -> tuple[JsonObject, list[str]]:
     """Return the results to record, and what is wrong with those that cannot be, and where they are kept.
 
-    What the job had from the start, such as a child's from its parent, stands unless the block says otherwise, and that
-    unless the file does.
+    Of one result the file's value counts before the block's, and that before what the job had from the start, such as a
+    child's from its parent.
 
     Args:
         block: what the command printed.
