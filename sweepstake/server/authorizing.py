@@ -99,7 +99,7 @@ class Authorizer(Protocol):
         Each comes with the reference to its experiment; None where it makes no difference which that is.
         """
 
-    def began(self, claim: Claim, reference: str) -> None:
+    def began(self, claim: Claim) -> None:
         """Remember whose a claim is that was answered here, as its heartbeats may come here too."""
 
     def changed(self) -> None:
@@ -132,7 +132,7 @@ class OpenAuthorizer:
         """Return all of them: there are no users here whose experiments could overtake each other."""
         return dict.fromkeys(attempts)
 
-    def began(self, claim: Claim, reference: str) -> None:
+    def began(self, claim: Claim) -> None:
         """Remember nothing: it makes no difference whose a claim is."""
 
     def changed(self) -> None:
@@ -214,11 +214,9 @@ class UserAuthorizer:
             if address is not None and exact(address) in working
         }
 
-    def began(self, claim: Claim, reference: str) -> None:
+    def began(self, claim: Claim) -> None:
         """See `Authorizer.began`."""
-        address = known_address(reference)
-        assert address is not None, "a claim is made in an experiment that was found"
-        self._attempts.put(claim.key, address)
+        self._attempts.put(claim.key, claim.job.address)
 
     def changed(self) -> None:
         """See `Authorizer.changed`."""

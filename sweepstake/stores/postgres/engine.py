@@ -144,7 +144,11 @@ class PostgresTransaction:
 
 
 class PostgresEngine(Forked):
-    """One PostgreSQL database."""
+    """One PostgreSQL database.
+
+    Attributes:
+        identity: which store it is; see `Engine.identity`.
+    """
 
     def __init__(self, url: PostgresUrl) -> None:
         self._conninfo = connection_string(url)
@@ -157,7 +161,7 @@ class PostgresEngine(Forked):
         self._limited: set[str] = set()
         self._identity: str | None = None
         self._connections = self._make_connections()
-        self._set_up()
+        self.identity: Final = self._set_up()
         _forks.add(self)
 
     @contextmanager
@@ -222,12 +226,6 @@ class PostgresEngine(Forked):
         with self.read() as transaction:
             return set(transaction.rows("under_way"))
 
-    @property
-    def identity(self) -> str:
-        """Which store it is; see `Engine.identity`."""
-        assert self._identity is not None, "a store has its name when it has been opened"
-        return self._identity
-
     def confirm(self) -> None:
         """See that it is still the same store: another database, or other tables in it, have another name."""
         with self.read() as transaction:
@@ -287,18 +285,19 @@ class PostgresEngine(Forked):
     def _is_full(self, connection: PostgresConnection) -> bool:
         return PostgresTransaction(connection, self._statements).row("connections_used_up") is not None
 
-    def _set_up(self) -> None:
-        """Bring the schema up to date, and learn which store it is."""
+    def _set_up(self) -> str:
+        """Bring the schema up to date, and return which store it is."""
         try:
             with self.read() as transaction:
                 _check_version(transaction.server_version)
                 _upgrade(transaction)
                 row = transaction.row("meta", name="store")
-                assert row is not None, "a migration has given the store its name"
-                self._identity = row[0]
         except BaseException:
             self.close()
             raise
+        assert row is not None, "a migration has given the store its name"
+        self._identity = identity = str(row[0])
+        return identity
 
     def _explain(self, error: psycopg.Error) -> SweepstakeError | DuplicateError:
         """Return our error, and close the other connections if this one was cut off."""

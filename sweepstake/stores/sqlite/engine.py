@@ -30,6 +30,9 @@ class SqliteEngine:
         path: the file.
         clock: by which leases are judged.
         sync: returns when what was written to a descriptor is on the disk.
+
+    Attributes:
+        identity: which store it is; see `Engine.identity`.
     """
 
     def __init__(self, path: Path, clock: Clock, sync: Callable[[int], None] = sync_file) -> None:
@@ -39,6 +42,8 @@ class SqliteEngine:
                 "build, or a server: `sweepstake serve` on another machine, or a postgresql:// store."
             )
         self._connections = SqliteConnections(path, clock, sync)
+        assert self._connections.identity is not None, "a store has its name when it has been opened"
+        self.identity: Final = self._connections.identity
 
     @contextmanager
     def read(self) -> Iterator[SqliteTransaction]:
@@ -125,12 +130,6 @@ class SqliteEngine:
     def close(self) -> None:
         """Close what no call is using; the rest follows when the calls under way have ended."""
         self._connections.close()
-
-    @property
-    def identity(self) -> str:
-        """Which store it is; see `Engine.identity`."""
-        assert self._connections.identity is not None, "a store has its name when it has been opened"
-        return self._connections.identity
 
     def confirm(self) -> None:
         """See that the store at the address is still the same; see `Engine.confirm`."""

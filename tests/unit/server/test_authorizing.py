@@ -280,7 +280,7 @@ def test_most_requests_cost_no_look_up(authorizer: UserAuthorizer, store: Kept, 
     claim = store.claim("mine", worker="", key=new_key(), repeat=False)
     assert isinstance(claim, Claim)
     found = authorizer.find(passes(authorizer, token), Role.WORK, "mine")
-    authorizer.began(claim, found)
+    authorizer.began(claim)
     authorizer.find(passes(authorizer, token), Role.WORK, found)
     store.close()
     caller = passes(authorizer, token)
