@@ -44,11 +44,6 @@ _MAX_OF_FILE: Final = 1000
 _HOLE: Final = re.compile(r'(?<=[A-Za-z]":)NaN')
 
 
-def to_tree(record: object) -> Any:
-    """Return a record as plain data for JSON; non-finite numbers and ``$`` keys stay encoded."""
-    return _strict.unstructure(record)
-
-
 def to_texts(record: object) -> Iterator[str]:
     """Yield a record as JSON, piece by piece.
 
@@ -260,6 +255,8 @@ def _list(converter: cattrs.Converter, kind: Any, most: int) -> Callable[[Any, A
     def check(value: Any, _: Any) -> Any:
         if not isinstance(value, (list, tuple)):
             raise _wrong("a list", value)
+        if not value:
+            return ()
         items = []
         faults: list[tuple[str, str]] = []
         wrong = 0
@@ -348,6 +345,8 @@ _JSON_NAMES: Final = {
 _strict: Final = _make_converter(forbid_extra_keys=True)
 _of_files: Final = _make_converter(forbid_extra_keys=True, most=_MAX_OF_FILE)
 _lenient: Final = _make_converter(forbid_extra_keys=False)
+#: Returns a record as plain data for JSON; non-finite numbers and ``$`` keys stay encoded.
+to_tree: Final[Callable[[object], Any]] = _strict.unstructure
 
 
 def _make_splicing() -> cattrs.Converter:

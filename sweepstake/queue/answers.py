@@ -41,14 +41,20 @@ class Told:
 
 @frozen
 class Reply:
-    """A successful answer: its body parsed as JSON (None if empty), and its headers by name in any case.
+    """An answer that was received.
 
     Attributes:
-        root: the server's URL.
+        root: the URL of the server that was asked.
+        kind: the media type, without its parameters.
+        content: the body.
+        tree: the body parsed as JSON; None if it is not JSON.
+        headers: by name in any case.
     """
 
     root: str
     status: int
+    kind: str
+    content: bytes
     tree: Any
     headers: Mapping[str, str]
 
