@@ -275,9 +275,7 @@ def _list(converter: cattrs.Converter, kind: Any, most: int) -> Callable[[Any, A
     return check
 
 
-def _text(value: Any, kind: Any) -> str:
-    if kind is not str:  # cattrs asks this of a StrEnum too
-        return _member(value, kind)
+def _text(value: Any, _: Any) -> str:
     if not isinstance(value, str):
         raise _wrong("text", value)
     return value
@@ -315,7 +313,13 @@ def _number(value: Any, _: Any) -> float:
         raise InvalidInputError.at("", "must be a number that fits a 64-bit float") from None
 
 
-_EXACT: Final[Mapping[type, Callable[[Any, Any], Any]]] = {str: _text, bool: _truth, int: _whole, float: _number}
+_EXACT: Final[Mapping[type, Callable[[Any, Any], Any]]] = {
+    StrEnum: _member,
+    str: _text,
+    bool: _truth,
+    int: _whole,
+    float: _number,
+}
 
 
 def _search(value: Any) -> SearchDefinition:
