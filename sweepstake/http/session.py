@@ -106,8 +106,9 @@ class HttpSession:
                 "former one again, or end this process to work with the new one."
             )
         if status in answers:
-            is_empty, is_json = not reply.content, reply.kind == JSON and reply.tree is not None
-            if is_empty if answers[status] is None else is_json:
+            is_json = reply.kind == JSON and reply.tree is not None
+            as_said = is_json if answers[status] is not None else not reply.content
+            if as_said:
                 return reply
         problem = reply.tree if reply.kind == PROBLEM_TYPE else None
         if not is_problem(problem):
