@@ -25,6 +25,8 @@ __all__ = ["ClaimJob", "FinishAttempt", "Heartbeat", "OfferJob", "Ping"]
 
 #: How many values bodies hold at most. Marks in texts count as well: a worker's name may hold 255 commas.
 _FEW: Final = 1000
+#: As many ids as a claim may name; each may hold as many commas as a worker's name.
+_IDS: Final = _FEW + 256 * MAX_IDS
 _BEATS: Final = MAX_BEATS + 10
 _ONE_JOB: Final = 10_000_000
 
@@ -44,7 +46,7 @@ _WORKER: Final = narrowed(ref("Label"))
         path=f"{EXPERIMENT}claim/",
         role=Role.WORK,
         summary="Take the next job, or learn why there is none",
-        values=_FEW,
+        values=_IDS,
         problems=(412,),
         links=links(TAKEN, "finish"),
     ),
