@@ -44,11 +44,6 @@ _MAX_OF_FILE: Final = 1000
 _HOLE: Final = re.compile(r'(?<=[A-Za-z]":)NaN')
 
 
-def to_tree(record: object) -> Any:
-    """Return a record as plain data for JSON; non-finite numbers and ``$`` keys stay encoded."""
-    return _strict.unstructure(record)
-
-
 def to_texts(record: object) -> Iterator[str]:
     """Yield a record as JSON, piece by piece.
 
@@ -260,6 +255,8 @@ def _list(converter: cattrs.Converter, kind: Any, most: int) -> Callable[[Any, A
     def check(value: Any, _: Any) -> Any:
         if not isinstance(value, (list, tuple)):
             raise _wrong("a list", value)
+        if not value:
+            return ()
         items = []
         faults: list[tuple[str, str]] = []
         wrong = 0
@@ -278,9 +275,7 @@ def _list(converter: cattrs.Converter, kind: Any, most: int) -> Callable[[Any, A
     return check
 
 
-def _text(value: Any, kind: Any) -> str:
-    if kind is not str:  # cattrs asks this of a StrEnum too
-        return _member(value, kind)
+def _text(value: Any, _: Any) -> str:
     if not isinstance(value, str):
         raise _wrong("text", value)
     return value
@@ -318,7 +313,13 @@ def _number(value: Any, _: Any) -> float:
         raise InvalidInputError.at("", "must be a number that fits a 64-bit float") from None
 
 
-_EXACT: Final[Mapping[type, Callable[[Any, Any], Any]]] = {str: _text, bool: _truth, int: _whole, float: _number}
+_EXACT: Final[Mapping[type, Callable[[Any, Any], Any]]] = {
+    StrEnum: _member,
+    str: _text,
+    bool: _truth,
+    int: _whole,
+    float: _number,
+}
 
 
 def _search(value: Any) -> SearchDefinition:
@@ -348,6 +349,8 @@ _JSON_NAMES: Final = {
 _strict: Final = _make_converter(forbid_extra_keys=True)
 _of_files: Final = _make_converter(forbid_extra_keys=True, most=_MAX_OF_FILE)
 _lenient: Final = _make_converter(forbid_extra_keys=False)
+#: Returns a record as plain data for JSON; non-finite numbers and ``$`` keys stay encoded.
+to_tree: Final[Callable[[object], Any]] = _strict.unstructure
 
 
 def _make_splicing() -> cattrs.Converter:

@@ -60,10 +60,6 @@ class JobDraft(words.Queueing):
         )
 
 
-def _is_attempt(_: object, attribute: Any, value: str) -> None:
-    check_attempt(value, attribute.name)
-
-
 def _is_report(_: object, attribute: Any, value: Outcome) -> None:
     if value not in REPORTS:
         raise InvalidInputError.at(attribute.name, f"must be one of {', '.join(REPORTS)}")
@@ -108,7 +104,7 @@ class Finish:
             above it, plain and qualified, and the exit code.
     """
 
-    attempt: str = field(repr=False, metadata={**narrowed(ref("AttemptKey")), **checked_arriving(_is_attempt)})
+    attempt: str = field(repr=False, metadata={**narrowed(ref("AttemptKey")), **checked_arriving(check_attempt)})
     outcome: Outcome = field(validator=_is_report, metadata=narrowed({"enum": list(REPORTS)}))
     results: JsonObject = EMPTY
     hyperparameters: JsonObject | None = None

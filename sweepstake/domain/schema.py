@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import Attribute
@@ -17,7 +17,7 @@ __all__ = [
     "OMIT_DEFAULT",
     "SCALARS",
     "Schema",
-    "check_of_body",
+    "check_of_arriving",
     "checked_arriving",
     "closed",
     "count",
@@ -60,17 +60,19 @@ def schema_of(metadata: Mapping[Any, Any]) -> Schema | None:
     return found
 
 
-def checked_arriving(check: Any) -> Mapping[str, Any]:
-    """Return the metadata of a field with a validator that is run on bodies alone.
+def checked_arriving(check: Callable[[Any, str], object] | None) -> Mapping[str, Any]:
+    """Return the metadata of a field that is checked in bodies that arrive, unless it is the default.
 
     A value that this process makes itself, such as its own name or the key of a claim, needs no check with each call.
+    The check takes the value and the field's name.
     """
     return {_ARRIVING: check}
 
 
-def check_of_body(attribute: Attribute[Any]) -> Any:
-    """Return what checks a field where it stands in a body."""
-    return attribute.metadata.get(_ARRIVING) or attribute.validator
+def check_of_arriving(attribute: Attribute[Any]) -> Callable[[Any, str], object] | None:
+    """Return what checks a field in bodies that arrive, beyond its validator."""
+    found: Callable[[Any, str], object] | None = attribute.metadata.get(_ARRIVING)
+    return found
 
 
 def sent_as(name: str | None) -> Mapping[str, str | None]:

@@ -7,20 +7,22 @@ import io
 import socket
 import time
 import zlib
-from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import requests
 import urllib3
-from attrs import frozen
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from sweepstake.errors import InvalidInputError
+from sweepstake.queue.answers import Reply
 from sweepstake.values import parse_json
+from sweepstake.wire.operation import JSON
+from sweepstake.wire.problems import PROBLEM_TYPE
 
-__all__ = ["ANSWER_SECONDS", "MAX_ANSWER", "Answer", "BoundedAdapter", "UnreadableError", "read_answer"]
+__all__ = ["ANSWER_SECONDS", "MAX_ANSWER", "BoundedAdapter", "UnreadableError", "read_answer"]
 
 #: Seconds that an answer may take from its first byte to its last.
 ANSWER_SECONDS: Final = 120.0
@@ -33,29 +35,12 @@ class UnreadableError(Exception):
     """An answer cannot be read; the text says why."""
 
 
-@frozen
-class Answer:
-    """What came back, whoever sent it.
+def read_answer(response: requests.Response, root: str) -> Reply:
+    """Read an answer to its end, whoever sent it.
 
-    Attributes:
-        kind: the media type, without its parameters.
-    """
-
-    status: int
-    kind: str
-    headers: Mapping[str, str]
-    content: bytes
-
-    def tree(self) -> Any:
-        """Return the body parsed as JSON, or None if it is not."""
-        try:
-            return parse_json(self.content)
-        except InvalidInputError:
-            return None
-
-
-def read_answer(response: requests.Response) -> Answer:
-    """Read an answer to its end.
+    Args:
+        response: its head has been read.
+        root: the URL of the server that was asked.
 
     Raises:
         UnreadableError: it is too large, or packed in a way that was not asked for.
@@ -77,7 +62,11 @@ def read_answer(response: requests.Response) -> Answer:
     except zlib.error:
         raise UnreadableError(f"is not what it says to be: {coding}") from None
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return Answer(response.status_code, kind, response.headers, b"".join(parts))
+    content, tree = b"".join(parts), None
+    if kind in (JSON, PROBLEM_TYPE):
+        with suppress(InvalidInputError):
+            tree = parse_json(content)
+    return Reply(root, response.status_code, kind, content, tree, response.headers)
 
 
 class _TimedStream(io.RawIOBase):

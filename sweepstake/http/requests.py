@@ -49,6 +49,9 @@ def request_of(call: Call[Any]) -> Request:
         else:
             text = checked(getattr(call, name), word, operation.makes)
         names.append(text)
+    for name, header in call.parts.headers:
+        if (value := getattr(call, name)) is not None:
+            sent.headers[header.name] = value
     for name, travel in call.parts.beside:
         travel.write(getattr(call, name), sent)
     path = operation.url(*names)
@@ -87,6 +90,9 @@ def call_of(kind: type[C], names: Mapping[str, str], asked: Asked, tree: Any) ->
             values |= body.values(from_tree(tree, body.kind))
         elif kind.parts.raw is not None:
             values[kind.parts.raw] = tree
+        for name, header in kind.parts.headers:
+            text = asked.headers.get(header.name.lower())
+            values[name] = header.make(asked) if text is None else header.check(text, header.name)
     except InvalidInputError as error:
         raise MalformedError(error.problems) from None
     values |= {name: travel.read(asked) for name, travel in kind.parts.beside}

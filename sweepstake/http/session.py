@@ -21,7 +21,7 @@ from sweepstake.errors import (
     StoreUnavailableError,
     SweepstakeError,
 )
-from sweepstake.http.answer import ANSWER_SECONDS, Answer, BoundedAdapter, UnreadableError, read_answer
+from sweepstake.http.answer import ANSWER_SECONDS, BoundedAdapter, UnreadableError, read_answer
 from sweepstake.plaintext import printable
 from sweepstake.queue.answers import Reply
 from sweepstake.wire.headers import STORE
@@ -34,6 +34,9 @@ __all__ = ["CONNECT_SECONDS", "READ_SECONDS", "HttpSession"]
 CONNECT_SECONDS: Final = 5.0
 #: Seconds to wait for each part of an answer.
 READ_SECONDS: Final = 30.0
+
+#: What is raised while a request is sent and its answer is read.
+_FAILURES: Final = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, UnreadableError)
 
 
 class HttpSession:
@@ -95,8 +98,8 @@ class HttpSession:
         """
         if self.store is not None:
             headers = {**headers, STORE: self.store}
-        answer = self._send(self._prepare(method, path, headers, body))
-        status, store = answer.status, answer.headers.get(STORE)  # None: of no Sweepstake server, or an older one
+        reply = self._send(method, path, headers, body)
+        status, store = reply.status, reply.headers.get(STORE)  # None: of no Sweepstake server, or an older one
         if self.store is None:
             self.store = store
         elif store not in (None, self.store):
@@ -105,31 +108,30 @@ class HttpSession:
                 "former one again, or end this process to work with the new one."
             )
         if status in answers:
-            if answers[status] is None and not answer.content:
-                return Reply(self._root, status, None, answer.headers)
-            if gives == answer.kind == OCTETS and store is not None:
-                return Reply(self._root, status, None, answer.headers, answer.content)
-            tree = answer.tree() if answer.kind == gives == JSON else None
-            if tree is not None and answers[status] is not None:
-                return Reply(self._root, status, tree, answer.headers)
-        problem = answer.tree() if answer.kind == PROBLEM_TYPE else None
+            if gives == reply.kind == OCTETS and store is not None:
+                return reply
+            is_json = reply.kind == gives == JSON and reply.tree is not None
+            as_said = is_json if answers[status] is not None else not reply.content
+            if as_said:
+                return reply
+        problem = reply.tree if reply.kind == PROBLEM_TYPE else None
         if not is_problem(problem):
-            raise self._not_ours(answer)
+            raise self._not_ours(reply)
         if status == 401 and "Authorization" not in self._headers:
             raise ReauthenticateError(
                 f"{self._root} asks for an API token: put one into SWEEPSTAKE_TOKEN or the configuration file; "
                 "`sweepstake gen-token` makes one"
             )
-        raise error_of(status, problem, _retry_after(answer.headers))
+        raise error_of(status, problem, _retry_after(reply.headers))
 
-    def _not_ours(self, answer: Answer) -> SweepstakeError:
-        moved = answer.headers.get("Location")
+    def _not_ours(self, reply: Reply) -> SweepstakeError:
+        moved = reply.headers.get("Location")
         where = f" and points to {printable(moved[:200])}" if moved else ""
-        kind = printable(answer.kind[:80]) or "nothing"
+        kind = printable(reply.kind[:80]) or "nothing"
         return StoreUnavailableError(
-            f"{self._root} answered {answer.status} ({kind}){where}, which is no answer of a Sweepstake server: "
+            f"{self._root} answered {reply.status} ({kind}){where}, which is no answer of a Sweepstake server: "
             "a proxy may stand in between, or the URL may be another one",
-            _retry_after(answer.headers),
+            _retry_after(reply.headers),
         )
 
     def close(self) -> None:
@@ -137,13 +139,13 @@ class HttpSession:
         for adapter in list(self._open):
             adapter.close()
 
-    def _prepare(
-        self, method: str, path: str, headers: Mapping[str, str], body: str | bytes | None
-    ) -> requests.PreparedRequest:
-        """Build a request by hand: all its parts are known, and `Request.prepare` costs as much as a claim."""
-        request = requests.PreparedRequest()
-        request.method = method
-        request.url = self._root + path
+    def _send(self, method: str, path: str, headers: Mapping[str, str], body: str | bytes | None) -> Reply:
+        """Send a request on this thread's connection, without the redirects and cookies of a `Session`."""
+        wire: _Wire | None = getattr(self._local, "wire", None)
+        if wire is None or wire.pid != os.getpid():  # after a fork the connections stay the parent's
+            wire = self._connect()
+        request = requests.PreparedRequest()  # by hand: all parts are known, and `prepare` costs as much as a claim
+        request.method, request.url = method, self._root + path
         complete: dict[str, str] = {**self._headers, **headers}
         if body is not None:
             request.body = body.encode() if isinstance(body, str) else body
@@ -152,11 +154,6 @@ class HttpSession:
         elif method in ("POST", "PUT"):
             complete["Content-Length"] = "0"
         request.headers = CaseInsensitiveDict(complete)
-        return request
-
-    def _send(self, request: requests.PreparedRequest) -> Answer:
-        """Send a request on this thread's connection, without the redirects and cookies of a `Session`."""
-        wire = self._wire()
         try:
             response = wire.adapter.send(
                 request,
@@ -167,40 +164,42 @@ class HttpSession:
                 proxies=wire.proxies,
             )
             try:
-                return read_answer(response)
+                return read_answer(response, self._root)
             except BaseException:
                 response.close()
                 raise
-        except requests.exceptions.SSLError as error:
+        except _FAILURES as error:
+            raise self._explain(error) from error
+
+    def _explain(self, error: Exception) -> SweepstakeError:
+        """Return our error for one of the libraries' or of the system's."""
+        if isinstance(error, requests.exceptions.SSLError):
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                raise ConfigurationError(
+                return ConfigurationError(
                     f"the certificate of {self._root} cannot be trusted; name your authority's file in "
                     "REQUESTS_CA_BUNDLE, or check the URL"
-                ) from error
-            raise StoreUnavailableError(f"the connection to {self._root} failed: {error}") from error
-        except requests.exceptions.InvalidURL as error:
-            raise ConfigurationError(f"{self._root} is no URL of a server: {error}") from error
-        except requests.exceptions.RequestException as error:
-            raise StoreUnavailableError(f"{self._root} did not answer: {_cause(error)}") from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise StoreUnavailableError(f"the answer of {self._root} did not arrive: {error}") from error
-        except UnreadableError as error:
-            raise StoreUnavailableError(f"the answer of {self._root} {error}") from error
+                )
+            return StoreUnavailableError(f"the connection to {self._root} failed: {error}")
+        if isinstance(error, requests.exceptions.InvalidURL):
+            return ConfigurationError(f"{self._root} is no URL of a server: {error}")
+        if isinstance(error, requests.exceptions.RequestException):
+            return StoreUnavailableError(f"{self._root} did not answer: {_cause(error)}")
+        if isinstance(error, UnreadableError):
+            return StoreUnavailableError(f"the answer of {self._root} {error}")
+        return StoreUnavailableError(f"the answer of {self._root} did not arrive: {error}")
 
-    def _wire(self) -> _Wire:
-        """Return this thread's way to the server; after a fork a new one, because the connections stay the parent's."""
-        wire: _Wire | None = getattr(self._local, "wire", None)
-        if wire is None or wire.pid != os.getpid():
-            settings = requests.Session().merge_environment_settings(self._root, {}, None, None, None)
-            wire = _Wire(
-                pid=os.getpid(),
-                adapter=BoundedAdapter(self._seconds),
-                proxies=dict(settings["proxies"]),
-                verify=True if settings["verify"] is None else settings["verify"],
-                cert=settings["cert"],
-            )
-            self._local.wire = wire
-            self._open.add(wire.adapter)
+    def _connect(self) -> _Wire:
+        """Make this thread's way to the server."""
+        settings = requests.Session().merge_environment_settings(self._root, {}, None, None, None)
+        wire = _Wire(
+            pid=os.getpid(),
+            adapter=BoundedAdapter(self._seconds),
+            proxies=dict(settings["proxies"]),
+            verify=True if settings["verify"] is None else settings["verify"],
+            cert=settings["cert"],
+        )
+        self._local.wire = wire
+        self._open.add(wire.adapter)
         return wire
 
 

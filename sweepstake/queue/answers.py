@@ -58,18 +58,22 @@ class Told:
 
 @frozen
 class Reply:
-    """A successful answer: its body parsed as JSON (None if empty), and its headers by name in any case.
+    """An answer that was received.
 
     Attributes:
-        root: the server's URL.
-        content: the body, if it is bytes.
+        root: the URL of the server that was asked.
+        kind: the media type, without its parameters.
+        content: the body.
+        tree: the body parsed as JSON; None if it is not JSON.
+        headers: by name in any case.
     """
 
     root: str
     status: int
+    kind: str
+    content: bytes
     tree: Any
     headers: Mapping[str, str]
-    content: bytes = b""
 
     def read(self, kind: type[T]) -> T:
         """Return the body as a record.

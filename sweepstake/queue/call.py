@@ -7,14 +7,9 @@ from typing import Any, ClassVar, Final, Generic, TypeVar, get_type_hints
 
 from attrs import evolve, field, fields, frozen, make_class
 
-from sweepstake.domain.schema import check_of_body
+from sweepstake.domain.schema import check_of_arriving
 from sweepstake.queue.answers import Answers
-from sweepstake.queue.fields import (
-    Body,
-    Named,
-    Travel,
-    travel_of,
-)
+from sweepstake.queue.fields import Body, Header, Named, Travel, travel_of
 from sweepstake.wire.operation import JSON, OCTETS, Operation
 
 __all__ = ["PATIENCE", "Call", "Parts", "Patience", "usual_patience", "verb"]
@@ -42,12 +37,14 @@ class BodyOf:
         whole: the field of the call that is all of it; None: its own fields are those of the call.
         merged: the field of the call whose own fields stand in it beside others, and its class.
         own: the other fields of the call in it.
+        checks: those of its fields that are checked when a body arrives: their names, defaults and checks.
     """
 
     kind: type[Any]
     whole: str | None = None
     merged: tuple[str, type[Any]] | None = None
     own: tuple[str, ...] = ()
+    checks: tuple[tuple[str, Any, Callable[[Any, str], object]], ...] = ()
 
     def of(self, call: Call[Any]) -> Any:
         """Return the body of a call."""
@@ -61,10 +58,17 @@ class BodyOf:
         return self.kind(**values)
 
     def values(self, body: Any) -> dict[str, Any]:
-        """Return the fields of the call that a body holds."""
+        """Return the fields of the call that a body holds which has arrived.
+
+        Raises:
+            InvalidInputError: one of them cannot be.
+        """
         if self.whole is not None:
             return {self.whole: body}
         values = {name: getattr(body, name) for name in self.own}
+        for name, default, check in self.checks:
+            if (value := getattr(body, name)) != default:
+                check(value, name)
         if self.merged is not None:
             name, kind = self.merged
             values[name] = kind(**{each.name: getattr(body, each.name) for each in fields(kind)})
@@ -73,13 +77,14 @@ class BodyOf:
 
 @frozen
 class Parts:
-    """A call's fields, by how they travel: in the path with their words, beside the body, and in it.
+    """A call's fields by how they travel: in the path, with their words; as headers; beside these; in the body.
 
     Attributes:
         raw: the field that is all of the body, as bytes; then there is no other in it.
     """
 
     named: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[str, Header], ...]
     beside: tuple[tuple[str, Travel], ...]
     body: BodyOf | None
     raw: str | None = None
@@ -122,13 +127,13 @@ def verb(
 
     def decorate(kind: K) -> K:
         travels = [(each.name, travel_of(each.metadata)) for each in fields(kind)]
-        beside = tuple((name, how) for name, how in travels if isinstance(how, Travel))
+        beside = [how.parameters for _, how in travels if isinstance(how, Travel | Header)]
         raw = next((name for name, how in travels if how is Body.RAW), None)
         kind.operation = evolve(
             operation,
             takes=JSON if raw is None else OCTETS,
             gives=answers.gives,
-            parameters=tuple(parameter for _, how in beside for parameter in how.parameters),
+            parameters=tuple(parameter for parameters in beside for parameter in parameters),
             request=request,
             answers=answers.statuses,
             etag=answers.versioned,
@@ -138,7 +143,8 @@ def verb(
         kind.answers = answers
         kind.parts = Parts(
             named=tuple((name, how.word) for name, how in travels if isinstance(how, Named)),
-            beside=beside,
+            headers=tuple((name, how) for name, how in travels if isinstance(how, Header)),
+            beside=tuple((name, how) for name, how in travels if isinstance(how, Travel)),
             body=None if request is None or raw is not None else _body_of(kind, request),
             raw=raw,
         )
@@ -160,19 +166,17 @@ def _body_of(kind: type[Call[Any]], name: str) -> BodyOf:
     members: dict[str, Any] = {} if merged is None else _members(merged[1], [each.name for each in fields(merged[1])])
     body = make_class(name, members | _members(kind, own), frozen=True, kw_only=True)
     body.__doc__ = kind.__doc__
-    return BodyOf(body, merged=merged, own=own)
+    checks = tuple(
+        (each.name, each.default, check)
+        for each in (*fields(kind), *(() if merged is None else fields(merged[1])))
+        if (check := check_of_arriving(each)) is not None
+    )
+    return BodyOf(body, merged=merged, own=own, checks=checks)
 
 
 def _members(kind: type[Any], names: Iterable[str]) -> dict[str, Any]:
     """Return fields of a class, to be those of another."""
     hints = get_type_hints(kind)
-    copied = ("default", "converter", "repr", "eq", "metadata")
+    copied = ("default", "validator", "converter", "repr", "eq", "metadata")
     own = {each.name: each for each in fields(kind)}
-    return {
-        name: field(
-            type=hints[name],
-            validator=check_of_body(own[name]),
-            **{word: getattr(own[name], word) for word in copied},
-        )
-        for name in names
-    }
+    return {name: field(type=hints[name], **{word: getattr(own[name], word) for word in copied}) for name in names}

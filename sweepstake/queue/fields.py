@@ -36,6 +36,7 @@ from sweepstake.wire.operation import Parameter
 __all__ = [
     "Asked",
     "Body",
+    "Header",
     "MalformedError",
     "Named",
     "Sent",
@@ -124,6 +125,23 @@ class Travel:
     read: Callable[[Asked], Any]
 
 
+@frozen(kw_only=True)
+class Header:
+    """A field that is the text of one header; there is none for None.
+
+    Attributes:
+        name: the header's.
+        parameters: what the description of the API says of it.
+        check: returns the text, or raises InvalidInputError, which names the header.
+        make: returns what a request without the header means.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    check: Callable[[str, str], str]
+    make: Callable[[Asked], str | None]
+
+
 class Body(Enum):
     """How a field stands in the body."""
 
@@ -144,9 +162,9 @@ class Named:
     word: str
 
 
-def travel_of(metadata: Mapping[Any, Any]) -> Travel | Body | Named | None:
+def travel_of(metadata: Mapping[Any, Any]) -> Travel | Header | Body | Named | None:
     """Return how a field travels; None: never."""
-    found: Travel | Body | Named | None = metadata.get(_TRAVEL)
+    found: Travel | Header | Body | Named | None = metadata.get(_TRAVEL)
     return found
 
 
@@ -158,7 +176,7 @@ def named(word: str) -> Any:
 def body(*, metadata: Mapping[Any, Any] | None = None, arriving: Any = None, **options: Any) -> Any:
     """Make a field that stands in the body under its own name; `options` are those of `attrs.field`.
 
-    `arriving` is a validator that is run on bodies alone; see `domain.schema.checked_arriving`.
+    `arriving` checks such a field in bodies that arrive; see `domain.schema.checked_arriving`.
     """
     return field(metadata={**(metadata or {}), **checked_arriving(arriving), _TRAVEL: Body.FIELD}, **options)
 
@@ -270,20 +288,8 @@ def _in_header(
     """Make a field that is the text of one header, which nobody is shown; without it, what is made of the rest."""
     schema: Schema = {"type": "string", "pattern": f"^{pattern}$"}
     parameter = Parameter(name=name, schema=schema, description=description, header=True)
-    header = name.lower()
-
-    def put(text: str | None, sent: Sent) -> None:
-        if text is not None:
-            sent.headers[name] = text
-
-    def take(asked: Asked) -> str | None:
-        text = asked.headers.get(header)
-        try:
-            return make(asked) if text is None else check(text, name)
-        except InvalidInputError as error:
-            raise MalformedError(error.problems) from None
-
-    return field(metadata={_TRAVEL: Travel(parameters=(parameter,), write=put, read=take)}, repr=False, **options)
+    header = Header(name=name, parameters=(parameter,), check=check, make=make)
+    return field(metadata={_TRAVEL: header}, repr=False, **options)
 
 
 def guard(*, creates: bool = False) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeVar
 
 from sweepstake.clock import Clock
@@ -56,20 +58,23 @@ class Here:
         clock: tells how long it has been open.
         files: see `Store`.
         serving: see `Store`.
+
+    Attributes:
+        identity: which store it is; see `Sender.identity`.
     """
 
     def __init__(self, engine: Engine, clock: Clock, *, files: Shelf | None = None, serving: bool = False) -> None:
         self.store = Store(engine, clock, files=files, serving=serving)
-
-    @property
-    def identity(self) -> str:
-        """Which store it is; see `Sender.identity`."""
-        return self.store.engine.identity
+        self.identity: Final = engine.identity
 
     def send(self, call: Call[A]) -> A:
         """Have a call answered."""
         answer: A = PERFORMERS[type(call)](self.store, call)
         return answer
+
+    def performer(self, kind: type[Call[A]]) -> Callable[[Call[A]], A]:
+        """Return what answers the calls of one verb: `send`, with the verb found before there is a call."""
+        return partial(PERFORMERS[kind], self.store)
 
     def close(self) -> None:
         """Close the database."""

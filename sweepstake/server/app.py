@@ -338,7 +338,7 @@ class _InParts(Response):
         super().__init__(None, answer.status, {**answer.headers, "Content-Length": str(length)}, media_type)
         self._parts = answer.body
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- as of every response
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- Starlette's signature
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         for part in self._parts:
             await send({"type": "http.response.body", "body": part, "more_body": True})

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
-from attrs import evolve
-
 from sweepstake.clock import Clock
 from sweepstake.domain.access import NOBODY, Caller, Role, Standing, TokenRecord, made_with_password
 from sweepstake.domain.addresses import (
@@ -32,7 +30,7 @@ from sweepstake.queue.store import Store
 from sweepstake.queue.verbs.access.shares import experiments_of, standing, standings
 from sweepstake.queue.verbs.access.tokens import digest_of, find_token
 from sweepstake.queue.verbs.access.users import find_user
-from sweepstake.server.signing import Signer
+from sweepstake.server.signing import Login, Signer
 from sweepstake.server.trust import Trusted
 
 __all__ = ["Authorizer", "OpenAuthorizer", "UserAuthorizer", "check_role"]
@@ -99,11 +97,11 @@ class Authorizer(Protocol):
         Each comes with the reference to its experiment; None where it makes no difference which that is.
         """
 
-    def began(self, claim: Claim, reference: str) -> None:
-        """Take note of a claim that was answered here, whose heartbeats may come here too."""
+    def began(self, claim: Claim) -> None:
+        """Remember whose a claim is that was answered here, as its heartbeats may come here too."""
 
     def changed(self) -> None:
-        """Look up everything anew, because tokens, shares or experiments were changed here."""
+        """Forget what was looked up, because tokens, shares or experiments were changed here."""
 
 
 class OpenAuthorizer:
@@ -132,7 +130,7 @@ class OpenAuthorizer:
         """Return all of them: there are no users here whose experiments could overtake each other."""
         return dict.fromkeys(attempts)
 
-    def began(self, claim: Claim, reference: str) -> None:
+    def began(self, claim: Claim) -> None:
         """Remember nothing: it makes no difference whose a claim is."""
 
     def changed(self) -> None:
@@ -156,12 +154,22 @@ class UserAuthorizer:
         self._attempts: Trusted[str, str] = Trusted(clock, _LONG, _MOST_ATTEMPTS)
 
     def authenticate(self, authorization: str | None) -> Caller:
-        """See `Authorizer.authenticate`."""
-        scheme, _, token = (authorization or "").partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not token:
+        """See `Authorizer.authenticate`. A signed token is worth no more than what it was made for, and ends too."""
+        scheme, _, text = (authorization or "").partition(" ")
+        text = text.strip()
+        if scheme.lower() != "bearer" or not text:
             raise ReauthenticateError("send the API token as `Authorization: Bearer TOKEN`")
-        return self._signed(token) if token.count(".") == 2 else self._holder(digest_of(token))
+        login = self._signer.read(text) if text.count(".") == 2 else None
+        if login is not None and login.digest is None:
+            return self._by_password(login)
+        digest = digest_of(text) if login is None or login.digest is None else login.digest
+        token = self._tokens.get(digest) or self._find_token(digest)
+        if token is None or (login is not None and token.email != login.email):
+            raise AuthenticationError(f"the API token is unknown, or was revoked or replaced; {_HINT}")
+        if token.expires_at is not None and token.expires_at <= self._clock.wall():
+            raise ReauthenticateError(f"the API token has expired; {_HINT}")
+        end = token.expires_at if login is None else login.expires_at
+        return Caller(email=token.email, role=token.role, expires_at=end, made_with=digest)
 
     def find(self, caller: Caller, needed: Role, reference: str) -> str:
         """See `Authorizer.find`."""
@@ -214,11 +222,9 @@ class UserAuthorizer:
             if address is not None and exact(address) in working
         }
 
-    def began(self, claim: Claim, reference: str) -> None:
+    def began(self, claim: Claim) -> None:
         """See `Authorizer.began`."""
-        address = known_address(reference)
-        assert address is not None, "a claim is made in an experiment that was found"
-        self._attempts.put(claim.key, address)
+        self._attempts.put(claim.key, claim.job.address)
 
     def changed(self) -> None:
         """See `Authorizer.changed`."""
@@ -250,25 +256,16 @@ class UserAuthorizer:
         except NotFoundError:
             return None
 
-    def _holder(self, digest: str, email: str | None = None) -> Caller:
-        """Return who holds the API token of this digest, who must be the user with that email if one is named."""
-        token = self._tokens.get(digest)
-        if token is None:
-            token = find_token(self._store, digest)
-            if token is not None:
-                self._tokens.put(digest, token)
-        if token is None or email not in (None, token.email):
-            raise AuthenticationError(f"the API token is unknown, or was revoked or replaced; {_HINT}")
-        if token.expires_at is not None and token.expires_at <= self._clock.wall():
-            raise ReauthenticateError(f"the API token has expired; {_HINT}")
-        return Caller(email=token.email, role=token.role, expires_at=token.expires_at, made_with=digest)
+    def _find_token(self, digest: str) -> TokenRecord | None:
+        """Look up the API token of this digest, and remember it."""
+        token = find_token(self._store, digest)
+        if token is not None:
+            self._tokens.put(digest, token)
+        return token
 
-    def _signed(self, text: str) -> Caller:
-        """Return who holds a signed token, which is worth no more than what it was made for, and ends by itself too."""
-        login = self._signer.read(text)
-        if login.digest is not None:
-            return evolve(self._holder(login.digest, login.email), expires_at=login.expires_at)
-        assert login.password is not None, "it was made for the one or the other"
+    def _by_password(self, login: Login) -> Caller:
+        """Return who holds a signed token that was made for a password, and that ends when the password is changed."""
+        assert login.password is not None, "it was made for an API token or a password"
         known = (login.email, login.password)
         if self._logins.get(known) is None:
             user = find_user(self._store, login.email)

@@ -6,25 +6,25 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from attrs import evolve, frozen
 
 from sweepstake.codec import to_tree
-from sweepstake.domain.records import ExperimentRecord, JobRecord
+from sweepstake.domain.records import Claim, Claims, ExperimentRecord, Finished, JobRecord, Page
 from sweepstake.errors import InvalidInputError, NotFoundError
+from sweepstake.queue.calls.batches import Reports
 from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.server.receiving import Head, check_size
-from sweepstake.server.schedy import encoded
+from sweepstake.server.schedy import as_shown, encoded
 from sweepstake.slices import SLICE, let_go
+from sweepstake.turns import sliced
 from sweepstake.values import parse_json
 from sweepstake.wire.headers import ADDRESS, OWNER, read_reference
 from sweepstake.wire.operation import Operation, checked
 
 __all__ = ["Answer", "Handler", "Received", "ok", "read_names", "read_query"]
-
-R = TypeVar("R", JobRecord, ExperimentRecord)
 
 
 @frozen
@@ -67,11 +67,33 @@ class Received:
                 let_go(meant)
                 let_go(tree)
 
-    def as_called(self, record: R) -> R:
-        """Return a record with its experiment called as in the path, so that whoever sends it back means the same."""
+    def shown(self, record: Any) -> Any:
+        """Return what is answered as the caller knows it, so that whoever sends it back means the same.
+
+        An experiment is called as in the path, and has a search that the caller knows.
+        """
         if isinstance(record, JobRecord):
             return record if record.experiment == self.called else evolve(record, experiment=self.called)
-        return record if self.called in ("", record.name) else evolve(record, name=self.called)
+        if isinstance(record, ExperimentRecord):
+            record = record if self.called in ("", record.name) else evolve(record, name=self.called)
+            return as_shown(record) if self.schedys else record
+        if isinstance(record, Claim):
+            return evolve(record, job=self.shown(record.job))
+        if isinstance(record, Finished):
+            return evolve(record, job=self.shown(record.job), next=self.shown(record.next))
+        if isinstance(record, Claims | Reports):
+            return self._several_shown(record)
+        if isinstance(record, Page) and record.items:
+            if isinstance(record.items[0], JobRecord):
+                return evolve(record, items=tuple(map(self.shown, sliced(record.items))))
+            return evolve(record, items=tuple(map(as_shown, record.items))) if self.schedys else record
+        return record
+
+    def _several_shown(self, record: Claims | Reports) -> Claims | Reports:
+        if isinstance(record, Claims):
+            return evolve(record, claims=tuple(map(self.shown, record.claims)))
+        reports = tuple(evolve(each, finished=self.shown(each.finished)) for each in record.reports)
+        return evolve(record, reports=reports, next=self.shown(record.next))
 
 
 Handler = Callable[[Received], "Answer"]
@@ -80,7 +102,8 @@ Handler = Callable[[Received], "Answer"]
 def read_names(head: Head, operation: Operation) -> tuple[dict[str, str], str]:
     """Decode the names in a path, in which `%2F` is part of a name; headers may say more of the experiment.
 
-    They are as of a request, and so is what is returned beside them: what the path calls the experiment.
+    Returns:
+        `Received.names` and `Received.called`.
 
     Raises:
         NotFoundError: what has to be there cannot have such a name.

@@ -1,4 +1,4 @@
-"""Saying in the log that a process runs out of file descriptors: what accepts connections just goes on trying."""
+"""A warning in the log when a process runs out of file descriptors: by itself the server just keeps trying."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Python's collector of garbage, at moments at which nobody waits for it.
+"""Python's garbage collector, run at moments at which nobody waits for it.
 
 A full collection looks at every object and holds the interpreter meanwhile: a tenth of a second beside a large body or
 a long listing, which consist of a million objects, none of them garbage. By itself Python begins one just then.
@@ -28,7 +28,7 @@ def set_aside() -> None:
 
 
 class Garbage:
-    """What a server collects between long calls; a block is one of these.
+    """Collects garbage between long calls; each long call is a `with` block of this.
 
     One thread alone enters and leaves the blocks, that of the event loop.
     """
@@ -58,5 +58,5 @@ class Garbage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it."""
+        """End a long call."""
         self._long_calls -= 1

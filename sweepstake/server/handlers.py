@@ -23,8 +23,6 @@ from sweepstake.domain.records import (
     Finished,
     Guard,
     GuardKind,
-    JobRecord,
-    NoJob,
     Page,
     PutAnswer,
     SearchDefinition,
@@ -41,7 +39,7 @@ from sweepstake.queue.here import Here
 from sweepstake.queue.spelling import spellings
 from sweepstake.server.authorizing import Authorizer
 from sweepstake.server.calls import Answer, Handler, Received
-from sweepstake.server.schedy import as_meant, as_shown, plain_text
+from sweepstake.server.schedy import as_meant, plain_text
 from sweepstake.slices import in_parts
 from sweepstake.turns import sliced
 from sweepstake.wire.headers import IDEMPOTENCY_KEY, STORE
@@ -73,10 +71,7 @@ class Handlers:
         self._authorizer = authorizer
         self._logins = logins
         self._special: Mapping[type[Call[Any]], Callable[[Any, Received], Any]] = {
-            calls.ClaimJob: self._claim,
             calls.FinishAttempt: self._finish,
-            calls.ClaimJobs: self._claim_several,
-            calls.FinishAttempts: self._finish_several,
             calls.Heartbeat: self._beat,
             calls.AddJobs: self._add,
             calls.PutJob: self._put_job,
@@ -88,11 +83,11 @@ class Handlers:
 
     def by_name(self) -> Mapping[str, Handler]:
         """Return what answers each verb, by the name of its operation."""
-        return {kind.operation.name: self._handler(kind) for kind in (*calls.CALLS.values(), *calls.LOGINS)}
+        return {kind.operation.name: self._handler(kind) for kind in (*calls.CALLS.values(), *self._logins)}
 
     def _handler(self, kind: type[Call[Any]]) -> Handler:
         special = self._special.get(kind)
-        perform = self._logins.get(kind, self._send)
+        perform = self._logins.get(kind) or self._here.performer(kind)
 
         def answer(received: Received) -> Answer:
             if kind.parts.raw is not None:
@@ -103,53 +98,30 @@ class Handlers:
             found = perform(call) if special is None else special(call, received)
             if kind.operation.changes_access:
                 self._authorizer.changed()
+            for claim in _begun(found):
+                self._authorizer.began(claim)
             made = kind.answers.tell(call, found)
             if made.piece is not None:
                 return _in_pieces(call, made, self._send)
             if made.record is None:
                 return Answer(made.status, (), made.headers)
             # Values of users' in a record cost no more than their length.
-            text = in_parts(to_texts(_shown(received, made.record)))
+            text = in_parts(to_texts(received.shown(made.record)))
             return Answer(made.status, plain_text(text) if received.schedys else text, made.headers)
 
         return answer
 
-    def _claim(self, call: calls.ClaimJob, _received: Received) -> Claim | NoJob:
-        """Remember whose a claim is: its heartbeats may come here too."""
-        claim = self._send(call)
-        if isinstance(claim, Claim):
-            self._authorizer.began(claim, call.name)
-        return claim
-
     def _finish(self, call: calls.FinishAttempt, received: Received) -> Finished:
         """Find the attempt where it was begun, whatever has come to be called so since."""
         try:
-            finished = self._send(call)
+            return self._send(call)
         except NotFoundError:
             # A client that knows no addresses may have begun the job before its user made an experiment of this name.
             attempt = call.report.attempt
             held = self._authorizer.held(received.asked.caller, [attempt]).get(attempt)
             if held is None or held == call.name:
                 raise
-            call = evolve(call, name=held)
-            finished = self._send(call)
-        if isinstance(finished.next, Claim):
-            self._authorizer.began(finished.next, call.name)
-        return finished
-
-    def _claim_several(self, call: calls.ClaimJobs, _received: Received) -> Claims:
-        """As `_claim`."""
-        found = self._send(call)
-        for claim in found.claims:
-            self._authorizer.began(claim, call.name)
-        return found
-
-    def _finish_several(self, call: calls.FinishAttempts, _received: Received) -> Reports:
-        """As `_claim`, of what was claimed with the reports."""
-        found = self._send(call)
-        for claim in () if found.next is None else found.next.claims:
-            self._authorizer.began(claim, call.name)
-        return found
+            return self._send(evolve(call, name=held))
 
     def _beat(self, call: calls.Heartbeat, received: Received) -> tuple[Beat, ...]:
         """Renew only the leases of those who may work there; of the others it says no more than that they are lost."""
@@ -212,6 +184,14 @@ class Handlers:
         self._send(call)
 
 
+def _begun(found: Any) -> tuple[Claim, ...]:
+    """Return the claims of an answer."""
+    taken = found.next if isinstance(found, Finished | Reports) else found
+    if isinstance(taken, Claims):
+        return taken.claims
+    return (taken,) if isinstance(taken, Claim) else ()
+
+
 def _in_pieces(call: Any, made: Told, send: Callable[[Any], Piece]) -> Answer:
     """Answer with all bytes that were asked for; those behind the first piece are read as the ones before leave.
 
@@ -234,33 +214,6 @@ def _in_pieces(call: Any, made: Told, send: Callable[[Any], Piece]) -> Answer:
     length = {"Content-Length": str(end - begin)}
     more = follow() if begin + len(first.content) < end else None
     return Answer(made.status, (first.content,), {**made.headers, **length}, more)
-
-
-def _shown(received: Received, record: Any) -> Any:
-    """Return what is answered as the caller knows it: under the name in the path, with a search that it knows."""
-    if isinstance(record, JobRecord):
-        return received.as_called(record)
-    if isinstance(record, ExperimentRecord):
-        record = received.as_called(record)
-        return as_shown(record) if received.schedys else record
-    if isinstance(record, Claim):
-        return evolve(record, job=received.as_called(record.job))
-    if isinstance(record, Claims | Reports):
-        return _several_shown(received, record)
-    if isinstance(record, Finished):
-        return evolve(record, job=received.as_called(record.job), next=_shown(received, record.next))
-    if isinstance(record, Page) and record.items:
-        if isinstance(record.items[0], JobRecord):
-            return evolve(record, items=tuple(received.as_called(job) for job in sliced(record.items)))
-        return evolve(record, items=tuple(map(as_shown, record.items))) if received.schedys else record
-    return record
-
-
-def _several_shown(received: Received, record: Claims | Reports) -> Claims | Reports:
-    if isinstance(record, Claims):
-        return evolve(record, claims=tuple(_shown(received, claim) for claim in record.claims))
-    shown = [evolve(each, finished=_shown(received, each.finished)) for each in record.reports]
-    return evolve(record, reports=tuple(shown), next=_shown(received, record.next))
 
 
 def _check_search(search: SearchDefinition, path: str) -> None:

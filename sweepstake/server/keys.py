@@ -1,4 +1,4 @@
-"""The key that signs: made of a secret that is kept beside the store, and of a salt that is kept in it.
+"""The signing key: made of a secret that is kept beside the store, and of a salt that is kept in it.
 
 Whoever has the store alone, or a copy of it, can sign nothing. Another salt ends all that was signed before, on every
 server of the store, whatever machine it runs on.
@@ -87,7 +87,7 @@ class SecretPlace:
         return self.given is None and not os.path.lexists(self.path)
 
     def replace(self) -> bool:
-        """Put another secret into the file, and tell whether the secret is there and not in the environment."""
+        """Put another secret into the file; False, and nothing is done, if the secret is in the environment."""
         if self.given is not None:
             return False
         try:
@@ -144,7 +144,7 @@ class SecretPlace:
 
     def _fault(self, what: str) -> ConfigurationError:
         return ConfigurationError(
-            f"The file of the key that signs, {self.path}, {what}. Mend or remove it, or put a key into {_VARIABLE}."
+            f"The file of the signing key, {self.path}, {what}. Mend or remove it, or put a key into {_VARIABLE}."
         )
 
 
@@ -159,7 +159,7 @@ def _give_name(draft: Path, path: Path) -> None:
 
 
 class SigningKey:
-    """The key that signs. What was looked up counts for five seconds.
+    """The signing key. What was looked up counts for five seconds.
 
     Args:
         store: where the salt is kept.
@@ -183,7 +183,7 @@ class SigningKey:
 
 
 def prepare(store: Store, place: SecretPlace) -> bool:
-    """Have a secret before it is needed, and tell whether an earlier one of this store is not here any more.
+    """Make sure that there is a secret before it is needed; tell whether one that this store had before is gone.
 
     Raises:
         ConfigurationError: it cannot be read or made.

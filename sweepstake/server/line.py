@@ -1,4 +1,4 @@
-"""A line in which calls wait that only so many may make at once, fair to each address."""
+"""A line for calls of which only so many may be made at once, fair to each address."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _FULL: Final = "too many others wait to log in; try again in a moment"
 class Line:
     """Lets calls pass by turns: one of each address that waits, then the next of each.
 
-    Whoever has many connections waits behind his own, and not before others. Addresses that may wait longer have
-    their turns when no other waits. Everything happens on one event loop, and who waits takes no thread.
+    Whoever has many connections waits behind their own, and not before others. Addresses that may wait longer have
+    their turns when no other waits. Everything happens on one event loop, and a call that waits takes no thread.
 
     Args:
         at_once: how many calls may be under way.
         later: tells whether an address may wait longer than others.
         most_of_one: how many of one address may wait.
-        most: how many may wait in all. When as many do, the address with the longest line makes place for a new one.
+        most: how many may wait in all. When as many do, the address with the longest line makes room for a new one.
         patience: how many seconds anybody waits before being sent away; sooner than clients take the server for dead.
     """
 
@@ -82,7 +82,7 @@ class Line:
         except asyncio.CancelledError:
             if turn in self._waiting.get(address, ()):
                 self._leave(address, turn)
-            elif not turn.cancelled() and turn.exception() is None:  # it was our turn in the moment in which we went
+            elif not turn.cancelled() and turn.exception() is None:  # the turn came at the moment at which we left
                 self._pass_on()
             raise
 

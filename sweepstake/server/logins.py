@@ -31,13 +31,13 @@ class Logins:
     Args:
         store: where they are kept.
         clock: tells the time.
-        secret: returns what the key that signs is made of.
+        secret: returns what the signing key is made of.
 
     Attributes:
         signer: makes signed tokens.
         authorizer: knows what credentials allow.
         passwords: checks passwords.
-        performers: what does the verbs that a store alone cannot do.
+        performers: what performs the verbs that a store alone cannot, by the verb's class.
     """
 
     def __init__(self, store: Store, clock: Clock, secret: Callable[[], str]) -> None:

@@ -27,7 +27,7 @@ Refuse = Callable[[str, Scope, Receive, Send], Awaitable[None]]
 
 
 class OwnMachine:
-    """Lets requests pass that programs on this machine send, and refuses what pages in its browsers may.
+    """Lets requests of programs on this machine pass, and refuses those that may come from a page in a browser on it.
 
     Args:
         app: answers those that pass.

@@ -44,7 +44,7 @@ def add_user(store: Store, email: str, password: str | None = None) -> str:
 
 
 def change_password(store: Store, email: str, password: str) -> None:
-    """Give a user another password; whatever the old one brought is refused from now on.
+    """Give a user another password; tokens that were made with the old one are refused from now on.
 
     Raises:
         InvalidInputError: the password is not acceptable.

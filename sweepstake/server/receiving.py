@@ -36,8 +36,8 @@ MAX_BODY: Final = 64 * 1024 * 1024
 SMALL_BODY: Final = 64 * 1024
 #: Seconds a client may take to send its body.
 BODY_SECONDS: Final = 60.0
-#: How many lists and objects any body may hold, and of how many of its bytes there may be one more. An object takes up
-#: to 200 bytes of memory, and as little as 5 of the text.
+#: How many lists and objects any body may hold; a long one may hold as many as it has times so many bytes. An object
+#: takes up to 200 bytes of memory, and as little as 5 of the text.
 _LISTS: Final = 250_000
 _BYTES_OF_LIST: Final = 12
 #: The longest body that the loop puts together itself.
@@ -57,8 +57,8 @@ class Head:
         headers: by name in lower case.
         address: the network address of the caller, or of a proxy.
         root: the URL of the API as the caller sees it.
-        small: it says that its body is small, or has none.
-        schedys: it carries a signed token, as only clients of Schedy ask for one.
+        small: the headers say that the body is small, or that there is none.
+        schedys: it carries a signed token, for which only clients of Schedy ask.
     """
 
     path: Mapping[str, str]
@@ -71,7 +71,7 @@ class Head:
 
 
 def read_head(scope: Scope) -> Head | None:
-    """Return the head of a request; None if it is longer than anybody could mean."""
+    """Return the head of a request; None if it is longer than any that makes sense."""
     sent = scope["headers"]
     size = len(scope["query_string"]) + len(scope["path"]) + sum(len(name) + len(value) for name, value in sent)
     if size > MOST_HEAD or len(sent) > MOST_HEADERS:
@@ -103,7 +103,7 @@ async def read_body(receive: Receive, headers: Mapping[str, str], most: int) -> 
     """
     announced = headers.get("content-length", "0")
     if "expect" in headers and announced.isdigit() and int(announced[:20]) > most:
-        return None  # the client waits for a word before it sends
+        return None  # the client waits for `100 Continue` before it sends the body
     chunks: list[bytes] = []
     size = 0
     try:

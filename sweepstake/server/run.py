@@ -61,7 +61,7 @@ class ServeOptions:
         workers: processes that answer.
         root_path: the path below which a proxy shows the server.
         auth: ask for credentials; without it only this machine may be served.
-        secret: where what signs is kept; needed with `auth`.
+        secret: where the secret of the signing key is kept; needed with `auth`.
         files: where files of attempts are kept; None: beside the file of the store.
     """
 
@@ -83,7 +83,7 @@ def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
         tell: takes each line that people and scripts shall see; the last one of the start holds the URL.
 
     Raises:
-        ConfigurationError: the options contradict each other, or the address cannot be had.
+        ConfigurationError: the options contradict each other, or nothing can listen on the address.
         StoreRefusedError, StoreUnavailableError: the store cannot be used, or not now.
         ServerError: a worker process did not start.
     """
@@ -118,7 +118,7 @@ def _prepare(options: ServeOptions, tell: Callable[[str], None]) -> None:
     store = Store(engine, SystemClock())
     try:
         if options.secret is not None and options.auth and prepare(store, options.secret):
-            tell(f"A new key for logins was made in {options.secret.path}, because the one before is not here.")
+            tell(f"A new signing key was made in {options.secret.path}, because the one before is not here.")
             tell("Clients of Schedy have to log in again. Keep the file, or set SWEEPSTAKE_SIGNING_KEY.")
         token = _first_user(store) if options.auth else None
     finally:
@@ -157,7 +157,7 @@ def _make_app(options: ServeOptions) -> ASGIApp:
 
 
 def _secret(options: ServeOptions) -> Callable[[], str]:
-    assert options.secret is not None, "who asks for credentials says where what signs is kept"
+    assert options.secret is not None, "a server that asks for credentials has a signing key"
     return options.secret.secret
 
 

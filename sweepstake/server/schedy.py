@@ -45,7 +45,7 @@ def as_meant(draft: ExperimentDraft, here: Here, name: str) -> ExperimentDraft:
 
 
 def encoded(tree: Any) -> Any:
-    """Return the plain JSON that a client of Schedy sent in our encoding.
+    """Return in our encoding the plain JSON that a client of Schedy sent.
 
     Raises:
         InvalidInputError: it nests too deep, or holds what is not text.
@@ -54,7 +54,7 @@ def encoded(tree: Any) -> Any:
 
 
 def plain_text(body: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """Return the text of an answer in our encoding as plain JSON."""
+    """Return as plain JSON the text of an answer that is in our encoding."""
     if not _holds(body, b'"$'):  # as in most
         return body
     tree = read_json(b"".join(body))

@@ -47,8 +47,8 @@ class Signer:
     """Makes and reads signed tokens.
 
     Args:
-        key: returns the key that signs; it outlives the process, so that a restart logs nobody out.
-        clock: for when they are made and end.
+        key: returns the signing key; it outlives the process, so that a restart logs nobody out.
+        clock: for the times at which they are made and end.
     """
 
     def __init__(self, key: Callable[[], str], clock: Clock) -> None:

@@ -59,7 +59,7 @@ class HeartbeatProcess:
         """Wait until the process renews leases, so that no short lease is lost before its first beat.
 
         Raises:
-            ConfigurationError: it does not come to life.
+            ConfigurationError: it did not begin in time, or ended at once.
         """
         if not self._ready.wait(_BEGIN):
             raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""Where in a command the text of others stands, and what may stand there without becoming code."""
+"""Where in a command text from a job is put, and which text may be put there without becoming code."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def quoted(text: str, place: Place, before: str, *, path: bool) -> str | None:
     """Return the text in the form that the place takes; None if it must not stand there.
 
     Args:
-        text: what was written by anybody.
+        text: from a job, which anybody may have written.
         place: how it stands.
         before: what stands before it in the same argument.
         path: whether it may be made part of a path, which must not lead out of its folder.

@@ -33,8 +33,8 @@ class RoundRobin:
     """Lets experiments take turns: one job each, in the order they were named, round and round.
 
     One that has no job is passed over for 0.1 s, growing to 5 s while it stays so, each time up to a quarter longer or
-    shorter so that many workers do not ask at once. So is one whose last job was given back, which would be had again
-    at once.
+    shorter so that many workers do not ask at once. So is one whose last job was given back, or that job would be
+    claimed again at once.
 
     Args:
         names: the experiments.
@@ -103,7 +103,7 @@ class RoundRobin:
         """Return the seconds for which it is worth waiting for jobs; 0 when it is not.
 
         Jobs that are only delayed, blocked or held up by a limit are worth any time, unless they are stuck; otherwise
-        `idle` seconds, counted from when a job was had or ended last, unless all experiments are DONE.
+        `idle` seconds, counted from when a job was claimed or ended last, unless all experiments are DONE.
         """
         if any(turn.answer is None or (turn.answer in _PASSING and turn.stuck < _SURE) for turn in self._turns):
             return float("inf")

@@ -56,7 +56,7 @@ class Options:
         max_jobs: begin no more than so many jobs; None for no limit.
         stop_on_crash: begin no other job after one that crashed.
         drain: seconds for which running jobs may go on after the first signal to stop; 0 to end them at once.
-        crashes: how many jobs in a row that crash quickly stop it; 0 for any.
+        crashes: how many quick crashes in a row stop it; 0: it goes on however many there are.
         quickly: seconds within which a crash is quick.
     """
 
@@ -354,7 +354,7 @@ class Worker:
             self._rounds.had_none(name, NoJobReason.UNMET, time.monotonic())
 
     def _work(self, attempt: Attempt, name: str) -> None:
-        """Run a job's command and report how it ended, which others may have decided otherwise."""
+        """Run a job's command and report how it ended; somebody else may have ended the attempt before."""
         claim, given_back = attempt.claim, False
         try:
             started = time.monotonic()

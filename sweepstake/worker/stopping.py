@@ -114,7 +114,7 @@ class Signals:
 def heeded_signals() -> Iterator[Signals]:
     """Let SIGINT, SIGTERM and SIGHUP be read instead of acting on them, unless they are ignored (`nohup`).
 
-    Only in the main thread. Whoever heeded them before does so again behind the block.
+    Only in the main thread. After the block the handlers are those from before it.
     """
     heeded = [number for number in _STOP if signal.getsignal(number) is not signal.SIG_IGN]
     reader, writer = socket.socketpair()

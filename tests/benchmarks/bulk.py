@@ -110,7 +110,7 @@ def _read(row: str, store: str, openers: Mapping[str, Opener]) -> Row:
                 for name, session in sessions.items():
                     rounds[name].append(_seconds_to_read(session, sizes.read) * 1000)
         measure = f"{store}: read {sizes.read:,} finished jobs back with their results"
-        return finding(row, measure, "ms", rounds, target=2.5, at_least=False)
+        return finding(row, measure, "ms", rounds, target=1.5, at_least=False)
 
     return Row(row, run)
 

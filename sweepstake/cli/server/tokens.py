@@ -136,7 +136,7 @@ def _made_with(tokens: Sequence[TokenInfo], token_id: str) -> list[str]:
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 @pass_target
 def rotate_keys(target: Target, force: bool) -> None:
-    """Change the key that signs: all signed tokens end.
+    """Change the signing key: all signed tokens end.
 
     Those are the ones that clients of Schedy get for a password or an API token; they have to log in again. API tokens
     stay. Servers that run sign with the new key within seconds. This is done on the store, on the server's machine.

@@ -42,7 +42,7 @@ class Block:
         claim_next: takes the job claimed with the end of this one; None claims none.
         ends: takes the end of the job, to report it later with others; None reports it at once.
         loses_quietly: a lost lease, or a job that was deleted, is only logged.
-        catch: exceptions that end the block and no more, after the crash was recorded.
+        catch: exceptions that end the block and go no further, once the crash is recorded.
         running: the block as the watch for SIGTERM knows it; None at other times, as it refers back to this.
     """
 
@@ -114,7 +114,7 @@ class Block:
         self._given_back = True
 
     def _record(self, running: Running, left: Leaving, error: BaseException | None, status: JobStatus | str) -> None:
-        """Record the end, whatever stands against it; what cannot be reported is not kept alive either."""
+        """Record the end, and give the lease up even if that fails; the user's exception wins over ours."""
         job_id = self._held.record.id
         try:
             self._record_end(left, status)
@@ -176,7 +176,11 @@ class Block:
     def _report(
         self, attempt: str, left: Leaving, results: JsonObject, hyperparameters: JsonObject | None
     ) -> Finished | None:
-        """Report, and hold the job no more; None if the report is in the spool, or the job was deleted in a loop."""
+        """Report the end, and hold the job no longer.
+
+        Returns:
+            The answer; None if the report is in the spool, or if the job was deleted and is lost quietly.
+        """
         goes_on = (left.outcome in (Outcome.DONE, Outcome.PRUNED) or left.swallow) and not TERM_WATCH.asked
         claim_next = self.claim_next if goes_on else None
         report = Finish(
@@ -229,7 +233,7 @@ class Block:
 
 
 def _short_patience() -> float:
-    """Whoever preempts a job, by Ctrl-C or a cancelled task, waits for the process to go on."""
+    """Return how long to report a preempted job: whoever pressed Ctrl-C, or cancelled the task, waits for it."""
     return TERM_PATIENCE
 
 

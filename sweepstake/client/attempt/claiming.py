@@ -55,13 +55,13 @@ def claim_this(session: Session, record: JobRecord) -> Claim | None:
 
 
 def refusal(job_id: str, why: Why) -> SweepstakeError:
-    """Return the error for who wants to run a job that cannot be claimed."""
+    """Return the error for a job that somebody wants to run and that cannot be claimed."""
     kind = LimitReachedError if why.reason is WhyReason.AT_LIMIT else UnsafeUpdateError
     return kind(f"the job {job_id!r} cannot be run here now. {why.sentence}{_NEXT.get(why.reason, '')}")
 
 
 def give_back(session: Session, record: JobRecord, attempt: str) -> None:
-    """Put a job back into the queue that was claimed and did not begin; what the store does not take, the spool keeps.
+    """Put a job that was claimed and did not begin back into the queue; what the store does not take, the spool keeps.
 
     It costs the job none of its budgets. A store that is away is not waited for.
     """

@@ -31,7 +31,7 @@ _logger = logging.getLogger(__name__)
 
 
 class LeaseHolder(Protocol):
-    """Whoever holds a lease: a job of this process, or the worker's word for a command that runs elsewhere."""
+    """What holds a lease: a job of this process, or what stands here for a command that runs in another one."""
 
     def receive(self, signal: Signal) -> None:
         """Take what the store says of the attempt; called on the heartbeat's thread."""
@@ -42,7 +42,7 @@ class Lease:
     """A lease that is renewed. Made by `Heartbeat.add`.
 
     Attributes:
-        attempt: key of the attempt whose it is.
+        attempt: key of the attempt that it belongs to.
         seconds: how long it lasts.
         holder: returns who holds it, if anybody still does.
         begin_by: by which time of the clock its job must begin; infinite once it has.
@@ -58,7 +58,11 @@ class Lease:
     returned: threading.Event | None = None
 
     def begin(self) -> bool:
-        """Have it renewed for as long as it takes; False, once the job is back in the queue, if it was given back."""
+        """Renew it from now on for as long as the job runs.
+
+        Returns:
+            Whether it is still held; if the job was given back, False, once it is in the queue again.
+        """
         with self._heartbeat.mutex:
             if self.returned is None:
                 self._heartbeat.idle.discard(self)
@@ -86,7 +90,7 @@ class Lease:
 
     def give_back(self) -> None:
         """Put the job back into the queue; whoever calls has taken the lease out of the heartbeat."""
-        assert self.returned is not None, "as said"
+        assert self.returned is not None, "set by whoever took it out"
         try:
             if self._give_back is not None:
                 self._give_back()
@@ -99,17 +103,17 @@ class Lease:
 class Heartbeat:
     """Renews the leases that are registered with it, three times per lease.
 
-    It refers to holders weakly: a job that nobody refers to any more is not kept alive. One that has not begun is
+    It refers to holders weakly: a job that nobody refers to any more is not kept alive. A job that has not begun is
     given back when nobody refers to it any more, after BEGIN_SECONDS, when the connection is closed, and when the
-    program ends. A forked child begins without leases. What the interpreter clears away as it ends was given back
-    before; the thread is gone by then, perhaps with the lock.
+    program ends. A forked child begins without leases. While the interpreter clears its objects away, nothing is done
+    here: all was given back before, and the thread is gone, perhaps with the lock.
 
     Args:
         queue: where leases are renewed.
         clock: for the time between beats.
 
     Attributes:
-        mutex: for whoever changes the leases.
+        mutex: held by whoever changes the leases.
         idle: the leases of jobs that have not begun.
     """
 
@@ -138,7 +142,7 @@ class Heartbeat:
             attempt: key of the attempt.
             seconds: how long the lease lasts.
             holder: who holds it.
-            give_back: puts its job back into the queue, if it does not begin; without it, it has begun.
+            give_back: puts the job back into the queue if it does not begin; None: it has begun already.
         """
         known = weakref.ref(holder, None if give_back is None else self.look)
         lease = Lease(self, give_back, attempt, seconds, known)
@@ -186,7 +190,7 @@ class Heartbeat:
             lease.wait()
 
     def take(self, wanted: Callable[[Lease], bool]) -> list[Lease]:
-        """Take leases out whose jobs have not begun, to be given back by whoever calls."""
+        """Take out those of the wanted leases whose jobs have not begun; the caller gives them back."""
         with self.mutex:
             taken = [lease for lease in self.idle if wanted(lease)]
             for lease in taken:
@@ -274,7 +278,7 @@ class Heartbeat:
         try:
             holder.receive(signal)
         except Exception:  # a thread ends here: one that cannot do as it is told must not cost the others' leases
-            _logger.exception("What the store says of an attempt (%s) could not be heeded.", signal)
+            _logger.exception("What the store says of an attempt (%s) could not be followed.", signal)
 
     def _plan(self, *, failed: bool) -> None:
         with self._wake:

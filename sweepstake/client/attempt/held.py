@@ -22,9 +22,9 @@ class Held:
 
     Attributes:
         record: the job as it was when last read or written.
-        status: the user's word for it, which a put states.
+        status: as its user last set it, which a put states.
         etag: version of the document as the user knows it.
-        pid: number of the process that made the object, in which alone it holds anything.
+        pid: number of the process that made the object; in any other it holds nothing.
         key: of the attempt that is held; None while none is.
         lease: the attempt's, if it has one.
         prune_asked: somebody pruned the job while it runs here.
@@ -40,7 +40,7 @@ class Held:
     prune_asked: bool = False
 
     def take(self, record: JobRecord) -> None:
-        """Know the job as a record says it is."""
+        """Take a newer record for what is known of the job."""
         self.record = record
         self.status = record.status
         self.etag = record.etag

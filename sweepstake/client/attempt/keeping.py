@@ -40,7 +40,7 @@ class Rest:
 
 
 def divide(results: Mapping[Any, Any]) -> tuple[JsonObject, list[Rest]]:
-    """Take apart what can be recorded and what cannot: what is not JSON, and the largest of what is too much.
+    """Take apart what can be recorded and what cannot: values that are not JSON, and the largest if all are too large.
 
     An object keeps those of its members that can be recorded; a list is recorded or not as a whole, and so is a dict
     whose keys are not text.
@@ -58,7 +58,7 @@ def divide(results: Mapping[Any, Any]) -> tuple[JsonObject, list[Rest]]:
 
 
 def keep(folder: Path, rest: Sequence[Rest]) -> list[Path]:
-    """Write values into a folder that is there, a file for each, in the place of what had the same name.
+    """Write each value to a file of its own in an existing folder, over any file of the same name.
 
     Raises:
         OSError: there is no room for them, or the folder may not be written.

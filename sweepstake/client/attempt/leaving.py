@@ -28,7 +28,7 @@ class Leaving:
     """What is recorded, and whether the exception ends here.
 
     Attributes:
-        swallow: the exception was a message to us.
+        swallow: the exception was a message to us, and is raised no further.
         reason: the traceback, or the exit code.
         causes: what the experiment's `no_retry_on` may name, of a crash.
     """

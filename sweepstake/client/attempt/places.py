@@ -23,10 +23,10 @@ def _unknown() -> None:
 
 @frozen(kw_only=True)
 class Places:
-    """Where what belongs to a job lies: found by the job itself, never by names alone.
+    """Where the folders and files of a job are: found by the job itself, never by its name alone.
 
-    A name can be another's: of a sweep that was deleted and begun anew, or of an experiment in another store. So the
-    folder's name holds who the job is: the store's id, and the job's number in it, which is never used twice.
+    Another job may have the same name: in a sweep that was deleted and begun anew, or in another store. So the folder's
+    name says which job it is: the store's id, and the job's number in it, which is never used twice.
 
     Args:
         state: the state folder of this machine and user.
@@ -57,7 +57,7 @@ class Places:
             return own_folder(self.checkpoints, *below, shared=self.shared)
 
     def kept(self, job: JobRecord) -> Path:
-        """Return the folder for results of the attempt that runs now which cannot be recorded; it is made.
+        """Return the folder for those results of the running attempt that cannot be recorded; it is made.
 
         It lies beside the job's checkpoints, so that on a shared disk it outlasts the machine.
 
@@ -103,7 +103,7 @@ class Places:
         return _anonymous(job) if store is None else _named(job, store)
 
     def _former(self, job: JobRecord, root: Path, *, held: bool) -> Iterator[tuple[str, str]]:
-        """Yield where the job's folder may be as well: made when its store told no id, or before jobs had one."""
+        """Yield where an older folder of the job may be: made when its store told no id, or by an earlier release."""
         experiment, anonymous, job_id = file_name(job.experiment), _anonymous(job), file_name(job.id)
         if (root / experiment / anonymous).exists():
             yield experiment, anonymous
@@ -114,12 +114,12 @@ class Places:
 
 
 def _anonymous(job: JobRecord) -> str:
-    """Return the name of a job's folder if its store tells no id: nearly as good is when the job was made."""
+    """Return the name of a job's folder if its store tells no id: the time at which it was made is nearly as good."""
     return _named(job, f"{job.created_at:.6f}")
 
 
 def _named(job: JobRecord, whose: str) -> str:
-    """Return the name of a job's folder; no name of a job alone has the sign in it."""
+    """Return the name of a job's folder, which no folder that is named after a job's id alone can have."""
     identity = hashlib.sha256(f"{whose} {job.seq}".encode()).hexdigest()[:16]
     return f"{file_name(job.id)}+{identity}"
 

@@ -62,7 +62,7 @@ _LAUNCHERS: Final = (
 #: Ranks over the whole group: where one is set, those within a machine say nothing more.
 _GLOBAL: Final = {"RANK"}
 _SEVERAL: Final = "several"
-#: What a block says, in the order of the reference.
+#: The variables that are set while a block runs, in the order of the reference page.
 _NAMES: Final = (b"SWEEPSTAKE_EXPERIMENT", b"SWEEPSTAKE_JOB_ID", b"SWEEPSTAKE_ATTEMPT", HELD.encode())
 
 
@@ -93,7 +93,7 @@ class HeldAbove:
 
 @frozen
 class Membership:
-    """That this process is one of a group that works on a held job.
+    """The place of this process in a group that works on a held job.
 
     Attributes:
         rank: its number in the group.
@@ -132,7 +132,7 @@ def _text_of(job: JobRecord, common: str) -> str:
 
 
 def membership(environ: Mapping[str, str], me: str) -> Membership | None:
-    """Return for which held job this process is one of a group; None if it is none, or holds the job itself."""
+    """Return this process's place in the group that works on a held job; None if it has none, or holds the job."""
     held = _read(environ.get(HELD, ""))
     if held is None or held.holder == me:
         return None
@@ -171,7 +171,7 @@ def ranks_in(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _read(text: str) -> HeldAbove | None:
-    """Return what the variable says; what is not of our making says nothing."""
+    """Return what the variable says; None if we did not write its text."""
     try:
         found: Any = json.loads(text) if text else None
         if found is None:
@@ -204,7 +204,14 @@ class HeldJobs:
         self._common: tuple[object, str] = (None, "")  # of which experiment and holder, and how it is written
 
     def enter(self, block: object, job: JobRecord, holder: str, called: str) -> None:
-        """A block begins, of a job whose experiment its user calls so."""
+        """Note that a block begins.
+
+        Args:
+            block: tells it from others.
+            job: the job that it runs.
+            holder: who holds the job: host and process.
+            called: what its user calls the experiment.
+        """
         with self._mutex:
             if not self._entries:
                 self._before = {name: self._environment[name] for name in _NAMES if name in self._environment}
@@ -216,7 +223,7 @@ class HeldJobs:
             self._write()
 
     def leave(self, block: object) -> None:
-        """A block has been left."""
+        """Note that a block has been left."""
         with self._mutex:
             if self._entries.pop(id(block), None) is None:
                 return

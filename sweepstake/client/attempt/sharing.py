@@ -59,7 +59,7 @@ class SharedJobs:
         return self._check(session.queue.get_job(experiment.reference, held.job), held), member
 
     def holds(self, session: Session, job: JobRecord) -> Membership | None:
-        """Return as what this process works on the job, if it was started for that."""
+        """Return this process's place in the group that works on the job, if it was started for that job."""
         member = membership(os.environ, PROCESS.worker)
         if member is None or member.held.several:
             return None

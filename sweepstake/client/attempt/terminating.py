@@ -33,7 +33,7 @@ __all__ = ["TERM_WATCH", "Running", "TermWatch", "raise_in"]
 _GRACE: Final = 3.0
 #: Seconds between two looks at whether the others have ended.
 _LOOK: Final = 0.05
-#: Seconds of a nap at a stretch: if another thread took the signal, the one that sleeps hears of it only behind it.
+#: The longest single sleep of a nap: if another thread took the signal, the sleeper hears of it only afterwards.
 _STRETCH: Final = 1.0
 
 _logger = logging.getLogger(__name__)
@@ -67,16 +67,16 @@ class Running:
 
 
 class _Woken(BaseException):
-    """A signal came while we slept."""
+    """Ends a nap: a signal came meanwhile."""
 
 
 class TermWatch:
-    """Turns SIGTERM into `Terminated` while jobs are held here, and else leaves it its default action.
+    """Turns SIGTERM into `Terminated` while jobs are held here, and otherwise leaves the signal its default action.
 
-    Python calls it in the main thread, and raises there what it raises. A call that must not be cut, such as a report
-    or a claim, is made within ``with TERM_WATCH:``; the exception then comes at its end. Other threads that run blocks
-    are told to leave them; those that do not, because they are busy outside Python, have their jobs given back all the
-    same.
+    Python calls the handler in the main thread, so `Terminated` is raised there. A call that must not be cut, such as a
+    report or a claim, is made within ``with TERM_WATCH:``; the exception then comes at its end. Other threads that run
+    blocks are told to leave them; those that do not, because they are busy outside Python, have their jobs given back
+    all the same.
 
     It acts only over the default action: a handler of the user's, or of a library's, stays as it is, whether it was
     there before or came later.
@@ -146,7 +146,7 @@ class TermWatch:
         self._install()
 
     def end(self, block: Running) -> None:
-        """A block has been left."""
+        """Stop watching for a block, which has been left."""
         self._blocks.discard(weakref.ref(block))
         if not self._deferred:
             self._restore()
@@ -190,7 +190,7 @@ class TermWatch:
         return True
 
     def _begin_child(self) -> None:
-        """A child holds nothing, and ends at once when it is told to, as a pool of processes expects."""
+        """Begin anew in a forked child: it holds nothing, and ends at once when told to, as a pool expects of it."""
         self._reset()
         if getsignal(SIGTERM) == self._receive:
             set_handler(SIGTERM, SIG_DFL)
@@ -269,5 +269,5 @@ def raise_in(thread: int, error: type[BaseException] | None) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), thrown)
 
 
-#: The one of this process, as a process has one action for a signal.
+#: The watch of this process: one, as a process has one action for a signal.
 TERM_WATCH: Final = TermWatch()

@@ -6,17 +6,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from attrs import field, frozen
-from attrs.validators import optional
 
 from sweepstake.domain.access import Role
 from sweepstake.domain.drafts import Finish
-from sweepstake.domain.keys import check_key
+from sweepstake.domain.keys import check_attempt, check_key
 from sweepstake.domain.lengths import MAX_AT_ONCE, at_most, holds
 from sweepstake.domain.names import check_name
 from sweepstake.domain.records import Claims, Finished
 from sweepstake.domain.schema import OMIT_DEFAULT, count, narrowed, nullable, ref
 from sweepstake.domain.tasks.needs import Offer
-from sweepstake.domain.vocabulary import is_within, is_worker
+from sweepstake.domain.vocabulary import is_within
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue.answers import one
 from sweepstake.queue.call import Call, verb
@@ -40,6 +39,10 @@ def _is_id(_: object, attribute: Any, value: str) -> None:
     check_name(value, attribute.name)
 
 
+def _has_attempt(_: object, attribute: Any, value: Finish) -> None:
+    check_attempt(value.attempt, f"{attribute.name}.attempt")
+
+
 def _at_once(least: int) -> Any:
     """Make the field of how many jobs are wanted."""
     return body(default=1, validator=is_within(least, MAX_AT_ONCE), metadata=narrowed(count(least, MAX_AT_ONCE)))
@@ -57,7 +60,7 @@ class AttemptReport:
 
     id: str = field(validator=_is_id, metadata=narrowed(ref("Name")))
     key: str = field(repr=False, validator=_is_key, metadata=narrowed(ref("Key")))
-    report: Finish
+    report: Finish = field(validator=_has_attempt)
 
 
 @frozen(kw_only=True)
@@ -122,7 +125,7 @@ class ClaimJobs(Call[Claims]):
 
     name: str = named("name")
     key: str = op_key()
-    worker: str = body(default="", arriving=is_worker, metadata=narrowed(ref("Label")))
+    worker: str = body(default="", arriving=check_name, metadata=narrowed(ref("Label")))
     repeat: bool = body(default=False)
     at_once: int = _at_once(0)
     offer: Offer | None = body(default=None, metadata=OMIT_DEFAULT)
@@ -167,10 +170,8 @@ class FinishAttempts(Call[Reports]):
         validator=at_most(MAX_AT_ONCE),
         metadata=holds(MAX_AT_ONCE),
     )
-    claim: str | None = body(
-        default=None, repr=False, arriving=optional(_is_key), metadata=narrowed(nullable(ref("Key")))
-    )
-    worker: str = body(default="", arriving=is_worker, metadata=narrowed(ref("Label")))
+    claim: str | None = body(default=None, repr=False, arriving=check_key, metadata=narrowed(nullable(ref("Key"))))
+    worker: str = body(default="", arriving=check_name, metadata=narrowed(ref("Label")))
     repeat: bool = body(default=False)
     at_once: int = _at_once(1)
     offer: Offer | None = body(default=None, metadata=OMIT_DEFAULT)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from attrs import field, frozen
-from attrs.validators import optional
 
 from sweepstake.domain.access import Role
 from sweepstake.domain.drafts import Finish
@@ -28,22 +27,10 @@ __all__ = ["ClaimJob", "FinishAttempt", "Heartbeat", "ListWorkers", "OfferJob", 
 
 #: How many values bodies hold at most. Marks in texts count as well: a worker's name may hold 255 commas.
 _FEW: Final = 1000
+#: As many ids as a claim may name; each may hold as many commas as a worker's name.
+_IDS: Final = _FEW + 256 * MAX_IDS
 _BEATS: Final = MAX_BEATS + 10
 _ONE_JOB: Final = 10_000_000
-
-
-def _is_worker(_: object, attribute: Any, value: str) -> None:
-    if value:
-        check_name(value, attribute.name)
-
-
-def _is_key(_: object, attribute: Any, value: str) -> None:
-    check_key(value, attribute.name)
-
-
-def _are_ids(_: object, attribute: Any, value: tuple[str, ...]) -> None:
-    if value:
-        check_ids(value, attribute.name)
 
 
 def _are_attempts(_: object, attribute: Any, value: tuple[str, ...]) -> None:
@@ -61,7 +48,7 @@ _WORKER: Final = narrowed(ref("Label"))
         path=f"{EXPERIMENT}claim/",
         role=Role.WORK,
         summary="Take the next job, or learn why there is none",
-        values=_FEW,
+        values=_IDS,
         problems=(412,),
         links=links(TAKEN, "finish"),
     ),
@@ -87,10 +74,10 @@ class ClaimJob(Call[Claim | NoJob]):
 
     name: str = named("name")
     key: str = op_key()
-    worker: str = body(default="", arriving=_is_worker, metadata=_WORKER)
+    worker: str = body(default="", arriving=check_name, metadata=_WORKER)
     repeat: bool = body(default=False)
     ids: tuple[str, ...] = body(
-        default=(), arriving=_are_ids, metadata={**OMIT_DEFAULT, **narrowed(items("Name", MAX_IDS))}
+        default=(), arriving=check_ids, metadata={**OMIT_DEFAULT, **narrowed(items("Name", MAX_IDS))}
     )
     offer: Offer | None = body(default=None, metadata=OMIT_DEFAULT)
     claims: bool = field(default=True, init=False)
@@ -130,10 +117,8 @@ class FinishAttempt(Call[Finished]):
     id: str = named("id")
     key: str = op_key()
     report: Finish = merged()
-    claim: str | None = body(
-        default=None, repr=False, arriving=optional(_is_key), metadata=narrowed(nullable(ref("Key")))
-    )
-    worker: str = body(default="", arriving=_is_worker, metadata=_WORKER)
+    claim: str | None = body(default=None, repr=False, arriving=check_key, metadata=narrowed(nullable(ref("Key"))))
+    worker: str = body(default="", arriving=check_name, metadata=_WORKER)
     repeat: bool = body(default=False)
     away: Callable[[StoreUnavailableError], None] | None = hidden()
     claims: bool = field(init=False)

@@ -1,4 +1,4 @@
-"""The connections of one process to PostgreSQL: few, shared, and let go of when the database has none left."""
+"""The connections of one process to PostgreSQL: few, shared, and closed soon when the database has none to spare."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sweepstake.stores.engine import Row
 
 __all__ = ["NoConnectionError", "PostgresConnection", "PostgresConnections"]
 
-#: The most connections of a process; whoever is urgent may have one more.
+#: The most connections of a process; an urgent call may have one more.
 _MOST: Final = 10
 #: How long a call waits for a connection before its store counts as away.
 _WAIT_SECONDS: Final = 10.0
@@ -28,7 +28,7 @@ _SHORT_IDLE_SECONDS: Final = 0.05
 _SLICE_SECONDS: Final = 0.25
 _CHANCE_SECONDS: Final = 0.1
 _TRY_PAUSE: Final = (0.02, 0.08)
-#: How long it is remembered that the database had none to spare, and how often that is looked for.
+#: How long it is remembered that the database had none to spare, and the time between two looks at whether it has.
 _SHORT_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 5.0
 #: How long an urgent call waits before it has a statement of this process cancelled that keeps it from its connection.
@@ -40,12 +40,13 @@ _NONE_LEFT: Final = ("too many", "connection slots", "no more connections", "con
 
 
 class PostgresConnection(psycopg.Connection[Row]):
-    """A connection with one cursor for everything: to make one costs as much as to ask for a row.
+    """A connection with one cursor for everything: to make a cursor costs as much as to read a row.
 
     Attributes:
-        speaks_utf8: its texts are sent and come as UTF-8, which they are unless the database has another encoding.
-        asked: the names of the prepared statements that it was asked.
-        loaders: those that it has prepared, and how the columns of their answers are read, if there was one.
+        speaks_utf8: texts are sent and received as UTF-8, which is so unless the database has another encoding.
+        asked: the names of the `PreparedStatement`s that were run on it before.
+        loaders: how the columns of each statement's answer are read, by the name under which it is prepared here;
+            empty until the first answer.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -57,7 +58,7 @@ class PostgresConnection(psycopg.Connection[Row]):
         self.made_at = self.taken_at = time.monotonic()
 
     def __del__(self, *_: Any) -> None:
-        """Say nothing: who forgets to close a store has forgotten that and not this."""
+        """Do not warn as the library does: its user has forgotten to close the store, and does not know this class."""
 
 
 class NoConnectionError(StoreUnavailableError):
@@ -65,10 +66,11 @@ class NoConnectionError(StoreUnavailableError):
 
 
 class PostgresConnections:
-    """Lends connections to the calls of a process, and gets along with as many as the database allows, be it one.
+    """Lends connections to the calls of a process; one that the database allows is enough.
 
-    Nobody who has a connection may wait for another. One that nobody uses is closed after some seconds, and after a
-    moment if the database has none to spare: other processes wait for it. A call that is urgent goes before others.
+    A call that has a connection must not wait for a second one. A connection that nobody uses is closed after some
+    seconds, or after a moment if the database has none to spare, because other processes wait for it. A call that is
+    urgent goes before others.
 
     Args:
         connect: makes a connection, and raises what the library raises.
@@ -97,7 +99,7 @@ class PostgresConnections:
 
         Raises:
             NoConnectionError: none came free in time.
-            psycopg.Error: none can be made, for another reason than that there are too many.
+            psycopg.Error: none can be made, for another reason than too many connections.
         """
         with self._change:
             if (connection := self._take_idle(urgent=urgent)) is not None:
@@ -114,9 +116,10 @@ class PostgresConnections:
         return connection
 
     def give_back(self, connection: PostgresConnection, *, keep: bool) -> None:
-        """End what `take` began.
+        """Give back what `take` returned.
 
         Args:
+            connection: no longer used by the caller.
             keep: it can be used again.
         """
         now = time.monotonic()
@@ -139,7 +142,7 @@ class PostgresConnections:
                 self._change.notify_all()
 
     def distrust(self) -> None:
-        """Close the idle ones: if the server was started anew, they are dead."""
+        """Close the idle connections: if the server was restarted, they are dead."""
         with self._change:
             self._close_idle()
 
@@ -172,7 +175,7 @@ class PostgresConnections:
         return len(self._busy) + len(self._idle) + self._opening < _MOST + urgent
 
     def _open(self) -> PostgresConnection | None:
-        """Make a connection, without the lock meanwhile; None if the database has none for us."""
+        """Make a connection, with the lock released meanwhile; None if the database has none to spare."""
         self._opening += 1
         self._change.release()
         connection = None
@@ -201,7 +204,7 @@ class PostgresConnections:
         self._change.wait(random.uniform(*_TRY_PAUSE))  # noqa: S311 -- so that processes do not try all at once
 
     def _interrupt(self, now: float) -> None:
-        """Cancel the statement that has kept a connection longest; its call is then repeated."""
+        """Cancel the statement that has kept its connection longest; its call is then repeated."""
         held = min(self._busy, key=lambda busy: busy.taken_at, default=None)
         if held is None or now - held.taken_at < _CANCEL_SECONDS:
             return

@@ -23,11 +23,12 @@ from sweepstake.stores.urls import PostgresUrl
 
 __all__ = ["PostgresEngine", "connection_string"]
 
-#: What a finish tells of its job: its columns, and its experiment's number.
+#: How many columns a finish answers with: those of the job, and its experiment's number.
 _FINISHED_COLUMNS: Final = JOB_COLUMNS + 1
-#: The statements that are asked for each job by themselves.
+#: The statements that every job runs, each outside of a transaction.
 _OF_EVERY_JOB: Final = ("claim", "finish", "finish_and_claim", "limits")
-#: Statements that end by themselves when their texts are as long as what is read at once; the last column adds them up.
+#: Statements that stop by themselves once their texts are as long as what is read at once; the last column is how long
+#: those of the rows so far are.
 _ADDING_UP: Final = frozenset({"jobs_page", "jobs_of_statuses", "jobs_of_tag"})
 #: PostgreSQL's own clock judges leases and dates everything.
 _CLOCK: Final = "date_part('epoch', clock_timestamp())"
@@ -36,8 +37,8 @@ _OLDEST: Final = 120_000
 #: How often an upgrade may give way to those at work.
 _UPGRADES: Final = 10
 #: How long a new limit waits for transactions that began before it, in seconds, and how long between two looks.
-_OUTWAIT_SECONDS: Final = 5.0
-_OUTWAIT_PAUSE: Final = 0.005
+_WAIT_SECONDS: Final = 5.0
+_WAIT_PAUSE: Final = 0.005
 #: libpq's settings, unless the URL says otherwise: a server that is gone is noticed within half a minute.
 _CONNECTION: Final = {
     "connect_timeout": "10",
@@ -63,7 +64,7 @@ _AWAY: Final = (
     psycopg.errors.IdleInTransactionSessionTimeout,
 )
 
-#: What is said of first connections that will not be made later either; libpq gives no code with it.
+#: What PostgreSQL says of a first connection that will never succeed; libpq gives no code with it.
 _NEVER: Final = ("authentication failed", "does not exist", "no pg_hba.conf entry", "permission denied for database")
 
 _forks: Final = ForkWatch()
@@ -156,7 +157,11 @@ class PostgresTransaction:
 
 
 class PostgresEngine(Forked):
-    """One PostgreSQL database."""
+    """One PostgreSQL database.
+
+    Attributes:
+        identity: which store it is; see `Engine.identity`.
+    """
 
     def __init__(self, url: PostgresUrl) -> None:
         self._conninfo = connection_string(url)
@@ -169,7 +174,7 @@ class PostgresEngine(Forked):
         self._limited: set[str] = set()
         self._identity: str | None = None
         self._connections = self._make_connections()
-        self._set_up()
+        self.identity: Final = self._set_up()
         _forks.add(self)
 
     @contextmanager
@@ -240,24 +245,18 @@ class PostgresEngine(Forked):
         A plain claim locks nothing but its job. One that began before the experiment got a limit does not know of it,
         and those that begin afterwards would count without it as long as it is not committed.
         """
-        deadline = time.monotonic() + _OUTWAIT_SECONDS
+        deadline = time.monotonic() + _WAIT_SECONDS
         left = self._under_way()
         while left and time.monotonic() < deadline:
-            time.sleep(_OUTWAIT_PAUSE)
+            time.sleep(_WAIT_PAUSE)
             left &= self._under_way()
 
     def _under_way(self) -> set[Row]:
         with self.read() as transaction:
             return set(transaction.rows("under_way"))
 
-    @property
-    def identity(self) -> str:
-        """As `Engine.identity`."""
-        assert self._identity is not None, "a store has its name when it has been opened"
-        return self._identity
-
     def confirm(self) -> None:
-        """As `Engine.confirm`: another database, or other tables in it, have another name."""
+        """See that it is still the same store: another database, or other tables in it, have another name."""
         with self.read() as transaction:
             self._recognize(transaction)
 
@@ -270,7 +269,7 @@ class PostgresEngine(Forked):
             )
 
     def _ask(self, statement: str, params: Params) -> Row | None:
-        """Run one statement by itself: `read` and `row` with nothing between them and the library."""
+        """Run one statement outside of a transaction: what `read` and `row` do, without the cost of either."""
         connection = self._take()
         try:
             if self._prepare and connection.speaks_utf8:
@@ -315,18 +314,19 @@ class PostgresEngine(Forked):
     def _is_full(self, connection: PostgresConnection) -> bool:
         return PostgresTransaction(connection, self._statements).row("connections_used_up") is not None
 
-    def _set_up(self) -> None:
-        """Bring the schema up to date, and learn which store it is."""
+    def _set_up(self) -> str:
+        """Bring the schema up to date, and return which store it is."""
         try:
             with self.read() as transaction:
                 _check_version(transaction.server_version)
                 _upgrade(transaction)
                 row = transaction.row("meta", name="store")
-                assert row is not None, "a migration has given the store its name"
-                self._identity = row[0]
         except BaseException:
             self.close()
             raise
+        assert row is not None, "a migration has given the store its name"
+        self._identity = identity = str(row[0])
+        return identity
 
     def _explain(self, error: psycopg.Error) -> SweepstakeError | DuplicateError:
         """Return our error, and close the other connections if this one was cut off."""
@@ -395,13 +395,13 @@ def _spell(name: str) -> str:
 
 
 def connection_string(url: PostgresUrl) -> str:
-    """Return what libpq is told: the URL's settings, with ours where it has none."""
+    """Return the connection string for libpq: the URL's settings, and ours where it has none."""
     try:
         given = conninfo.conninfo_to_dict(url.conninfo)
     except psycopg.ProgrammingError:  # whose text may hold a part of the password
         raise ConfigurationError(
-            "The store's URL is not one that PostgreSQL understands; see that its options are those of libpq, and that "
-            "what is special in them is percent-encoded."
+            "The store's URL is not one that PostgreSQL understands; check that its options are those of libpq, and "
+            "that special characters in them are percent-encoded."
         ) from None
     settings: dict[str, Any] = {**_CONNECTION, **given}
     if url.prepare:

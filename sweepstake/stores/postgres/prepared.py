@@ -1,4 +1,4 @@
-"""Statements of every job, which are prepared once for each connection and asked without a cursor between."""
+"""The statements that every job runs: prepared once on each connection, and run without a cursor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["PreparedStatement"]
 
 _PLACE: Final = re.compile(r"%\((\w+)\)s")
 
-#: How a column of a type, by PostgreSQL's number of it, is read from its text.
+#: How the text of a column is read, by PostgreSQL's number of the column's type.
 _LOADERS: Final[Mapping[int, Callable[[bytes], Any]]] = {
     20: int,  # bigint
     23: int,  # integer
@@ -30,7 +30,7 @@ _LOADERS: Final[Mapping[int, Callable[[bytes], Any]]] = {
 
 @frozen
 class PreparedStatement:
-    """One statement that answers with one row or none, whose parameters are all texts, for connections of UTF-8.
+    """One statement that answers with one row or none and takes only texts, for connections that speak UTF-8.
 
     A cursor takes twice as long: it works out anew for each call what its statement, parameters and columns are.
 
@@ -55,8 +55,8 @@ class PreparedStatement:
     def ask(self, connection: PostgresConnection, params: Params) -> Row | None:
         """Run the statement and return the first row of its answer.
 
-        It is prepared when a connection is asked for the second time, so that one call on a new connection is one round
-        trip.
+        It is prepared on a connection when it is run there for the second time, so that one call on a new connection is
+        one round trip.
 
         Raises:
             psycopg.Error: as a cursor would.

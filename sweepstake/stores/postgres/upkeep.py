@@ -23,11 +23,11 @@ class PostgresUpkeep:
 
     @property
     def known(self) -> int:
-        """As `Upkeep.known`."""
+        """The schema to which this version brings a store."""
         return load_migrations("postgres")[-1].version
 
     def schema(self) -> int:
-        """As `Upkeep.schema`."""
+        """Return the schema that the database has; 0 if it has no tables yet."""
         try:
             with psycopg.connect(self._conninfo, prepare_threshold=None) as connection:
                 there = connection.execute("select to_regclass('meta') is not null").fetchone()
@@ -42,7 +42,7 @@ class PostgresUpkeep:
         """Return nothing: the database checks its pages as it reads them, if it was set up with checksums."""
         return []
 
-    def back_up(self, target: Path, progress: Callable[[int, int], None]) -> None:  # noqa: ARG002 -- as of every store
+    def back_up(self, target: Path, progress: Callable[[int, int], None]) -> None:  # noqa: ARG002 -- others need it
         """Refuse: pg_dump does this."""
         raise ConfigurationError(
             f"PostgreSQL has a tool for this: pg_dump --format=custom --file={target} URL, and pg_restore to put it "

@@ -1,4 +1,4 @@
-"""The name of this start of the machine."""
+"""An id for the time since the machine was last started."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LINUX_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 def boot_id() -> str:
-    """Return what is different after every start of the machine: monotonic times of another boot mean nothing.
+    """Return an id that changes with every start of the machine: monotonic times from before it mean nothing.
 
     Raises:
         StoreRefusedError: the machine does not tell.

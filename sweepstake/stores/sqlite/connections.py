@@ -107,7 +107,7 @@ class SqliteConnections(Forked):
             raise
 
     def give_back(self, transaction: SqliteTransaction | None) -> None:
-        """End what `take` began, or could not begin."""
+        """Give back what `take` returned; None if it could not make a connection."""
         with self._mutex:
             self._calls -= 1
             if transaction is not None:
@@ -127,7 +127,7 @@ class SqliteConnections(Forked):
             self._close_idle()
 
     def explain(self, error: sqlite3.Error | OSError) -> SweepstakeError | DuplicateError:
-        """Return our error for one of the library's or the disk's, which a file that was replaced may have caused."""
+        """Return our error for one of the library's or the disk's; a file that was replaced explains any of them."""
         problem = None if self.place is None else self.place.look()
         return translate(error, self.path) if problem is None else StoreUnavailableError(problem)
 
@@ -145,7 +145,7 @@ class SqliteConnections(Forked):
             self._change.notify_all()
 
     def after_fork_in_child(self) -> None:
-        """Leave the parent's connections alone: what closes one may let go of the parent's locks."""
+        """Leave the parent's connections alone: to close one could let go of the parent's locks."""
         for transaction in self._all:
             transaction.forget()
         self._all.clear()
@@ -242,7 +242,7 @@ class SqliteConnections(Forked):
                 raise translate(error, self.path) from error
 
     def _find_files(self) -> None:
-        """See where the address leads now, and stand in the queue of writers that is there."""
+        """Learn which file the address leads to now, and open the queue of that file's writers."""
         if self.identity is not None:
             refuse_gone(self._address)
             self.path = _follow(self._address)
@@ -250,7 +250,7 @@ class SqliteConnections(Forked):
         _locks.close(lock)
 
     def _open_files(self) -> SqlitePlace:
-        """Connect in a turn of our own, and return which files that led to."""
+        """Make the first connection, while we have the turn, and return the files that it leads to."""
         if self.identity is None:
             _create_file(self.path)
         refuse_torn(self.path)
@@ -296,7 +296,7 @@ def _close_all(transactions: list[SqliteTransaction]) -> None:
 
 
 def _follow(address: Path) -> Path:
-    """Return the file behind links: SQLite has a meaning of its own for `file:`, and a file has one lock."""
+    """Return the file behind links, which has one lock, by a path that SQLite cannot take for a `file:` URL."""
     try:
         return Path(os.path.realpath(address))
     except OSError as error:
@@ -319,7 +319,7 @@ def _switch_on_log(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _create_file(path: Path) -> None:
-    """Make the file for nobody else's eyes, if there is none.
+    """Make the file, for its owner alone to read, if there is none.
 
     One that exists is not opened: to close it again would let go of the locks that SQLite holds on it.
     """

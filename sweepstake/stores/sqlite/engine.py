@@ -30,6 +30,9 @@ class SqliteEngine:
         path: the file.
         clock: by which leases are judged.
         sync: returns when what was written to a descriptor is on the disk.
+
+    Attributes:
+        identity: which store it is; see `Engine.identity`.
     """
 
     def __init__(self, path: Path, clock: Clock, sync: Callable[[int], None] = sync_file) -> None:
@@ -39,6 +42,8 @@ class SqliteEngine:
                 "build, or a server: `sweepstake serve` on another machine, or a postgresql:// store."
             )
         self._connections = SqliteConnections(path, clock, sync)
+        assert self._connections.identity is not None, "a store has its name when it has been opened"
+        self.identity: Final = self._connections.identity
 
     @contextmanager
     def read(self) -> Iterator[SqliteTransaction]:
@@ -58,8 +63,8 @@ class SqliteEngine:
         """Begin a transaction when it is our turn.
 
         What it wrote is on the disk when the block has been left, in the file that the store's address leads to; the
-        next writer has its turn before that. What we refuse is often there already, and its writer may not have synced
-        it: whoever is refused may rely on it, so it is synced as well.
+        next writer has its turn before that. A refusal often rests on what another writer wrote and has not synced yet;
+        whoever is refused may rely on it, so it is synced as well.
         """
         transaction = self._connections.take()
         log, refusal = transaction.log, None
@@ -141,13 +146,7 @@ class SqliteEngine:
         """Close what no call is using; the rest follows when the calls under way have ended."""
         self._connections.close()
 
-    @property
-    def identity(self) -> str:
-        """As `Engine.identity`."""
-        assert self._connections.identity is not None, "a store has its name when it has been opened"
-        return self._connections.identity
-
     def confirm(self) -> None:
-        """As `Engine.confirm`."""
+        """See that the store at the address is still the same; see `Engine.confirm`."""
         if (place := self._connections.place) is not None:
             place.confirm()

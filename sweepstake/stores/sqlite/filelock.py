@@ -1,4 +1,4 @@
-"""The queue in which all writers of a file stand, threads and processes: fair, but not at the price of idling."""
+"""The queue in which all writers of a file stand, threads and processes: fair, as far as that leaves no turn unused."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from sweepstake.stores.forks import Forked
 
 __all__ = ["FileLock", "LockFiles"]
 
-#: How long a call waits for its turn: a process that was stopped while it had its own must not halt all for ever.
+#: How long a call waits for its turn: a process that was stopped during its own turn must not halt all others for ever.
 _PATIENCE_SECONDS: Final = 30.0
-#: How long a process may go on before those who wait, if nobody is awake to take the turn from it, counted from its
-#: own turn in the line: to hand the turn over costs as much as a claim.
+#: How long after its turn in the line a process may take further turns, unless somebody is just looking for one: to
+#: hand the turn over costs as much as a claim.
 _HEAD_START: Final = 0.02
 #: How long whoever is first looks for the end of a turn without a pause.
 _AWAKE_SECONDS: Final = 0.0003
@@ -72,8 +72,8 @@ class FileLock:
         patience: seconds to wait for a turn.
 
     Attributes:
-        descriptor: of the file, whose first byte is free for a note to all who use it, which stays when they have
-            ended. Reading and writing know nothing of locks.
+        descriptor: of the file. The first byte holds a note to all who use the file, which stays when they have ended;
+            to read and write it takes no lock.
     """
 
     def __init__(self, path: Path, patience: float = _PATIENCE_SECONDS) -> None:
@@ -135,7 +135,7 @@ class FileLock:
             self._threads.release()
 
     def close(self) -> None:
-        """Give the descriptor back; nobody may be waiting."""
+        """Close the descriptor; nobody may be waiting."""
         os.close(self.descriptor)
 
     def _wait_for_threads(self) -> float:
@@ -154,7 +154,7 @@ class FileLock:
         fcntl.lockf(self.descriptor, fcntl.LOCK_UN, 1, place)
 
     def _become_first(self, place: int, began: float) -> None:
-        """Wait until nobody is before us, but for those who stand still."""
+        """Wait until nobody is before us, apart from those who were found stopped."""
         still = _Still(0, began)
         while (before := self._find(self._line, place - self._line)) is not None:
             now = time.monotonic()
@@ -235,7 +235,7 @@ class FileLock:
         )
 
     def _timeout(self) -> StoreUnavailableError:
-        """Return the error of a wait that was too long; it accuses only who was seen with the turn all the time."""
+        """Return the error of a wait that was too long; it names a process only if that one kept the turn all along."""
         message = f"No turn to write came within {self._patience:g} s; the lock is {self.path}."
         kept = self._look() - self._turn_since > _STILL_SECONDS
         if self._turn is None or not kept:

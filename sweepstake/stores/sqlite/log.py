@@ -20,7 +20,7 @@ _logger = logging.getLogger(__name__)
 #: Bytes that are written again at a time.
 _PART: Final = 1 << 20
 
-#: Notes in the lock's file: a sync failed, and was not made up for; or all is well.
+#: Notes in the lock's file: a sync failed, and the log was not rewritten since; or all is well.
 FAILED: Final = b"1"
 _WELL: Final = b"0"
 
@@ -57,12 +57,12 @@ class SqliteLog:
         self._descriptor: Final = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
 
     def sync(self) -> None:
-        """Return when whatever was committed before is on the disk. It may not be our turn.
+        """Return when whatever was committed before is on the disk; the caller needs no turn for it.
 
         Raises:
             OSError: the disk failed.
             sqlite3.Error: the disk failed, and so did SQLite.
-            StoreUnavailableError: the disk failed, and no turn came in which to make up for it.
+            StoreUnavailableError: the disk failed, and no turn came in which to rewrite the log.
         """
         try:
             self._sync(self._descriptor)
@@ -75,14 +75,14 @@ class SqliteLog:
                 self._repair()
 
     def rewrite(self) -> None:
-        """Write to the log what stands in it, so that the system knows again what it has to write, and sync that.
+        """Write the log's content over itself, so that the system has to write it to the disk again, and sync that.
 
         A system that failed to write says so once, to those who had the file open, and believes afterwards that all
         was written. What follows a hole in the log is lost with it, so this is done before anybody says that
-        anything is kept, and before anything is built on it. It is our turn, and a transaction has begun.
+        anything is kept, and before anything is built on it. The caller has the turn and has begun a transaction.
 
         Raises:
-            OSError: the disk fails still.
+            OSError: the disk still fails.
         """
         self._note_failure()  # what is written again is not safe before it is synced, whoever had seen to it before
         at = 0
@@ -92,7 +92,7 @@ class SqliteLog:
         os.pwrite(self.lock.descriptor, _WELL, 0)
 
     def close(self) -> None:
-        """Give the descriptor back; the connection was closed, and SQLite does not say whether its last sync failed."""
+        """Sync once more after the connection was closed, as SQLite hides a last sync that failed; close the log."""
         try:
             if os.fstat(self._descriptor).st_nlink:  # the log is still there, so somebody may need it
                 self._sync(self._descriptor)
@@ -101,7 +101,7 @@ class SqliteLog:
         self.forget()
 
     def forget(self) -> None:
-        """Give the descriptor back in a forked child, which has nothing to do with the connection."""
+        """Close the log without a sync, in a forked child: the connection is its parent's."""
         os.close(self._descriptor)
 
     def _note_failure(self) -> None:

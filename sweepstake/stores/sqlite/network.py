@@ -73,7 +73,7 @@ def refuse_network(path: Path, mount_table: Path = _MOUNT_TABLE) -> None:
 
 
 def is_network(kind: str) -> bool:
-    """Tell whether other machines may write to a type of file system; to an unknown one behind FUSE they may."""
+    """Tell whether other machines may write to a type of file system; an unknown one behind FUSE counts as such."""
     family, _, behind = kind.partition(".")
     if family == "fuse" and behind:
         return behind not in _LOCAL_FUSE

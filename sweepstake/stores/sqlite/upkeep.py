@@ -29,11 +29,11 @@ class SqliteUpkeep:
 
     @property
     def known(self) -> int:
-        """As `Upkeep.known`."""
+        """The schema to which this version brings a store."""
         return load_migrations("sqlite")[-1].version
 
     def schema(self) -> int:
-        """As `Upkeep.schema`."""
+        """Return the schema that the file has; 0 if it has no tables yet."""
         with self._open() as connection:
             if not connection.execute("select 1 from sqlite_master where name = 'meta'").fetchone():
                 return 0
@@ -41,7 +41,7 @@ class SqliteUpkeep:
             return 0 if row is None else int(row[0])
 
     def problems(self) -> Sequence[str]:
-        """As `Upkeep.problems`."""
+        """Let SQLite check the file, and return what it finds wrong."""
         with self._open() as connection:
             try:
                 found = [str(row[0]) for row in connection.execute("pragma integrity_check(100)")]
@@ -52,7 +52,7 @@ class SqliteUpkeep:
         return [] if found == ["ok"] else found
 
     def back_up(self, target: Path, progress: Callable[[int, int], None]) -> None:
-        """As `Upkeep.back_up`."""
+        """Copy the file to a new one, as it is at one moment; see `Upkeep.back_up`."""
         with self._open() as source:
             # The copy is of the snapshot that begins here: without one, it would begin anew with each write of others.
             source.execute("begin")
@@ -82,7 +82,7 @@ class SqliteUpkeep:
 
 
 def _create(target: Path) -> None:
-    """Make the file for nobody else's eyes."""
+    """Make the file, for its owner alone to read."""
     try:
         os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:

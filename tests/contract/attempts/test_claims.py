@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from sweepstake.domain.keys import name_of
+from sweepstake.domain.names import MAX_IDS
 from sweepstake.domain.records import UNGUARDED, Claim, ExperimentDraft, Guard, NoJob, SearchDefinition
 from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome
 from sweepstake.errors import KeyReusedError, LeaseLostError, UnsafeUpdateError
@@ -49,6 +50,15 @@ def test_an_attempt_tells_who_runs_it(queue: Queue) -> None:
     assert (attempt.number, attempt.key, attempt.worker, attempt.lease) == (1, name_of(claim.key), "me", 30.0)
     assert (attempt.outcome, attempt.ended_at, attempt.late_results) == (None, None, None)
     assert attempt.started_at == claim.job.started_at
+
+
+def test_a_claim_may_name_as_many_jobs_as_ids_are_taken_at_once(lab: Lab) -> None:
+    """Each with a name as full of commas as it may be; it gets the one of them that is ready."""
+    last = "," * 200
+    lab.add(draft(last))
+    claim = lab.queue.claim(lab.name, "me", ids=[*(f"{i},,,,," for i in range(MAX_IDS - 1)), last])
+    assert isinstance(claim, Claim)
+    assert claim.job.id == last
 
 
 def test_priority_goes_before_age(lab: Lab) -> None:

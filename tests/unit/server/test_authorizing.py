@@ -106,7 +106,7 @@ def test_a_signed_token_lives_a_day(logins: Logins, token: str, clock: HandClock
 
 
 def test_a_signed_token_survives_a_restart(logins: Logins, store: Kept, token: str, clock: HandClock) -> None:
-    """The key that signs outlives the process, because old clients never log in again on 401."""
+    """The signing key outlives the process, because old clients never log in again on 401."""
     again = Logins(store, clock, lambda: SECRET)
     assert passes(again.authorizer, signed(logins, token).token).email == EMAIL
 
@@ -280,7 +280,7 @@ def test_most_requests_cost_no_look_up(authorizer: UserAuthorizer, store: Kept, 
     claim = store.claim("mine", worker="", key=new_key(), repeat=False)
     assert isinstance(claim, Claim)
     found = authorizer.find(passes(authorizer, token), Role.WORK, "mine")
-    authorizer.began(claim, found)
+    authorizer.began(claim)
     authorizer.find(passes(authorizer, token), Role.WORK, found)
     store.close()
     caller = passes(authorizer, token)

@@ -33,7 +33,7 @@ _LIMITED: Final = "swr_"
 _FULL: Final = "sws_"
 #: Seconds for which a login by password may ask for an API token that has no end of its own.
 _JUST_NOW: Final = 600.0
-#: The name of what the key that signs is salted with.
+#: The name under which the salt of the signing key is kept.
 _SALT: Final = "signing_salt"
 
 
@@ -197,7 +197,7 @@ def no_user(email: str) -> NotFoundError:
 
 
 def signing_salt(store: Store, candidate: str) -> str:
-    """Return what the key that signs is salted with: the stored one, else `candidate`, which is stored first.
+    """Return the salt of the signing key: the stored one, else `candidate`, which is stored first.
 
     It is no secret. Safe to race.
     """
