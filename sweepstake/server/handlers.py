@@ -98,8 +98,10 @@ class Handlers:
             found = perform(call) if special is None else special(call, received)
             if kind.operation.changes_access:
                 self._authorizer.changed()
-            for claim in _begun(found):
-                self._authorizer.began(claim)
+            begun = found.next if isinstance(found, Finished | Reports) else found
+            for claim in begun.claims if isinstance(begun, Claims) else (begun,):
+                if isinstance(claim, Claim):
+                    self._authorizer.began(claim)
             made = kind.answers.tell(call, found)
             if made.piece is not None:
                 return _in_pieces(call, made, self._send)
@@ -182,14 +184,6 @@ class Handlers:
         if call.part.experiment is not None:
             _check_search(call.part.experiment.search, "experiment.search")
         self._send(call)
-
-
-def _begun(found: Any) -> tuple[Claim, ...]:
-    """Return the claims of an answer."""
-    taken = found.next if isinstance(found, Finished | Reports) else found
-    if isinstance(taken, Claims):
-        return taken.claims
-    return (taken,) if isinstance(taken, Claim) else ()
 
 
 def _in_pieces(call: Any, made: Told, send: Callable[[Any], Piece]) -> Answer:
