@@ -190,7 +190,7 @@ class Attempt:
         if self._timeout is not None:
             environment["SWEEPSTAKE_DEADLINE"] = f"{time.time() + self._timeout:.3f}"
         try:
-            return self._begin(launch.arguments, environment, output, launch.inherited, launch.ending)
+            return self._begin(launch.arguments, environment, output, launch.inherited, launch.ending, launch.run)
         except OSError as error:
             raise _refused(launch, error) from error
 
@@ -223,11 +223,14 @@ class Attempt:
         output: _Output,
         inherited: Sequence[int] = (),
         ending: Sequence[str] = (),
+        run: str = "",
     ) -> Process:
+        key, lease = self.claim.key, self.claim.lease
         with self._lock:
+            self._heartbeats.hold(key, lease, None, ending, run)  # this process may be killed before it knows the group
             process = Process(arguments, environment, output.out, output.err, inherited)
             self._process = process
-            self._heartbeats.hold(self.claim.key, self.claim.lease, process.group.number, ending)
+            self._heartbeats.hold(key, lease, process.group.number, ending, run)
             if self._end is not None:
                 self._end(process)
         return process

@@ -42,9 +42,11 @@ class HeartbeatProcess:
     Args:
         config: where the leases are.
         grace: seconds that a command has to end by itself when the queue says so.
+        inherited: open files that it keeps.
     """
 
-    def __init__(self, config: Config, grace: float) -> None:
+    def __init__(self, config: Config, grace: float, inherited: Sequence[int] = ()) -> None:
+        self._inherited = inherited
         self._settings = {"url": config.url, "token": config.token, "grace": grace}
         self._lock = threading.Lock()
         self._held: dict[str, dict[str, Any]] = {}
@@ -70,16 +72,17 @@ class HeartbeatProcess:
                 f"the heartbeat process ended at once (exit code {self._failed}); its last words stand above"
             )
 
-    def hold(self, attempt: str, lease: float, group: int | None, ending: Sequence[str] = ()) -> None:
-        """Renew the lease of an attempt whose command is this process group, or has not begun yet (None).
+    def hold(self, attempt: str, lease: float, group: int | None, ending: Sequence[str] = (), run: str = "") -> None:
+        """Renew the lease of an attempt whose command is this process group, or is only about to begin (None).
 
         Args:
             attempt: op key of the claim.
             lease: seconds.
             group: the process group.
             ending: a command that ends what may outlive the group; it is run if this process dies before.
+            run: the name by which processes are known that left the group; they are ended when the command has.
         """
-        message = {"hold": attempt, "lease": lease, "group": group, "ending": list(ending)}
+        message = {"hold": attempt, "lease": lease, "group": group, "ending": list(ending), "run": run}
         with self._lock:
             self._held[attempt] = message
             self._send(message)
@@ -121,6 +124,7 @@ class HeartbeatProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
+            pass_fds=self._inherited,
             encoding="utf-8",
         )
         with suppress(OSError):  # it has died already, which `_listen` notices

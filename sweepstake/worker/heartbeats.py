@@ -1,10 +1,11 @@
 """The process that renews the leases of a worker's commands: ``python -m sweepstake.worker.heartbeats``.
 
-It reads one JSON object per line: first ``{"url", "token", "grace"}``, then ``{"hold", "lease", "group", "ending"}``
-for each attempt that begins, ``{"ended"}`` when its command has ended, and ``{"drop"}`` when that was reported. It
-writes ``{"ready"}`` once it renews leases. When the queue says that an attempt should stop, it ends the command's
-process group and writes ``{"attempt", "signal"}``. When its input ends while commands run, their worker has died: they
-are ended as well, because somebody else will run those jobs.
+It reads one JSON object per line: first ``{"url", "token", "grace"}``, then ``{"hold", "lease", "group", "ending",
+"run"}`` for each attempt that begins, ``{"ended"}`` when its command has ended, and ``{"drop"}`` when that was
+reported. It writes ``{"ready"}`` once it renews leases. When the queue says that an attempt should stop, it ends the
+command's process group and writes ``{"attempt", "signal"}``. When a command has ended, it ends what left its group.
+When its input ends while commands run, their worker has died: they are ended as well, because somebody else will run
+those jobs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from sweepstake.client import Heartbeat
 from sweepstake.clock import SystemClock
@@ -24,9 +25,13 @@ from sweepstake.config import read_config
 from sweepstake.connection import open_sender
 from sweepstake.domain.status import Signal
 from sweepstake.queue.retrying import outlast, patient_queue
+from sweepstake.worker.leftovers.processes import Sweeper
 from sweepstake.worker.process import Group, end_outliving
 
 __all__ = ["main", "serve"]
+
+#: Seconds between two looks whether commands have ended that were asked to.
+_LOOK: Final = 0.05
 
 
 class _Held:
@@ -35,10 +40,14 @@ class _Held:
     Attributes:
         group: the command's process group, as long as it runs.
         ending: a command that ends what may outlive the group.
+        run: the name by which the processes are known that left it; nothing if they are not.
     """
 
-    def __init__(self, attempt: str, group: int | None, ending: Sequence[str], grace: float, answers: IO[str]) -> None:
+    def __init__(
+        self, attempt: str, group: int | None, ending: Sequence[str], run: str, grace: float, answers: IO[str]
+    ) -> None:
         self.ending = ending
+        self.run = run
         self.group = None if group is None else Group(group)
         self._attempt = attempt
         self._grace = grace
@@ -57,6 +66,7 @@ class _Held:
 
     def forget(self) -> None:
         """Leave the process group alone from now on, as the command has ended."""
+        self.ending = ()
         if self.group is not None:
             self.group.forget()
             self.group = None
@@ -65,26 +75,43 @@ class _Held:
 def serve(heartbeat: Heartbeat, lines: Iterable[str], answers: IO[str], grace: float) -> None:
     """Hold and drop attempts as the lines say; after the last line, end the commands that still run."""
     held: dict[str, _Held] = {}
+    sweeper = Sweeper()
     for line in lines:
         message: dict[str, Any] = json.loads(line)
         if "hold" in message:
             attempt = message["hold"]
-            held[attempt] = _Held(attempt, message["group"], message["ending"], grace, answers)
+            held[attempt] = _Held(attempt, message["group"], message["ending"], message["run"], grace, answers)
             heartbeat.add(attempt, message["lease"], held[attempt])
         elif message.get("ended") in held:
-            held[message["ended"]].forget()
+            ended = held[message["ended"]]
+            ended.forget()
+            if ended.run:
+                sweeper.add(ended.run)
         elif message.get("drop") in held:
             heartbeat.remove(message["drop"])
             held.pop(message["drop"]).forget()
-    orphans = [(each.group, each.ending) for each in held.values() if each.group is not None]
-    for group, _ in orphans:
+    _end_orphans(held.values(), grace)
+    for each in held.values():
+        if each.run:
+            sweeper.add(each.run)
+    sweeper.close()
+
+
+def _end_orphans(orphans: Iterable[_Held], grace: float) -> None:
+    """End commands whose worker has died, and return when they have ended."""
+    groups = [each.group for each in orphans if each.group is not None]
+    for group in groups:
         group.end(grace)
-    if orphans:
-        time.sleep(grace)
-    for group, _ in orphans:
+    until = time.monotonic() + grace
+    while groups and time.monotonic() < until:
+        time.sleep(_LOOK)
+        for group in [group for group in groups if not group.send(0)]:
+            group.forget()  # its number may soon be another's
+            groups.remove(group)
+    for group in groups:
         group.kill()
-    for _, ending in orphans:
-        end_outliving(ending)
+    for each in orphans:
+        end_outliving(each.ending)
 
 
 def main() -> None:

@@ -73,6 +73,8 @@ class Launch:
         ours: whether what it runs was chosen on this machine, so that a fault in it is no job's.
         inherited: open files that it keeps.
         ending: a command that ends what may outlive it, when it has been killed.
+        run: the name by which its processes are known that leave its group, as daemons do; they end when it has ended.
+            Nothing if they are not known, or may stay.
         hidden: texts that must not be seen in its output.
     """
 
@@ -84,6 +86,7 @@ class Launch:
     ours: bool = True
     inherited: Sequence[int] = ()
     ending: Sequence[str] = ()
+    run: str = ""
     hidden: Sequence[str] = field(default=(), repr=False)
 
 

@@ -19,6 +19,7 @@ from tests.faults.processes import (
 )
 from tests.faults.races import claim_race, interleavings, limits, random_walks
 from tests.faults.stores import broken_databases, copies_away, left_blocks, store_away
+from tests.faults.tasks import killed_tasks
 
 __all__ = ["FAULTS", "choose"]
 
@@ -50,6 +51,8 @@ FAULTS: Final[Sequence[Fault]] = (
     full_results.FAULT,
     killed_gangs.FAULT,
     gpu_books.FAULT,
+    killed_tasks.FAULT,
+    killed_tasks.CONTAINED,
 )  # fmt: skip
 
 

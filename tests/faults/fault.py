@@ -60,6 +60,7 @@ class Fault:
         small_kinds: where the small size runs.
         full_kinds: where the full size runs.
         clock_error: seconds by which the clocks of those who wrote into a store may disagree.
+        podman: whether it runs containers; where they cannot run it is skipped, and in CI it fails.
     """
 
     number: str
@@ -72,6 +73,7 @@ class Fault:
     small_kinds: Sequence[str] = DIRECT
     full_kinds: Sequence[str] = DIRECT
     clock_error: float = CLOCK_ERROR
+    podman: bool = False
 
     def prove(self, place: Place, size: int) -> Figures:
         """Try it, then judge the history that it left behind.

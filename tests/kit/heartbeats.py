@@ -21,9 +21,9 @@ class NoHeartbeats(HeartbeatProcess):
     def wait(self) -> None:
         """There is nothing to wait for."""
 
-    def hold(self, attempt: str, lease: float, group: int | None, ending: Sequence[str] = ()) -> None:
+    def hold(self, attempt: str, lease: float, group: int | None, ending: Sequence[str] = (), run: str = "") -> None:
         """Remember the group."""
-        del attempt, lease, ending
+        del attempt, lease, ending, run
         self.group = group or 0
 
     def ended(self, attempt: str) -> Signal:

@@ -385,7 +385,8 @@ def _run_tasks(
         plan = how.plan(several=True, allow_empty=True)
         others = partial(trusted_experiments, database, owners, set(), how.tell) if owners else None
         with registered(database.session.queue, PROCESS.worker, duty.slots, duty.free):
-            return _work(config, how, database.session, found, duty, plan, options, others)
+            inherited = (duty.living.descriptor,)
+            return _work(config, how, database.session, found, duty, plan, options, others, inherited)
 
 
 def _work(
@@ -397,9 +398,10 @@ def _work(
     plan: Plan,
     options: Options,
     discover: Callable[[], Iterable[Experiment]] | None = None,
+    inherited: Sequence[int] = (),
 ) -> Summary:
     """Run a worker to its end, and tell what it did; an error of ours that ended it is raised."""
-    with closing(HeartbeatProcess(config, how.grace)) as heartbeats:
+    with closing(HeartbeatProcess(config, how.grace, inherited)) as heartbeats:
         summary = Worker(session, experiments, duty, plan, options, heartbeats, how.tell, discover).run()
     if not how.quiet:
         told = ", ".join(f"{count} {outcome.value}" for outcome, count in sorted(summary.outcomes.items()))

@@ -12,15 +12,14 @@ from attrs import define, evolve, field
 
 from sweepstake.folders import new_file
 from sweepstake.worker.containers.arguments import Engine, remove_call, run_call
-from sweepstake.worker.containers.leftovers import Living, end_leftovers
+from sweepstake.worker.containers.leftovers import LABEL, end_leftovers
 from sweepstake.worker.containers.pulling import get_image
+from sweepstake.worker.leftovers.living import Living
 from sweepstake.worker.tasks.run import TaskRun
 from sweepstake.worker.work import Launch, Preliminaries
 
 __all__ = ["Containers"]
 
-#: Seconds between two looks for what dead workers left, made when a container begins.
-_BETWEEN_LOOKS: Final = 5.0
 #: Seconds for which an image that was there is taken to be there still.
 _IMAGE_STAYS: Final = 10.0
 
@@ -40,20 +39,17 @@ class Containers:
     locks: Path
     #: For each image when it was last known to be there, and what the engine knows it by.
     _images: dict[str, tuple[float, str]] = field(factory=dict, init=False)
-    _looked: float = field(default=0.0, init=False)
 
     def end_leftovers(self) -> list[str]:
-        """End the containers of this host's workers that are dead; return their names."""
-        self._looked = time.monotonic()
-        self.living.touch()
-        return end_leftovers(self.engine, self.locks)
+        """End the containers that dead workers left; return their names."""
+        return end_leftovers(self.engine, self.living)
 
     def __call__(self, run: TaskRun, launch: Launch, before: Preliminaries) -> Launch:
         """Return what starts a run in a container, once its image is there."""
         assert run.image is not None
         run = evolve(run, image=self._image(run.image, before), name=self.living.name(run.name))
         file = launch.results.parent.parent / "variables"
-        call = run_call(self.engine, run, self.living.labels(), file)
+        call = run_call(self.engine, run, {LABEL: str(self.living)}, file)
         if call.file:
             with new_file(file) as writer:
                 writer.write(call.file.encode())

@@ -20,6 +20,7 @@ from sweepstake.errors import ClientRequestError, ConfigurationError, NotFoundEr
 from sweepstake.spec import ExperimentSpec, TaskSpec
 from sweepstake.spec.naming import task_names
 from sweepstake.worker.duty import Assignment, Opening
+from sweepstake.worker.leftovers.living import Living
 from sweepstake.worker.slots.book import GuardedBook, Share
 from sweepstake.worker.slots.giving_way import Running, who_gives_way
 from sweepstake.worker.slots.room import Room
@@ -81,8 +82,12 @@ class TaskDuty:
         fetched: has results of other tasks on this machine.
         keep: how what attempts leave is kept.
         tell: takes a line for people.
+        living: the sign that this worker lives, which names what it runs.
         is_own: whether an experiment is this user's. A task without an image runs on the host, also where others do
             not; one that somebody else wrote does so only without containers.
+
+    Attributes:
+        living: that sign.
     """
 
     def __init__(
@@ -95,8 +100,10 @@ class TaskDuty:
         fetched: Fetched,
         keep: KeepOptions,
         tell: Callable[[str], None],
+        living: Living,
         is_own: Callable[[Experiment], bool] = lambda _: True,
     ) -> None:
+        self.living = living
         self._book = book
         self._labels = tuple(WorkerLabel(name=name, value=value) for name, value in sorted(labels.items()))
         self._stock = stock
@@ -208,7 +215,7 @@ class TaskDuty:
             job_id=job.id,
             task=job.task or "",
             attempt=job.attempt,
-            name=claim.key,
+            name=self.living.name(claim.key),
             hyperparameters=job.hyperparameters.decode(),
             sweeps=sweeps,
             share=share,

@@ -13,8 +13,9 @@ from sweepstake.config import Config
 from sweepstake.folders import usable
 from sweepstake.spec.needs import PROCESSORS
 from sweepstake.worker.containers.engines import find_engine, read_container_settings
-from sweepstake.worker.containers.leftovers import Living
 from sweepstake.worker.containers.running import Containers
+from sweepstake.worker.leftovers.living import Living
+from sweepstake.worker.leftovers.looking import ending_leftovers
 from sweepstake.worker.slots.book import GuardedBook
 from sweepstake.worker.slots.locks import GpuLocks, lock_folder
 from sweepstake.worker.slots.offer import detected, labels_of, slots_of
@@ -24,7 +25,6 @@ from sweepstake.worker.tasks.keeping import KeepOptions
 from sweepstake.worker.tasks.preparing import Stock
 from sweepstake.worker.tasks.secrets import Secrets, secrets_file
 from sweepstake.worker.tasks.sources import read_sources
-from sweepstake.worker.tasks.work import Runner
 
 __all__ = ["TaskOptions", "gpu_book", "open_duty", "stock_of"]
 
@@ -65,12 +65,15 @@ def open_duty(config: Config, options: TaskOptions, tell: Callable[[str], None])
     labels = labels_of(options.labels)
     stock = stock_of(config)
     fetched = Fetched(config.state)
-    with _containers(config, tell) if options.contained else _none() as contained, gpu_book(options.slots) as book:
-        try:
-            environment = config.environment()
-            yield TaskDuty(book, labels, stock, contained, environment, fetched, options.keep, tell, options.is_own)
-        finally:
-            fetched.clean(unused=0.0)
+    with _living(config.state) as (living, locks):
+        contained = _containers(config, living, locks) if options.contained else None
+        end_containers = None if contained is None else contained.end_leftovers
+        with ending_leftovers(living, end_containers, tell), gpu_book(options.slots) as book:
+            environment, keep, is_own = config.environment(), options.keep, options.is_own
+            try:
+                yield TaskDuty(book, labels, stock, contained, environment, fetched, keep, tell, living, is_own)
+            finally:
+                fetched.clean(unused=0.0)
 
 
 @contextmanager
@@ -98,19 +101,15 @@ def stock_of(config: Config) -> Stock:
 
 
 @contextmanager
-def _containers(config: Config, tell: Callable[[str], None]) -> Iterator[Runner | None]:
-    settings = read_container_settings(config.tables.get("container"), str(config.source))
-    engine = find_engine(settings, config.state / "images")
+def _living(state: Path) -> Iterator[tuple[Living, Path]]:
+    """Give the sign that this worker lives, and the folder of locks."""
     with usable(Path("the folder of locks"), "TMPDIR"):
         locks = lock_folder().parent
-        living = Living(locks)
+        living = Living(locks, state)
     with closing(living):
-        containers = Containers(engine=engine, living=living, locks=locks)
-        for name in containers.end_leftovers():
-            tell(f"ended the container {name}, whose worker had died")
-        yield containers
+        yield living, locks
 
 
-@contextmanager
-def _none() -> Iterator[Runner | None]:
-    yield None
+def _containers(config: Config, living: Living, locks: Path) -> Containers:
+    settings = read_container_settings(config.tables.get("container"), str(config.source))
+    return Containers(engine=find_engine(settings, config.state / "images"), living=living, locks=locks)

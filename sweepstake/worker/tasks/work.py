@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from attrs import evolve, frozen
 
 from sweepstake.spec import TaskSpec
+from sweepstake.worker.leftovers.processes import RUN, marked
 from sweepstake.worker.tasks.gathering import Gathering
 from sweepstake.worker.tasks.preparing import Stock, prepare
 from sweepstake.worker.tasks.run import Folders, JobFacts, TaskRun, on_host
@@ -101,6 +102,7 @@ def run_on_host(run: TaskRun, launch: Launch, before: Preliminaries) -> Launch:
     return evolve(
         launch,
         arguments=[*run.command, *run.arguments],
-        environment={**os.environ, **launch.environment, **run.environment, **run.secrets},
+        environment={**os.environ, **launch.environment, **run.environment, **run.secrets, RUN: marked(run.name)},
         ours=False,
+        run=run.name,
     )

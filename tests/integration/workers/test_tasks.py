@@ -68,11 +68,10 @@ def mounted(folder: Path) -> dict[str, Any]:
 
 
 def containers(engine_args: tuple[str, ...]) -> set[str]:
-    """Return the names of all containers that podman knows."""
-    listed = subprocess.run(
-        ["podman", *engine_args, "ps", "--all", "--format", "{{.Names}}"], capture_output=True, text=True, check=True
-    )
-    return set(listed.stdout.split())
+    """Return the names of all containers that podman knows of tasks that mount the folder."""
+    command = ["podman", *engine_args, "ps", "--all", "--format", "{{.Names}} {{.Mounts}}"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
+    return {line.split()[0] for line in listed.stdout.splitlines() if "/shared" in line}
 
 
 def test_tasks_of_all_experiments_of_a_file_are_run(
@@ -222,3 +221,14 @@ def test_a_killed_worker_leaves_no_process_on_the_host(
     eventually(lambda: not alive(int(pid)) or None, within=LEASE + 5)
     ran = shell.run(*options, "--idle", "10", "--max-jobs", "1")
     assert re.search("jobs run: 1 done", ran.stderr)
+
+
+def test_what_a_task_leaves_behind_ends_with_it(exp: ManualSearch, shell: Shell, folder: Path, tmp_path: Path) -> None:
+    """Also a process that left its group and its session, while the worker goes on with another job."""
+    with_config(shell, tmp_path, folder)
+    script = "setsid sh -c 'echo $$ > /shared/pid; exec sleep 600' > /dev/null 2>&1 < /dev/null &"
+    spec_of(exp, f"{script} until [ -s /shared/pid ]; do sleep 0.05; done", 1, **mounted(folder))
+    worker = shell.start("worker", "exp", "--no-container")
+    pid = int(eventually(lambda: ((folder / "pid").exists() and (folder / "pid").read_text()) or None))
+    eventually(lambda: not alive(pid), within=10)
+    assert worker.poll() is None

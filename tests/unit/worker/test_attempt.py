@@ -79,9 +79,12 @@ def test_a_command_that_is_to_be_killed_before_it_has_started_gets_no_time(
     """It is not asked to end: it could do something about that already."""
 
     class Begun(NoHeartbeats):
-        def hold(self, attempt: str, lease: float, group: int | None, ending: Sequence[str] = ()) -> None:
-            super().hold(attempt, lease, group, ending)
-            eventually((tmp_path / "begun").exists)
+        def hold(
+            self, attempt: str, lease: float, group: int | None, ending: Sequence[str] = (), run: str = ""
+        ) -> None:
+            super().hold(attempt, lease, group, ending, run)
+            if group is not None:
+                eventually((tmp_path / "begun").exists)
 
     attempt = begin(f"cd {tmp_path}; trap 'touch asked; exit' TERM; touch begun; sleep 100 & wait", Begun())
     attempt.kill()

@@ -18,8 +18,9 @@ from sweepstake.domain.status import Outcome
 from sweepstake.values import JsonObject
 from sweepstake.worker.containers.arguments import Engine, list_call
 from sweepstake.worker.containers.engines import answer
-from sweepstake.worker.containers.leftovers import LABEL, Living
+from sweepstake.worker.containers.leftovers import LABEL
 from sweepstake.worker.containers.running import Containers
+from sweepstake.worker.leftovers.living import Living
 from tests.kit.lab import eventually
 from tests.kit.podman import IMAGE, podman_engine
 from tests.unit.worker.tasks.test_work import attempt_at, script
@@ -37,14 +38,14 @@ def engine(tmp_path: Path) -> Engine:
 def containers(engine: Engine, tmp_path: Path) -> Iterator[Containers]:
     """Containers of a worker that lives as long as the test."""
     (tmp_path / "locks").mkdir()
-    living = Living(tmp_path / "locks")
+    living = Living(tmp_path / "locks", tmp_path)
     yield Containers(engine=engine, living=living, locks=tmp_path / "locks")
     living.close()
 
 
 def listed(containers: Containers) -> list[str]:
     """Return the names of this worker's containers."""
-    call = list_call(containers.engine, f"{LABEL}={containers.living.labels()[LABEL]}")
+    call = list_call(containers.engine, f"{LABEL}={containers.living}")
     assert call is not None
     return answer(call).stdout.split()
 
@@ -154,12 +155,11 @@ def test_what_a_dead_worker_left_is_ended_by_the_next(containers: Containers, tm
     code = f"""
 import json, os, signal, subprocess, sys
 from pathlib import Path
-from sweepstake.worker.containers.leftovers import Living
+from sweepstake.worker.leftovers.living import Living
 engine = json.loads({engine!r})
-living = Living(Path({str(containers.locks)!r}))
-labels = [f"--label={{name}}={{value}}" for name, value in living.labels().items()]
+living = Living(Path({str(containers.locks)!r}), Path({str(tmp_path)!r}))
 name = living.name("attempt")
-run = [engine["program"], *engine["args"], "run", "--detach", "--name", name, *labels]
+run = [engine["program"], *engine["args"], "run", "--detach", "--name", name, f"--label={LABEL}={{living}}"]
 subprocess.run([*run, *{list(containers.engine.run_args)!r}, {IMAGE!r}, "sleep", "1000"], check=True, stdout=2)
 print(name, flush=True)
 if len(sys.argv) > 1:
@@ -226,7 +226,7 @@ def test_a_pull_ends_with_its_attempt(containers: Containers, tmp_path: Path) ->
 
 def test_the_lock_of_a_worker_is_gone_when_it_ends(tmp_path: Path) -> None:
     """Nothing is left behind in the folder."""
-    living = Living(tmp_path)
+    living = Living(tmp_path, tmp_path)
     assert len(os.listdir(tmp_path / "workers")) == 1  # noqa: PTH208
     living.close()
     assert os.listdir(tmp_path / "workers") == []  # noqa: PTH208

@@ -19,6 +19,7 @@ from sweepstake.queue.call import Call
 from sweepstake.queue.queue import Queue, Sender
 from sweepstake.values import JsonObject
 from sweepstake.worker.attempt import Plan
+from sweepstake.worker.leftovers.living import Living
 from sweepstake.worker.running import Options, Summary, Worker
 from sweepstake.worker.slots.book import GuardedBook
 from sweepstake.worker.slots.locks import GpuLocks
@@ -127,6 +128,7 @@ class Bench:
             Fetched(self.folder / "state"),
             KeepOptions(),
             self.told.append,
+            Living(self.folder, self.folder),
             lambda _: own,
         )
         plan = Plan(allow_empty=True, grace=5.0, terminal=Terminal({}, several=True))

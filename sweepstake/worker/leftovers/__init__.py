@@ -1,0 +1,1 @@
+"""What workers leave behind that were killed, and what finds it."""
