@@ -30,11 +30,24 @@ class Sizes:
     churn: int = 20_000
     bulk: int = 100_000
     read: int = 10_000
+    tasks: int = 400
+    containers: int = 20
 
     @classmethod
     def quick(cls) -> Sizes:
         """Return sizes that show whether everything runs, in about a minute; their ratios mean little."""
-        return cls(rounds=1, jobs=100, fairness=200, queued=(100, 2_000), claims=20, churn=200, bulk=2_000, read=500)
+        return cls(
+            rounds=1,
+            jobs=100,
+            fairness=200,
+            queued=(100, 2_000),
+            claims=20,
+            churn=200,
+            bulk=2_000,
+            read=500,
+            tasks=40,
+            containers=2,
+        )
 
 
 @frozen

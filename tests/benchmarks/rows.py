@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 from typing import Final
 
-from tests.benchmarks import bulk, cycles, growth, lacking, specs
+from tests.benchmarks import bulk, commands, cycles, growth, lacking, specs
 from tests.benchmarks.comparing import Row
 
 __all__ = ["ROWS", "choose"]
 
 #: Every row, in the order of the table.
-ROWS: Final = (*cycles.ROWS, *growth.ROWS, *lacking.ROWS, *bulk.ROWS, *specs.ROWS)
+ROWS: Final = (*cycles.ROWS, *growth.ROWS, *lacking.ROWS, *bulk.ROWS, *specs.ROWS, *commands.ROWS)
 
 
 def choose(patterns: Sequence[str]) -> list[Row]:

@@ -13,7 +13,9 @@ from tests.benchmarks.places import Places, open_places
 from tests.benchmarks.report import Finding, load, save, table
 from tests.benchmarks.rows import ROWS, choose
 
-TINY = Sizes(rounds=1, jobs=12, fairness=24, queued=(20, 40), claims=4, churn=12, bulk=30, read=12)
+TINY = Sizes(
+    rounds=1, jobs=12, fairness=24, queued=(20, 40), claims=4, churn=12, bulk=30, read=12, tasks=12, containers=1
+)
 #: One row of each kind; the others are made of the same parts, and run with `-m benchmark`.
 ALWAYS = {
     "cycles-sqlite-1",
@@ -27,6 +29,7 @@ ALWAYS = {
     "memory-http-server",
     "read-postgres",
     "spec-read-10",
+    "tasks-host-8",
 }
 FINDING = Finding(row="a", measure="A thing", unit="ms", ours=3.0, floor=2.0, target=1.4, at_least=False)
 
