@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from pathlib import Path
@@ -20,6 +21,8 @@ __all__ = ["Containers"]
 
 #: Seconds between two looks for what dead workers left, made when a container begins.
 _BETWEEN_LOOKS: Final = 5.0
+#: Seconds for which an image that was there is taken to be there still.
+_IMAGE_STAYS: Final = 10.0
 
 
 @define(kw_only=True, eq=False)
@@ -35,7 +38,8 @@ class Containers:
     engine: Engine
     living: Living
     locks: Path
-    _images: dict[str, str] = field(factory=dict, init=False)
+    #: For each image when it was last known to be there, and what the engine knows it by.
+    _images: dict[str, tuple[float, str]] = field(factory=dict, init=False)
     _looked: float = field(default=0.0, init=False)
 
     def end_leftovers(self) -> list[str]:
@@ -47,7 +51,7 @@ class Containers:
     def __call__(self, run: TaskRun, launch: Launch, before: Preliminaries) -> Launch:
         """Return what starts a run in a container, once its image is there."""
         assert run.image is not None
-        run = evolve(run, image=get_image(self.engine, run.image, self.locks, before), name=self.living.name(run.name))
+        run = evolve(run, image=self._image(run.image, before), name=self.living.name(run.name))
         file = launch.results.parent.parent / "variables"
         call = run_call(self.engine, run, self.living.labels(), file)
         if call.file:
@@ -60,3 +64,12 @@ class Containers:
             environment={**os.environ, **call.environment},
             ending=ending.arguments if ending is not None else (),
         )
+
+    def _image(self, image: str, before: Preliminaries) -> str:
+        """Return what the engine knows an image by, once it is there; to ask costs a good part of a short run."""
+        looked, known_as = self._images.get(image, (-math.inf, ""))
+        now = time.monotonic()
+        if now - looked > _IMAGE_STAYS:
+            known_as = get_image(self.engine, image, self.locks, before)
+            self._images[image] = time.monotonic(), known_as
+        return known_as

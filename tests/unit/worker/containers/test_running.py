@@ -230,3 +230,14 @@ def test_the_lock_of_a_worker_is_gone_when_it_ends(tmp_path: Path) -> None:
     assert len(os.listdir(tmp_path / "workers")) == 1  # noqa: PTH208
     living.close()
     assert os.listdir(tmp_path / "workers") == []  # noqa: PTH208
+
+
+def test_an_image_is_asked_for_once_by_many(engine: Engine, containers: Containers, tmp_path: Path) -> None:
+    """To ask costs a good part of what a short run does."""
+    asking = tmp_path / "podman"
+    asking.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/asked\nexec {engine.program} "$@"\n')
+    asking.chmod(0o700)
+    many = attrs.evolve(containers, engine=attrs.evolve(engine, program=str(asking)))
+    assert [run(many, tmp_path / name, "true").outcome for name in "ab"] == [Outcome.DONE] * 2
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert [len([line for line in asked if f" {verb} " in line]) for verb in ("inspect", "run")] == [1, 2]
