@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import os
-import selectors
+import select
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import IO, Final, Literal
 
 __all__ = ["Group", "Process", "end_outliving", "no_room", "start_timer"]
@@ -81,12 +84,12 @@ class Process:
     Args:
         arguments: the command.
         environment: all of its environment variables.
-        out: takes its standard output, on another thread.
+        out: takes its standard output, on the thread that waits.
         err: takes its standard error, on the same one.
         inherited: open files that it keeps, beside those for its output.
 
     Raises:
-        OSError: it cannot be started, or this machine has no room for another thread.
+        OSError: it cannot be started, or this machine has no room for what waits for its end.
         ValueError: an argument or variable holds a NUL character.
     """
 
@@ -99,8 +102,8 @@ class Process:
         inherited: Sequence[int] = (),
     ) -> None:
         self._process = subprocess.Popen(
-            [_utf8(argument) for argument in arguments],
-            env={_utf8(name): _utf8(value) for name, value in environment.items()},
+            [_native(argument) for argument in arguments],
+            env=_variables(environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -112,27 +115,39 @@ class Process:
         assert self._process.stderr is not None
         self.group = Group(self._process.pid)
         self._killed = threading.Event()
+        self._streams = _Streams([(self._process.stdout, out), (self._process.stderr, err)])
         try:
-            self._pump = _pump([(self._process.stdout, out), (self._process.stderr, err)])
-        except RuntimeError as error:
+            self._end = _end_of(self._process)
+        except (OSError, RuntimeError) as error:
             self.group.kill()
             self._process.wait()
-            raise no_room(error) from error
+            self._streams.close()
+            raise (no_room(error) if isinstance(error, RuntimeError) else error) from error
 
     def wait(self) -> int:
         """Wait for the command and for its output, and end what it left behind; return its exit code.
 
-        What is left of a command that was asked to end has the rest of its grace time.
+        What is left of a command that was asked to end has the rest of its grace time. Call it once.
         """
-        code = self._process.wait()
-        self.group.forget()
-        while (left := self.group.patient_until - time.monotonic()) > 0 and self.group.send(0):
-            if self._killed.wait(min(left, _LOOK)):
-                break
-        if not self.group.patient_until:
-            self._pump.join(_AFTERMATH)
-        self.group.send(signal.SIGKILL)
-        self._pump.join(_AFTERMATH)
+        try:
+            self._streams.read_until(self._end)
+            code = self._process.wait()
+            self.group.forget()
+            while (left := self.group.patient_until - time.monotonic()) > 0 and self.group.send(0):
+                self._streams.read(min(left, _LOOK))
+                if self._killed.wait(0.0 if self._streams.left else min(left, _LOOK)):
+                    break
+            if not self.group.patient_until:
+                self._streams.read(_AFTERMATH)
+            self.group.send(signal.SIGKILL)
+            self._streams.read(_AFTERMATH)
+        except BaseException:  # nobody waits any more
+            self.group.send(signal.SIGKILL)
+            self._process.wait()
+            raise
+        finally:
+            os.close(self._end)
+            self._streams.close()
         return code
 
     def end(self, grace: float) -> None:
@@ -167,9 +182,16 @@ def start_timer(seconds: float, do: Callable[[], None]) -> threading.Timer:
     return timer
 
 
-def _utf8(text: str) -> bytes:
+def _native(text: str) -> bytes:
     """Return text as a process gets it, whatever the locale; bytes that came from outside are as they were."""
     return text.encode("utf-8", "surrogateescape")
+
+
+def _variables(environment: Mapping[str, str]) -> Mapping[str, str] | Mapping[bytes, bytes]:
+    """Return variables so that a process gets them as `_native` says."""
+    if (sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()) == ("utf-8", "surrogateescape"):
+        return environment  # they are encoded so where the process is started
+    return {_native(name): _native(value) for name, value in environment.items()}
 
 
 def no_room(error: RuntimeError) -> OSError:
@@ -177,23 +199,80 @@ def no_room(error: RuntimeError) -> OSError:
     return OSError(errno.EAGAIN, f"{error}; raise the limits of processes and memory, or run less at once")
 
 
-def _pump(streams: Sequence[tuple[IO[bytes], Sink]]) -> threading.Thread:
-    """Read the streams in turn on one thread, so that what is kept stands nearly in the order it was written."""
+class _Streams:
+    """Streams that are read in turn by whoever waits, so that what is kept stands nearly in the order it was written.
 
-    def run() -> None:
-        with selectors.DefaultSelector() as ready:
-            for stream, sink in streams:
-                ready.register(stream, selectors.EVENT_READ, sink)
-            while ready.get_map():
-                for key, _ in ready.select():
-                    data = os.read(key.fd, _CHUNK)
-                    if data:
-                        key.data(data)
-                    else:
-                        ready.unregister(key.fileobj)
-        for stream, _ in streams:
-            stream.close()
+    Args:
+        streams: each with what takes its bytes.
+    """
 
-    thread = threading.Thread(target=run, name="sweepstake-output", daemon=True)
-    thread.start()
-    return thread
+    def __init__(self, streams: Sequence[tuple[IO[bytes], Sink]]) -> None:
+        self._open = {stream.fileno(): (stream, sink) for stream, sink in streams}
+        self._ready = select.poll()
+        for descriptor in self._open:
+            self._ready.register(descriptor, select.POLLIN)
+
+    @property
+    def left(self) -> bool:
+        """Whether one of them has not ended."""
+        return bool(self._open)
+
+    def read_until(self, end: int) -> None:
+        """Hand on what comes until there is something to read from a descriptor."""
+        self._ready.register(end, select.POLLIN)
+        while end not in self._hand_on(None):
+            pass
+        self._ready.unregister(end)
+
+    def read(self, seconds: float) -> None:
+        """Hand on what comes within so many seconds, at most until all streams have ended."""
+        until = time.monotonic() + seconds
+        while self._open and (left := until - time.monotonic()) > 0:
+            self._hand_on(left)
+
+    def close(self) -> None:
+        """Read no more."""
+        for descriptor in list(self._open):
+            self._drop(descriptor)
+
+    def _hand_on(self, seconds: float | None) -> list[int]:
+        """Wait for something to read, and hand it on; return which descriptors had something."""
+        found = [each for each, _ in self._ready.poll(None if seconds is None else math.ceil(1000 * seconds))]
+        for descriptor in found:
+            if descriptor not in self._open:
+                continue
+            data = os.read(descriptor, _CHUNK)
+            if data:
+                self._open[descriptor][1](data)
+            else:
+                self._drop(descriptor)
+        return found
+
+    def _drop(self, descriptor: int) -> None:
+        self._ready.unregister(descriptor)
+        self._open.pop(descriptor)[0].close()
+
+
+def _end_of(process: subprocess.Popen[bytes]) -> int:
+    """Return a descriptor from which something can be read once a process has ended.
+
+    Raises:
+        OSError: this machine has too many open files.
+        RuntimeError: it has no room for another thread.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):  # a kernel that knows no such call, or a sandbox that forbids it
+            return os.pidfd_open(process.pid)
+    reader, writer = os.pipe()
+
+    def wait() -> None:
+        process.wait()
+        os.close(writer)
+
+    try:
+        threading.Thread(target=wait, name="sweepstake-command", daemon=True).start()
+    except RuntimeError:
+        os.close(reader)
+        os.close(writer)
+        raise
+    return reader

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from attrs import frozen
+from attrs import field, frozen
 
 from sweepstake.client.kept.keeping import FilesKeeper, OutputKeeper
 from sweepstake.domain.records import Claim
@@ -19,6 +19,7 @@ from sweepstake.plaintext import printable
 from sweepstake.queue.call import Patience
 from sweepstake.queue.queue import Queue
 from sweepstake.worker.process import no_room
+from sweepstake.worker.tasks.later import Later
 from sweepstake.worker.work import Kept
 
 __all__ = ["INTERVAL", "KeepOptions", "TaskKeeping"]
@@ -42,16 +43,19 @@ class KeepOptions:
     Attributes:
         interval: seconds between two looks for files that have changed.
         keep: of how many earlier attempts of a job the files stay; None: of all.
+        later: begins to look.
     """
 
     interval: float = INTERVAL
     keep: int | None = None
+    later: Later = field(factory=Later, eq=False, repr=False)
 
 
 class TaskKeeping:
     """Keeps what an attempt leaves, within a block; see `sweepstake.worker.work.Keeping`.
 
-    What cannot be kept on the way is tried again at the next look.
+    What cannot be kept on the way is tried again at the next look. Most attempts that end soon are never looked at
+    before their end, so the thread that looks begins with the first look.
 
     Args:
         queue: where it is kept.
@@ -67,8 +71,12 @@ class TaskKeeping:
         self._results = results
         self._printed = output
         self._interval = options.interval
+        self._pause = min(options.interval, _OUTPUT_INTERVAL)
+        self._later = options.later
+        self._looked = time.monotonic()
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._go_on, name="sweepstake-keeping", daemon=True)
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
         self._told = ""
 
     def __enter__(self) -> Self:
@@ -78,7 +86,7 @@ class TaskKeeping:
             OSError: this machine has no room for another thread.
         """
         try:
-            self._thread.start()
+            self._call_off = self._later.call(self._pause, self._begin)
         except RuntimeError as error:
             raise no_room(error) from error
         return self
@@ -87,12 +95,13 @@ class TaskKeeping:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Look no more; what was kept by then stays."""
-        self._over.set()
+        self._end()
 
     def finish(self, patience: Patience) -> Kept:
         """Keep all that the attempt left; see `Keeping.finish`."""
-        self._over.set()
-        self._thread.join()
+        self._end()
+        if self._thread is not None:
+            self._thread.join()
         try:
             self._copy_all(patience)
         except NotFoundError:  # the job is gone, and with it all that is kept of it
@@ -125,17 +134,37 @@ class TaskKeeping:
     def _here(self) -> str:
         return f"on the machine that ran it, it is in {self._results}"
 
+    def _begin(self) -> None:
+        """Let a thread look from now on."""
+        with self._lock:
+            if self._over.is_set():
+                return
+            thread = threading.Thread(target=self._go_on, name="sweepstake-keeping", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                self._tell(str(no_room(error)))
+                self._call_off = self._later.call(self._pause, self._begin)
+            else:
+                self._thread = thread
+
+    def _end(self) -> None:
+        """Let no other look begin."""
+        with self._lock:
+            self._over.set()
+            self._call_off()
+
     def _go_on(self) -> None:
         """Look again and again."""
-        looked = time.monotonic()
-        while not self._over.wait(min(self._interval, _OUTPUT_INTERVAL)):
+        while not self._over.is_set():
             try:
                 self._output.copy(_once)
-                if time.monotonic() - looked >= self._interval:
+                if time.monotonic() - self._looked >= self._interval:
                     self._files.copy(_once)
-                    looked = time.monotonic()
+                    self._looked = time.monotonic()
             except (SweepstakeError, OSError) as error:
                 self._tell(str(error))
+            self._over.wait(self._pause)
 
     def _tell(self, problem: str) -> None:
         """Log what is in the way, once as long as it is the same."""

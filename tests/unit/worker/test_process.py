@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,18 @@ from sweepstake.worker.process import Process
 
 
 class Started:
-    """A process, and what it has written."""
+    """A process that a thread waits for, and what it has written."""
 
     def __init__(self, script: str) -> None:
         self.out = b""
         self.err = b""
         self.spoke = threading.Event()
         self.process = Process([sys.executable, "-c", script], dict(os.environ), self._out, self._err)
+        self._code = ThreadPoolExecutor(1).submit(self.process.wait)
+
+    def wait(self) -> int:
+        """Return the exit code once the process has ended."""
+        return self._code.result(60)
 
     def _out(self, data: bytes) -> None:
         self.out += data
@@ -45,7 +51,7 @@ def gone(pid: int) -> bool:
 def test_output_and_exit_code_are_complete() -> None:
     """Both streams arrive whole, apart from each other, before the exit code is returned."""
     started = Started("import sys; print('o' * 200_000); print('e', file=sys.stderr); sys.exit(7)")
-    assert started.process.wait() == 7
+    assert started.wait() == 7
     assert started.out == b"o" * 200_000 + b"\n"
     assert started.err == b"e\n"
 
@@ -53,7 +59,7 @@ def test_output_and_exit_code_are_complete() -> None:
 def test_input_is_empty() -> None:
     """A command that asks for input gets none instead of waiting for ever."""
     started = Started("import sys; print(repr(sys.stdin.read()))")
-    assert started.process.wait() == 0
+    assert started.wait() == 0
     assert started.out == b"''\n"
 
 
@@ -65,7 +71,7 @@ def test_ending_asks_first() -> None:
     started = Started(script)
     assert started.spoke.wait(30)
     started.process.end(grace=30)
-    assert started.process.wait() == 75
+    assert started.wait() == 75
 
 
 def test_ending_does_not_ask_for_ever() -> None:
@@ -74,7 +80,7 @@ def test_ending_does_not_ask_for_ever() -> None:
     started = Started(script)
     assert started.spoke.wait(30)
     started.process.end(grace=0.1)
-    assert started.process.wait() == -9
+    assert started.wait() == -9
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
@@ -86,7 +92,7 @@ def test_what_a_command_leaves_behind_is_ended() -> None:
         "print(child.pid, flush=True)"
     )
     started = Started(script)
-    assert started.process.wait() == 0
+    assert started.wait() == 0
     assert gone(int(started.out))
 
 
@@ -100,14 +106,14 @@ def test_what_is_left_of_a_command_has_the_rest_of_the_grace_time() -> None:
     started = Started(f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}]).wait()")
     assert started.spoke.wait(30)
     started.process.end(grace=30)
-    assert started.process.wait() == -15
+    assert started.wait() == -15
     assert started.out == b"ready saved "
 
 
 def test_ending_what_has_ended_does_nothing() -> None:
     """Late signals are harmless."""
     started = Started("")
-    assert started.process.wait() == 0
+    assert started.wait() == 0
     started.process.end(grace=0.01)
     started.process.kill()
 
