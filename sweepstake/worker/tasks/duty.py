@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +34,7 @@ __all__ = ["NO_TASKS", "TaskDuty"]
 #: Why an experiment is passed over that has no spec.
 NO_TASKS: Final = "has no spec, so this worker, which was given no command, passes it over"
 
-#: Seconds between two looks for a job that waits for room, and how many are looked at.
+#: Seconds between two looks at what an experiment needs, and for a job that waits for room, and how many are looked at.
 _BETWEEN_LOOKS: Final = 2.0
 _NEXT: Final = 50
 #: So much that this machine lacks is told at once.
@@ -57,7 +58,7 @@ class TaskDuty:
         labels: what this worker is.
         stock: what tasks can have on this machine.
         contained: in what they run that have an image; None for the host.
-        environment: variables that everything gets which runs on the host.
+        environment: variables beside those of this process that everything gets which runs on the host.
         fetched: has results of other tasks on this machine.
         keep: how what attempts leave is kept.
         tell: takes a line for people.
@@ -81,7 +82,7 @@ class TaskDuty:
         self._labels = tuple(WorkerLabel(name=name, value=value) for name, value in sorted(labels.items()))
         self._stock = stock
         self._contained = contained
-        self._environment = environment
+        self._environment = {**os.environ, **environment}
         self._fetched = fetched
         self._keep = keep
         self._tell = tell
@@ -91,6 +92,7 @@ class TaskDuty:
         #: The experiments of which it is known that what their jobs leave can be kept.
         self._keeps: set[str] = set()
         self._looked: dict[str, float] = {}
+        self._fit: dict[str, float] = {}
         #: For each experiment what the job takes that waits for room, those that have waited longest first.
         self._waiting: dict[str, Room] = {}
         self._hostname = socket.gethostname()
@@ -217,8 +219,12 @@ class TaskDuty:
     def _is_fit(self, experiment: Experiment) -> bool:
         """Tell whether this machine has what the last spec of an experiment names, and the store keeps what jobs leave.
 
-        If not, people are told once.
+        If not, people are told once. That it has is looked at once in a while; what an experiment got since is looked
+        at with each job.
         """
+        now = time.monotonic()
+        if now - self._fit.get(experiment.reference, -math.inf) < _BETWEEN_LOOKS:
+            return True
         try:
             tasks = self._tasks_of(experiment, None).by_name
             unkept = self._unkept(experiment)
@@ -235,6 +241,7 @@ class TaskDuty:
             self._pass_over(experiment, told[:_MOST_TOLD] + rest)
             return False
         self._told.pop(experiment.reference, None)
+        self._fit[experiment.reference] = now
         return True
 
     def _pass_over(self, experiment: Experiment, why: Sequence[str]) -> None:

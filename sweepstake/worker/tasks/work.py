@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
@@ -50,7 +49,7 @@ class TaskWork:
         stock: what tasks can have on this machine.
         result: returns the folder of the result of another task, which may have to be fetched.
         contained: in what it runs; None for the host.
-        environment: variables that everything gets which runs on the host.
+        environment: all variables that everything gets which runs on the host.
         inherited: the locks of its GPUs.
     """
 
@@ -97,6 +96,6 @@ def run_on_host(run: TaskRun, launch: Launch, before: Preliminaries) -> Launch:
     return evolve(
         launch,
         arguments=[*run.command, *run.arguments],
-        environment={**os.environ, **launch.environment, **run.environment, **run.secrets},
+        environment={**launch.environment, **run.environment, **run.secrets},
         ours=False,
     )

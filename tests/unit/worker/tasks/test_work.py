@@ -74,7 +74,7 @@ def attempt_at(
         ),
         result=lambda name, _: result(name),
         contained=contained,
-        environment={"OURS": "1"},
+        environment={**os.environ, "OURS": "1"},
     )
     assigned = Assignment(work=work, timeout=None, end=lambda: None)
     return Attempt(claim, assigned, plan, NoHeartbeats(), places, threading.Event())
