@@ -55,6 +55,12 @@ class RoundRobin:
                 return turn.name
         return None
 
+    def takes(self, name: str, now: float) -> bool:
+        """Move an experiment to the end of the round if the turn is its; tell whether it was."""
+        if next((turn.name for turn in self._turns if turn.due <= now), None) != name:
+            return False
+        return self.turn(now) == name
+
     def pause(self, now: float) -> float:
         """Return the seconds until the next turn; infinity if there is none."""
         return max(min((turn.due for turn in self._turns), default=float("inf")) - now, 0.0)

@@ -1,4 +1,7 @@
-"""The worker behind `sweepstake run` and `worker`: job after job, several side by side, until it has to stop."""
+"""The worker behind `sweepstake run` and `worker`: job after job, several side by side, until it has to stop.
+
+It is long because all that its one lock guards stands in it.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,20 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
 
 from attrs import field, frozen
 
 from sweepstake.client import Experiment, Session
 from sweepstake.client.attempt.process import PROCESS
-from sweepstake.client.attempt.reporting import report_end, with_notes
+from sweepstake.client.attempt.reporting import Told, report_end
 from sweepstake.client.waiting import no_job
-from sweepstake.domain.addresses import told_apart
 from sweepstake.domain.drafts import Finish
 from sweepstake.domain.lengths import MAX_AT_ONCE
 from sweepstake.domain.query.queries import JobQuery
-from sweepstake.domain.records import Claim, Finished, NoJob
+from sweepstake.domain.records import Claim, Claims, Finished, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import ConfigurationError, NotFoundError, StoreUnavailableError, SweepstakeError
 from sweepstake.plaintext import counted
@@ -32,6 +35,9 @@ from sweepstake.worker.breaker import Breaker
 from sweepstake.worker.duty import Duty, Opening
 from sweepstake.worker.heartbeat_process import HeartbeatProcess
 from sweepstake.worker.process import no_room
+from sweepstake.worker.reports.gathering import Gathering
+from sweepstake.worker.reports.reporting import End, Wanted, report_alone, report_together
+from sweepstake.worker.reports.tally import Tally, first_line
 from sweepstake.worker.round_robin import RoundRobin
 from sweepstake.worker.stopping import Signals, Stop, heeded_signals, meaning, next_step
 
@@ -90,7 +96,8 @@ class Summary:
 class Worker:
     """Runs a command for each job of some experiments, which take turns: see `RoundRobin`.
 
-    One thread claims, one for each job waits for its command, and the one that calls `run` listens to signals.
+    One thread claims, one for each job waits for its command and reports its end, and the one that calls `run` listens
+    to signals. Whoever reports claims the next jobs in the same call, if nobody else claims.
 
     Args:
         session: of a connection.
@@ -115,8 +122,8 @@ class Worker:
         discover: Callable[[], Iterable[Experiment]] | None = None,
     ) -> None:
         self._experiments = {experiment.reference: experiment for experiment in experiments}
-        told = told_apart([(each.owner, each.name) for each in self._experiments.values()])
-        self._titles = dict(zip(self._experiments, told, strict=True))
+        self._tally = Tally(tell)
+        self._tally.name(experiments)
         self._session = session
         self._discover = discover
         self._duty = duty
@@ -132,7 +139,11 @@ class Worker:
         self._enough = False
         self._begun = 0
         self._running: set[Attempt] = set()
-        self._outcomes: Counter[Outcome] = Counter()
+        #: Whether a thread claims; only one does at a time, as what is offered is offered once.
+        self._claiming = False
+        #: How many have ended and are not reported yet: whoever does that claims as well.
+        self._ended = 0
+        self._ends = Gathering[End](MAX_AT_ONCE)
         self._tripped = ""
         self._reasons: dict[str, NoJobReason] = {}
         self._failure: BaseException | None = None
@@ -148,7 +159,7 @@ class Worker:
             threading.Thread(target=self._take_jobs, args=(signals,), name="sweepstake-claims", daemon=True).start()
             stopped_by = self._heed(signals)
         return Summary(
-            outcomes=self._outcomes,
+            outcomes=self._tally.outcomes,
             step=self._step,
             stopped_by=stopped_by,
             tripped=self._tripped,
@@ -200,7 +211,7 @@ class Worker:
             _logger.debug("Claiming failed.", exc_info=True)
             self._fail(error)
         with self._wake:
-            self._wake.wait_for(lambda: not self._running)
+            self._wake.wait_for(lambda: not self._running and not self._claiming)
         signals.end()
 
     def _go_on_finding(self, discover: Callable[[], Iterable[Experiment]]) -> None:
@@ -217,20 +228,23 @@ class Worker:
             for name in found.keys() - self._experiments.keys():
                 self._rounds.add(name, time.monotonic())
             self._experiments |= found
-            told = told_apart([(each.owner, each.name) for each in self._experiments.values()])
-            self._titles = dict(zip(self._experiments, told, strict=True))
+            self._tally.name(self._experiments.values())
             self._wake.notify_all()
 
     def _next_turn(self) -> Experiment | None:
-        """Wait until another job may begin, and return the experiment to ask for one; None when it is enough."""
+        """Wait until another job may begin, and return the experiment to ask for one; None when it is enough.
+
+        Nobody else claims until `_look` has.
+        """
         with self._wake:
             while not self._is_enough():
                 now = time.monotonic()
-                if not self._duty.has_room():
+                if self._claiming or self._ended or not self._duty.has_room():
                     pause = math.inf
                 elif not self._breaker.allows(now):
                     pause = self._breaker.pause(now)
                 elif (name := self._rounds.turn(now)) is not None:
+                    self._claiming = True
                     return self._experiments[name]
                 else:
                     waits = bool(self._running) or self._options.idle is None
@@ -243,22 +257,19 @@ class Worker:
 
     def _is_enough(self) -> bool:
         limit = self._options.max_jobs
+        if self._options.stop_on_crash and self._tally.outcomes[Outcome.CRASHED]:
+            return True
         return self._enough or self._step is not Stop.NO or (limit is not None and self._begun >= limit)
 
     def _look(self, experiment: Experiment) -> None:
-        """Ask an experiment for a job, and begin it."""
+        """Ask an experiment for jobs, and begin them."""
         name = experiment.reference
         try:
             with self._duty.open(experiment) as opening:
                 if opening is None:
                     self._pass_over(name)
                     return
-                answer = self._claim(name, opening)
-                if isinstance(answer, NoJobReason):
-                    self._rest(name, answer)
-                    return
-                for claim in answer:
-                    self._begin(experiment, claim, opening)
+                self._take(experiment, self._claim(name, opening), opening)
         except NotFoundError as error:
             with self._wake:
                 others = self._rounds.remove(name)
@@ -269,18 +280,36 @@ class Worker:
         except StoreUnavailableError:
             if not self._is_enough():
                 raise
+        finally:
+            self._let_claim()
 
-    def _claim(self, name: str, opening: Opening) -> Sequence[Claim] | NoJobReason:
+    def _claim(self, name: str, opening: Opening) -> Claims:
         """Take as many jobs as there is room for and may begin, at least one; or say why there is none."""
         with self._wake:
-            left = math.inf if self._options.max_jobs is None else self._options.max_jobs - self._begun
-            at_once = int(max(min(opening.at_once, left, self._breaker.room(time.monotonic()), MAX_AT_ONCE), 1))
+            at_once = self._at_once(opening)
         queue, patience = self._session.queue, self._patience_to_claim
         if at_once == 1:
             answer = queue.claim(name, PROCESS.worker, offer=opening.offer, patience=patience)
-            return answer.reason if isinstance(answer, NoJob) else [answer]
-        found = queue.claim_jobs(name, PROCESS.worker, at_once, offer=opening.offer, patience=patience)
-        return found.claims or found.reason or NoJobReason.EMPTY
+            return Claims(reason=answer.reason) if isinstance(answer, NoJob) else Claims(claims=(answer,))
+        return queue.claim_jobs(name, PROCESS.worker, at_once, offer=opening.offer, patience=patience)
+
+    def _at_once(self, opening: Opening) -> int:
+        """Return how many jobs to ask for."""
+        left = math.inf if self._options.max_jobs is None else self._options.max_jobs - self._begun
+        return int(max(min(opening.at_once, left, self._breaker.room(time.monotonic()), MAX_AT_ONCE), 1))
+
+    def _take(self, experiment: Experiment, found: Claims, opening: Opening) -> None:
+        """Begin what was claimed, or let an experiment rest that has nothing."""
+        if not found.claims:
+            self._rest(experiment.reference, found.reason or NoJobReason.EMPTY)
+        for claim in found.claims:
+            self._begin(experiment, claim, opening)
+
+    def _let_claim(self) -> None:
+        """Let others claim again."""
+        with self._wake:
+            self._claiming = False
+            self._wake.notify_all()
 
     def _rest(self, name: str, reason: NoJobReason) -> None:
         """Let an experiment without a job rest, and say why it has none if that is not because all is done."""
@@ -313,52 +342,150 @@ class Worker:
                 self._breaker.begin(claim.key, (experiment.reference, claim.job.id), now)
         if late:
             assigned.end()
-            self._finish(claim, Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason="the worker was to stop"))
+            self._hand_back(claim, "the worker was to stop")
             return
         self._heartbeats.hold(claim.key, claim.lease, None)
-        self._tell(f"{self._title(claim)}: attempt {claim.job.attempt} begins")
+        self._tell(f"{self._tally.title(claim)}: attempt {claim.job.attempt} begins")
         try:
             threading.Thread(
-                target=self._work, args=(attempt, experiment.reference), name="sweepstake-job", daemon=True
+                target=self._work,
+                args=(attempt, experiment, opening.offer is not None),
+                name="sweepstake-job",
+                daemon=True,
             ).start()
         except RuntimeError as error:  # the machine has no room for another thread
             _logger.debug("A thread could not be started.", exc_info=True)
             self._fail(no_room(error))
-            self._work(attempt, experiment.reference)
+            self._work(attempt, experiment, offered=False)
 
     def _give_back(self, experiment: Experiment, claim: Claim, error: Exception) -> None:
         """Give a job back that cannot be run on this machine, and let its experiment rest."""
-        self._tell(f"{self._title(claim)}: it cannot be run on this machine: {error}")
-        reason = f"its worker could not run it: {error}"
-        self._finish(claim, Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason=reason))
+        self._tell(f"{self._tally.title(claim)}: it cannot be run on this machine: {error}")
+        self._hand_back(claim, f"its worker could not run it: {error}")
         self._pass_over(experiment.reference)
+
+    def _hand_back(self, claim: Claim, reason: str) -> None:
+        """Give a job back that did not begin."""
+        report = Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason=reason)
+        try:
+            end = report_end(self._session, claim.job, report, patience=self._patience_to_finish)
+        except SweepstakeError as error:
+            if self._tally.refused(claim, error):
+                raise
+        else:
+            if end is None:
+                self._tally.spooled(claim, report)
 
     def _pass_over(self, name: str) -> None:
         """Let an experiment rest whose jobs this machine cannot run now."""
         with self._wake:
             self._rounds.had_none(name, NoJobReason.UNMET, time.monotonic())
 
-    def _work(self, attempt: Attempt, name: str) -> None:
-        """Run a job's command and report how it ended, which others may have decided otherwise."""
-        claim, given_back = attempt.claim, False
+    def _work(self, attempt: Attempt, experiment: Experiment, offered: bool) -> None:
+        """Run a job's command, and report its end together with what ends meanwhile.
+
+        Args:
+            attempt: the job, and what is run for it.
+            experiment: whose it is.
+            offered: whether it was claimed for an offer, so that the store knows calls of several jobs.
+        """
+        started = time.monotonic()
+        report = self._run_command(attempt)
+        with self._wake:
+            self._ended += 1
+        attempt.assigned.end()
+        end = End(attempt=attempt, report=report, seconds=time.monotonic() - started)
+        if not offered:
+            self._report(experiment, [end], together=False)
+            return
+        for ends in self._ends.turns(experiment.reference, end):
+            self._report(experiment, ends, together=True)
+
+    def _report(self, experiment: Experiment, ends: Sequence[End], *, together: bool) -> None:
+        """Report how jobs ended, which others may have decided otherwise, and begin what is claimed with that."""
+        name, given_back = experiment.reference, False
         try:
-            started = time.monotonic()
-            report = self._run_command(attempt)
-            seconds = time.monotonic() - started
-            finished = self._finish(claim, report)
-            if finished is not None:
-                given_back = finished.ended is Outcome.RELEASED
-                self._count(claim, report, finished, seconds)
+            with self._opened_again(experiment, ends) as opening:
+                try:
+                    told = self._send(name, ends, opening, together=together)
+                    given_back = any(
+                        isinstance(each, Finished) and each.ended is Outcome.RELEASED for each in told.ends
+                    )
+                    self._take_ends(ends, told.ends)
+                finally:
+                    self._forget(name, ends, given_back=given_back)
+                if opening is not None and told.next is not None:
+                    self._take(experiment, told.next, opening)
         except Exception as error:  # the thread ends here; `run` reports the error
             _logger.debug("Reporting failed.", exc_info=True)
             self._fail(error)
+
+    @contextmanager
+    def _opened_again(self, experiment: Experiment, ends: Sequence[End]) -> Iterator[Opening | None]:
+        """Offer what those that ended had, with their reports; None if it is not the time for it, or another claims."""
+        if not self._may_claim(experiment.reference, ends):
+            yield None
+            return
+        try:
+            with ExitStack() as stack:
+                opening = None
+                with suppress(SweepstakeError, OSError):  # who claims without a report will tell
+                    opening = stack.enter_context(self._duty.open(experiment))
+                yield opening
         finally:
-            self._heartbeats.drop(claim.key)
-            attempt.assigned.end()
+            self._let_claim()
+
+    def _may_claim(self, name: str, ends: Sequence[End]) -> bool:
+        """Tell whether jobs are claimed with these reports; then nobody else claims until `_let_claim`."""
+        outcomes = {end.report.outcome for end in ends}
+        if Outcome.RELEASED in outcomes or (self._options.stop_on_crash and Outcome.CRASHED in outcomes):
+            return False
+        with self._wake:
+            now = time.monotonic()
+            if self._claiming or self._is_enough() or not (self._breaker.allows(now) and self._duty.has_room()):
+                return False
+            self._claiming = self._rounds.takes(name, now)
+            return self._claiming
+
+    def _send(self, name: str, ends: Sequence[End], opening: Opening | None, *, together: bool) -> Told:
+        wanted = None
+        if opening is not None:
             with self._wake:
-                self._running.discard(attempt)
-                self._rounds.ended(name, time.monotonic(), given_back=given_back)
-                self._wake.notify_all()
+                wanted = Wanted(at_once=self._at_once(opening), offer=opening.offer)
+        if not together:
+            return report_alone(self._session, ends[0], wanted, patience=self._patience_to_finish)
+        return report_together(
+            self._session,
+            name,
+            ends,
+            wanted,
+            patience=self._patience_to_finish,
+            away=lambda: self._ends.go_on(name),
+        )
+
+    def _take_ends(self, ends: Sequence[End], told: Sequence[Finished | SweepstakeError | None]) -> None:
+        """Count what ended, and tell of it."""
+        failure: SweepstakeError | None = None
+        for end, finished in zip(ends, told, strict=True):
+            if isinstance(finished, SweepstakeError):
+                if self._tally.refused(end.claim, finished):
+                    failure = failure or finished
+            elif finished is None:
+                self._tally.spooled(end.claim, end.report)
+            else:
+                self._tally.recorded(end, finished)
+        if failure is not None:
+            raise failure
+
+    def _forget(self, name: str, ends: Sequence[End], *, given_back: bool) -> None:
+        """Note that jobs of an experiment are over."""
+        for end in ends:
+            self._heartbeats.drop(end.claim.key)
+        with self._wake:
+            self._running.difference_update(end.attempt for end in ends)
+            self._ended -= len(ends)
+            self._rounds.ended(name, time.monotonic(), given_back=given_back)
+            self._wake.notify_all()
 
     def _run_command(self, attempt: Attempt) -> Finish:
         key = attempt.claim.key
@@ -376,40 +503,10 @@ class Worker:
             self._enough = True
             self._tripped = (
                 f"{counted(self._options.crashes, 'job')} in a row crashed within {self._options.quickly:g} s each, "
-                f"the last with: {_first_line(report.reason)}"
+                f"the last with: {first_line(report.reason)}"
             )
         self._tell(f"taking no more jobs: {self._tripped}")
         return report
-
-    def _finish(self, claim: Claim, report: Finish) -> Finished | None:
-        try:
-            finished = report_end(self._session, claim.job, report, patience=self._patience_to_finish)
-        except NotFoundError as error:
-            self._tell(f"{self._title(claim)}: it was deleted while it ran. {with_notes(error)}")
-            return None
-        except SweepstakeError as error:
-            self._tell(f"{self._title(claim)}: its end could not be recorded: {error}")
-            raise
-        if finished is None:
-            self._add(report.outcome)
-            self._tell(
-                f"{self._title(claim)}: {report.outcome.value}; its report waits in the spool until the store answers"
-            )
-        return finished
-
-    def _count(self, claim: Claim, report: Finish, finished: Finished, seconds: float) -> None:
-        self._add(finished.ended)
-        line = f"{self._title(claim)}: {finished.ended.value} after {seconds:.1f} s"
-        if finished.ended is Outcome.CRASHED or (finished.ended is Outcome.DONE and report.reason):
-            line += f": {_first_line(report.reason)}"
-        if not finished.recorded and finished.ended is not Outcome.PRUNED:
-            line += " (it was no longer this worker's; its results were kept as late results)"
-        self._tell(line)
-
-    def _add(self, outcome: Outcome) -> None:
-        with self._wake:
-            self._outcomes[outcome] += 1
-            self._enough = self._enough or (outcome is Outcome.CRASHED and self._options.stop_on_crash)
 
     def _fail(self, error: Exception) -> None:
         """Begin nothing more; the first error is what `run` reports."""
@@ -421,12 +518,6 @@ class Worker:
         if first:
             self._tell(f"taking no more jobs: {error}")
 
-    def _title(self, claim: Claim) -> str:
-        title = f"job {claim.job.id}"
-        if len(self._experiments) == 1:
-            return title
-        return f"{title} of {self._titles.get(claim.job.reference, claim.job.experiment)}"
-
     def _patience_to_claim(self) -> float:
         if self._is_enough():
             return 0.0
@@ -434,7 +525,3 @@ class Worker:
 
     def _patience_to_finish(self) -> float:
         return FINAL_PATIENCE if self._step is Stop.NO else TERM_PATIENCE  # it is in the spool as well
-
-
-def _first_line(reason: str) -> str:
-    return reason.partition("\n")[0]

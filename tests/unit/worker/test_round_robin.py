@@ -26,6 +26,14 @@ def test_experiments_take_turns() -> None:
     assert taken == ["a", "b", "c", "a", "b", "c"]
 
 
+def test_a_turn_is_taken_by_whose_it_is() -> None:
+    """Who is not the next must wait; one that rests is not the next."""
+    turns = rounds("a", "b")
+    assert [turns.takes(name, 0.0) for name in ("b", "a", "a", "b")] == [False, True, False, True]
+    turns.had_none("a", NoJobReason.EMPTY, 0.0)
+    assert [turns.takes(name, 0.0) for name in ("a", "b")] == [False, True]
+
+
 def test_an_experiment_named_twice_gets_one_turn() -> None:
     """Nobody gets more than a fair share by mistake."""
     turns = rounds("a", "b", "a")

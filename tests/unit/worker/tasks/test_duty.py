@@ -215,8 +215,17 @@ def test_all_that_there_is_room_for_is_claimed_in_one_call(bench: Bench) -> None
     )
     bench.add(*"abcd")
     assert dict(bench.work(Slots(cpus=4.0)).outcomes) == {Outcome.DONE: 4}
-    before = bench.calls[: bench.calls.index("FinishAttempt")]
+    before = bench.calls[: bench.calls.index("FinishAttempts")]
     assert [call for call in before if call.startswith("Claim")] == ["ClaimJobs"]
+
+
+def test_an_end_and_the_next_claim_are_one_call(bench: Bench) -> None:
+    """Three jobs one after another: nothing is asked between them."""
+    bench.put({})
+    bench.add(*"abc")
+    assert dict(bench.work(ONE).outcomes) == {Outcome.DONE: 3}
+    asked = [call for call in bench.calls if call.startswith(("Claim", "Finish"))]
+    assert asked == ["ClaimJob", *["FinishAttempts"] * 3]
 
 
 def test_no_more_run_than_there_are_slots(bench: Bench) -> None:
@@ -275,7 +284,7 @@ def test_what_jobs_leave_is_kept_before_their_end_is_reported(bench: Bench) -> N
         assert [(each.path, each.size) for each in job.files().files] == [("x", 2)]
         assert job.log() == "said\n"
     assert [path for path in (bench.folder / "state").rglob("*") if path.is_file()] == []
-    assert bench.calls.index("KeepFiles") < bench.calls.index("FinishAttempt")
+    assert bench.calls.index("KeepFiles") < bench.calls.index("FinishAttempts")
 
 
 def test_a_job_that_leaves_nothing_costs_no_call(bench: Bench) -> None:
