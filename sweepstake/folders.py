@@ -36,20 +36,23 @@ def own_folder(root: Path, *below: str, shared: bool = False, sync: bool = False
     Raises:
         OSError: it cannot be made, or it is not this user's; `filename` says which folder.
     """
-    missing = list(takewhile(lambda each: not os.path.lexists(each), (root, *root.parents)))
-    for each in reversed(missing):
-        _make(each, sync=sync)
+    if not os.path.lexists(root):
+        for each in reversed([root, *takewhile(lambda each: not os.path.lexists(each), root.parents)]):
+            _make(str(each), sync=sync)
     if not shared:
         check_own(root)
-    folder = root
+    folder = str(root)
     for name in below:
-        folder /= name
-        _make(folder, sync=sync)
-        check_own(folder, link=False)
-    return folder
+        folder = os.path.join(folder, name)  # noqa: PTH118 -- every attempt makes several, and paths cost more than calls
+        try:
+            check_own(folder, link=False)
+        except FileNotFoundError:
+            if not _make(folder, sync=sync):
+                check_own(folder, link=False)
+    return Path(folder)
 
 
-def check_own(folder: Path, *, link: bool = True) -> None:
+def check_own(folder: Path | str, *, link: bool = True) -> None:
     """Raise OSError unless a path is a folder that belongs to this user or to the system.
 
     Whoever owns a folder can put links into it, and what is written there is written elsewhere.
@@ -58,12 +61,12 @@ def check_own(folder: Path, *, link: bool = True) -> None:
         folder: the path.
         link: whether it may be a link.
     """
-    here = folder.lstat()
+    here = os.lstat(folder)
     if stat.S_ISLNK(here.st_mode):
         if not link:
             raise OSError(errno.ELOOP, "is a link, which somebody may have put there; remove it", str(folder))
         _check_owner(here, folder)
-        here = folder.stat()
+        here = Path(folder).stat()
     if not stat.S_ISDIR(here.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     _check_owner(here, folder)
@@ -134,16 +137,18 @@ def sync_file(descriptor: int) -> None:
             raise
 
 
-def _make(folder: Path, *, sync: bool) -> None:
+def _make(folder: str, *, sync: bool) -> bool:
+    """Make a folder; tell whether it was not there."""
     try:
-        folder.mkdir(_PRIVATE)
+        os.mkdir(folder, _PRIVATE)  # noqa: PTH102 -- as above
     except FileExistsError:
-        return
+        return False
     if sync:
-        sync_folder(folder.parent)
+        sync_folder(Path(folder).parent)
+    return True
 
 
-def _check_owner(found: os.stat_result, folder: Path) -> None:
+def _check_owner(found: os.stat_result, folder: Path | str) -> None:
     if sys.platform == "win32" or found.st_uid in (os.geteuid(), 0) or _is_ownerless(folder, found.st_uid):
         return
     raise PermissionError(
@@ -151,7 +156,7 @@ def _check_owner(found: os.stat_result, folder: Path) -> None:
     )
 
 
-def _is_ownerless(folder: Path, owner: int) -> bool:
+def _is_ownerless(folder: Path | str, owner: int) -> bool:
     """Tell whether all that is made in a folder belongs to its owner, as on disks that keep no owners."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:

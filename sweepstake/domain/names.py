@@ -40,6 +40,8 @@ MAX_TEXT: Final = 4096
 
 #: File systems take 255 bytes; an ending such as `.log` needs room.
 _MAX_FILE_NAME: Final = 200
+#: Names that are their own encoding.
+_PLAIN_FILE: Final = re.compile("[A-Za-z0-9_.~-]*")
 
 _FORBIDDEN: Final = {"Cc", "Cs"}  # control characters and lone surrogates
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -136,7 +138,7 @@ def file_name(name: str) -> str:
 
     A plus sign, which no encoded name holds, separates the two.
     """
-    encoded = quote(name, safe="")
+    encoded = name if _PLAIN_FILE.fullmatch(name) else quote(name, safe="")
     if len(encoded) <= _MAX_FILE_NAME:
         return encoded
     digest = hashlib.sha256(name.encode()).hexdigest()[:32]

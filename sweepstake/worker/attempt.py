@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
-from attrs import asdict, evolve, frozen
+from attrs import asdict, evolve, field, frozen
 
 from sweepstake.client import Places
 from sweepstake.client.attempt.ranks import HELD, held_text, ranks_in
@@ -54,12 +54,14 @@ class Plan:
         grace: seconds between asking a command to end and killing it.
         timeout: seconds that any attempt may run; the experiment's own limit counts if it is shorter.
         terminal: where output is passed through to.
+        ranks: what launchers have set for this process.
     """
 
     allow_empty: bool
     grace: float
     terminal: Terminal
     timeout: float | None = None
+    ranks: Mapping[str, str] = field(factory=lambda: ranks_in(os.environ))
 
 
 class Attempt:
@@ -185,7 +187,7 @@ class Attempt:
     def _start(self, launch: Launch, output: _Output) -> Process:
         job = self.claim.job
         output.hide(launch.hidden)
-        environment = {**launch.environment, HELD: held_text(job, job.worker or "", ranks_in(os.environ), command=True)}
+        environment = {**launch.environment, HELD: held_text(job, job.worker or "", self._plan.ranks, command=True)}
         environment.pop("SWEEPSTAKE_DEADLINE", None)
         if self._timeout is not None:
             environment["SWEEPSTAKE_DEADLINE"] = f"{time.time() + self._timeout:.3f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -95,7 +96,7 @@ class CommandDuty:
 
     Args:
         command: the arguments, with their escapes.
-        environment: variables that every command gets.
+        environment: variables beside those of this process that every command gets.
         concurrency: how many run side by side.
         gpus_per_job: how many GPUs each has to itself; with 0 it sees those that this process sees.
         book: of the GPUs, if each has some.
@@ -110,7 +111,7 @@ class CommandDuty:
         book: GuardedBook | None = None,
     ) -> None:
         self._command = command
-        self._environment = environment
+        self._environment = {**os.environ, **environment}
         self._concurrency = concurrency
         self._room = Room(gpus=gpus_per_job)
         self._book = book

@@ -99,10 +99,13 @@ class HeartbeatProcess:
             return self._signals.pop(attempt, Signal.CONTINUE)
 
     def drop(self, attempt: str) -> None:
-        """Stop renewing a lease, if it is renewed."""
+        """Stop renewing a lease, if it is renewed: the process is told with what it is told next.
+
+        Until then it may renew what is over, and learn that from the queue.
+        """
         with self._lock:
             if self._held.pop(attempt, None) is not None:
-                self._send({"drop": attempt})
+                self._send({"drop": attempt}, now=False)
                 self._signals.pop(attempt, None)
 
     def close(self) -> None:
@@ -179,10 +182,11 @@ class HeartbeatProcess:
             except OSError as error:
                 _logger.warning("It could not be started (%s); trying again in %g s.", error, _AGAIN)
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any], *, now: bool = True) -> None:
         with suppress(OSError, ValueError):  # it has died: the next process is told by `_start`
             self._input(self._process).write(json.dumps(message) + "\n")
-            self._input(self._process).flush()
+            if now:
+                self._input(self._process).flush()
 
     @staticmethod
     def _input(process: subprocess.Popen[str]) -> Any:

@@ -4,38 +4,35 @@ from __future__ import annotations
 
 import logging
 import math
-import random
 import signal
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
-
-from attrs import field, frozen
 
 from sweepstake.client import Experiment, Session
 from sweepstake.client.attempt.process import PROCESS
-from sweepstake.client.attempt.reporting import report_end, with_notes
+from sweepstake.client.attempt.reporting import Told, report_end
 from sweepstake.client.waiting import no_job
-from sweepstake.domain.addresses import told_apart
 from sweepstake.domain.drafts import Finish
 from sweepstake.domain.lengths import MAX_AT_ONCE
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import Claim, Claims, Finished, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import ConfigurationError, NotFoundError, StoreUnavailableError, SweepstakeError
-from sweepstake.plaintext import counted
 from sweepstake.queue.retrying import FINAL_PATIENCE, PATIENCE, TERM_PATIENCE
 from sweepstake.worker.attempt import Attempt, Plan
-from sweepstake.worker.breaker import Breaker
 from sweepstake.worker.duty import Duty, Opening
 from sweepstake.worker.heartbeat_process import HeartbeatProcess
+from sweepstake.worker.pacing.agenda import Agenda, Options, Summary
 from sweepstake.worker.process import no_room
-from sweepstake.worker.round_robin import RoundRobin
+from sweepstake.worker.reports.batches import Batches
+from sweepstake.worker.reports.reporting import End, Wanted, report_alone, report_together
+from sweepstake.worker.reports.tally import Tally, first_line
 from sweepstake.worker.stopping import Signals, Stop, heeded_signals, meaning, next_step
 
-__all__ = ["Options", "Summary", "Worker"]
+__all__ = ["Worker"]
 
 _logger = logging.getLogger(__name__)
 
@@ -45,52 +42,11 @@ _BETWEEN_DISCOVERIES: Final = 5.0
 _DONE: Final = {NoJobReason.EMPTY, NoJobReason.EXHAUSTED}
 
 
-@frozen(kw_only=True)
-class Options:
-    """What a worker does beyond running commands.
-
-    Attributes:
-        idle: seconds to wait for another job when there is none; jobs that are only delayed, blocked behind others or
-            held up by a limit are always waited for, except for blocked ones of an experiment in which nothing runs.
-            None to wait until told to stop, also for a store that is away.
-        max_jobs: begin no more than so many jobs; None for no limit.
-        stop_on_crash: begin no other job after one that crashed.
-        drain: seconds for which running jobs may go on after the first signal to stop; 0 to end them at once.
-        crashes: how many quick crashes in a row stop it; 0: it goes on however many there are.
-        quickly: seconds within which a crash is quick.
-    """
-
-    idle: float | None = 0.0
-    max_jobs: int | None = None
-    stop_on_crash: bool = False
-    drain: float = 0.0
-    crashes: int = 0
-    quickly: float = 10.0
-
-
-@frozen(kw_only=True)
-class Summary:
-    """What a worker did.
-
-    Attributes:
-        outcomes: how many attempts ended in which way.
-        step: how urgently it was told to stop.
-        stopped_by: the last signal that told it, or None.
-        tripped: why the machine seems unfit, if too many jobs in a row crashed quickly; else empty.
-        failure: the error of ours that ended it, or None.
-    """
-
-    outcomes: Counter[Outcome] = field(factory=Counter)
-    step: Stop = Stop.NO
-    stopped_by: signal.Signals | None = None
-    tripped: str = ""
-    failure: BaseException | None = None
-
-
 class Worker:
-    """Runs a command for each job of some experiments, which take turns: see `RoundRobin`.
+    """Runs a command for each job of some experiments, which take turns: see `Agenda`.
 
-    One thread claims, one for each job waits for its command, and the one that calls `run` listens to signals.
+    One thread claims, one for each job waits for its command and reports its end, and the one that calls `run` listens
+    to signals. Whoever reports claims the next jobs in the same call, if nobody else claims.
 
     Args:
         session: of a connection.
@@ -115,8 +71,8 @@ class Worker:
         discover: Callable[[], Iterable[Experiment]] | None = None,
     ) -> None:
         self._experiments = {experiment.reference: experiment for experiment in experiments}
-        told = told_apart([(each.owner, each.name) for each in self._experiments.values()])
-        self._titles = dict(zip(self._experiments, told, strict=True))
+        self._tally = Tally(tell)
+        self._tally.name(experiments)
         self._session = session
         self._discover = discover
         self._duty = duty
@@ -124,18 +80,9 @@ class Worker:
         self._options = options
         self._heartbeats = heartbeats
         self._tell = tell
-        self._rounds = RoundRobin(self._experiments, time.monotonic(), random.random)
-        self._breaker = Breaker(options.crashes, options.quickly)
-        self._wake = threading.Condition()
-        self._step = Stop.NO
-        self._stopping = threading.Event()
-        self._enough = False
-        self._begun = 0
-        self._running: set[Attempt] = set()
-        self._outcomes: Counter[Outcome] = Counter()
-        self._tripped = ""
+        self._agenda = Agenda(self._experiments, duty, options, self._tally.outcomes)
+        self._ends = Batches[End](MAX_AT_ONCE)
         self._reasons: dict[str, NoJobReason] = {}
-        self._failure: BaseException | None = None
 
     def run(self) -> Summary:
         """Run jobs until there is none, it is enough, or signals tell to stop; call it in the main thread.
@@ -147,13 +94,7 @@ class Worker:
         with heeded_signals() as signals:
             threading.Thread(target=self._take_jobs, args=(signals,), name="sweepstake-claims", daemon=True).start()
             stopped_by = self._heed(signals)
-        return Summary(
-            outcomes=self._outcomes,
-            step=self._step,
-            stopped_by=stopped_by,
-            tripped=self._tripped,
-            failure=self._failure,
-        )
+        return self._agenda.summary(stopped_by)
 
     def _heed(self, signals: Signals) -> signal.Signals | None:
         """Do what signals say until the last job has ended; return the last signal."""
@@ -169,16 +110,12 @@ class Worker:
             if number is None:
                 return last
             last = number
-            step = next_step(self._step, drains=self._options.drain > 0)
+            step = next_step(self._agenda.step, drains=self._options.drain > 0)
             drained = time.monotonic() + self._options.drain if step is Stop.DRAIN else math.inf
             self._stop(step, number.name)
 
     def _stop(self, step: Stop, why: str) -> None:
-        with self._wake:
-            self._step = step
-            running = list(self._running)
-            self._wake.notify_all()
-        self._stopping.set()
+        running = self._agenda.stop(step)
         self._tell(f"{why}: {meaning(step, len(running), drain=self._options.drain, grace=self._plan.grace)}")
         for attempt in running:
             if step is Stop.KILL:
@@ -194,18 +131,17 @@ class Worker:
                 threading.Thread(
                     target=self._go_on_finding, args=(self._discover,), name="sweepstake-discovery", daemon=True
                 ).start()
-            while (experiment := self._next_turn()) is not None:
-                self._look(experiment)
+            while (name := self._agenda.next_turn()) is not None:
+                self._look(self._experiments[name])
         except Exception as error:  # the thread ends here; `run` reports the error
             _logger.debug("Claiming failed.", exc_info=True)
             self._fail(error)
-        with self._wake:
-            self._wake.wait_for(lambda: not self._running)
+        self._agenda.wait_for_the_last()
         signals.end()
 
     def _go_on_finding(self, discover: Callable[[], Iterable[Experiment]]) -> None:
         """Look for other experiments again and again."""
-        while not self._stopping.wait(_BETWEEN_DISCOVERIES):
+        while not self._agenda.stopping.wait(_BETWEEN_DISCOVERIES):
             try:
                 self._find_others(discover)
             except SweepstakeError:  # the store is away, which those who claim tell
@@ -213,102 +149,77 @@ class Worker:
 
     def _find_others(self, discover: Callable[[], Iterable[Experiment]]) -> None:
         found = {each.reference: each for each in discover()}
-        with self._wake:
-            for name in found.keys() - self._experiments.keys():
-                self._rounds.add(name, time.monotonic())
-            self._experiments |= found
-            told = told_apart([(each.owner, each.name) for each in self._experiments.values()])
-            self._titles = dict(zip(self._experiments, told, strict=True))
-            self._wake.notify_all()
+        new = found.keys() - self._experiments.keys()
+        self._experiments |= found
+        self._tally.name(self._experiments.values())
+        self._agenda.add(new)
 
-    def _next_turn(self) -> Experiment | None:
-        """Wait until another job may begin, and return the experiment to ask for one; None when it is enough."""
-        with self._wake:
-            while not self._is_enough():
-                now = time.monotonic()
-                if not self._duty.has_room():
-                    pause = math.inf
-                elif not self._breaker.allows(now):
-                    pause = self._breaker.pause(now)
-                elif (name := self._rounds.turn(now)) is not None:
-                    return self._experiments[name]
-                else:
-                    waits = bool(self._running) or self._options.idle is None
-                    left = math.inf if waits else self._rounds.left(self._options.idle or 0.0, now)
-                    if left <= 0:
-                        return None
-                    pause = min(left, self._rounds.pause(now))
-                self._wake.wait(None if pause == math.inf else pause)
-        return None
-
-    def _is_enough(self) -> bool:
-        limit = self._options.max_jobs
-        return self._enough or self._step is not Stop.NO or (limit is not None and self._begun >= limit)
+    # Claiming
 
     def _look(self, experiment: Experiment) -> None:
-        """Ask an experiment for a job, and begin it."""
+        """Ask an experiment for jobs, and begin them."""
         name = experiment.reference
         try:
             with self._duty.open(experiment) as opening:
                 if opening is None:
                     self._pass_over(name)
                     return
-                answer = self._claim(name, opening)
-                self._let_give_way(opening.heard(experiment, answer), answer)
-                if not opening.at_once:
-                    return  # it has the next turn as well, and then asks for a job
-                if not answer.claims:
-                    self._rest(name, answer.reason or NoJobReason.EMPTY)
-                    return
-                for claim in answer.claims:
-                    self._begin(experiment, claim, opening)
+                self._take(experiment, self._claim(name, opening), opening)
         except NotFoundError as error:
-            with self._wake:
-                others = self._rounds.remove(name)
-            if not others:
+            if not self._agenda.remove(name):
                 raise
             self._tell(f"{error}; going on without it")
-            return
         except StoreUnavailableError:
-            if not self._is_enough():
+            if not self._agenda.is_enough():
                 raise
+        finally:
+            self._agenda.let_claim()
 
     def _claim(self, name: str, opening: Opening) -> Claims:
         """Take as many jobs as there is room for and may begin, at least one unless none is wanted."""
-        with self._wake:
-            left = math.inf if self._options.max_jobs is None else self._options.max_jobs - self._begun
-            most = int(max(min(left, self._breaker.room(time.monotonic()), MAX_AT_ONCE), 1))
-        at_once = min(opening.at_once, most)
+        at_once, offer, slots = self._agenda.at_once(opening.at_once), opening.offer, opening.slots
         queue, patience = self._session.queue, self._patience_to_claim
-        if at_once == 1 and opening.offer is None:
+        if at_once == 1 and offer is None:
             answer = queue.claim(name, PROCESS.worker, patience=patience)
             return Claims(reason=answer.reason) if isinstance(answer, NoJob) else Claims(claims=(answer,))
-        offer, slots = opening.offer, opening.slots
         return queue.claim_jobs(name, PROCESS.worker, at_once, offer=offer, slots=slots, patience=patience)
 
-    def _let_give_way(self, keys: Sequence[str], answer: Claims) -> None:
+    def _take(self, experiment: Experiment, found: Claims, opening: Opening) -> None:
+        """Hear which job waits, and begin what was claimed, or let an experiment rest that has nothing."""
+        self._let_give_way(opening.heard(experiment, found), found)
+        if not opening.at_once:
+            return  # it has the next turn as well, and then asks for a job
+        if not found.claims:
+            self._rest(experiment.reference, found.reason or NoJobReason.EMPTY)
+        for claim in found.claims:
+            self._begin(experiment, claim, opening)
+
+    def _let_give_way(self, keys: Sequence[str], found: Claims) -> None:
         """Ask jobs to end, so that there is room for a more urgent one."""
-        if not keys or answer.waiting is None:
+        if not keys or found.waiting is None:
             return
-        with self._wake:
-            asked = [attempt for attempt in self._running if attempt.claim.key in keys]
-        for attempt in asked:
-            self._tell(f"{self._title(attempt.claim)}: gives way to job {answer.waiting.id}, which is more urgent")
+        for attempt in self._agenda.running(keys):
+            title = self._tally.title(attempt.claim)
+            self._tell(f"{title}: gives way to job {found.waiting.id}, which is more urgent")
             attempt.give_way()
 
     def _rest(self, name: str, reason: NoJobReason) -> None:
         """Let an experiment without a job rest, and say why it has none if that is not because all is done."""
-        with self._wake:
-            busy = bool(self._running)
+        busy = self._agenda.is_busy()
         stuck = not busy and reason is NoJobReason.BLOCKED and self._options.idle is not None
         if stuck:
             running = JobQuery(status=frozenset({JobStatus.RUNNING}))
             stuck = not self._session.queue.list_jobs(name, running, limit=1).items
-        with self._wake:
-            self._rounds.had_none(name, reason, time.monotonic(), stuck=stuck)
+        self._agenda.had_none(name, reason, stuck=stuck)
         if not busy and reason not in _DONE and self._reasons.get(name) is not reason:
             self._reasons[name] = reason
             self._tell(str(no_job(name, reason)))
+
+    def _pass_over(self, name: str) -> None:
+        """Let an experiment rest whose jobs this machine cannot run now."""
+        self._agenda.had_none(name, NoJobReason.UNMET)
+
+    # Running
 
     def _begin(self, experiment: Experiment, claim: Claim, opening: Opening) -> None:
         try:
@@ -316,143 +227,157 @@ class Worker:
         except (ConfigurationError, NotFoundError) as error:
             self._give_back(experiment, claim, error)
             return
-        attempt = Attempt(claim, assigned, self._plan, self._heartbeats, self._session.places, self._stopping)
-        with self._wake:
-            late = self._is_enough()
-            if not late:
-                now = time.monotonic()
-                self._begun += 1
-                self._running.add(attempt)
-                self._rounds.had(experiment.reference, now)
-                # Jobs that wait for each other are one to the breaker, which would else never let the last begin.
-                self._breaker.begin(claim.key, (experiment.reference, claim.job.gang or claim.job.id), now)
-        if late:
+        stopping = self._agenda.stopping
+        attempt = Attempt(claim, assigned, self._plan, self._heartbeats, self._session.places, stopping)
+        if not self._agenda.begin(attempt, experiment.reference):
             assigned.end()
-            self._finish(claim, Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason="the worker was to stop"))
+            self._hand_back(claim, "the worker was to stop")
             return
         self._heartbeats.hold(claim.key, claim.lease, None)
-        self._tell(f"{self._title(claim)}: attempt {claim.job.attempt} begins")
+        self._tell(f"{self._tally.title(claim)}: attempt {claim.job.attempt} begins")
+        together = opening.offer is not None  # then the store knows calls with several reports
         try:
             threading.Thread(
-                target=self._work, args=(attempt, experiment.reference), name="sweepstake-job", daemon=True
+                target=self._work, args=(attempt, experiment, together), name="sweepstake-job", daemon=True
             ).start()
         except RuntimeError as error:  # the machine has no room for another thread
             _logger.debug("A thread could not be started.", exc_info=True)
             self._fail(no_room(error))
-            self._work(attempt, experiment.reference)
+            self._work(attempt, experiment, together=False)
 
     def _give_back(self, experiment: Experiment, claim: Claim, error: Exception) -> None:
         """Give a job back that cannot be run on this machine, and let its experiment rest."""
-        self._tell(f"{self._title(claim)}: it cannot be run on this machine: {error}")
-        reason = f"its worker could not run it: {error}"
-        self._finish(claim, Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason=reason))
+        self._tell(f"{self._tally.title(claim)}: it cannot be run on this machine: {error}")
+        self._hand_back(claim, f"its worker could not run it: {error}")
         self._pass_over(experiment.reference)
 
-    def _pass_over(self, name: str) -> None:
-        """Let an experiment rest whose jobs this machine cannot run now."""
-        with self._wake:
-            self._rounds.had_none(name, NoJobReason.UNMET, time.monotonic())
-
-    def _work(self, attempt: Attempt, name: str) -> None:
-        """Run a job's command and report how it ended; somebody else may have ended the attempt before."""
-        claim, given_back = attempt.claim, False
+    def _hand_back(self, claim: Claim, reason: str) -> None:
+        """Give a job back that did not begin."""
+        report = Finish(attempt=claim.key, outcome=Outcome.RELEASED, reason=reason)
         try:
-            started = time.monotonic()
+            end = report_end(self._session, claim.job, report, patience=self._patience_to_finish)
+        except SweepstakeError as error:
+            if self._tally.refused(claim, error):
+                raise
+        else:
+            if end is None:
+                self._tally.spooled(claim, report)
+
+    def _work(self, attempt: Attempt, experiment: Experiment, together: bool) -> None:
+        """Run a job's command, and report its end.
+
+        Args:
+            attempt: the job, and what is run for it.
+            experiment: whose it is.
+            together: whether what ends meanwhile may be reported in the same call.
+        """
+        started = time.monotonic()
+        try:
             report = self._run_command(attempt)
-            seconds = time.monotonic() - started
-            finished = self._finish(claim, report)
-            if finished is not None:
-                given_back = finished.ended is Outcome.RELEASED
-                self._count(claim, report, finished, seconds)
-        except Exception as error:  # the thread ends here; `run` reports the error
-            _logger.debug("Reporting failed.", exc_info=True)
+            end = End(attempt=attempt, report=report, seconds=time.monotonic() - started)
+            if not together:
+                self._report(experiment, [end], together=False)
+                return
+            for ends in self._ends.turns(experiment.reference, end):
+                self._report(experiment, ends, together=True)
+        except Exception as error:  # the thread ends here; `run` reports the error, and must not wait for this attempt
+            _logger.debug("An attempt was left.", exc_info=True)
+            self._forget(experiment.reference, [attempt], given_back=False)
             self._fail(error)
-        finally:
-            self._heartbeats.drop(claim.key)
-            attempt.assigned.end()
-            with self._wake:
-                self._running.discard(attempt)
-                self._rounds.ended(name, time.monotonic(), given_back=given_back)
-                if (next_up := self._duty.next_up()) is not None:
-                    self._rounds.hurry(next_up, time.monotonic())
-                self._wake.notify_all()
 
     def _run_command(self, attempt: Attempt) -> Finish:
-        key = attempt.claim.key
+        """Run a command to its end, give back what it had of the machine, and return what to report."""
         try:
             report = attempt.run()
         except Exception as error:  # a fault of this machine, such as a full disk: not the job's
             _logger.debug("Running failed.", exc_info=True)
             self._fail(error)
-            report = Finish(attempt=key, outcome=Outcome.RELEASED, reason=f"its worker could not run it: {error}")
-        with self._wake:
-            tripped = self._breaker.tripped
-            outcome = Outcome.LEASE_LOST if attempt.lost else report.outcome  # which says nothing of this machine
-            self._breaker.end(key, outcome, time.monotonic(), timed_out=attempt.timed_out)
-            if not self._breaker.tripped or tripped:
-                return report
-            self._enough = True
-            self._tripped = (
-                f"{counted(self._options.crashes, 'job')} in a row crashed within {self._options.quickly:g} s each, "
-                f"the last with: {_first_line(report.reason)}"
-            )
-        self._tell(f"taking no more jobs: {self._tripped}")
+            reason = f"its worker could not run it: {error}"
+            report = Finish(attempt=attempt.claim.key, outcome=Outcome.RELEASED, reason=reason)
+        if tripped := self._agenda.ended(attempt, report.outcome, first_line(report.reason)):
+            self._tell(f"taking no more jobs: {tripped}")
+        try:
+            attempt.assigned.end()
+        except Exception as error:  # the end is reported all the same, or nobody would know that it is over
+            _logger.debug("What a job had could not be given back.", exc_info=True)
+            self._fail(error)
         return report
 
-    def _finish(self, claim: Claim, report: Finish) -> Finished | None:
+    # Reporting
+
+    def _report(self, experiment: Experiment, ends: Sequence[End], *, together: bool) -> None:
+        """Report how jobs ended, which others may have decided otherwise, and begin what is claimed with that."""
+        name, given_back = experiment.reference, False
         try:
-            finished = report_end(self._session, claim.job, report, patience=self._patience_to_finish)
-        except NotFoundError as error:
-            self._tell(f"{self._title(claim)}: it was deleted while it ran. {with_notes(error)}")
-            return None
-        except SweepstakeError as error:
-            self._tell(f"{self._title(claim)}: its end could not be recorded: {error}")
-            raise
-        if finished is None:
-            self._add(report.outcome)
-            self._tell(
-                f"{self._title(claim)}: {report.outcome.value}; its report waits in the spool until the store answers"
-            )
-        return finished
+            with self._opened_again(experiment, ends) as opening:
+                try:
+                    told = self._send(name, ends, opening, together=together)
+                    given_back = any(
+                        isinstance(each, Finished) and each.ended is Outcome.RELEASED for each in told.ends
+                    )
+                    self._take_ends(ends, told.ends)
+                finally:
+                    self._forget(name, [end.attempt for end in ends], given_back=given_back)
+                if opening is not None and told.next is not None:
+                    self._take(experiment, told.next, opening)
+        except Exception as error:  # the thread ends here; `run` reports the error
+            _logger.debug("Reporting failed.", exc_info=True)
+            self._fail(error)
 
-    def _count(self, claim: Claim, report: Finish, finished: Finished, seconds: float) -> None:
-        self._add(finished.ended)
-        line = f"{self._title(claim)}: {finished.ended.value} after {seconds:.1f} s"
-        if finished.ended is Outcome.CRASHED or (finished.ended is Outcome.DONE and report.reason):
-            line += f": {_first_line(report.reason)}"
-        if not finished.recorded and finished.ended is not Outcome.PRUNED:
-            line += " (it was no longer this worker's; its results were kept as late results)"
-        self._tell(line)
+    @contextmanager
+    def _opened_again(self, experiment: Experiment, ends: Sequence[End]) -> Iterator[Opening | None]:
+        """Offer what those that ended had, with their reports; None if it is not the time for it, or another claims."""
+        if not self._agenda.may_claim(experiment.reference, {end.report.outcome for end in ends}):
+            yield None
+            return
+        try:
+            with ExitStack() as stack:
+                opening = None
+                with suppress(Exception):  # the report does not depend on it, and who claims without one will tell
+                    opening = stack.enter_context(self._duty.open(experiment))
+                # Whoever only wants to know what waits does not ask with a report.
+                yield opening if opening is not None and opening.at_once else None
+        finally:
+            self._agenda.let_claim()
 
-    def _add(self, outcome: Outcome) -> None:
-        with self._wake:
-            self._outcomes[outcome] += 1
-            self._enough = self._enough or (outcome is Outcome.CRASHED and self._options.stop_on_crash)
+    def _send(self, name: str, ends: Sequence[End], opening: Opening | None, *, together: bool) -> Told:
+        wanted = None
+        if opening is not None:
+            at_once = self._agenda.at_once(opening.at_once)
+            wanted = Wanted(at_once=at_once, offer=opening.offer, slots=opening.slots)
+        patience = self._patience_to_finish
+        if not together:
+            return report_alone(self._session, ends[0], wanted, patience=patience)
+        return report_together(
+            self._session, name, ends, wanted, patience=patience, away=lambda: self._ends.go_on(name)
+        )
+
+    def _take_ends(self, ends: Sequence[End], told: Sequence[Finished | SweepstakeError | None]) -> None:
+        """Count what ended, and tell of it."""
+        for end, finished in zip(ends, told, strict=True):
+            if isinstance(finished, SweepstakeError):
+                if self._tally.refused(end.claim, finished):
+                    self._fail(finished)  # what was claimed in the same call is given back then
+            elif finished is None:
+                self._tally.spooled(end.claim, end.report)
+            else:
+                self._tally.recorded(end, finished)
+
+    def _forget(self, name: str, attempts: Sequence[Attempt], *, given_back: bool) -> None:
+        """Note that attempts at jobs of an experiment are over."""
+        for attempt in attempts:
+            self._heartbeats.drop(attempt.claim.key)
+        self._agenda.over(name, attempts, given_back=given_back)
 
     def _fail(self, error: Exception) -> None:
         """Begin nothing more; the first error is what `run` reports."""
-        with self._wake:
-            first = self._failure is None
-            self._failure = self._failure or error
-            self._enough = True
-            self._wake.notify_all()
-        if first:
+        if self._agenda.fail(error):
             self._tell(f"taking no more jobs: {error}")
 
-    def _title(self, claim: Claim) -> str:
-        title = f"job {claim.job.id}"
-        if len(self._experiments) == 1:
-            return title
-        return f"{title} of {self._titles.get(claim.job.reference, claim.job.experiment)}"
-
     def _patience_to_claim(self) -> float:
-        if self._is_enough():
+        if self._agenda.is_enough():
             return 0.0
         return math.inf if self._options.idle is None else PATIENCE
 
     def _patience_to_finish(self) -> float:
-        return FINAL_PATIENCE if self._step is Stop.NO else TERM_PATIENCE  # it is in the spool as well
-
-
-def _first_line(reason: str) -> str:
-    return reason.partition("\n")[0]
+        return FINAL_PATIENCE if self._agenda.step is Stop.NO else TERM_PATIENCE  # it is in the spool as well

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -148,7 +147,7 @@ class CommandWork:
         command: the arguments, with their escapes.
         job: in the place of the escapes.
         called: what its experiment is called.
-        environment: variables that every command gets.
+        environment: all variables that every command gets.
         inherited: open files that it keeps.
     """
 
@@ -167,7 +166,6 @@ class CommandWork:
         with new_file(given) as file:
             file.write(json.dumps(values.hyperparameters).encode())
         environment = {
-            **os.environ,
             **self.environment,
             **variables(values, job.attempt),
             "SWEEPSTAKE_RESULTS_PATH": str(results),

@@ -26,7 +26,8 @@ from sweepstake.worker.duty import CommandDuty, Duty
 from sweepstake.worker.expansion import check_command
 from sweepstake.worker.heartbeat_process import HeartbeatProcess
 from sweepstake.worker.machine import check_folders, check_program
-from sweepstake.worker.running import Options, Summary, Worker
+from sweepstake.worker.pacing.agenda import Options, Summary
+from sweepstake.worker.running import Worker
 from sweepstake.worker.stopping import Stop
 from sweepstake.worker.tasks.keeping import INTERVAL, KeepOptions
 from sweepstake.worker.tasks.machine import TaskOptions, gpu_book, open_duty

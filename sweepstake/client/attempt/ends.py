@@ -10,11 +10,11 @@ from attrs import define, evolve, field
 
 from sweepstake.client.attempt.held import Held
 from sweepstake.client.attempt.process import PROCESS
-from sweepstake.client.attempt.reporting import report_ends
+from sweepstake.client.attempt.reporting import report_ends, with_notes
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.session import Session
 from sweepstake.domain.drafts import Finish
-from sweepstake.domain.records import Claims
+from sweepstake.domain.records import Claims, Finished
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import SweepstakeError
 from sweepstake.queue.retrying import FINAL_PATIENCE, TERM_PATIENCE
@@ -23,6 +23,8 @@ __all__ = ["Ends"]
 
 #: Seconds that an end waits at most for others to be reported with it.
 _WAIT: Final = 1.0
+#: What is logged of a report that came too late.
+_LOST: Final = "the attempt at job %s ended as %s before it reported; its results were kept as late results; going on."
 _STATUSES: Final = {Outcome.DONE: JobStatus.DONE, Outcome.PRUNED: JobStatus.PRUNED, Outcome.CRASHED: JobStatus.CRASHED}
 
 _logger = logging.getLogger(__name__)
@@ -72,9 +74,13 @@ class Ends:
             if not waiting:
                 return None
             try:
-                return report_ends(
-                    self._session, self._reference, waiting, patience=_patience, at_once=self._at_once if claim else 0
+                ends = [(held.record, report) for held, report in waiting]
+                told = report_ends(
+                    self._session, self._reference, ends, patience=_patience, at_once=self._at_once if claim else 0
                 )
+                for (held, report), end in zip(waiting, told.ends, strict=True):
+                    _take(held, report, end)
+                return told.next
             finally:
                 for _, report in waiting:
                     self._session.heartbeat.remove(report.attempt)
@@ -87,6 +93,16 @@ class Ends:
             _logger.warning("Ends of jobs could not be reported: %s", error)
         except Exception:  # a thread ends here
             _logger.exception("Ends of jobs could not be reported.")
+
+
+def _take(held: Held, report: Finish, end: Finished | SweepstakeError | None) -> None:
+    """Take what became of a report."""
+    if isinstance(end, SweepstakeError):
+        _logger.warning("The end of job %s was not recorded: %s", held.record.id, with_notes(end))
+    elif end is not None:
+        held.take(end.job)
+        if not end.recorded and Outcome.PRUNED not in (end.ended, report.outcome):
+            _logger.warning(_LOST, held.record.id, end.ended)
 
 
 def _patience() -> float:

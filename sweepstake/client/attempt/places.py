@@ -84,9 +84,12 @@ class Places:
     def output(self, job: JobRecord, attempt: int) -> Path:
         """Return the file in which an attempt's output is kept on the machine that ran it."""
         root = self.state / "output"
-        folders = [(file_name(job.experiment), self._folder(job)), *self._former(job, root, held=False)]
-        files = [root.joinpath(*folder, f"{attempt}.log") for folder in folders]
-        return next((file for file in files if file.exists()), files[0])
+        name = f"{attempt}.log"
+        file = root.joinpath(file_name(job.experiment), self._folder(job), name)
+        if file.exists():
+            return file
+        former = (root.joinpath(*folder, name) for folder in self._former(job, root, held=False))
+        return next((each for each in former if each.exists()), file)
 
     def new_output(self, job: JobRecord) -> IO[bytes]:
         """Open the file for the output of the attempt that runs now, without a buffer.

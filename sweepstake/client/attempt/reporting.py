@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
 
-from attrs import asdict, define
+from attrs import asdict, define, frozen
 
 from sweepstake.client.attempt.process import PROCESS
 from sweepstake.client.session import Session
 from sweepstake.domain.drafts import Finish
 from sweepstake.domain.records import Claims, Finished, JobRecord
-from sweepstake.domain.status import Outcome
+from sweepstake.domain.tasks.needs import Offer
 from sweepstake.errors import KeyReusedError, NotFoundError, SpoolError, StoreUnavailableError, SweepstakeError
 from sweepstake.queue.calls.batches import AttemptReport, Reported
 from sweepstake.queue.retrying import Patience
@@ -20,13 +19,7 @@ from sweepstake.spool import Entry
 from sweepstake.values import EMPTY
 from sweepstake.wire.problems import error_of
 
-if TYPE_CHECKING:  # which gives back what did not begin by a report
-    from sweepstake.client.attempt.held import Held
-
-__all__ = ["report_end", "report_ends", "with_notes"]
-
-#: What is logged of a report that came too late.
-_LOST: Final = "the attempt at job %s ended as %s before it reported; its results were kept as late results; going on."
+__all__ = ["Told", "report_end", "report_ends", "with_notes"]
 
 _logger = logging.getLogger(__name__)
 
@@ -75,37 +68,62 @@ def report_end(
     return finished
 
 
+@frozen(kw_only=True)
+class Told:
+    """What became of several reports, in their order, and of what was asked for with them.
+
+    Attributes:
+        ends: for each the true end of its attempt, why the store refused it, or None when it waits in the spool.
+        next: what was claimed; None if nothing was asked for, or if the reports wait in the spool.
+    """
+
+    ends: tuple[Finished | SweepstakeError | None, ...]
+    next: Claims | None = None
+
+
 def report_ends(
-    session: Session, reference: str, ends: Sequence[tuple[Held, Finish]], *, patience: Patience, at_once: int
-) -> Claims | None:
-    """Report the ends of several attempts in a call; as `report_end`, but what is wrong with one is only logged.
+    session: Session,
+    reference: str,
+    ends: Sequence[tuple[JobRecord, Finish]],
+    *,
+    patience: Patience,
+    at_once: int,
+    offer: Offer | None = None,
+    slots: Offer | None = None,
+    away: Callable[[], None] | None = None,
+) -> Told:
+    """Report the ends of several attempts in a call; as `report_end`, but what is wrong with one is told of that alone.
 
     Args:
         session: the connection.
         reference: of the experiment.
-        ends: the jobs, as this process knows them, and the reports.
+        ends: the jobs, as they were when last read, and the reports.
         patience: how long to try.
         at_once: how many jobs to claim in the same call.
-
-    Returns:
-        What was claimed; None if nothing was asked for, or if the reports wait in the spool.
+        offer: what there is for them together.
+        slots: all that the worker has, if it wants to know which job waits for more than is offered.
+        away: told when a try found the store away, and the reports are in the spool.
     """
     queue = session.queue
-    keepers = [_Keeper(session, held.record, finish, queue.new_id()) for held, finish in ends]
+    keepers = [_Keeper(session, job, finish, queue.new_id()) for job, finish in ends]
 
     def keep(error: SweepstakeError) -> None:
         for keeper in keepers:
             keeper.keep(error)
+        if away is not None:
+            away()
 
     try:
         answer = queue.finish_attempts(
             reference,
             [
-                AttemptReport(id=held.record.id, key=keeper.key, report=finish)
-                for keeper, (held, finish) in zip(keepers, ends, strict=True)
+                AttemptReport(id=job.id, key=keeper.key, report=finish)
+                for keeper, (job, finish) in zip(keepers, ends, strict=True)
             ],
             claim=queue.new_id() if at_once else None,
             at_once=at_once or 1,
+            offer=offer,
+            slots=slots,
             worker=PROCESS.worker if at_once else "",
             patience=patience,
             away=keep,
@@ -113,14 +131,13 @@ def report_ends(
     except StoreUnavailableError as error:
         for keeper in keepers:
             keeper.give_up(error)
-        return None
+        return Told(ends=(None,) * len(keepers))
     except SweepstakeError as error:
         for keeper in keepers:
             keeper.refused(error)
         raise
-    for keeper, (held, finish), reported in zip(keepers, ends, answer.reports, strict=True):
-        keeper.told(held, finish, reported)
-    return answer.next
+    told = tuple(keeper.told(reported) for keeper, reported in zip(keepers, answer.reports, strict=True))
+    return Told(ends=told, next=answer.next)
 
 
 def with_notes(error: SweepstakeError) -> str:
@@ -190,20 +207,16 @@ class _Keeper:
         if self.entry is not None:
             error.add_note(f"The results are kept in the spool; see `sweepstake spool show {self.key}`.")
 
-    def told(self, held: Held, finish: Finish, reported: Reported) -> None:
-        """Take what became of the report."""
+    def told(self, reported: Reported) -> Finished | SweepstakeError:
+        """Take what became of the report, and return it."""
         if reported.problem is not None:
             error = error_of(reported.problem.status, asdict(reported.problem))
             self.refused(error)
-            _logger.warning("The end of job %s was not recorded: %s", self._job.id, with_notes(error))
-            return
+            return error
         if self.entry is not None:
             self._session.spool.drop(self.key)
-        finished = reported.finished
-        assert finished is not None, "there is no problem"
-        held.take(finished.job)
-        if not finished.recorded and Outcome.PRUNED not in (finished.ended, finish.outcome):
-            _logger.warning(_LOST, self._job.id, finished.ended)
+        assert reported.finished is not None, "there is no problem"
+        return reported.finished
 
     def _nowhere(self, error: SweepstakeError) -> SpoolError:
         return SpoolError(

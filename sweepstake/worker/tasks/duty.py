@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import socket
 import threading
 import time
@@ -17,8 +18,7 @@ from sweepstake.domain.records import Claim, Claims
 from sweepstake.domain.tasks.needs import Offer, WorkerLabel
 from sweepstake.domain.tasks.waiting import Waiting
 from sweepstake.errors import ClientRequestError, ConfigurationError, NotFoundError
-from sweepstake.spec import ExperimentSpec, TaskSpec
-from sweepstake.spec.naming import task_names
+from sweepstake.spec import TaskSpec
 from sweepstake.worker.duty import Assignment, Opening
 from sweepstake.worker.leftovers.living import Living
 from sweepstake.worker.slots.book import GuardedBook, Share
@@ -37,6 +37,7 @@ from sweepstake.worker.tasks.run import (
     room_of,
     timeout_of,
 )
+from sweepstake.worker.tasks.specs import Specs
 from sweepstake.worker.tasks.work import Runner, TaskWork
 
 __all__ = ["NO_TASKS", "TaskDuty"]
@@ -44,7 +45,7 @@ __all__ = ["NO_TASKS", "TaskDuty"]
 #: Why an experiment is passed over that has no spec.
 NO_TASKS: Final = "has no spec, so this worker, which was given no command, passes it over"
 
-#: Seconds between two looks for what waits, while room is kept or all is in use.
+#: Seconds between two looks at what an experiment needs, and for what waits while room is kept or all is in use.
 _BETWEEN_LOOKS: Final = 2.0
 #: So much that this machine lacks is told at once.
 _MOST_TOLD: Final = 20
@@ -62,14 +63,6 @@ class _Runs:
     until: float
 
 
-@frozen(kw_only=True)
-class _Tasks:
-    """The tasks of one version of a spec, by what they are called."""
-
-    by_name: Mapping[str, TaskSpec]
-    sweeps: frozenset[str]
-
-
 class TaskDuty:
     """Runs tasks of specs, side by side.
 
@@ -78,7 +71,7 @@ class TaskDuty:
         labels: what this worker is.
         stock: what tasks can have on this machine.
         contained: in what they run that have an image; None for the host.
-        environment: variables that everything gets which runs on the host.
+        environment: variables beside those of this process that everything gets which runs on the host.
         fetched: has results of other tasks on this machine.
         keep: how what attempts leave is kept.
         tell: takes a line for people.
@@ -108,16 +101,17 @@ class TaskDuty:
         self._labels = tuple(WorkerLabel(name=name, value=value) for name, value in sorted(labels.items()))
         self._stock = stock
         self._contained = contained
-        self._environment = environment
+        self._environment = {**os.environ, **environment}
         self._fetched = fetched
         self._keep = keep
         self._tell = tell
         self._is_own = is_own
-        self._tasks: dict[tuple[str, int], _Tasks] = {}
+        self._specs = Specs()
         self._told: dict[str, Sequence[str]] = {}
         #: The experiments of which it is known that what their jobs leave can be kept.
         self._keeps: set[str] = set()
         self._looked: dict[str, float] = {}
+        self._fit: dict[str, float] = {}
         #: For each experiment the job that waits for room, those that have waited longest first.
         self._waiting: dict[str, Waiting] = {}
         self._running: dict[str, _Runs] = {}
@@ -175,7 +169,7 @@ class TaskDuty:
     def assign(self, opening: _TaskOpening, experiment: Experiment, claim: Claim, called: str) -> Assignment:
         """Return what is run for a job; see `Opening`."""
         job, session = claim.job, experiment.session
-        tasks = self._tasks_of(experiment, job.spec_version)
+        tasks = self._specs.tasks(experiment, job.spec_version)
         task = tasks.by_name.get(job.task or "")
         if task is None:
             raise ConfigurationError(f"version {job.spec_version} of the spec has no task {job.task!r}")
@@ -308,10 +302,14 @@ class TaskDuty:
     def _is_fit(self, experiment: Experiment) -> bool:
         """Tell whether this machine has what the last spec of an experiment names, and the store keeps what jobs leave.
 
-        If not, people are told once.
+        If not, people are told once. That it has is looked at once in a while; what an experiment got since is looked
+        at with each job.
         """
+        now = time.monotonic()
+        if now - self._fit.get(experiment.reference, -math.inf) < _BETWEEN_LOOKS:
+            return True
         try:
-            tasks = self._tasks_of(experiment, None).by_name
+            tasks = self._specs.tasks(experiment, None).by_name
             unkept = self._unkept(experiment)
         except NotFoundError:
             self._pass_over(experiment, [NO_TASKS])
@@ -326,6 +324,7 @@ class TaskDuty:
             self._pass_over(experiment, told[:_MOST_TOLD] + rest)
             return False
         self._told.pop(experiment.reference, None)
+        self._fit[experiment.reference] = now
         return True
 
     def _pass_over(self, experiment: Experiment, why: Sequence[str]) -> None:
@@ -353,19 +352,6 @@ class TaskDuty:
 
     def _contains(self, task: TaskSpec) -> bool:
         return self._contained is not None and _has_image(task)
-
-    def _tasks_of(self, experiment: Experiment, version: int | None) -> _Tasks:
-        """Return the tasks of a version of an experiment's spec; of the last one without a number."""
-        name = experiment.reference
-        if version is not None and (name, version) in self._tasks:
-            return self._tasks[name, version]
-        record = experiment.session.queue.get_spec(name, version)
-        if (name, record.version) not in self._tasks:
-            spec = ExperimentSpec.from_json(record.document.decode())
-            named = dict(zip(task_names(spec), spec.tasks, strict=True))
-            sweeps = frozenset(each for each, task in named.items() if spec.sweep is not None or task.sweep is not None)
-            self._tasks[name, record.version] = _Tasks(by_name=named, sweeps=sweeps)
-        return self._tasks[name, record.version]
 
 
 def _room_for(waiting: Waiting) -> Room:

@@ -56,8 +56,7 @@ def prepare(
         OSError: a file cannot be written.
     """
     given, hidden = folders.own / "own", folders.own / "secrets"
-    for folder in (given, hidden):
-        folder.mkdir(mode=0o700)
+    given.mkdir(mode=0o700)
     with new_file(given / "hyperparameters.json") as file:
         file.write(json.dumps(facts.hyperparameters).encode())
     if facts.results:
@@ -78,6 +77,7 @@ def _writing(secrets: Secrets, path: Path) -> Callable[[str], Path]:
     """Return what writes a secret into a file that only this user can read."""
 
     def write(name: str) -> Path:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         with new_file(path) as file:
             file.write(secrets.find(name).encode())
         path.chmod(0o400)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
@@ -52,7 +51,7 @@ class TaskWork:
         stock: what tasks can have on this machine.
         result: returns the folder of the result of another task, which may have to be fetched.
         contained: in what it runs; None for the host.
-        environment: variables that everything gets which runs on the host.
+        environment: all variables that everything gets which runs on the host.
         inherited: the locks of its GPUs.
         gang: for which it waits, if it begins together with others.
     """
@@ -102,7 +101,7 @@ def run_on_host(run: TaskRun, launch: Launch, before: Preliminaries) -> Launch:
     return evolve(
         launch,
         arguments=[*run.command, *run.arguments],
-        environment={**os.environ, **launch.environment, **run.environment, **run.secrets, RUN: marked(run.name)},
+        environment={**launch.environment, **run.environment, **run.secrets, RUN: marked(run.name)},
         ours=False,
         run=run.name,
     )

@@ -39,7 +39,7 @@ def begin(tmp_path: Path) -> Callable[[str, NoHeartbeats], Attempt]:
             terminal=Terminal({}, several=False),
         )
         places = Places(state=tmp_path, checkpoints=tmp_path)
-        work = CommandWork(command=("sh", "-c", script), job=job, called=job.experiment, environment={})
+        work = CommandWork(command=("sh", "-c", script), job=job, called=job.experiment, environment=dict(os.environ))
         assigned = Assignment(work=work, timeout=None, end=lambda: None)
         return Attempt(Claim(job=job, key=new_key(), lease=60.0), assigned, plan, heartbeats, places, threading.Event())
 

@@ -7,7 +7,9 @@ the ends of real commands, so here they are real; the worker is in this process,
 
 import signal
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,14 @@ import pytest
 
 import sweepstake
 from sweepstake import ManualSearch
+from sweepstake.client import Experiment
+from sweepstake.domain.records import Claim
 from sweepstake.domain.status import Outcome
 from sweepstake.worker.attempt import Plan
-from sweepstake.worker.duty import CommandDuty
-from sweepstake.worker.running import Options, Summary, Worker
+from sweepstake.worker.duty import Assignment, CommandDuty, Duty, Opening
+from sweepstake.worker.pacing.agenda import Options, Summary
+from sweepstake.worker.running import Worker
+from sweepstake.worker.slots.book import Share
 from sweepstake.worker.stopping import Stop
 from sweepstake.worker.terminal import Terminal
 from tests.kit.commands import RESULTS
@@ -52,13 +58,17 @@ class Shop:
         self, script: str, *others: ManualSearch, timeout: float | None = None, concurrency: int = 1, **options: Any
     ) -> Summary:
         """Let a worker run a shell script for each job."""
+        duty = CommandDuty(("sh", "-c", script), {"FOLDER": str(self.folder)}, concurrency)
+        return self.work(duty, *others, timeout=timeout, **options)
+
+    def work(self, duty: Duty, *others: ManualSearch, timeout: float | None = None, **options: Any) -> Summary:
+        """Let a worker do its duty."""
         plan = Plan(
             allow_empty=False,
             grace=60.0,
             terminal=Terminal({}, several=False),
             timeout=timeout,
         )
-        duty = CommandDuty(("sh", "-c", script), {"FOLDER": str(self.folder)}, concurrency)
         return Worker(
             self.exp.session, [self.exp, *others], duty, plan, Options(**options), NoHeartbeats(), self.told.append
         ).run()
@@ -188,6 +198,40 @@ def test_what_cannot_run_here_is_given_back(shop: Shop, monkeypatch: pytest.Monk
     assert "'sh' cannot be started" in str(summary.failure)
     assert dict(summary.outcomes) == {Outcome.RELEASED: 1}
     assert shop.statuses() == ["QUEUED"] * 3
+
+
+class _Odd(CommandDuty):
+    """Meets what nobody thought of: when a job's room is given back, or when room is looked for after the first job."""
+
+    def __init__(self, *, gives_back: bool) -> None:
+        super().__init__(("sh", "-c", RESULTS), {}, 1)
+        self._gives_back = gives_back
+        self._opened = 0
+
+    @contextmanager
+    def open(self, experiment: Experiment) -> Iterator[Opening | None]:
+        self._opened += 1
+        if self._opened > 1 and not self._gives_back:
+            raise ZeroDivisionError
+        with super().open(experiment) as opening:
+            yield opening
+
+    def begin(self, claim: Claim, called: str, share: Share) -> Assignment:
+        def end() -> None:
+            assigned.end()
+            if self._gives_back:
+                raise ZeroDivisionError
+
+        assigned = super().begin(claim, called, share)
+        return attrs.evolve(assigned, end=end)
+
+
+@pytest.mark.parametrize("gives_back", [True, False])
+def test_what_nobody_thought_of_ends_a_worker(shop: Shop, gives_back: bool) -> None:
+    """It does not wait for ever for a job that is over, whose end is reported all the same."""
+    summary = shop.work(_Odd(gives_back=gives_back))
+    assert (type(summary.failure), dict(summary.outcomes)) == (ZeroDivisionError, {Outcome.DONE: 1})
+    assert shop.statuses() == ["DONE", "QUEUED", "QUEUED"]
 
 
 def test_an_experiment_that_is_gone_is_left_out(shop: Shop, db: sweepstake.Database) -> None:

@@ -20,7 +20,8 @@ from sweepstake.queue.queue import Queue, Sender
 from sweepstake.values import JsonObject
 from sweepstake.worker.attempt import Plan
 from sweepstake.worker.leftovers.living import Living
-from sweepstake.worker.running import Options, Summary, Worker
+from sweepstake.worker.pacing.agenda import Options, Summary
+from sweepstake.worker.running import Worker
 from sweepstake.worker.slots.book import GuardedBook
 from sweepstake.worker.slots.locks import GpuLocks
 from sweepstake.worker.slots.room import Slots
@@ -235,8 +236,17 @@ def test_all_that_there_is_room_for_is_claimed_in_one_call(bench: Bench) -> None
     )
     bench.add(*"abcd")
     assert dict(bench.work(Slots(cpus=4.0)).outcomes) == {Outcome.DONE: 4}
-    before = bench.calls[: bench.calls.index("FinishAttempt")]
+    before = bench.calls[: bench.calls.index("FinishAttempts")]
     assert [call for call in before if call.startswith("Claim")] == ["ClaimJobs"]
+
+
+def test_an_end_and_the_next_claim_are_one_call(bench: Bench) -> None:
+    """Three jobs one after another: nothing is asked between them."""
+    bench.put({})
+    bench.add(*"abc")
+    assert dict(bench.work(ONE).outcomes) == {Outcome.DONE: 3}
+    asked = [call for call in bench.calls if call.startswith(("Claim", "Finish"))]
+    assert asked == ["ClaimJobs", *["FinishAttempts"] * 3]
 
 
 def test_no_more_run_than_there_are_slots(bench: Bench) -> None:
@@ -295,7 +305,7 @@ def test_what_jobs_leave_is_kept_before_their_end_is_reported(bench: Bench) -> N
         assert [(each.path, each.size) for each in job.files().files] == [("x", 2)]
         assert job.log() == "said\n"
     assert [path for path in (bench.folder / "state").rglob("*") if path.is_file()] == []
-    assert bench.calls.index("KeepFiles") < bench.calls.index("FinishAttempt")
+    assert bench.calls.index("KeepFiles") < bench.calls.index("FinishAttempts")
 
 
 def test_a_job_that_leaves_nothing_costs_no_call(bench: Bench) -> None:
@@ -382,6 +392,47 @@ def test_a_preemptible_job_gives_way(bench: Bench) -> None:
     assert urgent.started_at is not None
     assert urgent.started_at < second.started_at
     assert "job low: gives way to job urgent, which is more urgent" in bench.told
+
+
+def test_an_end_tells_who_waits_for_more_than_is_free(bench: Bench) -> None:
+    """An urgent job that this end lets begin, and that lacks room: the claim in the same call hears of it."""
+    bench.told = bench.calls  # in one list, in their order
+    bench.put(
+        {"script": f"if [ -e $FOLDER/saved ]; then exit 0; fi; {LASTING}", "context": {"preemptible": True}},
+        {"script": "until [ -e $FOLDER/go ]; do sleep 0.02; done"},
+        {"resources": {"cpuCount": 2}},
+    )
+    bench.add("low")
+    bench.add("short", task="t1")
+    urgent = draft("urgent", task="t2", priority=1, depends_on=("short",))
+    bench.exp.session.queue.add_jobs(bench.exp.name, [urgent])
+
+    def go() -> None:
+        eventually(lambda: bench.calls.count("ClaimJobs") > 1)  # the worker is full, and has looked whether one waits
+        (bench.folder / "go").touch()
+
+    bench.then("low", go)
+    assert dict(bench.work(Slots(cpus=2.0)).outcomes) == {Outcome.PREEMPTED: 1, Outcome.DONE: 3}
+    told = bench.calls.index("job low: gives way to job urgent, which is more urgent")
+    asked = [call for call in bench.calls[:told] if call.startswith(("Claim", "Finish"))]
+    assert (asked[-1], asked.count("FinishAttempts")) == ("FinishAttempts", 1)
+
+
+def test_a_gang_begins_with_the_claim_of_an_end(bench: Bench) -> None:
+    """Of three replicas two have no room until others have ended; all begin, and count as one that crashes."""
+    bench.put(
+        {
+            "replicas": 3,
+            "synchronizedStartTimeout": "1m",
+            "script": 'touch $FOLDER/+$BEAKER_JOB_ID; until [ "$(ls $FOLDER | grep -c +)" = 3 ]; do sleep 0.02; done; '
+            "exit 3",
+        },
+        {"script": "true"},
+    )
+    bench.add("a", "b", task="t1", priority=1)
+    bench.add_gang("g", 3)
+    summary = bench.work(Slots(cpus=3.0), crashes=2)
+    assert (dict(summary.outcomes), summary.tripped) == ({Outcome.DONE: 2, Outcome.CRASHED: 3}, "")
 
 
 def test_as_many_give_way_as_it_takes(bench: Bench) -> None:

@@ -92,7 +92,7 @@ def attempt_at(
         ),
         result=lambda name, _: result(name),
         contained=contained,
-        environment={"OURS": "1"},
+        environment={**os.environ, "OURS": "1"},
     )
     keep = None if kept is None else (lambda _: nullcontext(Keeps(kept)))
     assigned = Assignment(work=work, timeout=None, end=lambda: None, keep=keep)

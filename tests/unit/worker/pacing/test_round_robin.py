@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from sweepstake.domain.status import NoJobReason
-from sweepstake.worker.round_robin import RoundRobin
+from sweepstake.worker.pacing.round_robin import RoundRobin
 
 
 def rounds(*names: str) -> RoundRobin:
@@ -24,6 +24,14 @@ def test_experiments_take_turns() -> None:
         turns.had(name, 0.0)
         taken.append(name)
     assert taken == ["a", "b", "c", "a", "b", "c"]
+
+
+def test_a_turn_is_taken_by_whose_it_is() -> None:
+    """Who is not the next must wait; one that rests is not the next."""
+    turns = rounds("a", "b")
+    assert [turns.takes(name, 0.0) for name in ("b", "a", "a", "b")] == [False, True, False, True]
+    turns.had_none("a", NoJobReason.EMPTY, 0.0)
+    assert [turns.takes(name, 0.0) for name in ("a", "b")] == [False, True]
 
 
 def test_an_experiment_named_twice_gets_one_turn() -> None:

@@ -55,6 +55,12 @@ class RoundRobin:
                 return turn.name
         return None
 
+    def takes(self, name: str, now: float) -> bool:
+        """Move an experiment to the end of the round if the turn is its; tell whether it was."""
+        if next((turn.name for turn in self._turns if turn.due <= now), None) != name:
+            return False
+        return self.turn(now) == name
+
     def pause(self, now: float) -> float:
         """Return the seconds until the next turn; infinity if there is none."""
         return max(min((turn.due for turn in self._turns), default=float("inf")) - now, 0.0)
@@ -86,7 +92,7 @@ class RoundRobin:
         turn.due = now + self._rest(turn.given_back) if given_back else now
 
     def hurry(self, name: str, now: float) -> None:
-        """Let an experiment rest no longer, because there is room for a job of it."""
+        """Let an experiment rest no longer, because there may be a job of it for which there is room."""
         turn = self._find(name)
         turn.due = min(turn.due, now)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweepstake.domain.status import Outcome
-from sweepstake.worker.breaker import Breaker
+from sweepstake.worker.pacing.breaker import Breaker
 
 
 def run(breaker: Breaker, job: str, outcome: Outcome, seconds: float = 1.0, *, timed_out: bool = False) -> None:

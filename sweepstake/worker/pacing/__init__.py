@@ -1,0 +1,1 @@
+"""When a worker begins another job, and when it has had enough."""

@@ -1,0 +1,1 @@
+"""Reports of how attempts ended, and what is claimed with them."""
