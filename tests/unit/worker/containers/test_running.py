@@ -221,7 +221,7 @@ def test_a_pull_ends_with_its_attempt(containers: Containers, tmp_path: Path) ->
     eventually(lambda: begun.exists() or None)
     attempt.stop()
     thread.join(60)
-    assert made[0].outcome is Outcome.PREEMPTED
+    assert made[0].outcome is Outcome.RELEASED
 
 
 def test_the_lock_of_a_worker_is_gone_when_it_ends(tmp_path: Path) -> None:
