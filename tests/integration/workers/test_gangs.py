@@ -59,6 +59,16 @@ def told(folder: Path, lines: int) -> Callable[[], list[list[str]] | None]:
     return ask
 
 
+def missed(exp: ManualSearch, job: str) -> Callable[[], bool]:
+    """Return what asks after the gang of a job, and answers whether none of it is held any more."""
+
+    def ask() -> bool:
+        exp.session.queue.get_gang(exp.name, job)
+        return exp.counts().running == 0
+
+    return ask
+
+
 def outcomes(exp: ManualSearch, job: str) -> list[Outcome | None]:
     """Return how the attempts of a job have ended."""
     return [attempt.outcome for attempt in exp.get_job(job).attempts()]
@@ -108,6 +118,7 @@ def test_a_gang_survives_a_killed_worker(exp: ManualSearch, folder: Path, shell:
     if gathers:
         killed.kill()
         killed.wait()
+        eventually(missed(exp, "g0"))
     other = shell.start(*WORKER, "cpus=1")
     if not gathers:
         eventually(told(folder, 2))
