@@ -31,7 +31,7 @@ _GIB: Final = 1024**3
 @format_option
 @pass_target
 def workers(target: Target, experiments: Sequence[str], wide: bool, format_: str) -> None:
-    """List the workers that are running jobs, and those that could run tasks.
+    """List the workers that run jobs, or wait for tasks.
 
     First who runs what, of the experiments that are named, else of all. A worker is its host and process id. One that
     died is in the list until somebody claims after the end of its lease: its heartbeat says since when nothing was

@@ -109,8 +109,9 @@ def _put(
         key = store.known(transaction, call.key)
         row = None if address is None else transaction.row("lock_experiment", name=address)
         if row is None:
-            own = own_address(transaction, name, draft.owner)
-            address = own or address or free_address(transaction, name, draft.owner, key)
+            # In this order: whoever takes a free address meanwhile may be this very call, which came twice.
+            free = address or free_address(transaction, name, draft.owner, key)
+            address = own_address(transaction, name, draft.owner) or free
             row = transaction.row("lock_experiment", name=address)
         assert address is not None, "it was found or chosen"
         first = is_first(transaction, PutExperiment, address, "", key)

@@ -23,7 +23,7 @@ from tests.faults.races.sides import Side, play
 from tests.kit.lab import Lab
 from tests.kit.stores import Kept
 
-__all__ = ["FAULT"]
+__all__ = ["FAULT", "open_observed"]
 
 #: Of the leases that are renewed or begun here. An interleaving that takes half of it is made again.
 _LEASE: Final = 4.0
@@ -151,14 +151,15 @@ def _outcome(scene: Scene, sides: tuple[Side, Side]) -> _Outcome:
 @contextmanager
 def _open_stage(place: Place) -> Iterator[_Stage]:
     with ExitStack() as stack, observing():
-        queues = [_open_observed(place.store) for _ in range(3)]
+        queues = [open_observed(place.store) for _ in range(3)]
         for queue in queues:
             stack.callback(queue.close)
             queue.ping()
         yield _Stage(place, queues[0], (queues[1], queues[2]))
 
 
-def _open_observed(url: str) -> Queue:
+def open_observed(url: str) -> Queue:
+    """Open a store whose calls tell of their moments, while `observing`."""
     place, clock = parse_store_url(url), SystemClock()
     engine = SqliteEngine(place.path, clock) if isinstance(place, SqliteUrl) else PostgresEngine(place)
     return Kept(ObservedEngine(engine), clock)

@@ -5,8 +5,7 @@ where r.experiment_id = :experiment_id and r.status = 'RUNNING' and r.gang is no
 and j.experiment_id = :experiment_id and j.gang is not null and {ready}
 order by j.priority desc, j.seq limit 1;
 
--- collectors: the gangs of which some jobs run while others are queued or nobody may begin yet: since when a job of them
--- is held, until when one that is queued had its last attempt or is not ready, and whether they have begun.
+-- collectors: the gangs that run in part: since when, until when a queued job of them was not ready, and if they began.
 select
     r.gang, min(r.started_at),
     (
