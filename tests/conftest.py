@@ -51,14 +51,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _impersonal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _impersonal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Give the test, and the processes it starts, a home of its own and no settings of the person who runs it."""
-    for name in os.environ:
-        if name.startswith(("SWEEPSTAKE_", "XDG_")) and name != postgres.ENVIRONMENT:
-            monkeypatch.delenv(name)
+    _forget_settings()
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
+    yield
+    _forget_settings()
+
+
+def _forget_settings() -> None:
+    """Take out of the environment what a person set, and what a test that ended while it held a job has left there.
+
+    For good: fixtures that serve a whole module are made before the next test has an environment of its own.
+    """
+    for name in list(os.environ):
+        if name.startswith(("SWEEPSTAKE_", "XDG_")) and name != postgres.ENVIRONMENT:
+            del os.environ[name]
 
 
 @pytest.fixture(scope="session")
