@@ -1,7 +1,10 @@
 -- tasks_of: those of these tasks that a version of a spec has.
-select name, needs from tasks
-where experiment_id = :experiment_id and version = :version and name in (select value from json_each(:names));
+select t.name, t.needs
+from json_each(:names) n
+cross join tasks t on t.experiment_id = :experiment_id and t.version = :version and t.name = n.value;
 
 -- gangs_of: those of these gangs that an experiment has.
-select distinct gang from jobs
-where experiment_id = :experiment_id and gang is not null and gang in (select value from json_each(:names));
+select n.value from json_each(:names) n
+where exists (
+    select 1 from jobs j where j.experiment_id = :experiment_id and j.gang is not null and j.gang = n.value
+);
