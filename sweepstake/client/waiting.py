@@ -25,7 +25,8 @@ _POLL: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 _WHY: Final[Mapping[NoJobReason, str]] = {
     NoJobReason.EMPTY: "its queue is empty and its search proposes nothing; add jobs",
     NoJobReason.FINISHED: "it is DONE, because it was paused or its search is complete; resume() lets it go on",
-    NoJobReason.BLOCKED: "its jobs wait for jobs they depend on; of those, retry what is CRASHED or PRUNED",
+    NoJobReason.BLOCKED: "its jobs wait for jobs they depend on, of which retry what is CRASHED or PRUNED, or for a "
+    "gang that collects its jobs",
     NoJobReason.DELAYED: "its jobs are not due yet",
     NoJobReason.AT_LIMIT: "as many of its jobs are RUNNING as max_running allows",
     NoJobReason.WAITING: "its search waits for running jobs to end",

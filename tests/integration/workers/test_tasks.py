@@ -141,7 +141,11 @@ def test_what_a_container_leaves_is_mounted_by_another(exp: ManualSearch, config
         **image,
         "command": ["sh", "-euc", "echo seven > /out/x; mkdir /out/z; echo 8 > /out/z/y"],
     }
-    take = {"name": "take", **image, "command": ["sh", "-uc", "cat /in/x /in/z/y; touch /in/w 2>/dev/null || echo not there"]}
+    take = {
+        "name": "take",
+        **image,
+        "command": ["sh", "-uc", "cat /in/x /in/z/y; touch /in/w 2>/dev/null || echo not there"],
+    }
     take["datasets"] = [{"mountPath": "/in", "source": {"result": "make"}}]
     document = JsonObject.of({"version": "v2", "tasks": [make, take]})
     exp.session.queue.put_spec(exp.name, SpecDraft(text="", document=document))

@@ -9,17 +9,18 @@ from attrs import evolve
 
 from sweepstake.domain.keys import item_key, name_of
 from sweepstake.domain.records import Claim, Claims, Finished, NoJob
+from sweepstake.domain.status import NoJobReason
 from sweepstake.domain.tasks.needs import Offer
 from sweepstake.errors import ClientRequestError, LeaseLostError
 from sweepstake.queue.calls import ClaimJobs, FinishAttempt, FinishAttempts
 from sweepstake.queue.calls.batches import AttemptReport, Reported, Reports
 from sweepstake.queue.store import Store, performs
-from sweepstake.queue.verbs.attempts.claiming import claim_anew, claim_proposed, find_claim
+from sweepstake.queue.verbs.attempts.claiming import MOST_LOOKS, claim_anew, claim_proposed, find_claim
 from sweepstake.queue.verbs.attempts.finishing import finish as finish_alone
 from sweepstake.queue.verbs.attempts.finishing import plain_params
 from sweepstake.queue.verbs.attempts.settling import settle, settle_at_times
 from sweepstake.queue.verbs.guards import key_reused
-from sweepstake.queue.verbs.tasks.matching import none_for_offer
+from sweepstake.queue.verbs.tasks.lacking import none_for_offer
 from sweepstake.queue.verbs.tasks.taking import Taken, take_for_offer
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row
@@ -78,6 +79,15 @@ def _next(store: Store, name: str, call: FinishAttempts, keys: Sequence[str]) ->
 
 def _claim(store: Store, name: str, call: ClaimJobs | FinishAttempts, keys: Sequence[str]) -> Claims:
     """Claim ready jobs, and what the search proposes; that it is a repeat means that no earlier call has."""
+    for _ in range(MOST_LOOKS):
+        found = _look(store, name, call, keys)
+        if found is not None:
+            return found
+    return Claims(reason=NoJobReason.EMPTY)
+
+
+def _look(store: Store, name: str, call: ClaimJobs | FinishAttempts, keys: Sequence[str]) -> Claims | None:
+    """Claim what there is, or say why there is nothing; None if a job that fits became ready meanwhile."""
     try:
         taken = _take(store, name, call, keys)
         if not taken.rows and settle(store, name):
@@ -94,10 +104,18 @@ def _claim(store: Store, name: str, call: ClaimJobs | FinishAttempts, keys: Sequ
         return Claims(claims=tuple(found))
     if call.offer is None and call.slots is None:
         return _propose(store, name, call.worker, keys)
-    if call.offer is None or not keys or (taken.waiting is not None and taken.waiting.priority > _PROPOSED):
-        return Claims(reason=none_for_offer(store, name).reason, waiting=taken.waiting)
-    claims, reason = claim_proposed(store, name, call.worker, keys, call.offer)
-    return Claims(claims=tuple(claims), reason=None if claims else reason, waiting=taken.waiting)
+    offer, waiting = call.offer or Offer(), taken.waiting
+    if not keys:
+        reason = none_for_offer(store, name, offer, call.slots) or NoJobReason.UNMET
+        return Claims(reason=reason, waiting=waiting)
+    claims: list[Claim] = []
+    if call.offer is None or (waiting is not None and waiting.priority > _PROPOSED):
+        none = none_for_offer(store, name, offer, call.slots)
+    else:
+        claims, none = claim_proposed(store, name, call.worker, keys, offer)
+    if not claims and none is None:
+        return None
+    return Claims(claims=tuple(claims), reason=None if claims else none, waiting=waiting)
 
 
 def _take(store: Store, name: str, call: ClaimJobs | FinishAttempts, keys: Sequence[str]) -> Taken:

@@ -23,7 +23,8 @@ from sweepstake.queue.verbs.attempts.proposals import propose
 from sweepstake.queue.verbs.attempts.settling import settle, settle_at_times
 from sweepstake.queue.verbs.experiments import ENDED_BY_CLAIM, limits_of
 from sweepstake.queue.verbs.guards import event_of, key_reused
-from sweepstake.queue.verbs.tasks.matching import ProposedTask, none_for_offer, proposed_task
+from sweepstake.queue.verbs.tasks.lacking import none_for_offer
+from sweepstake.queue.verbs.tasks.matching import ProposedTask, proposed_task
 from sweepstake.queue.verbs.tasks.taking import take_for_offer
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row, Transaction
@@ -85,6 +86,15 @@ def _claim_for_offer(store: Store, name: str, call: ClaimJob, offer: Offer) -> C
     if call.repeat and (found := find_claim(store, name, call.key)) is not None:
         return found
     settle_at_times(store, name)
+    for _ in range(MOST_LOOKS):
+        answer = _look_for_offer(store, name, call, offer)
+        if answer is not None:
+            return answer
+    return NoJob(NoJobReason.EMPTY)
+
+
+def _look_for_offer(store: Store, name: str, call: ClaimJob, offer: Offer) -> Claim | NoJob | None:
+    """Take a job for an offer, or say why there is none; None if a job that fits became ready meanwhile."""
     try:
         taken = take_for_offer(store, name, call.worker, [call.key], offer).rows
         if not taken and settle(store, name):
@@ -99,7 +109,9 @@ def _claim_for_offer(store: Store, name: str, call: ClaimJob, offer: Offer) -> C
     if found is not None:
         return found
     proposed, reason = claim_proposed(store, name, call.worker, [call.key], offer)
-    return proposed[0] if proposed else NoJob(reason)
+    if proposed:
+        return proposed[0]
+    return None if reason is None else NoJob(reason)
 
 
 def claim_anew(store: Store, name: str, worker: str, key: str) -> Claim | NoJob:
@@ -122,36 +134,38 @@ def claim_anew(store: Store, name: str, worker: str, key: str) -> Claim | NoJob:
 
 def claim_proposed(
     store: Store, name: str, worker: str, keys: Sequence[str], offer: Offer
-) -> tuple[list[Claim], NoJobReason]:
+) -> tuple[list[Claim], NoJobReason | None]:
     """Claim jobs that the search proposes for a task, as many as what is offered suffices for.
 
     Returns:
-        What was claimed, and why that is not more.
+        What was claimed, and why that is not more: None if there is a ready job by now to be claimed instead.
     """
     with store.read() as transaction:
         task = proposed_task(transaction, name)
     if task is None:
-        return [], none_for_offer(store, name).reason
+        return [], none_for_offer(store, name, offer)
     found: list[Claim] = []
     for key in keys:
         if unmet(task.needs, offer) is not None:
             return found, NoJobReason.UNMET
         claim = _propose_task(store, name, worker, key, task)
-        if isinstance(claim, NoJob):
-            return found, claim.reason
+        if not isinstance(claim, Claim):
+            return found, claim.reason if isinstance(claim, NoJob) else none_for_offer(store, name, offer)
         found.append(claim)
         offer = offer.less(task.needs)
     return found, NoJobReason.EMPTY
 
 
-def _propose_task(store: Store, name: str, worker: str, key: str, task: ProposedTask) -> Claim | NoJob:
+def _propose_task(store: Store, name: str, worker: str, key: str, task: ProposedTask) -> Claim | NoJob | None:
+    """Claim what the search proposes for a task, or say why there is nothing; None if jobs are ready."""
+
     def keep(draft: JobDraft, proposals: int) -> Claim | None:
         try:
             return _claim_proposal(store, name, evolve(draft, task=task.name), proposals, worker, key, task.row)
         except ResourceExistsError:  # the same call is under way elsewhere and has stored it first
             return find_claim(store, name, key)
 
-    return propose(store, name, key, keep) or none_for_offer(store, name)
+    return propose(store, name, key, keep)
 
 
 def find_claim(store: Store, name: str, key: str, *, missing_before: bool = False) -> Claim | None:

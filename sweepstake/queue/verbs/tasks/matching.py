@@ -7,15 +7,13 @@ from functools import lru_cache
 
 from attrs import frozen
 
-from sweepstake.domain.records import NoJob
-from sweepstake.domain.status import ExperimentStatus, NoJobReason
 from sweepstake.domain.tasks.needs import Needs
 from sweepstake.queue.store import Store
-from sweepstake.queue.verbs.experiments import experiment_id, limits_of, outlook
+from sweepstake.queue.verbs.experiments import experiment_id
 from sweepstake.stores.engine import Transaction
 from sweepstake.stores.rows import TaskRow
 
-__all__ = ["ProposedTask", "none_for_offer", "proposed_task", "read_needs", "read_needs_of"]
+__all__ = ["ProposedTask", "proposed_task", "read_needs", "read_needs_of"]
 
 
 @frozen(kw_only=True)
@@ -48,17 +46,3 @@ def proposed_task(transaction: Transaction, name: str) -> ProposedTask | None:
         return None
     task, version, number, text = row
     return ProposedTask(name=task, needs=read_needs(text), row=TaskRow(version, number))
-
-
-def none_for_offer(store: Store, name: str) -> NoJob:
-    """Return why no job was claimed for an offer."""
-    with store.read() as transaction:
-        limits = limits_of(transaction, name)
-        if limits.status != ExperimentStatus.RUNNING:
-            return NoJob(NoJobReason.FINISHED)
-        found = outlook(transaction, name)
-        if transaction.row("ready_kinds", experiment_id=limits.number) is not None:
-            return NoJob(NoJobReason.AT_LIMIT if found.full else NoJobReason.UNMET)
-    if found.delayed:
-        return NoJob(NoJobReason.DELAYED)
-    return NoJob(NoJobReason.BLOCKED if found.blocked else NoJobReason.EMPTY)

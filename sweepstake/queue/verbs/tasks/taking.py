@@ -18,7 +18,7 @@ from sweepstake.stores import rows
 from sweepstake.stores.engine import Row, Transaction
 from sweepstake.stores.rows import JOB_COLUMNS
 
-__all__ = ["Taken", "take_for_offer"]
+__all__ = ["Taken", "next_for_offer", "take_for_offer", "waits_for_gang"]
 
 
 @frozen(kw_only=True)
@@ -113,6 +113,26 @@ def take_for_offer(
                 join(transaction, number, job)
                 collecting = transaction.row("collecting", experiment_id=number)
     return Taken(rows=taken, waiting=None if waiting is None else _told(waiting, needs))
+
+
+def next_for_offer(
+    transaction: Transaction, number: int, needs: Mapping[int, Needs], offer: Offer, slots: Offer | None
+) -> int | None:
+    """Return the number of the job that `take_for_offer` would take now; None if there is none."""
+    collecting = transaction.row("collecting", experiment_id=number)
+    first = _first(transaction, number, _candidates(needs, offer, collecting))
+    large = None if slots is None else _first(transaction, number, _candidates(needs, slots, collecting, offer))
+    if first is None or (large is not None and first.priority < large.priority):
+        return None
+    return first.seq
+
+
+def waits_for_gang(transaction: Transaction, number: int, needs: Mapping[int, Needs], offer: Offer) -> bool:
+    """Tell whether a ready job fits an offer that `take_for_offer` takes only once the gang that collects has begun."""
+    if transaction.row("collecting", experiment_id=number) is None:
+        return False
+    gangs = {found: wanted for found, wanted in needs.items() if wanted.replicas > 1}
+    return _first(transaction, number, _candidates(gangs, offer, None)) is not None
 
 
 def _candidates(
