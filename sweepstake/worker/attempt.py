@@ -259,7 +259,10 @@ class Attempt:
                 limit.cancel()
             said = self._heartbeats.ended(self.claim.key)
             self.lost = said is Signal.LOST
-            if code < 0:  # it did not end by itself, and so has cleared nothing away
+            stopped = self._end is not None or (terminated(code) and self._stopping.wait(_ECHO))
+            ended = stopped or self.timed_out or said is not Signal.CONTINUE
+            failed = "" if ended else launch.failed(code)
+            if code < 0 or failed:  # it did not end by itself, and so has cleared nothing away
                 end_outliving(launch.ending)
             output.end()
         job = self.claim.job
@@ -273,12 +276,13 @@ class Attempt:
         )
         ending = Ending(
             code=code,
-            stopped=self._end is not None or (terminated(code) and self._stopping.wait(_ECHO)),
+            stopped=stopped,
             why_stopped=self._why_stopped,
             timeout=self._timeout if self.timed_out else None,
             signal=said,
             reported=found.results is not job.results,
             problem="; ".join(found.problems),
+            failed=failed,
             note=found.note,
             last_words=output.last_words(),
         )
@@ -311,7 +315,8 @@ def _refused(launch: Launch, error: OSError) -> Exception:
         return error
     what = f"{launch.arguments[0]!r} cannot be started: {error.strerror or error}"
     if error.errno == errno.E2BIG:
-        return InvalidInputError.at("command", f"{what}; let the command ask for its job, by its id, in place of %h")
+        told = "let it read its hyperparameters from the file that SWEEPSTAKE_HYPERPARAMETERS_PATH names"
+        return InvalidInputError.at("command", f"{what}; {told}, and other long texts from files of their own")
     if not launch.ours:
         return InvalidInputError.at("command[0]", what)
     return ConfigurationError(f"{what}; give the program by its whole path, or mend it on this machine")

@@ -12,7 +12,7 @@ from sweepstake.domain.causes import causes_of_exit
 from sweepstake.domain.status import Outcome, Signal
 from sweepstake.worker.results import BEGIN, END
 
-__all__ = ["GAVE_WAY", "TOLD", "Ending", "Verdict", "judge", "terminated"]
+__all__ = ["GAVE_WAY", "TOLD", "Ending", "Verdict", "describe", "judge", "terminated"]
 
 #: Why a worker ends a command.
 TOLD: Final = "the worker was told to stop"
@@ -36,6 +36,7 @@ class Ending:
         signal: what the queue said of its job while it ran.
         reported: whether it reported any results.
         problem: what is wrong with the results it reported.
+        failed: how what ran it failed, which is no fault of its own; empty if it did not.
         last_words: the last line of its output.
         note: what people should know of the results it left, which is no reason for a crash.
     """
@@ -48,6 +49,7 @@ class Ending:
     signal: Signal = Signal.CONTINUE
     reported: bool = False
     problem: str = ""
+    failed: str = ""
     last_words: str = ""
     note: str = ""
 
@@ -74,8 +76,8 @@ def judge(ending: Ending, *, allow_empty: bool) -> Verdict:
         return Verdict(Outcome.RELEASED, f"{ending.why_stopped}, before it began")
     if ending.timeout is not None:
         return _crash(f"ran longer than its timeout of {ending.timeout:g} s", ending, ending.last_words)
-    if ending.code == EXIT_RELEASE:
-        return Verdict(Outcome.RELEASED, f"exit code {EXIT_RELEASE}: it gave the job back")
+    if ending.failed or ending.code == EXIT_RELEASE:
+        return Verdict(Outcome.RELEASED, ending.failed or f"exit code {EXIT_RELEASE}: it gave the job back")
     missing = not (ending.reported or ending.problem)
     if ending.stopped and (ending.code != 0 or missing):
         return Verdict(Outcome.PREEMPTED, ending.why_stopped)

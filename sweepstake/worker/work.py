@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -75,6 +75,8 @@ class Launch:
         run: the name by which its processes are known that leave its group, as daemons do; they end when it has ended.
             Nothing if they are not known, or may stay.
         hidden: texts that must not be seen in its output.
+        failed: says of the exit code of a command that nobody ended how it shows that what ran the command failed, as a
+            container engine may; an empty text if it does not.
     """
 
     arguments: Sequence[str]
@@ -87,6 +89,7 @@ class Launch:
     ending: Sequence[str] = ()
     run: str = ""
     hidden: Sequence[str] = field(default=(), repr=False)
+    failed: Callable[[int], str] = lambda _: ""
 
 
 @frozen(kw_only=True)

@@ -13,7 +13,7 @@ from attrs import frozen
 from sweepstake.errors import ConfigurationError
 from sweepstake.worker.containers.arguments import Call, Engine, EngineKind
 
-__all__ = ["ContainerSettings", "answer", "find_engine", "read_container_settings"]
+__all__ = ["ContainerSettings", "answer", "find_engine", "read_container_settings", "silence"]
 
 #: Seconds that an engine may take to tell about itself, to look for an image, or to remove a container.
 _PATIENCE: Final = 60.0
@@ -90,12 +90,18 @@ def find_engine(settings: ContainerSettings, images: Path, which: Callable[[str]
             init=kind is EngineKind.DOCKER or (kind is EngineKind.PODMAN and any(map(_exists, _INITS))),
             amd=_exists("/dev/kfd") and not _exists("/dev/nvidiactl"),
         )
-        asked = "version" if kind is EngineKind.APPTAINER else "info"
-        answered = answer(Call(arguments=[program, *settings.global_args, asked]))
-        if answered.returncode == 0:
+        problem = silence(engine)
+        if not problem:
             return engine
-        problems.append(f"{kind} does not answer: {_last_line(answered.stderr)}")
+        problems.append(problem)
     raise ConfigurationError(f"no container engine works here: {'; '.join(problems)}; or use --no-container")
+
+
+def silence(engine: Engine) -> str:
+    """Say how an engine does not answer, as a client without its daemon does not; nothing if it does."""
+    asked = "version" if engine.kind is EngineKind.APPTAINER else "info"
+    answered = answer(Call(arguments=[engine.program, *engine.global_args, asked]))
+    return "" if answered.returncode == 0 else f"{engine.kind} does not answer: {_last_line(answered.stderr)}"
 
 
 def answer(call: Call) -> subprocess.CompletedProcess[str]:

@@ -6,10 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
-from sweepstake.errors import InvalidInputError
+from sweepstake.errors import ConfigurationError, InvalidInputError
 from sweepstake.folders import own_folder
 from sweepstake.worker.containers.arguments import Engine, pull_call, there_call
-from sweepstake.worker.containers.engines import answer
+from sweepstake.worker.containers.engines import answer, silence
 from sweepstake.worker.locking import locked, opened
 from sweepstake.worker.work import Preliminaries
 
@@ -32,6 +32,7 @@ def get_image(engine: Engine, image: str, locks: Path, before: Preliminaries) ->
 
     Raises:
         InvalidInputError: the image cannot be had.
+        ConfigurationError: the engine does not answer.
         Interrupted: the attempt is to end.
     """
     kept = _file(engine, image)
@@ -54,6 +55,8 @@ def _pull(engine: Engine, image: str, kept: Path, before: Preliminaries) -> None
     call = pull_call(engine, image, draft)
     code = before.run(call.arguments, call.environment)
     if code != 0:
+        if problem := silence(engine):
+            raise ConfigurationError(f"{problem}; mend it, or use --no-container")
         raise InvalidInputError.at("image", f"{image!r} cannot be had: {engine.kind} pull ended with exit code {code}")
     if there_call(engine, image) is None:
         draft.replace(kept)

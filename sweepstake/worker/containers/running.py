@@ -11,9 +11,11 @@ from typing import Final
 from attrs import define, evolve, field
 
 from sweepstake.folders import new_file
-from sweepstake.worker.containers.arguments import Engine, remove_call, run_call
+from sweepstake.worker.containers.arguments import Engine, EngineKind, remove_call, run_call
+from sweepstake.worker.containers.engines import silence
 from sweepstake.worker.containers.leftovers import LABEL, end_leftovers
 from sweepstake.worker.containers.pulling import get_image
+from sweepstake.worker.judgement import describe
 from sweepstake.worker.leftovers.living import Living
 from sweepstake.worker.tasks.run import TaskRun
 from sweepstake.worker.work import Launch, Preliminaries
@@ -22,6 +24,8 @@ __all__ = ["Containers"]
 
 #: Seconds for which an image that was there is taken to be there still.
 _IMAGE_STAYS: Final = 10.0
+#: The exit code by which an engine says that it failed itself. A command may end with it as well.
+_ENGINE_FAILED: Final = 125
 
 
 @define(kw_only=True, eq=False)
@@ -59,7 +63,21 @@ class Containers:
             arguments=call.arguments,
             environment={**os.environ, **call.environment},
             ending=ending.arguments if ending is not None else (),
+            failed=self._failed,
         )
+
+    def _failed(self, code: int) -> str:
+        """Say how the engine failed, if an exit code shows that; see `Launch.failed`.
+
+        What a signal ends in a container has a positive code, but for apptainer, which has no client beside it.
+        """
+        if self.engine.kind is EngineKind.APPTAINER:
+            return ""
+        problem = describe(code) if code < 0 else silence(self.engine) if code == _ENGINE_FAILED else ""
+        if not problem:
+            return ""
+        self._images.clear()  # whoever runs something next asks the engine first
+        return f"{self.engine.kind} failed while it ran: {problem}"
 
     def _image(self, image: str, before: Preliminaries) -> str:
         """Return what the engine knows an image by, once it is there; to ask costs a good part of a short run."""

@@ -123,3 +123,15 @@ def test_a_block_that_cannot_be_read_is_kept_as_it_is(begin: Callable[[str, NoHe
     ).run()
     assert (finish.outcome, finish.results) == (Outcome.CRASHED, JsonObject.of({"y": 2}))
     assert _kept(finish.reason).read_text() == "nonsense\n"
+
+
+def test_a_command_too_long_for_the_system_is_told_where_else_its_values_are(
+    begin: Callable[[str, NoHeartbeats], Attempt],
+) -> None:
+    """The job is at fault, and no other attempt would have more luck."""
+    finish = begin(f"true {'x' * 4_000_000}", NoHeartbeats()).run()
+    assert finish.outcome is Outcome.CRASHED
+    assert finish.reason == (
+        "command: 'sh' cannot be started: Argument list too long; let it read its hyperparameters from the file that "
+        "SWEEPSTAKE_HYPERPARAMETERS_PATH names, and other long texts from files of their own"
+    )

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ import pytest
 
 from sweepstake.domain.drafts import Finish
 from sweepstake.domain.status import Outcome
+from sweepstake.errors import ConfigurationError
 from sweepstake.values import JsonObject
+from sweepstake.worker.attempt import Attempt
 from sweepstake.worker.containers.arguments import Engine, list_call
 from sweepstake.worker.containers.engines import answer
 from sweepstake.worker.containers.leftovers import LABEL
@@ -47,12 +51,23 @@ def listed(containers: Containers) -> list[str]:
     """Return the names of this worker's containers."""
     call = list_call(containers.engine, f"{LABEL}={containers.living}")
     assert call is not None
-    return answer(call).stdout.split()
+    answered = answer(call)
+    assert answered.returncode == 0, answered.stderr
+    return answered.stdout.split()
 
 
 def run(containers: Containers, tmp_path: Path, text: str, hyperparameters: Any = None, **parts: Any) -> Finish:
     """Run a script in a container."""
     return attempt_at(script(text, **parts), tmp_path, hyperparameters or {}, contained=containers).run()
+
+
+def begun(attempt: Attempt, tmp_path: Path, by: Path | None = None) -> tuple[list[Finish], threading.Thread]:
+    """Let an attempt run on a thread, and return what will hold its report, once it has begun: its file says so."""
+    made: list[Finish] = []
+    thread = threading.Thread(target=lambda: made.append(attempt.run()))
+    thread.start()
+    eventually(lambda: by.exists() if by is not None else list(tmp_path.glob("state/results/*/*/1/begun")) or None)
+    return made, thread
 
 
 def test_a_task_runs_in_a_container(containers: Containers, tmp_path: Path) -> None:
@@ -125,10 +140,7 @@ def test_a_container_ends_with_its_attempt(containers: Containers, tmp_path: Pat
     """Also one that does not heed SIGTERM, which its client cannot outlive."""
     text = "trap '' TERM; touch /results/begun; while true; do sleep 1; done"
     attempt = attempt_at(script(text), tmp_path, {}, contained=containers)
-    made: list[Finish] = []
-    thread = threading.Thread(target=lambda: made.append(attempt.run()))
-    thread.start()
-    eventually(lambda: list(tmp_path.glob("state/results/*/*/1/begun")) or None)
+    made, thread = begun(attempt, tmp_path)
     assert len(listed(containers)) == 1
     attempt.kill()
     thread.join(60)
@@ -136,14 +148,69 @@ def test_a_container_ends_with_its_attempt(containers: Containers, tmp_path: Pat
     assert listed(containers) == []
 
 
+def test_a_container_that_does_not_heed_sigterm_is_killed_when_its_time_to_end_is_over(
+    containers: Containers, tmp_path: Path
+) -> None:
+    """And is gone with its attempt, which another takes over."""
+    text = "trap '' TERM; touch /results/begun; while true; do sleep 1; done"
+    attempt = attempt_at(script(text), tmp_path, {}, contained=containers, grace=1.0)
+    made, thread = begun(attempt, tmp_path)
+    began = time.monotonic()
+    attempt.stop()
+    thread.join(60)
+    assert made[0].outcome is Outcome.PREEMPTED
+    assert time.monotonic() - began >= 1.0
+    assert listed(containers) == []
+
+
+def test_a_job_is_given_back_whose_engine_was_killed(containers: Containers, tmp_path: Path) -> None:
+    """It is no fault of the job's, and its container does not go on."""
+    attempt = attempt_at(script("touch /results/begun; sleep 1000"), tmp_path, {}, contained=containers)
+    made, thread = begun(attempt, tmp_path)
+    (name,) = listed(containers)
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (path / "cmdline").read_bytes().split(b"\0")
+            if b"run" in words and name.encode() in words:
+                os.kill(int(path.name), signal.SIGKILL)
+    thread.join(60)
+    assert (made[0].outcome, made[0].reason) == (Outcome.RELEASED, "podman failed while it ran: killed by SIGKILL")
+    assert listed(containers) == []
+
+
+def test_a_job_is_given_back_whose_engine_goes_away(containers: Containers, tmp_path: Path) -> None:
+    """As docker's daemon may: what asks it says so by its exit code, and nothing else gets an answer then."""
+    gone, begin = tmp_path / "gone", tmp_path / "begin"
+    program = tmp_path / "engine"
+    program.write_text(f"""#!/bin/sh
+away() {{ echo 'cannot connect to the daemon' >&2; exit 125; }}
+test ! -e {gone} || away
+case "$1" in run) touch {begin}; while test ! -e {gone}; do sleep 0.05; done; away ;; esac
+""")
+    program.chmod(0o755)
+    leaving = attrs.evolve(containers, engine=attrs.evolve(containers.engine, program=str(program), global_args=()))
+    attempt = attempt_at(script("true"), tmp_path, {}, contained=leaving)
+    made, thread = begun(attempt, tmp_path, by=begin)
+    gone.touch()
+    thread.join(60)
+    told = "podman does not answer: cannot connect to the daemon"
+    assert (made[0].outcome, made[0].reason) == (Outcome.RELEASED, f"podman failed while it ran: {told}")
+    (tmp_path / "next").mkdir()
+    with pytest.raises(ConfigurationError, match=f"{told}; mend it, or use --no-container"):
+        run(leaving, tmp_path / "next", "true")
+
+
+def test_a_command_may_end_as_an_engine_does_that_failed(containers: Containers, tmp_path: Path) -> None:
+    """It is a crash like others while the engine answers."""
+    finish = run(containers, tmp_path, "echo oh no; exit 125")
+    assert (finish.outcome, finish.reason) == (Outcome.CRASHED, "exit code 125: oh no")
+
+
 def test_a_command_in_a_container_may_end_by_itself(containers: Containers, tmp_path: Path) -> None:
     """SIGTERM reaches it, once podman listens, which is a moment after the container has begun."""
     text = "trap 'echo bye; exit 75' TERM; sleep 1; touch /results/begun; while true; do sleep 0.1; done"
     attempt = attempt_at(script(text), tmp_path, {}, contained=containers)
-    made: list[Finish] = []
-    thread = threading.Thread(target=lambda: made.append(attempt.run()))
-    thread.start()
-    eventually(lambda: list(tmp_path.glob("state/results/*/*/1/begun")) or None)
+    made, thread = begun(attempt, tmp_path)
     attempt.stop()
     thread.join(60)
     assert (made[0].outcome, made[0].output) == (Outcome.RELEASED, "bye\n")
@@ -210,15 +277,12 @@ esac
 
 def test_a_pull_ends_with_its_attempt(containers: Containers, tmp_path: Path) -> None:
     """Whoever stops a worker need not wait for a large image."""
-    program, begun = tmp_path / "engine", tmp_path / "begun"
-    program.write_text(f'#!/bin/sh\ncase "$1" in pull) touch {begun}; exec sleep 1000 ;; esac\nexit 1\n')
+    program, pulling = tmp_path / "engine", tmp_path / "pulling"
+    program.write_text(f'#!/bin/sh\ncase "$1" in pull) touch {pulling}; exec sleep 1000 ;; esac\nexit 1\n')
     program.chmod(0o755)
     slow = attrs.evolve(containers, engine=attrs.evolve(containers.engine, program=str(program), global_args=()))
     attempt = attempt_at(script("true"), tmp_path, {}, contained=slow)
-    made: list[Finish] = []
-    thread = threading.Thread(target=lambda: made.append(attempt.run()))
-    thread.start()
-    eventually(lambda: begun.exists() or None)
+    made, thread = begun(attempt, tmp_path, by=pulling)
     attempt.stop()
     thread.join(60)
     assert made[0].outcome is Outcome.RELEASED

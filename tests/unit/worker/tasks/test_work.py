@@ -56,6 +56,7 @@ def attempt_at(
     result: Callable[[str], Path] = Path,
     gpus: tuple[str, ...] = (),
     kept: Kept | UnusableFolderError | None = None,
+    grace: float = 5.0,
 ) -> Attempt:
     """Return an attempt at a job of a task, all of whose folders are below this one."""
     job = JobRecord(
@@ -69,7 +70,7 @@ def attempt_at(
         attempt=1,
     )
     places = Places(state=folder / "state", checkpoints=folder / "state" / "checkpoints")
-    plan = Plan(allow_empty=True, grace=5.0, terminal=Terminal({}, several=False))
+    plan = Plan(allow_empty=True, grace=grace, terminal=Terminal({}, several=False))
     claim = Claim(job=job, key=new_key(), lease=60.0)
     set_secret(folder / "secrets.toml", "hf", "top secret\nin two lines")
     work = TaskWork(
