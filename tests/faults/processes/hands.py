@@ -13,7 +13,7 @@ from typing import Any, Self
 from tests.kit.crew import context
 from tests.kit.lab import WAIT_SECONDS, eventually
 
-__all__ = ["Hand"]
+__all__ = ["Hand", "stand_still"]
 
 
 class Hand:
@@ -43,27 +43,14 @@ class Hand:
         self.talk.send(word)
 
     def stop(self) -> None:
-        """Stop it, as by a suspended machine, and return when it stands still.
-
-        It holds no file's lock then: whoever is stopped in his turn on a SQLite file keeps it until he goes on.
-        """
-        state = Path(f"/proc/{self._process.pid}/stat")
-        while True:
-            self._signal(signal.SIGSTOP)
-            if not state.exists():
-                return
-            eventually(lambda: state.read_text().rpartition(")")[2].split()[0] == "T" or None)
-            if not _has_locks(self._process.pid):
-                return
-            self.go_on()
+        """Stop it; see `stand_still`."""
+        assert self._process.pid is not None
+        stand_still(self._process.pid)
 
     def go_on(self) -> None:
         """Let it go on after `stop`."""
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: signal.Signals) -> None:
         assert self._process.pid is not None
-        os.kill(self._process.pid, number)
+        os.kill(self._process.pid, signal.SIGCONT)
 
     def kill(self) -> float:
         """End it with SIGKILL, and return the monotonic time just before."""
@@ -100,7 +87,23 @@ class Hand:
             self.kill()
 
 
-def _has_locks(pid: int | None) -> bool:
-    """Tell whether a process has a lock of a file that it shares with nobody."""
+def stand_still(pid: int) -> None:
+    """Stop a process, as by a suspended machine, and return when it stands still.
+
+    It holds no file's lock then: whoever is stopped in his turn on a SQLite file keeps it until he goes on.
+    """
+    state = Path(f"/proc/{pid}/stat")
+    while True:
+        os.kill(pid, signal.SIGSTOP)
+        if not state.exists():
+            return
+        eventually(lambda: state.read_text().rpartition(")")[2].split()[0] == "T" or None)
+        if not _has_locks(pid):
+            return
+        os.kill(pid, signal.SIGCONT)
+
+
+def _has_locks(pid: int) -> bool:
+    """Tell whether a process has a lock of a store that it shares with nobody; its locks of whole files are no such."""
     locks = (line.split() for line in Path("/proc/locks").read_text().splitlines())
-    return any(words[3:5] == ["WRITE", str(pid)] for words in locks)
+    return any(words[1] != "FLOCK" and words[3:5] == ["WRITE", str(pid)] for words in locks)

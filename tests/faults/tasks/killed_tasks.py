@@ -18,7 +18,7 @@ from tests.faults.fault import Fault, Figures, Place
 from tests.faults.tasks.site import Site, TaskWorker, open_site
 from tests.kit.lab import GRACE_SECONDS, WAIT_SECONDS, eventually
 
-__all__ = ["CONTAINED", "FAULT"]
+__all__ = ["CONTAINED", "FAULT", "check_kept"]
 
 _LEASE: Final = 3.0
 _WORKERS: Final = 3
@@ -103,7 +103,7 @@ def _kill_workers(place: Place, size: int, *, contained: bool) -> Figures:
         with sweepstake.connect(place.url) as database:
             all_jobs = list(database.get_experiment(site.lab.name).all_jobs())
             assert sorted(job.job_id for job in all_jobs) == sorted(jobs)
-            lost = sum(_check(site, job) for job in all_jobs)
+            lost = sum(check_kept(site, job) for job in all_jobs)
     assert lost, "no kill cost an attempt"
     assert watch.latest <= _LEASE + GRACE_SECONDS, f"something was left {watch.latest:.1f} s after a kill"
     return {
@@ -133,8 +133,11 @@ def _one_at_work(site: Site, crew: Sequence[TaskWorker], jobs: list[str], chance
     return eventually(one)
 
 
-def _check(site: Site, job: Job) -> int:
-    """Check that a job was done once, and that what is kept of each attempt is its own; return how many were lost."""
+def check_kept(site: Site, job: Job) -> int:
+    """Check that a job was done once, and that what is kept of each attempt is its own; return how many were lost.
+
+    An attempt says which one it is in its files `begun` and `whole`.
+    """
     assert job.status == "DONE", job
     *lost, done = job.attempts()
     assert done.outcome is Outcome.DONE, done

@@ -20,6 +20,7 @@ from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.values import JsonObject
 from sweepstake.worker.containers.arguments import Engine
 from tests.faults.fault import Place
+from tests.faults.processes.hands import stand_still
 from tests.kit.checkout import ROOT
 from tests.kit.lab import WAIT_SECONDS, Lab, document, draft, eventually, new_key
 from tests.kit.podman import IMAGE, podman_engine
@@ -60,12 +61,25 @@ class TaskWorker:
         self.send(signal.SIGSTOP)  # so that it starts no other in the place of that process
         before = time.monotonic()
         if heartbeats:
-            for pid in processes_with(_WHOSE, self.whose):
-                if b"sweepstake.worker.heartbeats" in _read(f"/proc/{pid}/cmdline"):
-                    os.kill(pid, signal.SIGKILL)
+            for pid in self._heartbeats():
+                os.kill(pid, signal.SIGKILL)
         self.process.kill()
         self.process.wait(WAIT_SECONDS)
         return before
+
+    def stop(self) -> None:
+        """Stop it with the process that renews its leases, as nobody but them; see `stand_still`."""
+        for pid in (self.process.pid, *self._heartbeats()):
+            stand_still(pid)
+
+    def go_on(self) -> None:
+        """Let it go on after `stop`."""
+        for pid in (self.process.pid, *self._heartbeats()):
+            os.kill(pid, signal.SIGCONT)
+
+    def _heartbeats(self) -> list[int]:
+        """Return the process that renews its leases."""
+        return [pid for pid in self.everything() if b"sweepstake.worker.heartbeats" in _read(f"/proc/{pid}/cmdline")]
 
     def everything(self) -> set[int]:
         """Return the processes of this host that it has started, directly or not, and itself."""
