@@ -3,13 +3,14 @@
 import random
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from subprocess import Popen
 
 import sweepstake
-from sweepstake.domain.status import Outcome
+from sweepstake.domain.query.queries import JobQuery
+from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.values import JsonObject
 from tests.faults.fault import DIRECT, Fault, Figures, Place
@@ -40,7 +41,7 @@ _GAP = 1.0
 
 
 def kill_workers(place: Place, size: int) -> Figures:
-    """Kill workers now and then until all gangs are done; none may run without one of its jobs for long."""
+    """Kill workers while gangs gather or run, then wait for all; none may run for long without one of its jobs."""
     ticks = place.folder / "shared" / "ticks"
     ticks.parent.mkdir()
     ticks.touch()
@@ -48,12 +49,12 @@ def kill_workers(place: Place, size: int) -> Figures:
         experiment = database.add_experiment(
             sweepstake.ManualSearch(_NAME, lease=_LEASE, max_lost=10_000, max_attempts=10_000)
         )
-        _add_gangs(experiment, ticks.parent, size)
+        _put_tasks(experiment, ticks.parent)
         with _crew(shell) as crew:
             chance = random.Random(size)
             for _ in range(size):
-                time.sleep(chance.random() * 2.0)
-                i = chance.randrange(_WORKERS)
+                i = _one_at_work(experiment, crew, chance)
+                time.sleep(chance.random())  # a gang gathers and runs for about so long
                 crew[i].kill()
                 crew[i].wait()
                 crew[i] = _start(shell)
@@ -78,19 +79,34 @@ def _machine(folder: Path) -> dict[str, str]:
     return {"SWEEPSTAKE_STATE": str(folder / "state"), "SWEEPSTAKE_CONFIG": str(folder / "config.toml")}
 
 
-def _add_gangs(experiment: sweepstake.ManualSearch, folder: Path, size: int) -> None:
-    """Add as many gangs as there will be kills; half of them begin anew by the word of their task."""
+def _put_tasks(experiment: sweepstake.ManualSearch, folder: Path) -> None:
+    """Store a spec of two tasks, of which the gangs of one begin anew by the word of their task."""
     variables = [{"name": "FOLDER", "value": str(folder)}]
     task = {"image": {"docker": "x"}, "command": ["sh", "-euc", _SCRIPT], "envVars": variables, "replicas": 2}
     tasks = [
         {**task, "name": "anew", "propagatePreemption": True, "synchronizedStartTimeout": f"{_TIMEOUT:g}s"},
         {**task, "name": "timed", "synchronizedStartTimeout": f"{_TIMEOUT:g}s"},
     ]
+    document = JsonObject.of({"version": "v2", "tasks": tasks})
+    experiment.session.queue.put_spec(_NAME, SpecDraft(text="", document=document))
+
+
+def _one_at_work(experiment: sweepstake.ManualSearch, crew: Sequence["Popen[str]"], chance: random.Random) -> int:
+    """Return which of the workers to kill, once one has a job of a gang; there are always gangs that wait for one."""
     queue = experiment.session.queue
-    queue.put_spec(_NAME, SpecDraft(text="", document=JsonObject.of({"version": "v2", "tasks": tasks})))
-    for number in range(size):
-        name = tasks[number % 2]["name"]
-        queue.add_jobs(_NAME, [draft(f"g{number}.{rank}", task=name, gang=f"g{number}", rank=rank) for rank in (0, 1)])
+
+    def one() -> int | None:
+        counts = experiment.counts()
+        if counts.ready < 2:
+            gang = f"g{counts.total // 2}"
+            task = ("anew", "timed")[counts.total // 2 % 2]
+            queue.add_jobs(_NAME, [draft(f"{gang}.{rank}", task=task, gang=gang, rank=rank) for rank in (0, 1)])
+        running = queue.list_jobs(_NAME, JobQuery(status=frozenset({JobStatus.RUNNING})), limit=100).items
+        holders = {(job.worker or "").rpartition(":")[2] for job in running}
+        found = [i for i, process in enumerate(crew) if str(process.pid) in holders]
+        return chance.choice(found) if found else None
+
+    return eventually(one)
 
 
 @contextmanager
