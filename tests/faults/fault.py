@@ -44,6 +44,15 @@ class Place:
     server: ServerProcess | None = None
     judged: list[str] = field(factory=list)
 
+    def machine(self) -> dict[str, str]:
+        """Return the variables by which workers have a home of their own, and a folder for what their jobs leave."""
+        configuration = self.folder / "config.toml"
+        configuration.touch()
+        variables = {"SWEEPSTAKE_STATE": str(self.folder / "state"), "SWEEPSTAKE_CONFIG": str(configuration)}
+        if self.kind == "postgres":  # a file has a folder beside it, and servers keep what their clients send
+            variables["SWEEPSTAKE_FILES"] = str(self.folder / "files")
+        return variables
+
 
 @frozen(kw_only=True)
 class Fault:

@@ -52,6 +52,8 @@ class Containers:
         """Return what starts a run in a container, once its image is there."""
         assert run.image is not None
         run = evolve(run, image=self._image(run.image, before), name=self.living.name(run.name))
+        for mount in run.mounts:
+            mount.check()  # an image takes its time, in which tasks may write that have the same folders
         file = launch.results.parent.parent / "variables"
         call = run_call(self.engine, run, {LABEL: str(self.living)}, file)
         if call.file:

@@ -68,7 +68,7 @@ def prepare(
     ]
     plain = _Plain(folders.own)
     found = Folders(own=given, results=plain(folders.results), checkpoints=plain(folders.checkpoints))
-    mounts = [evolve(mount, host=plain(mount.host)) for mount in mounts]
+    mounts = [evolve(mount, host=plain(mount.host), found=mount.host) for mount in mounts]
     run = run_of(task, facts, mounts, found, stock.sources, stock.secrets.find, contained=contained)
     return evolve(run, results=folders.results)
 

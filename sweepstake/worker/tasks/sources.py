@@ -39,11 +39,22 @@ class Mount:
         host: the folder or file on this machine, without links.
         path: where the task finds it.
         write: whether it may write there.
+        found: what was found for it, by those who check that it still is what it was; None for what is our own.
     """
 
     host: Path
     path: str
     write: bool = False
+    found: Path | None = None
+
+    def check(self) -> None:
+        """Check that no folder on the way has become a link since, by which it would be something else.
+
+        Raises:
+            ConfigurationError: one has, or it is gone.
+        """
+        if self.found is not None and _real(self.found, self.path) != self.found:
+            raise ConfigurationError(f"{self.path}: {str(self.found)!r} has become a link to something else")
 
 
 @frozen(kw_only=True)

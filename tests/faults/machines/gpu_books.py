@@ -28,12 +28,7 @@ def race(place: Place, size: int) -> Figures:
     """Let workers that all see the same GPUs run tasks that each need one to themselves."""
     folder = place.folder / "shared"
     folder.mkdir()
-    (place.folder / "config.toml").touch()
-    environment = {
-        "CUDA_VISIBLE_DEVICES": _GPUS,
-        "SWEEPSTAKE_STATE": str(place.folder / "state"),
-        "SWEEPSTAKE_CONFIG": str(place.folder / "config.toml"),
-    }
+    environment = {**place.machine(), "CUDA_VISIBLE_DEVICES": _GPUS}
     with sweepstake.connect(place.url) as database, closing(Shell(place.url, environment)) as shell:
         experiment = database.add_experiment(sweepstake.ManualSearch(_NAME))
         task = {

@@ -45,7 +45,7 @@ def kill_workers(place: Place, size: int) -> Figures:
     ticks = place.folder / "shared" / "ticks"
     ticks.parent.mkdir()
     ticks.touch()
-    with sweepstake.connect(place.url) as database, closing(Shell(place.url, _machine(place.folder))) as shell:
+    with sweepstake.connect(place.url) as database, closing(Shell(place.url, place.machine())) as shell:
         experiment = database.add_experiment(
             sweepstake.ManualSearch(_NAME, lease=_LEASE, max_lost=10_000, max_attempts=10_000)
         )
@@ -71,12 +71,6 @@ def kill_workers(place: Place, size: int) -> Figures:
         "attempts begun anew": outcomes.count(Outcome.PREEMPTED),
         "longest time of half a gang (s)": round(alone, 2),
     }
-
-
-def _machine(folder: Path) -> dict[str, str]:
-    """Return the variables by which workers have a home of their own."""
-    (folder / "config.toml").touch()
-    return {"SWEEPSTAKE_STATE": str(folder / "state"), "SWEEPSTAKE_CONFIG": str(folder / "config.toml")}
 
 
 def _put_tasks(experiment: sweepstake.ManualSearch, folder: Path) -> None:

@@ -123,6 +123,27 @@ def test_without_an_engine_nothing_is_claimed(exp: ManualSearch, shell: Shell, f
 
 
 @pytest.mark.xdist_group("podman")
+def test_a_task_gets_nothing_that_is_not_allowed(
+    exp: ManualSearch, configured: Shell, folder: Path, tmp_path: Path
+) -> None:
+    """Neither dots nor links lead out of the folders of this machine; nothing is claimed, and people are told."""
+    (tmp_path / "beside").mkdir()
+    (folder / "link").symlink_to(tmp_path / "beside")
+    (folder / "root").symlink_to("/")
+    ways = [f"{folder}/{way}" for way in ("../beside", "link", "link/../beside", "root", "root/etc")]
+    sources = [
+        {"mountPath": f"/data{i}", "source": {"hostPath": way}, "mode": "readonly"}
+        for i, way in enumerate([*ways, "/etc"])
+    ]
+    spec_of(exp, "true", 1, datasets=sources)
+    ran = configured.run("worker", "exp", "--idle", "0")
+    told = [line for line in ran.stderr.splitlines() if "is passed over: task 'main': /data" in line]
+    assert len(told) == len(sources)
+    assert all("is in none of the folders that this machine allows" in line for line in told)
+    assert next(iter(exp.all_jobs())).attempt == 0
+
+
+@pytest.mark.xdist_group("podman")
 def test_a_task_runs_in_podman(exp: ManualSearch, configured: Shell, folder: Path) -> None:
     """From the worker on the command line."""
     spec_of(exp, "touch /shared/$BEAKER_JOB_ID; echo hello", 2, **mounted(folder))

@@ -275,6 +275,23 @@ esac
     assert log.read_text() == "begin\nend\n"
 
 
+def test_a_folder_that_becomes_a_link_while_an_image_is_pulled_is_not_mounted(
+    containers: Containers, tmp_path: Path
+) -> None:
+    """Another task may write where it is, and so would get at all that the engine can read."""
+    data = tmp_path / "data"
+    (data / "part").mkdir(parents=True)
+    program = tmp_path / "engine"
+    swap = f"mv {data}/part {data}/was; ln -s /etc {data}/part"
+    program.write_text(f'#!/bin/sh\necho $1 >> {tmp_path}/asked\ncase "$1" in image) exit 1 ;; pull) {swap} ;; esac\n')
+    program.chmod(0o755)
+    slow = attrs.evolve(containers, engine=attrs.evolve(containers.engine, program=str(program), global_args=()))
+    task = script("true").with_dataset("/data", host_path=str(data / "part"), mode="readonly")
+    with pytest.raises(ConfigurationError, match=r"/data: '.*/data/part' has become a link to something else"):
+        attempt_at(task, tmp_path, {}, contained=slow).run()
+    assert "run" not in (tmp_path / "asked").read_text()
+
+
 def test_a_pull_ends_with_its_attempt(containers: Containers, tmp_path: Path) -> None:
     """Whoever stops a worker need not wait for a large image."""
     program, pulling = tmp_path / "engine", tmp_path / "pulling"
