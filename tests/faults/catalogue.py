@@ -19,7 +19,7 @@ from tests.faults.processes import (
 )
 from tests.faults.races import claim_race, interleavings, limits, random_walks
 from tests.faults.stores import broken_databases, copies_away, left_blocks, store_away
-from tests.faults.tasks import absent_images, killed_tasks, stopped_tasks
+from tests.faults.tasks import absent_images, killed_tasks, large_specs, stopped_tasks
 
 __all__ = ["FAULTS", "choose"]
 
@@ -55,6 +55,7 @@ FAULTS: Final[Sequence[Fault]] = (
     killed_tasks.CONTAINED,
     absent_images.FAULT,
     stopped_tasks.FAULT,
+    large_specs.FAULT,
 )  # fmt: skip
 
 
