@@ -121,6 +121,24 @@ def test_a_secret_stands_on_no_command_line(containers: Containers, tmp_path: Pa
     assert seen
 
 
+def test_an_engine_shows_a_secret_among_the_variables_of_a_container_alone(
+    containers: Containers, tmp_path: Path
+) -> None:
+    """Those who may ask it are this user, and root; a secret that is a file it does not know at all."""
+    task = script("touch /results/begun; sleep 1000").with_env_var("TOKEN", secret="hf")
+    attempt = attempt_at(task.with_dataset("/secret", secret="hf"), tmp_path, {}, contained=containers)
+    made, thread = begun(attempt, tmp_path)
+    program, (name,) = [containers.engine.program, *containers.engine.global_args], listed(containers)
+    asked = subprocess.run([*program, "inspect", name], capture_output=True, text=True, check=True)
+    attempt.kill()
+    thread.join(60)
+    (shown,) = json.loads(asked.stdout)
+    variables = shown["Config"].pop("Env")
+    assert "TOKEN=top secret\nin two lines" in variables
+    assert "top secret" not in json.dumps(shown)
+    assert made[0].outcome is Outcome.PREEMPTED
+
+
 def test_the_exit_code_is_that_of_the_command(containers: Containers, tmp_path: Path) -> None:
     """And the last words are its own."""
     finish = run(containers, tmp_path, "echo oh no >&2; exit 7")
