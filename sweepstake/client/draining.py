@@ -79,7 +79,7 @@ class _Drain:
         finally:
             try:
                 if self._ends is not None:
-                    self._ends.report(claim=False)
+                    self._ends.close()
             finally:
                 for held in (job, *self._ahead, *self._spare):
                     if held is not None:
@@ -141,6 +141,7 @@ class _Drain:
                 try:
                     found = experiment.session.queue.claim_jobs(experiment.reference, PROCESS.worker, self._at_once)
                 except NotFoundError:  # the server is too old for it, unless it is the experiment that is not there
+                    ends.close()
                     self._ends = None
                     return
             for claim in found.claims:

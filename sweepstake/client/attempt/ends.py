@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Final
 
 from attrs import define, evolve, field
@@ -23,6 +24,8 @@ __all__ = ["Ends"]
 
 #: Seconds that an end waits at most for others to be reported with it.
 _WAIT: Final = 1.0
+#: Seconds between two looks whether one has waited so long; to wake a thread for each call would cost more than a job.
+_LOOK: Final = 0.25
 #: What is logged of a report that came too late.
 _LOST: Final = "the attempt at job %s ended as %s before it reported; its results were kept as late results; going on."
 _STATUSES: Final = {Outcome.DONE: JobStatus.DONE, Outcome.PRUNED: JobStatus.PRUNED, Outcome.CRASHED: JobStatus.CRASHED}
@@ -45,7 +48,9 @@ class Ends:
     _at_once: int
     _waiting: list[tuple[Held, Finish]] = field(factory=list)
     _mutex: threading.RLock = field(factory=threading.RLock)
-    _timer: threading.Timer | None = None
+    _since: float = 0.0  # when the first of those that wait ended, on the monotonic clock
+    _looker: threading.Thread | None = None
+    _over: threading.Event = field(factory=threading.Event)
     _pid: int = field(factory=lambda: PROCESS.pid)
 
     def add(self, held: Held, report: Finish) -> None:
@@ -53,11 +58,12 @@ class Ends:
         held.key = held.lease = None
         held.take(evolve(held.record, status=_STATUSES[report.outcome], results=report.results))
         with self._mutex:
+            if not self._waiting:
+                self._since = time.monotonic()
             self._waiting.append((held, report))
-            if self._timer is None:
-                self._timer = threading.Timer(_WAIT, self._late)
-                self._timer.daemon = True
-                self._timer.start()
+            if self._looker is None:
+                self._looker = threading.Thread(target=self._look, name="sweepstake-ends", daemon=True)
+                self._looker.start()
 
     def report(self, *, claim: bool) -> Claims | None:
         """Report what waits, and claim the next jobs in the same call; None if nothing waits or nothing was claimed.
@@ -68,9 +74,6 @@ class Ends:
             return None  # what the parent holds the parent reports
         with self._mutex:
             waiting, self._waiting = self._waiting, []
-            timer, self._timer = self._timer, None
-            if timer is not None:
-                timer.cancel()
             if not waiting:
                 return None
             try:
@@ -85,13 +88,23 @@ class Ends:
                 for _, report in waiting:
                     self._session.heartbeat.remove(report.attempt)
 
-    def _late(self) -> None:
-        """Report what has waited long enough, while the next job runs."""
+    def close(self) -> None:
+        """Report what waits; nothing is added any more."""
+        self._over.set()
+        self.report(claim=False)
+
+    def _look(self) -> None:
+        """Report again and again what has waited long enough, while the next job runs."""
+        while not self._over.wait(_LOOK):
+            if self._waiting and time.monotonic() - self._since > _WAIT - _LOOK:
+                self._report_late()
+
+    def _report_late(self) -> None:
         try:
             self.report(claim=False)
         except SweepstakeError as error:
             _logger.warning("Ends of jobs could not be reported: %s", error)
-        except Exception:  # a thread ends here
+        except Exception:  # the thread has others to report
             _logger.exception("Ends of jobs could not be reported.")
 
 
