@@ -261,11 +261,13 @@ def test_no_more_run_than_there_are_slots(bench: Bench) -> None:
     assert dict(bench.work(Slots(cpus=1.0, gpus=("0", "1"))).outcomes) == {Outcome.DONE: 8}
 
 
-@pytest.mark.parametrize("patience, overtaken", [(0.2, False), (60.0, True)])
-def test_a_large_job_is_not_overtaken_for_ever(bench: Bench, patience: float, overtaken: bool) -> None:
-    """Two processors; each small job goes on until the next one has begun, or 3 s, so that one is never free alone."""
-    small = """echo $BEAKER_JOB_ID >> $FOLDER/order; had=$(wc -l < $FOLDER/order); i=0
-        until [ $(wc -l < $FOLDER/order) -gt $had ] || [ $i = 30 ]; do sleep 0.1; i=$((i+1)); done"""
+@pytest.mark.parametrize("patience, seconds, overtaken", [(0.2, 3, False), (600.0, 100, True)])
+def test_a_large_job_is_not_overtaken_for_ever(bench: Bench, patience: float, seconds: int, overtaken: bool) -> None:
+    """Two processors; a small job goes on until another has begun, or for so many seconds: never is one free alone."""
+    small = f"""echo $BEAKER_JOB_ID >> $FOLDER/order; had=$(wc -l < $FOLDER/order); i=0; begun=$had
+        until [ $begun -gt $had ] || [ $begun -ge 40 ] || [ $i = {seconds}0 ]; do
+            sleep 0.1; i=$((i+1)); begun=$(wc -l < $FOLDER/order)
+        done"""
     bench.put({"script": small}, {"script": "echo large >> $FOLDER/order", "resources": {"cpuCount": 2}})
     bench.add("s0", "s1")
     bench.add("large", task="t1")
