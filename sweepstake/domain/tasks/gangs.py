@@ -10,7 +10,8 @@ from sweepstake.domain.status import JobStatus
 
 __all__ = ["GANG_SECONDS", "GIVEN_UP", "Gang", "Member"]
 
-#: For so many seconds the jobs of a gang are held that waits for others, unless its task says another time.
+#: For so many seconds the jobs of a gang are held that waits for others, unless its task says another time; for longer,
+#: if only so it will have the room that there is.
 GANG_SECONDS: Final = 120.0
 #: The end of what stands for a report where an attempt ended because its gang was given up.
 GIVEN_UP: Final = ".gang"

@@ -14,7 +14,7 @@ from sweepstake.domain.schema import OMIT_DEFAULT, count, narrowed, ref
 from sweepstake.errors import InvalidInputError, shown
 from sweepstake.plaintext import counted
 
-__all__ = ["MAX_LABELS", "Constraint", "Needs", "Offer", "WorkerLabel", "unmet", "unmet_by_all"]
+__all__ = ["MAX_LABELS", "Constraint", "Needs", "Offer", "WorkerLabel", "places", "unmet", "unmet_by_all"]
 
 #: The most labels of a worker, and the most constraints of a job.
 MAX_LABELS: Final = 100
@@ -142,6 +142,14 @@ def unmet(needs: Needs, offer: Offer) -> str | None:
         if wanted_amount > has_amount + _CRUMB:
             return f"needs {in_words(wanted_amount)}; the worker has {in_words(has_amount)}"
     return None
+
+
+def places(needs: Needs, offer: Offer, most: int) -> int:
+    """Return how many jobs of these needs an offer meets together, counted up to `most`."""
+    found = 0
+    while found < most and unmet(needs, offer) is None:
+        found, offer = found + 1, offer.less(needs)
+    return found
 
 
 def unmet_by_all(needs: Needs, offers: Sequence[Offer]) -> str | None:

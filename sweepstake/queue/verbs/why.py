@@ -93,7 +93,7 @@ def _unmet(transaction: Transaction, number: int, needs: int, owner: str | None)
     texts: dict[int, str] = dict(transaction.rows("needs", experiment_id=number))
     if needs not in texts:
         return None
-    offers = offers_for(transaction, number, owner)
+    offers = [offer for _, offer in offers_for(transaction, number, owner)]
     text = unmet_by_all(read_needs(texts[needs]), offers)
     return f"{text}: start one with `sweepstake worker`" if text is not None and not offers else text
 

@@ -90,6 +90,7 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
     "collecting": {"experiment_id": 1},
     "collectors": {"experiment_id": 1},
     "first_ready": {"experiment_id": 1, "fitting": "[3, 9]", "member": "79"},
+    "gathering": {},
     "members": {"experiment_id": 1, "gang": "g"},
     "situation": {"experiment_id": 1, "id": "running"},
     "attempt": {"seq": 77, "number": 1},
@@ -230,9 +231,8 @@ class PostgresPlanner:
         return self._run(name, params)["Plan"]
 
     def _run(self, name: str, params: Mapping[str, Any]) -> Any:
-        execute = sql.SQL("explain (analyze, format json) execute {} ({})").format(
-            sql.SQL(name), sql.SQL(", ").join(sql.Literal(value) for value in params.values())
-        )
+        given = sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, params.values()))) if params else sql.SQL("")
+        execute = sql.SQL("explain (analyze, format json) execute {} {}").format(sql.SQL(name), given)
         with self.connection.transaction(force_rollback=True):
             answer = self.connection.execute(execute).fetchone()
         assert answer is not None

@@ -2,8 +2,9 @@
 
 A gang collects its jobs one after another: each that is claimed is RUNNING, and its worker waits until all are.
 Only one gang of an experiment collects at a time, so that no two of them hold half of the workers each; and one that is
-not complete in time gives back what it holds. So is it when one of a gang that has begun is to run again: the others do
-not run without it for longer than its task says that jobs wait for each other, if it says so.
+not complete in time gives back what it holds, unless it would never begin so. So is it when one of a gang that has
+begun is to run again: the others do not run without it for longer than its task says that jobs wait for each other, if
+it says so.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from sweepstake.queue.verbs.attempts.settling import settle_at_times
 from sweepstake.queue.verbs.dependencies import follow
 from sweepstake.queue.verbs.experiments import experiment_id
 from sweepstake.queue.verbs.jobs import read_job
+from sweepstake.queue.verbs.tasks.holding import holding_seconds
 from sweepstake.queue.verbs.tasks.stopping import propagate
 from sweepstake.queue.verbs.tasks.workers import hostname_of
 from sweepstake.stores import rows
@@ -104,14 +106,13 @@ def _late(transaction: Transaction, number: int) -> list[_Late]:
         timeout = None if said is None else said[2]
         if together and timeout is None:
             continue  # it runs, and nobody has said that it must not without the one that is missed
-        late = _Late(
-            gang=gang,
-            seconds=GANG_SECONDS if timeout is None else timeout,
-            task=None if timeout is None else task,
-            begun=bool(together),
-        )
-        if transaction.now() - max(held, missed or held) > late.seconds:
-            found.append(late)
+        waited = transaction.now() - max(held, missed or held)
+        seconds = GANG_SECONDS if timeout is None else timeout
+        if timeout is None and waited > seconds:
+            seconds = holding_seconds(transaction, number, gang)
+        if waited > seconds:
+            said_by = None if timeout is None else task
+            found.append(_Late(gang=gang, seconds=seconds, task=said_by, begun=bool(together)))
     return found
 
 

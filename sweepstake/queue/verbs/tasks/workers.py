@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 
 from sweepstake.codec import from_tree, to_tree
@@ -36,10 +37,10 @@ def note_worker(transaction: Transaction, report: WorkerReport, email: str | Non
     transaction.run("forget_old_workers")
 
 
-def offers_for(transaction: Transaction, number: int, owner: str | None) -> list[Offer]:
-    """Return all that each live worker has that may work in an experiment."""
+def offers_for(transaction: Transaction, number: int, owner: str | None) -> Sequence[tuple[str, Offer]]:
+    """Return the names of the live workers that may work in an experiment, and all that each has."""
     found = transaction.rows("workers_for", experiment_id=number, owner=owner, seconds=LIVE_SECONDS, most=MOST_LISTED)
-    return [_offer(slots) for (slots,) in found]
+    return [(name, _offer(slots)) for name, slots in found]
 
 
 def hostname_of(transaction: Transaction, worker: str | None) -> str | None:

@@ -20,6 +20,13 @@ group by r.gang having max(r.together) = 0 or exists (
     where q.experiment_id = :experiment_id and q.gang is not null and q.gang = r.gang and q.status = 'QUEUED'
 );
 
+-- gathering: the gangs of all experiments of which some jobs wait for the others.
+-- Whose they are, what each of their jobs needs, and where they stand among each other.
+select m.experiment_id, e.owner, m.gang, n.text, max(m.priority), min(m.seq)
+from jobs m join experiments e on e.id = m.experiment_id join needs n on n.id = m.needs
+where m.gang is not null and m.status = 'RUNNING' and m.together = 0 and e.status = 'RUNNING'
+group by m.experiment_id, e.owner, m.gang, n.text;
+
 -- members: the jobs of a gang, by rank.
 select j.seq, j.id, j.rank, j.status, j.worker, j.together, j.attempt, j.failures, j.dependants
 from jobs j where j.experiment_id = :experiment_id and j.gang is not null and j.gang = :gang order by j.rank, j.seq;

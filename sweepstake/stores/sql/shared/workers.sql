@@ -13,8 +13,8 @@ select name, slots, free, seen_at, owner from workers
 where seen_at > :now - cast(:seconds as float8) and (cast(:viewer as text) is null or owner = :viewer)
 order by name, owner limit :most;
 
--- workers_for: what those workers have that are alive and may work in an experiment.
-select w.slots from workers w
+-- workers_for: the names of those workers, and what they have, that are alive and may work in an experiment.
+select w.name, w.slots from workers w
 where w.seen_at > :now - cast(:seconds as float8) and (
     w.owner = '' or cast(:owner as text) is null or w.owner = :owner
     or w.owner in (select email from shares where experiment_id = :experiment_id and role <> 'read')
