@@ -14,7 +14,7 @@ from sweepstake.queue.verbs import adding, experiments, jobs, listing, putting, 
 from sweepstake.queue.verbs.access import shares, tokens, users
 from sweepstake.queue.verbs.attempts import batches, claiming, finishing, heartbeats, kept, offering
 from sweepstake.queue.verbs.moving import exporting, importing
-from sweepstake.queue.verbs.tasks import gangs, specs, stopping, workers
+from sweepstake.queue.verbs.tasks import gangs, room, specs, stopping, workers
 from sweepstake.stores.engine import Engine
 
 __all__ = ["PERFORMERS", "Here"]
@@ -39,6 +39,7 @@ PERFORMERS: Final = performers(
         offering,
         putting,
         requeueing,
+        room,
         shares,
         specs,
         stopping,

@@ -202,6 +202,10 @@ class Queue:
         """Return the jobs that begin together with one, and whether they may."""
         return self.send(calls.GetGang(name=name, id=job_id, patience=patience))
 
+    def make_room(self, name: str, job_id: str, worker: str, *, patience: Patience = usual_patience) -> bool:
+        """Tell whether a worker may let other jobs give way to one that waits: one worker at a time may."""
+        return self.send(calls.MakeRoom(name=name, id=job_id, worker=worker, patience=patience)).granted
+
     def prune(self, name: str, job_id: str, *, key: str | None = None) -> JobRecord:
         """Make a QUEUED or RUNNING job PRUNED."""
         return self.send(calls.PruneJob(name=name, id=job_id, key=key or self.new_id()))

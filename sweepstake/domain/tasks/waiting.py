@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from attrs import frozen
 
-__all__ = ["Waiting"]
+__all__ = ["ROOM_SECONDS", "RoomAnswer", "Waiting"]
+
+#: For so many seconds after a worker began to make room for a job no other does.
+ROOM_SECONDS: Final = 60.0
 
 
 @frozen(kw_only=True)
@@ -23,3 +28,14 @@ class Waiting:
     cpu: float = 0.0
     gpu: int = 0
     memory: int = 0
+
+
+@frozen
+class RoomAnswer:
+    """Whether a worker may let others give way to a job that waits.
+
+    Attributes:
+        granted: it may; else another worker makes room for the job, or it waits no more.
+    """
+
+    granted: bool

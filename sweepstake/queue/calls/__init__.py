@@ -54,7 +54,7 @@ from sweepstake.queue.calls.users import (
     UnshareExperiment,
     WhoAmI,
 )
-from sweepstake.queue.calls.workers import ClaimJob, FinishAttempt, Heartbeat, ListWorkers, OfferJob, Ping
+from sweepstake.queue.calls.workers import ClaimJob, FinishAttempt, Heartbeat, ListWorkers, MakeRoom, OfferJob, Ping
 
 __all__ = [
     "CALLS",
@@ -91,6 +91,7 @@ __all__ = [
     "ListTokens",
     "ListWorkers",
     "LogIn",
+    "MakeRoom",
     "OfferJob",
     "Ping",
     "PruneJob",
@@ -118,6 +119,7 @@ CALLS: Final[Mapping[str, type[Call[Any]]]] = {
         ClaimJobs,
         FinishAttempts,
         OfferJob,
+        MakeRoom,
         Heartbeat,
         ListWorkers,
         ListJobs,

@@ -15,6 +15,7 @@ from sweepstake.domain.names import MAX_IDS, check_ids, check_name
 from sweepstake.domain.records import Beat, Beats, Claim, Finished, Health, JobRecord, NoJob
 from sweepstake.domain.schema import OMIT_DEFAULT, items, narrowed, nullable, ref
 from sweepstake.domain.tasks.needs import Offer
+from sweepstake.domain.tasks.waiting import RoomAnswer
 from sweepstake.domain.workers import WorkerRecord, WorkerReport, Workers
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue.answers import listed, one, one_or_reason
@@ -23,7 +24,7 @@ from sweepstake.queue.calls.paths import EXPERIMENT, JOB, TAKEN, links
 from sweepstake.queue.fields import asker, body, hidden, merged, named, op_key
 from sweepstake.wire.operation import BASE, Operation
 
-__all__ = ["ClaimJob", "FinishAttempt", "Heartbeat", "ListWorkers", "OfferJob", "Ping"]
+__all__ = ["ClaimJob", "FinishAttempt", "Heartbeat", "ListWorkers", "MakeRoom", "OfferJob", "Ping"]
 
 #: How many values bodies hold at most. Marks in texts count as well: a worker's name may hold 255 commas.
 _FEW: Final = 1000
@@ -147,6 +148,34 @@ class OfferJob(Call[JobRecord | NoJob]):
 
     name: str = named("name")
     key: str = op_key()
+
+
+@verb(
+    Operation(
+        name="make_room",
+        method="POST",
+        path=f"{JOB}room/",
+        role=Role.WORK,
+        summary="Ask whether to let other jobs give way to one that waits",
+        values=_FEW,
+    ),
+    one(RoomAnswer, "RoomAnswer"),
+    request="RoomRequest",
+)
+@frozen(kw_only=True)
+class MakeRoom(Call[RoomAnswer]):
+    """Who would let other jobs give way, so that there is room for this one, which is ready and waits for it.
+
+    It is granted to one worker at a time, for `domain.tasks.waiting.ROOM_SECONDS`; the same one is answered again as
+    before, and has as long from then on.
+
+    Attributes:
+        worker: who asks.
+    """
+
+    name: str = named("name")
+    id: str = named("id")
+    worker: str = body(arriving=check_name, metadata=_WORKER)
 
 
 @verb(

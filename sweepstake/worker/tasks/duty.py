@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import socket
@@ -14,10 +15,11 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from sweepstake.client import Experiment
+from sweepstake.client.attempt.process import PROCESS
 from sweepstake.domain.records import Claim, Claims
 from sweepstake.domain.tasks.needs import Offer, WorkerLabel
 from sweepstake.domain.tasks.waiting import Waiting
-from sweepstake.errors import ClientRequestError, ConfigurationError, NotFoundError
+from sweepstake.errors import ClientRequestError, ConfigurationError, NotFoundError, SweepstakeError
 from sweepstake.spec import TaskSpec
 from sweepstake.worker.duty import Assignment, Opening
 from sweepstake.worker.leftovers.living import Living
@@ -41,6 +43,8 @@ from sweepstake.worker.tasks.specs import Specs
 from sweepstake.worker.tasks.work import Runner, TaskWork
 
 __all__ = ["NO_TASKS", "TaskDuty"]
+
+_logger = logging.getLogger(__name__)
 
 #: Why an experiment is passed over that has no spec.
 NO_TASKS: Final = "has no spec, so this worker, which was given no command, passes it over"
@@ -253,7 +257,7 @@ class TaskDuty:
         if looked:
             self._looked[experiment.reference] = time.monotonic()
         waiting, there = found.waiting, self._book.there
-        keys = () if waiting is None else self._who_gives_way(there, waiting)
+        keys = () if waiting is None else self._make_room(experiment, there, waiting)
         if waiting is not None and looked and there.holds(_room_for(waiting)):
             waiting = None
         if looked and not keys and not self._book.keeps and not self._is_making_room():
@@ -267,18 +271,28 @@ class TaskDuty:
             return False
         return time.monotonic() - self._looked.get(name, -math.inf) >= _BETWEEN_LOOKS
 
+    def _make_room(self, experiment: Experiment, there: Room, waiting: Waiting) -> Sequence[str]:
+        """Return the keys of the jobs that give way to one that waits, which are asked from now on.
+
+        None does while another worker makes room for it.
+        """
+        keys = self._who_gives_way(there, waiting)
+        if not keys or not _may_make_room(experiment, waiting):
+            return ()
+        with self._lock:
+            for key in keys:
+                if key in self._running:  # else it has ended meanwhile
+                    self._running[key] = evolve(self._running[key], job=evolve(self._running[key].job, ending=True))
+        return keys
+
     def _who_gives_way(self, there: Room, waiting: Waiting) -> Sequence[str]:
-        """Return the keys of the jobs that give way to one that waits, which are asked from now on."""
         now = time.monotonic()
         with self._lock:
             running = [
                 evolve(each.job, preemptible=each.job.preemptible and each.until <= now)
                 for each in self._running.values()
             ]
-            keys = who_gives_way(there, running, _room_for(waiting), waiting.priority)
-            for key in keys:
-                self._running[key] = evolve(self._running[key], job=evolve(self._running[key].job, ending=True))
-        return keys
+        return who_gives_way(there, running, _room_for(waiting), waiting.priority)
 
     def _is_making_room(self) -> bool:
         with self._lock:
@@ -352,6 +366,21 @@ class TaskDuty:
 
     def _contains(self, task: TaskSpec) -> bool:
         return self._contained is not None and _has_image(task)
+
+
+def _may_make_room(experiment: Experiment, waiting: Waiting) -> bool:
+    """Tell whether this worker is the one that makes room for a job."""
+    queue = experiment.session.queue
+    try:
+        return queue.make_room(experiment.reference, waiting.id, PROCESS.worker, patience=_none)
+    except SweepstakeError:  # the store is away, or the experiment is gone: the next claim tells that
+        _logger.debug("It could not be asked who makes room.", exc_info=True)
+        return False
+
+
+def _none() -> float:
+    """Return how long a question is tried that is asked again anyhow."""
+    return 0.0
 
 
 def _room_for(waiting: Waiting) -> Room:

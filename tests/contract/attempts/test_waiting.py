@@ -108,3 +108,13 @@ def test_of_a_gang_that_collects_the_next_job_waits_first(tasks: Lab) -> None:
     assert ask(tasks) == ([], "a 1")
     assert ask(tasks, Offer(cpu=4)) == (["a 1"], None)
     assert ask(tasks) == ([], "b 0")
+
+
+def test_one_worker_makes_room_for_a_job(tasks: Lab) -> None:
+    """It may ask again; the others may not, as long as it lives, nor anybody once the job is taken or gone."""
+    add(tasks, "large0", "large1")
+    queue, name = tasks.queue, tasks.name
+    assert [queue.make_room(name, "large0", worker) for worker in ("a", "b", "a")] == [True, False, True]
+    assert queue.make_room(name, "large1", "b")
+    assert ask(tasks, SLOTS) == (["large0"], None)
+    assert [queue.make_room(name, job, "a") for job in ("large0", "large1", "none")] == [False, False, False]

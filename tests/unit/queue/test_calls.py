@@ -124,6 +124,7 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
     ),
     calls.GetJob(**JOB),
     calls.GetGang(**JOB),
+    calls.MakeRoom(**JOB, worker="w"),
     calls.DeleteJob(**JOB, key=KEY, guard=PRESENT),
     calls.ListAttempts(**JOB),
     calls.ListDependencies(**JOB),

@@ -20,3 +20,10 @@ where w.seen_at > :now - cast(:seconds as float8) and (
     or w.owner in (select email from shares where experiment_id = :experiment_id and role <> 'read')
 )
 order by w.name limit :most;
+
+-- forget_rooms: who has made room for a job long enough.
+delete from rooms where until <= :now;
+
+-- make_room: a worker makes room for a job, if no other does.
+insert into rooms (job_seq, worker, until) values (:seq, :worker, :now + cast(:seconds as float8))
+on conflict (job_seq) do update set until = excluded.until where rooms.worker = excluded.worker;

@@ -15,6 +15,7 @@ import sweepstake
 from sweepstake import ManualSearch
 from sweepstake.domain.status import Outcome
 from sweepstake.domain.tasks.specs import SpecDraft
+from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.queue.call import Call
 from sweepstake.queue.queue import Queue, Sender
 from sweepstake.values import JsonObject
@@ -394,6 +395,24 @@ def test_a_preemptible_job_gives_way(bench: Bench) -> None:
     assert urgent.started_at is not None
     assert urgent.started_at < second.started_at
     assert "job low: gives way to job urgent, which is more urgent" in bench.told
+
+
+def test_nobody_gives_way_to_whom_another_worker_makes_room(bench: Bench) -> None:
+    """One job that waits costs the work of one worker's jobs, not of two."""
+    script = "touch $FOLDER/low; until [ -e $FOLDER/go ]; do sleep 0.02; done"
+    bench.put({"script": script, "context": {"preemptible": True}}, {})
+    bench.add("low")
+    queue, name = bench.exp.session.queue, bench.exp.name
+
+    def meet() -> None:
+        queue.add_jobs(name, [draft("urgent", task="t1", priority=1, not_before=4e9)])
+        assert queue.make_room(name, "urgent", "another")
+        queue.set_queueing(name, "urgent", QueueingChanges(not_before=None))
+        eventually(lambda: "MakeRoom" in bench.calls)
+        (bench.folder / "go").touch()
+
+    bench.then("low", meet)
+    assert dict(bench.work(ONE).outcomes) == {Outcome.DONE: 2}
 
 
 def test_an_end_tells_who_waits_for_more_than_is_free(bench: Bench) -> None:
