@@ -10,9 +10,10 @@ from attrs import frozen
 from sweepstake.domain.records import AttemptRecord, Dependency, JobRecord
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus
+from sweepstake.domain.tasks.needs import WorkerLabel
 from sweepstake.markup import text_html
 
-__all__ = ["MOST_AHEAD", "MOST_BLOCKERS", "MOST_WORKERS", "Situation", "Why", "WhyReason"]
+__all__ = ["MOST_AHEAD", "MOST_BLOCKERS", "MOST_WORKERS", "GangSituation", "Situation", "Why", "WhyReason"]
 
 #: How many jobs before one are counted.
 MOST_AHEAD: Final = 1000
@@ -42,6 +43,26 @@ class WhyReason(StrEnum):
 
 
 @frozen(kw_only=True)
+class GangSituation:
+    """What is known of a gang that has not begun.
+
+    Attributes:
+        jobs: how many begin together.
+        held: how many of them are claimed, and wait for the others.
+        needs: what each of them needs, in words.
+        places: for how many of them the live workers have room, if nothing else ran there.
+        before: the gang of the experiment that collects its jobs now, if it is another.
+    """
+
+    name: str
+    jobs: int
+    held: int
+    needs: str
+    places: int
+    before: str | None = None
+
+
+@frozen(kw_only=True)
 class Situation:
     """What is known of a job and of what stands before it.
 
@@ -56,6 +77,9 @@ class Situation:
         workers: who runs jobs of the experiment with leases that are live, by name; see MOST_WORKERS.
         ahead: how many jobs are ready and claimed before it, up to MOST_AHEAD.
         unmet: of a job of a task, which of its needs no live worker meets.
+        live: how many live workers may run tasks of the experiment; None of a job without a task.
+        labels: what a worker must be told that it is, to run the job's task.
+        gang: the job's, if it has not begun.
     """
 
     job: JobRecord
@@ -72,6 +96,9 @@ class Situation:
     workers: tuple[str, ...] = ()
     ahead: int = 0
     unmet: str | None = None
+    live: int | None = None
+    labels: tuple[WorkerLabel, ...] = ()
+    gang: GangSituation | None = None
 
 
 @frozen(kw_only=True)

@@ -14,7 +14,7 @@ from sweepstake.domain.schema import OMIT_DEFAULT, count, narrowed, ref
 from sweepstake.errors import InvalidInputError, shown
 from sweepstake.plaintext import counted
 
-__all__ = ["MAX_LABELS", "Constraint", "Needs", "Offer", "WorkerLabel", "places", "unmet", "unmet_by_all"]
+__all__ = ["MAX_LABELS", "Constraint", "Needs", "Offer", "WorkerLabel", "in_words", "places", "unmet", "unmet_by_all"]
 
 #: The most labels of a worker, and the most constraints of a job.
 MAX_LABELS: Final = 100
@@ -137,10 +137,10 @@ def unmet(needs: Needs, offer: Offer) -> str | None:
         if not set(constraint.values) & set(has):
             wanted = " or ".join(constraint.values)
             return f"needs {constraint.name} {wanted}; the worker has {' and '.join(has) or 'no such label'}"
-    for name, in_words in _AMOUNTS.items():
+    for name, said in _AMOUNTS.items():
         wanted_amount, has_amount = getattr(needs, name), getattr(offer, name)
         if wanted_amount > has_amount + _CRUMB:
-            return f"needs {in_words(wanted_amount)}; the worker has {in_words(has_amount)}"
+            return f"needs {said(wanted_amount)}; the worker has {said(has_amount)}"
     return None
 
 
@@ -160,22 +160,22 @@ def unmet_by_all(needs: Needs, offers: Sequence[Offer]) -> str | None:
     if any(unmet(needs, offer) is None for offer in offers):
         return None
     if not offers:
-        return f"needs {_in_words(needs)}; no worker is alive that says what it has"
+        return f"needs {in_words(needs)}; no worker is alive that says what it has"
     of = f"of {counted(len(offers), 'live worker')} none"
     for constraint in needs.constraints:
         if not any(set(constraint.values) & set(offer.values(constraint.name)) for offer in offers):
             return f"needs {constraint.name} {' or '.join(constraint.values)}; {of} has that label"
-    for name, in_words in _AMOUNTS.items():
+    for name, said in _AMOUNTS.items():
         wanted, most = getattr(needs, name), max(getattr(offer, name) for offer in offers)
         if wanted > most + _CRUMB:
-            number = in_words(most).partition(" ")[0] if name != "memory" else in_words(most)
-            return f"needs {in_words(wanted)}; {of} has {f'more than {number}' if most else 'any'}"
-    return f"needs {_in_words(needs)}; {of} has all of that"
+            number = said(most).partition(" ")[0] if name != "memory" else said(most)
+            return f"needs {said(wanted)}; {of} has {f'more than {number}' if most else 'any'}"
+    return f"needs {in_words(needs)}; {of} has all of that"
 
 
-def _in_words(needs: Needs) -> str:
+def in_words(needs: Needs) -> str:
     """Return all that is needed."""
-    amounts = [in_words(getattr(needs, name)) for name, in_words in _AMOUNTS.items() if getattr(needs, name)]
+    amounts = [said(getattr(needs, name)) for name, said in _AMOUNTS.items() if getattr(needs, name)]
     labels = [f"{each.name} {' or '.join(each.values)}" for each in needs.constraints]
     return ", ".join(amounts + labels) or "a worker that runs tasks"
 

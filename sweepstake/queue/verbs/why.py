@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from attrs import evolve
 
 from sweepstake.domain.addresses import no_experiment
-from sweepstake.domain.situation import MOST_AHEAD, MOST_BLOCKERS, MOST_WORKERS, Situation, Why, WhyReason
+from sweepstake.domain.situation import (
+    MOST_AHEAD,
+    MOST_BLOCKERS,
+    MOST_WORKERS,
+    GangSituation,
+    Situation,
+    Why,
+    WhyReason,
+)
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
-from sweepstake.domain.tasks.needs import unmet_by_all
+from sweepstake.domain.tasks.needs import Needs, Offer, WorkerLabel, in_words, places, unmet_by_all
 from sweepstake.plaintext import counted, listed
 from sweepstake.queue.calls import ExplainJob
 from sweepstake.queue.spelling import spellings
@@ -61,14 +70,14 @@ def situation(transaction: Transaction, name: str, job_id: str) -> Situation:
         losses=losses,
         preemptions=preemptions,
     )
-    return (
-        _with_queue(transaction, number, found, needs, definition.owner)
-        if found.job.status is JobStatus.QUEUED
-        else found
-    )
+    if job.status not in (JobStatus.QUEUED, JobStatus.RUNNING):
+        return found
+    if needs:
+        found = _with_workers(transaction, number, found, needs, definition.owner)
+    return _with_queue(transaction, number, found, needs) if job.status is JobStatus.QUEUED else found
 
 
-def _with_queue(transaction: Transaction, number: int, found: Situation, needs: int, owner: str | None) -> Situation:
+def _with_queue(transaction: Transaction, number: int, found: Situation, needs: int) -> Situation:
     job = found.job
     blockers = transaction.rows("blockers", seq=job.seq, most=MOST_BLOCKERS) if job.waiting else []
     workers = transaction.rows("live_workers", experiment_id=number, most=MOST_WORKERS)
@@ -84,18 +93,45 @@ def _with_queue(transaction: Transaction, number: int, found: Situation, needs: 
         workers=tuple(row[0] for row in workers),
         running=running[0],
         ahead=min(ahead[0], MOST_AHEAD),
-        unmet=_unmet(transaction, number, needs, owner) if needs else None,
     )
 
 
-def _unmet(transaction: Transaction, number: int, needs: int, owner: str | None) -> str | None:
-    """Return which need of a task no live worker meets."""
+def _with_workers(transaction: Transaction, number: int, found: Situation, needs: int, owner: str | None) -> Situation:
+    """Add what the live workers have for a job of a task, and for its gang."""
     texts: dict[int, str] = dict(transaction.rows("needs", experiment_id=number))
     if needs not in texts:
-        return None
+        return found
+    wanted = read_needs(texts[needs])
     offers = [offer for _, offer in offers_for(transaction, number, owner)]
-    text = unmet_by_all(read_needs(texts[needs]), offers)
-    return f"{text}: start one with `sweepstake worker`" if text is not None and not offers else text
+    return evolve(
+        found,
+        unmet=unmet_by_all(wanted, offers),
+        live=len(offers),
+        labels=tuple(
+            WorkerLabel(name=each.name, value=each.values[0]) for each in wanted.constraints if each.name != "hostname"
+        ),
+        gang=None if found.job.gang is None else _gang(transaction, number, found.job.gang, wanted, offers),
+    )
+
+
+def _gang(
+    transaction: Transaction, number: int, name: str, needs: Needs, offers: Sequence[Offer]
+) -> GangSituation | None:
+    """Return what is known of a gang; None if it has begun."""
+    members = transaction.rows("members", experiment_id=number, gang=name)
+    waiting = [each for each in members if each[3] in (JobStatus.QUEUED, JobStatus.RUNNING)]
+    held = [each for each in waiting if each[3] == JobStatus.RUNNING]
+    if any(each[5] for each in held):
+        return None
+    others = [row[0] for row in transaction.rows("collectors", experiment_id=number) if not row[5]]
+    return GangSituation(
+        name=name,
+        jobs=len(waiting),
+        held=len(held),
+        needs=in_words(needs),
+        places=sum(places(needs, offer, len(waiting)) for offer in offers),
+        before=others[0] if others and name not in others else None,
+    )
 
 
 #: How many workers, and how many characters of a reason, stand in the sentence.
@@ -133,6 +169,13 @@ def _running(situation: Situation) -> Why:
             f"the next claim makes it {_after_loss(situation)}.",
         )
     since = f"since {_time(job.started_at)}, as attempt {job.attempt}"
+    if situation.gang is not None:
+        return Why(
+            reason=WhyReason.RUNNING,
+            sentence=f"{_collected(situation.gang)}: {_worker(job.worker)} has held this one {since}. "
+            f"{_room(situation, situation.gang)}",
+            heartbeat=heartbeat,
+        )
     return Why(
         reason=WhyReason.RUNNING,
         sentence=f"It is running: {_worker(job.worker)} has held it {since}.",
@@ -201,7 +244,8 @@ def _queued(situation: Situation) -> Why:
         after = f" after it failed {_times(situation.failures)}" if situation.failures else ""
         return Why(
             reason=WhyReason.DELAYED,
-            sentence=f"It is delayed{after}, until {_time(job.not_before)}, for {_duration(wait)} more.",
+            sentence=f"It is delayed{after}, until {_time(job.not_before)}, for {_duration(wait)} more."
+            + (f" {_room(situation, situation.gang)}" if situation.gang is not None else ""),
         )
     most = situation.settings.max_running
     if most is not None and situation.running >= most:
@@ -229,12 +273,16 @@ def _blocked(situation: Situation) -> Why:
 
 def _ready(situation: Situation) -> Why:
     if situation.unmet is not None:
-        return Why(reason=WhyReason.UNMET, sentence=f"It {situation.unmet}.", ahead=situation.ahead)
+        start = f": start one, such as {_start(situation)}" if situation.live == 0 else ""
+        return Why(reason=WhyReason.UNMET, sentence=f"It {situation.unmet}{start}.", ahead=situation.ahead)
+    if situation.gang is not None and (sentence := _waits_with_gang(situation, situation.gang)):
+        return Why(
+            reason=WhyReason.UNMET if situation.gang.places < situation.gang.jobs else WhyReason.READY,
+            sentence=sentence,
+            ahead=situation.ahead,
+            workers=situation.workers,
+        )
     busy = len(situation.workers)
-    words = _words(situation.job.experiment)
-    start = f"`sweepstake run {words}{'' if words.startswith('-') else ' --'} COMMAND`"
-    if situation.job.task is not None:
-        start = f"`sweepstake worker {words}`"
     if situation.ahead:
         reason = WhyReason.BEHIND
         most = "at least " if situation.ahead >= MOST_AHEAD else ""
@@ -245,8 +293,41 @@ def _ready(situation: Situation) -> Why:
     if busy:
         rest = f"; {counted(busy, 'worker')} {_are(busy)} busy with jobs of its experiment{_held_by(situation.workers)}"
     else:
-        rest = f", but no worker is alive that runs jobs of its experiment: start one, such as {start}"
+        rest = f", but no worker is alive that runs jobs of its experiment: start one, such as {_start(situation)}"
     return Why(reason=reason, sentence=f"{place}{rest}.", ahead=situation.ahead, workers=situation.workers)
+
+
+def _start(situation: Situation) -> str:
+    """Return the command that starts a worker for a job."""
+    words = _words(situation.job.experiment)
+    if situation.job.task is None:
+        return f"`sweepstake run {words}{'' if words.startswith('-') else ' --'} COMMAND`"
+    labels = "".join(f" --label {shlex.quote(f'{each.name}={each.value}')}" for each in situation.labels)
+    return f"`sweepstake worker{labels} {words}`"
+
+
+def _waits_with_gang(situation: Situation, gang: GangSituation) -> str | None:
+    """Say what keeps a ready job of a gang from running, if it is the gang."""
+    if gang.before is not None:
+        return f"It is ready, and its gang {gang.name} collects its jobs once the gang {gang.before} has begun."
+    if gang.held:
+        return f"{_collected(gang)}, and this one is ready. {_room(situation, gang)}"
+    return f"It is ready. {_room(situation, gang)}" if gang.places < gang.jobs else None
+
+
+def _collected(gang: GangSituation) -> str:
+    return f"{gang.held} of the {gang.jobs} jobs of its gang {gang.name} {_are(gang.held)} claimed"
+
+
+def _room(situation: Situation, gang: GangSituation) -> str:
+    """Say which room a gang waits for."""
+    wanted = f"needs {gang.needs} for each of {counted(gang.jobs, 'job')} at once"
+    live = situation.live or 0
+    has = f"{counted(live, 'live worker')} {'has' if live == 1 else 'have'}"
+    if gang.places >= gang.jobs:
+        return f"The gang {wanted}, which {has}: it waits for what runs there to end."
+    most = f"that for {counted(gang.places, 'job')}" if gang.places else "none of that"
+    return f"The gang {wanted}; {has} {most}: start another, such as {_start(situation)}."
 
 
 _EXPLAIN: Final = {

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from sweepstake.domain.records import Claim
 from sweepstake.domain.status import JobStatus, Outcome, Signal
@@ -78,6 +79,28 @@ def test_only_one_gang_collects(gangs: Lab) -> None:
     gangs.add(draft("single", task="plain"))
     assert claimed(gangs, Offer(cpu=1)) == "single"
     assert [claimed(gangs) for _ in range(4)] == ["a 1", "b 0", "b 1", None]
+
+
+def test_why_says_which_gang_waits_for_which_room(gangs: Lab) -> None:
+    """Of each job of it, claimed or not, and of a gang that comes after it; of one that has begun nothing more."""
+    add_gang(gangs, "a")
+    add_gang(gangs, "b")
+    large = Offer(cpu=1, gpu=1, labels=(WorkerLabel(name="room", value=new_key()),))
+    workers = [WorkerReport(name=new_key(), slots=large, free=large) for _ in range(2)]
+    for report in workers:
+        gangs.queue.heartbeat_of(report)
+    assert gangs.why("a 0").sentence.startswith("It is ready, and the next to be claimed")
+    assert claimed(gangs) == "a 0"
+    wanted = "The gang needs 1 GPU, 1 CPU for each of 2 jobs at once, which "
+    half = "1 of the 2 jobs of its gang a is claimed"
+    for job in ("a 0", "a 1"):
+        assert gangs.why(job).sentence.startswith(half)
+        assert wanted in gangs.why(job).sentence
+    assert gangs.why("b 0").sentence == "It is ready, and its gang b collects its jobs once the gang a has begun."
+    assert claimed(gangs) == "a 1"
+    assert gangs.why("a 0").sentence.startswith("It is running: ")
+    for report in workers:
+        gangs.queue.heartbeat_of(evolve(report, leaves=True))
 
 
 def test_a_job_without_a_gang_may_begin(gangs: Lab) -> None:

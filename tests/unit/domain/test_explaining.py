@@ -7,8 +7,9 @@ import pytest
 
 from sweepstake.domain.records import AttemptRecord, Dependency, JobRecord
 from sweepstake.domain.settings import Settings
-from sweepstake.domain.situation import MOST_AHEAD, Situation, WhyReason
+from sweepstake.domain.situation import MOST_AHEAD, GangSituation, Situation, WhyReason
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.domain.tasks.needs import WorkerLabel
 from sweepstake.queue.verbs.why import explain
 from sweepstake.values import EMPTY
 
@@ -214,6 +215,67 @@ SENTENCES: dict[str, tuple[Situation, WhyReason, str]] = {
             "It is ready, and the next to be claimed; 12 workers are busy with jobs of its experiment "
             "(w0, w1, w2, w3, w4, w5, w6, w7, w8, w9 and 2 more)."
         ),
+    ),
+}
+
+#: A job of a task with replicas.
+REPLICA = job(task="train", gang="g", rank=1)
+#: A gang of four, of which one is claimed, and for two of which there is room.
+GANG = GangSituation(name="g", jobs=4, held=1, needs="1 GPU", places=2)
+ANOTHER = "start another, such as `sweepstake worker mnist`"
+SENTENCES |= {
+    "nobody lives": (
+        situation(
+            job(task="train"),
+            unmet="needs cluster a b; no worker is alive that says what it has",
+            live=0,
+            labels=(WorkerLabel(name="cluster", value="a b"),),
+        ),
+        WhyReason.UNMET,
+        (
+            "It needs cluster a b; no worker is alive that says what it has: start one, such as "
+            "`sweepstake worker --label 'cluster=a b' mnist`."
+        ),
+    ),
+    "half a gang": (
+        situation(attrs.evolve(RUNNING, task="train", gang="g", rank=0), overdue=-20.0, live=2, gang=GANG),
+        WhyReason.RUNNING,
+        (
+            "1 of the 4 jobs of its gang g is claimed: node:1 has held this one since 2027-01-15 07:58:30 UTC, as "
+            "attempt 2. The gang needs 1 GPU for each of 4 jobs at once; 2 live workers have that for 2 jobs: "
+            f"{ANOTHER}."
+        ),
+    ),
+    "the other half of it": (
+        situation(REPLICA, live=1, gang=attrs.evolve(GANG, held=2, places=4)),
+        WhyReason.READY,
+        (
+            "2 of the 4 jobs of its gang g are claimed, and this one is ready. The gang needs 1 GPU for each of 4 jobs "
+            "at once, which 1 live worker has: it waits for what runs there to end."
+        ),
+    ),
+    "a gang without room": (
+        situation(REPLICA, live=1, gang=attrs.evolve(GANG, held=0, places=1)),
+        WhyReason.UNMET,
+        f"It is ready. The gang needs 1 GPU for each of 4 jobs at once; 1 live worker has that for 1 job: {ANOTHER}.",
+    ),
+    "a gang that rests": (
+        situation(attrs.evolve(REPLICA, not_before=NOW + 9), live=1, gang=attrs.evolve(GANG, held=0)),
+        WhyReason.DELAYED,
+        (
+            "It is delayed, until 2027-01-15 08:00:09 UTC, for 9.0 s more. The gang needs 1 GPU for each of 4 jobs at "
+            f"once; 1 live worker has that for 2 jobs: {ANOTHER}."
+        ),
+    ),
+    "a gang behind another": (
+        situation(REPLICA, live=4, gang=attrs.evolve(GANG, held=0, places=4, before="f")),
+        WhyReason.READY,
+        "It is ready, and its gang g collects its jobs once the gang f has begun.",
+    ),
+    "a gang that has room": (
+        situation(REPLICA, live=4, workers=("node:1",), gang=attrs.evolve(GANG, held=0, places=4)),
+        WhyReason.READY,
+        "It is ready, and the next to be claimed; 1 worker is busy with jobs of its experiment (node:1).",
     ),
 }
 

@@ -108,6 +108,9 @@ def test_each_task_is_told_of(db: sweepstake.Database) -> None:
     after = TaskSpec.new("after", docker_image="tiny", command=["true"]).with_dataset("/in", result="train")
     exp = db.submit(ExperimentSpec().with_task(task).with_task(after), name="exp")
     assert told(exp) == [
-        "train (train): It needs 1 CPU; no worker is alive that says what it has: start one with `sweepstake worker`.",
+        (
+            "train (train): It needs 1 CPU; no worker is alive that says what it has: start one, such as "
+            "`sweepstake worker exp`."
+        ),
         "after (after): It waits for 1 job that is not DONE: train (QUEUED).",
     ]
