@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from shutil import copyfileobj
+from typing import Any, BinaryIO, Final
 
 import attrs
 import click
@@ -29,6 +31,8 @@ __all__ = ["show", "why"]
 
 #: Lines of captured output that are shown unless all are asked for.
 _LINES: Final = 50
+#: Bytes at the end of an output in which these lines are looked for.
+_END: Final = 1024 * 1024
 _PRUNES: Final = ", and is pruned with it"
 
 
@@ -172,17 +176,30 @@ def _lines(output: str) -> str:
 
 def _show_output(path: Path, attempt: int, *, asked: bool, full: bool) -> None:
     try:
-        content = path.read_bytes()
+        file = path.open("rb")
     except FileNotFoundError:
         if asked:
             raise click.ClickException(f"no output of attempt {attempt} is kept on this machine ({path})") from None
         return
-    lines: Sequence[bytes] = content.splitlines(keepends=True)
-    hidden = 0 if full else max(len(lines) - _LINES, 0)
-    left_out = f", without its first {counted(hidden, 'line')} (--full shows all)" if hidden else ""
-    click.echo(f"\noutput of attempt {attempt}, {path}{left_out}:")
-    sys.stdout.flush()
-    sys.stdout.buffer.write(b"".join(lines[hidden:]))
+    with file:
+        left_out = "" if full else _skip_beginning(file)
+        click.echo(f"\noutput of attempt {attempt}, {path}{left_out}:")
+        sys.stdout.flush()
+        copyfileobj(file, sys.stdout.buffer)
+
+
+def _skip_beginning(file: BinaryIO) -> str:
+    """Go to the last lines of an output, of which no more than an end is read; return what that leaves out, in words."""
+    size = file.seek(0, os.SEEK_END)
+    start = max(size - _END, 0)
+    file.seek(start)
+    lines = file.read(size - start).splitlines(keepends=True)
+    hidden = max(len(lines) - _LINES, 0)
+    file.seek(start + sum(map(len, lines[:hidden])))
+    if not start and not hidden:
+        return ""
+    first = "beginning" if start else f"first {counted(hidden, 'line')}"
+    return f", without its {first} (--full shows all)"
 
 
 @click.command()

@@ -53,6 +53,9 @@ _PRUNE: Final = _Verb(act=Job.prune, reached=JobStatus.PRUNED, doing="Pruning", 
 @click.argument("jobs", type=JOB, nargs=-1, metavar="[JOB]...")
 @click.option("--crashed", is_flag=True, help="All jobs that are CRASHED.")
 @click.option("--lost", is_flag=True, help="All jobs that are CRASHED because their workers were lost.")
+@click.option(
+    "--pruned", is_flag=True, help="All jobs that are PRUNED, be it that they were stopped; also beside --crashed."
+)
 @format_option
 @pass_target
 @click.pass_context
@@ -63,6 +66,7 @@ def retry(
     jobs: Sequence[str],
     crashed: bool,
     lost: bool,
+    pruned: bool,
     format_: str,
 ) -> None:
     """Queue CRASHED or PRUNED jobs again.
@@ -72,10 +76,14 @@ def retry(
     A job that is RUNNING without heartbeats, because Schedy's client claimed it, is queued again as well. What is DONE
     or held by a living worker is refused, and the exit code is 1 then.
     """
-    if [bool(jobs), crashed, lost].count(True) != 1:
-        raise click.UsageError("Name the jobs, or say --crashed or --lost.")
+    if (crashed and lost) or bool(jobs) is (crashed or lost or pruned):
+        raise click.UsageError("Name the jobs, or say --crashed or --lost, or --pruned.")
     found = target.experiment(experiment)
-    chosen = find_jobs(found, jobs) if jobs else _crashed(found, lost=lost)
+    chosen = find_jobs(found, jobs)
+    if crashed or lost:
+        chosen = _crashed(found, lost=lost)
+    if pruned:  # after those for which they may wait
+        chosen += found.all_jobs(status=JobStatus.PRUNED)
     context.exit(_do_to_each(found, chosen, _RETRY, format_))
 
 

@@ -369,6 +369,22 @@ def test_a_crash_shows_its_traceback(sw: Command, db: Database) -> None:
     assert "no output of attempt 1" in sw("show", "e", job.job_id, "--attempt", "1", code=1).err
 
 
+def test_of_a_huge_output_only_the_end_is_read(sw: Command, db: Database) -> None:
+    """What a command printed may be larger than memory; its last lines are shown all the same."""
+    exp = db.add_experiment(ManualSearch("e"))
+    exp.add_job({})
+    with exp.next_job() as job:
+        path = exp.session.places.output(job.record, 1)
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        file.truncate(64 * 1024**3)  # a hole, which takes no room
+        file.seek(0, os.SEEK_END)
+        file.writelines(b"line %d\n" % number for number in range(60))
+    out = sw("show", "e", job.job_id).out
+    assert "without its beginning (--full shows all):\nline 10\n" in out
+    assert out.endswith("line 58\nline 59\n")
+
+
 def test_output_from_another_machine_is_shown_as_reported(sw: Command, url: str) -> None:
     """Where the file of an attempt's output is not, its end is, without what would move the cursor."""
     with closing(open_queue(url)) as queue:

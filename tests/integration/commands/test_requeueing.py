@@ -62,9 +62,21 @@ def test_only_the_lost_are_retried(sw: Command, db: Database) -> None:
     assert exp.get_job("failed").status == Job.CRASHED
 
 
-@pytest.mark.parametrize("options", [(), ("job", "--crashed"), ("--crashed", "--lost")])
+def test_all_that_was_pruned_is_retried(sw: Command, db: Database) -> None:
+    """What was stopped goes on with one word, and beside what crashed what was pruned with it."""
+    exp = db.add_experiment(ManualSearch("e"))
+    crash(exp, "a")
+    for job_id in ("b", "c"):
+        exp.add_job({}, job_id=job_id)
+    assert sw("stop", "e").out == "2 jobs of e are stopped.\n"
+    assert sw("retry", "e", "--pruned").out == "2 jobs of e queued again: b, c.\n"
+    exp.get_job("b").prune()
+    assert sw("retry", "e", "--crashed", "--pruned").out == "2 jobs of e queued again: a, b.\n"
+
+
+@pytest.mark.parametrize("options", [(), ("job", "--crashed"), ("--crashed", "--lost"), ("job", "--pruned")])
 def test_a_retry_says_of_what(sw: Command, options: tuple[str, ...]) -> None:
-    """Either jobs by name, or one of the two words."""
+    """Either jobs by name, or which of those that ended."""
     assert "Name the jobs" in sw("retry", "e", *options, code=2).err
 
 
