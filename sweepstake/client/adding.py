@@ -35,7 +35,7 @@ class NewJob:
     Attributes:
         hyperparameters: see `Experiment.add_job`, as for all that follows.
         depends_on: beside those that all jobs of the call depend on; it may name jobs of the same call by their ids.
-        priority: None for what the call says; likewise the next three.
+        priority: None for what the call says; likewise all that follow.
     """
 
     hyperparameters: Mapping[str, Any] = field(kw_only=False)
@@ -48,6 +48,7 @@ class NewJob:
     not_before: float | None = None
     tags: Iterable[str] | None = None
     notes: str | None = None
+    task: str | None = None
 
 
 def draft_of(reference: str, new_id: str, job: NewJob, common: JobDraft | None = None) -> JobDraft:
@@ -76,6 +77,7 @@ def draft_of(reference: str, new_id: str, job: NewJob, common: JobDraft | None =
             *(_ids(own, reference) if not isinstance(own, tuple) or own else ()),
         ),
         prune_with=prune_with or (common is not None and common.prune_with),
+        task=common.task if job.task is None and common is not None else job.task,
     )
 
 

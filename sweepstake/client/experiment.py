@@ -148,6 +148,7 @@ class Experiment:
         depends_on: Iterable[Job | str] = (),
         prune_with_dependencies: bool = False,
         on_duplicate: str = "allow",
+        task: str | None = None,
     ) -> Job:
         """Create a job.
 
@@ -164,9 +165,10 @@ class Experiment:
             prune_with_dependencies: make it PRUNED, while it is QUEUED, when one of them becomes CRASHED or PRUNED.
             on_duplicate: when a job of the experiment has these hyperparameters already (in any order; 1, 1.0 and True
                 differ), "allow" creates another, "skip" returns that job, "error" raises.
+            task: what is run for it: a task of the experiment's spec; None for a job that a command or a loop takes.
 
         Raises:
-            InvalidInputError: a value is wrong, or a dependency is not there; the error names its path.
+            InvalidInputError: a value is wrong, or a dependency or the task is not there; the error names its path.
             ResourceExistsError: the id is taken, or it is a duplicate that shall raise.
             LimitReachedError: `max_jobs` allows no more.
         """
@@ -182,6 +184,7 @@ class Experiment:
             notes=notes,
             depends_on=depends_on,
             prune_with_dependencies=prune_with_dependencies,
+            task=task,
         )
         draft = draft_of(self.reference, session.queue.new_id(), new)
         added = session.queue.add_job(self.reference, draft, member_of(OnDuplicate, on_duplicate, "on_duplicate"))
@@ -201,6 +204,7 @@ class Experiment:
         depends_on: Iterable[Job | str] = (),
         prune_with_dependencies: bool = False,
         on_duplicate: str = "allow",
+        task: str | None = None,
         progress: bool | None = None,
     ) -> JobIds:
         """Create a job for each mapping of hyperparameters, and return their ids: a list.
@@ -218,6 +222,7 @@ class Experiment:
             prune_with_dependencies: see `add_job`.
             on_duplicate: see `add_job`; in the place of a job that is skipped stands the id of the one that is there,
                 and `skipped` of the list names its place.
+            task: see `add_job`.
             progress: show a progress bar; by default when there are many and somebody watches.
         """
         session, kind = self.session, member_of(OnDuplicate, on_duplicate, "on_duplicate")
@@ -229,6 +234,7 @@ class Experiment:
             notes=notes,
             depends_on=depends_on,
             prune_with_dependencies=prune_with_dependencies,
+            task=task,
         )
         template = draft_of(self.reference, "template", common)
         return add_in_chunks(session, self.reference, hyperparameters, template, on_duplicate=kind, progress=progress)

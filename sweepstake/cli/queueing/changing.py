@@ -60,6 +60,7 @@ Pairs = Sequence[tuple[str, str]]
 @click.option(
     "--prune-with-dependencies", is_flag=True, help="Prune the job when one that it depends on crashes or is pruned."
 )
+@click.option("--task", help="The task of the experiment's spec that is run for it.")
 @click.option(
     "--on-duplicate",
     type=click.Choice([each.value for each in OnDuplicate]),
@@ -79,6 +80,7 @@ def push(
     job_id: str | None,
     depends_on: Sequence[str],
     prune_with_dependencies: bool,
+    task: str | None,
     on_duplicate: str,
     format_: str,
     **queueing: Any,
@@ -99,6 +101,7 @@ def push(
         depends_on=find_jobs(found, depends_on),
         prune_with_dependencies=prune_with_dependencies,
         on_duplicate=on_duplicate,
+        task=task,
         **as_queueing(queueing),
     )
     if format_ == "json":

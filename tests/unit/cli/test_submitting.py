@@ -196,6 +196,19 @@ def test_the_spec_is_shown_as_it_was_written(run: Run, spec: str) -> None:
     assert (code, "has no version 2" in err) == (1, True)
 
 
+def test_another_job_of_a_task_is_added(run: Run, spec: str, url: str) -> None:
+    """Hyperparameters are all that it takes: what is run, and what that needs, the spec says."""
+    run("submit", spec)
+    assert run("push", "digits", "-p", "lr", "0.4", "--task", "train", "--depends-on", "prepare", "--id", "more")[0] == 0
+    code, _, err = run("push", "digits", "-p", "lr", "0.4", "--task", "training")
+    assert (code, "training" in err) == (1, True)
+    with sweepstake.connect(url) as db:
+        exp = db.get_experiment("digits")
+        exp.add_jobs([{"lr": 0.5}, sweepstake.NewJob({}, job_id="again", task="prepare")], task="train")
+        assert [job.record.task for job in exp.all_jobs()][-3:] == ["train", "train", "prepare"]
+        assert exp.get_job("more").record.spec_version == 1
+
+
 def test_it_is_told_why_an_experiment_does_not_go_on(run: Run, spec: str) -> None:
     """In lines, or as JSON."""
     run("submit", spec)
