@@ -323,7 +323,7 @@ class TaskDuty:
         if now - self._fit.get(experiment.reference, -math.inf) < _BETWEEN_LOOKS:
             return True
         try:
-            tasks = self._specs.tasks(experiment, None).by_name
+            tasks = self._specs.last(experiment).by_name
             unkept = self._unkept(experiment)
         except NotFoundError:
             self._pass_over(experiment, [NO_TASKS])

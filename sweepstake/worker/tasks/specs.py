@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from attrs import frozen
 
 from sweepstake.client import Experiment
+from sweepstake.errors import NotFoundError
 from sweepstake.spec import ExperimentSpec, TaskSpec
 from sweepstake.spec.naming import task_names
 
@@ -31,6 +33,25 @@ class Specs:
 
     def __init__(self) -> None:
         self._tasks: dict[tuple[str, int], Tasks] = {}
+        #: The last version that is known of each experiment.
+        self._last: dict[str, int] = {}
+
+    def last(self, experiment: Experiment) -> Tasks:
+        """Return the tasks of the last version of an experiment's spec.
+
+        Once one is known, only those after it are asked for: a spec may be long, and this is asked again and again.
+
+        Raises:
+            NotFoundError: there is none, or no experiment.
+        """
+        name = experiment.reference
+        if name not in self._last:
+            self._last[name] = self._fetch(experiment, None)
+        else:
+            with suppress(NotFoundError):  # there is none after it
+                while True:
+                    self._last[name] = self._fetch(experiment, self._last[name] + 1)
+        return self._tasks[name, self._last[name]]
 
     def tasks(self, experiment: Experiment, version: int | None) -> Tasks:
         """Return the tasks of a version of an experiment's spec; of the last one without a number.
@@ -38,13 +59,18 @@ class Specs:
         Raises:
             NotFoundError: there is no such version, or no experiment.
         """
+        if version is None:
+            return self.last(experiment)
         name = experiment.reference
-        if version is not None and (name, version) in self._tasks:
-            return self._tasks[name, version]
-        record = experiment.session.queue.get_spec(name, version)
-        if (name, record.version) not in self._tasks:
-            spec = ExperimentSpec.from_json(record.document.decode())
-            named = dict(zip(task_names(spec), spec.tasks, strict=True))
-            sweeps = frozenset(each for each, task in named.items() if spec.sweep is not None or task.sweep is not None)
-            self._tasks[name, record.version] = Tasks(by_name=named, sweeps=sweeps)
-        return self._tasks[name, record.version]
+        if (name, version) not in self._tasks:
+            self._fetch(experiment, version)
+        return self._tasks[name, version]
+
+    def _fetch(self, experiment: Experiment, version: int | None) -> int:
+        """Learn the tasks of a version, of the last one without a number; return which it is."""
+        record = experiment.session.queue.get_spec(experiment.reference, version)
+        spec = ExperimentSpec.from_json(record.document.decode())
+        named = dict(zip(task_names(spec), spec.tasks, strict=True))
+        sweeps = frozenset(each for each, task in named.items() if spec.sweep is not None or task.sweep is not None)
+        self._tasks[experiment.reference, record.version] = Tasks(by_name=named, sweeps=sweeps)
+        return record.version
