@@ -118,9 +118,11 @@ def spelled(kind: type) -> dict[str, str]:
     return {each.name: each.wire for each in table_of(kind).entries}
 
 
-def unknown(word: str, kind: type) -> str:
-    """Say that a class has no field of a name, and which it has that is like it."""
+def unknown(word: str, kind: type, *, in_code: bool = False) -> str:
+    """Say that a class has no field of a name, and which it has that is like it, by its name in files or in code."""
     nearest = _nearest(word[:100], kind)
+    if nearest and in_code:
+        nearest = table_of(kind).spellings[nearest].name
     return f"is unknown here; did you mean {nearest!r}?" if nearest else "is unknown here"
 
 

@@ -21,7 +21,7 @@ from sweepstake.spec.kinds import (
     VARIABLE,
     choice_of,
 )
-from sweepstake.spec.records import Record, changed_by, record_of
+from sweepstake.spec.records import Record, changed_by, made_of, record_of
 from sweepstake.spec.tree import Found
 
 __all__ = [
@@ -152,7 +152,7 @@ class DataMount(Record):
             source: one of the fields of `DataSource`; `mode` may stand beside it.
         """
         mode = source.pop("mode", None)
-        return cls(source=DataSource(**source), mount_path=mount_path, sub_path=sub_path, mode=mode)
+        return cls(source=made_of(DataSource, source), mount_path=mount_path, sub_path=sub_path, mode=mode)
 
 
 @changed_by("TaskSpec.with_result({}=...)")

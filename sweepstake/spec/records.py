@@ -21,10 +21,12 @@ __all__ = [
     "Record",
     "changed_by",
     "located",
+    "made_of",
     "read_record",
     "record_of",
     "records_of",
     "told",
+    "unknown_names",
 ]
 
 R = TypeVar("R", bound="Record")
@@ -77,6 +79,23 @@ class Record:
         """Return JSON data with the names that files have; what is unset is left out."""
         data: dict[str, Any] = converter.unstructure(self)
         return data
+
+
+def unknown_names(kind: type, given: Iterable[str]) -> list[Found]:
+    """Tell which of the names that code gave are none of a record's fields."""
+    return [Found(unknown(word, kind, in_code=True), None, [word]) for word in given if word not in table_of(kind).all]
+
+
+def made_of(kind: type[R], given: Mapping[str, Any]) -> R:
+    """Make a record of the fields that code gave by name, such as to a `with_*`.
+
+    Raises:
+        SpecError: lists everything that is wrong, also names that are none of its fields.
+    """
+    found = unknown_names(kind, given)
+    if found:
+        raise told(found)
+    return kind(**given)
 
 
 def changed_by(owner: str) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import attrs
 from attrs import frozen
@@ -15,12 +15,15 @@ from sweepstake.spec.constraints import CONSTRAINTS, Constraints
 from sweepstake.spec.fields import holds
 from sweepstake.spec.kinds import COUNT, DURATION, FLAG, ITEMS, START_TIMEOUT, TEXT
 from sweepstake.spec.parts import DataMount, EnvVar, ImageSource, Priority, ResultSpec, TaskContext, TaskResources
-from sweepstake.spec.records import Record, changed_by, record_of, records_of
+from sweepstake.spec.records import Record, changed_by, made_of, record_of, records_of, unknown_names
 from sweepstake.spec.scalars import written
 from sweepstake.spec.sweeps import SweepSpec
 from sweepstake.spec.tree import Found
 
 __all__ = ["TaskSpec"]
+
+#: The folder of results that is meant if none is said, as in beaker-py 1.
+_NO_RESULT: Final = "/unused"
 
 
 @changed_by("attrs.evolve(task, {}=...)")
@@ -95,7 +98,7 @@ class TaskSpec(Record):
         cluster: str | Iterable[str] | None = None,
         beaker_image: str | None = None,
         docker_image: str | None = None,
-        result_path: str = "/unused",
+        result_path: str = _NO_RESULT,
         priority: str | Priority | None = None,
         preemptible: bool | None = None,
         min_runtime: str | float | timedelta | None = None,
@@ -114,21 +117,26 @@ class TaskSpec(Record):
             preemptible: whether it gives way to more urgent tasks.
             min_runtime: for how long it is not asked to.
             auto_resume: whether it is queued again after it did.
-            fields: any other of `TaskSpec`; `constraints` may be a dict.
+            fields: any other of `TaskSpec`; `constraints` may be a dict. `image`, `result` and `context` may be given
+                whole, instead of in parts.
+
+        Raises:
+            SpecError: lists everything that is wrong.
         """
-        found: list[Found] = []
+        found = unknown_names(cls, fields)
         made: dict[str, Any] = {"name": name}
         context: dict[str, Any] = {"priority": priority, "preemptible": preemptible}
         context |= {"min_runtime": min_runtime, "auto_resume": auto_resume}
+        result = {"path": None if result_path == _NO_RESULT else result_path}
         parts: Mapping[str, Any] = {
-            "image": lambda: ImageSource(beaker=beaker_image, docker=docker_image),
-            "result": lambda: ResultSpec(path=result_path),
-            "context": lambda: TaskContext(**context),
-            "constraints": lambda: _constraints(cluster, fields.pop("constraints", None)),
+            "image": lambda whole: _whole_or(whole, {"beaker": beaker_image, "docker": docker_image}, ImageSource),
+            "result": lambda whole: _whole_or(whole, result, lambda **_: ResultSpec(path=result_path)),
+            "context": lambda whole: _whole_or(whole, context, TaskContext),
+            "constraints": lambda whole: _constraints(cluster, whole),
         }
         for field, make in parts.items():
             try:
-                made[field] = make()
+                made[field] = make(fields.pop(field, None))
             except SpecError as error:
                 found += [Found(each.problem, None, [each.path or field]) for each in error.faults]
         if found:
@@ -137,15 +145,15 @@ class TaskSpec(Record):
 
     def with_image(self, **source: Any) -> Self:
         """Return a copy with another image; see `ImageSource`."""
-        return attrs.evolve(self, image=ImageSource(**source))
+        return attrs.evolve(self, image=made_of(ImageSource, source))
 
     def with_result(self, **result: Any) -> Self:
         """Return a copy that leaves its results elsewhere; see `ResultSpec`."""
-        return attrs.evolve(self, result=ResultSpec(**result))
+        return attrs.evolve(self, result=made_of(ResultSpec, result))
 
     def with_context(self, **context: Any) -> Self:
         """Return a copy that is run otherwise; see `TaskContext`."""
-        return attrs.evolve(self, context=TaskContext(**context))
+        return attrs.evolve(self, context=made_of(TaskContext, context))
 
     def with_name(self, name: str) -> Self:
         """Return a copy of another name."""
@@ -161,7 +169,7 @@ class TaskSpec(Record):
 
     def with_resources(self, **resources: Any) -> Self:
         """Return a copy with other needs; see `TaskResources`."""
-        return attrs.evolve(self, resources=TaskResources(**resources))
+        return attrs.evolve(self, resources=made_of(TaskResources, resources))
 
     def with_dataset(self, mount_path: str, **source: Any) -> Self:
         """Return a copy with one more mount; see `DataMount.new`."""
@@ -179,6 +187,15 @@ class TaskSpec(Record):
     def words(self) -> list[str]:
         """Return command and arguments as the process gets them: each as it was written in its file."""
         return [written(item) for item in (*(self.command or ()), *(self.arguments or ()))]
+
+
+def _whole_or(whole: object, parts: Mapping[str, object], make: Callable[..., Record]) -> object:
+    """Return a part of a task that is given whole, or else made of what is given of it."""
+    if whole is None:
+        return make(**parts)
+    if any(value is not None for value in parts.values()):
+        raise SpecError.at("", "is given in two ways, whole and in parts")
+    return whole
 
 
 def _constraints(cluster: str | Iterable[str] | None, constraints: Any) -> Constraints | None:

@@ -189,7 +189,7 @@ def _show_output(path: Path, attempt: int, *, asked: bool, full: bool) -> None:
 
 
 def _skip_beginning(file: BinaryIO) -> str:
-    """Go to the last lines of an output, of which no more than an end is read; return what that leaves out, in words."""
+    """Go to the last lines of an output, and return in words what that leaves out; no more than an end is read."""
     size = file.seek(0, os.SEEK_END)
     start = max(size - _END, 0)
     file.seek(start)

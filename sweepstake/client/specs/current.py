@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import define, field, setters
 
 from sweepstake.client.attempt.process import PROCESS
 from sweepstake.client.attempt.ranks import membership, unheld_rank
@@ -25,7 +25,16 @@ _FILE: Final = "SWEEPSTAKE_HYPERPARAMETERS_PATH"
 _START: Final = "SWEEPSTAKE_START_PATH"
 
 
-@frozen(kw_only=True)
+def _in_their_place(job: CurrentJob, _: object, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Put what is assigned to the results in their place, as a script may do with a job that it has claimed."""
+    JsonObject.of(values, "results")
+    for name in job.results.keys() - values.keys():
+        del job.results[name]
+    job.results.update(values)
+    return job.results
+
+
+@define(kw_only=True, on_setattr=setters.frozen)
 class CurrentJob:
     """The job that this script is run for; made by `sweepstake.current_job`.
 
@@ -37,9 +46,10 @@ class CurrentJob:
         seed: which repeat of its hyperparameters it is, from 0; None without `n_seeds`.
         rank: which of the task's replicas it is, from 0.
         hyperparameters: its hyperparameters.
-        results: a dict; what is set in it is written at once, and recorded when the script has ended. It begins with
-            what the job starts from, as a child in population based training does from its parent's. Of several
-            processes that a launcher started for the job, the first writes, and those of the others are the same.
+        results: a dict; what is set in it, or assigned to it, is written at once, and recorded when the script has
+            ended. It begins with what the job starts from, as a child in population based training does from its
+            parent's. Of several processes that a launcher started for the job, the first writes, and those of the
+            others are the same.
         checkpoint_dir: a folder for its checkpoints, the same in every attempt.
         result_dir: of a task, the folder whose files are kept as its result.
     """
@@ -51,7 +61,7 @@ class CurrentJob:
     seed: int | None = None
     rank: int = 0
     hyperparameters: dict[str, Any] = field(factory=dict)
-    results: dict[str, Any] = field(factory=dict)
+    results: dict[str, Any] = field(factory=dict, on_setattr=_in_their_place)
     checkpoint_dir: Path | None = None
     result_dir: Path | None = None
 

@@ -10,12 +10,15 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from sweepstake.domain.tasks.needs import WorkerLabel
 from sweepstake.errors import InvalidInputError
 from sweepstake.spec.scalars import memory_bytes
 from sweepstake.worker.slots.room import Slots
 
-__all__ = ["detected", "gpu_variables", "labels_of", "slots_of", "visible_gpus"]
+__all__ = ["HOSTNAME", "detected", "gpu_variables", "labels_of", "slots_of", "visible_gpus"]
 
+#: The label that says the name of the machine, by which others reach it.
+HOSTNAME: Final = "hostname"
 #: Variables by which a process is told its GPUs: the host's numbers, or names. Those of ROCm come first, whose
 #: libraries read NVIDIA's as well.
 _VISIBLE: Final = ("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")
@@ -59,21 +62,26 @@ def slots_of(text: str, seen: Slots) -> Slots:
     )
 
 
-def labels_of(texts: Iterable[str]) -> dict[str, str]:
-    """Return what labels such as ``cluster=ai2/jupiter`` say; the name of the machine is one unless another is given.
+def labels_of(texts: Iterable[str]) -> tuple[WorkerLabel, ...]:
+    """Return what labels such as ``cluster=ai2/jupiter`` say, by name; one name may have several values.
+
+    The name of the machine is one, `hostname`, unless another is given.
 
     Raises:
         InvalidInputError: names the label that is wrong.
     """
-    labels: dict[str, str] = {}
+    labels: set[tuple[str, str]] = set()
     for text in texts:
         name, equals, value = (each.strip() for each in text.partition("="))
         if not equals or not name or not value:
             raise InvalidInputError.at(f"label {text!r}", "must be NAME=VALUE, such as cluster=ai2/jupiter")
-        if name in labels:
-            raise InvalidInputError.at(f"label {text!r}", f"is the second one of the name {name!r}")
-        labels[name] = value
-    return {"hostname": socket.gethostname(), **labels}
+        labels.add((name, value))
+    hosts = sorted(value for name, value in labels if name == HOSTNAME)
+    if len(hosts) > 1:
+        raise InvalidInputError.at(f"label '{HOSTNAME}={hosts[1]}'", f"is the second one of the name {HOSTNAME!r}")
+    if not hosts:
+        labels.add((HOSTNAME, socket.gethostname()))
+    return tuple(WorkerLabel(name=name, value=value) for name, value in sorted(labels))
 
 
 def visible_gpus(root: Path, environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from sweepstake.worker.duty import Assignment, Opening
 from sweepstake.worker.leftovers.living import Living
 from sweepstake.worker.slots.book import GuardedBook, Share
 from sweepstake.worker.slots.giving_way import Running, who_gives_way
+from sweepstake.worker.slots.offer import HOSTNAME
 from sweepstake.worker.slots.room import Room
 from sweepstake.worker.tasks.fetched import Fetched, Loan
 from sweepstake.worker.tasks.gathering import Gathering
@@ -90,7 +91,7 @@ class TaskDuty:
     def __init__(
         self,
         book: GuardedBook,
-        labels: Mapping[str, str],
+        labels: Sequence[WorkerLabel],
         stock: Stock,
         contained: Runner | None,
         environment: Mapping[str, str],
@@ -102,7 +103,7 @@ class TaskDuty:
     ) -> None:
         self.living = living
         self._book = book
-        self._labels = tuple(WorkerLabel(name=name, value=value) for name, value in sorted(labels.items()))
+        self._labels = tuple(labels)
         self._stock = stock
         self._contained = contained
         self._environment = {**os.environ, **environment}
@@ -120,7 +121,7 @@ class TaskDuty:
         self._waiting: dict[str, Waiting] = {}
         self._running: dict[str, _Runs] = {}
         self._lock = threading.Lock()
-        self._hostname = labels.get("hostname", socket.gethostname())
+        self._hostname = next((each.value for each in labels if each.name == HOSTNAME), socket.gethostname())
 
     def has_room(self) -> bool:
         """Tell whether some processor is free, or might be if a job gave way."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from attrs import evolve, frozen
@@ -13,9 +13,10 @@ from attrs import evolve, frozen
 from sweepstake.errors import ConfigurationError
 from sweepstake.folders import new_file
 from sweepstake.spec import TaskSpec
+from sweepstake.worker.tasks.paths import missing_above
 from sweepstake.worker.tasks.run import Folders, JobFacts, TaskRun, run_of
 from sweepstake.worker.tasks.secrets import Secrets
-from sweepstake.worker.tasks.sources import Sources
+from sweepstake.worker.tasks.sources import Mount, Sources
 
 __all__ = ["Stock", "prepare"]
 
@@ -70,7 +71,22 @@ def prepare(
     found = Folders(own=given, results=plain(folders.results), checkpoints=plain(folders.checkpoints))
     mounts = [evolve(mount, host=plain(mount.host), found=mount.host) for mount in mounts]
     run = run_of(task, facts, mounts, found, stock.sources, stock.secrets.find, contained=contained)
+    if not contained:
+        above = [evolve(mount, host=plain(mount.host)) for mount in _above(run.mounts, folders.own / "above")]
+        run = evolve(run, mounts=[*run.mounts, *above])
     return evolve(run, results=folders.results)
+
+
+def _above(mounts: Sequence[Mount], folder: Path) -> Iterator[Mount]:
+    """Yield the folders above mounts that this host does not have, made of links to the mounts."""
+    missing = missing_above([mount.path for mount in mounts])
+    for mount in mounts:
+        if any(PurePosixPath(mount.path).is_relative_to(path) for path in missing):
+            link = folder / mount.path.lstrip("/")
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(mount.host)
+    for path in missing:
+        yield Mount(host=folder / path.lstrip("/"), path=path)
 
 
 def _writing(secrets: Secrets, path: Path) -> Callable[[str], Path]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
+from urllib.parse import unquote, urlsplit
 
 from attrs import evolve, frozen
 
@@ -84,9 +86,17 @@ class TaskWork:
             metrics=self.results / _METRICS,
             untrusted=self.contained is not None,
             inherited=self.inherited,
-            hidden=[*run.secrets.values(), *_secrets_of(self.task, self.stock)],
+            hidden=[*run.secrets.values(), *_secrets_of(self.task, self.stock), *self._credentials()],
         )
         return (self.contained or run_on_host)(run, launch, before)
+
+    def _credentials(self) -> Iterator[str]:
+        """Yield what opens the store, which a task on the host can see."""
+        if self.contained is None:
+            yield self.environment.get("SWEEPSTAKE_TOKEN", "")
+            with suppress(ValueError):  # it is no URL
+                password = urlsplit(self.environment.get("SWEEPSTAKE_URL", "")).password or ""
+                yield from (password, unquote(password))
 
 
 def _secrets_of(task: TaskSpec, stock: Stock) -> list[str]:

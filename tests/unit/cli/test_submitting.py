@@ -199,7 +199,9 @@ def test_the_spec_is_shown_as_it_was_written(run: Run, spec: str) -> None:
 def test_another_job_of_a_task_is_added(run: Run, spec: str, url: str) -> None:
     """Hyperparameters are all that it takes: what is run, and what that needs, the spec says."""
     run("submit", spec)
-    assert run("push", "digits", "-p", "lr", "0.4", "--task", "train", "--depends-on", "prepare", "--id", "more")[0] == 0
+    assert (
+        run("push", "digits", "-p", "lr", "0.4", "--task", "train", "--depends-on", "prepare", "--id", "more")[0] == 0
+    )
     code, _, err = run("push", "digits", "-p", "lr", "0.4", "--task", "training")
     assert (code, "training" in err) == (1, True)
     with sweepstake.connect(url) as db:

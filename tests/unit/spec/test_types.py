@@ -157,6 +157,36 @@ def test_a_cluster_given_in_two_ways_is_refused() -> None:
     ]
 
 
+def test_parts_of_a_new_task_may_be_given_whole() -> None:
+    """Instead of in parts, and not beside them."""
+    task = TaskSpec.new(
+        "t", image=ImageSource(docker="x"), result={"path": "/out"}, context=TaskContext(priority=Priority.high)
+    )
+    assert task == TaskSpec.new("t", docker_image="x", result_path="/out", priority="high")
+    two = "is given in two ways, whole and in parts"
+    assert refusal(
+        lambda: TaskSpec.new("t", docker_image="x", image=ImageSource(beaker="x"), priority="low", context={})
+    ) == [("image", two), ("context", two)]
+
+
+@pytest.mark.parametrize(
+    "make, told",
+    [
+        (lambda: TaskSpec.new("t", gpu_count=1), ("gpu_count", "is unknown here")),
+        (lambda: TaskSpec.new("t", envVars=[]), ("envVars", "is unknown here; did you mean 'env_vars'?")),
+        (lambda: ExperimentSpec.new("b", argument=["x"]), ("argument", "is unknown here; did you mean 'arguments'?")),
+        (lambda: TaskSpec.new("t").with_image(doker="x"), ("doker", "is unknown here; did you mean 'docker'?")),
+        (lambda: TaskSpec.new("t").with_result(pth="/x"), ("pth", "is unknown here; did you mean 'path'?")),
+        (lambda: TaskSpec.new("t").with_context(prio="low"), ("prio", "is unknown here; did you mean 'priority'?")),
+        (lambda: TaskSpec.new("t").with_resources(gpus=2), ("gpus", "is unknown here; did you mean 'gpu_count'?")),
+        (lambda: DataMount.new("/x", hostPath="/x"), ("hostPath", "is unknown here; did you mean 'host_path'?")),
+    ],
+)
+def test_names_that_are_none_of_the_fields_are_told(make: Callable[[], object], told: tuple[str, str]) -> None:
+    """As in a file, with the nearest name; in code it is that of the argument."""
+    assert refusal(make) == [told]
+
+
 def test_all_that_is_wrong_with_a_new_task_is_told_at_once() -> None:
     """Whichever part it belongs to."""
     assert refusal(

@@ -69,6 +69,20 @@ def test_results_are_written_as_they_are_set(folder: Path) -> None:
     assert [each.name for each in folder.iterdir() if each.is_file()] == ["results.json"]
 
 
+def test_results_may_be_assigned(folder: Path) -> None:
+    """As those of a job that a script has claimed; nothing else of the job may."""
+    job = sweepstake.current_job()
+    job.results["steps"] = 7
+    job.results = {"loss": 0.5}
+    job.results |= {"rate": 2}
+    assert json.loads((folder / "results.json").read_text()) == {"loss": 0.5, "rate": 2}
+    with pytest.raises(sweepstake.InvalidInputError, match=r"results\.model"):
+        job.results = {"model": object()}
+    assert job.results == {"loss": 0.5, "rate": 2}
+    with pytest.raises(AttributeError):
+        job.job_id = "other"
+
+
 def test_what_json_cannot_hold_is_refused_at_once(folder: Path) -> None:
     """By its name, and what was there stays."""
     job = sweepstake.current_job()

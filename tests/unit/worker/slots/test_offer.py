@@ -2,11 +2,12 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from sweepstake.domain.tasks.needs import WorkerLabel
 from sweepstake.errors import InvalidInputError
 from sweepstake.worker.slots.offer import detected, labels_of, slots_of
 from sweepstake.worker.slots.room import Room, Slots
@@ -143,12 +144,12 @@ def test_wrong_slots_are_told_by_their_part(text: str, told: str) -> None:
 
 def test_labels_say_what_a_worker_is() -> None:
     """The name of the machine is one; a value may hold anything."""
-    assert labels_of(["cluster=ai2/jupiter", "note=a=b"]) == {
-        "cluster": "ai2/jupiter",
-        "note": "a=b",
-        "hostname": socket.gethostname(),
-    }
-    assert labels_of(["hostname=gpu-1"]) == {"hostname": "gpu-1"}
+    assert pairs(labels_of(["cluster=ai2/jupiter", "note=a=b"])) == [
+        ("cluster", "ai2/jupiter"),
+        ("hostname", socket.gethostname()),
+        ("note", "a=b"),
+    ]
+    assert pairs(labels_of(["hostname=gpu-1"])) == [("hostname", "gpu-1")]
 
 
 @pytest.mark.parametrize("label", ["cluster", "cluster=", "=x", ""])
@@ -159,10 +160,17 @@ def test_a_wrong_label_is_named(label: str) -> None:
     assert repr(label) in str(raised.value)
 
 
-def test_a_label_has_one_value() -> None:
-    """A second one of the same name is refused."""
-    with pytest.raises(InvalidInputError, match="second one of the name 'cluster'"):
-        labels_of(["cluster=a", "cluster=b"])
+def test_a_worker_may_stand_for_several_clusters() -> None:
+    """A name has all the values that are given; but a machine has one name."""
+    several = labels_of(["cluster=b", "cluster=a", "cluster=b", "hostname=h"])
+    assert pairs(several) == [("cluster", "a"), ("cluster", "b"), ("hostname", "h")]
+    with pytest.raises(InvalidInputError, match="second one of the name 'hostname'"):
+        labels_of(["hostname=a", "hostname=b"])
+
+
+def pairs(labels: Sequence[WorkerLabel]) -> list[tuple[str, str]]:
+    """Return labels by name and value."""
+    return [(each.name, each.value) for each in labels]
 
 
 def test_room_is_compared_by_every_part() -> None:

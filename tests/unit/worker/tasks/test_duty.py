@@ -14,6 +14,7 @@ import pytest
 import sweepstake
 from sweepstake import ManualSearch
 from sweepstake.domain.status import Outcome
+from sweepstake.domain.tasks.needs import WorkerLabel
 from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.queue.call import Call
@@ -123,7 +124,7 @@ class Bench:
         stock = Stock(sources=Sources(), secrets=Secrets(self.folder / "none", {}))
         duty = TaskDuty(
             book,
-            labels or {},
+            [WorkerLabel(name=name, value=value) for name, value in (labels or {}).items()],
             stock,
             contained,
             {},

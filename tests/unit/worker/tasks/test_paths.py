@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweepstake.worker.tasks.paths import normal, replacing
+from sweepstake.worker.tasks.paths import missing_above, normal, replacing
 
 FOLDERS = {"/results": "/tmp/r", "/data": "/host/d", "/data/inner": "/host/i"}
 
@@ -77,3 +77,18 @@ def test_replacing_paths_by_themselves_changes_nothing(text: str) -> None:
 def test_paths_have_a_normal_form() -> None:
     """Repeated slashes and one at the end say nothing."""
     assert [normal(path) for path in ("/a/", "//a//b/.", "/")] == ["/a", "/a/b", "/"]
+
+
+@pytest.mark.parametrize(
+    "paths, missing",
+    [
+        (["/in/1", "/in/2", "/out"], ["/in"]),
+        (["/in/a/1", "/in/b", "/in/a/2"], ["/in", "/in/a"]),
+        (["/root/.aws/credentials"], ["/root/.aws"]),  # this host has the folder above
+        (["/in", "/in/out/results"], []),  # what is within a mount is there
+        (["/x"], []),
+    ],
+)
+def test_folders_above_paths_that_a_host_lacks(paths: list[str], missing: list[str]) -> None:
+    """Never the root, nor what the host has, nor what lies within a mount."""
+    assert missing_above(paths, {"/", "/root"}.__contains__) == missing

@@ -4,9 +4,10 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -57,6 +58,7 @@ def attempt_at(
     gpus: tuple[str, ...] = (),
     kept: Kept | UnusableFolderError | None = None,
     grace: float = 5.0,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Attempt:
     """Return an attempt at a job of a task, all of whose folders are below this one."""
     job = JobRecord(
@@ -93,7 +95,7 @@ def attempt_at(
         ),
         result=lambda name, _: result(name),
         contained=contained,
-        environment={**os.environ, "OURS": "1"},
+        environment={**os.environ, "OURS": "1", **environment},
     )
     keep = None if kept is None else (lambda _: nullcontext(Keeps(kept)))
     assigned = Assignment(work=work, timeout=None, end=lambda: None, keep=keep)
@@ -221,6 +223,33 @@ def test_a_secret_that_a_script_prints_is_taken_out(tmp_path: Path) -> None:
     assert "it is ***." in finish.output
     (log,) = tmp_path.glob("state/output/*/*/1.log")
     assert "top sec" not in log.read_text()
+
+
+def test_what_opens_the_store_is_taken_out_of_output(tmp_path: Path) -> None:
+    """A task on the host has the variables of its worker, and whoever may read an experiment sees what it prints."""
+    opens = {"SWEEPSTAKE_TOKEN": "sws_of-this-worker", "SWEEPSTAKE_URL": "postgresql://me:pass%2Fword@db.example/x"}
+    finish = attempt_at(script("env; echo pass/word"), tmp_path, {}, environment=opens).run()
+    assert "SWEEPSTAKE_TOKEN=***" in finish.output
+    assert "of-this-worker" not in finish.output
+    assert "pass/word" not in finish.output
+    assert "me:***@db.example" in finish.output
+
+
+def test_a_folder_above_several_mounts_is_found(tmp_path: Path, data: Path) -> None:
+    """As in a container; if this host has such a folder itself, that is meant."""
+    (data / "two").mkdir()
+    (data / "two" / "x").write_text(" and eight")
+    task = script(
+        f"cat /nowhere/*/x > /nowhere/out/both; cd /nowhere; ls; ls {tmp_path}", result={"path": "/nowhere/out"}
+    )
+    task = task.with_dataset("/nowhere/1", host_path=str(data), mode="readonly")
+    task = task.with_dataset("/nowhere/2", host_path=str(data / "two"), mode="readonly")
+    task = task.with_dataset(f"{tmp_path}/three", host_path=str(data), mode="readonly")
+    finish = attempt_at(task, tmp_path, {}).run()
+    assert (finish.outcome, finish.reason) == (Outcome.DONE, "")
+    (both,) = tmp_path.glob("state/results/*/*/1/both")
+    assert both.read_text() == "seven and eight"
+    assert finish.output.splitlines()[:4] == ["1", "2", "out", "data"]
 
 
 def test_the_result_of_another_task_is_found(tmp_path: Path) -> None:
