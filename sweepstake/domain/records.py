@@ -372,7 +372,7 @@ class Unranked:
         nan: those whose value is NaN.
         text: those whose value is text.
         other: those whose value is null, a list or an object.
-        missing: those without a value.
+        missing: those without a value; not those of tasks that are run beside a sweep, which have nothing to compare.
     """
 
     nan: int = 0

@@ -12,7 +12,7 @@ from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment
 from sweepstake.domain.counts import Counts
 
-__all__ = ["ended", "wait", "watch_to_end"]
+__all__ = ["wait", "waited"]
 
 #: The exit code of `timeout`, the command.
 _TIMED_OUT = 124
@@ -29,22 +29,28 @@ def wait(target: Target, experiment: str, timeout: float | None, watch: bool) ->
     That is when no job of it runs, and none can begin. The exit code is 0 if all are DONE, 1 if not, and 124 if that
     was not before the timeout.
     """
-    found = target.experiment(experiment)
+    return waited(target.experiment(experiment), experiment, timeout, watch=watch)
+
+
+def waited(experiment: Experiment, called: str, timeout: float | None, *, watch: bool) -> int:
+    """Wait for the end of an experiment, print how it ended, and return the exit code that says it.
+
+    Args:
+        experiment: the experiment.
+        called: what its user calls it.
+        timeout: after so many seconds it is given up; None: never.
+        watch: whether to print a line for each change.
+    """
     try:
-        counts = watch_to_end(found, timeout) if watch else found.wait(timeout)
+        counts = _watched(experiment, timeout) if watch else experiment.wait(timeout)
     except TimeoutError as error:
-        say(f"Error: {experiment}: {error}", err=True)
+        say(f"Error: {called}: {error}", err=True)
         return _TIMED_OUT
-    return ended(counts)
-
-
-def ended(counts: Counts) -> int:
-    """Print how an experiment ended, and return the exit code that says it."""
     say(str(counts))
     return 0 if counts.done == counts.total else 1
 
 
-def watch_to_end(experiment: Experiment, timeout: float | None) -> Counts:
+def _watched(experiment: Experiment, timeout: float | None) -> Counts:
     """Print a line for each change of a job's status until an experiment has ended; return how."""
     for job in experiment.follow(timeout):
         say(f"{time.strftime('%H:%M:%S')} {job.job_id} {job.status}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sweepstake.cli.looking.waiting import ended, watch_to_end
+from sweepstake.cli.looking.waiting import waited
 from sweepstake.cli.naming import EXPERIMENT, JOB, find_jobs
 from sweepstake.cli.output import as_json, format_option, print_rows, say, wide_option
 from sweepstake.cli.target import Target, pass_target
@@ -35,6 +35,9 @@ _LONG: Final = 60
 @click.option("--update", is_flag=True, help="Add the jobs to the experiment --name, as its next version.")
 @click.option("--dry-run", is_flag=True, help="Show the jobs, and send nothing.")
 @click.option("--watch", is_flag=True, help="Wait for the end, and print a line for each change.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="With --watch: give up after so many seconds."
+)
 @wide_option
 @format_option
 @pass_target
@@ -45,6 +48,7 @@ def submit(
     update: bool,
     dry_run: bool,
     watch: bool,
+    timeout: float | None,
     wide: bool,
     format_: str,
 ) -> int:
@@ -59,9 +63,10 @@ def submit(
 
     \b
     Exit code:
-      0  it is queued; with --watch all jobs are DONE
-      1  the spec is wrong, or an error; with --watch some job is not DONE
-      2  wrong usage
+      0    it is queued; with --watch all jobs are DONE
+      1    the spec is wrong, or an error; with --watch some job is not DONE
+      2    wrong usage
+      124  with --watch the end was not before the --timeout
 
     \b
     Example:
@@ -73,6 +78,8 @@ def submit(
 
     if update and name is None:
         raise click.UsageError("--update needs the --name of the experiment.")
+    if timeout is not None and not watch:
+        raise click.UsageError("--timeout is for --watch.")
     try:
         submission = Submission.of(spec)
     except SpecError as error:
@@ -90,7 +97,7 @@ def submit(
         say(f"{experiment.name} has {tasks}; {experiment.counts()}")
     code = 0
     if watch:
-        code = ended(watch_to_end(experiment, None))
+        code = waited(experiment, experiment.name, timeout, watch=True)
     if format_ == "json":
         as_json(experiment.record)
     else:

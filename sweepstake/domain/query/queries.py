@@ -17,6 +17,7 @@ from sweepstake.domain.query.literals import NotALiteralError, read_literal
 from sweepstake.domain.records import JobRecord, Unranked
 from sweepstake.domain.status import JobStatus, member_of
 from sweepstake.errors import InvalidInputError, shown
+from sweepstake.values import EMPTY
 
 __all__ = ["Condition", "JobQuery", "Order", "Parts"]
 
@@ -177,6 +178,11 @@ def _kind(value: object) -> str:
     return "text" if isinstance(value, str) else "other"
 
 
+def _is_beside(job: JobRecord) -> bool:
+    """Tell whether a job is of a task that is run beside a sweep, such as one that prepares its data."""
+    return job.task is not None and job.hyperparameters == EMPTY
+
+
 class _Backwards:
     """A text in descending order: it is smaller than those that it is larger than; made without a copy."""
 
@@ -255,7 +261,9 @@ class Order:
         for job in jobs:
             fields = Fields(job)
             value = fields.get(self.field, _MISSING)
-            kinds[_kind(value)] += 1
+            kind = _kind(value)
+            if kind != "missing" or not _is_beside(job):
+                kinds[kind] += 1
             others.append((self._place(value, job.seq), job))
             fields.let_go()
             waiting += job.text_length

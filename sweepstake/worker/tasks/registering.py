@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -17,13 +18,20 @@ __all__ = ["registered"]
 
 #: Seconds between two reports; so one may fail.
 _PAUSE: Final = LIVE_SECONDS / 4
+#: Seconds between two looks whether what is free has changed, which is reported at once.
+_LOOK: Final = 5.0
 
 _logger = logging.getLogger(__name__)
 
 
 @contextmanager
 def registered(
-    queue: Queue, name: str, slots: Offer, free: Callable[[], Offer], pause: float = _PAUSE
+    queue: Queue,
+    name: str,
+    slots: Offer,
+    free: Callable[[], Offer],
+    pause: float = _PAUSE,
+    look: float = _LOOK,
 ) -> Iterator[None]:
     """Let a store know within the block who this worker is and what it has; at its end it has left.
 
@@ -33,21 +41,25 @@ def registered(
         slots: all that it has for jobs, and its labels.
         free: returns what of that no job has.
         pause: seconds between two reports.
+        look: seconds between two looks whether what is free has changed.
     """
     over = threading.Event()
 
-    def report(*, leaves: bool = False) -> None:
+    def report(*, leaves: bool = False) -> Offer:
+        now = free()
         try:
-            queue.heartbeat_of(WorkerReport(name=name, slots=slots, free=free(), leaves=leaves))
+            queue.heartbeat_of(WorkerReport(name=name, slots=slots, free=now, leaves=leaves))
         except SweepstakeError:  # the store is away, or knows no workers: nobody waits for this
             _logger.debug("The worker could not be registered.", exc_info=True)
+        return now
 
-    def go_on() -> None:
-        while not over.wait(pause):
-            report()
+    def go_on(said: Offer) -> None:
+        at = time.monotonic()
+        while not over.wait(min(look, pause)):
+            if free() != said or time.monotonic() - at >= pause:
+                at, said = time.monotonic(), report()
 
-    report()
-    thread = threading.Thread(target=go_on, name="sweepstake-registration", daemon=True)
+    thread = threading.Thread(target=go_on, args=(report(),), name="sweepstake-registration", daemon=True)
     thread.start()
     try:
         yield

@@ -4,6 +4,7 @@ import signal
 import sys
 from contextlib import closing
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -54,6 +55,29 @@ def test_a_spec_is_submitted_run_and_waited_for(kind: str, tmp_path: Path) -> No
         "train.2.s1": {"loss": 21},
     }
     assert best == "train.1.s0"
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "http-sqlite"])
+def test_a_secret_is_in_nothing_that_others_get(kind: str, tmp_path: Path) -> None:
+    """A task may print it and fail with it: it is not shown, exported, or kept on a disk by anybody."""
+    file = tmp_path / "leaky.yaml"
+    file.write_text(
+        "tasks:\n- name: leaky\n  image: {docker: tiny}\n  command: [sh, -c]\n"
+        "  arguments: ['echo got $TOKEN; cat /token /proc/$$/cmdline; echo failed with $TOKEN >&2; exit 3']\n"
+        "  envVars: [{name: TOKEN, secret: token}]\n  datasets: [{mountPath: /token, source: {secret: token}}]\n"
+    )
+    secret = f"tiger-{token_hex()}"
+    with reached(kind, tmp_path, str) as url, closing(Shell(url)) as shell:
+        shell.run("submit", str(file))
+        mine = {"SWEEPSTAKE_SECRET_TOKEN": secret, "SWEEPSTAKE_STATE": str(tmp_path / "state")}
+        with closing(Shell(url, mine)) as worker:
+            said = [worker.run("worker", "leaky", *_WORKER)]
+        commands = ("export leaky", "show leaky --spec", "show leaky leaky", "logs leaky leaky", "list leaky --wide")
+        said += [shell.run(*command.split()) for command in commands]
+    told = [ran.stdout + ran.stderr for ran in said]
+    assert all("failed with ***" in text for text in (told[0], told[1], told[3], told[4]))
+    assert not [text for text in told if secret in text]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
 
 
 def test_a_running_task_is_stopped(shell: Shell, tmp_path: Path) -> None:

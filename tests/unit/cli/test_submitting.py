@@ -187,6 +187,14 @@ def test_a_submission_may_be_watched(run: Run, tmp_path: Path) -> None:
     assert (code, out.splitlines()[-1]) == (0, "none")
 
 
+def test_a_watch_is_given_up_in_time(run: Run, spec: str) -> None:
+    """What was submitted stays, and its name is the last line."""
+    code, out, err = run("submit", spec, "--watch", "--timeout", "0.1")
+    assert (code, out.splitlines()[-1]) == (124, "digits")
+    assert err.startswith("Error: digits: not ended after 0.1 seconds; 7 jobs: ")
+    assert run("submit", spec, "--timeout", "1")[0] == 2
+
+
 def test_the_spec_is_shown_as_it_was_written(run: Run, spec: str) -> None:
     """Each version of it."""
     run("submit", spec)

@@ -3,6 +3,7 @@
 import pytest
 
 import sweepstake
+from sweepstake.spec import ExperimentSpec, TaskSpec
 
 
 @pytest.fixture
@@ -23,6 +24,19 @@ def test_the_best_say_whom_they_leave_out(runs: sweepstake.ManualSearch, caplog:
         "DONE jobs of 'exp' that are not compared by 'accuracy': 1 with NaN, 1 with text, 1 with a value that is no "
         "number, 1 without a value."
     )
+
+
+def test_tasks_beside_a_sweep_are_not_missed(db: sweepstake.Database, caplog: pytest.LogCaptureFixture) -> None:
+    """What prepares the data has nothing to compare; a job of the sweep without its result is told."""
+    prepare, train = (TaskSpec.new(name, docker_image="x", command=["x"]) for name in ("prepare", "train"))
+    exp = db.submit(ExperimentSpec(tasks=[prepare, train]), name="steps")
+    exp.add_job({}, "DONE", task="prepare")
+    exp.add_job({"lr": 0.1}, "DONE", {"loss": 0.5}, task="train")
+    assert exp.best_job("loss", direction="min").results == {"loss": 0.5}
+    assert not caplog.messages
+    exp.add_job({"lr": 0.2}, "DONE", task="train")
+    exp.best_job("loss", direction="min")
+    assert caplog.messages == ["DONE jobs of 'steps' that are not compared by 'loss': 1 without a value."]
 
 
 def test_who_leaves_nobody_out_says_nothing(exp: sweepstake.ManualSearch, caplog: pytest.LogCaptureFixture) -> None:
