@@ -111,7 +111,8 @@ def open_place(kind: str, folder: Path, new_database: Callable[[], str]) -> Iter
     if kind in DIRECT:
         yield Place(kind=kind, url=store, store=store, folder=folder, new_database=new_database, judged=[store])
         return
-    with ServerProcess(store, folder) as server:
+    options = [] if kind.endswith("sqlite") else ["--files", str(folder / "files")]
+    with ServerProcess(store, folder, *options) as server:
         yield Place(
             kind=kind,
             url=server.url,
