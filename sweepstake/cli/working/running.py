@@ -32,7 +32,7 @@ from sweepstake.worker.stopping import Stop
 from sweepstake.worker.tasks.keeping import INTERVAL, KeepOptions
 from sweepstake.worker.tasks.machine import TaskOptions, gpu_book, open_duty
 from sweepstake.worker.tasks.registering import registered
-from sweepstake.worker.tasks.trusting import own_name, trusted_experiments
+from sweepstake.worker.tasks.trusting import own_names, trusted_experiments
 from sweepstake.worker.terminal import Terminal
 
 __all__ = ["run", "worker"]
@@ -377,14 +377,19 @@ def _run_tasks(
     """Run tasks of specs until a worker's end."""
     config = target.config()
     check_folders(config)
-    own = cache(lambda: own_name(target.database()))
-    tasks = evolve(tasks, is_own=lambda experiment: (experiment.owner or "") == own())
-    with open_duty(config, tasks, how.tell) as duty:
+    own = cache(lambda: own_names(target.database(), config.url))
+
+    def is_own(experiment: Experiment) -> bool:
+        names = own()
+        return names is None or (experiment.owner or "") in names
+
+    with open_duty(config, evolve(tasks, is_own=is_own), how.tell) as duty:
         database = target.database()
         found = [target.experiment(name) for name in experiments]
-        owners = {*trusted} if experiments else {*trusted, own()}
+        names = () if experiments else own()
+        owners = None if names is None else (*trusted, *names)
         plan = how.plan(several=True, allow_empty=True)
-        others = partial(trusted_experiments, database, owners, set(), how.tell) if owners else None
+        others = None if owners == () else partial(trusted_experiments, database, owners, set(), how.tell)
         with registered(database.session.queue, PROCESS.worker, duty.slots, duty.free):
             inherited = (duty.living.descriptor,)
             return _work(config, how, database.session, found, duty, plan, options, others, inherited)

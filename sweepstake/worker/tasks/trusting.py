@@ -7,28 +7,39 @@ from collections.abc import Callable, Collection, Iterator
 
 from sweepstake.client import Database, Experiment
 
-__all__ = ["own_name", "trusted_experiments"]
+__all__ = ["own_names", "trusted_experiments"]
 
 
-def own_name(database: Database) -> str:
-    """Return who owns the experiments that are this user's: an email, or "" where nobody is asked for credentials."""
-    return database.session.queue.who_am_i() or ""
+def own_names(database: Database, url: str) -> Collection[str] | None:
+    """Return who owns the experiments that are this user's.
+
+    Args:
+        database: where they are.
+        url: of it.
+
+    Returns:
+        An email; "" for those without an owner, where nobody is asked for credentials; None for all: on a file every
+        experiment is one's own, also those that users of a server have made in it.
+    """
+    if url.startswith("sqlite:"):
+        return None
+    return (database.session.queue.who_am_i() or "",)
 
 
 def trusted_experiments(
-    database: Database, owners: Collection[str], told: set[str], tell: Callable[[str], None]
+    database: Database, owners: Collection[str] | None, told: set[str], tell: Callable[[str], None]
 ) -> Iterator[Experiment]:
     """Yield the experiments of some owners.
 
     Args:
         database: where they are.
-        owners: whose; "" for those that have none.
+        owners: whose; "" for those that have none; None: all.
         told: the owners of whom people know that their experiments are passed over; those met here are added.
         tell: takes a line for people.
     """
     for experiment in database.get_experiments():
         owner = experiment.owner or ""
-        if owner in owners:
+        if owners is None or owner in owners:
             yield experiment
         elif owner not in told:
             told.add(owner)

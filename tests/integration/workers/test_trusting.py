@@ -79,3 +79,12 @@ def test_an_experiment_is_run_that_is_named_and_a_share_for_work_changes_no_comm
     refused = users.ada.run("submit", spec, "--name", f"{BOB}/his", "--update", code=1)
     assert "shared with you in the role work, and this needs admin" in refused.stderr
     users.ada.run("push", f"{BOB}/his", "-p", "lr", "1")
+
+
+def test_on_a_file_every_experiment_is_ones_own(users: Users) -> None:
+    """Also those that users of a server have made in it: whoever works on its file is not one of them."""
+    users.submit(users.ada, "hers")
+    with closing(Shell(f"sqlite:///{users.folder}/store.db", {"HOME": str(users.folder)})) as owner:
+        told = owner.run(*WORKER).stderr
+    assert users.ran() == {"hers", "his"}
+    assert "passed over" not in told
