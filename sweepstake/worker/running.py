@@ -166,8 +166,9 @@ class Worker:
                     return
                 self._take(experiment, self._claim(name, opening), opening)
         except NotFoundError as error:
-            if not self._agenda.remove(name):
+            if not self._agenda.remove(name) and self._discover is None:
                 raise
+            del self._experiments[name]  # one that is made in its place is another
             self._tell(f"{error}; going on without it")
         except StoreUnavailableError:
             if not self._agenda.is_enough():

@@ -19,7 +19,7 @@ from sweepstake.client.attempt.process import PROCESS
 from sweepstake.domain.records import Claim, Claims
 from sweepstake.domain.tasks.needs import Offer, WorkerLabel
 from sweepstake.domain.tasks.waiting import Waiting
-from sweepstake.errors import ClientRequestError, ConfigurationError, NotFoundError, SweepstakeError
+from sweepstake.errors import ConfigurationError, NotFoundError, SweepstakeError
 from sweepstake.spec import TaskSpec
 from sweepstake.worker.duty import Assignment, Opening
 from sweepstake.worker.leftovers.living import Living
@@ -28,6 +28,7 @@ from sweepstake.worker.slots.giving_way import Running, who_gives_way
 from sweepstake.worker.slots.offer import HOSTNAME
 from sweepstake.worker.slots.room import Room
 from sweepstake.worker.tasks.fetched import Fetched, Loan
+from sweepstake.worker.tasks.fitness import Fitness, has_image
 from sweepstake.worker.tasks.gathering import Gathering
 from sweepstake.worker.tasks.keeping import KeepOptions, TaskKeeping
 from sweepstake.worker.tasks.preparing import Stock
@@ -35,7 +36,6 @@ from sweepstake.worker.tasks.run import (
     JobFacts,
     check_task,
     is_preemptible,
-    lacking,
     least_runtime_of,
     room_of,
     timeout_of,
@@ -43,17 +43,12 @@ from sweepstake.worker.tasks.run import (
 from sweepstake.worker.tasks.specs import Specs
 from sweepstake.worker.tasks.work import Runner, TaskWork
 
-__all__ = ["NO_TASKS", "TaskDuty"]
+__all__ = ["TaskDuty"]
 
 _logger = logging.getLogger(__name__)
 
-#: Why an experiment is passed over that has no spec.
-NO_TASKS: Final = "has no spec, so this worker, which was given no command, passes it over"
-
 #: Seconds between two looks at what an experiment needs, and for what waits while room is kept or all is in use.
 _BETWEEN_LOOKS: Final = 2.0
-#: So much that this machine lacks is told at once.
-_MOST_TOLD: Final = 20
 
 
 @frozen(kw_only=True)
@@ -112,11 +107,8 @@ class TaskDuty:
         self._tell = tell
         self._is_own = is_own
         self._specs = Specs()
-        self._told: dict[str, Sequence[str]] = {}
-        #: The experiments of which it is known that what their jobs leave can be kept.
-        self._keeps: set[str] = set()
+        self._fitness = Fitness(self._specs, stock, is_own, tell, contains=contained is not None)
         self._looked: dict[str, float] = {}
-        self._fit: dict[str, float] = {}
         #: For each experiment the job that waits for room, those that have waited longest first.
         self._waiting: dict[str, Waiting] = {}
         self._running: dict[str, _Runs] = {}
@@ -134,7 +126,7 @@ class TaskDuty:
     @contextmanager
     def open(self, experiment: Experiment) -> Iterator[Opening | None]:
         """Lock the GPUs that are free, and offer all that is; nothing if this machine lacks what the spec names."""
-        if not self._is_fit(experiment):
+        if not self._fitness.holds(experiment):
             yield None
             return
         name = experiment.reference
@@ -174,9 +166,9 @@ class TaskDuty:
     def assign(self, opening: _TaskOpening, experiment: Experiment, claim: Claim, called: str) -> Assignment:
         """Return what is run for a job; see `Opening`."""
         job, session = claim.job, experiment.session
-        tasks = self._specs.tasks(experiment, job.spec_version)
-        task = tasks.by_name.get(job.task or "")
-        if task is None:
+        tasks = None if job.spec_version is None else self._specs.tasks(experiment, job.spec_version)
+        task = None if tasks is None else tasks.by_name.get(job.task or "")
+        if tasks is None or task is None:
             raise ConfigurationError(f"version {job.spec_version} of the spec has no task {job.task!r}")
         check_task(task, self._stock.sources, self._stock.secrets.find, contained=self._contains(task))
         share = opening.take(room_of(task))
@@ -194,7 +186,7 @@ class TaskDuty:
             results=results,
             stock=self._stock,
             result=loan.result,
-            contained=self._contained if _has_image(task) else None,
+            contained=self._contained if has_image(task) else None,
             environment=self._environment,
             inherited=self._book.descriptors(share),
             gang=gang,
@@ -314,59 +306,8 @@ class TaskDuty:
         with self._lock:
             return max(self._waiting, key=lambda name: self._waiting[name].priority, default=None)
 
-    def _is_fit(self, experiment: Experiment) -> bool:
-        """Tell whether this machine has what the last spec of an experiment names, and the store keeps what jobs leave.
-
-        If not, people are told once. That it has is looked at once in a while; what an experiment got since is looked
-        at with each job.
-        """
-        now = time.monotonic()
-        if now - self._fit.get(experiment.reference, -math.inf) < _BETWEEN_LOOKS:
-            return True
-        try:
-            tasks = self._specs.last(experiment).by_name
-            unkept = self._unkept(experiment)
-        except NotFoundError:
-            self._pass_over(experiment, [NO_TASKS])
-            return False
-        lacks: dict[str, str] = {}
-        for name, task in tasks.items():
-            for what in self._lacks(experiment, task):
-                lacks.setdefault(what, name)
-        if lacks or unkept:
-            told = [*unkept, *(f"is passed over: task {name!r}: {what}" for what, name in lacks.items())]
-            rest = [f"is passed over for {len(told) - _MOST_TOLD:,} reasons more"] if len(told) > _MOST_TOLD else []
-            self._pass_over(experiment, told[:_MOST_TOLD] + rest)
-            return False
-        self._told.pop(experiment.reference, None)
-        self._fit[experiment.reference] = now
-        return True
-
-    def _pass_over(self, experiment: Experiment, why: Sequence[str]) -> None:
-        if self._told.get(experiment.reference) != why:
-            self._told[experiment.reference] = why
-            for line in why:
-                self._tell(f"{experiment.name} {line}")
-
-    def _unkept(self, experiment: Experiment) -> list[str]:
-        """Say why nothing that jobs leave can be kept; it is asked until it can."""
-        if experiment.reference not in self._keeps:
-            try:
-                experiment.session.queue.ask_files(experiment.reference)
-            except ClientRequestError as error:
-                if type(error) is not ClientRequestError:  # the experiment is gone, or the credentials are wrong
-                    raise
-                return [f"is passed over: {error}"]
-            self._keeps.add(experiment.reference)
-        return []
-
-    def _lacks(self, experiment: Experiment, task: TaskSpec) -> Iterator[str]:
-        if self._contained is not None and not _has_image(task) and not self._is_own(experiment):
-            yield "it has no image, and what others wrote runs on this host only with --no-container"
-        yield from lacking(task, self._stock.sources, self._stock.secrets.find, contained=self._contains(task))
-
     def _contains(self, task: TaskSpec) -> bool:
-        return self._contained is not None and _has_image(task)
+        return self._contained is not None and has_image(task)
 
 
 def _may_make_room(experiment: Experiment, waiting: Waiting) -> bool:
@@ -387,11 +328,6 @@ def _none() -> float:
 def _room_for(waiting: Waiting) -> Room:
     """Return what a job takes that waits."""
     return Room(cpus=waiting.cpu, gpus=waiting.gpu, memory=waiting.memory)
-
-
-def _has_image(task: TaskSpec) -> bool:
-    """Tell whether a task says in what it runs; those of W&B's sweeps do not."""
-    return task.image.docker is not None or task.image.beaker is not None
 
 
 @frozen(kw_only=True)

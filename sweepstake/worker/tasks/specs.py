@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from contextlib import suppress
+from functools import cached_property
 
 from attrs import frozen
 
@@ -15,7 +16,7 @@ from sweepstake.spec.naming import task_names
 __all__ = ["Specs", "Tasks"]
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Tasks:
     """The tasks of one version of a spec.
 
@@ -27,14 +28,33 @@ class Tasks:
     by_name: Mapping[str, TaskSpec]
     sweeps: frozenset[str]
 
+    @cached_property
+    def kinds(self) -> Mapping[str, TaskSpec]:
+        """Of tasks that name the same images, data and secrets, the first: mostly they are few."""
+        first: dict[Hashable, str] = {}
+        for name, task in self.by_name.items():
+            first.setdefault(_named_by(task), name)
+        return {name: self.by_name[name] for name in first.values()}
+
 
 class Specs:
     """Knows the specs that it was asked for; not for several threads at once."""
 
     def __init__(self) -> None:
         self._tasks: dict[tuple[str, int], Tasks] = {}
-        #: The last version that is known of each experiment.
-        self._last: dict[str, int] = {}
+        #: Of each experiment when it was made, and the last version of its spec.
+        self._last: dict[str, tuple[float, int]] = {}
+
+    def tasks(self, experiment: Experiment, version: int) -> Tasks:
+        """Return the tasks of a version of an experiment's spec.
+
+        Raises:
+            NotFoundError: there is no such version, or no experiment.
+        """
+        name = experiment.reference
+        if (name, version) not in self._tasks:
+            self._fetch(experiment, version)
+        return self._tasks[name, version]
 
     def last(self, experiment: Experiment) -> Tasks:
         """Return the tasks of the last version of an experiment's spec.
@@ -45,25 +65,17 @@ class Specs:
             NotFoundError: there is none, or no experiment.
         """
         name = experiment.reference
-        if name not in self._last:
-            self._last[name] = self._fetch(experiment, None)
-        else:
+        made = experiment.session.queue.get_experiment(name).created_at
+        known = self._last.get(name)
+        if known is not None and known[0] != made:  # another experiment has come to its place
+            self._tasks = {key: tasks for key, tasks in self._tasks.items() if key[0] != name}
+            known = None
+        version = self._fetch(experiment, None) if known is None else known[1]
+        if known is not None:
             with suppress(NotFoundError):  # there is none after it
                 while True:
-                    self._last[name] = self._fetch(experiment, self._last[name] + 1)
-        return self._tasks[name, self._last[name]]
-
-    def tasks(self, experiment: Experiment, version: int | None) -> Tasks:
-        """Return the tasks of a version of an experiment's spec; of the last one without a number.
-
-        Raises:
-            NotFoundError: there is no such version, or no experiment.
-        """
-        if version is None:
-            return self.last(experiment)
-        name = experiment.reference
-        if (name, version) not in self._tasks:
-            self._fetch(experiment, version)
+                    version = self._fetch(experiment, version + 1)
+        self._last[name] = made, version
         return self._tasks[name, version]
 
     def _fetch(self, experiment: Experiment, version: int | None) -> int:
@@ -74,3 +86,9 @@ class Specs:
         sweeps = frozenset(each for each, task in named.items() if spec.sweep is not None or task.sweep is not None)
         self._tasks[experiment.reference, record.version] = Tasks(by_name=named, sweeps=sweeps)
         return record.version
+
+
+def _named_by(task: TaskSpec) -> Hashable:
+    """Return all that a task names of a machine."""
+    secrets = tuple(variable.secret for variable in task.env_vars or () if variable.secret is not None)
+    return task.image, bool(task.command or task.arguments), secrets, tuple(task.datasets or ())

@@ -87,6 +87,23 @@ def test_tasks_of_all_experiments_of_a_file_are_run(
     assert "other has no spec, so this worker" in ran.stderr
 
 
+def test_an_experiment_that_is_made_anew_runs_its_own_tasks(
+    db: Database, exp: ManualSearch, shell: Shell, tmp_path: Path, folder: Path
+) -> None:
+    """The worker, which had nothing else, goes on when one is deleted, and knows the next of its name for another."""
+    spec_of(exp, "touch /shared/old", 1, **mounted(folder))
+    with_config(shell, tmp_path, folder)
+    process = shell.start("worker", "--no-container", "--slots", "cpus=1,gpus=0")
+    eventually(lambda: exp.counts().done == 1)
+    exp.delete()
+    assert process.stderr is not None
+    assert any("'exp'" in line and "going on without it" in line for line in process.stderr)
+    again = db.add_experiment(ManualSearch("exp", lease=LEASE))
+    spec_of(again, "touch /shared/new", 1, **mounted(folder))
+    eventually((folder / "new").exists)
+    os.kill(process.pid, signal.SIGTERM)
+
+
 def test_a_worker_whose_command_has_gpus_hands_them_out_once(exp: ManualSearch, shell: Shell, folder: Path) -> None:
     """Four jobs on two GPUs that are stated: each is told one that nobody else has."""
     exp.add_jobs([{}] * 4)

@@ -266,7 +266,8 @@ def test_no_more_run_than_there_are_slots(bench: Bench) -> None:
 @pytest.mark.parametrize("patience, seconds, overtaken", [(0.2, 3, False), (600.0, 100, True)])
 def test_a_large_job_is_not_overtaken_for_ever(bench: Bench, patience: float, seconds: int, overtaken: bool) -> None:
     """Two processors; a small job goes on until another has begun, or for so many seconds: never is one free alone."""
-    small = f"""echo $BEAKER_JOB_ID >> $FOLDER/order; had=$(wc -l < $FOLDER/order); i=0; begun=$had
+    small = f"""echo $BEAKER_JOB_ID >> $FOLDER/order; i=0
+        had=$(grep -nx $BEAKER_JOB_ID $FOLDER/order | cut -d: -f1); begun=$(wc -l < $FOLDER/order)
         until [ $begun -gt $had ] || [ $begun -ge 40 ] || [ $i = {seconds}0 ]; do
             sleep 0.1; i=$((i+1)); begun=$(wc -l < $FOLDER/order)
         done"""

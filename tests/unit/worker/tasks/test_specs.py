@@ -72,3 +72,18 @@ def test_an_experiment_without_a_spec_is_asked_again(exp: ManualSearch) -> None:
             specs.last(exp)
     exp.session.queue.put_spec(exp.name, spec({"name": "a"}))
     assert list(specs.last(exp).by_name) == ["a"]
+
+
+def test_an_experiment_in_the_place_of_another_has_its_own_spec(db: Database, exp: ManualSearch) -> None:
+    """The first version of it is not that of the one that was deleted, though both are called the same."""
+    specs = Specs()
+    exp.session.queue.put_spec(exp.name, spec({"name": "a"}))
+    assert list(specs.last(exp).by_name) == ["a"]
+    exp.delete()
+    with pytest.raises(NotFoundError):
+        specs.last(exp)
+    other = db.add_experiment(ManualSearch("exp"))
+    assert other.reference == exp.reference
+    other.session.queue.put_spec(other.name, spec({"name": "b"}))
+    assert list(specs.last(other).by_name) == ["b"]
+    assert list(specs.tasks(other, 1).by_name) == ["b"]
