@@ -3,8 +3,11 @@
 import json
 from typing import Any
 
+from attrs import evolve
+
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.domain.tasks.needs import Offer
+from sweepstake.values import JsonObject
 from tests.kit.lab import Lab, document, draft, spec
 
 __all__ = ["comparable", "fill", "fill_tasks"]
@@ -40,7 +43,8 @@ def fill_tasks(lab: Lab) -> None:
     lab.add(*(draft(f"gang {rank}", task="gang", gang="g", rank=rank) for rank in range(2)))
     lab.add(draft("alone 1", task="alone", seed=3, priority=9))
     lab.finish(lab.claim(offer=Offer(cpu=1)), Outcome.DONE)
-    lab.queue.put_spec(lab.name, spec(large, alone, text="second"))
+    code = JsonObject.of({"commit": "0f1e", "dirty": True, "diff": "+ü\n", "packages": {"numpy": "2.0"}})
+    lab.queue.put_spec(lab.name, evolve(spec(large, alone, text="second"), snapshot=code))
     lab.add(draft("large", task="large", priority=5), draft("alone 2", task="alone", depends_on=("alone 1",)))
     lab.add(draft("no task"))
 

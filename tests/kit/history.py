@@ -134,6 +134,9 @@ RULES = {
     "versions of a spec are not numbered 1 to n": """
         select experiment_id, count(*) from specs group by experiment_id
         having min(version) <> 1 or max(version) <> count(*)""",
+    "a version of a spec came with code that is not kept": """
+        select s.experiment_id, s.version from specs s left join snapshots n on n.digest = s.snapshot
+        where s.snapshot is not null and n.digest is null""",
     "the jobs of a gang are not replicas of one task": """
         select experiment_id, gang from jobs where gang is not null group by experiment_id, gang
         having min(task) is null or min(task) <> max(task) or min(spec_version) <> max(spec_version)
@@ -146,7 +149,8 @@ RULES = {
         where o.experiment_id = j.experiment_id and o.gang = j.gang and o.status = 'QUEUED')
         group by j.experiment_id, j.gang, t.start_timeout, e.lease
         having max(j.due) > {tick}
-        and min(j.started_at) + coalesce(t.start_timeout, 120) + e.lease + {clock} < {now}""",
+        and min(j.started_at) + coalesce(t.start_timeout, 900 * (1 << (min(j.attempt) - 1))) + e.lease
+        + {clock} < {now}""",
     "something of a spec belongs to no experiment": """
         select o.experiment_id from (select experiment_id from specs union all select experiment_id from tasks
         union all select experiment_id from needs) o
@@ -184,6 +188,7 @@ def findings(url: str, *, clock_error: float = CLOCK_ERROR) -> Iterator[str]:
             for row in ask(timed.replace("{tick}", str(tick))):
                 yield f"{rule}: {row}"
         yield from _tags(ask)
+        yield from _code(ask)
         yield from _budgets(ask)
         yield from _origins(ask)
         if clock_error <= CLOCK_ERROR:
@@ -211,6 +216,16 @@ def _tags(ask: Ask) -> Iterator[str]:
     for seq, tags in ask("select seq, tags from jobs where tags <> '[]'"):
         if sorted(set(json.loads(tags))) != sorted(found.get(seq, [])):
             yield f"the job is found by other tags than it has: {(seq, tags, found.get(seq))}"
+
+
+def _code(ask: Ask) -> Iterator[str]:
+    """Compare what was kept of code with the name under which it is."""
+    for digest, document in ask("select digest, document from snapshots order by digest"):
+        with contextlib.suppress(ValueError):
+            text = json.dumps(json.loads(document), sort_keys=True, separators=(",", ":"))
+            if hashlib.sha256(text.encode()).hexdigest() == digest:
+                continue
+        yield f"a snapshot of code is not what it was: {digest}"
 
 
 def _budgets(ask: Ask) -> Iterator[str]:

@@ -8,13 +8,26 @@ from attrs import frozen
 
 from sweepstake.domain.status import JobStatus
 
-__all__ = ["GANG_SECONDS", "GIVEN_UP", "Gang", "Member"]
+__all__ = ["GANG_SECONDS", "GIVEN_UP", "Gang", "Member", "longest_hold"]
 
 #: For so many seconds the jobs of a gang are held that waits for others, unless its task says another time; for longer,
-#: if only so it will have the room that there is.
+#: if only so it will have the room that there is: at first for so many, doubled so often at most.
 GANG_SECONDS: Final = 120.0
+_FIRST_HOLD: Final = 900.0
+_MOST_DOUBLINGS: Final = 10
 #: The end of what stands for a report where an attempt ended because its gang was given up.
 GIVEN_UP: Final = ".gang"
+
+
+def longest_hold(attempt: int) -> float:
+    """Return for how many seconds a gang may be held whose task states no time.
+
+    It is twice as long with each attempt, as nobody knows whether all of the room that there is will be for it.
+
+    Args:
+        attempt: which attempt at its jobs it is, from 1.
+    """
+    return _FIRST_HOLD * float(2 ** min(max(attempt, 1) - 1, _MOST_DOUBLINGS))
 
 
 @frozen(kw_only=True)

@@ -203,12 +203,14 @@ class KeptSpecs(NamedTuple):
         last: the number of the last of them; 0 if there is none.
         without_version: how many tasks are those of versions that are not there.
         without_needs: how many tasks need something that is not there.
+        without_snapshot: how many versions came with a snapshot of code that is not there.
     """
 
     versions: int
     last: int
     without_version: int
     without_needs: int
+    without_snapshot: int
 
 
 class LedgerGang(NamedTuple):
@@ -220,6 +222,7 @@ class LedgerGang(NamedTuple):
         queued: how many nobody holds.
         since: Unix time at which the first of those that wait was claimed.
         left: seconds until the last lease of them ends.
+        attempt: which attempt at one of them it is, of the one that was tried least.
         lease: seconds of the experiment's leases.
         timeout: seconds for which it may wait, if its task says so.
         needs: of its task, as text.
@@ -235,6 +238,7 @@ class LedgerGang(NamedTuple):
     queued: int
     since: float | None
     left: float | None
+    attempt: int | None
     lease: float
     timeout: float | None
     needs: str | None

@@ -67,6 +67,10 @@ class Ledger:
         [row] = self._rows("ledger_specs", experiment_id=experiment)
         return KeptSpecs(*row)
 
+    def snapshots(self, after: str, limit: int) -> Sequence[tuple[str, str]]:
+        """Return the first snapshots of code whose digest is beyond `after`: the digests, and what they say."""
+        return [(digest, document) for digest, document in self._rows("ledger_snapshots", after=after, limit=limit)]
+
     def gangs(self, experiment: int, after: str, limit: int) -> Sequence[LedgerGang]:
         """Return the first gangs of an experiment whose name is beyond `after`."""
         found = self._rows("ledger_gangs", experiment_id=experiment, after=after, limit=limit)

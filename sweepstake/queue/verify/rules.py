@@ -13,7 +13,7 @@ from sweepstake.domain.budgets import spent
 from sweepstake.domain.keys import proposed_by
 from sweepstake.domain.portable import HIDDEN
 from sweepstake.domain.status import JobStatus, Outcome
-from sweepstake.domain.tasks.gangs import GANG_SECONDS
+from sweepstake.domain.tasks.gangs import longest_hold
 from sweepstake.domain.tasks.needs import Needs
 from sweepstake.plaintext import counted
 from sweepstake.queue.calls import AddJobs, PutJob, TakePart
@@ -29,6 +29,7 @@ from sweepstake.queue.verify.facts import (
     LedgerJob,
     Violation,
 )
+from sweepstake.values import JsonObject
 
 __all__ = [
     "OF_ATTEMPTS",
@@ -37,6 +38,7 @@ __all__ = [
     "check_experiment",
     "check_gang",
     "check_job",
+    "check_snapshot",
     "check_specs",
     "origin_keys",
     "unexplained",
@@ -45,8 +47,8 @@ __all__ = [
 #: The number of the attempt, or None, and what is wrong.
 Fault: TypeAlias = tuple[int | None, str]
 
-#: The checks that count attempts; of the others, LIMITS, COUNTS and SPECS count experiments, GANGS gangs, KEYS keys,
-#: and the rest jobs.
+#: The checks that count attempts; of the others, LIMITS and COUNTS count experiments, SPECS experiments and snapshots
+#: of code, GANGS gangs, KEYS keys, and the rest jobs.
 OF_ATTEMPTS: Final = frozenset((Check.OVERLAP, Check.OUTCOMES))
 _OUTCOMES: Final = frozenset(map(str, Outcome))
 #: The statuses to which a recorded report may lead.
@@ -122,8 +124,23 @@ def check_specs(experiment: LedgerExperiment, specs: KeptSpecs, checked: Counter
         faults.append(f"keeps {counted(specs.without_version, 'task')} of versions of its spec that are not there")
     if specs.without_needs:
         faults.append(f"keeps {counted(specs.without_needs, 'task')} whose needs are not there")
+    if specs.without_snapshot:
+        versions = counted(specs.without_snapshot, "version")
+        faults.append(f"keeps {versions} of its spec whose snapshot of code is not there")
     for what in faults:
         yield Violation(check=Check.SPECS, experiment=experiment.name, job="", attempt=None, what=what)
+
+
+def check_snapshot(digest: str, document: str, checked: Counter[Check]) -> Iterator[Violation]:
+    """Yield what is wrong with a snapshot of code: it is kept once for equal ones, by what it says."""
+    checked[Check.SPECS] += 1
+    try:
+        found = JsonObject(document).digest()
+    except ValueError:
+        found = ""
+    if found != digest:
+        what = f"the snapshot of code {digest} is not the one that was kept so"
+        yield Violation(check=Check.SPECS, experiment="", job="", attempt=None, what=what)
 
 
 def check_gang(
@@ -140,7 +157,7 @@ def check_gang(
     if gang.jobs > replicas:
         faults.append(f"has {counted(gang.jobs, 'job')}, and its task {counted(replicas, 'replica')}")
     if gang.waiting and gang.queued and gang.since is not None and gang.left is not None:
-        allowed = GANG_SECONDS if gang.timeout is None else gang.timeout
+        allowed = longest_hold(gang.attempt or 1) if gang.timeout is None else gang.timeout
         # Whoever holds a job of it asks within the time of a lease, and then it is given up; the dead do not ask.
         late = gang.asked_at - gang.since - allowed - gang.lease - clock_error
         if late > 0 and gang.left > 0:

@@ -17,6 +17,7 @@ from sweepstake.queue.verify.rules import (
     check_experiment,
     check_gang,
     check_job,
+    check_snapshot,
     check_specs,
     origin_keys,
     unexplained,
@@ -28,6 +29,8 @@ __all__ = ["CLOCK_ERROR", "Verification", "verify"]
 CLOCK_ERROR: Final = 1.0
 #: Jobs of one page. Few, because each may have many attempts.
 _PAGE: Final = 500
+#: Snapshots of code of one page, each of which may have more than a megabyte.
+_SNAPSHOTS: Final = 10
 _END: Final = 2**62
 
 Progress = Callable[[int, int], None]
@@ -108,6 +111,7 @@ class _Reading:
             self._progress(event.seq, total)
         yield from self._check_jobs(lambda seq: self._progress(extent.last_event + seq, total))
         yield from self._check_experiments()
+        yield from self._check_snapshots()
         yield from self._check_keys()
 
     def _pages(self, read: Callable[[int], Sequence[LedgerEvent]]) -> Iterator[LedgerEvent]:
@@ -182,6 +186,13 @@ class _Reading:
             for gang in gangs:
                 yield from check_gang(experiment, gang, self._clock_error, self.checked)
             after = gangs[-1].name
+
+    def _check_snapshots(self) -> Iterator[Violation]:
+        after = ""
+        while found := self._ledger.snapshots(after, _SNAPSHOTS):
+            for digest, document in found:
+                yield from check_snapshot(digest, document, self.checked)
+            after = found[-1][0]
 
     def _check_keys(self) -> Iterator[Violation]:
         self.checked[Check.KEYS] = self._keys.count

@@ -60,12 +60,15 @@ DAMAGE_OF_TASKS: Final = (
     (Check.SPECS, "delete from specs where version = 2", "keeps 2 tasks of versions of its spec that are not there"),
     (Check.SPECS, "delete from specs where version = 1", "keeps 1 version of its spec, of which the last is 2"),
     (Check.SPECS, "delete from needs where text like '%gpu%'", "keeps 1 task whose needs are not there"),
+    (Check.SPECS, "delete from snapshots", "keeps 1 version of its spec whose snapshot of code is not there"),
+    (Check.SPECS, "update snapshots set document = '{}'", "is not the one that was kept so"),
+    (Check.SPECS, "update snapshots set document = '{'", "is not the one that was kept so"),
     (Check.GANGS, "update jobs set rank = 0 where gang = 'g'", "the gang 'g' has 2 jobs of 1 rank"),
     (Check.GANGS, "update jobs set gang = 'g' where id = 'large'", "the gang 'g' is of 2 tasks, of 2 versions"),
     (
         Check.GANGS,
         "update jobs set started_at = started_at - 99999 where id = 'gang 0'",
-        "s for all to be claimed, and may 120 s",
+        "s for all to be claimed, and may 900 s",
     ),
     (Check.STRAYS, "update needs set experiment_id = 99", "is the need 1 of experiment number 99"),
     (Check.STRAYS, "update specs set experiment_id = 99", "is the spec 1 of experiment number 99"),
@@ -164,6 +167,7 @@ def test_damage_to_tasks_is_found_on_postgres(new_database: Callable[[], str]) -
         "update jobs set rank = 0 where gang = 'g'",
         "insert into specs select experiment_id + 99, version, text, document, created_at from specs",
         "delete from specs where version = 1",
+        "update snapshots set document = '{}'",
     ):
         run_plainly(url, statement)
     found = {each.check for each in look(url).violations}

@@ -14,6 +14,8 @@ from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.domain.tasks.gangs import GANG_SECONDS
 from sweepstake.domain.tasks.needs import Offer
 from sweepstake.domain.workers import WorkerReport
+from sweepstake.queue.verify import verify
+from sweepstake.queue.verify.facts import Check
 from sweepstake.stores.postgres.engine import connection_string
 from sweepstake.stores.urls import PostgresUrl
 from tests.kit.lab import Lab, draft, spec
@@ -137,6 +139,7 @@ def test_a_gang_is_held_for_longer_each_time(site: Site) -> None:
     for held, over in ((800, 200), (1700, 200), (3500, 200)):
         site.later(held)
         assert is_held(lab)
+        assert [each for each in verify(site.store.ledger).violations if each.check is Check.GANGS] == []
         site.later(over)
         assert not is_held(lab)
         site.later(0)

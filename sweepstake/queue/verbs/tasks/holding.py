@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from attrs import frozen
 
 from sweepstake.domain.status import JobStatus
-from sweepstake.domain.tasks.gangs import GANG_SECONDS
+from sweepstake.domain.tasks.gangs import GANG_SECONDS, longest_hold
 from sweepstake.domain.tasks.needs import Needs, places, unmet
 from sweepstake.queue.verbs.tasks.matching import read_needs
 from sweepstake.queue.verbs.tasks.workers import offers_for
 from sweepstake.stores.engine import Transaction
 
 __all__ = ["holding_seconds"]
-
-#: Seconds for which a gang is held at first that only waits for what runs to end; and how often that doubles at most.
-_FIRST: Final = 900.0
-_MOST_DOUBLINGS: Final = 10
 
 
 @frozen
@@ -51,9 +45,8 @@ def holding_seconds(transaction: Transaction, number: int, name: str) -> float:
     """Return for how many seconds jobs of a gang are held that wait for the others, if its task states no time.
 
     If the live workers have room for all of it, it is held as room is kept for a large job, until what runs there has
-    ended: for twice as long each time that it was given back, as nobody knows whether all of that room is for it. It is
-    held no longer than any other if they have not, or if a gang that comes before it, of whichever experiment, could
-    use what it holds: so of gangs that hold a part of the room each, the first begins.
+    ended; see `longest_hold`. It is held no longer than any other if they have not, or if a gang that comes before it,
+    of whichever experiment, could use what it holds: so of gangs that hold a part of the room each, the first begins.
     """
     gangs = [_Gang(*row) for row in transaction.rows("gathering")]
     own = next((each for each in gangs if (each.number, each.name) == (number, name)), None)
@@ -70,5 +63,4 @@ def holding_seconds(transaction: Transaction, number: int, name: str) -> float:
             used = (theirs.get(member[4]) for member in held if member[4] in theirs or member[4] not in workers)
             if any(offer is None or unmet(gang.needs, offer) is None for offer in used):
                 return GANG_SECONDS
-    before = min((member[6] for member in held), default=1) - 1
-    return _FIRST * float(2 ** min(before, _MOST_DOUBLINGS))
+    return longest_hold(min((member[6] for member in held), default=1))

@@ -61,7 +61,14 @@ select
         select count(*) from tasks t where t.experiment_id = :experiment_id and not exists (
             select 1 from needs n where n.experiment_id = t.experiment_id and n.id = t.needs
         )
+    ),
+    (
+        select count(*) from specs s where s.experiment_id = :experiment_id and s.snapshot is not null
+        and not exists (select 1 from snapshots n where n.digest = s.snapshot)
     );
+
+-- ledger_snapshots: snapshots of code, by digest, beyond one.
+select digest, document from snapshots where digest > :after order by digest limit :limit;
 
 -- ledger_gangs: the gangs of an experiment, by name, beyond one: what their jobs have in common, and which wait.
 select
@@ -70,6 +77,7 @@ select
     sum(case when j.status = 'QUEUED' then 1 else 0 end),
     min(case when j.status = 'RUNNING' and j.together = 0 then j.started_at end),
     max(case when j.status = 'RUNNING' and j.together = 0 then j.due - (:tick) end),
+    min(case when j.status = 'RUNNING' and j.together = 0 then j.attempt end),
     min(e.lease), min(t.start_timeout), min(n.text), :now
 from jobs j
 join experiments e on e.id = j.experiment_id
