@@ -6,6 +6,7 @@ import logging
 import shutil
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -113,9 +114,16 @@ class TaskKeeping:
             return Kept(problem=what, again=isinstance(error, StoreUnavailableError))
         if self._files.left_out:
             return Kept(note=f"not kept: {_named(self._files.left_out)}; {self._here()}")
+        self._tidy()
+        return Kept()
+
+    def _tidy(self) -> None:
+        """Leave nothing on this machine, not even a folder for each job that it ever ran."""
         shutil.rmtree(self._results, ignore_errors=True)
         self._printed.unlink(missing_ok=True)
-        return Kept()
+        for folder in (self._results.parent, self._printed.parent):
+            with suppress(OSError):  # it holds what another attempt at the job has left
+                folder.rmdir()
 
     def _copy_all(self, patience: Patience) -> None:
         self._output.copy(patience)

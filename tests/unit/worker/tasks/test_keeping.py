@@ -77,20 +77,30 @@ def bench(exp: sweepstake.ManualSearch, tmp_path: Path) -> Bench:
     """The first attempt at a job."""
     job = exp.add_job({})
     queue = exp.session.queue
-    (tmp_path / "results").mkdir()
-    (tmp_path / "output").touch()
-    return Bench(queue, Lab(queue, "exp").claim(), job, tmp_path / "results", tmp_path / "output")
+    results, output = tmp_path / "results" / "job" / "1", tmp_path / "output" / "job" / "1.log"
+    results.mkdir(parents=True)
+    output.parent.mkdir(parents=True)
+    output.touch()
+    return Bench(queue, Lab(queue, "exp").claim(), job, results, output)
 
 
 def test_all_is_kept_at_the_end(bench: Bench) -> None:
-    """With folders below folders, and empty files; then nothing is left here."""
+    """With folders below folders, and empty files; then nothing is left here, not even a folder for the job."""
     (bench.results / "a" / "b").mkdir(parents=True)
     (bench.results / "a" / "b" / "c.txt").write_text("c")
     assert bench.leave(empty="") == Kept()
     assert bench.kept() == {"a/b/c.txt": 1, "empty": 0}
     assert bench.job.log() == "said\n"
-    assert not bench.results.exists()
-    assert not bench.output.exists()
+    assert not bench.results.parent.exists()
+    assert not bench.output.parent.exists()
+
+
+def test_what_another_attempt_has_left_stays(bench: Bench) -> None:
+    """Such as files of one that could not be kept."""
+    other = bench.results.with_name("2")
+    other.mkdir()
+    assert bench.leave(x="1") == Kept()
+    assert (bench.results.exists(), other.exists()) == (False, True)
 
 
 def test_what_changes_is_kept_on_the_way(bench: Bench) -> None:
@@ -117,7 +127,7 @@ def test_a_file_that_changes_at_once_again_is_seen_to_have_changed(bench: Bench)
         eventually(lambda: bench.kept() == {"x": 1})
         (bench.results / "x").write_text("2")
         keeping.finish(lambda: 0.0)
-    assert (bench.job.fetch(bench.results.parent / "there") / "x").read_text() == "2"
+    assert (bench.job.fetch(bench.results.parents[2] / "there") / "x").read_text() == "2"
 
 
 def test_an_attempt_that_dies_leaves_what_was_kept(bench: Bench) -> None:
@@ -131,9 +141,9 @@ def test_an_attempt_that_dies_leaves_what_was_kept(bench: Bench) -> None:
 
 def test_links_lead_nowhere_and_are_told(bench: Bench) -> None:
     """Neither files nor folders that are links are followed, a pipe is not read, and what they were is still here."""
-    (bench.results.parent / "secret").write_text("hidden")
-    (bench.results / "file").symlink_to(bench.results.parent / "secret")
-    (bench.results / "folder").symlink_to(bench.results.parent)
+    (bench.results.parents[2] / "secret").write_text("hidden")
+    (bench.results / "file").symlink_to(bench.results.parents[2] / "secret")
+    (bench.results / "folder").symlink_to(bench.results.parents[2])
     os.mkfifo(bench.results / "pipe")
     kept = bench.leave(real="1")
     assert kept.problem == ""
@@ -194,11 +204,11 @@ def test_what_is_gone_from_the_store_is_sent_again(bench: Bench) -> None:
     with bench.keeping(interval=0.02) as keeping:
         (bench.results / "x").write_text("1")
         eventually(lambda: bench.kept() == {"x": 1})
-        (content,) = bench.results.parent.glob("store.db-files/*/*/*/1/whole/*")
+        (content,) = bench.results.parents[2].glob("store.db-files/*/*/*/1/whole/*")
         content.unlink()
         (bench.results / "y").write_text("22")
         assert keeping.finish(lambda: 0.0) == Kept()
-    assert sorted(path.name for path in bench.job.fetch(bench.results.parent / "there").iterdir()) == ["x", "y"]
+    assert sorted(path.name for path in bench.job.fetch(bench.results.parents[2] / "there").iterdir()) == ["x", "y"]
 
 
 def test_a_failure_on_the_way_is_made_up_for(bench: Bench) -> None:
