@@ -107,7 +107,7 @@ class TaskDuty:
         self._tell = tell
         self._is_own = is_own
         self._specs = Specs()
-        self._fitness = Fitness(self._specs, stock, is_own, tell, contains=contained is not None)
+        self._fitness = Fitness(self._specs, self.slots, stock, is_own, tell, contains=contained is not None)
         self._looked: dict[str, float] = {}
         #: For each experiment the job that waits for room, those that have waited longest first.
         self._waiting: dict[str, Waiting] = {}

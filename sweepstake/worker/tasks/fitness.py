@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from sweepstake.client import Experiment
+from sweepstake.domain.tasks.needs import Offer, unmet
 from sweepstake.errors import ClientRequestError, NotFoundError
 from sweepstake.spec import TaskSpec
+from sweepstake.spec.needs import needs_of
 from sweepstake.worker.tasks.preparing import Stock
 from sweepstake.worker.tasks.run import lacking
 from sweepstake.worker.tasks.specs import Specs, Tasks
@@ -28,8 +30,11 @@ _MOST_TOLD: Final = 20
 class Fitness:
     """Compares what specs name with what this machine has; not for several threads at once.
 
+    What a task names that needs more than this worker has is not looked for: its jobs go to others.
+
     Args:
         specs: of experiments.
+        slots: all that this worker has.
         stock: what tasks can have on this machine.
         is_own: whether an experiment is this user's; see `TaskDuty`.
         tell: takes a line for people.
@@ -39,6 +44,7 @@ class Fitness:
     def __init__(
         self,
         specs: Specs,
+        slots: Offer,
         stock: Stock,
         is_own: Callable[[Experiment], bool],
         tell: Callable[[str], None],
@@ -46,6 +52,7 @@ class Fitness:
         contains: bool,
     ) -> None:
         self._specs = specs
+        self._slots = slots
         self._stock = stock
         self._is_own = is_own
         self._tell = tell
@@ -104,9 +111,11 @@ class Fitness:
         return []
 
     def _lacks(self, experiment: Experiment, tasks: Tasks) -> dict[str, str]:
-        """Return all that is lacking, with the first task that names it."""
+        """Return all that is lacking for the tasks whose jobs it may get, with the first task that names it."""
         lacks: dict[str, str] = {}
         for name, task in tasks.kinds.items():
+            if unmet(needs_of(task), self._slots) is not None:
+                continue
             for what in self._lacks_for(experiment, task):
                 lacks.setdefault(what, name)
         return lacks

@@ -12,6 +12,7 @@ from sweepstake.client import Experiment
 from sweepstake.errors import NotFoundError
 from sweepstake.spec import ExperimentSpec, TaskSpec
 from sweepstake.spec.naming import task_names
+from sweepstake.spec.needs import needs_of
 
 __all__ = ["Specs", "Tasks"]
 
@@ -30,7 +31,7 @@ class Tasks:
 
     @cached_property
     def kinds(self) -> Mapping[str, TaskSpec]:
-        """Of tasks that name the same images, data and secrets, the first: mostly they are few."""
+        """Of tasks that need the same, and name the same images, data and secrets, the first: mostly they are few."""
         first: dict[Hashable, str] = {}
         for name, task in self.by_name.items():
             first.setdefault(_named_by(task), name)
@@ -89,6 +90,7 @@ class Specs:
 
 
 def _named_by(task: TaskSpec) -> Hashable:
-    """Return all that a task names of a machine."""
+    """Return all that a task needs and names of a machine."""
     secrets = tuple(variable.secret for variable in task.env_vars or () if variable.secret is not None)
-    return task.image, bool(task.command or task.arguments), secrets, tuple(task.datasets or ())
+    has_command = bool(task.command or task.arguments)
+    return needs_of(task), task.image, has_command, secrets, tuple(task.datasets or ())

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import sweepstake
 from sweepstake import Experiment, ManualSearch
+from sweepstake.domain.tasks.needs import Offer
 from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.values import JsonObject
 from sweepstake.worker.tasks.fitness import Fitness
@@ -36,12 +38,13 @@ class _Looked(Mapping[str, str]):
         return 1
 
 
-def put(experiment: Experiment, *secrets: str) -> None:
-    """Store a spec with a task for each secret, which names it."""
-    tasks = [
+def put(experiment: Experiment, *secrets: str, **first: Any) -> None:
+    """Store a spec with a task for each secret, which names it; the first has other fields as well."""
+    tasks: list[dict[str, Any]] = [
         {"image": {"docker": "tiny"}, "command": ["echo", str(i)], "envVars": [{"name": "S", "secret": secret}]}
         for i, secret in enumerate(secrets)
     ]
+    tasks[0] |= first
     document = JsonObject.of({"version": "v2", "tasks": tasks})
     experiment.session.queue.put_spec(experiment.reference, SpecDraft(text="", document=document))
 
@@ -49,7 +52,7 @@ def put(experiment: Experiment, *secrets: str) -> None:
 def fitness(environment: Mapping[str, str], told: list[str]) -> Fitness:
     """Make what looks at specs, on a machine with these variables."""
     stock = Stock(sources=Sources(), secrets=Secrets(Path("none"), environment))
-    return Fitness(Specs(), stock, lambda _: True, told.append, contains=True)
+    return Fitness(Specs(), Offer(cpu=2), stock, lambda _: True, told.append, contains=True)
 
 
 @pytest.fixture
@@ -79,3 +82,14 @@ def test_what_is_lacking_is_looked_for_once_in_a_while(exp: ManualSearch) -> Non
     assert environment.count == before
     (line,) = told
     assert "the secret 'gone' is not on this machine" in line
+
+
+@pytest.mark.parametrize(
+    "needs", [{"resources": {"gpuCount": 1}}, {"constraints": {"cluster": ["ai2/jupiter"]}}], ids=["gpu", "cluster"]
+)
+def test_what_is_for_other_machines_is_not_looked_for(exp: ManualSearch, needs: dict[str, Any]) -> None:
+    """A task that needs more than this worker has names what is there, and does not hold back the others."""
+    told = list[str]()
+    put(exp, "there", "here", **needs)
+    assert fitness(_Looked(), told).holds(exp)
+    assert told == []
