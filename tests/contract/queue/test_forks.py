@@ -110,7 +110,7 @@ def test_a_forked_child_owns_nothing_and_breaks_nothing(address: str, queue: Que
 def test_forking_amid_busy_threads_breaks_nothing(address: str, queue: Queue) -> None:
     """Whatever lock or connection a thread of the parent holds at that moment, both the child and the parent work."""
     lab = Lab.new(queue)
-    script = run_script(BUSY_SCRIPT, address, lab.name)
+    script = run_script(BUSY_SCRIPT, address, lab.name, seconds=180.0)  # 2 s, and 40 s among six of its kind
     assert (script.stdout, script.stderr, script.returncode) == ("20\n", "", 0)
     jobs = lab.jobs()
     assert sum(job.hyperparameters.decode()["by"] == "child" for job in jobs) == 20

@@ -279,6 +279,23 @@ def test_a_large_job_is_not_overtaken_for_ever(bench: Bench, patience: float, se
     assert (bench.wrote("order").index("large") == 40) == overtaken
 
 
+def test_a_gang_is_not_overtaken_for_ever(bench: Bench) -> None:
+    """Two jobs of two processors each, of four: room is kept for one after the other, until both are there."""
+    small = """echo $BEAKER_JOB_ID >> $FOLDER/order; i=0
+        had=$(grep -nx $BEAKER_JOB_ID $FOLDER/order | cut -d: -f1); begun=$had
+        until [ $begun -ge $((had + 2)) ] || [ $i = 10 ]; do
+            sleep 0.1; i=$((i+1)); begun=$(wc -l < $FOLDER/order)
+        done"""
+    both = {"script": "echo gang >> $FOLDER/order", "replicas": 2, "resources": {"cpuCount": 2}}
+    bench.put(both, {"script": small})
+    bench.add("s0", "s1", "s2", "s3", task="t1")
+    bench.add_gang("g", 2)
+    bench.add(*(f"s{i}" for i in range(4, 16)), task="t1")
+    assert dict(bench.work(Slots(cpus=4.0), patience=0.2).outcomes) == {Outcome.DONE: 18}
+    order = bench.wrote("order")
+    assert max(place for place, name in enumerate(order) if name == "gang") < 16
+
+
 def test_jobs_that_need_more_are_left(bench: Bench) -> None:
     """For a worker that has more; where the label is right, others run."""
     bench.put(
