@@ -16,24 +16,29 @@ IDS: Final = frozenset(Column(OWN, name) for name in ("id", "made with", "job", 
 #: No id is shortened to less.
 LEAST: Final = 6
 _MADE: Final = re.compile(r"[0-9a-v]{26}")
+#: An id that nobody reads: one of ours, a UUID, or a digest. Any other is a name.
+_UNREADABLE: Final = re.compile(r"[0-9a-v]{26}|[0-9a-fA-F-]{16,}")
 
 
 def shortened(ids: Iterable[str]) -> dict[str, str]:
     """Return for each id its beginning or its end, as short as is unique among them, but not under six characters.
 
-    All are shortened at the same side to the same length: ids that Sweepstake made at the end, because those made
-    together share their beginning. What is shown is neither a beginning nor an end of another, so that it can be typed.
+    Names that somebody chose, as those of a spec's jobs, stay whole. All others are shortened at the same side to the
+    same length: ids that Sweepstake made at the end, because those made together share their beginning. What is shown
+    is neither a beginning nor an end of another, so that it can be typed.
     """
     distinct = list(dict.fromkeys(ids))
-    sides = (True, False) if all(map(_MADE.fullmatch, distinct)) else (False, True)
-    longest = max(map(len, distinct), default=0)
+    unreadable = list(filter(_UNREADABLE.fullmatch, distinct))
+    sides = (True, False) if all(map(_MADE.fullmatch, unreadable)) else (False, True)
+    whole = {each: each for each in distinct}
+    longest = max(map(len, unreadable), default=0)
     for length in range(LEAST, longest):
         ambiguous = Counter(part for each in distinct for part in {each[:length], each[-length:]})
         for end in sides:
-            short = {each: each[-length:] if end else each[:length] for each in distinct}
+            short = {each: each[-length:] if end else each[:length] for each in unreadable}
             if all(ambiguous[part] == 1 for part in short.values()):
-                return short
-    return {each: each for each in distinct}
+                return whole | short
+    return whole
 
 
 def with_short_ids(table: Table) -> Table:
