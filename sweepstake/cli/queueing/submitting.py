@@ -85,6 +85,8 @@ def submit(
     except SpecError as error:
         say(str(error), err=True)
         return 1
+    except OSError as error:
+        raise click.ClickException(f"{spec} cannot be read: {error.strerror}") from None
     if dry_run:
         _show(submission, submission.drafts(), format_, wide=wide)
         return 0

@@ -65,12 +65,19 @@ def _tasks(experiment: Experiment, called: str, spelled: str) -> Iterator[str]:
     first: dict[str | None, str] = {}
     for job in islice(iterate(queue, name, query_of(JobStatus.QUEUED)), _LOOKED_AT):
         first.setdefault(job.task, job.id)
-    if not _has_spec(experiment):
+    has_spec = _has_spec(experiment)
+    if not has_spec:
         yield (
             f"{called} has no spec, so workers without a command pass it over; "
             f"`sweepstake worker {spelled} -- COMMAND` runs it."
         )
     for task, job_id in islice(first.items(), _TOLD):
+        if task is None and has_spec:
+            yield (
+                f"{job_id} names no task of the spec, so workers without a command pass it over; "
+                f"`sweepstake worker {spelled} -- COMMAND` runs it, and `sweepstake push --task` names one."
+            )
+            continue
         sentence = queue.why(name, job_id).sentence
         yield f"{job_id}: {sentence}" if task is None else f"{task} ({job_id}): {sentence}"
     if len(first) > _TOLD:
