@@ -23,7 +23,7 @@ from tests.faults.races.sides import Side, play
 from tests.kit.lab import Lab
 from tests.kit.stores import Kept
 
-__all__ = ["FAULT", "open_observed"]
+__all__ = ["FAULT", "open_observed", "open_two"]
 
 #: Of the leases that are renewed or begun here. An interleaving that takes half of it is made again.
 _LEASE: Final = 4.0
@@ -163,6 +163,16 @@ def open_observed(url: str) -> Queue:
     place, clock = parse_store_url(url), SystemClock()
     engine = SqliteEngine(place.path, clock) if isinstance(place, SqliteUrl) else PostgresEngine(place)
     return Kept(ObservedEngine(engine), clock)
+
+
+@contextmanager
+def open_two(url: str) -> Iterator[tuple[Queue, Queue]]:
+    """Open a store twice, as two processes do, of which both tell of their moments."""
+    with ExitStack() as stack, observing():
+        queues = open_observed(url), open_observed(url)
+        for queue in queues:
+            stack.callback(queue.close)
+        yield queues
 
 
 def interleave(place: Place, size: int) -> Figures:

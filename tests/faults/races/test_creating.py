@@ -1,30 +1,18 @@
 """A call that creates an experiment, delivered twice at once, in every way that the two deliveries can meet."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from sweepstake.domain.records import ABSENT, UNGUARDED, ExperimentDraft, Guard
 from sweepstake.queue.queue import Queue
-from tests.faults.races.interleavings import open_observed
-from tests.faults.races.moments import observing
+from tests.faults.races.interleavings import open_two
 from tests.faults.races.sides import Side, play
 from tests.kit.lab import MANUAL, new_key
 
 #: More statements than the call has.
 _MOST = 20
 _NEVER = -1
-
-
-@contextmanager
-def _two(url: str) -> Iterator[tuple[Queue, Queue]]:
-    with ExitStack() as stack, observing():
-        queues = open_observed(url), open_observed(url)
-        for queue in queues:
-            stack.callback(queue.close)
-        yield queues
 
 
 def _creation(queue: Queue, name: str, guard: Guard, key: str, halt: int) -> Side:
@@ -39,7 +27,7 @@ def test_both_deliveries_are_answered_alike(
 ) -> None:
     """One halts before each of its statements in turn while the other comes to its end: there is one experiment."""
     url = f"sqlite:///{tmp_path}/store.db" if store == "sqlite" else request.getfixturevalue("postgres_url")
-    with _two(url) as (queue, other):
+    with open_two(url) as (queue, other):
         for halt in range(_MOST):
             name, key = f"made {halt}", new_key()
             first = _creation(queue, name, guard, key, halt)

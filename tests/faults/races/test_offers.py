@@ -1,8 +1,8 @@
 """Claims for what a worker offers, while somebody else makes the only job ready, or holds it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +15,7 @@ from sweepstake.domain.tasks.needs import Offer
 from sweepstake.queue.queue import Queue
 from sweepstake.stores.postgres.engine import connection_string
 from sweepstake.stores.urls import PostgresUrl
-from tests.faults.races.interleavings import open_observed
-from tests.faults.races.moments import observing
+from tests.faults.races.interleavings import open_two
 from tests.faults.races.sides import Side, play
 from tests.kit.lab import Lab, draft, eventually, spec
 from tests.kit.stores import open_store
@@ -25,15 +24,6 @@ OFFER = Offer(cpu=1)
 #: More statements than the call has.
 _MOST = 40
 _NEVER = -1
-
-
-@contextmanager
-def _two(url: str) -> Iterator[tuple[Queue, Queue]]:
-    with ExitStack() as stack, observing():
-        queues = open_observed(url), open_observed(url)
-        for queue in queues:
-            stack.callback(queue.close)
-        yield queues
 
 
 def _claim_one(queue: Queue, name: str) -> NoJobReason | None:
@@ -53,7 +43,7 @@ def test_a_job_that_becomes_ready_meanwhile_is_taken(
     """Or it was blocked when the claim looked; no worker is told that it lacks what the job needs, and goes."""
     url = f"sqlite:///{tmp_path}/store.db" if store == "sqlite" else request.getfixturevalue("postgres_url")
     told = set()
-    with _two(url) as (queue, other):
+    with open_two(url) as (queue, other):
         for halt in range(_MOST):
             lab = Lab.new(other)
             other.put_spec(lab.name, spec({"name": "work"}))
