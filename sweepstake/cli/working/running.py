@@ -221,7 +221,7 @@ class _CommandBehindDashes(click.Command):
     "--label",
     multiple=True,
     metavar="NAME=VALUE",
-    help="What it is, such as cluster=ai2/jupiter, for tasks that may run only there; may be given several times.",
+    help="What it is, such as cluster=ai2/jupiter, for tasks that may run only there; several times, also of one name.",
 )
 @click.option("--gpus-per-job", type=click.IntRange(0), default=0, help="GPUs that each job of COMMAND has to itself.")
 @click.option(
