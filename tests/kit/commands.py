@@ -41,9 +41,9 @@ def begun(folder: Path, *jobs: Job) -> list[int]:
 
 def alive(pid: int) -> bool:
     """Tell whether a process runs."""
+    stat = Path(f"/proc/{pid}/stat")
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+        return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except ProcessLookupError:  # also where its file is read, if it ends meanwhile
         return False
-    stat = Path(f"/proc/{pid}/stat")
-    return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"

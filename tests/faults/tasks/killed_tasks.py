@@ -54,6 +54,10 @@ class _Watch:
             thread.join(WAIT_SECONDS)
         assert not self.pending, [(worker.everything(), names) for _, worker, names in self.pending]
 
+    def wait(self) -> None:
+        """Wait until nothing is left of those that were killed."""
+        eventually(lambda: not self.pending)
+
     def _go_on(self) -> None:
         until = float("inf")
         while time.monotonic() < until and not (self._over.is_set() and not self.pending):
@@ -93,6 +97,8 @@ def _kill_workers(place: Place, size: int, *, contained: bool) -> Figures:
                 names = crew[i].containers()
                 killed = crew[i].kill(heartbeats=also)
                 watch.pending.append((killed, crew[i], names | crew[i].containers()))
+                if also:
+                    watch.wait()  # for the worker that ends it, which must live so long
                 crew[i] = _start(site)
             site.wait_done(len(jobs), within=WAIT_SECONDS + 2 * len(jobs))
             for worker in crew:
