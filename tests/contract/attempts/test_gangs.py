@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from sweepstake.domain.records import Claim
-from sweepstake.domain.status import JobStatus, Outcome, Signal
+from sweepstake.domain.records import Claim, NoJob
+from sweepstake.domain.status import JobStatus, NoJobReason, Outcome, Signal
 from sweepstake.domain.tasks.needs import Offer, WorkerLabel
 from sweepstake.domain.workers import WorkerReport
 from sweepstake.errors import InvalidInputError
@@ -79,6 +79,20 @@ def test_only_one_gang_collects(gangs: Lab) -> None:
     gangs.add(draft("single", task="plain"))
     assert claimed(gangs, Offer(cpu=1)) == "single"
     assert [claimed(gangs) for _ in range(4)] == ["a 1", "b 0", "b 1", None]
+
+
+def test_a_gang_that_comes_after_another_is_worth_waiting_for(lab: Lab) -> None:
+    """Whoever has room for it, and not for the one that collects, is not told that it lacks what jobs need."""
+    lab.queue.put_spec(lab.name, spec(REPLICAS, {"name": "plain", "replicas": 2}))
+    add_gang(lab, "a")
+    add_gang(lab, "b", "plain")
+    assert claimed(lab) == "a 0"
+    small = Offer(cpu=1)
+    assert lab.queue.claim(lab.name, "w", offer=small) == NoJob(NoJobReason.BLOCKED)
+    assert lab.queue.claim_jobs(lab.name, "w", 2, offer=small, slots=small).reason is NoJobReason.BLOCKED
+    assert claimed(lab) == "a 1"
+    assert claimed(lab, small) == "b 0"
+    assert lab.queue.claim(lab.name, "w", offer=Offer()) == NoJob(NoJobReason.UNMET)
 
 
 def test_why_says_which_gang_waits_for_which_room(gangs: Lab) -> None:
