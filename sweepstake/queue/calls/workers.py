@@ -175,7 +175,7 @@ class MakeRoom(Call[RoomAnswer]):
 
     name: str = named("name")
     id: str = named("id")
-    worker: str = body(arriving=check_name, metadata=_WORKER)
+    worker: str = body(arriving=check_name, metadata=narrowed(ref("Name")))
 
 
 @verb(

@@ -147,6 +147,7 @@ def _body(schema: str, scene: Scene) -> Any:
             "reports": [{"id": RUNNING, "key": new_key(), "report": {"attempt": scene.attempt, "outcome": "done"}}]
         },
         "StopRequest": {},
+        "RoomRequest": {"worker": "w"},
         "PutSpec": {"text": "", "document": {"version": "v2", "tasks": [{"image": {"docker": "tiny"}}]}},
         "HeartbeatRequest": {"attempts": [scene.attempt]},
         "QueueingChanges": {"priority": 7},
