@@ -139,8 +139,7 @@ def _give_up(transaction: Transaction, name: str, number: int, late: _Late) -> N
             _end(transaction, member, outcome, late.reason, final=final)
     waiting = [member[0] for member in members if member[3] == JobStatus.QUEUED]
     if not final and delay:
-        held = [member[0] for member in members if member[3] == JobStatus.RUNNING]
-        transaction.run("delay_waiting", seqs=json.dumps(held + waiting), delay=delay)
+        transaction.run("rest", experiment_id=number, gang=late.gang, delay=delay)
     if not final:
         return
     cause = name_of(f"{late.gang} {transaction.now()}")

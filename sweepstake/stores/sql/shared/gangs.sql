@@ -42,3 +42,7 @@ select slots from workers where name = :name order by seen_at desc limit 1;
 
 -- budget: how often a job of an experiment may fail, and for how long it waits then.
 select max_attempts, retry_delay from experiments where id = :experiment_id;
+
+-- rest: the jobs of a gang that are queued are ready later.
+update jobs set not_before = :now + cast(:delay as float8), due = :now + cast(:delay as float8)
+where experiment_id = :experiment_id and gang is not null and gang = :gang and status = 'QUEUED';

@@ -30,7 +30,3 @@ where j.seq in (select value from json_each(:seqs));
 -- crash_waiting: these jobs, which were queued, are CRASHED.
 update jobs set status = 'CRASHED', etag = cast(:cause as text) || '-stop-' || seq, due = null, ended_at = :now
 where seq in (select value from json_each(:seqs)) and status = 'QUEUED';
-
--- delay_waiting: these jobs, which are queued, are ready later.
-update jobs set not_before = :now + cast(:delay as float8), due = :now + cast(:delay as float8)
-where seq in (select value from json_each(:seqs)) and status = 'QUEUED';
