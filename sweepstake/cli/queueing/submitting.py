@@ -13,7 +13,7 @@ from sweepstake.cli.looking.waiting import waited
 from sweepstake.cli.naming import EXPERIMENT, JOB, find_jobs
 from sweepstake.cli.output import as_json, format_option, print_rows, say, wide_option
 from sweepstake.cli.target import Target, pass_target
-from sweepstake.errors import ResourceExistsError, SpecError
+from sweepstake.errors import InvalidInputError, ResourceExistsError, SpecError
 from sweepstake.plaintext import counted
 
 if TYPE_CHECKING:  # specs take time to load, and most commands need none
@@ -74,21 +74,16 @@ def submit(
       sweepstake submit train.yaml
       sweepstake worker --no-container
     """
-    from sweepstake.client.specs.submitting import Submission
-
     if update and name is None:
         raise click.UsageError("--update needs the --name of the experiment.")
     if timeout is not None and not watch:
         raise click.UsageError("--timeout is for --watch.")
-    try:
-        submission = Submission.of(spec)
-    except SpecError as error:
-        say(str(error), err=True)
-        return 1
-    except OSError as error:
-        raise click.ClickException(f"{spec} cannot be read: {error.strerror}") from None
+    submission = _read(spec)
+    drafts = submission.drafts()
+    for line in _refused(submission.spec, drafts):
+        say(f"Warning: {line}", err=True)
     if dry_run:
-        _show(submission, submission.drafts(), format_, wide=wide)
+        _show(submission, drafts, format_, wide=wide)
         return 0
     try:
         experiment = target.database().submit(submission, name, update)
@@ -105,6 +100,36 @@ def submit(
     else:
         say(experiment.name)
     return code
+
+
+def _read(path: Path) -> Submission:
+    """Return a spec that was checked; what is wrong with it is told, and ends the command."""
+    from sweepstake.client.specs.submitting import Submission
+
+    try:
+        return Submission.of(path)
+    except SpecError as error:
+        say(str(error), err=True)
+        raise click.exceptions.Exit(1) from None
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _refused(spec: ExperimentSpec, drafts: Sequence[JobDraft]) -> Iterator[str]:
+    """Yield for which tasks a worker will refuse to run jobs, because of what their values would be read as."""
+    from sweepstake.spec.naming import task_names
+    from sweepstake.worker.tasks.items import filled_items
+
+    items = {name: task.words() for name, task in zip(task_names(spec), spec.tasks, strict=True)}
+    refused: dict[str, list[InvalidInputError]] = {}
+    for draft in drafts:
+        if draft.task is not None and draft.hyperparameters.text != "{}":
+            try:
+                filled_items(items[draft.task], draft.hyperparameters.decode())
+            except InvalidInputError as error:
+                refused.setdefault(draft.task, []).append(error)
+    for task, errors in refused.items():
+        yield f"{task}: {counted(len(errors), 'job')} will crash: {errors[0]}"
 
 
 def _show(submission: Submission, drafts: Sequence[JobDraft], format_: str, *, wide: bool) -> None:

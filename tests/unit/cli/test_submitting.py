@@ -114,6 +114,19 @@ def test_a_dry_run_shows_of_a_script_what_changes(run: Run, tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.parametrize("dry", [True, False])
+def test_values_that_no_worker_would_put_there_are_told(run: Run, tmp_path: Path, dry: bool) -> None:
+    """Before the first of their jobs crashes."""
+    file = tmp_path / "words.yaml"
+    file.write_text(
+        "tasks:\n- name: train\n  image: {docker: tiny}\n  command: [sh, -c, 'train \"{text}\"']\n"
+        "  sweep: {search: Grid, parameters: {text: [plain, two words, $HOME]}}\n"
+    )
+    code, out, err = run("submit", str(file), *(["--dry-run"] if dry else []))
+    assert (code, "3 jobs" in out) == (0, True)
+    assert err.startswith("Warning: train: 2 jobs will crash: command[2]: {text} would put 'two words' where a program")
+
+
 def test_a_dry_run_in_json_is_the_jobs(run: Run, spec: str) -> None:
     """As they would be sent, beside the spec."""
     shown = json.loads(run("submit", spec, "--dry-run", "--format", "json")[1])
