@@ -1,9 +1,13 @@
 """Secrets of this machine."""
 
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
+import keyring
 import pytest
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked
 
 from sweepstake.errors import ConfigurationError, InvalidInputError
 from sweepstake.worker.tasks.secrets import Secrets, secrets_file, set_secret
@@ -78,3 +82,58 @@ def test_a_value_that_is_no_text_is_refused(file: Path, value: str) -> None:
     with pytest.raises(InvalidInputError, match="value: must be text, without NUL characters"):
         set_secret(file, "name", value)
     assert not file.exists()
+
+
+class Shelf(KeyringBackend):
+    """A keyring of a desktop, which is not locked."""
+
+    priority = 1
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # keyring's own is untyped
+        self.passwords: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        """Return a password that was set."""
+        return self.passwords.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Keep a password."""
+        self.passwords[service, username] = password
+
+
+class Locked(Shelf):
+    """A keyring that nobody unlocks."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        """Ask in vain."""
+        raise KeyringLocked("locked")
+
+
+@pytest.fixture
+def used() -> Iterator[None]:
+    """Leave the keyring that was there."""
+    before = keyring.get_keyring()
+    yield
+    keyring.set_keyring(before)
+
+
+@pytest.mark.usefixtures("used")
+def test_a_keyring_is_asked_last(file: Path) -> None:
+    """For what `keyring set sweepstake NAME` has put there; a file's is found before."""
+    keyring.set_keyring(Shelf())
+    keyring.set_password("sweepstake", "hf-token", "kept there")
+    keyring.set_password("elsewhere", "other", "no")
+    assert Secrets(file, {}).find("hf-token") == "kept there"
+    set_secret(file, "hf-token", "file")
+    assert Secrets(file, {}).find("hf-token") == "file"
+    with pytest.raises(ConfigurationError, match="is not on this machine"):
+        Secrets(file, {}).find("other")
+
+
+@pytest.mark.usefixtures("used")
+def test_a_keyring_that_cannot_be_asked_has_nothing(file: Path) -> None:
+    """The secret is missed, and where to put it is said."""
+    keyring.set_keyring(Locked())
+    with pytest.raises(ConfigurationError, match="`sweepstake secret set hf-token` puts it there"):
+        Secrets(file, {}).find("hf-token")
