@@ -40,7 +40,8 @@ from sweepstake.worker.tasks.run import (
     room_of,
     timeout_of,
 )
-from sweepstake.worker.tasks.specs import Specs
+from sweepstake.worker.tasks.secrets import without_secrets
+from sweepstake.worker.tasks.specs import Specs, check_same
 from sweepstake.worker.tasks.work import Runner, TaskWork
 
 __all__ = ["TaskDuty"]
@@ -101,7 +102,7 @@ class TaskDuty:
         self._labels = tuple(labels)
         self._stock = stock
         self._contained = contained
-        self._environment = {**os.environ, **environment}
+        self._environment = {**without_secrets(os.environ), **environment}
         self._fetched = fetched
         self._keep = keep
         self._tell = tell
@@ -167,6 +168,7 @@ class TaskDuty:
         """Return what is run for a job; see `Opening`."""
         job, session = claim.job, experiment.session
         tasks = None if job.spec_version is None else self._specs.tasks(experiment, job.spec_version)
+        self._check_same(opening, experiment)
         task = None if tasks is None else tasks.by_name.get(job.task or "")
         if tasks is None or task is None:
             raise ConfigurationError(f"version {job.spec_version} of the spec has no task {job.task!r}")
@@ -198,6 +200,21 @@ class TaskDuty:
             end=lambda: self._ends(claim, share, loan, gang),
             keep=lambda output: TaskKeeping(session.queue, claim, results, output, self._keep),
         )
+
+    def _check_same(self, opening: _TaskOpening, experiment: Experiment) -> None:
+        """Check once that what was claimed is of the experiment that was found; see `check_same`.
+
+        Raises:
+            NotFoundError: it is another's, whose command may be anybody's.
+        """
+        if opening.checked:
+            return
+        try:
+            check_same(experiment)
+        except NotFoundError:
+            self._fitness.look_again(experiment)
+            raise
+        opening.checked.append(True)
 
     def _facts(self, claim: Claim, called: str, task: TaskSpec, share: Share, *, sweeps: bool) -> JobFacts:
         job = claim.job
@@ -337,6 +354,7 @@ class _TaskOpening:
     Attributes:
         looks: nothing is to be claimed.
         beside: room is kept for a job that is known.
+        checked: something once it is known that what was claimed is of the experiment that was asked.
     """
 
     offer: Offer
@@ -345,6 +363,7 @@ class _TaskOpening:
     duty: TaskDuty
     looks: bool
     take: Callable[[Room], Share | None] = field(repr=False)
+    checked: list[bool] = field(factory=list, repr=False)
 
     @property
     def at_once(self) -> int:

@@ -14,7 +14,7 @@ from sweepstake.spec import TaskSpec
 from sweepstake.spec.needs import needs_of
 from sweepstake.worker.tasks.preparing import Stock
 from sweepstake.worker.tasks.run import lacking
-from sweepstake.worker.tasks.specs import Specs, Tasks
+from sweepstake.worker.tasks.specs import Specs, Tasks, check_same
 
 __all__ = ["Fitness", "has_image"]
 
@@ -86,11 +86,15 @@ class Fitness:
             self._found[name] = found, now + max(_BETWEEN_LOOKS, _REST * (now - began))
         return found
 
+    def look_again(self, experiment: Experiment) -> None:
+        """Believe nothing of what was found of an experiment."""
+        self._found.pop(experiment.reference, None)
+
     def _why_not(self, experiment: Experiment) -> Sequence[str]:
         try:
             tasks = self._specs.last(experiment)
         except NotFoundError:
-            experiment.session.queue.get_experiment(experiment.reference)  # raises if it is this that is not there
+            check_same(experiment)  # raises if it is this that is not there
             return [_NO_TASKS]
         unkept = self._unkept(experiment)
         lacks = self._lacks(experiment, tasks)

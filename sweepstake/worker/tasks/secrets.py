@@ -17,7 +17,7 @@ from typing import Any, Final
 from sweepstake.errors import ConfigurationError, InvalidInputError
 from sweepstake.folders import new_file, sync_file
 
-__all__ = ["Secrets", "secrets_file", "set_secret"]
+__all__ = ["Secrets", "secrets_file", "set_secret", "without_secrets"]
 
 #: Begins the names of variables that hold secrets; what else is in a worker's environment no spec can name.
 PREFIX: Final = "SWEEPSTAKE_SECRET_"
@@ -28,6 +28,11 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_.\-]{1,200}")
 def secrets_file(configuration: Path) -> Path:
     """Return where secrets lie beside a configuration file."""
     return configuration.with_name("secrets.toml")
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return variables without those that hold secrets, of which a task gets only what it names."""
+    return {name: value for name, value in environment.items() if not name.startswith(PREFIX)}
 
 
 class Secrets:

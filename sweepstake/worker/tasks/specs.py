@@ -14,7 +14,20 @@ from sweepstake.spec import ExperimentSpec, TaskSpec
 from sweepstake.spec.naming import task_names
 from sweepstake.spec.needs import needs_of
 
-__all__ = ["Specs", "Tasks"]
+__all__ = ["Specs", "Tasks", "check_same"]
+
+
+def check_same(experiment: Experiment) -> None:
+    """Check that what calls on an experiment mean is still the one that was found.
+
+    Its address may be that of another by now, whose owner is somebody else and whose spec says other things.
+
+    Raises:
+        NotFoundError: it is gone.
+    """
+    known, now = experiment.record, experiment.session.queue.get_experiment(experiment.reference)
+    if known is not None and (known.created_at, known.owner) != (now.created_at, now.owner):
+        raise NotFoundError(f"The experiment {experiment.name!r} is gone; there is another of its name.")
 
 
 @frozen(kw_only=True, slots=False)
@@ -42,9 +55,9 @@ class Specs:
     """Knows the specs that it was asked for; not for several threads at once."""
 
     def __init__(self) -> None:
-        self._tasks: dict[tuple[str, int], Tasks] = {}
-        #: Of each experiment when it was made, and the last version of its spec.
-        self._last: dict[str, tuple[float, int]] = {}
+        self._tasks: dict[tuple[_Identity, int], Tasks] = {}
+        #: Of each experiment the last version of its spec.
+        self._last: dict[_Identity, int] = {}
 
     def tasks(self, experiment: Experiment, version: int) -> Tasks:
         """Return the tasks of a version of an experiment's spec.
@@ -52,10 +65,10 @@ class Specs:
         Raises:
             NotFoundError: there is no such version, or no experiment.
         """
-        name = experiment.reference
-        if (name, version) not in self._tasks:
+        which = _identity(experiment)
+        if (which, version) not in self._tasks:
             self._fetch(experiment, version)
-        return self._tasks[name, version]
+        return self._tasks[which, version]
 
     def last(self, experiment: Experiment) -> Tasks:
         """Return the tasks of the last version of an experiment's spec.
@@ -65,28 +78,35 @@ class Specs:
         Raises:
             NotFoundError: there is none, or no experiment.
         """
-        name = experiment.reference
-        made = experiment.session.queue.get_experiment(name).created_at
-        known = self._last.get(name)
-        if known is not None and known[0] != made:  # another experiment has come to its place
-            self._tasks = {key: tasks for key, tasks in self._tasks.items() if key[0] != name}
-            known = None
-        version = self._fetch(experiment, None) if known is None else known[1]
-        if known is not None:
+        check_same(experiment)
+        which = _identity(experiment)
+        version = self._last.get(which)
+        if version is None:
+            version = self._fetch(experiment, None)
+        else:
             with suppress(NotFoundError):  # there is none after it
                 while True:
                     version = self._fetch(experiment, version + 1)
-        self._last[name] = made, version
-        return self._tasks[name, version]
+        self._last[which] = version
+        return self._tasks[which, version]
 
     def _fetch(self, experiment: Experiment, version: int | None) -> int:
         """Learn the tasks of a version, of the last one without a number; return which it is."""
         record = experiment.session.queue.get_spec(experiment.reference, version)
+        check_same(experiment)  # else it may be another's
         spec = ExperimentSpec.from_json(record.document.decode())
         named = dict(zip(task_names(spec), spec.tasks, strict=True))
         sweeps = frozenset(each for each, task in named.items() if spec.sweep is not None or task.sweep is not None)
-        self._tasks[experiment.reference, record.version] = Tasks(by_name=named, sweeps=sweeps)
+        self._tasks[_identity(experiment), record.version] = Tasks(by_name=named, sweeps=sweeps)
         return record.version
+
+
+#: What tells an experiment from one that has come to its place.
+_Identity = tuple[str, float]
+
+
+def _identity(experiment: Experiment) -> _Identity:
+    return experiment.reference, 0.0 if experiment.record is None else experiment.record.created_at
 
 
 def _named_by(task: TaskSpec) -> Hashable:

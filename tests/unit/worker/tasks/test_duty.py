@@ -18,6 +18,7 @@ from sweepstake.domain.tasks.needs import WorkerLabel
 from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.domain.vocabulary import QueueingChanges
 from sweepstake.queue.call import Call
+from sweepstake.queue.calls import ClaimJobs
 from sweepstake.queue.queue import Queue, Sender
 from sweepstake.values import JsonObject
 from sweepstake.worker.attempt import Plan
@@ -56,6 +57,27 @@ class _Noting:
 
     def send(self, call: Call[A]) -> A:
         self.calls.append(type(call).__name__)
+        return self.sender.send(call)
+
+    def close(self) -> None:
+        self.sender.close()
+
+
+@attrs.define
+class _Doing:
+    """Passes calls on, and does something before the first claim."""
+
+    sender: Sender
+    do: Callable[[], None] | None
+
+    @property
+    def identity(self) -> str | None:
+        return self.sender.identity
+
+    def send(self, call: Call[A]) -> A:
+        if isinstance(call, ClaimJobs) and self.do is not None:
+            do, self.do = self.do, None
+            do()
         return self.sender.send(call)
 
     def close(self) -> None:
@@ -171,6 +193,40 @@ def test_a_job_is_told_what_it_starts_from(bench: Bench) -> None:
     assert dict(bench.work(ONE).outcomes) == {Outcome.DONE: 1}
     assert [json.loads(line) for line in bench.wrote("a")] == [{"loss": 2, "weights": "a.pt"}]
     assert bench.exp.get_job("x").results == {"loss": 1, "weights": "a.pt"}
+
+
+def test_a_job_of_another_experiment_that_came_to_the_place_of_one_is_not_run(
+    bench: Bench, db: sweepstake.Database
+) -> None:
+    """Its command may be anybody's, and it is not that of the experiment that was found; the job is given back."""
+    bench.put({"script": "touch $FOLDER/old"})
+    bench.add("x")
+    found = bench.exp
+
+    def replace() -> None:
+        found.delete()
+        bench.exp = db.add_experiment(ManualSearch("exp"))
+        bench.put({"script": "touch $FOLDER/new"})
+        bench.add("x")
+
+    queue = Queue(_Doing(found.session.queue.sender, replace))
+    assert found.record is not None
+    found.attach(attrs.evolve(found.session, queue=queue), found.record)
+    bench.work(ONE)
+    assert "there is another of its name" in "".join(bench.told)
+    assert not list(bench.folder.glob("old")) + list(bench.folder.glob("new"))
+    assert bench.exp.get_job("x").status == "QUEUED"
+    assert dict(bench.work(ONE).outcomes) == {Outcome.DONE: 1}
+    assert bench.wrote("new") == []
+
+
+def test_a_task_gets_no_secret_that_it_does_not_name(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a worker has as a variable is not in that of each task, where it would be printed into a log."""
+    monkeypatch.setenv("SWEEPSTAKE_SECRET_TOKEN", "open sesame")
+    bench.put({"script": "env > $FOLDER/a"})
+    bench.add("x")
+    bench.work(ONE)
+    assert "open sesame" not in "".join(bench.wrote("a"))
 
 
 def not_called(run: TaskRun, launch: Launch, before: Preliminaries) -> NoReturn:
