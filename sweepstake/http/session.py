@@ -17,6 +17,7 @@ from requests.structures import CaseInsensitiveDict
 
 from sweepstake.errors import (
     ConfigurationError,
+    NotFoundError,
     ReauthenticateError,
     StoreUnavailableError,
     SweepstakeError,
@@ -26,7 +27,7 @@ from sweepstake.plaintext import printable
 from sweepstake.queue.answers import Reply
 from sweepstake.wire.headers import STORE
 from sweepstake.wire.operation import BASE, JSON, OCTETS
-from sweepstake.wire.problems import PROBLEM_TYPE, error_of, is_problem
+from sweepstake.wire.problems import NO_SUCH_PATH, PROBLEM_TYPE, error_of, is_problem
 
 __all__ = ["CONNECT_SECONDS", "READ_SECONDS", "HttpSession"]
 
@@ -121,6 +122,11 @@ class HttpSession:
             raise ReauthenticateError(
                 f"{self._root} asks for an API token: put one into SWEEPSTAKE_TOKEN or the configuration file; "
                 "`sweepstake gen-token` makes one"
+            )
+        if status == 404 and str(problem.get("detail")).startswith(NO_SUCH_PATH):
+            raise NotFoundError(
+                f"{self._root} does not know this call: update the server, which is older than this client, or look "
+                "whether the URL has a path that is not the server's"
             )
         raise error_of(status, problem, _retry_after(reply.headers))
 

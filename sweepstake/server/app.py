@@ -60,7 +60,7 @@ from sweepstake.server.receiving import (
 from sweepstake.turns import ShortWork
 from sweepstake.wire.headers import STORE
 from sweepstake.wire.operation import BASE, Operation
-from sweepstake.wire.problems import PROBLEM_TYPE, problem_of
+from sweepstake.wire.problems import NO_SUCH_PATH, PROBLEM_TYPE, problem_of
 
 __all__ = ["create_app"]
 
@@ -349,7 +349,7 @@ class _InParts(Response):
 async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         return
-    error = NotFoundError(f"there is no such path; those of the API begin with {BASE} and end with a slash")
+    error = NotFoundError(f"{NO_SUCH_PATH}; those of the API begin with {BASE} and end with a slash")
     await _respond(_problem(error, None, {}), scope, receive, send)
 
 

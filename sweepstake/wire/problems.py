@@ -32,10 +32,21 @@ from sweepstake.errors import (
 )
 from sweepstake.plaintext import printable, printable_lines
 
-__all__ = ["PROBLEM_TYPE", "STATUSES", "FieldProblem", "Problem", "error_of", "is_problem", "problem_of"]
+__all__ = [
+    "NO_SUCH_PATH",
+    "PROBLEM_TYPE",
+    "STATUSES",
+    "FieldProblem",
+    "Problem",
+    "error_of",
+    "is_problem",
+    "problem_of",
+]
 
 #: The media type of a problem.
 PROBLEM_TYPE: Final = "application/problem+json"
+#: How a server, of whatever version, begins to say that it has no such call.
+NO_SUCH_PATH: Final = "there is no such path"
 _URN: Final = "urn:sweepstake:problem:"
 
 #: The most characters of a detail and of what is said of a field, and the most fields.

@@ -169,7 +169,7 @@ class Worker:
             if not self._agenda.remove(name) and self._discover is None:
                 raise
             del self._experiments[name]  # one that is made in its place is another
-            self._tell(f"{error}; going on without it")
+            self._tell(f"{str(error).removesuffix('.')}; going on without it")
         except StoreUnavailableError:
             if not self._agenda.is_enough():
                 raise

@@ -192,6 +192,21 @@ def test_what_others_answer_is_a_store_that_is_away(script: Script, kind: str, b
     queue.close()
 
 
+def test_a_server_that_is_too_old_for_a_call_is_to_be_updated(script: Script) -> None:
+    """As every release says it of a path that it has not; a path too many in the URL looks the same."""
+    script.status, script.kind = 404, "application/problem+json"
+    script.body = json.dumps(
+        {
+            "type": "urn:sweepstake:problem:not-found",
+            "title": "Not found",
+            "status": 404,
+            "detail": "there is no such path; those of the API begin with /api/v1/ and end with a slash",
+        }
+    ).encode()
+    with pytest.raises(NotFoundError, match="does not know this call: update the server, which is older than this"):
+        remote_queue(script.url).get_spec("sweep", None)
+
+
 @pytest.mark.parametrize("status, body", [(200, b""), (200, b"<html>welcome</html>"), (202, b""), (404, b"gone")])
 def test_a_page_is_not_taken_for_a_delete(script: Script, status: int, body: bytes) -> None:
     """An empty answer counts only with the status that the operation has for it."""
