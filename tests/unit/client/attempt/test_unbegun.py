@@ -178,11 +178,13 @@ def test_a_job_given_back_meanwhile_is_claimed_again_by_its_block(exp: sweepstak
 
 @pytest.mark.parametrize("begin", [lambda job: job.put(), lambda job: job.try_run(), lambda job: job.__enter__()])
 def test_who_works_by_hand_has_begun(exp: sweepstake.ManualSearch, begin: Callable[[Job], object]) -> None:
-    """A put by the holder, or `try_run`, says that the job runs."""
+    """A put by the holder, or `try_run`, says that the job runs; so does its block."""
     exp.add_job({})
     job = exp.next_job()
-    begin(job)
+    begun = begin(job)
     exp.session.heartbeat.give_back_idle()
     assert exp.get_job(job.job_id).status == Job.RUNNING
     job.release()
+    if begun is job:
+        job.__exit__(None, None, None)
     assert json.dumps(outcomes(exp, job.job_id)) == '["released"]'
