@@ -262,7 +262,9 @@ class Attempt:
             stopped = self._end is not None or (terminated(code) and self._stopping.wait(_ECHO))
             ended = stopped or self.timed_out or said is not Signal.CONTINUE
             failed = "" if ended else launch.failed(code)
-            if code < 0 or failed:  # it did not end by itself, and so has cleared nothing away
+            if code < 0 or failed or ended:
+                # It did not end by itself, and so has cleared nothing away. Of a command that was told to end the code
+                # says nothing: podman's ends with 0, and its container goes on, in the moment after it has begun.
                 end_outliving(launch.ending)
             output.end()
         job = self.claim.job

@@ -80,5 +80,5 @@ def test_nobody_waits_long_for_git(repository: Path, tmp_path: Path, monkeypatch
 
 def test_addresses_of_other_machines_are_not_kept(repository: Path) -> None:
     """They may hold passwords."""
-    git(repository, "remote", "add", "origin", "https://ada:secret@example.org/code.git")
-    assert "secret" not in take_snapshot(repository).document.text
+    git(repository, "remote", "add", "origin", "https://ada:pa55word@example.org/code.git")
+    assert "pa55word" not in take_snapshot(repository).document.text

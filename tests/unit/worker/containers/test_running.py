@@ -170,7 +170,7 @@ def test_a_container_that_does_not_heed_sigterm_is_killed_when_its_time_to_end_i
     containers: Containers, tmp_path: Path
 ) -> None:
     """And is gone with its attempt, which another takes over."""
-    text = "trap '' TERM; touch /results/begun; while true; do sleep 1; done"
+    text = "trap '' TERM; sleep 1; touch /results/begun; while true; do sleep 1; done"
     attempt = attempt_at(script(text), tmp_path, {}, contained=containers, grace=1.0)
     made, thread = begun(attempt, tmp_path)
     began = time.monotonic()
@@ -178,6 +178,27 @@ def test_a_container_that_does_not_heed_sigterm_is_killed_when_its_time_to_end_i
     thread.join(60)
     assert made[0].outcome is Outcome.PREEMPTED
     assert time.monotonic() - began >= 1.0
+    assert listed(containers) == []
+
+
+def test_a_container_ends_whose_client_ends_as_if_all_were_well(containers: Containers, tmp_path: Path) -> None:
+    """As podman's does at SIGTERM in the moment after its container has begun, which goes on."""
+    client = tmp_path / "podman"
+    client.write_text(
+        f"""#!/bin/sh
+        case " $* " in *" run "*) trap 'exit 0' TERM; setsid {containers.engine.program} "$@" & wait;; esac
+        exec {containers.engine.program} "$@"
+        """
+    )
+    client.chmod(0o755)
+    containers.engine = attrs.evolve(containers.engine, program=str(client))
+    text = "touch /results/begun; while true; do sleep 1; done"
+    attempt = attempt_at(script(text), tmp_path, {}, contained=containers, grace=60.0)
+    made, thread = begun(attempt, tmp_path)
+    assert len(listed(containers)) == 1
+    attempt.stop()
+    thread.join(60)
+    assert made[0].outcome is Outcome.PREEMPTED
     assert listed(containers) == []
 
 
