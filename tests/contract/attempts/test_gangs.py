@@ -1,6 +1,5 @@
 """Gangs: the replicas of a task begin together or not at all."""
 
-import time
 from typing import Any
 
 import pytest
@@ -130,7 +129,6 @@ def test_a_gang_that_is_not_complete_in_time_is_crashed(gangs: Lab) -> None:
     add_gang(gangs, "h")
     gangs.add(draft("after", depends_on=("g 1",), prune_with=True))
     assert claimed(gangs) == "g 0"
-    time.sleep(0.1)
 
     def over() -> bool:
         return gangs.queue.get_gang(gangs.name, "g 0").members[0].status is JobStatus.CRASHED
@@ -149,7 +147,6 @@ def test_a_gang_is_tried_again_if_the_experiment_allows_it(queue: Queue) -> None
     queue.put_spec(lab.name, spec({**TIMED, "synchronizedStartTimeout": "3s"}))
     add_gang(lab, "g", "timed")
     assert claimed(lab) == "g 0"
-    time.sleep(3)
     eventually(lambda: queue.get_gang(lab.name, "g 0").members[0].status is JobStatus.QUEUED)
     assert lab.job("g 1").status is JobStatus.QUEUED
     assert [claimed(lab), claimed(lab)] == ["g 0", "g 1"]
@@ -271,7 +268,6 @@ def test_half_a_gang_does_not_run_longer_than_its_task_says(queue: Queue) -> Non
     lab.add(draft("single", task="plain"))
     lab.finish(first, Outcome.PREEMPTED)
     assert lab.beat(second) is Signal.CONTINUE
-    time.sleep(0.4)
     eventually(lambda: queue.get_gang(lab.name, "g 1").members[1].status is JobStatus.CRASHED)
     assert [str(lab.job(job).status) for job in ("g 0", "g 1", "single")] == ["CRASHED", "CRASHED", "PRUNED"]
     late = lab.finish(second, Outcome.DONE)
