@@ -23,6 +23,8 @@ __all__ = ["FilesKeeper", "OutputKeeper"]
 
 #: How many folders may lie in each other.
 _MAX_DEPTH: Final = 64
+#: What the folder is called in what is told, in which everything else has its path from there.
+_TOP: Final = "the folder itself"
 #: Clocks of file systems stand still for some milliseconds, in which a file may change and still look as before.
 _SETTLED: Final = 1_000_000_000
 
@@ -242,38 +244,49 @@ def _digest(file: IO[bytes], size: int) -> str:
 def _regular_files(folder: Path, left_out: dict[str, str]) -> Iterator[tuple[str, int]]:
     """Yield the files below a folder, opened, with their paths from it; note what else is there.
 
-    Folders are walked by their descriptors, and what goes meanwhile is passed over.
+    Folders are walked by their descriptors, and what goes meanwhile is passed over, be it the folder itself.
     """
-    top = str(folder)
+    top = _opened(str(folder), None, _TOP, left_out)
+    if top is None:
+        return
+    try:
+        if stat.S_ISDIR(os.fstat(top).st_mode):
+            yield from _below(top, "", left_out)
+        else:
+            left_out[_TOP] = "is a file"
+    finally:
+        os.close(top)
 
-    def note(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):
-            left_out[str(error.filename)] = f"cannot be read: {error.strerror}"
 
-    for here, folders, names, descriptor in os.fwalk(top, onerror=note, follow_symlinks=False):
-        above = here[len(top) :].lstrip("/")
-        above = f"{above}/" if above else ""
-        folders.sort()
-        if above.count("/") > _MAX_DEPTH:
-            left_out[above[:200]] = f"is more than {_MAX_DEPTH} folders deep"
-            folders.clear()
+def _below(folder: int, above: str, left_out: dict[str, str]) -> Iterator[tuple[str, int]]:
+    """Yield the files in an open folder, then those below; `above` is its path, with a slash behind it."""
+    if above.count("/") > _MAX_DEPTH:
+        left_out[above[:200]] = f"is more than {_MAX_DEPTH} folders deep"
+        return
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted((entry.is_dir(follow_symlinks=False), entry.name) for entry in entries)
+    except OSError as error:
+        left_out[above.rstrip("/") or _TOP] = f"cannot be read: {error.strerror}"
+        return
+    for _, name in found:
+        opened = _opened(name, folder, above + name, left_out)
+        if opened is None:
             continue
-        for name in sorted((*folders, *names)):
-            file = _opened(name, descriptor, above + name, left_out)
-            if file is not None:
-                try:
-                    yield above + name, file
-                finally:
-                    os.close(file)
+        try:
+            if stat.S_ISDIR(os.fstat(opened).st_mode):
+                yield from _below(opened, f"{above}{name}/", left_out)
+            else:
+                yield above + name, opened
+        finally:
+            os.close(opened)
 
 
-def _opened(name: str, folder: int, path: str, left_out: dict[str, str]) -> int | None:
-    """Open what stands in a folder if it is a file; what is neither that nor a folder is noted."""
+def _opened(name: str, folder: int | None, path: str, left_out: dict[str, str]) -> int | None:
+    """Open what stands in a folder if it is a file or a folder; anything else is noted, but what is gone."""
     try:
         kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-        if stat.S_ISDIR(kind):
-            return None
-        if not stat.S_ISREG(kind):
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
             left_out[path] = "is a link" if stat.S_ISLNK(kind) else "is no regular file"
             return None
         return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
@@ -97,6 +97,68 @@ def test_links_and_what_is_no_file_are_not_kept(
     assert manifest is not None
     assert [each.path for each in manifest.files] == ["real"]
     assert "is not kept" in caplog.text
+
+
+def _gone(folder: Path) -> None:
+    folder.rmdir()
+
+
+def _linked(folder: Path) -> None:
+    folder.rmdir()
+    folder.symlink_to(folder.parent)
+
+
+def _written(folder: Path) -> None:
+    folder.rmdir()
+    folder.write_text("x")
+
+
+def _piped(folder: Path) -> None:
+    folder.rmdir()
+    os.mkfifo(folder)
+
+
+@pytest.mark.parametrize(
+    "act, told",
+    [
+        (_gone, {}),
+        (_linked, {"the folder itself": "is a link"}),
+        (_written, {"the folder itself": "is a file"}),
+        (_piped, {"the folder itself": "is no regular file"}),
+    ],
+)
+def test_the_folder_may_be_gone_or_something_else(
+    running: Running, act: Callable[[Path], None], told: dict[str, str]
+) -> None:
+    """The task may do with it what it wants: then it leaves nothing, and what stands there is told."""
+    (running.results / "a").write_text("x")
+    keeper = FilesKeeper(running.queue, running.claim, running.results)
+    keeper.copy()
+    (running.results / "a").unlink()
+    act(running.results)
+    manifest = keeper.copy()
+    assert manifest is not None
+    assert manifest.files == ()
+    assert keeper.left_out == told
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
+def test_folders_that_cannot_be_read_are_told_by_their_paths(running: Running) -> None:
+    """Each of its own, also where the last name is the same; so is the folder itself."""
+    closed = [running.results / "a/x", running.results / "b/x", running.results]
+    for folder in closed[:2]:
+        folder.mkdir(parents=True)
+        folder.chmod(0)
+    keeper = FilesKeeper(running.queue, running.claim, running.results)
+    try:
+        keeper.copy()
+        assert keeper.left_out.keys() == {"a/x", "b/x"}
+        running.results.chmod(0)
+        keeper.copy()
+        assert keeper.left_out.keys() == {"the folder itself"}
+    finally:
+        for folder in reversed(closed):
+            folder.chmod(0o700)
 
 
 def test_a_fetch_goes_through_no_link(running: Running, tmp_path: Path) -> None:

@@ -153,6 +153,24 @@ def test_links_lead_nowhere_and_are_told(bench: Bench) -> None:
     assert (bench.results / "pipe").exists()
 
 
+def test_a_task_may_remove_its_folder(bench: Bench) -> None:
+    """It leaves nothing then, and the worker goes on."""
+    with bench.keeping() as keeping:
+        bench.results.rmdir()
+        assert keeping.finish(lambda: 0.0) == Kept()
+    assert bench.kept() == {}
+
+
+def test_what_stands_in_the_place_of_the_folder_is_told(bench: Bench) -> None:
+    """A link would have been followed, or the attempt be DONE with nothing kept and nothing said."""
+    with bench.keeping() as keeping:
+        bench.results.rmdir()
+        bench.results.symlink_to(bench.results.parents[2])
+        note = keeping.finish(lambda: 0.0).note
+    assert note.startswith("not kept: 'the folder itself' (is a link); ")
+    assert bench.kept() == {}
+
+
 def test_names_that_are_no_text_are_told(bench: Bench) -> None:
     """And do not stand in the way of others."""
     (bench.results / os.fsdecode(b"b\xff\nx")).write_text("1")
