@@ -2,11 +2,11 @@
 
 import pytest
 
-from sweepstake.domain.records import Claim
+from sweepstake.domain.records import Claim, NoJob
 from sweepstake.domain.status import JobStatus, Outcome, Signal
 from sweepstake.domain.tasks.needs import Offer
 from sweepstake.queue.queue import Queue
-from tests.kit.lab import Lab, document, draft, new_key, spec
+from tests.kit.lab import Lab, document, draft, eventually, new_key, spec
 
 TASKS = (
     {"name": "leader", "propagateFailure": True, "propagatePreemption": True},
@@ -114,6 +114,26 @@ def test_a_preemption_preempts_the_other_tasks(fellows: tuple[Lab, Claim, Claim]
     assert [attempt.outcome for attempt in lab.attempts("runs")] == [Outcome.PREEMPTED]
     late = lab.finish(runs, Outcome.DONE, {"x": 1})
     assert (late.recorded, late.ended) == (False, Outcome.PREEMPTED)
+
+
+def _lost(lab: Lab, job: str) -> bool:
+    """Let the store look for leases that are over, and tell whether that of a job was; nothing is claimed."""
+    assert isinstance(lab.ask(), NoJob)
+    return lab.job(job).status is not JobStatus.RUNNING
+
+
+def test_what_a_loss_stops_stays_stopped_though_it_is_lost_as_well(queue: Queue) -> None:
+    """Both leases are settled together; the job that the other's end stops does not come back."""
+    lab = Lab.new(queue, lease=0.5, max_lost=1)
+    queue.put_spec(lab.name, spec(*TASKS))
+    lab.add(draft("leader", task="leader", priority=2))
+    queue.claim_jobs(lab.name, "w", 1, offer=Offer(cpu=1))
+    eventually(lambda: _lost(lab, "leader"))
+    lab.add(draft("runs", task="follower"))
+    assert len(queue.claim_jobs(lab.name, "w", 2, offer=Offer(cpu=2)).claims) == 2
+    eventually(lambda: _lost(lab, "leader"))
+    assert statuses(lab) == {"leader": "CRASHED", "runs": "PRUNED"}
+    assert [attempt.outcome for attempt in lab.attempts("runs")] == [Outcome.LEASE_LOST]
 
 
 def test_a_job_that_was_put_as_done_is_stopped_no_more(lab: Lab) -> None:

@@ -52,8 +52,10 @@ def _is_overdue(transaction: Transaction, name: str) -> bool:
 def _settle(transaction: Transaction, name: str, uptime: float) -> int:
     """End overdue leases and due delays, at most 100 of each, and return how many."""
     overdue = transaction.rows("overdue", name=name, uptime=uptime)
-    for seq, number, key, losses, max_lost, dependants, *job in overdue:
+    ended = []
+    for seq, number, key, losses, max_lost, dependants, *columns in overdue:
         status = JobStatus.QUEUED if losses < max_lost else JobStatus.CRASHED
+        ended.append((rows.JobRow(*columns), status, f"{key}.lost"))
         transaction.run(
             "end_job",
             seq=seq,
@@ -77,5 +79,7 @@ def _settle(transaction: Transaction, name: str, uptime: float) -> int:
         )
         if dependants:
             follow(transaction, seq, JobStatus.RUNNING, status, f"{key}.lost")
-        propagate(transaction, name, rows.JobRow(*job), status, Outcome.LEASE_LOST, f"{key}.lost")
+    # Only when all have ended: what one of them stops may be another.
+    for job, status, etag in ended:
+        propagate(transaction, name, job, status, Outcome.LEASE_LOST, etag)
     return len(overdue) + transaction.run("end_delays", name=name)
