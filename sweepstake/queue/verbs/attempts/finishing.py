@@ -70,6 +70,8 @@ def _finish_and_go_on(store: Store, name: str, call: FinishAttempt, claim: str) 
 
 def _finish(store: Store, name: str, call: FinishAttempt) -> Finished:
     with store.write() as transaction:
+        if call.report.outcome not in PLAIN:
+            transaction.row("lock_experiment", name=name)  # as `propagate` wants it
         return finish_job(transaction, name, call.id, call.report, key=call.key)[0]
 
 

@@ -51,6 +51,7 @@ def _is_overdue(transaction: Transaction, name: str) -> bool:
 
 def _settle(transaction: Transaction, name: str, uptime: float) -> int:
     """End overdue leases and due delays, at most 100 of each, and return how many."""
+    transaction.row("lock_experiment", name=name)  # as `propagate` wants it
     overdue = transaction.rows("overdue", name=name, uptime=uptime)
     ended = []
     for seq, number, key, losses, max_lost, dependants, *columns in overdue:

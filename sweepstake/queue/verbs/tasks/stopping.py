@@ -97,7 +97,8 @@ def propagate(
     preempts the others of its gang.
 
     Args:
-        transaction: in which the job has ended.
+        transaction: in which the job has ended. It locked the experiment before any job: of two jobs that end each
+            other, one waits for the other then, and not each for each.
         name: the experiment's.
         job: as it was before.
         status: what it is now.
@@ -111,19 +112,21 @@ def propagate(
     fails_all, preempts_all, _ = said or (0, 0, None)
     same = {"experiment_id": number, "version": job.spec_version, "seq": job.seq}
     if status is JobStatus.CRASHED and fails_all:
-        queued = transaction.rows("fellows", **same, status=str(JobStatus.QUEUED))
-        running = transaction.rows("fellows", **same, status=str(JobStatus.RUNNING))
-        _stop(transaction, [row[0] for row in queued + running], key, f"{STOPPED}, because {job.task} failed")
-        _prune_waiting(transaction, queued + running, key)
+        found = transaction.rows("fellows", **same)
+        _stop(transaction, [row[0] for row in found], key, f"{STOPPED}, because {job.task} failed")
+        _prune_waiting(transaction, found, key)
         return
+    begins_anew = outcome is Outcome.CRASHED and fails_all
+    if begins_anew and job.gang is not None:  # none of them may end between the look at it and its preemption
+        transaction.rows("lock_gang", experiment_id=number, gang=job.gang)
     gang = () if job.gang is None else transaction.rows("members", experiment_id=number, gang=job.gang)
     if gang and not any(member[0] == job.seq and member[5] for member in gang):
         return  # it had not begun, so nobody has to begin anew with it
-    if outcome is Outcome.CRASHED and fails_all:
+    if begins_anew:
         running = [member for member in gang if member[0] != job.seq and member[3] == JobStatus.RUNNING]
         _preempt(transaction, [row[0] for row in running], key, f"{job.task} failed, and is tried again")
     elif outcome in _PREEMPTS and preempts_all and (gang or outcome is not Outcome.RELEASED):
-        running = transaction.rows("fellows", **same, status=str(JobStatus.RUNNING))
+        running = transaction.rows("running_fellows", **same)
         _preempt(transaction, [row[0] for row in running], key, f"{job.task} {_PREEMPTS[outcome]}")
 
 

@@ -4,9 +4,14 @@ where experiment_id = :experiment_id and status = :status and seq > :after and s
 and (cast(:ids as text) is null or id = any (array(select json_array_elements_text(cast(:ids as json)))))
 order by seq limit 500 for no key update;
 
--- fellows: jobs of a status that came from the same version of a spec as one.
+-- fellows: jobs that are queued or run, and came from the same version of a spec as one.
 select seq, dependants from jobs
-where experiment_id = :experiment_id and status = :status and spec_version = :version and seq <> :seq
+where experiment_id = :experiment_id and status in ('QUEUED', 'RUNNING') and spec_version = :version and seq <> :seq
+order by seq for no key update;
+
+-- running_fellows: those of them that run.
+select seq, dependants from jobs
+where experiment_id = :experiment_id and status = 'RUNNING' and spec_version = :version and seq <> :seq
 order by seq for no key update;
 
 -- stop: these jobs are PRUNED.
@@ -15,7 +20,7 @@ where seq = any (array(select cast(s as bigint) from json_array_elements_text(ca
 
 -- preempt: these jobs are queued again; that others were preempted costs them nothing.
 update jobs set status = 'QUEUED', etag = cast(:cause as text) || '-stop-' || seq, due = null, ended_at = :now
-where seq = any (array(select cast(s as bigint) from json_array_elements_text(cast(:seqs as json)) s));
+where seq = any (array(select cast(s as bigint) from json_array_elements_text(cast(:seqs as json)) s)) and status = 'RUNNING';
 
 -- end_attempts: the open attempts of these jobs have ended.
 update attempts set ended_at = :now, outcome = :outcome, reason = :reason
