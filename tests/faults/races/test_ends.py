@@ -1,4 +1,4 @@
-"""Jobs of one gang that end at the same time, where the end of one ends the others."""
+"""Ends that come at the same time: of jobs of one gang, where that of one ends the others, and from outside."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -18,10 +18,10 @@ from sweepstake.stores.urls import PostgresUrl
 from tests.faults.races.interleavings import open_two
 from tests.faults.races.sides import Side, play
 from tests.kit.history import check_history
-from tests.kit.lab import Lab, draft, eventually, spec
+from tests.kit.lab import Lab, draft, eventually, new_key, spec
 
 #: More statements than a call has.
-_MOST = 40
+_MOST = 100
 _NEVER = -1
 GANG = {"name": "both", "replicas": 2, "propagateFailure": True, "propagatePreemption": True}
 
@@ -104,3 +104,27 @@ def test_a_loss_and_a_failure_do_not_wait_for_each_other(postgres_url: str) -> N
 
         at_each_halt(make)
     check_history(postgres_url)
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_a_stop_beside_its_repeat_counts_each_job_once(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """A client that has waited too long asks again, while its first call is under way; both say what was stopped."""
+    url = f"sqlite:///{tmp_path}/store.db" if store == "sqlite" else request.getfixturevalue("postgres_url")
+    with open_two(url) as (queue, other):
+
+        def make(halt: int) -> tuple[Side, Side, Callable[[], None]]:
+            lab = Lab.new(other)
+            lab.add_many(3)
+            key = new_key()
+            first = Side(partial(queue.stop, lab.name, key=key), halt, apart=False)
+            again = Side(partial(other.stop, lab.name, key=key), _NEVER, apart=False)
+
+            def check() -> None:
+                assert (first.answer, again.answer, other.stop(lab.name, key=key)) == (3, 3, 3)
+
+            return first, again, check
+
+        at_each_halt(make)
+    check_history(url)

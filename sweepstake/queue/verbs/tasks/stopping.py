@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sweepstake.domain.records import Stopped
@@ -35,41 +35,47 @@ def stop(store: Store, call: StopJobs) -> Stopped:
             row = transaction.row("last_seq", experiment_id=number)
             assert row is not None, "a maximum always has a row"
             transaction.run("note_event", key=key, detail=json.dumps({"upto": row[0], "stopped": 0}))
-        event = event_of(transaction, key)
-        assert event is not None, "it was recorded"
-        state = json.loads(event.detail)
     ids = json.dumps(call.ids) if call.ids else None
-    for status in () if "done" in state else _PASSES:
+    for status in _PASSES:
         after: int | None = 0
         while after is not None:
             with store.write() as transaction:
-                after, state["stopped"] = _stop_page(transaction, number, key, status, after, state, ids)
-                transaction.run("note_event", key=key, detail=json.dumps(state))
-    if "done" not in state:
-        with store.write() as transaction:
-            transaction.run("note_event", key=key, detail=json.dumps({**state, "done": True}))
+                state = _state(transaction, name, key)
+                if "done" in state:
+                    return Stopped(state["stopped"])
+                found = transaction.rows(
+                    "stoppable", experiment_id=number, status=str(status), after=after, upto=state["upto"], ids=ids
+                )
+                after = _stop_page(transaction, found, key, ids)
+                _note(transaction, key, state, stopped=state["stopped"] + len(found))
+    with store.write() as transaction:
+        state = _state(transaction, name, key)
+        _note(transaction, key, state, done=True)
     return Stopped(state["stopped"])
 
 
-def _stop_page(
-    transaction: Transaction,
-    number: int,
-    key: str,
-    status: JobStatus,
-    after: int,
-    state: dict[str, int],
-    ids: str | None,
-) -> tuple[int | None, int]:
-    """Stop the first jobs of a status after one; return the last of them, if there may be more, and how many were."""
-    found = transaction.rows(
-        "stoppable", experiment_id=number, status=str(status), after=after, upto=state["upto"], ids=ids
-    )
+def _state(transaction: Transaction, name: str, key: str) -> dict[str, int]:
+    """Return how far the call has come, which may be made twice at the same time: the experiment is locked first."""
+    transaction.row("lock_experiment", name=name)
+    event = event_of(transaction, key)
+    assert event is not None, "it was recorded"
+    state: dict[str, int] = json.loads(event.detail)
+    return state
+
+
+def _note(transaction: Transaction, key: str, state: Mapping[str, int], **news: int) -> None:
+    transaction.run("note_event", key=key, detail=json.dumps({**state, **news}))
+
+
+def _stop_page(transaction: Transaction, found: Sequence[Row], key: str, ids: str | None) -> int | None:
+    """Stop the jobs that were found; return the last of them, if there may be more."""
     if not found:
-        return None, state["stopped"]
+        return None
     _stop(transaction, [row[0] for row in found], key, STOPPED)
     if ids is not None:  # else those that wait are stopped themselves
         _prune_waiting(transaction, found, key)
-    return found[-1][0], state["stopped"] + len(found)
+    last: int = found[-1][0]
+    return last
 
 
 def _stop(transaction: Transaction, seqs: Sequence[int], cause: str, reason: str) -> None:
