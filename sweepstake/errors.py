@@ -28,6 +28,7 @@
     ├── FrozenSettingsError           (also AttributeError) settings were assigned to; `update` changes them
     ├── SpecError                     (also ValueError) a spec is wrong; lists every fault with its place
     ├── FrozenSpecError               (also AttributeError, TypeError) a spec was assigned to; names the `with_*` to use
+    ├── SubmissionError               a scheduler refused what it was asked for, or did not answer
     ├── HeldJobError                  (also TypeError) a job that is held here cannot be copied or sent
     ├── MissingExtraError             (also ImportError) an optional package is not installed
     └── PruneJob                      raised by *user* code in a block: stop, mark PRUNED
@@ -66,6 +67,7 @@ __all__ = [
     "SpoolError",
     "StoreRefusedError",
     "StoreUnavailableError",
+    "SubmissionError",
     "SweepstakeError",
     "TooManyTriesError",
     "UnhandledResponseError",
@@ -318,6 +320,10 @@ class SpecError(SweepstakeError, ValueError):
 
 class FrozenSpecError(SweepstakeError, AttributeError, TypeError):
     """A spec, or a part of one, was assigned to; the message names the `with_*` that returns a changed copy."""
+
+
+class SubmissionError(SweepstakeError):
+    """A cluster's scheduler refused what it was asked for, or did not answer; the message has its own words."""
 
 
 class HeldJobError(SweepstakeError, TypeError):

@@ -1,0 +1,59 @@
+"""Calling a scheduler's commands: the only place of the backends that starts processes."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+
+from attrs import frozen
+
+from sweepstake.errors import ConfigurationError
+
+__all__ = ["Answer", "Run", "run_command"]
+
+#: Seconds that one of a scheduler's commands may take: they wait themselves for a controller that is away.
+_PATIENCE = 60.0
+
+
+@frozen(kw_only=True)
+class Answer:
+    """What a command answered.
+
+    Attributes:
+        code: its exit code; None if it did not end in time.
+        output: what it printed.
+        errors: what it complained of.
+    """
+
+    code: int | None
+    output: str
+    errors: str
+
+    @property
+    def complaint(self) -> str:
+        """The scheduler's own words, in one line."""
+        words = " ".join((self.errors or self.output).split())
+        return words or ("it did not answer" if self.code is None else f"exit code {self.code}")
+
+
+#: Runs a command with a text for its input.
+Run = Callable[[Sequence[str], str], Answer]
+
+
+def run_command(arguments: Sequence[str], text: str = "") -> Answer:
+    """Run a scheduler's command and wait for its answer.
+
+    Raises:
+        ConfigurationError: this machine has no such command.
+    """
+    try:
+        done = subprocess.run(
+            arguments, input=text, capture_output=True, text=True, errors="replace", timeout=_PATIENCE, check=False
+        )
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"{arguments[0]} is not on this machine. Do this where the cluster's commands are, such as a login node."
+        ) from error
+    except subprocess.TimeoutExpired:
+        return Answer(code=None, output="", errors=f"{arguments[0]} did not answer within {_PATIENCE:g} s")
+    return Answer(code=done.returncode, output=done.stdout, errors=done.stderr)
