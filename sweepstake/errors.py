@@ -29,6 +29,7 @@
     ├── SpecError                     (also ValueError) a spec is wrong; lists every fault with its place
     ├── FrozenSpecError               (also AttributeError, TypeError) a spec was assigned to; names the `with_*` to use
     ├── SubmissionError               a scheduler refused what it was asked for, or did not answer
+    ├── PlanError                     (also ValueError) jobs cannot be planned as they stand; names the guilty
     ├── HeldJobError                  (also TypeError) a job that is held here cannot be copied or sent
     ├── MissingExtraError             (also ImportError) an optional package is not installed
     └── PruneJob                      raised by *user* code in a block: stop, mark PRUNED
@@ -59,6 +60,7 @@ __all__ = [
     "NoJobError",
     "NotFoundError",
     "OutOfRangeError",
+    "PlanError",
     "PruneJob",
     "ReauthenticateError",
     "ResourceExistsError",
@@ -324,6 +326,22 @@ class FrozenSpecError(SweepstakeError, AttributeError, TypeError):
 
 class SubmissionError(SweepstakeError):
     """A cluster's scheduler refused what it was asked for, or did not answer; the message has its own words."""
+
+
+class PlanError(SweepstakeError, ValueError):
+    """Jobs cannot be planned into batches as they stand; the message names what is guilty and nothing else.
+
+    Attributes:
+        jobs: ids of the jobs that are guilty; empty where it is a setting.
+    """
+
+    def __init__(self, message: str, jobs: Iterable[str] = ()) -> None:
+        self.jobs = tuple(jobs)
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let the error be pickled, such as by a pool of processes: it is made anew with its jobs."""
+        return type(self), (str(self), self.jobs), self.__dict__
 
 
 class HeldJobError(SweepstakeError, TypeError):

@@ -1,0 +1,85 @@
+"""Plans that are compared with each other before one is chosen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from sweepstake.batch.planning.problem import Problem
+from sweepstake.batch.planning.simulation import simulate
+
+__all__ = ["Draft", "best", "needed_batches", "with_fewer_nodes"]
+
+#: How much a plan's batches count where their number was not given, so that no other figure outweighs one more.
+_BATCHES: Final = 20
+
+
+@frozen
+class Draft:
+    """A batch that may come into the plan.
+
+    Attributes:
+        places: its jobs, in the order in which they are tried.
+        nodes: of its allocation.
+        makespan: how long its schedule is, in seconds.
+    """
+
+    places: Sequence[int]
+    nodes: int
+    makespan: float
+
+
+def needed_batches(problem: Problem, drafts: Sequence[Draft]) -> list[list[int]]:
+    """Return for each batch which of the others it waits for."""
+    of = [0] * len(problem.jobs)
+    for number, draft in enumerate(drafts):
+        for place in draft.places:
+            of[place] = number
+    needed = problem.needed
+    return [
+        sorted({of[other] for place in draft.places for other in needed[place]} - {number})
+        for number, draft in enumerate(drafts)
+    ]
+
+
+def best(problem: Problem, plans: Iterable[list[Draft]], *, counted: bool) -> list[Draft]:
+    """Return the plan of which the square of the time to its end, times the time of all nodes, is least.
+
+    Args:
+        problem: what the jobs are.
+        plans: at least one, with batches behind those that they wait for.
+        counted: whether fewer batches are better, whatever they cost.
+    """
+    found = list(plans)
+    if len(found) == 1:
+        return found[0]
+    return min(found, key=lambda plan: _cost(problem, plan) + (_BATCHES * math.log(len(plan)) if counted else 0.0))
+
+
+def with_fewer_nodes(problem: Problem, draft: Draft, seconds: float) -> Draft:
+    """Return a batch with the nodes on which it costs the fewest node-seconds and is no longer than it may be.
+
+    Args:
+        problem: what the jobs are.
+        draft: the batch, with the most nodes that it may have.
+        seconds: how long it may be.
+    """
+    least = max([problem.nodes[place] for place in draft.places])
+    for nodes in range(draft.nodes - 1, least - 1, -1):
+        makespan = simulate(problem, draft.places, nodes).makespan
+        if makespan > max(seconds, draft.makespan):
+            break
+        if makespan * nodes <= draft.makespan * draft.nodes:
+            draft = Draft(draft.places, nodes, makespan)
+    return draft
+
+
+def _cost(problem: Problem, plan: Sequence[Draft]) -> float:
+    ends: list[float] = []
+    for draft, others in zip(plan, needed_batches(problem, plan), strict=True):
+        ends.append(draft.makespan + max([ends[other] for other in others], default=0.0))
+    node_time = math.fsum(draft.nodes * draft.makespan for draft in plan)
+    return 2 * math.log(max(ends) or 1.0) + math.log(node_time or 1.0)
