@@ -9,7 +9,28 @@
         print(each.id, len(each), each.estimated_runtime)
 """
 
-from sweepstake.batch.planning import BatchJob, BatchSpec, Capacity, Placement, plan, schedule
+from sweepstake.batch.planning import (
+    BatchJob,
+    BatchSpec,
+    Capacity,
+    Estimate,
+    Placement,
+    Runtimes,
+    learn_runtimes,
+    plan,
+    schedule,
+)
 from sweepstake.errors import PlanError
 
-__all__ = ["BatchJob", "BatchSpec", "Capacity", "Placement", "PlanError", "plan", "schedule"]
+__all__ = [
+    "BatchJob",
+    "BatchSpec",
+    "Capacity",
+    "Estimate",
+    "Placement",
+    "PlanError",
+    "Runtimes",
+    "learn_runtimes",
+    "plan",
+    "schedule",
+]
