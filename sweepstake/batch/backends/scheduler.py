@@ -26,6 +26,11 @@ class Backend(Protocol):
         """Tell whether it lets an allocation wait for others."""
         ...
 
+    @property
+    def has_arrays(self) -> bool:
+        """Tell whether one submission may ask for several allocations."""
+        ...
+
     def script(self, submission: Submission) -> str:
         """Return what would be submitted; it does nothing else."""
         ...
@@ -60,6 +65,7 @@ class Dialect(Protocol):
 
     name: str
     supports_dependencies: bool
+    has_arrays: bool
 
     def script(self, submission: Submission) -> str:
         """Return what is submitted."""
@@ -118,6 +124,11 @@ class Scheduler:
     def supports_dependencies(self) -> bool:
         """Tell whether it lets an allocation wait for others."""
         return self._dialect.supports_dependencies
+
+    @property
+    def has_arrays(self) -> bool:
+        """Tell whether one submission may ask for several allocations."""
+        return self._dialect.has_arrays
 
     def script(self, submission: Submission) -> str:
         """Return what would be submitted."""

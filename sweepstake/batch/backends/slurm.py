@@ -9,6 +9,7 @@ from typing import Final
 
 from sweepstake.batch.backends.allocations import Allocation, AllocationState
 from sweepstake.batch.backends.calls import Answer
+from sweepstake.batch.backends.directives import exports, one_line
 from sweepstake.batch.backends.limits import slurm_limit, slurm_seconds
 from sweepstake.batch.backends.submissions import Submission
 from sweepstake.errors import InvalidInputError
@@ -74,6 +75,7 @@ class SlurmDialect:
 
     name = "slurm"
     supports_dependencies = True
+    has_arrays = True
 
     def script(self, submission: Submission) -> str:
         """Return what ``sbatch`` reads.
@@ -144,19 +146,15 @@ def _directives(submission: Submission) -> Iterator[str]:
     }
     for name, value in asked.items():
         if value is not None:
-            yield f"#SBATCH --{name}={_plain(name, str(value))}"
+            yield f"#SBATCH --{name}={shlex.quote(one_line(name, str(value)))}"
     yield "#SBATCH --no-requeue"
     yield "#SBATCH --open-mode=append"
     for argument in site.extra:
-        yield f"#SBATCH {_plain('sbatch-arg', argument)}"
+        yield f"#SBATCH {one_line('--sbatch-arg', argument)}"
 
 
 def _body(submission: Submission) -> Iterator[str]:
-    site = submission.site
-    if site.modules:
-        yield f"module load {shlex.join(site.modules)}"
-    for name, value in site.environment.items():
-        yield f"export {name}={shlex.quote(value)}"
+    yield from exports(submission.site)
     begin = "exec "
     if submission.nodes > 1:
         begin += f"srun --nodes={submission.nodes} --ntasks-per-node=1 --kill-on-bad-exit=0 "
@@ -167,13 +165,6 @@ def _body(submission: Submission) -> Iterator[str]:
     for number, command in enumerate(submission.commands):
         yield f"{number}) {begin}{shlex.join(command)} ;;"
     yield "esac"
-
-
-def _plain(name: str, value: str) -> str:
-    """Return what may stand on a line of its own, which a shell does not read."""
-    if not value.isprintable():
-        raise InvalidInputError.at(name, f"{value!r} cannot be told Slurm: it has characters that end a line")
-    return value if name == "sbatch-arg" else shlex.quote(value)
 
 
 def _allocation(line: str) -> Allocation:

@@ -10,6 +10,7 @@ from sweepstake.batch.backends.scheduler import Scheduler
 from sweepstake.batch.backends.slurm import SlurmDialect
 from sweepstake.batch.backends.submissions import Site, Submission
 from sweepstake.errors import InvalidInputError, SubmissionError
+from tests.kit.recorded import Recorded
 
 __all__: list[str] = []
 
@@ -20,22 +21,6 @@ UNKNOWN = Answer(code=1, output="", errors="slurm_load_jobs error: Invalid job i
 def said(*lines: str) -> Answer:
     """Return what squeue answers."""
     return Answer(code=0, output="".join(f"{line}\n" for line in lines), errors="")
-
-
-class Recorded:
-    """A scheduler that answers what was recorded, and keeps what it was asked."""
-
-    def __init__(self, *answers: Answer) -> None:
-        self.asked: list[list[str]] = []
-        self.scripts: list[str] = []
-        self._answers = list(answers)
-
-    def __call__(self, arguments: object, text: str) -> Answer:
-        """Answer the next recorded thing."""
-        assert isinstance(arguments, list)
-        self.asked.append(arguments)
-        self.scripts.append(text)
-        return self._answers.pop(0)
 
 
 def polled(answer: Answer, **named: str) -> dict[str, Allocation]:
