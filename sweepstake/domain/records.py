@@ -22,6 +22,7 @@ __all__ = [
     "Attempts",
     "Beat",
     "Beats",
+    "Blocked",
     "Claim",
     "Claims",
     "Dependencies",
@@ -160,6 +161,19 @@ class Dependency:
     id: str
     status: JobStatus
     prune_with: bool = False
+
+
+@frozen(kw_only=True)
+class Blocked:
+    """A queued job that waits for others.
+
+    Attributes:
+        id: the job.
+        by: the jobs that it waits for and that are not DONE yet, oldest first.
+    """
+
+    id: str
+    by: tuple[str, ...]
 
 
 @frozen(slots=False)  # which halves the time to make one, as it is made for each job of a listing

@@ -10,7 +10,7 @@ from sweepstake.clock import Clock
 from sweepstake.files import Shelf
 from sweepstake.queue.call import Call
 from sweepstake.queue.store import Store, performers
-from sweepstake.queue.verbs import adding, experiments, jobs, listing, putting, requeueing, why
+from sweepstake.queue.verbs import adding, blocked, experiments, jobs, listing, putting, requeueing, why
 from sweepstake.queue.verbs.access import shares, tokens, users
 from sweepstake.queue.verbs.attempts import batches, claiming, finishing, heartbeats, kept, offering
 from sweepstake.queue.verbs.moving import exporting, importing
@@ -26,6 +26,7 @@ PERFORMERS: Final = performers(
     (
         adding,
         batches,
+        blocked,
         claiming,
         experiments,
         exporting,

@@ -22,6 +22,7 @@ from sweepstake.domain.records import (
     UNGUARDED,
     AttemptRecord,
     Beat,
+    Blocked,
     Claim,
     Claims,
     Dependency,
@@ -193,6 +194,10 @@ class Queue:
     def list_dependencies(self, name: str, job_id: str) -> tuple[Dependency, ...]:
         """Return the jobs that a job waits for, oldest first."""
         return self.send(calls.ListDependencies(name=name, id=job_id))
+
+    def list_blocked(self, name: str, start: str | None = None, limit: int = MAX_PAGE) -> Page[Blocked]:
+        """Return a page of the queued jobs that wait for others, by age."""
+        return self.send(calls.ListBlocked(name=name, start=start, limit=limit))
 
     def delete_job(self, name: str, job_id: str, guard: Guard = UNGUARDED, *, key: str | None = None) -> None:
         """Delete a job and its attempts."""

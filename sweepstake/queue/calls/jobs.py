@@ -15,6 +15,7 @@ from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import (
     AttemptRecord,
     Attempts,
+    Blocked,
     Dependencies,
     Dependency,
     Document,
@@ -55,6 +56,7 @@ __all__ = [
     "GetGang",
     "GetJob",
     "ListAttempts",
+    "ListBlocked",
     "ListDependencies",
     "ListJobs",
     "PruneJob",
@@ -270,6 +272,26 @@ class ListDependencies(Call[tuple[Dependency, ...]]):
 
     name: str = named("name")
     id: str = named("id")
+
+
+@verb(
+    Operation(
+        name="list_blocked",
+        method="GET",
+        path=f"{EXPERIMENT}blocked/",
+        role=Role.READ,
+        summary="List the queued jobs that wait for others, and for which, oldest first",
+        long=True,
+    ),
+    one(Page[Blocked], "BlockedPage"),
+)
+@frozen(kw_only=True)
+class ListBlocked(Call[Page[Blocked]]):
+    """A page of the queued jobs that wait for others, by age: what a plan of many jobs needs of their dependencies."""
+
+    name: str = named("name")
+    start: str | None = start()
+    limit: int = limit()
 
 
 @verb(

@@ -5,7 +5,7 @@ import pytest
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.keys import name_of
 from sweepstake.domain.names import MAX_DEPENDENCIES
-from sweepstake.domain.records import Claim, Dependency
+from sweepstake.domain.records import Blocked, Claim, Dependency, Page
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.queue.queue import Queue
@@ -75,6 +75,42 @@ def test_dependencies_are_listed_with_what_became_of_them(lab: Lab) -> None:
     assert lab.queue.list_dependencies(lab.name, "d") == (Dependency(id="c", status=QUEUED, prune_with=True),)
     with pytest.raises(NotFoundError):
         lab.queue.list_dependencies(lab.name, "e")
+
+
+def test_all_that_wait_are_listed_with_what_they_wait_for(lab: Lab) -> None:
+    """Only queued jobs, and only what is not DONE yet: what a plan of many jobs needs, a page at a time."""
+    lab.add(draft("a", of=document(DONE)), draft("b", of=document(CRASHED)), draft("c"))
+    lab.add(
+        after("d", "a", "b", "c"),
+        after("e", "a"),
+        after("f", "d"),
+        after("g", "c", status=PRUNED),
+        after("h", "f", "c"),
+    )
+    expected = [Blocked(id="d", by=("b", "c")), Blocked(id="f", by=("d",)), Blocked(id="h", by=("c", "f"))]
+    assert lab.queue.list_blocked(lab.name) == Page(tuple(expected))
+    found, start = list[Blocked](), None
+    for _ in expected:
+        page = lab.queue.list_blocked(lab.name, start, limit=1)
+        found, start = [*found, *page.items], page.next
+    assert found == expected
+    assert lab.queue.list_blocked(lab.name, start, limit=1) == Page(())
+    with pytest.raises(InvalidInputError, match="start"):
+        lab.queue.list_blocked(lab.name, "x")
+
+
+def test_a_page_ends_early_when_its_jobs_wait_for_very_many(lab: Lab) -> None:
+    """Of two jobs that wait for 1,000 each, and of which a page takes all that they wait for together."""
+    names = [f"a{number}" for number in range(MAX_DEPENDENCIES)]
+    lab.add(*(draft(name) for name in names))
+    many = 25_000 // MAX_DEPENDENCIES
+    lab.add(*(after(f"b{number}", *names) for number in range(many)))
+    page = lab.queue.list_blocked(lab.name)
+    assert len(page.items) == -(-20_000 // MAX_DEPENDENCIES) < many
+    rest = lab.queue.list_blocked(lab.name, page.next)
+    assert len(rest.items) == many - len(page.items)
+    assert rest.next is None
+    assert {len(each.by) for each in (*page.items, *rest.items)} == {MAX_DEPENDENCIES}
 
 
 def test_repeating_a_call_ties_nothing_twice(lab: Lab) -> None:

@@ -128,6 +128,7 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
     calls.DeleteJob(**JOB, key=KEY, guard=PRESENT),
     calls.ListAttempts(**JOB),
     calls.ListDependencies(**JOB),
+    calls.ListBlocked(name="sweep", start="7", limit=3),
     calls.PruneJob(**JOB, key=KEY),
     calls.StopJobs(name=NAME, key=KEY, ids=("a", "b")),
     calls.RetryJob(**JOB, key=KEY),
@@ -223,7 +224,15 @@ def test_each_verb_needs_the_role_of_what_it_does() -> None:
     """Who may only read changes nothing; who works neither makes nor removes experiments; anybody may ping."""
     needed = {name: kind.operation.role for name, kind in calls.CALLS.items()}
     reading = {"list_experiments", "get_experiment", "count_jobs", "export", "list_jobs", "get_job", "why"}
-    reading |= {"list_attempts", "list_dependencies", "ask_files", "list_files", "get_content", "get_log"}
+    reading |= {
+        "list_attempts",
+        "list_dependencies",
+        "list_blocked",
+        "ask_files",
+        "list_files",
+        "get_content",
+        "get_log",
+    }
     reading |= {"get_spec", "list_workers", "who_am_i"}
     owning = {"put_experiment", "put_spec", "delete_experiment", "import_part", "delete_job"}
     owning |= {"resettoken", "list_tokens", "create_token", "revoke_token", "get_access", "share", "unshare"}
