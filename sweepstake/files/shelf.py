@@ -250,20 +250,27 @@ class Shelf:
         if self._where is not None:
             self._where.remove(*self._job(place))
 
-    def jobs(self) -> Iterator[tuple[str, str]]:
-        """Yield each job of which something is kept: the names of its experiment's folder and of its own."""
+    def jobs(self, folder: str | None = None) -> Iterator[tuple[str, str]]:
+        """Yield each job of which something is kept: the names of its experiment's folder and of its own.
+
+        Args:
+            folder: that of an experiment, to look nowhere else; see `folder`.
+        """
         if self._where is None:
             return
-        for folder in self._where.names(self._store):
-            for name in self._where.names(self._store, folder):
-                yield folder, name
+        for each in self._where.names(self._store) if folder is None else [folder]:
+            for name in self._where.names(self._store, each):
+                yield each, name
 
     def drop_at(self, folder: str, job: str) -> None:
-        """Forget a job that `jobs` told of, and the folder of its experiment with its last one."""
+        """Forget a job that `jobs` told of; the folder of its experiment stays, until `tidy`."""
         if self._where is not None:
             self._where.remove(self._store, folder, job)
-            if not self._where.names(self._store, folder):
-                self._where.remove(self._store, folder)
+
+    def tidy(self, folder: str) -> None:
+        """Remove the folder of an experiment if nothing is in it any more."""
+        if self._where is not None and not self._where.names(self._store, folder):
+            self._where.remove(self._store, folder)
 
     def folder(self, address: str) -> str:
         """Return the name of an experiment's folder: a name that people know it by, and what no other has."""
