@@ -138,9 +138,11 @@ class CommandDuty:
                 yield None
                 return
             opening = _CommandOpening(self, share)
-            yield opening
-            if not opening.taken:
-                self._book.give_back(share)
+            try:
+                yield opening
+            finally:
+                if not opening.taken:
+                    self._book.give_back(share)
 
     def begin(self, claim: Claim, called: str, share: Share) -> Assignment:
         """Return the command for a job that has a share of the GPUs."""

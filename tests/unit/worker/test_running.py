@@ -25,7 +25,9 @@ from sweepstake.worker.attempt import Plan
 from sweepstake.worker.duty import Assignment, CommandDuty, Duty, Opening
 from sweepstake.worker.pacing.agenda import Options, Summary
 from sweepstake.worker.running import Worker
-from sweepstake.worker.slots.book import Share
+from sweepstake.worker.slots.book import GuardedBook, Share
+from sweepstake.worker.slots.locks import GpuLocks
+from sweepstake.worker.slots.room import Slots
 from sweepstake.worker.stopping import Stop
 from sweepstake.worker.terminal import Terminal
 from tests.kit.commands import RESULTS
@@ -241,6 +243,16 @@ def test_an_experiment_that_is_gone_is_left_out(shop: Shop, db: sweepstake.Datab
     assert dict(shop.run(RESULTS, gone).outcomes) == {Outcome.DONE: 3}
     assert [line for line in shop.told if "going on without it" in line]
     assert isinstance(Shop(gone, shop.folder).run(RESULTS).failure, sweepstake.NotFoundError)
+
+
+def test_an_experiment_that_is_gone_keeps_no_gpu(shop: Shop, db: sweepstake.Database) -> None:
+    """What was locked to ask it for a job is there for the jobs of the others."""
+    gone = db.add_experiment(ManualSearch("gone"))
+    db.get_experiment("gone").delete()
+    book = GuardedBook(Slots(cpus=1.0, gpus=("0",)), GpuLocks(shop.folder))
+    duty = CommandDuty(("sh", "-c", RESULTS), {}, 1, gpus_per_job=1, book=book)
+    assert dict(shop.work(duty, gone).outcomes) == {Outcome.DONE: 3}
+    assert book.free.gpus == 1
 
 
 def test_a_paused_experiment_is_not_waited_for(shop: Shop) -> None:
