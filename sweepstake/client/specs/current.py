@@ -14,7 +14,7 @@ from sweepstake.client.attempt.process import PROCESS
 from sweepstake.client.attempt.ranks import membership, unheld_rank
 from sweepstake.client.results import Results
 from sweepstake.errors import ConfigurationError, InvalidInputError
-from sweepstake.folders import new_file
+from sweepstake.folders import write_whole
 from sweepstake.values import JsonObject, parse_json
 
 __all__ = ["CurrentJob", "current_job"]
@@ -100,10 +100,7 @@ class _Written(Results):
         self._write()
 
     def _write(self) -> None:
-        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        with new_file(draft) as file:
-            file.write(json.dumps(JsonObject.of(self, "results").decode()).encode())
-        draft.replace(self._path)
+        write_whole(self._path, json.dumps(JsonObject.of(self, "results").decode()).encode())
 
 
 def current_job() -> CurrentJob:

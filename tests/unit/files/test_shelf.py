@@ -2,7 +2,11 @@
 
 import hashlib
 import os
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ from sweepstake.files import Shelf, open_shelf
 from sweepstake.files.folder import FolderDrive
 from sweepstake.files.remote import RemoteDrive
 from sweepstake.files.shelf import Drive, Place, job_name
+from tests.kit.checkout import ROOT
 
 PLACE = Place("e/../x", job_name(7, 1.5), 2)
 CONTENT = b"content"
@@ -57,6 +62,40 @@ def test_what_is_moved_or_replaced_is_whole(drive: Drive) -> None:
         drive.replace(text, "m")
         assert drive.read(0, 99, "m") == text
         assert drive.size("m") == len(text)
+
+
+def test_two_replace_something_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads of a server do, when a call is made again while the first is still about it."""
+    drive = FolderDrive(tmp_path / "kept")
+    drive.replace(b"before", "m")
+    both, sync = threading.Barrier(2, timeout=30), os.fsync
+
+    def slow(descriptor: int) -> None:
+        both.wait()
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    texts = [b"1" * 10_000, b"2" * 20_000]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda text: drive.replace(text, "m"), texts))
+    assert (tmp_path / "kept/m").read_bytes() in texts
+    assert drive.names() == ["m"]
+
+
+def test_a_full_disk_leaves_what_was_there_and_no_draft(tmp_path: Path) -> None:
+    """Else each try would leave less room."""
+    FolderDrive(tmp_path / "kept").replace(b"before", "m")
+    script = (
+        "import pathlib, resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))\n"
+        "from sweepstake.files.folder import FolderDrive\n"
+        "FolderDrive(pathlib.Path('kept').resolve()).replace(b'x' * 99, 'm')"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-B", "-c", script]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=60, check=False)
+    assert b"File too large" in ran.stderr
+    assert FolderDrive(tmp_path / "kept").names() == ["m"]
+    assert (tmp_path / "kept/m").read_text() == "before"
 
 
 def test_no_name_of_a_users_leads_out(drive: Drive, tmp_path: Path) -> None:
