@@ -145,12 +145,14 @@ class Piece:
         offset: where in the whole it begins.
         total: how many bytes the whole has.
         sha256: of the whole; empty for an output, which grows.
+        attempt: the number of the attempt whose it is; None: a server does not say it.
     """
 
     content: bytes = field(repr=False)
     offset: int
     total: int
     sha256: str = ""
+    attempt: int | None = None
 
 
 @frozen

@@ -169,12 +169,12 @@ class Shelf:
         total = self._drive.size(*name)
         if total is None:
             raise NotFoundError(f"There is no file with this content in attempt {place.attempt}.")
-        return self._piece(name, total, span, sha256)
+        return self._piece(place, name, total, span, sha256)
 
-    def _piece(self, name: tuple[str, ...], total: int, span: Span, sha256: str) -> Piece:
+    def _piece(self, place: Place, name: tuple[str, ...], total: int, span: Span, sha256: str = "") -> Piece:
         begin, end = span.within(total)
         content = self._drive.read(begin, min(end - begin, PIECE), *name) if begin < end else b""
-        return Piece(content=content, offset=begin, total=total, sha256=sha256)
+        return Piece(content=content, offset=begin, total=total, sha256=sha256, attempt=place.attempt)
 
     # manifests
 
@@ -237,7 +237,7 @@ class Shelf:
             OutOfRangeError: it has no such bytes, or not yet.
         """
         name = self._at(place, _LOG)
-        return self._piece(name, self._drive.size(*name) or 0, span, "")
+        return self._piece(place, name, self._drive.size(*name) or 0, span)
 
     # what goes
 
