@@ -11,7 +11,7 @@ from attrs import frozen
 from sweepstake.client import Experiment
 from sweepstake.errors import NotFoundError
 from sweepstake.spec import ExperimentSpec, TaskSpec
-from sweepstake.spec.naming import task_names
+from sweepstake.spec.naming import named_tasks
 from sweepstake.spec.needs import needs_of
 
 __all__ = ["Specs", "Tasks", "check_same"]
@@ -95,7 +95,7 @@ class Specs:
         record = experiment.session.queue.get_spec(experiment.reference, version)
         check_same(experiment)  # else it may be another's
         spec = ExperimentSpec.from_json(record.document.decode())
-        named = dict(zip(task_names(spec), spec.tasks, strict=True))
+        named = named_tasks(spec)
         sweeps = frozenset(each for each, task in named.items() if spec.sweep is not None or task.sweep is not None)
         self._tasks[_identity(experiment), record.version] = Tasks(by_name=named, sweeps=sweeps)
         return record.version

@@ -19,7 +19,7 @@ from sweepstake.queue.verbs.guards import event_of, is_first
 from sweepstake.queue.verbs.tasks.matching import read_needs
 from sweepstake.spec import ExperimentSpec, TaskSpec
 from sweepstake.spec.expansion import proposed_task
-from sweepstake.spec.naming import task_names
+from sweepstake.spec.naming import named_tasks
 from sweepstake.spec.needs import needs_of
 from sweepstake.stores import rows
 from sweepstake.stores.engine import Transaction
@@ -67,8 +67,7 @@ def keep_spec(
     )
     assert stored is not None, "it was inserted"
     version: int = stored[0]
-    tasks = dict(zip(task_names(spec), spec.tasks, strict=True))
-    _keep_tasks(transaction, number, version, tasks, proposed_task(spec))
+    _keep_tasks(transaction, number, version, named_tasks(spec), proposed_task(spec))
     return version
 
 
