@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from sweepstake.domain.addresses import called
 from sweepstake.domain.files import PIECE, KeptFile, Manifest, Piece, Span
@@ -192,14 +192,21 @@ class Shelf:
         """Return the numbers of the attempts of a job of which something is kept."""
         return tuple(sorted(int(name) for name in self._drive.names(*self._job(place)) if name.isdecimal()))
 
-    def list(self, place: Place, files: Iterable[KeptFile]) -> None:
+    def list(self, place: Place, files: Iterable[KeptFile], before: Manifest) -> Manifest:
         """State which files an attempt has, in the place of those that it had; content that none has any more goes.
+
+        Args:
+            place: the attempt.
+            files: all that it has now.
+            before: what `manifest` has told of it.
+
+        Returns:
+            What `manifest` tells of it now.
 
         Raises:
             InvalidInputError: the content of a file is not kept yet; names the first few.
         """
         stated = sorted(files, key=lambda each: each.path)
-        before = {each.sha256 for each in self.manifest(place).files}
         here = {each: self._drive.size(*self._at(place, _WHOLE, each)) for each in {each.sha256 for each in stated}}
         missing = [(i, each) for i, each in enumerate(stated) if here[each.sha256] != each.size]
         if missing:
@@ -212,8 +219,9 @@ class Shelf:
         if stated:  # all of them at once, as it takes long; what a power cut takes before is sent again
             self._drive.settle(*self._at(place, _WHOLE))
         self._drive.replace(text.encode(), *self._at(place, _MANIFEST))
-        for each in before - here.keys():
+        for each in {each.sha256 for each in before.files} - here.keys():
             self._drive.remove(*self._at(place, _WHOLE, each))
+        return evolve(before, attempts=tuple(sorted({*before.attempts, place.attempt})), files=tuple(stated))
 
     # output
 

@@ -102,7 +102,7 @@ def test_no_name_of_a_users_leads_out(drive: Drive, tmp_path: Path) -> None:
     """Neither that of an experiment, nor a path in a manifest."""
     shelf = Shelf(drive, "../store")
     shelf.put(PLACE, DIGEST, len(CONTENT), 0, CONTENT)
-    shelf.list(PLACE, [KeptFile(path="x", size=len(CONTENT), sha256=DIGEST)])
+    shelf.list(PLACE, [KeptFile(path="x", size=len(CONTENT), sha256=DIGEST)], shelf.manifest(PLACE))
     assert {path.name for path in tmp_path.iterdir()} - {"home"} == {"kept"}
     assert shelf.read(PLACE, DIGEST, Span()).content == CONTENT
 
