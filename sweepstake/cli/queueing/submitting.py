@@ -165,7 +165,6 @@ def _proposed(spec: ExperimentSpec) -> Iterator[str]:
 def _moved(spec: ExperimentSpec) -> Iterator[str]:
     """Yield where a worker without containers puts folders of its own into what tasks run, on a machine as this."""
     from sweepstake.spec.naming import named_tasks
-    from sweepstake.spec.scalars import written
     from sweepstake.worker.tasks.paths import missing_above, normal, replacing
 
     for name, task in named_tasks(spec).items():
@@ -173,7 +172,7 @@ def _moved(spec: ExperimentSpec) -> Iterator[str]:
         paths += [task.result.path] if task.result is not None else []
         paths = [normal(path) for path in paths if normal(path) != "/"]
         replace = replacing({path: f"<{path}>" for path in (*paths, *missing_above(paths))})
-        texts = [written(item) for item in (*(task.command or ()), *(task.arguments or ()))]
+        texts = task.words()
         texts += [f"{each.name}={each.value}" for each in task.env_vars or () if each.value is not None]
         for line in (line for text in texts for line in text.splitlines()):
             if replace(line) != line:

@@ -14,7 +14,7 @@ from sweepstake.errors import ConfigurationError, InvalidInputError
 from sweepstake.spec import Priority, TaskSpec
 from sweepstake.spec.needs import needs_of
 from sweepstake.spec.placeholders import variable_of
-from sweepstake.spec.scalars import memory_bytes, written
+from sweepstake.spec.scalars import memory_bytes
 from sweepstake.worker.slots.book import Share
 from sweepstake.worker.slots.offer import gpu_variables
 from sweepstake.worker.slots.room import Room
@@ -223,7 +223,7 @@ def run_of(
         InvalidInputError: the job's hyperparameters cannot be put where the task has placeholders.
         ConfigurationError: this machine lacks a secret or an image.
     """
-    items = [written(item) for item in (*(task.command or ()), *(task.arguments or ()))]
+    items = task.words()
     values = facts.hyperparameters if facts.sweeps else None
     if values is not None:
         items = filled_items(items, values)
