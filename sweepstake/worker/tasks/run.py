@@ -108,12 +108,10 @@ class TaskRun:
         mounts: what is found where.
         image: the container's; None to run on the host.
         name: what no other attempt on this host is called.
-        room: what it has of the machine.
         gpus: which GPUs.
         memory: its limit in bytes, if it has one.
         shared_memory: the size of ``/dev/shm``.
         host_networking: whether it has the network of its machine.
-        results: the folder of this host in which it leaves results.
     """
 
     command: Sequence[str]
@@ -123,12 +121,10 @@ class TaskRun:
     mounts: Sequence[Mount]
     image: str | None
     name: str
-    room: Room
     gpus: Sequence[str]
     memory: int | None
     shared_memory: int
     host_networking: bool
-    results: Path
 
 
 def room_of(task: TaskSpec) -> Room:
@@ -256,12 +252,10 @@ def run_of(
         ],
         image=_image(task, sources) if contained else None,
         name=facts.name,
-        room=facts.share.room,
         gpus=facts.share.gpus,
         memory=None if memory is None else memory_bytes(memory),
         shared_memory=_SHARED_MEMORY if shared is None else memory_bytes(shared),
         host_networking=task.host_networking,
-        results=folders.results,
     )
 
 
