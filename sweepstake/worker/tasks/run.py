@@ -53,7 +53,7 @@ class JobFacts:
         job_id: of the job.
         task: what the task is called.
         attempt: which attempt it is, from 1.
-        name: what no other attempt on this host is called, of letters, digits and dashes.
+        name: what no other attempt on this host is called, of letters, digits and dashes; see `Living.name`.
         hyperparameters: of the job.
         sweeps: whether the task is run for jobs of a sweep, and so has placeholders.
         share: what the job has of the machine.

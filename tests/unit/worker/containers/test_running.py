@@ -159,7 +159,7 @@ def test_a_container_ends_with_its_attempt(containers: Containers, tmp_path: Pat
     text = "trap '' TERM; touch /results/begun; while true; do sleep 1; done"
     attempt = attempt_at(script(text), tmp_path, {}, contained=containers)
     made, thread = begun(attempt, tmp_path)
-    assert len(listed(containers)) == 1
+    assert listed(containers) == [attempt.claim.key], "it is called what its run is called"
     attempt.kill()
     thread.join(60)
     assert made[0].outcome is Outcome.PREEMPTED
