@@ -326,7 +326,7 @@ MANY = 40
 def overlapping(slots: int, seconds: int) -> str:
     """Return the script of a small job, of which so many run side by side: never are two of their slots free at once.
 
-    It lasts until all that run beside it have begun after it, or the last of all, but not for more than so many seconds.
+    It lasts until all that run beside it have begun after it, or the last of all has, or so many seconds are over.
     """
     return f"""echo $BEAKER_JOB_ID >> $FOLDER/order; i=0
         had=$(grep -nx $BEAKER_JOB_ID $FOLDER/order | cut -d: -f1); last=$((had + {slots - 1}))

@@ -33,15 +33,16 @@ class _Slow:
         return self.sender.identity
 
     def send(self, call: Call[A]) -> A:
-        if not isinstance(call, Heartbeat) or call.worker is None:
+        report = call.worker if isinstance(call, Heartbeat) else None
+        if report is None:
             return self.sender.send(call)
         self.begun += 1
         if self.begun == 2:
             self.under_way.set()
             self.left.wait(0.3)
         answer = self.sender.send(call)
-        self.leaves.append(call.worker.leaves)
-        if call.worker.leaves:
+        self.leaves.append(report.leaves)
+        if report.leaves:
             self.left.set()
         return answer
 
