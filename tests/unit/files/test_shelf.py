@@ -18,6 +18,7 @@ from sweepstake.files.folder import FolderDrive
 from sweepstake.files.remote import RemoteDrive
 from sweepstake.files.shelf import Drive, Place, job_name
 from tests.kit.checkout import ROOT
+from tests.kit.lab import WAIT_SECONDS
 
 PLACE = Place("e/../x", job_name(7, 1.5), 2)
 CONTENT = b"content"
@@ -68,7 +69,7 @@ def test_two_replace_something_at_once(tmp_path: Path, monkeypatch: pytest.Monke
     """Threads of a server do, when a call is made again while the first is still about it."""
     drive = FolderDrive(tmp_path / "kept")
     drive.replace(b"before", "m")
-    both, sync = threading.Barrier(2, timeout=30), os.fsync
+    both, sync = threading.Barrier(2, timeout=WAIT_SECONDS), os.fsync
 
     def slow(descriptor: int) -> None:
         both.wait()
@@ -92,7 +93,7 @@ def test_a_full_disk_leaves_what_was_there_and_no_draft(tmp_path: Path) -> None:
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-B", "-c", script]
-    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=60, check=False)
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=WAIT_SECONDS, check=False)
     assert b"File too large" in ran.stderr
     assert FolderDrive(tmp_path / "kept").names() == ["m"]
     assert (tmp_path / "kept/m").read_text() == "before"
