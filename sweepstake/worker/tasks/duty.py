@@ -20,7 +20,7 @@ from sweepstake.domain.records import Claim, Claims
 from sweepstake.domain.tasks.needs import Offer, WorkerLabel
 from sweepstake.domain.tasks.waiting import Waiting
 from sweepstake.errors import ConfigurationError, NotFoundError, SweepstakeError
-from sweepstake.queue.call import no_patience
+from sweepstake.queue.call import Patience, no_patience, usual_patience
 from sweepstake.spec import TaskSpec
 from sweepstake.worker.duty import Assignment, Opening
 from sweepstake.worker.leftovers.living import Living
@@ -126,9 +126,9 @@ class TaskDuty:
         return self._first_waiting() if self._book.keeps else None
 
     @contextmanager
-    def open(self, experiment: Experiment) -> Iterator[Opening | None]:
+    def open(self, experiment: Experiment, patience: Patience = usual_patience) -> Iterator[Opening | None]:
         """Lock the GPUs that are free, and offer all that is; nothing if this machine lacks what the spec names."""
-        if not self._fitness.holds(experiment):
+        if not self._fitness.holds(experiment, patience):
             yield None
             return
         name = experiment.reference

@@ -21,6 +21,7 @@ from sweepstake import ManualSearch
 from sweepstake.client import Experiment
 from sweepstake.domain.records import Claim
 from sweepstake.domain.status import Outcome
+from sweepstake.queue.call import Patience, usual_patience
 from sweepstake.worker.attempt import Plan
 from sweepstake.worker.duty import Assignment, CommandDuty, Duty, Opening
 from sweepstake.worker.pacing.agenda import Options, Summary
@@ -211,11 +212,11 @@ class _Odd(CommandDuty):
         self._opened = 0
 
     @contextmanager
-    def open(self, experiment: Experiment) -> Iterator[Opening | None]:
+    def open(self, experiment: Experiment, patience: Patience = usual_patience) -> Iterator[Opening | None]:
         self._opened += 1
         if self._opened > 1 and not self._gives_back:
             raise ZeroDivisionError
-        with super().open(experiment) as opening:
+        with super().open(experiment, patience) as opening:
             yield opening
 
     def begin(self, claim: Claim, called: str, share: Share) -> Assignment:

@@ -1,6 +1,7 @@
 """A worker that runs what jobs carry: real tasks on this host, from a file; it renews no lease."""
 
 import json
+import os
 import socket
 import threading
 import time
@@ -17,9 +18,11 @@ from sweepstake.domain.status import Outcome
 from sweepstake.domain.tasks.needs import WorkerLabel
 from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.domain.vocabulary import QueueingChanges
+from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue.call import Call
 from sweepstake.queue.calls import ClaimJobs
 from sweepstake.queue.queue import Queue, Sender
+from sweepstake.queue.retrying import patient_queue
 from sweepstake.values import JsonObject
 from sweepstake.worker.attempt import Plan
 from sweepstake.worker.leftovers.living import Living
@@ -28,6 +31,7 @@ from sweepstake.worker.running import Worker
 from sweepstake.worker.slots.book import GuardedBook
 from sweepstake.worker.slots.locks import GpuLocks
 from sweepstake.worker.slots.room import Slots
+from sweepstake.worker.tasks import fitness
 from sweepstake.worker.tasks.duty import TaskDuty
 from sweepstake.worker.tasks.fetched import Fetched
 from sweepstake.worker.tasks.keeping import KeepOptions
@@ -38,6 +42,7 @@ from sweepstake.worker.tasks.sources import Sources
 from sweepstake.worker.tasks.work import Runner
 from sweepstake.worker.terminal import Terminal
 from sweepstake.worker.work import Launch, Preliminaries
+from tests.kit.clocks import HandClock
 from tests.kit.heartbeats import NoHeartbeats
 from tests.kit.lab import document, draft, eventually
 
@@ -79,6 +84,42 @@ class _Doing:
             do, self.do = self.do, None
             do()
         return self.sender.send(call)
+
+    def close(self) -> None:
+        self.sender.close()
+
+
+@attrs.define
+class _Away:
+    """Passes calls on, but for so many seconds of a clock, from when something is so.
+
+    Attributes:
+        tried: what was asked meanwhile, and how many seconds after the first time.
+        answered: what was asked before, and since.
+    """
+
+    sender: Sender
+    clock: HandClock
+    seconds: float
+    begins: Callable[["_Away"], bool]
+    tried: list[tuple[str, float]] = attrs.field(factory=list)
+    answered: list[str] = attrs.field(factory=list)
+    began: float | None = None
+
+    @property
+    def identity(self) -> str | None:
+        return self.sender.identity
+
+    def send(self, call: Call[A]) -> A:
+        name, now = type(call).__name__, self.clock.monotonic()
+        if self.began is None and self.begins(self):
+            self.began = now
+        if self.began is not None and now - self.began < self.seconds:
+            self.tried.append((name, now - self.began))
+            raise StoreUnavailableError("away")
+        answer = self.sender.send(call)
+        self.answered.append(name)
+        return answer
 
     def close(self) -> None:
         self.sender.close()
@@ -131,6 +172,15 @@ class Bench:
             do()
 
         threading.Thread(target=wait, daemon=True).start()
+
+    def lose(self, seconds: float, begins: Callable[[_Away], bool] = lambda _: True) -> _Away:
+        """Let the store be away for so many seconds of a clock that only waits for it turn, from when that is so."""
+        clock = HandClock()
+        away = _Away(self.exp.session.queue.sender, clock, seconds, begins)
+        session = attrs.evolve(self.exp.session, queue=patient_queue(away, clock, os.urandom, clock.sleep))
+        assert self.exp.record is not None
+        self.exp.attach(session, self.exp.record)
+        return away
 
     def work(
         self,
@@ -227,6 +277,36 @@ def test_a_task_gets_no_secret_that_it_does_not_name(bench: Bench, monkeypatch: 
     bench.add("x")
     bench.work(ONE)
     assert "open sesame" not in "".join(bench.wrote("a"))
+
+
+def test_a_worker_without_end_looks_at_specs_until_its_store_is_back(bench: Bench) -> None:
+    """As it asks for jobs; one that ends when there are none ends when the store is away for minutes."""
+    bench.put({})
+    bench.add("x")
+    bench.lose(3600.0)
+    assert dict(bench.work(ONE, idle=None, max_jobs=1).outcomes) == {Outcome.DONE: 1}
+    bench.lose(3600.0)
+    assert isinstance(bench.work(ONE).failure, StoreUnavailableError)
+
+
+def test_an_end_does_not_wait_for_a_look_while_the_store_is_away(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is claimed with it is worth a look, but not one that is repeated: meanwhile the report is nowhere."""
+    for each in ("_BETWEEN_LOOKS", "_REST"):
+        monkeypatch.setattr(fitness, each, 0.0)
+    bench.put({"script": "touch $FOLDER/ended"})
+    bench.add("x", "y")
+    away = bench.lose(300.0, lambda _: (bench.folder / "ended").exists())
+    assert dict(bench.work(ONE, idle=None, max_jobs=2).outcomes) == {Outcome.DONE: 2}
+    assert away.tried[:2] == [("GetExperiment", 0.0), ("FinishAttempts", 0.0)]
+
+
+def test_a_job_goes_back_whose_task_is_not_known_because_the_store_is_away(bench: Bench) -> None:
+    """It went away after it had given the job, and a worker without end runs it when it is back."""
+    bench.put({})
+    bench.add("x")
+    bench.lose(300.0, lambda away: "ClaimJobs" in away.answered)
+    assert dict(bench.work(ONE, idle=None, max_jobs=1).outcomes) == {Outcome.DONE: 1}
+    assert [each.outcome for each in bench.exp.get_job("x").attempts()] == [Outcome.RELEASED, Outcome.DONE]
 
 
 def not_called(run: TaskRun, launch: Launch, before: Preliminaries) -> NoReturn:
