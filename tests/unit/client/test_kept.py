@@ -197,6 +197,20 @@ def test_a_fetch_leaves_what_is_there_already(running: Running, tmp_path: Path) 
     assert sorted(path.name for path in folder.iterdir()) == ["a", "b"]
 
 
+def test_two_fetch_into_one_folder_at_once(running: Running, tmp_path: Path) -> None:
+    """Neither takes what the other has written half."""
+    (running.results / "a").write_text("content")
+    FilesKeeper(running.queue, running.claim, running.results).copy()
+    folder, job, looks = tmp_path / "there", running.claim.job, iter(range(9))
+
+    def meanwhile() -> None:
+        if next(looks) == 1:  # before the first piece
+            fetch(running.queue, job, folder)
+
+    fetch(running.queue, job, folder, before=meanwhile)
+    assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("a", "content")]
+
+
 def test_files_whose_names_differ_in_case_are_two(running: Running, tmp_path: Path) -> None:
     """Or are refused before anything is written, where the file system takes them for one."""
     for name in ("model", "Model", "MODEL.pt"):
