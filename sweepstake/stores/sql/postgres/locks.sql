@@ -10,12 +10,16 @@ from jobs j where j.experiment_id = :experiment_id and j.id = :id for update;
 -- lock_attempt: the job of an attempt, before the attempt itself is read.
 select seq from jobs where seq = (select job_seq from attempts where key = :attempt) for update;
 
--- lock_attempts: the jobs of these attempts, in the order in which everybody locks several.
-select seq from jobs
-where seq = any (array(
-    select a.job_seq from json_array_elements_text(cast(:keys as json)) k join attempts a on a.key = k
-))
-order by seq for update;
+-- lock_free_attempts: the jobs of these attempts but those that others have locked; it names the attempts of those.
+with locked as materialized (
+    select seq from jobs
+    where seq = any (array(
+        select a.job_seq from json_array_elements_text(cast(:keys as json)) k join attempts a on a.key = k
+    ))
+    for update skip locked
+)
+select a.key from json_array_elements_text(cast(:keys as json)) k join attempts a on a.key = k
+where a.job_seq not in (select seq from locked);
 
 -- lock_gang: the jobs of a gang.
 select seq from jobs where experiment_id = :experiment_id and gang is not null and gang = :gang order by seq for update;
