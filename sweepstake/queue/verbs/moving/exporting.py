@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
 from operator import itemgetter
 from typing import Any, Final
 
@@ -65,12 +65,12 @@ def page_of_export(store: Store, call: calls.ExportPage) -> ExportPage:
 
 
 def _page_of_jobs(store: Store, name: str, after: int, version: int) -> ExportPage:
-    """Return jobs beyond `after`, those that came from the specs up to a version."""
+    """Return jobs beyond `after`, up to the first that came from a later version of the spec than this one."""
     jobs: list[PortableJob] = []
     text, size = 0, _FIRST_READ
     while text < _PAGE_TEXT and len(jobs) + size <= MAX_PART:
         found, whole = _jobs(store, name, after, size)
-        ours = [rows for rows in found if (rows[0][_SPEC_VERSION] or 0) <= version]
+        ours = list(takewhile(lambda rows: (rows[0][_SPEC_VERSION] or 0) <= version, found))
         jobs += map(_job, sliced(ours))
         after = ours[-1][0][0] if ours else after
         if (whole and len(found) < size) or len(ours) < len(found):
