@@ -118,14 +118,7 @@ def get(store: Store, call: GetSpec) -> SpecRecord:
     if row is None:
         which = "spec" if call.version is None else f"version {call.version} of a spec"
         raise NotFoundError(f"The experiment {called(name)!r} has no {which}.")
-    stored, text, document, created_at, snapshot = row
-    return SpecRecord(
-        version=stored,
-        text=text,
-        document=JsonObject(document),
-        created_at=created_at,
-        snapshot=None if snapshot is None else JsonObject(snapshot),
-    )
+    return rows.spec(row)
 
 
 def find_tasks(transaction: Transaction, number: int, drafts: Mapping[int, JobDraft]) -> Mapping[str | None, TaskRow]:
