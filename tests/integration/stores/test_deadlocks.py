@@ -17,7 +17,13 @@ from tests.kit.stores import open_store
 #: How long the calls are made.
 _SECONDS = 4.0
 _CLIENTS = 6
-GANG = {"name": "both", "replicas": 3, "propagateFailure": True, "propagatePreemption": True}
+GANG = {
+    "name": "both",
+    "replicas": 3,
+    "propagateFailure": True,
+    "propagatePreemption": True,
+    "synchronizedStartTimeout": "50ms",
+}
 _ENDS = (Outcome.CRASHED, Outcome.PREEMPTED, Outcome.RELEASED, Outcome.DONE)
 
 
@@ -43,6 +49,7 @@ class Crew:
             self._stop,
             self._settle,
             self._prune,
+            self._ask,
         )
         while time.monotonic() < until and not self.errors:
             try:
@@ -52,7 +59,7 @@ class Crew:
                 self.errors.append(error)
 
     def _claim(self, lab: Lab) -> None:
-        found = lab.queue.claim_jobs(self._name, "w", 3, offer=Offer(cpu=3)).claims
+        found = lab.queue.claim_jobs(self._name, "w", self._random.randint(1, 3), offer=Offer(cpu=3)).claims
         self._claims.extend(found)
         if not found:
             self.add(lab)
@@ -74,6 +81,10 @@ class Crew:
     def _stop(self, lab: Lab) -> None:
         if self._random.random() < 0.1:
             lab.queue.stop(self._name, key=new_key())
+
+    def _ask(self, lab: Lab) -> None:
+        if held := self._claims[-9:]:
+            lab.queue.get_gang(self._name, self._random.choice(held).job.id)
 
     def _prune(self, lab: Lab) -> None:
         if held := self._claims[-9:]:
