@@ -6,12 +6,12 @@ import time
 from contextlib import ExitStack, closing, suppress
 
 from sweepstake.domain.records import Claim
-from sweepstake.domain.status import Outcome
+from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.domain.tasks.needs import Offer
 from sweepstake.errors import ClientRequestError
 from sweepstake.queue.queue import Queue
 from tests.kit.history import check_history
-from tests.kit.lab import Lab, draft, new_key, spec
+from tests.kit.lab import Lab, document, draft, new_key, spec
 from tests.kit.stores import open_store
 
 #: How long the calls are made.
@@ -50,6 +50,9 @@ class Crew:
             self._settle,
             self._prune,
             self._ask,
+            self._put,
+            self._retry,
+            self._delete,
         )
         while time.monotonic() < until and not self.errors:
             try:
@@ -65,11 +68,29 @@ class Crew:
             self.add(lab)
 
     def add(self, lab: Lab) -> None:
-        """Add a gang, and jobs that are pruned with one of it."""
+        """Add a gang, and jobs and a gang that wait for it and are pruned with it."""
         self._made += 1
         gang = f"{self._made} {new_key()}"
         lab.add(*(draft(f"{gang} {rank}", task="both", gang=gang, rank=rank) for rank in range(3)))
         lab.add(*(draft(depends_on=(f"{gang} {rank}",), prune_with=True) for rank in range(3)))
+        after = f"after {gang}"
+        lab.add(
+            *(
+                draft(
+                    f"{after} {rank}",
+                    task="both",
+                    gang=after,
+                    rank=rank,
+                    prune_with=True,
+                    depends_on=(f"{gang} {rank}",),
+                )
+                for rank in range(3)
+            )
+        )
+
+    def _held(self) -> list[str]:
+        """Return one of the jobs that were claimed last, if any was."""
+        return [self._random.choice(self._claims[-9:]).job.id] if self._claims else []
 
     def _finish(self, lab: Lab) -> None:
         if held := self._claims[-9:]:
@@ -83,19 +104,32 @@ class Crew:
             lab.queue.stop(self._name, key=new_key())
 
     def _ask(self, lab: Lab) -> None:
-        if held := self._claims[-9:]:
-            lab.queue.get_gang(self._name, self._random.choice(held).job.id)
+        for job in self._held():
+            lab.queue.get_gang(self._name, job)
+
+    def _put(self, lab: Lab) -> None:
+        status = self._random.choice((JobStatus.DONE, JobStatus.QUEUED, JobStatus.CRASHED))
+        for job in self._held():
+            lab.put(job, document(status))
+
+    def _retry(self, lab: Lab) -> None:
+        for job in self._held():
+            lab.retry(job)
+
+    def _delete(self, lab: Lab) -> None:
+        for job in self._held() if self._random.random() < 0.2 else ():
+            lab.delete(job)
 
     def _prune(self, lab: Lab) -> None:
-        if held := self._claims[-9:]:
-            lab.prune(self._random.choice(held).job.id)
+        for job in self._held():
+            lab.prune(job)
 
     def _settle(self, lab: Lab) -> None:
         lab.ask()
 
 
 def test_calls_that_end_several_jobs_never_wait_for_each_other(postgres_url: str) -> None:
-    """Claims, ends, losses and stops of gangs, with heartbeats: PostgreSQL has no deadlock to resolve."""
+    """Claims, ends, losses, stops and puts of gangs, with heartbeats: PostgreSQL has no deadlock to resolve."""
     with ExitStack() as stack:
         queues = [stack.enter_context(closing(open_store(postgres_url))) for _ in range(_CLIENTS)]
         lab = Lab.new(queues[0], lease=0.3, max_lost=1, max_attempts=2, max_preemptions=2)
