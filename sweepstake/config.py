@@ -17,7 +17,7 @@ from attrs import field, frozen
 from platformdirs import user_config_path, user_data_path, user_state_path
 
 from sweepstake.errors import ConfigurationError
-from sweepstake.folders import native, new_file
+from sweepstake.folders import native, write_whole
 from sweepstake.plaintext import without_password
 
 __all__ = ["SETTINGS", "Config", "read_config", "write_config"]
@@ -184,21 +184,12 @@ def write_config(url: str, token: str, path: Path) -> None:
     with suppress(ConfigurationError):  # one that cannot be read is written anew
         if _read_file(path, required=False):
             kept, tables = _divide(path.read_text(encoding="utf-8"))
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with new_file(draft) as file:
-            # A JSON string is a TOML string as well.
-            file.writelines(
-                f"{key} = {json.dumps(value, ensure_ascii=False)}\n".encode()
-                for key, value in {**kept, "url": url, "token": token}.items()
-            )
-            file.write(tables.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
+    # A JSON string is a TOML string as well.
+    lines = (
+        f"{key} = {json.dumps(value, ensure_ascii=False)}\n"
+        for key, value in {**kept, "url": url, "token": token}.items()
+    )
+    write_whole(path, ("".join(lines) + tables).encode(), sync=True)
 
 
 def _default_url() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import stat
 import sys
 import tempfile
@@ -15,7 +16,17 @@ from typing import IO, Final
 
 from sweepstake.errors import UnusableFolderError
 
-__all__ = ["check_own", "check_room", "native", "new_file", "own_folder", "sync_file", "sync_folder", "usable"]
+__all__ = [
+    "check_own",
+    "check_room",
+    "native",
+    "new_file",
+    "own_folder",
+    "sync_file",
+    "sync_folder",
+    "usable",
+    "write_whole",
+]
 
 _PRIVATE: Final = 0o700
 #: Bytes that a folder must have room for: a page of any file system.
@@ -87,6 +98,34 @@ def new_file(path: Path, *, buffering: int = -1) -> IO[bytes]:
     path.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     return os.fdopen(os.open(path, flags, 0o600), "wb", buffering=buffering)
+
+
+def write_whole(path: Path, content: bytes, *, sync: bool = False) -> None:
+    """Write a file that only this user can read: whoever reads it sees it as it was, or as it is now.
+
+    It takes the place of whatever stands there, also of a link. Several may write it at once; one of them is the last.
+
+    Args:
+        path: where it is to be.
+        content: all of it.
+        sync: whether it must outlast a power cut.
+
+    Raises:
+        OSError: it cannot be written; then what was there stays.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with new_file(draft) as file:
+            file.write(content)
+            if sync:
+                file.flush()
+                sync_file(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    if sync:
+        sync_folder(path.parent)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from attrs import evolve
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.differing import differences, taken
 from sweepstake.client.experiment import Experiment
+from sweepstake.client.listing import every_experiment
 from sweepstake.client.searches import experiment_of
 from sweepstake.client.session import Session
 from sweepstake.domain.addresses import by_owner, check_called, no_experiment, qualified
@@ -121,14 +122,8 @@ class Database:
 
     def get_experiments(self) -> Iterator[Experiment]:
         """Iterate over all experiments, oldest first."""
-        start = None
-        while True:
-            page = self._session.queue.list_experiments(start)
-            for record in page.items:
-                yield experiment_of(self._session, record)
-            if page.next is None:
-                return
-            start = page.next
+        for record in every_experiment(self._session.queue):
+            yield experiment_of(self._session, record)
 
     def workers(self) -> tuple[WorkerRecord, ...]:
         """Return the workers that are alive, with what they have for jobs; those of other users are not shown."""

@@ -121,9 +121,8 @@ class _Drain:
         answer, self._answer = self._answer, None
         while self._ahead:
             job = self._ahead.popleft()
-            if (
-                self._ends is None or not job.is_returned()
-            ):  # of several the last may have waited too long for their turn
+            # Of several, one may have waited so long for its turn that the heartbeat has given it back.
+            if self._ends is None or not job.is_returned():
                 return job
         if answer is not None and (wait <= 0 or answer.reason is NoJobReason.FINISHED):
             return None

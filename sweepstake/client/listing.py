@@ -1,4 +1,4 @@
-"""Reading many jobs: what to ask for, and page after page of it."""
+"""Reading many jobs or experiments: what to ask for, and page after page of it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from attrs import evolve
 from sweepstake.client.unknown import tell_unknown
 from sweepstake.domain.names import check_name
 from sweepstake.domain.query.queries import Condition, JobQuery, Order
-from sweepstake.domain.records import JobRecord
+from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.domain.status import JobStatus, member_of
 from sweepstake.errors import InvalidInputError
 from sweepstake.queue.queue import Queue
 
-__all__ = ["iterate", "query_of"]
+__all__ = ["every_experiment", "iterate", "query_of"]
 
 
 def query_of(
@@ -51,6 +51,17 @@ def iterate(queue: Queue, name: str, query: JobQuery) -> Iterator[JobRecord]:
     if not anything:
         for field in dict.fromkeys(condition.field for condition in query.where):
             tell_unknown(queue, name, field)
+
+
+def every_experiment(queue: Queue) -> Iterator[ExperimentRecord]:
+    """Iterate over all experiments, oldest first."""
+    start = None
+    while True:
+        page = queue.list_experiments(start)
+        yield from page.items
+        if page.next is None:
+            return
+        start = page.next
 
 
 def _statuses(status: JobStatus | str | Iterable[JobStatus | str] | None) -> frozenset[JobStatus]:

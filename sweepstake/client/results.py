@@ -58,6 +58,26 @@ class Results(dict[str, Any]):
         if self._bounds is not None:
             self._bound -= self._bounds.pop(name, 0)
 
+    def pop(self, name: str, *default: Any) -> Any:
+        """As of any dict."""
+        if name not in self:
+            return super().pop(name, *default)
+        value = self[name]
+        del self[name]
+        return value
+
+    def popitem(self) -> tuple[str, Any]:
+        """As of any dict."""
+        if not self:
+            return super().popitem()
+        name = next(reversed(self))
+        return name, self.pop(name)
+
+    def clear(self) -> None:
+        """As of any dict."""
+        super().clear()
+        self._bounds, self._bound = {}, 0
+
     def _measure(self) -> dict[str, int]:
         self._bounds = bounds = {name: _bound(value) for name, value in self.items()}
         self._bound = sum(bounds.values())

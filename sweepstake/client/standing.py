@@ -8,9 +8,11 @@ from typing import Final
 from sweepstake.domain.counts import Counts
 from sweepstake.domain.records import ExperimentRecord
 from sweepstake.domain.status import ExperimentStatus
+from sweepstake.errors import NotFoundError
+from sweepstake.queue.queue import Queue
 from sweepstake.search import NoProposal, Proposal, policy_for
 
-__all__ = ["SUBMITTING", "Standing", "is_being_submitted", "standing", "what_next"]
+__all__ = ["SUBMITTING", "Standing", "has_spec", "is_being_submitted", "makes_more", "standing", "what_next"]
 
 #: Begins the tag of a new experiment whose spec is being submitted.
 SUBMITTING: Final = "submitting"
@@ -53,6 +55,21 @@ def is_being_submitted(record: ExperimentRecord) -> bool:
     """Tell whether an experiment waits for the last of its jobs, before which none can be claimed."""
     tags = record.settings.tags
     return record.status is ExperimentStatus.DONE and any(tag.startswith(f"{SUBMITTING}:") for tag in tags)
+
+
+def has_spec(queue: Queue, name: str) -> bool:
+    """Tell whether a spec was submitted with an experiment, which is there."""
+    try:
+        queue.get_spec(name)
+    except NotFoundError:
+        return False
+    return True
+
+
+def makes_more(record: ExperimentRecord) -> bool:
+    """Tell whether the search of an experiment makes jobs that are not there yet, be it once others have ended."""
+    following = what_next(record)
+    return isinstance(following, Proposal) or following is NoProposal.WAITING
 
 
 def what_next(record: ExperimentRecord) -> Proposal | NoProposal:

@@ -15,11 +15,11 @@ from sweepstake.domain.status import NoJobReason
 from sweepstake.errors import InvalidInputError, NoJobError, shown
 from sweepstake.queue.retrying import PATIENCE
 
-__all__ = ["check_wait", "claim_within", "no_job"]
+__all__ = ["check_wait", "claim_within", "no_job", "pause"]
 
 #: The longest wait, in seconds.
 _GENERATION: Final = 1e9
-#: Seconds between looks for a job, growing from the first to the last.
+#: Seconds between looks at what somebody waits for, growing from the first to the last.
 _POLL: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 _WHY: Final[Mapping[NoJobReason, str]] = {
@@ -61,8 +61,13 @@ def claim_within(session: Session, name: str, wait: float) -> Claim:
         left = until - time.monotonic()
         if left <= 0 or answer.reason is NoJobReason.FINISHED:
             raise no_job(name, answer.reason)
-        TERM_WATCH.nap(time.sleep, min(left, _POLL[min(looks, len(_POLL) - 1)]))
+        TERM_WATCH.nap(time.sleep, min(left, pause(looks)))
         looks += 1
+
+
+def pause(looks: int) -> float:
+    """Return how many seconds to wait before the next look, after so many others that showed nothing new."""
+    return _POLL[min(looks, len(_POLL) - 1)]
 
 
 def no_job(name: str, reason: NoJobReason) -> NoJobError:

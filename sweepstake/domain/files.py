@@ -10,7 +10,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from sweepstake.domain.lengths import at_most, holds
-from sweepstake.domain.schema import Schema, narrowed
+from sweepstake.domain.schema import Schema, checked, narrowed
 from sweepstake.errors import InvalidInputError, OutOfRangeError
 
 __all__ = [
@@ -85,17 +85,9 @@ def check_sha256(digest: object, where: str) -> str:
     return digest
 
 
-def _is_path(_: object, attribute: Any, value: str) -> None:
-    check_path(value, attribute.name)
-
-
 def _is_size(_: object, attribute: Any, value: int) -> None:
     if not 0 <= value <= MAX_FILE:
         raise InvalidInputError.at(attribute.name, f"must be from 0 to {MAX_FILE:,} bytes")
-
-
-def _is_sha256(_: object, attribute: Any, value: str) -> None:
-    check_sha256(value, attribute.name)
 
 
 @frozen(kw_only=True)
@@ -108,9 +100,11 @@ class KeptFile:
         sha256: of the content, in hex.
     """
 
-    path: str = field(validator=_is_path, metadata=narrowed({"type": "string", "maxLength": MAX_PATH}))
+    path: str = field(validator=checked(check_path), metadata=narrowed({"type": "string", "maxLength": MAX_PATH}))
     size: int = field(validator=_is_size, metadata=narrowed(_SIZE))
-    sha256: str = field(validator=_is_sha256, metadata=narrowed({"type": "string", "pattern": f"^{SHA256}$"}))
+    sha256: str = field(
+        validator=checked(check_sha256), metadata=narrowed({"type": "string", "pattern": f"^{SHA256}$"})
+    )
 
 
 @frozen(kw_only=True)
@@ -145,12 +139,14 @@ class Piece:
         offset: where in the whole it begins.
         total: how many bytes the whole has.
         sha256: of the whole; empty for an output, which grows.
+        attempt: the number of the attempt whose it is; None: a server does not say it.
     """
 
     content: bytes = field(repr=False)
     offset: int
     total: int
     sha256: str = ""
+    attempt: int | None = None
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from attrs import NOTHING, evolve, field, frozen
@@ -15,7 +15,7 @@ from sweepstake.domain.keys import check_etag, check_key
 from sweepstake.domain.lengths import at_most, holds
 from sweepstake.domain.names import check_name
 from sweepstake.domain.records import SearchDefinition
-from sweepstake.domain.schema import OMIT_DEFAULT, Schema, count, items, narrowed, nullable, ref, seconds
+from sweepstake.domain.schema import OMIT_DEFAULT, Schema, checked, count, items, narrowed, nullable, ref, seconds
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.domain.tasks.specs import SpecDraft
@@ -49,12 +49,7 @@ _MAX_WORD: Final = 64
 _MAX_DETAIL: Final = 4096
 
 
-def _checked(check: Callable[[Any, str], object]) -> Any:
-    """Return the validator that passes a field's value and name to a check."""
-    return lambda _, attribute, value: check(value, attribute.name)
-
-
-_is_name, _is_key, _is_op_key = _checked(check_name), _checked(check_etag), _checked(check_key)
+_is_name, _is_key, _is_op_key = checked(check_name), checked(check_etag), checked(check_key)
 _ETAG: Final[Schema] = {"type": "string", "pattern": "^[!#-~]{1,255}$"}
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "SCALARS",
     "Schema",
     "check_of_arriving",
+    "checked",
     "checked_arriving",
     "closed",
     "count",
@@ -58,6 +59,11 @@ def schema_of(metadata: Mapping[Any, Any]) -> Schema | None:
     """Return what a field accepts, where that is less than its type says."""
     found: Schema | None = metadata.get(_SCHEMA)
     return found
+
+
+def checked(check: Callable[[Any, str], object]) -> Any:
+    """Return the validator of a field whose check takes the value and the field's name."""
+    return lambda _, attribute, value: check(value, attribute.name)
 
 
 def checked_arriving(check: Callable[[Any, str], object] | None) -> Mapping[str, Any]:

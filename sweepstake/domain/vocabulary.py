@@ -12,7 +12,7 @@ from attrs.validators import optional
 
 from sweepstake.domain.lengths import holds
 from sweepstake.domain.names import MAX_DEPENDENCIES, check_dependencies, check_name, check_notes, check_tags
-from sweepstake.domain.schema import OMIT_DEFAULT, Schema, count, narrowed, nullable, ref
+from sweepstake.domain.schema import OMIT_DEFAULT, Schema, checked, count, narrowed, nullable, ref
 from sweepstake.errors import InvalidInputError, shown
 
 __all__ = [
@@ -280,10 +280,8 @@ def prune_with() -> Any:
 
 
 def _optional_name() -> Any:
-    def check(_: object, attribute: Any, value: str) -> None:
-        check_name(value, attribute.name)
-
-    return field(default=None, validator=optional(check), metadata={**OMIT_DEFAULT, **narrowed(nullable(ref("Name")))})
+    metadata = {**OMIT_DEFAULT, **narrowed(nullable(ref("Name")))}
+    return field(default=None, validator=optional(checked(check_name)), metadata=metadata)
 
 
 def task() -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from attrs import field, frozen
 
 from sweepstake.domain.lengths import MAX_BEATS
 from sweepstake.domain.names import check_name
-from sweepstake.domain.schema import narrowed, ref
+from sweepstake.domain.schema import checked, narrowed, ref
 from sweepstake.domain.tasks.needs import Offer
 
 __all__ = ["LIVE_SECONDS", "MOST_LISTED", "WorkerRecord", "WorkerReport", "Workers"]
@@ -17,10 +17,6 @@ __all__ = ["LIVE_SECONDS", "MOST_LISTED", "WorkerRecord", "WorkerReport", "Worke
 LIVE_SECONDS: Final = 60.0
 #: How many workers are listed at most.
 MOST_LISTED: Final = 10 * MAX_BEATS
-
-
-def _is_name(_: object, attribute: Any, value: str) -> None:
-    check_name(value, attribute.name)
 
 
 @frozen(kw_only=True)
@@ -34,7 +30,7 @@ class WorkerReport:
         leaves: it ends, and offers nothing any more.
     """
 
-    name: str = field(validator=_is_name, metadata=narrowed(ref("Name")))
+    name: str = field(validator=checked(check_name), metadata=narrowed(ref("Name")))
     slots: Offer
     free: Offer
     leaves: bool = False

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
-from sweepstake.folders import new_file, own_folder, sync_file, sync_folder, usable
+from sweepstake.folders import own_folder, sync_file, sync_folder, usable, write_whole
 
 __all__ = ["FolderDrive"]
 
@@ -78,14 +78,7 @@ class FolderDrive:
     def replace(self, data: bytes, *name: str) -> None:
         """See `Drive.replace`."""
         with self._usable():
-            folder = own_folder(self.root, *name[:-1], sync=True)
-            draft = folder / f".{name[-1]}.{os.getpid()}"
-            with new_file(draft) as file:
-                file.write(data)
-                file.flush()
-                sync_file(file.fileno())
-            draft.replace(folder / name[-1])
-            sync_folder(folder)
+            write_whole(own_folder(self.root, *name[:-1], sync=True) / name[-1], data, sync=True)
 
     def names(self, *folder: str) -> list[str]:
         """See `Drive.names`."""

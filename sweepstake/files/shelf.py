@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from sweepstake.domain.addresses import called
 from sweepstake.domain.files import PIECE, KeptFile, Manifest, Piece, Span
@@ -169,12 +169,12 @@ class Shelf:
         total = self._drive.size(*name)
         if total is None:
             raise NotFoundError(f"There is no file with this content in attempt {place.attempt}.")
-        return self._piece(name, total, span, sha256)
+        return self._piece(place, name, total, span, sha256)
 
-    def _piece(self, name: tuple[str, ...], total: int, span: Span, sha256: str) -> Piece:
+    def _piece(self, place: Place, name: tuple[str, ...], total: int, span: Span, sha256: str = "") -> Piece:
         begin, end = span.within(total)
         content = self._drive.read(begin, min(end - begin, PIECE), *name) if begin < end else b""
-        return Piece(content=content, offset=begin, total=total, sha256=sha256)
+        return Piece(content=content, offset=begin, total=total, sha256=sha256, attempt=place.attempt)
 
     # manifests
 
@@ -192,14 +192,21 @@ class Shelf:
         """Return the numbers of the attempts of a job of which something is kept."""
         return tuple(sorted(int(name) for name in self._drive.names(*self._job(place)) if name.isdecimal()))
 
-    def list(self, place: Place, files: Iterable[KeptFile]) -> None:
+    def list(self, place: Place, files: Iterable[KeptFile], before: Manifest) -> Manifest:
         """State which files an attempt has, in the place of those that it had; content that none has any more goes.
+
+        Args:
+            place: the attempt.
+            files: all that it has now.
+            before: what `manifest` has told of it.
+
+        Returns:
+            What `manifest` tells of it now.
 
         Raises:
             InvalidInputError: the content of a file is not kept yet; names the first few.
         """
         stated = sorted(files, key=lambda each: each.path)
-        before = {each.sha256 for each in self.manifest(place).files}
         here = {each: self._drive.size(*self._at(place, _WHOLE, each)) for each in {each.sha256 for each in stated}}
         missing = [(i, each) for i, each in enumerate(stated) if here[each.sha256] != each.size]
         if missing:
@@ -212,8 +219,9 @@ class Shelf:
         if stated:  # all of them at once, as it takes long; what a power cut takes before is sent again
             self._drive.settle(*self._at(place, _WHOLE))
         self._drive.replace(text.encode(), *self._at(place, _MANIFEST))
-        for each in before - here.keys():
+        for each in {each.sha256 for each in before.files} - here.keys():
             self._drive.remove(*self._at(place, _WHOLE, each))
+        return evolve(before, attempts=tuple(sorted({*before.attempts, place.attempt})), files=tuple(stated))
 
     # output
 
@@ -237,7 +245,7 @@ class Shelf:
             OutOfRangeError: it has no such bytes, or not yet.
         """
         name = self._at(place, _LOG)
-        return self._piece(name, self._drive.size(*name) or 0, span, "")
+        return self._piece(place, name, self._drive.size(*name) or 0, span)
 
     # what goes
 
@@ -250,20 +258,27 @@ class Shelf:
         if self._where is not None:
             self._where.remove(*self._job(place))
 
-    def jobs(self) -> Iterator[tuple[str, str]]:
-        """Yield each job of which something is kept: the names of its experiment's folder and of its own."""
+    def jobs(self, folder: str | None = None) -> Iterator[tuple[str, str]]:
+        """Yield each job of which something is kept: the names of its experiment's folder and of its own.
+
+        Args:
+            folder: that of an experiment, to look nowhere else; see `folder`.
+        """
         if self._where is None:
             return
-        for folder in self._where.names(self._store):
-            for name in self._where.names(self._store, folder):
-                yield folder, name
+        for each in self._where.names(self._store) if folder is None else [folder]:
+            for name in self._where.names(self._store, each):
+                yield each, name
 
     def drop_at(self, folder: str, job: str) -> None:
-        """Forget a job that `jobs` told of, and the folder of its experiment with its last one."""
+        """Forget a job that `jobs` told of; the folder of its experiment stays, until `tidy`."""
         if self._where is not None:
             self._where.remove(self._store, folder, job)
-            if not self._where.names(self._store, folder):
-                self._where.remove(self._store, folder)
+
+    def tidy(self, folder: str) -> None:
+        """Remove the folder of an experiment if nothing is in it any more."""
+        if self._where is not None and not self._where.names(self._store, folder):
+            self._where.remove(self._store, folder)
 
     def folder(self, address: str) -> str:
         """Return the name of an experiment's folder: a name that people know it by, and what no other has."""

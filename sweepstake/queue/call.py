@@ -12,7 +12,7 @@ from sweepstake.queue.answers import Answers
 from sweepstake.queue.fields import Body, Header, Named, Travel, travel_of
 from sweepstake.wire.operation import JSON, OCTETS, Operation
 
-__all__ = ["PATIENCE", "Call", "Parts", "Patience", "usual_patience", "verb"]
+__all__ = ["PATIENCE", "Call", "Parts", "Patience", "no_patience", "usual_patience", "verb"]
 
 A = TypeVar("A")
 K = TypeVar("K", bound="type[Call[Any]]")
@@ -26,6 +26,11 @@ Patience = Callable[[], float]
 def usual_patience() -> float:
     """Return how long most calls are tried."""
     return PATIENCE
+
+
+def no_patience() -> float:
+    """Return how long a call is tried that is made again later anyhow, or for which nobody waits: once."""
+    return 0.0
 
 
 @frozen

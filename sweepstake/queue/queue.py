@@ -109,9 +109,9 @@ class Queue:
         """Create or replace an experiment's definition."""
         return self.send(calls.PutExperiment(name=name, draft=draft, guard=guard, key=key or self.new_id()))
 
-    def get_experiment(self, name: str) -> ExperimentRecord:
+    def get_experiment(self, name: str, *, patience: Patience = usual_patience) -> ExperimentRecord:
         """Return one experiment."""
-        return self.send(calls.GetExperiment(name=name))
+        return self.send(calls.GetExperiment(name=name, patience=patience))
 
     def list_experiments(self, start: str | None = None, limit: int = MAX_PAGE) -> Page[ExperimentRecord]:
         """Return a page of the experiments, oldest first."""
@@ -137,9 +137,9 @@ class Queue:
         """Store what an experiment runs, and return its version."""
         return self.send(calls.PutSpec(name=name, draft=draft, key=key or self.new_id())).version
 
-    def get_spec(self, name: str, version: int | None = None) -> SpecRecord:
+    def get_spec(self, name: str, version: int | None = None, *, patience: Patience = usual_patience) -> SpecRecord:
         """Return what an experiment runs: of that version, or the last."""
-        return self.send(calls.GetSpec(name=name, version=version))
+        return self.send(calls.GetSpec(name=name, version=version, patience=patience))
 
     # jobs
 
@@ -233,9 +233,9 @@ class Queue:
 
     # files
 
-    def ask_files(self, name: str) -> None:
+    def ask_files(self, name: str, *, patience: Patience = usual_patience) -> None:
         """Return if files of attempts can be kept."""
-        self.send(calls.AskFiles(name=name))
+        self.send(calls.AskFiles(name=name, patience=patience))
 
     def list_files(self, name: str, job_id: str, attempt: int | None = None) -> Manifest:
         """Return what is kept of an attempt: that which is DONE, else the latest."""

@@ -189,7 +189,7 @@ class Handlers:
 def _in_pieces(call: Any, made: Told, send: Callable[[Any], Piece]) -> Answer:
     """Answer with all bytes that were asked for; those behind the first piece are read as the ones before leave.
 
-    They are of the content that was found first, whatever becomes of the file meanwhile.
+    They are of the attempt and the content that were found first, whatever begins or becomes of the file meanwhile.
     """
     assert made.piece is not None, "a piece is what it answers with"
     first = made.piece
@@ -198,7 +198,7 @@ def _in_pieces(call: Any, made: Told, send: Callable[[Any], Piece]) -> Answer:
     def follow() -> Iterator[bytes]:
         at = begin + len(first.content)
         while at < end:
-            wanted = evolve(call, within=Span(at, min(end, at + _STEP) - 1))
+            wanted = evolve(call, number=first.attempt, within=Span(at, min(end, at + _STEP) - 1))
             if isinstance(wanted, calls.GetContent):
                 wanted = evolve(wanted, path=None, sha256=first.sha256)
             piece = send(wanted)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count
 from typing import Any, Final
 
 from attrs import evolve, field, frozen
@@ -16,7 +15,7 @@ from sweepstake.errors import InvalidInputError
 from sweepstake.plaintext import counted
 from sweepstake.search import GridPolicy, ManualPolicy, NoProposal, RandomPolicy
 from sweepstake.spec.experiment import ExperimentSpec
-from sweepstake.spec.naming import task_names
+from sweepstake.spec.naming import named_tasks, task_names
 from sweepstake.spec.parts import Priority
 from sweepstake.spec.records import told
 from sweepstake.spec.sweeps import SweepSpec
@@ -103,7 +102,7 @@ def job_faults(spec: ExperimentSpec) -> Iterator[Found]:
         yield fault
         return
     points = _size(plan.sweep)
-    amounts = {name: (points if name in plan.swept else 1) * _replicas(task) for name, task in plan.tasks.items()}
+    amounts = {name: (points if name in plan.swept else 1) * (task.replicas or 1) for name, task in plan.tasks.items()}
     if sum(amounts.values()) > _MOST:
         problem = f"makes {counted(sum(amounts.values()), 'job')}; a spec may have {_MOST:,}"
         yield Found(problem, None, plan.place or ["tasks"])
@@ -149,7 +148,7 @@ def expand(spec: ExperimentSpec, version: int = 1) -> list[JobDraft]:
 
 
 def _plan_of(spec: ExperimentSpec) -> _Plan:
-    named = dict(zip(task_names(spec), spec.tasks, strict=True))
+    named = named_tasks(spec)
     tasks = _ordered(named)
     if spec.sweep is not None:
         return _Plan(tasks=tasks, sweep=spec.sweep, place=["sweep"], swept=frozenset(named))
@@ -196,7 +195,7 @@ def _replicated(
     name: str, task: TaskSpec, point: _Point, waits: tuple[str, ...], ending: str, taken: set[str]
 ) -> list[JobDraft]:
     """Return the jobs of a task for one point: one, or a gang that begins together."""
-    replicas = _replicas(task)
+    replicas = task.replicas or 1
     whole = _unused(f"{name[:_LONGEST]}{point.mark}{ending}", taken)
     draft = JobDraft(
         id=whole,
@@ -209,8 +208,7 @@ def _replicated(
     )
     if replicas == 1:
         return [draft]
-    ids = (_unused(f"{whole}.r{rank}", taken) for rank in count())
-    return [evolve(draft, id=next(ids), gang=whole, rank=rank) for rank in range(replicas)]
+    return [evolve(draft, id=_unused(f"{whole}.r{rank}", taken), gang=whole, rank=rank) for rank in range(replicas)]
 
 
 def _unused(wanted: str, taken: set[str]) -> str:
@@ -219,10 +217,6 @@ def _unused(wanted: str, taken: set[str]) -> str:
         wanted += "-"
     taken.add(wanted)
     return wanted
-
-
-def _replicas(task: TaskSpec) -> int:
-    return max(task.replicas or 1, 1)
 
 
 # A search that makes jobs while others run
@@ -260,7 +254,7 @@ def _unproposable(plan: _Plan, sweep: SweepSpec) -> str | None:
         return "only one task can have it: write the sweep into that one"
     if waited_for & plan.swept or any(map(_results, tasks)):
         return "its task can neither mount results of others nor have its own mounted"
-    if any(_replicas(task) > 1 for task in tasks):
+    if any((task.replicas or 1) > 1 for task in tasks):
         return "its task can have no replicas"
     return "n_seeds cannot be said" if (sweep.n_seeds or 1) > 1 else None
 

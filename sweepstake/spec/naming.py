@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from sweepstake.spec.experiment import ExperimentSpec
+from sweepstake.spec.tasks import TaskSpec
 
-__all__ = ["task_names"]
+__all__ = ["named_tasks", "task_names"]
+
+
+def named_tasks(spec: ExperimentSpec) -> dict[str, TaskSpec]:
+    """Return the tasks by name, in their order; see `task_names`."""
+    return dict(zip(task_names(spec), spec.tasks, strict=True))
 
 
 def task_names(spec: ExperimentSpec) -> list[str]:

@@ -19,7 +19,7 @@ def needs_of(task: TaskSpec) -> Needs:
     resources, constraints = task.resources, task.constraints
     labels = {} if constraints is None else {name: constraints[name] for name in constraints}
     placed = tuple(Constraint(name=name, values=tuple(values)) for name, values in labels.items() if values)
-    replicas = max(task.replicas or 1, 1)
+    replicas = task.replicas or 1
     if resources is None:
         return Needs(cpu=PROCESSORS, constraints=placed, replicas=replicas)
     return Needs(

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from sweepstake.domain.names import file_name
 from sweepstake.errors import InvalidInputError, NotFoundError, SpoolError
-from sweepstake.folders import check_own, new_file, own_folder, sync_file, sync_folder
+from sweepstake.folders import check_own, own_folder, write_whole
 from sweepstake.spool.entry import Entry
 
 if sys.platform != "win32":
@@ -130,7 +130,7 @@ class Spool:
         path = self.path(entry.key)
         try:
             own_folder(self.folder.parents[1], self.folder.parent.name, self.folder.name, sync=True)
-            _write_whole(path, entry.text().encode())
+            write_whole(path, entry.text().encode(), sync=True)
         except OSError as error:
             raise SpoolError(f"{path} cannot be written: {error.strerror or error}") from error
 
@@ -163,18 +163,3 @@ def _store_of(folder: Path) -> str:
         with suppress(SpoolError, NotFoundError):
             return spool.read(key).store
     return spool.store
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place, and move it there once it is on the disk."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with new_file(draft) as file:
-            file.write(content)
-            file.flush()
-            sync_file(file.fileno())
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)

@@ -16,6 +16,7 @@ from sweepstake.domain.portable import PortableJob
 from sweepstake.domain.records import AttemptRecord, Claim, Dependency, ExperimentRecord, JobRecord, SearchDefinition
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
+from sweepstake.domain.tasks.specs import SpecRecord
 from sweepstake.domain.vocabulary import QUEUEING
 from sweepstake.stores.engine import Row
 from sweepstake.values import EMPTY, JsonObject
@@ -37,6 +38,7 @@ __all__ = [
     "experiment",
     "experiment_params",
     "job",
+    "spec",
     "storable",
 ]
 
@@ -222,6 +224,18 @@ def dependency(row: Row) -> Dependency:
     """Return the dependency in a row of `dependencies`."""
     job_id, status, prunes = row
     return Dependency(id=job_id, status=_STATUS[status], prune_with=bool(prunes))
+
+
+def spec(row: Row) -> SpecRecord:
+    """Return the version of a spec in a row of `spec` or of `archive_spec`."""
+    version, text, document, created_at, snapshot = row
+    return SpecRecord(
+        version=version,
+        text=text,
+        document=JsonObject(document),
+        created_at=created_at,
+        snapshot=None if snapshot is None else JsonObject(snapshot),
+    )
 
 
 def experiment(row: Row) -> ExperimentRecord:

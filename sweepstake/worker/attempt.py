@@ -250,6 +250,8 @@ class Attempt:
         except RuntimeError as error:
             process.kill()
             process.wait()
+            self._heartbeats.ended(self.claim.key)
+            end_outliving(launch.ending)
             raise no_room(error) from error
         code = -signal.SIGKILL
         try:

@@ -14,6 +14,7 @@ from attrs import frozen
 from sweepstake.client import Experiment
 from sweepstake.domain.records import Claim, Claims
 from sweepstake.domain.tasks.needs import Offer
+from sweepstake.queue.call import Patience, usual_patience
 from sweepstake.worker.slots.book import GuardedBook, Share
 from sweepstake.worker.slots.offer import gpu_variables
 from sweepstake.worker.slots.room import Room
@@ -66,6 +67,8 @@ class Opening(Protocol):
 
         Raises:
             ConfigurationError: it cannot be run on this machine, and goes back.
+            NotFoundError: it is of another experiment than was asked, or what it runs is gone; it goes back.
+            StoreUnavailableError: the store went away; it goes back.
         """
         ...
 
@@ -81,8 +84,12 @@ class Duty(Protocol):
         """Return the reference of the experiment for a job of which room is kept; None if it is for none."""
         ...
 
-    def open(self, experiment: Experiment) -> AbstractContextManager[Opening | None]:
+    def open(self, experiment: Experiment, patience: Patience) -> AbstractContextManager[Opening | None]:
         """Keep room for a job of an experiment that will be claimed within the block; None if there is none now.
+
+        Args:
+            experiment: whose job it will be.
+            patience: how long each call is tried while the store is away.
 
         Raises:
             NotFoundError: the experiment is gone.
@@ -126,9 +133,9 @@ class CommandDuty:
         """Room is kept for nobody: one command takes what the other does."""
 
     @contextmanager
-    def open(self, experiment: Experiment) -> Iterator[Opening | None]:
+    def open(self, experiment: Experiment, patience: Patience = usual_patience) -> Iterator[Opening | None]:
         """Lock the GPUs of one job more."""
-        del experiment
+        del experiment, patience
         if self._book is None:
             yield _CommandOpening(self, Share(room=self._room))
             return
@@ -138,9 +145,11 @@ class CommandDuty:
                 yield None
                 return
             opening = _CommandOpening(self, share)
-            yield opening
-            if not opening.taken:
-                self._book.give_back(share)
+            try:
+                yield opening
+            finally:
+                if not opening.taken:
+                    self._book.give_back(share)
 
     def begin(self, claim: Claim, called: str, share: Share) -> Assignment:
         """Return the command for a job that has a share of the GPUs."""

@@ -21,6 +21,7 @@ from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import Claim, Claims, Finished, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import ConfigurationError, NotFoundError, StoreUnavailableError, SweepstakeError
+from sweepstake.queue.call import no_patience
 from sweepstake.queue.retrying import FINAL_PATIENCE, PATIENCE, TERM_PATIENCE
 from sweepstake.worker.attempt import Attempt, Plan
 from sweepstake.worker.duty import Duty, Opening
@@ -160,7 +161,7 @@ class Worker:
         """Ask an experiment for jobs, and begin them."""
         name = experiment.reference
         try:
-            with self._duty.open(experiment) as opening:
+            with self._duty.open(experiment, self._patience_to_claim) as opening:
                 if opening is None:
                     self._pass_over(name)
                     return
@@ -225,7 +226,7 @@ class Worker:
     def _begin(self, experiment: Experiment, claim: Claim, opening: Opening) -> None:
         try:
             assigned = opening.assign(experiment, claim, self._session.called(claim.job))
-        except (ConfigurationError, NotFoundError) as error:
+        except (ConfigurationError, NotFoundError, StoreUnavailableError) as error:
             self._give_back(experiment, claim, error)
             return
         stopping = self._agenda.stopping
@@ -334,8 +335,8 @@ class Worker:
         try:
             with ExitStack() as stack:
                 opening = None
-                with suppress(Exception):  # the report does not depend on it, and who claims without one will tell
-                    opening = stack.enter_context(self._duty.open(experiment))
+                with suppress(Exception):  # the report does not wait for it, and who claims without one will tell
+                    opening = stack.enter_context(self._duty.open(experiment, no_patience))
                 # Whoever only wants to know what waits does not ask with a report.
                 yield opening if opening is not None and opening.at_once else None
         finally:

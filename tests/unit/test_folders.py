@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sweepstake.errors import UnusableFolderError
-from sweepstake.folders import check_room, native, new_file, own_folder, usable
+from sweepstake.folders import check_room, native, new_file, own_folder, usable, write_whole
 from tests.kit.checkout import ROOT
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what belongs to others")
@@ -68,6 +68,18 @@ def test_a_new_file_writes_over_nothing(tmp_path: Path) -> None:
         with new_file(path) as file:
             file.write(b"mine")
         assert (target.read_text(), path.read_text(), mode(path)) == ("precious", "mine", 0o600)
+
+
+def test_a_file_is_written_whole(tmp_path: Path) -> None:
+    """In the place of what was there, also of a link, which is not followed; nobody else can read it."""
+    target, path = tmp_path / "target", tmp_path / "file"
+    target.write_text("precious")
+    path.symlink_to(target)
+    for content in (b"longer than", b"short"):
+        write_whole(path, content)
+        assert (path.read_bytes(), path.is_symlink(), mode(path)) == (content, False, 0o600)
+    assert target.read_text() == "precious"
+    assert {each.name for each in tmp_path.iterdir()} - {"home"} == {"target", "file"}
 
 
 def test_a_fault_names_the_folder_and_the_setting(tmp_path: Path) -> None:

@@ -117,10 +117,10 @@ def _read(path: Path) -> Submission:
 
 def _refused(spec: ExperimentSpec, drafts: Sequence[JobDraft]) -> Iterator[str]:
     """Yield for which tasks a worker will refuse to run jobs, because of what their values would be read as."""
-    from sweepstake.spec.naming import task_names
+    from sweepstake.spec.naming import named_tasks
     from sweepstake.worker.tasks.items import filled_items
 
-    items = {name: task.words() for name, task in zip(task_names(spec), spec.tasks, strict=True)}
+    items = {name: task.words() for name, task in named_tasks(spec).items()}
     refused: dict[str, list[InvalidInputError]] = {}
     for draft in drafts:
         if draft.task is not None and draft.hyperparameters.text != "{}":
@@ -164,16 +164,15 @@ def _proposed(spec: ExperimentSpec) -> Iterator[str]:
 
 def _moved(spec: ExperimentSpec) -> Iterator[str]:
     """Yield where a worker without containers puts folders of its own into what tasks run, on a machine as this."""
-    from sweepstake.spec.naming import task_names
-    from sweepstake.spec.scalars import written
+    from sweepstake.spec.naming import named_tasks
     from sweepstake.worker.tasks.paths import missing_above, normal, replacing
 
-    for name, task in zip(task_names(spec), spec.tasks, strict=True):
+    for name, task in named_tasks(spec).items():
         paths = [each.mount_path for each in task.datasets or ()]
         paths += [task.result.path] if task.result is not None else []
         paths = [normal(path) for path in paths if normal(path) != "/"]
         replace = replacing({path: f"<{path}>" for path in (*paths, *missing_above(paths))})
-        texts = [written(item) for item in (*(task.command or ()), *(task.arguments or ()))]
+        texts = task.words()
         texts += [f"{each.name}={each.value}" for each in task.env_vars or () if each.value is not None]
         for line in (line for text in texts for line in text.splitlines()):
             if replace(line) != line:

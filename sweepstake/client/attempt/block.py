@@ -14,7 +14,7 @@ from sweepstake.client.attempt.leaving import DONE, Leaving, Terminated, leaving
 from sweepstake.client.attempt.preempting import Hooks
 from sweepstake.client.attempt.process import PROCESS
 from sweepstake.client.attempt.ranks import HELD_JOBS
-from sweepstake.client.attempt.reporting import report_end, with_notes
+from sweepstake.client.attempt.reporting import came_late, report_end, report_patience, with_notes
 from sweepstake.client.attempt.terminating import TERM_WATCH, Running, raise_in
 from sweepstake.client.edits import Edits
 from sweepstake.domain.causes import causes_of
@@ -22,7 +22,7 @@ from sweepstake.domain.drafts import Finish
 from sweepstake.domain.records import Claim, Document, Finished, Guard, NoJob
 from sweepstake.domain.status import JobStatus, Outcome, member_of
 from sweepstake.errors import InvalidInputError, LeaseLostError, NotFoundError, shown
-from sweepstake.queue.retrying import FINAL_PATIENCE, TERM_PATIENCE
+from sweepstake.queue.retrying import TERM_PATIENCE
 from sweepstake.values import EMPTY, JsonObject
 
 __all__ = ["Block"]
@@ -195,7 +195,7 @@ class Block:
         if goes_on and self.ends is not None:
             self.ends(held, report)
             return None
-        patience = _short_patience if left.outcome is Outcome.PREEMPTED else _patience
+        patience = _short_patience if left.outcome is Outcome.PREEMPTED else report_patience
         try:
             finished = report_end(held.session, held.record, report, patience=patience, claim=claim_next is not None)
         except NotFoundError as error:
@@ -222,23 +222,15 @@ class Block:
     def _tell_lost(self, finished: Finished) -> None:
         if finished.ended is Outcome.PRUNED:
             return
-        message = (
-            f"the attempt at job {finished.job.id} ended as {finished.ended} before it reported; "
-            "its results were kept as late results"
-        )
         if self.loses_quietly:
-            _logger.warning("%s; going on.", message)
+            _logger.warning("%s; going on.", came_late(finished))
             return
-        raise LeaseLostError(message)
+        raise LeaseLostError(came_late(finished))
 
 
 def _short_patience() -> float:
     """Return how long to report a preempted job: whoever pressed Ctrl-C, or cancelled the task, waits for it."""
     return TERM_PATIENCE
-
-
-def _patience() -> float:
-    return TERM_PATIENCE if TERM_WATCH.asked else FINAL_PATIENCE
 
 
 def _unreadable(left: Leaving, error: InvalidInputError) -> Leaving:

@@ -13,6 +13,7 @@ from sweepstake.domain.records import Claim, JobRecord
 from sweepstake.domain.situation import Why, WhyReason
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import InvalidInputError, LimitReachedError, SweepstakeError, UnsafeUpdateError
+from sweepstake.queue.call import no_patience
 
 __all__ = ["claim_this", "give_back", "refusal"]
 
@@ -67,7 +68,7 @@ def give_back(session: Session, record: JobRecord, attempt: str) -> None:
     """
     report = Finish(attempt=attempt, outcome=Outcome.RELEASED, reason="it was claimed, and did not begin")
     try:
-        report_end(session, record, report, patience=lambda: 0.0)
+        report_end(session, record, report, patience=no_patience)
     except SweepstakeError as error:
         _logger.warning("The job %s, which did not begin, could not be given back: %s", record.id, error)
 

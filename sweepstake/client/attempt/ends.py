@@ -11,14 +11,12 @@ from attrs import define, evolve, field
 
 from sweepstake.client.attempt.held import Held
 from sweepstake.client.attempt.process import PROCESS
-from sweepstake.client.attempt.reporting import report_ends, with_notes
-from sweepstake.client.attempt.terminating import TERM_WATCH
+from sweepstake.client.attempt.reporting import came_late, report_ends, report_patience, with_notes
 from sweepstake.client.session import Session
 from sweepstake.domain.drafts import Finish
 from sweepstake.domain.records import Claims, Finished
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.errors import SweepstakeError
-from sweepstake.queue.retrying import FINAL_PATIENCE, TERM_PATIENCE
 
 __all__ = ["Ends"]
 
@@ -26,9 +24,6 @@ __all__ = ["Ends"]
 _WAIT: Final = 1.0
 #: Seconds between two looks whether one has waited so long; to wake a thread for each call would cost more than a job.
 _LOOK: Final = 0.25
-#: What is logged of a report that came too late.
-_LOST: Final = "the attempt at job %s ended as %s before it reported; its results were kept as late results; going on."
-_STATUSES: Final = {Outcome.DONE: JobStatus.DONE, Outcome.PRUNED: JobStatus.PRUNED, Outcome.CRASHED: JobStatus.CRASHED}
 
 _logger = logging.getLogger(__name__)
 
@@ -56,7 +51,7 @@ class Ends:
     def add(self, held: Held, report: Finish) -> None:
         """Take the end of a job, which is held no more by its object."""
         held.key = held.lease = None
-        held.take(evolve(held.record, status=_STATUSES[report.outcome], results=report.results))
+        held.take(evolve(held.record, status=JobStatus[report.outcome.name], results=report.results))
         with self._mutex:
             if not self._waiting:
                 self._since = time.monotonic()
@@ -79,7 +74,11 @@ class Ends:
             try:
                 ends = [(held.record, report) for held, report in waiting]
                 told = report_ends(
-                    self._session, self._reference, ends, patience=_patience, at_once=self._at_once if claim else 0
+                    self._session,
+                    self._reference,
+                    ends,
+                    patience=report_patience,
+                    at_once=self._at_once if claim else 0,
                 )
                 for (held, report), end in zip(waiting, told.ends, strict=True):
                     _take(held, report, end)
@@ -115,8 +114,4 @@ def _take(held: Held, report: Finish, end: Finished | SweepstakeError | None) ->
     elif end is not None:
         held.take(end.job)
         if not end.recorded and Outcome.PRUNED not in (end.ended, report.outcome):
-            _logger.warning(_LOST, held.record.id, end.ended)
-
-
-def _patience() -> float:
-    return TERM_PATIENCE if TERM_WATCH.asked else FINAL_PATIENCE
+            _logger.warning("%s; going on.", came_late(end))

@@ -8,18 +8,19 @@ from collections.abc import Callable, Sequence
 from attrs import asdict, define, frozen
 
 from sweepstake.client.attempt.process import PROCESS
+from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.session import Session
 from sweepstake.domain.drafts import Finish
 from sweepstake.domain.records import Claims, Finished, JobRecord
 from sweepstake.domain.tasks.needs import Offer
 from sweepstake.errors import KeyReusedError, NotFoundError, SpoolError, StoreUnavailableError, SweepstakeError
 from sweepstake.queue.calls.batches import AttemptReport, Reported
-from sweepstake.queue.retrying import Patience
+from sweepstake.queue.retrying import FINAL_PATIENCE, TERM_PATIENCE, Patience
 from sweepstake.spool import Entry
 from sweepstake.values import EMPTY
 from sweepstake.wire.problems import error_of
 
-__all__ = ["Told", "report_end", "report_ends", "with_notes"]
+__all__ = ["Told", "came_late", "report_end", "report_ends", "report_patience", "with_notes"]
 
 _logger = logging.getLogger(__name__)
 
@@ -138,6 +139,19 @@ def report_ends(
         raise
     told = tuple(keeper.told(reported) for keeper, reported in zip(keepers, answer.reports, strict=True))
     return Told(ends=told, next=answer.next)
+
+
+def report_patience() -> float:
+    """Return how many seconds to try to report an end: less once this process was told to end."""
+    return TERM_PATIENCE if TERM_WATCH.asked else FINAL_PATIENCE
+
+
+def came_late(finished: Finished) -> str:
+    """Return, as a sentence without its full stop, that an attempt had ended otherwise before its report came."""
+    return (
+        f"the attempt at job {finished.job.id} ended as {finished.ended} before it reported; "
+        "its results were kept as late results"
+    )
 
 
 def with_notes(error: SweepstakeError) -> str:

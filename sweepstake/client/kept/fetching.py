@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -126,7 +127,7 @@ def _write(
     queue: Queue, job: JobRecord, attempt: int, wanted: KeptFile, path: Path, before: Callable[[], None]
 ) -> None:
     """Write a file beside its place, and put it there when it is whole and what it should be."""
-    draft = path.with_name(f".{hashlib.sha256(path.name.encode()).hexdigest()[:24]}.part")
+    draft = path.with_name(f".{secrets.token_hex(8)}.part")  # of this fetch alone; another may be under way
     digest = hashlib.sha256()
     try:
         with new_file(draft) as file:

@@ -26,6 +26,8 @@ def read(queue: Queue, job: JobRecord, attempt: int | None = None, start: int = 
         attempt: the number of the attempt; None: the one that is DONE, else the latest.
         start: the first byte.
     """
+    if attempt is None:  # asked anew with each piece, it could be another
+        attempt = queue.list_files(job.reference, job.id).attempt
     while True:
         try:
             piece = queue.get_log(job.reference, job.id, attempt, Span(start, start + PIECE - 1))

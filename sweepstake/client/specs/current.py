@@ -14,7 +14,7 @@ from sweepstake.client.attempt.process import PROCESS
 from sweepstake.client.attempt.ranks import membership, unheld_rank
 from sweepstake.client.results import Results
 from sweepstake.errors import ConfigurationError, InvalidInputError
-from sweepstake.folders import new_file
+from sweepstake.folders import write_whole
 from sweepstake.values import JsonObject, parse_json
 
 __all__ = ["CurrentJob", "current_job"]
@@ -28,10 +28,13 @@ _START: Final = "SWEEPSTAKE_START_PATH"
 def _in_their_place(job: CurrentJob, _: object, values: Mapping[str, Any]) -> dict[str, Any]:
     """Put what is assigned to the results in their place, as a script may do with a job that it has claimed."""
     JsonObject.of(values, "results")
-    for name in job.results.keys() - values.keys():
-        del job.results[name]
-    job.results.update(values)
-    return job.results
+    given, results = dict(values), job.results  # which are one after `job.results |= {...}`
+    if isinstance(results, _Written):
+        results.replace(given)
+    else:
+        results.clear()
+        results.update(given)
+    return results
 
 
 @define(kw_only=True, on_setattr=setters.frozen)
@@ -91,19 +94,29 @@ class _Written(Results):
         super().__delitem__(name)
         self._write()
 
+    def clear(self) -> None:
+        """Remove all results, and write that there are none."""
+        self.replace({})
+
     def update(self, *others: Any, **named: Any) -> None:
-        """As of any dict, but written once."""
-        given = dict(*others, **named)
-        JsonObject.of(given, "results")
-        for name, value in given.items():
+        """As of any dict, but all of it or nothing, and written once."""
+        self.replace({**self, **dict(*others, **named)})
+
+    def replace(self, values: Mapping[str, Any]) -> None:
+        """Set these results in the place of all that were there, and write them once.
+
+        Raises:
+            InvalidInputError: as for one of them; nothing has changed then.
+            OSError: the file cannot be written.
+        """
+        JsonObject.of(values, "results")
+        super().clear()
+        for name, value in values.items():
             super().__setitem__(name, value)
         self._write()
 
     def _write(self) -> None:
-        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        with new_file(draft) as file:
-            file.write(json.dumps(JsonObject.of(self, "results").decode()).encode())
-        draft.replace(self._path)
+        write_whole(self._path, json.dumps(JsonObject.of(self, "results").decode()).encode())
 
 
 def current_job() -> CurrentJob:

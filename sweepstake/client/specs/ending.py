@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Final
 
 from sweepstake.client.attempt.terminating import TERM_WATCH
 from sweepstake.client.listing import iterate, query_of
-from sweepstake.client.standing import is_being_submitted, what_next
-from sweepstake.client.waiting import check_wait
+from sweepstake.client.standing import is_being_submitted, makes_more
+from sweepstake.client.waiting import check_wait, pause
 from sweepstake.domain.counts import Counts
 from sweepstake.domain.records import ExperimentRecord, JobRecord
 from sweepstake.domain.status import ExperimentStatus, JobStatus
 from sweepstake.queue.queue import Queue
-from sweepstake.search import NoProposal, Proposal
 
 __all__ = ["changes", "follow", "looks", "wait_for_end"]
-
-#: Seconds between looks, growing from the first to the last.
-_POLL: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 def wait_for_end(queue: Queue, name: str, timeout: float | None) -> Counts:
@@ -57,7 +52,7 @@ def looks(queue: Queue, name: str, timeout: float | None) -> Iterator[Counts]:
             raise TimeoutError(f"not ended after {timeout:g} seconds; {counts}")
         same = 0 if counts != before else same + 1
         before = counts
-        nap = max(_POLL[min(same, len(_POLL) - 1)], now - began)
+        nap = max(pause(same), now - began)
         TERM_WATCH.nap(time.sleep, nap if until is None else min(nap, until - now))
 
 
@@ -78,8 +73,7 @@ def _goes_on(record: ExperimentRecord) -> bool:
         return True
     if record.status is ExperimentStatus.DONE:
         return False
-    following = what_next(record)
-    return isinstance(following, Proposal) or following is NoProposal.WAITING
+    return makes_more(record)
 
 
 def changes(queue: Queue, name: str, known: dict[str, JobStatus]) -> Iterator[JobRecord]:

@@ -8,12 +8,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from sweepstake.client.listing import iterate, query_of
-from sweepstake.client.standing import is_being_submitted, what_next
+from sweepstake.client.standing import has_spec, is_being_submitted, makes_more, what_next
 from sweepstake.domain.records import ExperimentRecord
 from sweepstake.domain.status import ExperimentStatus, JobStatus
-from sweepstake.errors import NotFoundError
 from sweepstake.plaintext import counted
-from sweepstake.search import NoProposal, Proposal
+from sweepstake.search import NoProposal
 
 if TYPE_CHECKING:  # its objects are what this tells of
     from sweepstake.client.experiment import Experiment
@@ -52,10 +51,7 @@ def standing_of(experiment: Experiment, called: str) -> Iterator[str]:
 
 def _search_of(record: ExperimentRecord, spelled: str) -> str:
     """Return, as a sentence that follows, whether the search of an experiment makes more jobs."""
-    following = what_next(record)
-    if record.status is ExperimentStatus.DONE or not (
-        isinstance(following, Proposal) or following is NoProposal.WAITING
-    ):
+    if record.status is ExperimentStatus.DONE or not makes_more(record):
         return ""
     return f" Its search makes the next one when a worker asks, such as `sweepstake worker {spelled}`."
 
@@ -65,14 +61,14 @@ def _tasks(experiment: Experiment, called: str, spelled: str) -> Iterator[str]:
     first: dict[str | None, str] = {}
     for job in islice(iterate(queue, name, query_of(JobStatus.QUEUED)), _LOOKED_AT):
         first.setdefault(job.task, job.id)
-    has_spec = _has_spec(experiment)
-    if not has_spec:
+    specified = has_spec(queue, name)
+    if not specified:
         yield (
             f"{called} has no spec, so workers without a command pass it over; "
             f"`sweepstake worker {spelled} -- COMMAND` runs it."
         )
     for task, job_id in islice(first.items(), _TOLD):
-        if task is None and has_spec:
+        if task is None and specified:
             yield (
                 f"{job_id} names no task of the spec, so workers without a command pass it over; "
                 f"`sweepstake worker {spelled} -- COMMAND` runs it, and `sweepstake push --task` names one."
@@ -82,11 +78,3 @@ def _tasks(experiment: Experiment, called: str, spelled: str) -> Iterator[str]:
         yield f"{job_id}: {sentence}" if task is None else f"{task} ({job_id}): {sentence}"
     if len(first) > _TOLD:
         yield f"{counted(len(first) - _TOLD, 'task')} more with jobs that wait."
-
-
-def _has_spec(experiment: Experiment) -> bool:
-    try:
-        experiment.spec()
-    except NotFoundError:
-        return False
-    return True

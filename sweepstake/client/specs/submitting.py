@@ -15,8 +15,9 @@ from typing import Final, Self
 
 from attrs import evolve, frozen
 
+from sweepstake.client.listing import every_experiment
 from sweepstake.client.redefining import redefine
-from sweepstake.client.standing import SUBMITTING
+from sweepstake.client.standing import SUBMITTING, has_spec
 from sweepstake.domain.addresses import check_called
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.lengths import MAX_BULK
@@ -159,7 +160,7 @@ def _begun(queue: Queue, submission: Submission, stem: str, name: str | None) ->
                 "jobs: update=True."
             )
         return record
-    there = list(_experiments(queue))
+    there = list(every_experiment(queue))
     for record in there:
         if record.name.startswith(stem) and _find_tag(record, submission) is not None:
             return record
@@ -171,21 +172,11 @@ def _begun(queue: Queue, submission: Submission, stem: str, name: str | None) ->
     raise AssertionError("numbers do not end")
 
 
-def _experiments(queue: Queue) -> Iterator[ExperimentRecord]:
-    start = None
-    while True:
-        page = queue.list_experiments(start)
-        yield from page.items
-        if page.next is None:
-            return
-        start = page.next
-
-
 def _reopened(queue: Queue, submission: Submission, name: str) -> ExperimentRecord:
     """Return an experiment that says of itself that it gets this spec, and asks of the queue what the spec says."""
     tag = _new_tag(queue, _UPDATE, submission)
     spec = submission.spec
-    searches = proposed_task(spec) is not None or _has_spec(queue, name)
+    searches = proposed_task(spec) is not None or has_spec(queue, name)
 
     def change(before: ExperimentRecord) -> ExperimentDraft | None:
         if _find_tag(before, submission) is not None:
@@ -205,14 +196,6 @@ def _most(spec: ExperimentSpec, before: int = 0) -> int | None:
     if proposed_task(spec) is None or sweeps[0].max_jobs is None:
         return None
     return before + len(expand(spec)) + int(sweeps[0].max_jobs)
-
-
-def _has_spec(queue: Queue, name: str) -> bool:
-    try:
-        queue.get_spec(name)
-    except NotFoundError:
-        return False
-    return True
 
 
 def _without(tag: str) -> Callable[[ExperimentRecord], ExperimentDraft | None]:

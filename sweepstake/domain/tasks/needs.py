@@ -10,7 +10,7 @@ from attrs import asdict, evolve, field, frozen
 
 from sweepstake.domain.lengths import at_most, holds
 from sweepstake.domain.names import check_name
-from sweepstake.domain.schema import OMIT_DEFAULT, count, narrowed, ref
+from sweepstake.domain.schema import OMIT_DEFAULT, checked, count, narrowed, ref
 from sweepstake.errors import InvalidInputError, shown
 from sweepstake.plaintext import counted
 
@@ -29,10 +29,6 @@ def _amount(_: object, attribute: Any, value: Any) -> None:
         raise InvalidInputError.at(attribute.name, f"must be a number from 0 to 2**53, is {shown(value)}")
 
 
-def _named(_: object, attribute: Any, value: str) -> None:
-    check_name(value, attribute.name)
-
-
 def _whole() -> Any:
     return field(default=0, validator=_amount, metadata=narrowed(count(0, _MOST)))
 
@@ -46,8 +42,8 @@ def _processors() -> Any:
 class WorkerLabel:
     """Something that a worker says of itself, such as its cluster."""
 
-    name: str = field(validator=_named, metadata=narrowed(ref("Name")))
-    value: str = field(validator=_named, metadata=narrowed(ref("Name")))
+    name: str = field(validator=checked(check_name), metadata=narrowed(ref("Name")))
+    value: str = field(validator=checked(check_name), metadata=narrowed(ref("Name")))
 
 
 @frozen(kw_only=True)

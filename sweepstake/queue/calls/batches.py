@@ -13,7 +13,7 @@ from sweepstake.domain.keys import check_attempt, check_key
 from sweepstake.domain.lengths import MAX_AT_ONCE, at_most, holds
 from sweepstake.domain.names import check_name
 from sweepstake.domain.records import Claims, Finished
-from sweepstake.domain.schema import OMIT_DEFAULT, count, narrowed, nullable, ref
+from sweepstake.domain.schema import OMIT_DEFAULT, checked, count, narrowed, nullable, ref
 from sweepstake.domain.tasks.needs import Offer
 from sweepstake.domain.vocabulary import is_within
 from sweepstake.errors import StoreUnavailableError
@@ -29,14 +29,6 @@ __all__ = ["AttemptReport", "ClaimJobs", "FinishAttempts", "Reported", "Reports"
 #: How many values bodies hold at most. Marks in texts count as well.
 _FEW: Final = 100_000
 _MANY_JOBS: Final = 40_000_000
-
-
-def _is_key(_: object, attribute: Any, value: str) -> None:
-    check_key(value, attribute.name)
-
-
-def _is_id(_: object, attribute: Any, value: str) -> None:
-    check_name(value, attribute.name)
 
 
 def _has_attempt(_: object, attribute: Any, value: Finish) -> None:
@@ -58,8 +50,8 @@ class AttemptReport:
         report: what is reported.
     """
 
-    id: str = field(validator=_is_id, metadata=narrowed(ref("Name")))
-    key: str = field(repr=False, validator=_is_key, metadata=narrowed(ref("Key")))
+    id: str = field(validator=checked(check_name), metadata=narrowed(ref("Name")))
+    key: str = field(repr=False, validator=checked(check_key), metadata=narrowed(ref("Key")))
     report: Finish = field(validator=_has_attempt)
 
 

@@ -67,7 +67,8 @@ class ClaimJob(Call[Claim | NoJob]):
         worker: who claims, for people to read.
         repeat: the call may have been made before with this key.
         ids: if any, only one of these jobs, at most `domain.names.MAX_IDS`; then the search proposes none.
-        offer: what there is for the job: only one of a task that needs no more; then the search proposes none.
+        offer: what there is for the job: only one of a task that needs no more is taken, or proposed by the search.
+            For clients of one's own that run one task at a time; `sweepstake worker` claims by `ClaimJobs`.
 
     Raises:
         LeaseLostError: a repeat, and the job claimed by the first call has been lost since: claim anew.

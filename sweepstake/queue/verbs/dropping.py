@@ -37,15 +37,18 @@ def sweep(store: Store, folder: str | None = None) -> int:
 
     A job is there before anything of it is kept, and no other ever has its name.
     """
-    gone = 0
-    kept = [each for each in store.files.jobs() if folder in (None, each[0])]
+    gone, left = 0, set[str]()
+    kept = list(store.files.jobs(folder))
     for first in range(0, len(kept), _PAGE):
         page = kept[first : first + _PAGE]
         with store.read() as transaction:
             gone_here = [(where, job) for where, job in page if not _is_there(transaction, job)]
         for where, job in gone_here:
             store.files.drop_at(where, job)
+        left |= {where for where, _ in gone_here}
         gone += len(gone_here)
+    for where in left:  # each once, as to look into a folder takes longer the more is in it
+        store.files.tidy(where)
     return gone
 
 

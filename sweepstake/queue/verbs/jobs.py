@@ -63,6 +63,7 @@ def delete(store: Store, call: DeleteJob) -> None:
     with store.write() as transaction:
         if not is_first(transaction, DeleteJob, name, call.id, store.known(transaction, call.key)):
             return
+        transaction.row("lock_experiment", name=name)  # before any of its jobs
         number = experiment_id(transaction, name)
         transaction.rows("lock_dependencies", experiment_id=number, id=call.id)  # before the job that waits for them
         row = transaction.row("lock_job", experiment_id=number, id=call.id)

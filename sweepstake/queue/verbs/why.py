@@ -73,7 +73,7 @@ def situation(transaction: Transaction, name: str, job_id: str) -> Situation:
     if job.status not in (JobStatus.QUEUED, JobStatus.RUNNING):
         return found
     if needs:
-        found = _with_workers(transaction, number, found, needs, definition.owner)
+        found = _with_workers(transaction, number, found, needs)
     return _with_queue(transaction, number, found, needs) if job.status is JobStatus.QUEUED else found
 
 
@@ -96,13 +96,13 @@ def _with_queue(transaction: Transaction, number: int, found: Situation, needs: 
     )
 
 
-def _with_workers(transaction: Transaction, number: int, found: Situation, needs: int, owner: str | None) -> Situation:
+def _with_workers(transaction: Transaction, number: int, found: Situation, needs: int) -> Situation:
     """Add what the live workers have for a job of a task, and for its gang."""
     texts: dict[int, str] = dict(transaction.rows("needs", experiment_id=number))
     if needs not in texts:
         return found
     wanted = read_needs(texts[needs])
-    offers = [offer for _, offer in offers_for(transaction, number, owner)]
+    offers = [offer for _, offer in offers_for(transaction, number)]
     return evolve(
         found,
         unmet=unmet_by_all(wanted, offers),

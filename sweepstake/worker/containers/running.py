@@ -51,7 +51,7 @@ class Containers:
     def __call__(self, run: TaskRun, launch: Launch, before: Preliminaries) -> Launch:
         """Return what starts a run in a container, once its image is there."""
         assert run.image is not None
-        run = evolve(run, image=self._image(run.image, before), name=self.living.name(run.name))
+        run = evolve(run, image=self._image(run.image, before))
         for mount in run.mounts:
             mount.check()  # an image takes its time, in which tasks may write that have the same folders
         file = launch.results.parent.parent / "variables"

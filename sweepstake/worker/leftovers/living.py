@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from sweepstake.folders import own_folder
+from sweepstake.worker.locking import locked
 
 __all__ = ["Living"]
 
@@ -40,7 +41,7 @@ class Living:
         self._id = os.urandom(8).hex()
         self._path = self._folder / self._id
         self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(self.descriptor, fcntl.LOCK_EX)  # whoever looks at it just now has it for a moment
 
     def __str__(self) -> str:
         """Return what the names of all of this worker's runs begin with, but for their first word."""
@@ -96,11 +97,7 @@ def _unlocked(path: Path) -> Iterator[bool]:
         yield True
         return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield False
-    else:
-        yield True
+        yield locked(descriptor)
     finally:
         os.close(descriptor)
 

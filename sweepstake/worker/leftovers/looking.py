@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -11,6 +10,7 @@ from typing import Final
 from sweepstake.errors import SweepstakeError
 from sweepstake.worker.leftovers.living import Living
 from sweepstake.worker.leftovers.processes import end_processes_of_dead
+from sweepstake.worker.repeating import repeated
 
 __all__ = ["ending_leftovers"]
 
@@ -37,7 +37,6 @@ def ending_leftovers(
         tell: takes a line for people.
         pause: seconds between two looks.
     """
-    over = threading.Event()
 
     def end() -> None:
         for name in () if end_containers is None else end_containers():
@@ -45,21 +44,15 @@ def ending_leftovers(
         if count := end_processes_of_dead(living):
             tell(f"ended processes whose worker had died: {count}")
 
-    def go_on() -> None:
-        while not over.wait(pause):
-            try:
-                living.touch()
-                if dead := living.dead():
-                    end()
-                    living.forget(dead, _LONG_DEAD)
-            except (OSError, SweepstakeError):
-                _logger.warning("What dead workers left could not be looked for.", exc_info=True)
+    def look() -> None:
+        try:
+            living.touch()
+            if dead := living.dead():
+                end()
+                living.forget(dead, _LONG_DEAD)
+        except (OSError, SweepstakeError):
+            _logger.warning("What dead workers left could not be looked for.", exc_info=True)
 
     end()
-    thread = threading.Thread(target=go_on, name="sweepstake-leftovers", daemon=True)
-    thread.start()
-    try:
+    with repeated(look, pause, "sweepstake-leftovers"):
         yield
-    finally:
-        over.set()
-        thread.join()

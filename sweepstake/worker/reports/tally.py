@@ -36,7 +36,8 @@ class Tally:
 
     def name(self, experiments: Iterable[Experiment]) -> None:
         """Let jobs be called by the experiments they are of, if these are several."""
-        named = {each.reference: (each.owner, each.name) for each in experiments}
+        these = tuple(experiments)  # at once, as another thread may leave one out
+        named = {each.reference: (each.owner, each.name) for each in these}
         self._titles = dict(zip(named, told_apart(list(named.values())), strict=True))
 
     def title(self, claim: Claim) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from sweepstake.folders import own_folder
+from sweepstake.worker.locking import locked, open_lock
 
 __all__ = ["GpuLocks", "lock_folder"]
 
@@ -48,21 +49,19 @@ class GpuLocks:
         """Lock a GPU that this worker has not locked, unless another has; tell whether it did.
 
         Raises:
-            OSError: the file cannot be opened.
+            OSError: the file cannot be opened or locked.
         """
         assert gpu not in self._held
-        descriptor = os.open(self._folder / _name(gpu), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor, free = open_lock(self._folder / _name(gpu)), False
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
-        except OSError:
-            os.close(descriptor)
-            raise
-        self._held[gpu] = descriptor
-        self.touch()
-        return True
+            free = locked(descriptor)
+        finally:
+            if not free:
+                os.close(descriptor)
+        if free:
+            self._held[gpu] = descriptor
+            self.touch()
+        return free
 
     def touch(self) -> None:
         """Make the files look new, because what is old is removed from folders for temporary files."""

@@ -20,6 +20,7 @@ from sweepstake.domain.records import Claim, Claims
 from sweepstake.domain.tasks.needs import Offer, WorkerLabel
 from sweepstake.domain.tasks.waiting import Waiting
 from sweepstake.errors import ConfigurationError, NotFoundError, SweepstakeError
+from sweepstake.queue.call import Patience, no_patience, usual_patience
 from sweepstake.spec import TaskSpec
 from sweepstake.worker.duty import Assignment, Opening
 from sweepstake.worker.leftovers.living import Living
@@ -125,9 +126,9 @@ class TaskDuty:
         return self._first_waiting() if self._book.keeps else None
 
     @contextmanager
-    def open(self, experiment: Experiment) -> Iterator[Opening | None]:
+    def open(self, experiment: Experiment, patience: Patience = usual_patience) -> Iterator[Opening | None]:
         """Lock the GPUs that are free, and offer all that is; nothing if this machine lacks what the spec names."""
-        if not self._fitness.holds(experiment):
+        if not self._fitness.holds(experiment, patience):
             yield None
             return
         name = experiment.reference
@@ -331,15 +332,10 @@ def _may_make_room(experiment: Experiment, waiting: Waiting) -> bool:
     """Tell whether this worker is the one that makes room for a job."""
     queue = experiment.session.queue
     try:
-        return queue.make_room(experiment.reference, waiting.id, PROCESS.worker, patience=_none)
+        return queue.make_room(experiment.reference, waiting.id, PROCESS.worker, patience=no_patience)
     except SweepstakeError:  # the store is away, or the experiment is gone: the next claim tells that
         _logger.debug("It could not be asked who makes room.", exc_info=True)
         return False
-
-
-def _none() -> float:
-    """Return how long a question is tried that is asked again anyhow."""
-    return 0.0
 
 
 def _room_for(waiting: Waiting) -> Room:

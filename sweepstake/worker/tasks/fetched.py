@@ -21,7 +21,7 @@ from sweepstake.domain.names import file_name
 from sweepstake.domain.records import JobRecord
 from sweepstake.domain.status import Outcome
 from sweepstake.errors import ClientRequestError, InvalidInputError
-from sweepstake.folders import new_file, own_folder, usable
+from sweepstake.folders import own_folder, usable, write_whole
 from sweepstake.worker.locking import locked, opened
 from sweepstake.worker.work import Preliminaries
 
@@ -165,10 +165,7 @@ def _fetch(experiment: Experiment, wanted: Sequence[_Wanted], entry: Path, befor
             path.chmod(0o555 if stat.S_ISDIR(found.st_mode) else 0o444)
             looks[str(path.relative_to(files))] = _looks(found)
         files.chmod(0o555)
-        draft = entry / f".{_WHOLE}"
-        with new_file(draft) as file:
-            file.write(json.dumps(looks).encode())
-        draft.replace(entry / _WHOLE)
+        write_whole(entry / _WHOLE, json.dumps(looks).encode())
 
 
 def _is_whole(entry: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 from sweepstake.client import Experiment
 from sweepstake.domain.tasks.needs import Offer, unmet
 from sweepstake.errors import ClientRequestError, NotFoundError
+from sweepstake.queue.call import Patience, usual_patience
 from sweepstake.spec import TaskSpec
 from sweepstake.spec.needs import needs_of
 from sweepstake.worker.tasks.preparing import Stock
@@ -63,20 +64,25 @@ class Fitness:
         #: Of each experiment what was found, and until when that is believed.
         self._found: dict[str, tuple[bool, float]] = {}
 
-    def holds(self, experiment: Experiment) -> bool:
+    def holds(self, experiment: Experiment, patience: Patience = usual_patience) -> bool:
         """Tell whether this machine has what the last spec of an experiment names, and the store keeps what jobs leave.
 
         If not, people are told once. It is looked at once in a while; what an experiment got since is looked at with
         each job.
 
+        Args:
+            experiment: that may be asked for jobs.
+            patience: how long each call is tried while the store is away.
+
         Raises:
             NotFoundError: the experiment is gone.
+            StoreUnavailableError: the store is away.
         """
         name = experiment.reference
         found, until = self._found.get(name, (False, -math.inf))
         began = time.monotonic()
         if began >= until:
-            why = self._why_not(experiment)
+            why = self._why_not(experiment, patience)
             if why != self._told.get(name, ()):
                 for line in why:
                     self._tell(f"{experiment.name} {line}")
@@ -90,23 +96,23 @@ class Fitness:
         """Believe nothing of what was found of an experiment."""
         self._found.pop(experiment.reference, None)
 
-    def _why_not(self, experiment: Experiment) -> Sequence[str]:
+    def _why_not(self, experiment: Experiment, patience: Patience) -> Sequence[str]:
         try:
-            tasks = self._specs.last(experiment)
+            tasks = self._specs.last(experiment, patience)
         except NotFoundError:
-            check_same(experiment)  # raises if it is this that is not there
+            check_same(experiment, patience)  # raises if it is this that is not there
             return [_NO_TASKS]
-        unkept = self._unkept(experiment)
+        unkept = self._unkept(experiment, patience)
         lacks = self._lacks(experiment, tasks)
         told = [*unkept, *(f"is passed over: task {name!r}: {what}" for what, name in lacks.items())]
         rest = [f"is passed over for {len(told) - _MOST_TOLD:,} reasons more"] if len(told) > _MOST_TOLD else []
         return told[:_MOST_TOLD] + rest
 
-    def _unkept(self, experiment: Experiment) -> list[str]:
+    def _unkept(self, experiment: Experiment, patience: Patience) -> list[str]:
         """Say why nothing that jobs leave can be kept; it is asked until it can."""
         if experiment.reference not in self._keeps:
             try:
-                experiment.session.queue.ask_files(experiment.reference)
+                experiment.session.queue.ask_files(experiment.reference, patience=patience)
             except ClientRequestError as error:
                 if type(error) is not ClientRequestError:  # the experiment is gone, or the credentials are wrong
                     raise

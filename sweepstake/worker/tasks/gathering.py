@@ -10,6 +10,7 @@ from sweepstake.domain.records import JobRecord
 from sweepstake.domain.status import JobStatus, Signal
 from sweepstake.domain.tasks.gangs import Gang, Member
 from sweepstake.errors import NotFoundError, StoreUnavailableError, SweepstakeError
+from sweepstake.queue.call import no_patience
 from sweepstake.queue.queue import Queue
 from sweepstake.worker.work import Interrupted, Preliminaries
 
@@ -66,7 +67,7 @@ class Gathering:
         """
         while not self._over.wait(self._pause):
             try:
-                self._queue.get_gang(self._job.reference, self._job.id, patience=_none)
+                self._queue.get_gang(self._job.reference, self._job.id, patience=no_patience)
             except SweepstakeError:  # the store is away, or the job is gone: the heartbeats tell that
                 _logger.debug("The gang could not be asked after.", exc_info=True)
 
@@ -77,7 +78,7 @@ class Gathering:
             Interrupted: this attempt is over.
         """
         try:
-            gang = self._queue.get_gang(self._job.reference, self._job.id, patience=_none)
+            gang = self._queue.get_gang(self._job.reference, self._job.id, patience=no_patience)
         except StoreUnavailableError:
             return None
         except NotFoundError as error:
@@ -93,8 +94,3 @@ class Gathering:
         if leader.id == self._job.id or leader.worker == self._job.worker:
             return self._hostname
         return leader.hostname or (leader.worker or "").rpartition(":")[0] or self._hostname
-
-
-def _none() -> float:
-    """Return how long a question is tried that is asked again anyhow."""
-    return 0.0

@@ -17,7 +17,7 @@ from sweepstake.client.kept.keeping import FilesKeeper, OutputKeeper
 from sweepstake.domain.records import Claim
 from sweepstake.errors import NotFoundError, StoreUnavailableError, SweepstakeError, UnusableFolderError
 from sweepstake.plaintext import printable
-from sweepstake.queue.call import Patience
+from sweepstake.queue.call import Patience, no_patience
 from sweepstake.queue.queue import Queue
 from sweepstake.worker.process import no_room
 from sweepstake.worker.tasks.later import Later
@@ -166,9 +166,9 @@ class TaskKeeping:
         """Look again and again."""
         while not self._over.is_set():
             try:
-                self._output.copy(_once)
+                self._output.copy(no_patience)
                 if time.monotonic() - self._looked >= self._interval:
-                    self._files.copy(_once)
+                    self._files.copy(no_patience)
                     self._looked = time.monotonic()
             except (SweepstakeError, OSError) as error:
                 self._tell(str(error))
@@ -179,10 +179,6 @@ class TaskKeeping:
         if problem != self._told:
             _logger.warning("What is in %s cannot be kept now: %s", self._results, problem)
         self._told = problem
-
-
-def _once() -> float:
-    return 0.0
 
 
 def _named(left_out: dict[str, str]) -> str:

@@ -71,10 +71,10 @@ def prepare(
     found = Folders(own=given, results=plain(folders.results), checkpoints=plain(folders.checkpoints))
     mounts = [evolve(mount, host=plain(mount.host), found=mount.host) for mount in mounts]
     run = run_of(task, facts, mounts, found, stock.sources, stock.secrets.find, contained=contained)
-    if not contained:
-        above = [evolve(mount, host=plain(mount.host)) for mount in _above(run.mounts, folders.own / "above")]
-        run = evolve(run, mounts=[*run.mounts, *above])
-    return evolve(run, results=folders.results)
+    if contained:
+        return run
+    above = [evolve(mount, host=plain(mount.host)) for mount in _above(run.mounts, folders.own / "above")]
+    return evolve(run, mounts=[*run.mounts, *above])
 
 
 def _above(mounts: Sequence[Mount], folder: Path) -> Iterator[Mount]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from sweepstake.domain.tasks.needs import Offer
 from sweepstake.domain.workers import LIVE_SECONDS, WorkerReport
 from sweepstake.errors import SweepstakeError
 from sweepstake.queue.queue import Queue
+from sweepstake.worker.repeating import repeated
 
 __all__ = ["registered"]
 
@@ -43,26 +43,23 @@ def registered(
         pause: seconds between two reports.
         look: seconds between two looks whether what is free has changed.
     """
-    over = threading.Event()
+    said, at = free(), time.monotonic()
 
-    def report(*, leaves: bool = False) -> Offer:
-        now = free()
+    def report(*, leaves: bool = False) -> None:
+        nonlocal said, at
+        said, at = free(), time.monotonic()
         try:
-            queue.heartbeat_of(WorkerReport(name=name, slots=slots, free=now, leaves=leaves))
+            queue.heartbeat_of(WorkerReport(name=name, slots=slots, free=said, leaves=leaves))
         except SweepstakeError:  # the store is away, or knows no workers: nobody waits for this
             _logger.debug("The worker could not be registered.", exc_info=True)
-        return now
 
-    def go_on(said: Offer) -> None:
-        at = time.monotonic()
-        while not over.wait(min(look, pause)):
-            if free() != said or time.monotonic() - at >= pause:
-                at, said = time.monotonic(), report()
+    def look_again() -> None:
+        if free() != said or time.monotonic() - at >= pause:
+            report()
 
-    thread = threading.Thread(target=go_on, args=(report(),), name="sweepstake-registration", daemon=True)
-    thread.start()
+    report()
     try:
-        yield
+        with repeated(look_again, min(look, pause), "sweepstake-registration"):
+            yield
     finally:
-        over.set()
         report(leaves=True)

@@ -14,7 +14,7 @@ from sweepstake.errors import ConfigurationError, InvalidInputError
 from sweepstake.spec import Priority, TaskSpec
 from sweepstake.spec.needs import needs_of
 from sweepstake.spec.placeholders import variable_of
-from sweepstake.spec.scalars import memory_bytes, written
+from sweepstake.spec.scalars import memory_bytes
 from sweepstake.worker.slots.book import Share
 from sweepstake.worker.slots.offer import gpu_variables
 from sweepstake.worker.slots.room import Room
@@ -53,7 +53,7 @@ class JobFacts:
         job_id: of the job.
         task: what the task is called.
         attempt: which attempt it is, from 1.
-        name: what no other attempt on this host is called, of letters, digits and dashes.
+        name: what no other attempt on this host is called, of letters, digits and dashes; see `Living.name`.
         hyperparameters: of the job.
         sweeps: whether the task is run for jobs of a sweep, and so has placeholders.
         share: what the job has of the machine.
@@ -108,12 +108,10 @@ class TaskRun:
         mounts: what is found where.
         image: the container's; None to run on the host.
         name: what no other attempt on this host is called.
-        room: what it has of the machine.
         gpus: which GPUs.
         memory: its limit in bytes, if it has one.
         shared_memory: the size of ``/dev/shm``.
         host_networking: whether it has the network of its machine.
-        results: the folder of this host in which it leaves results.
     """
 
     command: Sequence[str]
@@ -123,12 +121,10 @@ class TaskRun:
     mounts: Sequence[Mount]
     image: str | None
     name: str
-    room: Room
     gpus: Sequence[str]
     memory: int | None
     shared_memory: int
     host_networking: bool
-    results: Path
 
 
 def room_of(task: TaskSpec) -> Room:
@@ -223,7 +219,7 @@ def run_of(
         InvalidInputError: the job's hyperparameters cannot be put where the task has placeholders.
         ConfigurationError: this machine lacks a secret or an image.
     """
-    items = [written(item) for item in (*(task.command or ()), *(task.arguments or ()))]
+    items = task.words()
     values = facts.hyperparameters if facts.sweeps else None
     if values is not None:
         items = filled_items(items, values)
@@ -256,12 +252,10 @@ def run_of(
         ],
         image=_image(task, sources) if contained else None,
         name=facts.name,
-        room=facts.share.room,
         gpus=facts.share.gpus,
         memory=None if memory is None else memory_bytes(memory),
         shared_memory=_SHARED_MEMORY if shared is None else memory_bytes(shared),
         host_networking=task.host_networking,
-        results=folders.results,
     )
 
 

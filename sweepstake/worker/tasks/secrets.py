@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sweepstake.errors import ConfigurationError, InvalidInputError
-from sweepstake.folders import new_file, sync_file
+from sweepstake.folders import write_whole
 
 __all__ = ["Secrets", "secrets_file", "set_secret", "without_secrets"]
 
@@ -80,17 +80,8 @@ def set_secret(file: Path, name: str, value: str | None) -> None:
         raise InvalidInputError.at("value", "must be text, without NUL characters")
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     kept = {**_read(file), name: value}
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with new_file(draft) as writer:
-            writer.writelines(
-                f"{_toml(each)} = {_toml(text)}\n".encode() for each, text in kept.items() if text is not None
-            )
-            writer.flush()
-            sync_file(writer.fileno())
-        draft.replace(file)
-    finally:
-        draft.unlink(missing_ok=True)
+    lines = [f"{_toml(each)} = {_toml(text)}\n" for each, text in kept.items() if text is not None]
+    write_whole(file, "".join(lines).encode(), sync=True)
 
 
 def _toml(text: str) -> str:

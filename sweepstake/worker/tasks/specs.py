@@ -10,22 +10,29 @@ from attrs import frozen
 
 from sweepstake.client import Experiment
 from sweepstake.errors import NotFoundError
+from sweepstake.queue.call import Patience, usual_patience
 from sweepstake.spec import ExperimentSpec, TaskSpec
-from sweepstake.spec.naming import task_names
+from sweepstake.spec.naming import named_tasks
 from sweepstake.spec.needs import needs_of
 
 __all__ = ["Specs", "Tasks", "check_same"]
 
 
-def check_same(experiment: Experiment) -> None:
+def check_same(experiment: Experiment, patience: Patience = usual_patience) -> None:
     """Check that what calls on an experiment mean is still the one that was found.
 
     Its address may be that of another by now, whose owner is somebody else and whose spec says other things.
 
+    Args:
+        experiment: that was found.
+        patience: how long each call is tried while the store is away.
+
     Raises:
         NotFoundError: it is gone.
+        StoreUnavailableError: the store is away.
     """
-    known, now = experiment.record, experiment.session.queue.get_experiment(experiment.reference)
+    known = experiment.record
+    now = experiment.session.queue.get_experiment(experiment.reference, patience=patience)
     if known is not None and (known.created_at, known.owner) != (now.created_at, now.owner):
         raise NotFoundError(f"The experiment {experiment.name!r} is gone; there is another of its name.")
 
@@ -67,35 +74,40 @@ class Specs:
         """
         which = _identity(experiment)
         if (which, version) not in self._tasks:
-            self._fetch(experiment, version)
+            self._fetch(experiment, version, usual_patience)
         return self._tasks[which, version]
 
-    def last(self, experiment: Experiment) -> Tasks:
+    def last(self, experiment: Experiment, patience: Patience = usual_patience) -> Tasks:
         """Return the tasks of the last version of an experiment's spec.
 
         Once one is known, only those after it are asked for: a spec may be long, and this is asked again and again.
 
+        Args:
+            experiment: whose spec it is.
+            patience: how long each call is tried while the store is away.
+
         Raises:
             NotFoundError: there is none, or no experiment.
+            StoreUnavailableError: the store is away.
         """
-        check_same(experiment)
+        check_same(experiment, patience)
         which = _identity(experiment)
         version = self._last.get(which)
         if version is None:
-            version = self._fetch(experiment, None)
+            version = self._fetch(experiment, None, patience)
         else:
             with suppress(NotFoundError):  # there is none after it
                 while True:
-                    version = self._fetch(experiment, version + 1)
+                    version = self._fetch(experiment, version + 1, patience)
         self._last[which] = version
         return self._tasks[which, version]
 
-    def _fetch(self, experiment: Experiment, version: int | None) -> int:
+    def _fetch(self, experiment: Experiment, version: int | None, patience: Patience) -> int:
         """Learn the tasks of a version, of the last one without a number; return which it is."""
-        record = experiment.session.queue.get_spec(experiment.reference, version)
-        check_same(experiment)  # else it may be another's
+        record = experiment.session.queue.get_spec(experiment.reference, version, patience=patience)
+        check_same(experiment, patience)  # else it may be another's
         spec = ExperimentSpec.from_json(record.document.decode())
-        named = dict(zip(task_names(spec), spec.tasks, strict=True))
+        named = named_tasks(spec)
         sweeps = frozenset(each for each, task in named.items() if spec.sweep is not None or task.sweep is not None)
         self._tasks[_identity(experiment), record.version] = Tasks(by_name=named, sweeps=sweeps)
         return record.version

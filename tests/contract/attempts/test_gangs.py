@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from sweepstake.domain.records import Claim, NoJob
+from sweepstake.domain.records import Claim, ExperimentDraft, Guard, NoJob
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome, Signal
 from sweepstake.domain.tasks.needs import Offer, WorkerLabel
 from sweepstake.domain.workers import WorkerReport
@@ -144,12 +144,13 @@ def test_a_gang_that_is_not_complete_in_time_is_crashed(gangs: Lab) -> None:
 def test_a_gang_is_tried_again_if_the_experiment_allows_it(queue: Queue) -> None:
     """What was claimed is queued again, and counts as one failure."""
     lab = Lab.new(queue, max_attempts=2)
-    queue.put_spec(lab.name, spec({**TIMED, "synchronizedStartTimeout": "3s"}))
+    queue.put_spec(lab.name, spec(TIMED))
     add_gang(lab, "g", "timed")
     assert claimed(lab) == "g 0"
     eventually(lambda: queue.get_gang(lab.name, "g 0").members[0].status is JobStatus.QUEUED)
     assert lab.job("g 1").status is JobStatus.QUEUED
-    assert [claimed(lab), claimed(lab)] == ["g 0", "g 1"]
+    first, second = queue_of(lab)  # in one call, so that none of them has to wait
+    assert [first.job.id, second.job.id] == ["g 0", "g 1"]
     assert queue.get_gang(lab.name, "g 1").together
 
 
@@ -222,9 +223,17 @@ def test_a_gang_begins_anew_when_one_of_it_is_to_run_again(queue: Queue, outcome
 
 def test_a_gang_begins_anew_when_the_worker_of_one_dies(queue: Queue) -> None:
     """Whoever asks after the gang finds out, though nobody claims."""
-    lab, _, second = begun(queue, FEELING, lease=1.0)
-    eventually(lambda: bool(queue.get_gang(lab.name, "g 1").members) and lab.beat(second) is Signal.LOST)
-    (attempt,) = lab.attempts("g 1")
+    lab = Lab.new(queue)
+    queue.put_spec(lab.name, spec(FEELING))
+    add_gang(lab, "g", "feeling")
+    lives = claim(lab)
+    assert lives is not None
+    record = lab.record()
+    soon = ExperimentDraft(search=record.search, settings=evolve(record.settings, lease=0.1))
+    queue.put_experiment(lab.name, soon, guard=Guard.match(record.etag), key=new_key())
+    assert claimed(lab) == "g 1"
+    eventually(lambda: bool(queue.get_gang(lab.name, "g 0").members) and lab.beat(lives) is Signal.LOST)
+    (attempt,) = lab.attempts("g 0")
     assert (attempt.outcome, attempt.reason) == (Outcome.PREEMPTED, "feeling lost its worker")
 
 

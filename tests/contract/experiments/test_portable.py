@@ -112,15 +112,17 @@ def test_a_file_whose_tasks_contradict_each_other_is_refused(
         retrying.get_experiment(name)
 
 
-def test_jobs_of_a_spec_that_is_stored_meanwhile_are_no_part_of_an_export(queue: Queue, lab: Lab) -> None:
-    """Once its specs were read, so that all are there from which its jobs come."""
+@pytest.mark.parametrize("more", [0, 1])
+def test_jobs_of_a_spec_that_is_stored_meanwhile_are_no_part_of_an_export(queue: Queue, lab: Lab, more: int) -> None:
+    """Once its specs were read, so that all are there from which its jobs come; nor are those that came later still."""
     fill_tasks(lab)
-    before = len(lab.jobs())
+    lab.add_many(more)  # so that the later ones are read alone, or together with those before
+    before = lab.jobs()
     queue.put_spec(lab.name, spec({"name": "new"}))
     lab.add(draft(task="new"), draft("behind"))
     page = queue.export_page(lab.name, "jobs.0.0.2")
-    assert len(page.jobs) == before
-    assert page.next == f"dependencies.0.0.{lab.job('no task').seq}"
+    assert [job.id for job in page.jobs] == [job.id for job in before]
+    assert page.next == f"dependencies.0.0.{before[-1].seq}"
 
 
 def test_a_job_that_runs_elsewhere_is_queued_here(retrying: Queue, lab: Lab) -> None:

@@ -1,5 +1,7 @@
 """Jobs that are stopped: because somebody asks, or because a task ends the others with its own end."""
 
+import time
+
 import pytest
 
 from sweepstake.domain.records import Claim, NoJob
@@ -131,6 +133,8 @@ def test_what_a_loss_stops_stays_stopped_though_it_is_lost_as_well(queue: Queue)
     eventually(lambda: _lost(lab, "leader"))
     lab.add(draft("runs", task="follower"))
     assert len(queue.claim_jobs(lab.name, "w", 2, offer=Offer(cpu=2)).claims) == 2
+    both = time.monotonic() + 0.6  # nobody looks before both leases are over, though one of them begins later
+    eventually(lambda: time.monotonic() > both)
     eventually(lambda: _lost(lab, "leader"))
     assert statuses(lab) == {"leader": "CRASHED", "runs": "PRUNED"}
     assert [attempt.outcome for attempt in lab.attempts("runs")] == [Outcome.LEASE_LOST]

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from sweepstake.domain.records import Claim, Finished
+from sweepstake.domain.records import Claim, Finished, JobRecord
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.domain.tasks.needs import Offer
 from sweepstake.queue.queue import Queue
@@ -125,6 +125,30 @@ def test_a_stop_beside_its_repeat_counts_each_job_once(
                 assert (first.answer, again.answer, other.stop(lab.name, key=key)) == (3, 3, 3)
 
             return first, again, check
+
+        at_each_halt(make)
+    check_history(url)
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_a_job_that_is_queued_again_beside_a_stop_stays_so(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The stop looks twice, for jobs that came back from workers; this one somebody wanted again."""
+    url = f"sqlite:///{tmp_path}/store.db" if store == "sqlite" else request.getfixturevalue("postgres_url")
+    with open_two(url) as (queue, other):
+
+        def make(halt: int) -> tuple[Side, Side, Callable[[], None]]:
+            lab = Lab.new(other)
+            job = lab.add_one()
+            stops = Side(partial(queue.stop, lab.name), halt, apart=False)
+            again = Side(partial(lab.retry, job), _NEVER, apart=False)
+
+            def check() -> None:
+                assert stops.answer == 1
+                assert isinstance(again.answer, JobRecord)
+
+            return stops, again, check
 
         at_each_halt(make)
     check_history(url)

@@ -13,6 +13,7 @@ import requests
 from sweepstake.client.kept.fetching import fetch
 from sweepstake.client.kept.keeping import FilesKeeper
 from sweepstake.domain.records import Claim
+from sweepstake.domain.status import Outcome
 from sweepstake.queue.queue import Queue
 from tests.kit.lab import Lab
 from tests.kit.serving import Served, served
@@ -114,6 +115,31 @@ def test_a_piece_that_is_too_long_is_refused(scene: Scene) -> None:
         timeout=60,
     )
     assert answer.status_code == 422
+
+
+def test_an_output_is_of_one_attempt(scene: Scene) -> None:
+    """The latest of when it was asked for, though another begins while it is sent."""
+    lab = Lab(scene.queue, "e")
+    job = lab.add_one()
+    size = 20 * MIB  # more than what is on the way before anybody reads
+
+    def print_much(of: bytes) -> Claim:
+        claim = lab.claim(ids=[job])
+        for at in range(0, size, 4 * MIB):
+            scene.queue.append_log("e", job, claim.key, at, of * (4 * MIB))
+        return claim
+
+    first = print_much(b"1")
+    url = f"{scene.server.url}/api/v1/experiments/e/jobs/{job}/log/"
+    with requests.get(
+        url, headers={"Authorization": f"Bearer {scene.server.token}"}, stream=True, timeout=60
+    ) as answer:
+        parts = answer.iter_content(MIB)
+        found = next(parts)
+        lab.finish(first, Outcome.RELEASED)
+        print_much(b"2")
+        found += b"".join(parts)
+    assert (len(found), set(found)) == (size, set(b"1"))
 
 
 def _memory(pid: int) -> int:

@@ -119,7 +119,7 @@ OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "finish": FINISH,
         "finish_and_claim": {**FINISH, "key": "c" * 26, "worker": "w"},
         "lock_attempt": {"attempt": KEY},
-        "lock_attempts": {"keys": KEYS},
+        "lock_free_attempts": {"keys": KEYS},
     },
 }
 #: They read all jobs that run now, and no other.

@@ -11,7 +11,7 @@ import pytest
 
 import sweepstake
 from sweepstake.client.kept.fetching import fetch
-from sweepstake.client.kept.following import follow
+from sweepstake.client.kept.following import follow, read
 from sweepstake.client.kept.keeping import FilesKeeper, OutputKeeper
 from sweepstake.domain.drafts import Finish
 from sweepstake.domain.files import Manifest, superfluous
@@ -197,6 +197,20 @@ def test_a_fetch_leaves_what_is_there_already(running: Running, tmp_path: Path) 
     assert sorted(path.name for path in folder.iterdir()) == ["a", "b"]
 
 
+def test_two_fetch_into_one_folder_at_once(running: Running, tmp_path: Path) -> None:
+    """Neither takes what the other has written half."""
+    (running.results / "a").write_text("content")
+    FilesKeeper(running.queue, running.claim, running.results).copy()
+    folder, job, looks = tmp_path / "there", running.claim.job, iter(range(9))
+
+    def meanwhile() -> None:
+        if next(looks) == 1:  # before the first piece
+            fetch(running.queue, job, folder)
+
+    fetch(running.queue, job, folder, before=meanwhile)
+    assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("a", "content")]
+
+
 def test_files_whose_names_differ_in_case_are_two(running: Running, tmp_path: Path) -> None:
     """Or are refused before anything is written, where the file system takes them for one."""
     for name in ("model", "Model", "MODEL.pt"):
@@ -276,6 +290,17 @@ def test_output_is_followed_until_the_attempt_is_over(running: Running, tmp_path
 
     assert b"".join(follow(running.queue, running.claim.job, None, sleep)) == b"one\ntwo\nthree\n"
     assert running.job.log() == "one\ntwo\nthree\n"
+
+
+def test_output_is_read_of_one_attempt(running: Running) -> None:
+    """The latest of when the reading began, though another begins meanwhile that has printed more."""
+    queue, job = running.queue, running.claim.job
+    queue.append_log("e", job.id, running.claim.key, 0, b"one\n")
+    pieces = read(queue, job)
+    assert next(pieces) == b"one\n"
+    running.end(Outcome.RELEASED)
+    queue.append_log("e", job.id, Lab(queue, "e").claim().key, 0, b"two, and more\n")
+    assert list(pieces) == []
 
 
 def test_a_store_on_a_file_keeps_its_files_beside_it(running: Running, tmp_path: Path) -> None:

@@ -2,7 +2,11 @@
 
 import hashlib
 import os
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,8 @@ from sweepstake.files import Shelf, open_shelf
 from sweepstake.files.folder import FolderDrive
 from sweepstake.files.remote import RemoteDrive
 from sweepstake.files.shelf import Drive, Place, job_name
+from tests.kit.checkout import ROOT
+from tests.kit.lab import WAIT_SECONDS
 
 PLACE = Place("e/../x", job_name(7, 1.5), 2)
 CONTENT = b"content"
@@ -59,11 +65,45 @@ def test_what_is_moved_or_replaced_is_whole(drive: Drive) -> None:
         assert drive.size("m") == len(text)
 
 
+def test_two_replace_something_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads of a server do, when a call is made again while the first is still about it."""
+    drive = FolderDrive(tmp_path / "kept")
+    drive.replace(b"before", "m")
+    both, sync = threading.Barrier(2, timeout=WAIT_SECONDS), os.fsync
+
+    def slow(descriptor: int) -> None:
+        both.wait()
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    texts = [b"1" * 10_000, b"2" * 20_000]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda text: drive.replace(text, "m"), texts))
+    assert (tmp_path / "kept/m").read_bytes() in texts
+    assert drive.names() == ["m"]
+
+
+def test_a_full_disk_leaves_what_was_there_and_no_draft(tmp_path: Path) -> None:
+    """Else each try would leave less room."""
+    FolderDrive(tmp_path / "kept").replace(b"before", "m")
+    script = (
+        "import pathlib, resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))\n"
+        "from sweepstake.files.folder import FolderDrive\n"
+        "FolderDrive(pathlib.Path('kept').resolve()).replace(b'x' * 99, 'm')"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-B", "-c", script]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=WAIT_SECONDS, check=False)
+    assert b"File too large" in ran.stderr
+    assert FolderDrive(tmp_path / "kept").names() == ["m"]
+    assert (tmp_path / "kept/m").read_text() == "before"
+
+
 def test_no_name_of_a_users_leads_out(drive: Drive, tmp_path: Path) -> None:
     """Neither that of an experiment, nor a path in a manifest."""
     shelf = Shelf(drive, "../store")
     shelf.put(PLACE, DIGEST, len(CONTENT), 0, CONTENT)
-    shelf.list(PLACE, [KeptFile(path="x", size=len(CONTENT), sha256=DIGEST)])
+    shelf.list(PLACE, [KeptFile(path="x", size=len(CONTENT), sha256=DIGEST)], shelf.manifest(PLACE))
     assert {path.name for path in tmp_path.iterdir()} - {"home"} == {"kept"}
     assert shelf.read(PLACE, DIGEST, Span()).content == CONTENT
 

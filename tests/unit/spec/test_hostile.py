@@ -33,8 +33,14 @@ from sweepstake.spec import ExperimentSpec
 def megabytes():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** (20 if sys.platform == "darwin" else 10)
 
+def loop():
+    started = time.process_time()
+    sum(i * i % 7 for i in range(4_000_000))
+    return time.process_time() - started
+
 ExperimentSpec.from_json({})
 before = megabytes()
+rows = []
 for file in sys.argv[1:]:
     started = time.process_time()
     try:
@@ -42,18 +48,30 @@ for file in sys.argv[1:]:
     except SpecError as error:
         told = str(error)
         spent = time.process_time() - started
-        print(json.dumps([len(error.faults), spent, megabytes() - before, told[:1000]]))
+        rows.append([len(error.faults), spent, megabytes() - before, told[:1000]])
+pace = loop()
+for row in rows:
+    print(json.dumps([*row, row[1] / pace]))
 """
 
 
 @frozen
 class Spent:
-    """What reading a file took: how many faults it has, seconds of the processor, megabytes of memory, and its end."""
+    """What reading a file took.
+
+    Attributes:
+        faults: how many it has.
+        seconds: of the processor.
+        megabytes: of memory.
+        told: how what is told begins.
+        loops: how often the processor runs a loop of four million steps in that time, however slow it is just then.
+    """
 
     faults: int
     seconds: float
     megabytes: float
     told: str
+    loops: float
 
 
 def spent_on(texts: list[str], folder: Path) -> list[Spent]:
@@ -156,14 +174,14 @@ FAULTY = [
 
 
 def test_ten_thousand_faults_are_told_at_once(tmp_path: Path) -> None:
-    """Each of them, in little memory, and within two seconds of the processor, of which it takes about half of one."""
+    """Each of them, in little memory, and in the time of at most eight loops, of which it takes about two."""
     texts = ["tasks:\n" + "".join(line.replace("%d", str(i)) for i in range(1_001)) for line in FAULTY]
     texts.append("sweep: {parameters: {" + ", ".join(f"p{i}: {{}}" for i in range(1_000)) + "}}")
     texts.append("tasks:\n" + "".join(FAULTY[0].replace("%d", str(i)) for i in range(10_000)))
     spent = spent_on(texts, tmp_path)
     assert [each.faults // 1_000 for each in spent] == [1] * (len(texts) - 1) + [10]
     assert spent[-1].megabytes <= 100
-    assert spent[-1].seconds <= 2
+    assert spent[-1].loops <= 8
 
 
 def calls_for(tasks: int, faulty: bool, folder: Path) -> int:

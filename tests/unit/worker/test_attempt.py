@@ -9,16 +9,17 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import attrs
 import pytest
 
 from sweepstake.client import Places
 from sweepstake.domain.records import Claim, JobRecord
-from sweepstake.domain.status import JobStatus, Outcome
+from sweepstake.domain.status import JobStatus, Outcome, Signal
 from sweepstake.values import EMPTY, JsonObject
 from sweepstake.worker.attempt import Attempt, Plan
 from sweepstake.worker.duty import Assignment
 from sweepstake.worker.terminal import Terminal
-from sweepstake.worker.work import CommandWork
+from sweepstake.worker.work import CommandWork, Launch, Preliminaries, Work
 from tests.kit.commands import RESULTS
 from tests.kit.heartbeats import NoHeartbeats
 from tests.kit.lab import eventually, new_key
@@ -46,6 +47,28 @@ def begin(tmp_path: Path) -> Callable[[str, NoHeartbeats], Attempt]:
     return make
 
 
+@pytest.fixture
+def no_timers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without room for the thread of a timer."""
+
+    def refuse(_: threading.Timer) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Timer, "start", refuse)
+
+
+class _Ends(NoHeartbeats):
+    """Remembers of which attempts it was told that their command has ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.over: list[str] = []
+
+    def ended(self, attempt: str) -> Signal:
+        self.over.append(attempt)
+        return super().ended(attempt)
+
+
 def test_what_a_command_makes_of_its_folder_costs_no_results(begin: Callable[[str, NoHeartbeats], Attempt]) -> None:
     """The folder of the results file cannot be removed; the results are reported all the same."""
     script = f'cd /; folder=$(dirname "$SWEEPSTAKE_RESULTS_PATH"); rm -r "$folder"; ln -s /nowhere "$folder"; {RESULTS}'
@@ -54,15 +77,9 @@ def test_what_a_command_makes_of_its_folder_costs_no_results(begin: Callable[[st
     Path(report.output.rpartition('link: "')[2].split('"')[0]).unlink()
 
 
-def test_a_command_without_a_timer_does_not_run(
-    begin: Callable[[str, NoHeartbeats], Attempt], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("no_timers")
+def test_a_command_without_a_timer_does_not_run(begin: Callable[[str, NoHeartbeats], Attempt]) -> None:
     """A machine without room for another thread ends the command, before the job is given back to others."""
-
-    def refuse(_: threading.Timer) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Timer, "start", refuse)
     heartbeats = NoHeartbeats()
     started = time.monotonic()
     with pytest.raises(OSError, match="can't start new thread") as raised:
@@ -71,6 +88,33 @@ def test_a_command_without_a_timer_does_not_run(
     assert time.monotonic() - started < 50
     with pytest.raises(ProcessLookupError):
         os.killpg(heartbeats.group, 0)
+
+
+@attrs.frozen
+class _Outliving:
+    """A command that something outlives, such as a container, which another ends."""
+
+    work: Work
+    ending: Sequence[str]
+
+    def launch(self, scratch: Path, checkpoints: Path, before: Preliminaries) -> Launch:
+        return attrs.evolve(self.work.launch(scratch, checkpoints, before), ending=self.ending)
+
+
+@pytest.mark.usefixtures("no_timers")
+def test_a_command_without_a_timer_leaves_nothing(
+    begin: Callable[[str, NoHeartbeats], Attempt], tmp_path: Path
+) -> None:
+    """What outlives it is ended as well; the process that renews its lease leaves its number alone from then on."""
+    heartbeats = _Ends()
+    attempt = begin("exec sleep 100", heartbeats)
+    attempt.assigned = attrs.evolve(
+        attempt.assigned, work=_Outliving(attempt.assigned.work, ("touch", str(tmp_path / "ended")))
+    )
+    with pytest.raises(OSError, match="can't start new thread"):
+        attempt.run()
+    assert (tmp_path / "ended").exists()
+    assert heartbeats.over == [attempt.claim.key]
 
 
 def test_a_command_that_is_to_be_killed_before_it_has_started_gets_no_time(

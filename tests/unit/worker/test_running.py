@@ -21,11 +21,14 @@ from sweepstake import ManualSearch
 from sweepstake.client import Experiment
 from sweepstake.domain.records import Claim
 from sweepstake.domain.status import Outcome
+from sweepstake.queue.call import Patience, usual_patience
 from sweepstake.worker.attempt import Plan
 from sweepstake.worker.duty import Assignment, CommandDuty, Duty, Opening
 from sweepstake.worker.pacing.agenda import Options, Summary
 from sweepstake.worker.running import Worker
-from sweepstake.worker.slots.book import Share
+from sweepstake.worker.slots.book import GuardedBook, Share
+from sweepstake.worker.slots.locks import GpuLocks
+from sweepstake.worker.slots.room import Slots
 from sweepstake.worker.stopping import Stop
 from sweepstake.worker.terminal import Terminal
 from tests.kit.commands import RESULTS
@@ -209,11 +212,11 @@ class _Odd(CommandDuty):
         self._opened = 0
 
     @contextmanager
-    def open(self, experiment: Experiment) -> Iterator[Opening | None]:
+    def open(self, experiment: Experiment, patience: Patience = usual_patience) -> Iterator[Opening | None]:
         self._opened += 1
         if self._opened > 1 and not self._gives_back:
             raise ZeroDivisionError
-        with super().open(experiment) as opening:
+        with super().open(experiment, patience) as opening:
             yield opening
 
     def begin(self, claim: Claim, called: str, share: Share) -> Assignment:
@@ -241,6 +244,16 @@ def test_an_experiment_that_is_gone_is_left_out(shop: Shop, db: sweepstake.Datab
     assert dict(shop.run(RESULTS, gone).outcomes) == {Outcome.DONE: 3}
     assert [line for line in shop.told if "going on without it" in line]
     assert isinstance(Shop(gone, shop.folder).run(RESULTS).failure, sweepstake.NotFoundError)
+
+
+def test_an_experiment_that_is_gone_keeps_no_gpu(shop: Shop, db: sweepstake.Database) -> None:
+    """What was locked to ask it for a job is there for the jobs of the others."""
+    gone = db.add_experiment(ManualSearch("gone"))
+    db.get_experiment("gone").delete()
+    book = GuardedBook(Slots(cpus=1.0, gpus=("0",)), GpuLocks(shop.folder))
+    duty = CommandDuty(("sh", "-c", RESULTS), {}, 1, gpus_per_job=1, book=book)
+    assert dict(shop.work(duty, gone).outcomes) == {Outcome.DONE: 3}
+    assert book.free.gpus == 1
 
 
 def test_a_paused_experiment_is_not_waited_for(shop: Shop) -> None:

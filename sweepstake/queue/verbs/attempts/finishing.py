@@ -70,8 +70,7 @@ def _finish_and_go_on(store: Store, name: str, call: FinishAttempt, claim: str) 
 
 def _finish(store: Store, name: str, call: FinishAttempt) -> Finished:
     with store.write() as transaction:
-        if call.report.outcome not in PLAIN:
-            transaction.row("lock_experiment", name=name)  # as `propagate` wants it
+        transaction.row("lock_experiment", name=name)  # before the job and those that its end ends or releases
         return finish_job(transaction, name, call.id, call.report, key=call.key)[0]
 
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from sweepstake.domain.files import MAX_FILE, Held, Manifest, Piece, check_path, check_paths, superfluous
 from sweepstake.domain.keys import is_name
@@ -135,10 +135,11 @@ def keep(store: Store, call: KeepFiles) -> Manifest:
         kept = store.files.manifest(place)
         if tuple(sorted(call.files, key=lambda each: each.path)) != kept.files:
             _check_open(found, place)
-            store.files.list(place, call.files)
-        for number in superfluous(kept.attempts, place.attempt, found.done, call.keep):
+            kept = store.files.list(place, call.files, kept)
+        gone = superfluous(kept.attempts, place.attempt, found.done, call.keep)
+        for number in gone:
             store.files.drop(Place(place.address, place.job, number))
-        return store.files.manifest(place)
+        return evolve(kept, attempts=tuple(each for each in kept.attempts if each not in gone))
 
 
 @performs(PutContent)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
 from operator import itemgetter
 from typing import Any, Final
 
-from attrs import fields
+from attrs import asdict, fields
 
 from sweepstake.domain.keys import shown_etag
 from sweepstake.domain.portable import (
@@ -26,6 +26,7 @@ from sweepstake.errors import InvalidInputError
 from sweepstake.queue import calls
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.experiments import experiment_id
+from sweepstake.stores import rows
 from sweepstake.stores.engine import Row
 from sweepstake.turns import sliced
 from sweepstake.values import EMPTY, JsonObject
@@ -65,12 +66,12 @@ def page_of_export(store: Store, call: calls.ExportPage) -> ExportPage:
 
 
 def _page_of_jobs(store: Store, name: str, after: int, version: int) -> ExportPage:
-    """Return jobs beyond `after`, those that came from the specs up to a version."""
+    """Return jobs beyond `after`, up to the first that came from a later version of the spec than this one."""
     jobs: list[PortableJob] = []
     text, size = 0, _FIRST_READ
     while text < _PAGE_TEXT and len(jobs) + size <= MAX_PART:
         found, whole = _jobs(store, name, after, size)
-        ours = [rows for rows in found if (rows[0][_SPEC_VERSION] or 0) <= version]
+        ours = list(takewhile(lambda of_job: (of_job[0][_SPEC_VERSION] or 0) <= version, found))
         jobs += map(_job, sliced(ours))
         after = ours[-1][0][0] if ours else after
         if (whole and len(found) < size) or len(ours) < len(found):
@@ -96,16 +97,7 @@ def _spec(store: Store, name: str, after: int) -> PortableSpec | None:
     """Return the next version of what an experiment runs; each may fill a page."""
     with store.read() as transaction:
         row = transaction.row("archive_spec", experiment_id=experiment_id(transaction, name), after=after)
-    if row is None:
-        return None
-    version, text, document, created_at, snapshot = row
-    return PortableSpec(
-        version=version,
-        text=text,
-        document=JsonObject(document),
-        created_at=created_at,
-        snapshot=None if snapshot is None else JsonObject(snapshot),
-    )
+    return None if row is None else PortableSpec(**asdict(rows.spec(row), recurse=False))
 
 
 def _jobs(store: Store, name: str, after: int, limit: int) -> tuple[Sequence[Sequence[Row]], bool]:
@@ -120,7 +112,7 @@ def _jobs(store: Store, name: str, after: int, limit: int) -> tuple[Sequence[Seq
             found = [row for row in found if row[0] != found[-1][0]]
             if not found:
                 found = transaction.rows("archive_jobs", experiment_id=number, after=after, limit=1)
-    return [list(rows) for _, rows in groupby(found, itemgetter(0))], whole
+    return [list(of_job) for _, of_job in groupby(found, itemgetter(0))], whole
 
 
 def _dependencies(
@@ -153,8 +145,8 @@ def _events(store: Store, name: str, after: int, limit: int) -> Sequence[tuple[i
     ]
 
 
-def _job(rows: Sequence[Row]) -> PortableJob:
-    first = rows[0]
+def _job(found: Sequence[Row]) -> PortableJob:
+    first = found[0]
     kept = dict(zip(_COLUMNS, first[1:], strict=False))
     kept["status"] = JobStatus(kept["status"])
     kept["hyperparameters"] = JsonObject(kept["hyperparameters"])
@@ -162,7 +154,7 @@ def _job(rows: Sequence[Row]) -> PortableJob:
     kept["tags"] = json.loads(kept["tags"])
     kept["origin"] = _values(kept["origin"])
     begun = first[_OF_JOB] is not None
-    return PortableJob(**kept, attempts=tuple(_attempt(row[_OF_JOB:]) for row in rows) if begun else ())
+    return PortableJob(**kept, attempts=tuple(_attempt(row[_OF_JOB:]) for row in found) if begun else ())
 
 
 def _attempt(row: tuple[Any, ...]) -> PortableAttempt:

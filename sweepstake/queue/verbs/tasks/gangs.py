@@ -83,7 +83,7 @@ def get(store: Store, call: GetGang) -> Gang:
                 attempt=each[6],
                 status=JobStatus(each[3]),
                 worker=each[4],
-                hostname=hostname_of(transaction, each[4]),
+                hostname=hostname_of(transaction, number, each[4]),
             )
             for each in members
         )

@@ -20,14 +20,12 @@ class _Gang:
 
     Attributes:
         number: of its experiment.
-        owner: of its experiment.
         text: what each of its jobs needs.
         priority: the larger, the earlier it comes.
         seq: of its first job; of the same priority, the smaller comes first.
     """
 
     number: int
-    owner: str | None
     name: str
     text: str
     priority: int
@@ -52,14 +50,14 @@ def holding_seconds(transaction: Transaction, number: int, name: str) -> float:
     own = next((each for each in gangs if (each.number, each.name) == (number, name)), None)
     if own is None:  # its experiment is paused
         return GANG_SECONDS
-    workers = dict(offers_for(transaction, number, own.owner))
+    workers = dict(offers_for(transaction, number))
     if sum(places(own.needs, offer, own.needs.replicas) for offer in workers.values()) < own.needs.replicas:
         return GANG_SECONDS
     members = transaction.rows("members", experiment_id=number, gang=name)
     held = [member for member in members if member[3] == JobStatus.RUNNING]
     for gang in gangs:
         if gang.precedes(own):
-            theirs = dict(offers_for(transaction, gang.number, gang.owner))
+            theirs = dict(offers_for(transaction, gang.number))
             used = (theirs.get(member[4]) for member in held if member[4] in theirs or member[4] not in workers)
             if any(offer is None or unmet(gang.needs, offer) is None for offer in used):
                 return GANG_SECONDS

@@ -19,7 +19,7 @@ from sweepstake.queue.verbs.guards import event_of, is_first
 from sweepstake.queue.verbs.tasks.matching import read_needs
 from sweepstake.spec import ExperimentSpec, TaskSpec
 from sweepstake.spec.expansion import proposed_task
-from sweepstake.spec.naming import task_names
+from sweepstake.spec.naming import named_tasks
 from sweepstake.spec.needs import needs_of
 from sweepstake.stores import rows
 from sweepstake.stores.engine import Transaction
@@ -67,8 +67,7 @@ def keep_spec(
     )
     assert stored is not None, "it was inserted"
     version: int = stored[0]
-    tasks = dict(zip(task_names(spec), spec.tasks, strict=True))
-    _keep_tasks(transaction, number, version, tasks, proposed_task(spec))
+    _keep_tasks(transaction, number, version, named_tasks(spec), proposed_task(spec))
     return version
 
 
@@ -119,14 +118,7 @@ def get(store: Store, call: GetSpec) -> SpecRecord:
     if row is None:
         which = "spec" if call.version is None else f"version {call.version} of a spec"
         raise NotFoundError(f"The experiment {called(name)!r} has no {which}.")
-    stored, text, document, created_at, snapshot = row
-    return SpecRecord(
-        version=stored,
-        text=text,
-        document=JsonObject(document),
-        created_at=created_at,
-        snapshot=None if snapshot is None else JsonObject(snapshot),
-    )
+    return rows.spec(row)
 
 
 def find_tasks(transaction: Transaction, number: int, drafts: Mapping[int, JobDraft]) -> Mapping[str | None, TaskRow]:

@@ -44,7 +44,13 @@ def stop(store: Store, call: StopJobs) -> Stopped:
                 if "done" in state:
                     return Stopped(state["stopped"])
                 found = transaction.rows(
-                    "stoppable", experiment_id=number, status=str(status), after=after, upto=state["upto"], ids=ids
+                    "stoppable",
+                    experiment_id=number,
+                    status=str(status),
+                    after=after,
+                    upto=state["upto"],
+                    ids=ids,
+                    cause=_cause(key),
                 )
                 after = _stop_page(transaction, found, key, ids)
                 _note(transaction, key, state, stopped=state["stopped"] + len(found))
@@ -81,9 +87,14 @@ def _stop_page(transaction: Transaction, found: Sequence[Row], key: str, ids: st
 def _stop(transaction: Transaction, seqs: Sequence[int], cause: str, reason: str) -> None:
     """Prune jobs, which are locked."""
     kept = json.dumps(seqs)
-    transaction.run("stop", seqs=kept, cause=cause.replace(".", "-"))
+    transaction.run("stop", seqs=kept, cause=_cause(cause))
     transaction.run("end_attempts", seqs=kept, outcome=str(Outcome.PRUNED), reason=reason)
     transaction.run("note_stopped", seqs=kept, verb=PruneJob.word, reason=reason)
+
+
+def _cause(key: str) -> str:
+    """Return a key as the etags begin that are made from it: what follows a dot in one is the number of an item."""
+    return key.replace(".", "-")
 
 
 def _prune_waiting(transaction: Transaction, stopped: Sequence[Row], key: str) -> None:
@@ -148,6 +159,6 @@ _PREEMPTS: Final = {
 def _preempt(transaction: Transaction, seqs: Sequence[int], key: str, reason: str) -> None:
     """Queue jobs again that run."""
     kept = json.dumps(seqs)
-    transaction.run("preempt", seqs=kept, cause=key.replace(".", "-"))
+    transaction.run("preempt", seqs=kept, cause=_cause(key))
     transaction.run("end_attempts", seqs=kept, outcome=str(Outcome.PREEMPTED), reason=reason)
     transaction.run("note_stopped", seqs=kept, verb="preempt", reason=reason)

@@ -33,19 +33,21 @@ def note_worker(transaction: Transaction, report: WorkerReport, email: str | Non
     if report.leaves:
         transaction.run("forget_worker", **who)
         return
+    transaction.run("forget_old_workers")  # before it locks a row of its own, for which others may wait
     transaction.run("see_worker", **who, slots=_text(report.slots), free=_text(report.free))
-    transaction.run("forget_old_workers")
 
 
-def offers_for(transaction: Transaction, number: int, owner: str | None) -> Sequence[tuple[str, Offer]]:
+def offers_for(transaction: Transaction, number: int) -> Sequence[tuple[str, Offer]]:
     """Return the names of the live workers that may work in an experiment, and all that each has."""
-    found = transaction.rows("workers_for", experiment_id=number, owner=owner, seconds=LIVE_SECONDS, most=MOST_LISTED)
+    found = transaction.rows("workers_for", experiment_id=number, seconds=LIVE_SECONDS, most=MOST_LISTED)
     return [(name, _offer(slots)) for name, slots in found]
 
 
-def hostname_of(transaction: Transaction, worker: str | None) -> str | None:
-    """Return the host of a worker, if it says that among its labels."""
-    row = None if worker is None else transaction.row("worker_labels", name=worker)
+def hostname_of(transaction: Transaction, number: int, worker: str | None) -> str | None:
+    """Return the host of a live worker that may work in an experiment, if it says that among its labels."""
+    if worker is None:
+        return None
+    row = transaction.row("worker_of", experiment_id=number, name=worker, seconds=LIVE_SECONDS)
     return None if row is None else next(iter(_offer(row[0]).values("hostname")), None)
 
 

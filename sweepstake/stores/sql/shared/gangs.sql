@@ -21,11 +21,11 @@ group by r.gang having max(r.together) = 0 or exists (
 );
 
 -- gathering: the gangs of all experiments of which some jobs wait for the others.
--- Whose they are, what each of their jobs needs, and where they stand among each other.
-select m.experiment_id, e.owner, m.gang, n.text, max(m.priority), min(m.seq)
+-- What each of their jobs needs, and where they stand among each other.
+select m.experiment_id, m.gang, n.text, max(m.priority), min(m.seq)
 from jobs m join experiments e on e.id = m.experiment_id join needs n on n.id = m.needs
 where m.gang is not null and m.status = 'RUNNING' and m.together = 0 and e.status = 'RUNNING'
-group by m.experiment_id, e.owner, m.gang, n.text;
+group by m.experiment_id, m.gang, n.text;
 
 -- members: the jobs of a gang, by rank.
 select j.seq, j.id, j.rank, j.status, j.worker, j.together, j.attempt, j.failures, j.dependants
@@ -36,9 +36,6 @@ update jobs set together = 0 where seq = :seq;
 
 -- begin_together: the jobs of a gang are all there.
 update jobs set together = 1 where experiment_id = :experiment_id and gang = :gang and status = 'RUNNING';
-
--- worker_labels: what a worker that is alive says of itself.
-select slots from workers where name = :name order by seen_at desc limit 1;
 
 -- budget: how often a job of an experiment may fail, and for how long it waits then.
 select max_attempts, retry_delay from experiments where id = :experiment_id;

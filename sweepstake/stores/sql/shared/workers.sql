@@ -13,13 +13,22 @@ select name, slots, free, seen_at, owner from workers
 where seen_at > :now - cast(:seconds as float8) and (cast(:viewer as text) is null or owner = :viewer)
 order by name, owner limit :most;
 
--- workers_for: the names of those workers, and what they have, that are alive and may work in an experiment.
-select w.name, w.slots from workers w
-where w.seen_at > :now - cast(:seconds as float8) and (
-    w.owner = '' or cast(:owner as text) is null or w.owner = :owner
+-- {may_work}: what is true of a worker `w` that is alive and may work in an experiment.
+w.seen_at > :now - cast(:seconds as float8) and (
+    w.owner = ''
+    or exists (select 1 from experiments e where e.id = :experiment_id and (e.owner is null or e.owner = w.owner))
     or w.owner in (select email from shares where experiment_id = :experiment_id and role <> 'read')
 )
+
+-- workers_for: the names of those workers, and what they have, that are alive and may work in an experiment.
+select w.name, w.slots from workers w
+where {may_work}
 order by w.name limit :most;
+
+-- worker_of: what such a worker of this name has; of several, the one that was seen last.
+select w.slots from workers w
+where w.name = :name and {may_work}
+order by w.seen_at desc limit 1;
 
 -- forget_rooms: who has made room for a job long enough.
 delete from rooms where until <= :now;

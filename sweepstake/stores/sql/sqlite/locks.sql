@@ -10,8 +10,8 @@ from jobs j where j.experiment_id = :experiment_id and j.id = :id;
 -- lock_attempt: nothing to do: the transaction is the only writer.
 select 1;
 
--- lock_attempts: nothing to do: the transaction is the only writer.
-select 1;
+-- lock_free_attempts: nothing to do: the transaction is the only writer.
+select 1 where 0;
 
 -- lock_gang: nothing to do: the transaction is the only writer.
 select 1;

@@ -1,7 +1,9 @@
 -- stoppable: jobs of a status, made after one and up to another, by age: all, or those of these ids.
+-- One that was stopped for this cause before was queued again by somebody since.
 select seq, dependants from jobs
 where experiment_id = :experiment_id and status = :status and seq > :after and seq <= :upto
 and (cast(:ids as text) is null or id in (select value from json_each(:ids)))
+and not exists (select 1 from events where key = cast(:cause as text) || '-stop-' || jobs.seq)
 order by seq limit 500;
 
 -- fellows: jobs that are queued or run, and came from the same version of a spec as one.

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -81,6 +82,43 @@ def test_results_may_be_assigned(folder: Path) -> None:
     assert job.results == {"loss": 0.5, "rate": 2}
     with pytest.raises(AttributeError):
         job.job_id = "other"
+
+
+def test_what_is_removed_is_gone_from_the_file(folder: Path) -> None:
+    """However it is removed; to look for what is not there writes nothing."""
+    file = folder / "results.json"
+    job = sweepstake.current_job()
+    assert job.results.pop("loss", 7) == 7
+    with pytest.raises(KeyError):
+        job.results.popitem()
+    assert not file.exists()
+    job.results.update(loss=1, rate=2, steps=3, size=4)
+    assert job.results.pop("rate") == 2
+    assert json.loads(file.read_text()) == {"loss": 1, "steps": 3, "size": 4}
+    assert job.results.popitem() == ("size", 4)
+    assert json.loads(file.read_text()) == {"loss": 1, "steps": 3}
+    job.results.clear()
+    assert json.loads(file.read_text()) == {}
+
+
+def test_several_results_are_written_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is killed meanwhile leaves those before or those after; together they need only fit in the end."""
+    written: list[dict[str, int]] = []
+    replace = os.replace
+
+    def put(draft: Path, file: Path) -> None:
+        written.append({name: len(value) for name, value in json.loads(draft.read_text()).items()})
+        replace(draft, file)
+
+    monkeypatch.setattr(os, "replace", put)
+    job = sweepstake.current_job()
+    job.results = {"a": "x" * 5_000_000, "b": "y", "c": "z"}
+    job.results = {"b": "x" * 5_000_000, "a": "y"}
+    job.results.update(a="x" * 5_000_000, b="y")
+    with pytest.raises(sweepstake.InvalidInputError):
+        job.results.update(c="x" * 1_000_000, b="y" * 5_000_000)
+    assert written == [{"a": 5_000_000, "b": 1, "c": 1}, {"b": 5_000_000, "a": 1}, {"a": 5_000_000, "b": 1}]
+    assert {name: len(value) for name, value in job.results.items()} == written[-1]
 
 
 def test_what_json_cannot_hold_is_refused_at_once(folder: Path) -> None:

@@ -10,6 +10,7 @@ from sweepstake.client.specs.ending import changes
 from sweepstake.client.specs.standstill import standing_of
 from sweepstake.domain.status import JobStatus
 from sweepstake.spec import ExperimentSpec, TaskSpec
+from tests.kit.lab import WAIT_SECONDS
 
 
 def test_an_experiment_ends_with_its_last_job(exp: ManualSearch) -> None:
@@ -24,7 +25,7 @@ def test_an_experiment_ends_with_its_last_job(exp: ManualSearch) -> None:
 
     worker = threading.Thread(target=work)
     worker.start()
-    counts = exp.wait(30)
+    counts = exp.wait(WAIT_SECONDS)
     worker.join()
     assert (counts.done, counts.total) == (2, 2)
 

@@ -18,7 +18,6 @@ from sweepstake.worker.containers.arguments import (
     run_call,
     there_call,
 )
-from sweepstake.worker.slots.room import Room
 from sweepstake.worker.tasks.run import TaskRun
 from sweepstake.worker.tasks.sources import Mount
 
@@ -31,12 +30,10 @@ RUN = TaskRun(
     mounts=[Mount(host=Path("/h/data"), path="/data"), Mount(host=Path("/a/results"), path="/results", write=True)],
     image="ghcr.io/x/y:1",
     name="sweepstake-0-1",
-    room=Room(cpus=1.0, gpus=2),
     gpus=("2", "3"),
     memory=2 * 1024**3,
     shared_memory=5 * 1024**3,
     host_networking=True,
-    results=Path("/a/results"),
 )
 PODMAN = Engine(kind=EngineKind.PODMAN, program="/usr/bin/podman", global_args=("--log-level", "error"))
 DOCKER = Engine(kind=EngineKind.DOCKER, program="/usr/bin/docker", init=True, run_args=("--user", "1:1"))

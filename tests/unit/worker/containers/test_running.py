@@ -101,24 +101,31 @@ def test_a_container_does_not_see_the_workers_variables(
 
 def test_a_secret_stands_on_no_command_line(containers: Containers, tmp_path: Path) -> None:
     """It arrives with its line breaks, as a variable and as a file that cannot be written."""
-    task = script('test "$TOKEN" = "$(cat /secret)"; if echo x > /secret; then exit 9; fi; sleep 1')
+    task = script(
+        'test "$TOKEN" = "$(cat /secret)"; if echo x > /secret; then exit 9; fi; '
+        "touch /results/begun; until [ -e /results/seen ]; do sleep 0.05; done"
+    )
     task = task.with_env_var("TOKEN", secret="hf").with_dataset("/secret", secret="hf")
     attempt = attempt_at(task, tmp_path, {}, contained=containers)
     made: list[Finish] = []
     thread = threading.Thread(target=lambda: made.append(attempt.run()))
     thread.start()
-    seen = 0
+    seen, shown = 0, list[bytes]()
     while thread.is_alive():
+        there = list(tmp_path.glob("state/results/*/*/1/begun"))
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 line = path.read_bytes()
             except OSError:
                 continue
             seen += b"sweepstake-test/tiny" in line
-            assert b"top secret" not in line
+            shown += [line] if b"top secret" in line else []
+        for each in there:
+            each.with_name("seen").touch()
         thread.join(0.05)
     assert made[0].outcome is Outcome.DONE, made[0]
     assert seen
+    assert not shown
 
 
 def test_an_engine_shows_a_secret_among_the_variables_of_a_container_alone(
@@ -159,7 +166,7 @@ def test_a_container_ends_with_its_attempt(containers: Containers, tmp_path: Pat
     text = "trap '' TERM; touch /results/begun; while true; do sleep 1; done"
     attempt = attempt_at(script(text), tmp_path, {}, contained=containers)
     made, thread = begun(attempt, tmp_path)
-    assert len(listed(containers)) == 1
+    assert listed(containers) == [attempt.claim.key], "it is called what its run is called"
     attempt.kill()
     thread.join(60)
     assert made[0].outcome is Outcome.PREEMPTED

@@ -1,6 +1,7 @@
 """A worker that runs what jobs carry: real tasks on this host, from a file; it renews no lease."""
 
 import json
+import os
 import socket
 import threading
 import time
@@ -17,9 +18,11 @@ from sweepstake.domain.status import Outcome
 from sweepstake.domain.tasks.needs import WorkerLabel
 from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.domain.vocabulary import QueueingChanges
+from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue.call import Call
 from sweepstake.queue.calls import ClaimJobs
 from sweepstake.queue.queue import Queue, Sender
+from sweepstake.queue.retrying import patient_queue
 from sweepstake.values import JsonObject
 from sweepstake.worker.attempt import Plan
 from sweepstake.worker.leftovers.living import Living
@@ -28,6 +31,7 @@ from sweepstake.worker.running import Worker
 from sweepstake.worker.slots.book import GuardedBook
 from sweepstake.worker.slots.locks import GpuLocks
 from sweepstake.worker.slots.room import Slots
+from sweepstake.worker.tasks import duty, fitness
 from sweepstake.worker.tasks.duty import TaskDuty
 from sweepstake.worker.tasks.fetched import Fetched
 from sweepstake.worker.tasks.keeping import KeepOptions
@@ -38,6 +42,7 @@ from sweepstake.worker.tasks.sources import Sources
 from sweepstake.worker.tasks.work import Runner
 from sweepstake.worker.terminal import Terminal
 from sweepstake.worker.work import Launch, Preliminaries
+from tests.kit.clocks import HandClock
 from tests.kit.heartbeats import NoHeartbeats
 from tests.kit.lab import document, draft, eventually
 
@@ -46,7 +51,7 @@ A = TypeVar("A")
 
 @attrs.frozen
 class _Noting:
-    """Passes calls on, and notes their names."""
+    """Passes calls on, and notes their names once they were answered."""
 
     sender: Sender
     calls: list[str]
@@ -56,8 +61,10 @@ class _Noting:
         return self.sender.identity
 
     def send(self, call: Call[A]) -> A:
-        self.calls.append(type(call).__name__)
-        return self.sender.send(call)
+        try:
+            return self.sender.send(call)
+        finally:
+            self.calls.append(type(call).__name__)
 
     def close(self) -> None:
         self.sender.close()
@@ -79,6 +86,42 @@ class _Doing:
             do, self.do = self.do, None
             do()
         return self.sender.send(call)
+
+    def close(self) -> None:
+        self.sender.close()
+
+
+@attrs.define
+class _Away:
+    """Passes calls on, but for so many seconds of a clock, from when something is so.
+
+    Attributes:
+        tried: what was asked meanwhile, and how many seconds after the first time.
+        answered: what was asked before, and since.
+    """
+
+    sender: Sender
+    clock: HandClock
+    seconds: float
+    begins: Callable[["_Away"], bool]
+    tried: list[tuple[str, float]] = attrs.field(factory=list)
+    answered: list[str] = attrs.field(factory=list)
+    began: float | None = None
+
+    @property
+    def identity(self) -> str | None:
+        return self.sender.identity
+
+    def send(self, call: Call[A]) -> A:
+        name, now = type(call).__name__, self.clock.monotonic()
+        if self.began is None and self.begins(self):
+            self.began = now
+        if self.began is not None and now - self.began < self.seconds:
+            self.tried.append((name, now - self.began))
+            raise StoreUnavailableError("away")
+        answer = self.sender.send(call)
+        self.answered.append(name)
+        return answer
 
     def close(self) -> None:
         self.sender.close()
@@ -132,6 +175,15 @@ class Bench:
 
         threading.Thread(target=wait, daemon=True).start()
 
+    def lose(self, seconds: float, begins: Callable[[_Away], bool] = lambda _: True) -> _Away:
+        """Let the store be away for so many seconds of a clock that only waits for it turn, from when that is so."""
+        clock = HandClock()
+        away = _Away(self.exp.session.queue.sender, clock, seconds, begins)
+        session = attrs.evolve(self.exp.session, queue=patient_queue(away, clock, os.urandom, clock.sleep))
+        assert self.exp.record is not None
+        self.exp.attach(session, self.exp.record)
+        return away
+
     def work(
         self,
         slots: Slots,
@@ -144,7 +196,7 @@ class Bench:
         """Run tasks until there is none."""
         book = GuardedBook(slots, GpuLocks(self.folder), patience)
         stock = Stock(sources=Sources(), secrets=Secrets(self.folder / "none", {}))
-        duty = TaskDuty(
+        does = TaskDuty(
             book,
             [WorkerLabel(name=name, value=value) for name, value in (labels or {}).items()],
             stock,
@@ -160,7 +212,7 @@ class Bench:
         session = attrs.evolve(self.exp.session, queue=Queue(_Noting(self.exp.session.queue.sender, self.calls)))
         assert self.exp.record is not None
         self.exp.attach(session, self.exp.record)
-        return Worker(session, [self.exp], duty, plan, Options(**options), NoHeartbeats(), self.told.append).run()
+        return Worker(session, [self.exp], does, plan, Options(**options), NoHeartbeats(), self.told.append).run()
 
     def wrote(self, name: str) -> list[str]:
         """Return the lines of a file."""
@@ -227,6 +279,36 @@ def test_a_task_gets_no_secret_that_it_does_not_name(bench: Bench, monkeypatch: 
     bench.add("x")
     bench.work(ONE)
     assert "open sesame" not in "".join(bench.wrote("a"))
+
+
+def test_a_worker_without_end_looks_at_specs_until_its_store_is_back(bench: Bench) -> None:
+    """As it asks for jobs; one that ends when there are none ends when the store is away for minutes."""
+    bench.put({})
+    bench.add("x")
+    bench.lose(3600.0)
+    assert dict(bench.work(ONE, idle=None, max_jobs=1).outcomes) == {Outcome.DONE: 1}
+    bench.lose(3600.0)
+    assert isinstance(bench.work(ONE).failure, StoreUnavailableError)
+
+
+def test_an_end_does_not_wait_for_a_look_while_the_store_is_away(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is claimed with it is worth a look, but not one that is repeated: meanwhile the report is nowhere."""
+    for each in ("_BETWEEN_LOOKS", "_REST"):
+        monkeypatch.setattr(fitness, each, 0.0)
+    bench.put({"script": "touch $FOLDER/ended"})
+    bench.add("x", "y")
+    away = bench.lose(300.0, lambda _: (bench.folder / "ended").exists())
+    assert dict(bench.work(ONE, idle=None, max_jobs=2).outcomes) == {Outcome.DONE: 2}
+    assert away.tried[:2] == [("GetExperiment", 0.0), ("FinishAttempts", 0.0)]
+
+
+def test_a_job_goes_back_whose_task_is_not_known_because_the_store_is_away(bench: Bench) -> None:
+    """It went away after it had given the job, and a worker without end runs it when it is back."""
+    bench.put({})
+    bench.add("x")
+    bench.lose(300.0, lambda away: "ClaimJobs" in away.answered)
+    assert dict(bench.work(ONE, idle=None, max_jobs=1).outcomes) == {Outcome.DONE: 1}
+    assert [each.outcome for each in bench.exp.get_job("x").attempts()] == [Outcome.RELEASED, Outcome.DONE]
 
 
 def not_called(run: TaskRun, launch: Launch, before: Preliminaries) -> NoReturn:
@@ -319,37 +401,46 @@ def test_no_more_run_than_there_are_slots(bench: Bench) -> None:
     assert dict(bench.work(Slots(cpus=1.0, gpus=("0", "1"))).outcomes) == {Outcome.DONE: 8}
 
 
+#: Of small jobs there are so many that, each taking a tenth of a second, they outlast any patience but a long one.
+MANY = 40
+
+
+def overlapping(slots: int, seconds: int) -> str:
+    """Return the script of a small job, of which so many run side by side: never are two of their slots free at once.
+
+    It lasts until all that run beside it have begun after it, or the last of all has, or so many seconds are over.
+    """
+    return f"""echo $BEAKER_JOB_ID >> $FOLDER/order; i=0
+        had=$(grep -nx $BEAKER_JOB_ID $FOLDER/order | cut -d: -f1); last=$((had + {slots - 1}))
+        if [ $last -gt {MANY} ]; then last={MANY}; fi
+        sleep 0.1
+        until [ "$(wc -l < $FOLDER/order)" -ge $last ] || [ $i = {seconds}0 ]; do sleep 0.1; i=$((i+1)); done"""
+
+
 @pytest.mark.parametrize("patience, seconds, overtaken", [(0.2, 3, False), (600.0, 100, True)])
 def test_a_large_job_is_not_overtaken_for_ever(bench: Bench, patience: float, seconds: int, overtaken: bool) -> None:
-    """Two processors; a small job goes on until another has begun, or for so many seconds: never is one free alone."""
-    small = f"""echo $BEAKER_JOB_ID >> $FOLDER/order; i=0
-        had=$(grep -nx $BEAKER_JOB_ID $FOLDER/order | cut -d: -f1); begun=$(wc -l < $FOLDER/order)
-        until [ $begun -gt $had ] || [ $begun -ge 40 ] || [ $i = {seconds}0 ]; do
-            sleep 0.1; i=$((i+1)); begun=$(wc -l < $FOLDER/order)
-        done"""
-    bench.put({"script": small}, {"script": "echo large >> $FOLDER/order", "resources": {"cpuCount": 2}})
+    """Two processors, of which never both are free by themselves: room must be kept for it."""
+    large = {"script": "echo large >> $FOLDER/order", "resources": {"cpuCount": 2}}
+    bench.put({"script": overlapping(2, seconds)}, large)
     bench.add("s0", "s1")
     bench.add("large", task="t1")
-    bench.add(*(f"s{i}" for i in range(2, 40)))
-    assert dict(bench.work(Slots(cpus=2.0), patience=patience).outcomes) == {Outcome.DONE: 41}
-    assert (bench.wrote("order").index("large") == 40) == overtaken
+    bench.add(*(f"s{i}" for i in range(2, MANY)))
+    assert dict(bench.work(Slots(cpus=2.0), patience=patience).outcomes) == {Outcome.DONE: MANY + 1}
+    assert (bench.wrote("order").index("large") == MANY) == overtaken
 
 
-def test_a_gang_is_not_overtaken_for_ever(bench: Bench) -> None:
+@pytest.mark.parametrize("patience, seconds, overtaken", [(0.2, 1, False), (600.0, 100, True)])
+def test_a_gang_is_not_overtaken_for_ever(bench: Bench, patience: float, seconds: int, overtaken: bool) -> None:
     """Two jobs of two processors each, of four: room is kept for one after the other, until both are there."""
-    small = """echo $BEAKER_JOB_ID >> $FOLDER/order; i=0
-        had=$(grep -nx $BEAKER_JOB_ID $FOLDER/order | cut -d: -f1); begun=$had
-        until [ $begun -ge $((had + 2)) ] || [ $i = 10 ]; do
-            sleep 0.1; i=$((i+1)); begun=$(wc -l < $FOLDER/order)
-        done"""
-    both = {"script": "echo gang >> $FOLDER/order", "replicas": 2, "resources": {"cpuCount": 2}}
-    bench.put(both, {"script": small})
+    bench.put({"replicas": 2, "resources": {"cpuCount": 2}}, {"script": overlapping(4, seconds)})
     bench.add("s0", "s1", "s2", "s3", task="t1")
     bench.add_gang("g", 2)
-    bench.add(*(f"s{i}" for i in range(4, 16)), task="t1")
-    assert dict(bench.work(Slots(cpus=4.0), patience=0.2).outcomes) == {Outcome.DONE: 18}
-    order = bench.wrote("order")
-    assert max(place for place, name in enumerate(order) if name == "gang") < 16
+    bench.add(*(f"s{i}" for i in range(4, MANY)), task="t1")
+    assert dict(bench.work(Slots(cpus=4.0), patience=patience).outcomes) == {Outcome.DONE: MANY + 2}
+    # When they had room is what counts: one of them may sleep for a second more before it looks for the other.
+    began = {job.job_id: job.record.started_at or 0.0 for job in bench.exp.all_jobs()}
+    together = max(began.pop("g0"), began.pop("g1"))
+    assert (sum(each < together for each in began.values()) == MANY) == overtaken
 
 
 def test_jobs_that_need_more_are_left(bench: Bench) -> None:
@@ -451,7 +542,7 @@ def test_half_a_gang_does_not_begin(bench: Bench) -> None:
     assert (attempt.outcome, attempt.reason) == (Outcome.CRASHED, "the gang was not complete within 1 s")
 
 
-LASTING = "touch $FOLDER/$BEAKER_JOB_ID; trap 'touch $FOLDER/saved; exit 1' TERM; i=0; while :; do sleep 0.05; done"
+LASTING = "trap 'touch $FOLDER/saved; exit 1' TERM; touch $FOLDER/$BEAKER_JOB_ID; while :; do sleep 0.05; done"
 
 
 def test_a_preemptible_job_gives_way(bench: Bench) -> None:
@@ -490,8 +581,9 @@ def test_nobody_gives_way_to_whom_another_worker_makes_room(bench: Bench) -> Non
     assert dict(bench.work(ONE).outcomes) == {Outcome.DONE: 2}
 
 
-def test_an_end_tells_who_waits_for_more_than_is_free(bench: Bench) -> None:
+def test_an_end_tells_who_waits_for_more_than_is_free(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """An urgent job that this end lets begin, and that lacks room: the claim in the same call hears of it."""
+    monkeypatch.setattr(duty, "_BETWEEN_LOOKS", 3600.0)  # no look comes between, however long the end takes
     bench.told = bench.calls  # in one list, in their order
     bench.put(
         {"script": f"if [ -e $FOLDER/saved ]; then exit 0; fi; {LASTING}", "context": {"preemptible": True}},
@@ -542,7 +634,12 @@ def test_as_many_give_way_as_it_takes(bench: Bench) -> None:
     bench.add("a", priority=-20)
     bench.add("b", "c", priority=-30)
     bench.add("fixed", task="t1", priority=-40)
-    bench.then("fixed", lambda: bench.add("urgent", task="t2"))
+
+    def add() -> None:
+        eventually(lambda: all((bench.folder / name).exists() for name in "abc"))
+        bench.add("urgent", task="t2")
+
+    bench.then("fixed", add)
     assert dict(bench.work(Slots(cpus=4.0)).outcomes) == {Outcome.PREEMPTED: 2, Outcome.DONE: 5}
     assert {job.job_id: len(list(job.attempts())) for job in bench.exp.all_jobs()} == {
         "a": 1,
