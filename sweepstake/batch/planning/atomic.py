@@ -17,9 +17,17 @@ from sweepstake.batch.planning.simulation import simulate
 __all__ = ["apart", "by_count", "by_duration"]
 
 #: How many plans are made and compared, by how many jobs there are at most.
-_TRIES: Final = ((100, 4), (2_000, 2))
+_TRIES: Final = ((100, 4), (400, 2))
+#: From so many jobs on fewer ways are weighed.
+_MANY: Final = 1000
+#: Of more jobs in one batch only one order is tried.
+_ALL_ORDERS: Final = 20_000
 #: How often a batch is filled anew that became too long.
 _REFILLS: Final = 8
+#: How much fuller than the last batch another one may be.
+_FULLER: Final = 1.1
+#: A share of the work that is some, however little.
+_SOME: Final = 1e-9
 #: A schedule this much longer than the bound is as good as it gets.
 _CLOSE: Final = 1.001
 
@@ -35,9 +43,7 @@ def by_duration(problem: Problem, seconds: float) -> list[Draft]:
     """Plan batches that are no longer than so many seconds; a component that is longer has one of its own."""
     if not any(problem.needed):
         return flat.by_duration(problem, seconds, same=False)
-    plan = _Packing(parts=Parts(problem), nodes=problem.most, seconds=seconds, slack=1.0).plan()
-    assert plan is not None
-    return plan
+    return _Packing(parts=Parts(problem), nodes=problem.most, seconds=seconds, slack=1.0).plan()[0]
 
 
 def by_count(problem: Problem, count: int) -> list[Draft]:
@@ -50,10 +56,11 @@ def by_count(problem: Problem, count: int) -> list[Draft]:
     seconds = problem.bound(problem.order, nodes * count, max(parts.remaining)) if count > 1 else math.inf
     step = 0.01
     while len(plans) < tries and not (plans and seconds == math.inf):
-        plan = _Packing(parts=parts, nodes=nodes, seconds=seconds, slack=1.003).plan(count)
-        if plan is not None:
+        packing = _Packing(parts=parts, nodes=nodes, seconds=seconds, slack=1.003)
+        plan, left = packing.plan(count)
+        if not left:
             plans.append(plan)
-        seconds *= 1 + step
+        seconds *= 1 + max(step, 0.7 * left)
         step *= 1.7
     return best(problem, plans, counted=False)
 
@@ -74,17 +81,25 @@ class _Packing:
     seconds: float
     slack: float
 
-    def plan(self, count: int | None = None) -> list[Draft] | None:
-        """Return the batches; None if there would be more than `count`."""
+    def plan(self, count: int | None = None) -> tuple[list[Draft], float]:
+        """Return the batches, at most `count`, and about what share of the work is left then."""
         left = [each[:] for each in self.parts.parts]
+        problem = self.parts.problem
+        work = [math.fsum(area) for area in problem.areas]
         drafts: list[Draft] = []
+        done = 0.0
         full = 1.0
         while left:
-            if len(drafts) == count:
-                return None
             draft, left, full = self._next(left, full)
             drafts.append(draft)
-        return drafts
+            done += problem.bound(draft.places, 1, 0.0)
+            over = max(work, default=0.0) - done
+            if count is not None and left:
+                # It need not be seen to the end that the others will not hold the rest, as full as they get.
+                over -= (count - len(drafts)) * self.nodes * self.seconds * min(1.0, full * _FULLER)
+                if len(drafts) == count or over > 0:
+                    return drafts, max(over, 0.0) / (max(work, default=0.0) or 1.0) + _SOME
+        return drafts, 0.0
 
     def _next(self, left: list[list[Part]], full: float) -> tuple[Draft, list[list[Part]], float]:
         """Fill a batch, with less work again and again until it is short enough.
@@ -105,10 +120,18 @@ class _Packing:
             filling = PartsFilling(self.parts, trial, self.nodes, self.seconds, fullest * most)
             started = filling.run()
             if filling.end <= self.seconds * self.slack or filling.parts == 1:
-                return self._draft(started, filling.end), [each for each in trial if each], min(1.0, fullest * 1.03)
+                return (
+                    self._draft(started, filling.end),
+                    [each for each in trial if each],
+                    min(1.0, fullest * self._more()),
+                )
             fullest = min(fullest, filling.work / most) * min(0.97, self.seconds / filling.end)
         trial = [left[0][:-1], *left[1:]]
         return self.alone(first), [each for each in trial if each], full
+
+    def _more(self) -> float:
+        """Return how much fuller than a batch the next one is tried; of many jobs each try takes its time."""
+        return 1.03 if len(self.parts.problem.jobs) <= _MANY else 1.0
 
     def alone(self, part: Part) -> Draft:
         """Return the batch of a single part."""
@@ -137,8 +160,9 @@ class _Packing:
         runtimes = problem.runtimes
         longest = max([runtimes[place] for place in places]) or 1.0
         wide = {place: problem.area(place) / (runtimes[place] or 1.0) for place in places}
-        return [
+        keys: list[Callable[[int], float]] = [
             lambda _: 0.0,
             lambda place: -math.hypot(wide[place], runtimes[place] / longest),
             lambda place: -wide[place],
         ]
+        return keys if len(places) <= _ALL_ORDERS else keys[:1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 from attrs import frozen
@@ -11,7 +12,7 @@ from attrs import frozen
 from sweepstake.batch.planning.problem import Problem
 from sweepstake.batch.planning.simulation import simulate
 
-__all__ = ["Draft", "best", "needed_batches", "with_fewer_nodes"]
+__all__ = ["Draft", "best", "needed_batches", "urgent_first", "with_fewer_nodes"]
 
 #: How much a plan's batches count where their number was not given, so that no other figure outweighs one more.
 _BATCHES: Final = 20
@@ -43,6 +44,28 @@ def needed_batches(problem: Problem, drafts: Sequence[Draft]) -> list[list[int]]
         sorted({of[other] for place in draft.places for other in needed[place]} - {number})
         for number, draft in enumerate(drafts)
     ]
+
+
+def urgent_first(problem: Problem, drafts: Sequence[Draft]) -> list[Draft]:
+    """Return the batches in the order in which they are submitted: urgent ones first, but behind what they wait for."""
+    needed = needed_batches(problem, drafts)
+    waiting: list[list[int]] = [[] for _ in drafts]
+    for number, others in enumerate(needed):
+        for other in others:
+            waiting[other].append(number)
+    missing = [len(others) for others in needed]
+    priority = [-max([problem.priorities[place] for place in draft.places]) for draft in drafts]
+    ready = [(priority[number], number) for number, count in enumerate(missing) if not count]
+    heapify(ready)
+    order = []
+    while ready:
+        _, number = heappop(ready)
+        order.append(drafts[number])
+        for other in waiting[number]:
+            missing[other] -= 1
+            if not missing[other]:
+                heappush(ready, (priority[other], other))
+    return order
 
 
 def best(problem: Problem, plans: Iterable[list[Draft]], *, counted: bool) -> list[Draft]:

@@ -10,15 +10,17 @@ from sweepstake.batch.planning.drafts import Draft, best
 from sweepstake.batch.planning.ladder import Ladder
 from sweepstake.batch.planning.layers import aligned, earliest, latest
 from sweepstake.batch.planning.problem import Problem
-from sweepstake.batch.planning.shares import shared
+from sweepstake.batch.planning.shares import Sharing, shared
 from sweepstake.errors import PlanError
 
 __all__ = ["apart", "by_count", "by_duration"]
 
-#: Numbers of columns that are tried.
+#: Numbers of columns that are tried; of many jobs each second one only.
 _COLUMNS: Final = (2, 3, 4, 6, 8, 12, 16, 24, 32)
+#: From so many jobs on fewer ways are weighed.
+_MANY: Final = 400
 #: How many plans are made and compared, by how many jobs there are at most.
-_TRIES: Final = ((2_000, 3), (20_000, 2))
+_TRIES: Final = ((_MANY, 3), (20_000, 2))
 
 
 def apart(problem: Problem) -> list[Draft]:
@@ -41,11 +43,12 @@ def by_count(problem: Problem, count: int, *, same: bool) -> list[Draft]:
     Raises:
         PlanError: dependencies need more.
     """
-    found = []
+    found: list[tuple[Sharing, Ladder]] = []
     least = len(problem.jobs)
     dues = list(_dues(problem, count * problem.most))
-    for column in columns(problem, _COLUMNS):
-        for due in dues:
+    many = len(problem.jobs) > _MANY
+    for column in columns(problem, _COLUMNS[::2] if many else _COLUMNS):
+        for due in dues[:1] if many and found else dues:
             ladder = Ladder(problem, due, column, same=same)
             least = min(least, len(ladder.groups))
             if len(ladder.groups) <= count:

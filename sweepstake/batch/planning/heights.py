@@ -12,8 +12,11 @@ from sweepstake.batch.planning.problem import Problem
 
 __all__ = ["Height", "fewest", "lowest"]
 
-#: By how much a height that was too low is raised at least, and how that grows from try to try.
+#: By how much a height that was too low is raised at least, and how that grows from try to try; more for many jobs,
+#: of which each try takes its time.
 _STEP: Final = 0.004
+_COARSE: Final = 0.02
+_MANY: Final = 5000
 _GROWTH: Final = 1.5
 #: With more kinds of jobs than this, wide ones first is always better.
 _FEW: Final = 8
@@ -40,7 +43,7 @@ def fewest(pool: Pool, nodes: int, seconds: float) -> Height:
     for wide_first in _orders(pool):
         trial, lengths = pool.copy(), []
         while len(trial):
-            lengths.append(trial.fill(nodes, seconds, wide_first=wide_first)[1])
+            lengths.append(trial.fill(nodes, seconds, wide_first=wide_first).makespan)
         found.append((len(lengths), max(lengths), wide_first))
     batches, longest, wide_first = min(found)
     return Height(batches=batches, seconds=longest, wide_first=wide_first)
@@ -56,22 +59,30 @@ def lowest(problem: Problem, pool: Pool, nodes: int, batches: int, limit: float 
     places = pool.places()
     least = problem.bound(places, nodes * batches)
     work = math.fsum(map(problem.area, places)) or 1.0
-    best: Height | None = None
-    for wide_first in _orders(pool):
-        seconds, step = least, _STEP
-        while seconds < limit:
-            trial = pool.copy()
-            for _ in range(batches):
-                if len(trial):
-                    trial.fill(nodes, seconds, wide_first=wide_first)
-            if not len(trial):
-                limit = seconds
-                best = Height(batches=batches, seconds=seconds, wide_first=wide_first)
-                break
-            left = math.fsum(map(problem.area, trial.places())) / work
-            seconds *= 1 + max(step, 0.7 * left)
-            step *= _GROWTH
+    first, *others = _orders(pool)
+    seconds, step = least, _STEP if len(places) <= _MANY else _COARSE
+    while seconds < limit:
+        left = _left(pool, nodes, batches, seconds, wide_first=first)
+        if not left:
+            break
+        seconds *= 1 + max(step, 0.7 * math.fsum(map(problem.area, left)) / work)
+        step *= _GROWTH
+    best = Height(batches=batches, seconds=seconds, wide_first=first) if seconds < limit else None
+    for other in others:
+        # The other order is worth a look half way to what can be gained, or where the first found nothing.
+        half = (least + min(seconds, limit)) / 2
+        if half < min(seconds, limit) and not _left(pool, nodes, batches, half, wide_first=other):
+            best = Height(batches=batches, seconds=half, wide_first=other)
     return best
+
+
+def _left(pool: Pool, nodes: int, batches: int, seconds: float, *, wide_first: bool) -> list[int]:
+    """Return what so many batches leave in a pool."""
+    trial = pool.copy()
+    for _ in range(batches):
+        if len(trial):
+            trial.fill(nodes, seconds, wide_first=wide_first)
+    return trial.places()
 
 
 def _orders(pool: Pool) -> tuple[bool, ...]:

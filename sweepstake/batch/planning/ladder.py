@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 from sweepstake.batch.planning.drafts import Draft, with_fewer_nodes
 from sweepstake.batch.planning.heights import Height, fewest, lowest
@@ -13,6 +14,10 @@ from sweepstake.batch.planning.shares import Group
 from sweepstake.batch.planning.simulation import simulate
 
 __all__ = ["Ladder"]
+
+
+#: So many batches are made of like length; of more, the last one's length is no matter.
+_BALANCED: Final = 10
 
 
 class Ladder:
@@ -47,7 +52,7 @@ class Ladder:
                 yield Draft([place], self._problem.nodes[place], self._problem.runtimes[place])
             if pool.due:
                 height = fewest(pool.copy(), nodes, seconds)
-                if height.batches > 1:
+                if 1 < height.batches <= _BALANCED:
                     height = lowest(self._problem, pool.copy(), nodes, height.batches, seconds) or height
                 yield from self._filled(pool, nodes, height, seconds, self.groups[number].layer)
 
@@ -112,7 +117,10 @@ class Ladder:
 
         Where very many kinds of jobs were held for alike, it may run otherwise than it was filled.
         """
-        places, _ = pool.fill(nodes, height.seconds, wide_first=height.wide_first, with_later=with_later)
+        filled = pool.fill(nodes, height.seconds, wide_first=height.wide_first, with_later=with_later)
+        if filled.exact:
+            return Draft(filled.places, nodes, filled.makespan)
+        places = filled.places
         run = simulate(self._problem, places, nodes)
         while run.makespan > limit:
             ends = [start + self._problem.runtimes[place] for start, place in zip(run.starts, places, strict=True)]

@@ -17,8 +17,6 @@ __all__ = ["Part", "Parts", "PartsFilling"]
 
 #: How many parts are looked at that do not fit, before a batch waits for its next job to end.
 _LOOKS: Final = 16
-#: How many first jobs of a part are looked at.
-_ROOTS: Final = 4
 
 
 @frozen(kw_only=True)
@@ -28,6 +26,7 @@ class Part:
     Attributes:
         places: the jobs.
         roots: those of them that wait for none.
+        root: the one of these with which the longest way begins.
         path: seconds of the longest way through them.
         areas: node-seconds of each kind.
         priority: of the most urgent.
@@ -35,6 +34,7 @@ class Part:
 
     places: Sequence[int]
     roots: Sequence[int]
+    root: int
     path: float
     areas: Sequence[float]
     priority: int
@@ -70,9 +70,11 @@ class Parts:
         ]
 
     def _part(self, places: Sequence[int]) -> Part:
+        roots = [place for place in places if not self.problem.needed[place]]
         return Part(
             places=places,
-            roots=[place for place in places if not self.problem.needed[place]],
+            roots=roots,
+            root=min(roots, key=lambda place: self.rank[place]),
             path=max([self.remaining[place] for place in places]),
             areas=[sum([area[place] for place in places]) for area in self.problem.areas],
             priority=max([self.problem.priorities[place] for place in places]),
@@ -149,21 +151,23 @@ class PartsFilling:
         if not self.parts:
             return self._left[0].pop() if self._left else None
         looks = _LOOKS
+        refused: set[int] = set()
         for parts in self._left:
             index = bisect_right(parts, self._seconds - now, key=lambda part: part.path) - 1
             while index >= 0 and looks:
                 part = parts[index]
-                if self._fits(part):
-                    return parts.pop(index)
+                shape = self._problem.shapes[part.root]
+                if shape not in refused:
+                    if self._room.for_one(part.root) is None:
+                        refused.add(shape)
+                    elif self._has_time(part):
+                        return parts.pop(index)
                 index -= 1
                 looks -= 1
         return None
 
-    def _fits(self, part: Part) -> bool:
-        for used, more in zip(self._used, part.areas, strict=True):
-            if used + more > self._most:
-                return False
-        return any(self._room.for_one(place) is not None for place in part.roots[:_ROOTS])
+    def _has_time(self, part: Part) -> bool:
+        return all(used + more <= self._most for used, more in zip(self._used, part.areas, strict=True))
 
     def _start(self, now: float, started: dict[int, float]) -> None:
         """Start the ready jobs that fit, by their rank."""

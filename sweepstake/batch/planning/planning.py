@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from sweepstake.batch.planning import atomic, flat
 from sweepstake.batch.planning.checks import FLAT, MAX, check_jobs, check_settings
-from sweepstake.batch.planning.drafts import Draft, needed_batches
+from sweepstake.batch.planning.drafts import Draft, needed_batches, urgent_first
 from sweepstake.batch.planning.limits import padded
 from sweepstake.batch.planning.problem import Problem, state
 from sweepstake.batch.planning.records import BatchJob, BatchSpec, Capacity
@@ -71,7 +71,7 @@ def plan(
         drafts = atomic.by_duration(problem, seconds)
     room = count - len(drafts) if isinstance(count, int) else None
     drafts = tightened(problem, drafts, seconds=seconds, room=room, apart=flat_layout)
-    return _specs(problem, drafts, layout, session)
+    return _specs(problem, urgent_first(problem, drafts), layout, session)
 
 
 def _specs(problem: Problem, drafts: Sequence[Draft], layout: str, session: str) -> tuple[BatchSpec, ...]:

@@ -7,16 +7,33 @@ from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Final
 
+from attrs import frozen
+
 from sweepstake.batch.planning.problem import Problem
 from sweepstake.batch.planning.room import Room
 
-__all__ = ["Pool"]
+__all__ = ["Filled", "Pool"]
 
 #: How many lanes are looked at that hold nothing that fits, before a batch waits for its next job to end.
 _LOOKS: Final = 64
 
 #: Jobs of one lane: their runtimes with their places, negated, so that of equal ones the first is the last.
 _Lane = list[tuple[float, int]]
+
+
+@frozen
+class Filled:
+    """A batch that was filled.
+
+    Attributes:
+        places: its jobs, in the order in which they are tried when it runs.
+        makespan: how long it ran when it was filled.
+        exact: whether it runs the same again. It may not where lanes were too many to look at, or held unlike jobs.
+    """
+
+    places: list[int]
+    makespan: float
+    exact: bool
 
 
 class Pool:
@@ -85,7 +102,7 @@ class Pool:
         self._clear()
         return taken
 
-    def fill(self, nodes: int, seconds: float, *, wide_first: bool, with_later: bool = True) -> tuple[list[int], float]:
+    def fill(self, nodes: int, seconds: float, *, wide_first: bool, with_later: bool = True) -> Filled:
         """Take out jobs whose schedule on so many nodes is no longer than `seconds`, as many as fit.
 
         The batch is filled as it will run: whenever something is free, the first job starts that fits there and into
@@ -96,9 +113,6 @@ class Pool:
             seconds: how long it may be.
             wide_first: try the jobs that need most first, instead of the longest.
             with_later: fill holes with jobs that may wait.
-
-        Returns:
-            The jobs in the order in which they are tried when the batch runs, and how long that takes.
         """
         lanes = [(key, lane) for key, lane in sorted(self._lanes.items()) if lane and (with_later or not key[0])]
         filling = _Filling(
@@ -115,7 +129,8 @@ class Pool:
         self._clear()
         priorities = self._problem.priorities
         started = sorted(filling.started, key=lambda each: (-priorities[each[1]], each[0]))
-        return [place for _, place in started], makespan
+        exact = self._problem.exact and len(lanes) <= _LOOKS
+        return Filled([place for _, place in started], makespan, exact)
 
     def _key(self, place: int, *, later: bool) -> tuple[bool, int, int]:
         return later, -self._problem.priorities[place], self._problem.lanes[place]

@@ -39,6 +39,7 @@ class Problem:
         shapes: for each job a number: jobs of one number need the same.
         lanes: for each job the number of its lane: jobs of one lane need alike. There are few lanes.
         lane_count: how many lanes there are.
+        exact: whether all jobs of a lane need the same.
         areas: for each kind that jobs take, what share of a node's each takes for how many node-seconds.
         priorities: of each job, or of the most urgent of those that wait for it.
         needed: places of the jobs that each waits for.
@@ -56,6 +57,7 @@ class Problem:
     shapes: Sequence[int]
     lanes: Sequence[int]
     lane_count: int
+    exact: bool
     areas: Sequence[Sequence[float]]
     priorities: Sequence[int]
     needed: Sequence[Sequence[int]]
@@ -109,6 +111,7 @@ def state(jobs: Sequence[BatchJob], capacity: Capacity) -> Problem:
         shapes=[numbers[shape] for shape in shapes],
         lanes=[lanes[shape] for shape in shapes],
         lane_count=max(lanes.values(), default=-1) + 1,
+        exact=len(kinds.needs) <= _LANES,
         areas=areas,
         priorities=_priorities(jobs, waiting, order),
         needed=needed,

@@ -1,0 +1,1 @@
+"""Plans of batches beside those of Canary."""

@@ -186,7 +186,7 @@ def _pipelines(rng: random.Random, size: int, capacity: Capacity) -> list[BatchJ
             for number in range(first + 1, first + 1 + trainings)
         ]
         jobs.append(_job(len(jobs), _uniform(rng) / 10, range(first + 1, first + 1 + trainings)))
-    return [evolve(job, runtime=float(max(1, round(job.runtime)))) for job in jobs]
+    return [evolve(job, runtime=float(max(1, round(job.runtime)))) for job in jobs[:size]]
 
 
 FAMILIES: Final[Mapping[str, Callable[[random.Random, int, Capacity], list[BatchJob]]]] = {

@@ -137,6 +137,17 @@ def test_what_an_urgent_job_waits_for_is_urgent(layout: str, by: dict[str, int])
     check(specs, jobs, Capacity(cpus=1))
 
 
+def test_a_batch_of_urgent_jobs_comes_right_behind_what_it_waits_for() -> None:
+    """Nothing less urgent is submitted before it."""
+    jobs = [
+        *_jobs(6),
+        BatchJob(id="first", runtime=100, priority=1),
+        BatchJob(id="then", runtime=100, depends_on=["first"], priority=1),
+    ]
+    specs = plan(jobs, capacity=Capacity(cpus=1), duration=100)
+    assert _ids(specs)[:2] == [["first"], ["then"]]
+
+
 def test_like_jobs_only_stand_together_if_that_is_asked_for() -> None:
     """A batch has as many nodes as each of its jobs."""
     jobs = [*_jobs(4), BatchJob(id="two", runtime=10, nodes=2), BatchJob(id="three", runtime=10, nodes=3)]
