@@ -49,9 +49,9 @@ def with_article(noun: str) -> str:
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return how many there are of a thing: `1 job`, `2 jobs`, `1,000 jobs`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str, several: str | None = None) -> str:
+    """Return how many there are of a thing: `1 job`, `2 jobs`, `1,000 jobs`; what several are called can be said."""
+    return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"
 
 
 def listed(words: Sequence[str], total: int) -> str:

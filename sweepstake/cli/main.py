@@ -14,6 +14,7 @@ from typing import Final
 
 import click
 
+from sweepstake.cli.batch.group import batch
 from sweepstake.cli.keeping.secrets import secret
 from sweepstake.cli.keeping.spooling import spool
 from sweepstake.cli.keeping.upkeep import db, verify
@@ -109,6 +110,7 @@ _VERBS: Final = (
     wait,
     stop,
     secret,
+    batch,
 )
 
 

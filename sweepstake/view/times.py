@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Final
 
-__all__ = ["ago", "iso", "lasting", "local"]
+__all__ = ["ago", "iso", "lasting", "local", "spanning"]
 
 _SPANS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
@@ -21,6 +23,16 @@ def ago(moment: float, now: float) -> str:
 def lasting(seconds: float) -> str:
     """Return a span of time in its largest unit, such as `0.25 s`, `48 s`, `2 min` or `3 d`."""
     return f"{seconds:.2g} s" if 0 < seconds < 1 else _rounded(seconds)
+
+
+def spanning(seconds: float) -> str:
+    """Return a span of time in its two largest units, such as `48 s`, `22 min` or `1 h 28 min`, rounded up."""
+    whole = math.ceil(seconds if seconds < 60 else math.ceil(seconds / 60) * 60)
+    for (size, unit), (below, small) in pairwise(_SPANS):
+        if whole >= size:
+            rest = int(whole % size // below)
+            return f"{int(whole // size)} {unit}" + (f" {rest} {small}" if rest else "")
+    return f"{whole} s"
 
 
 def _rounded(seconds: float) -> str:

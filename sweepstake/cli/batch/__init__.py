@@ -1,0 +1,1 @@
+"""Queued jobs in the allocations of a cluster: `sweepstake batch`."""

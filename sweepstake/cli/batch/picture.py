@@ -1,0 +1,113 @@
+"""A plan as a person sees it: a table of its batches, and when how much of each is in use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sweepstake.batch.planning.records import BatchSpec, Capacity
+from sweepstake.batch.planning.schedules import Placement, schedule
+from sweepstake.view.times import spanning
+
+__all__ = ["begins", "rows_of", "use_of"]
+
+#: How full a moment is, from nothing to all.
+_LEVELS: Final = " ▁▂▃▄▅▆▇█"
+#: Columns of the picture of one batch.
+_COLUMNS: Final = 24
+
+
+def rows_of(plan: Sequence[BatchSpec], capacity: Capacity) -> list[dict[str, Any]]:
+    """Return a row for each batch: what it is, when it can begin, and how much of it is in use when."""
+    starts = begins(plan)
+    rows = []
+    for spec in plan:
+        placed = schedule(spec, capacity)
+        kind = _scarcest(spec, capacity)
+        rows.append(
+            {
+                "batch": spec.id[:8],
+                "jobs": sum(job.nodes for job in spec.jobs),
+                "nodes": spec.nodes,
+                "after": spanning(starts[spec.id]) if starts[spec.id] else "",
+                "runs": spanning(spec.estimated_runtime or 0.0),
+                "limit": spanning(spec.timeout or 0.0),
+                "full": f"{_full(placed, spec, capacity, kind):.0%}",
+                f"{kind} in use": use_of(placed, spec, capacity, kind),
+            }
+        )
+    return _with_one_picture(rows)
+
+
+def begins(plan: Sequence[BatchSpec]) -> Mapping[str, float]:
+    """Return after how many seconds each batch can begin, if those that it waits for get their nodes at once."""
+    starts: dict[str, float] = {}
+    ends: dict[str, float] = {}
+    for spec in plan:  # each stands behind those that it waits for
+        starts[spec.id] = max((ends[other] for other in spec.dependencies), default=0.0)
+        ends[spec.id] = starts[spec.id] + (spec.estimated_runtime or 0.0)
+    return starts
+
+
+def use_of(placed: Sequence[Placement], spec: BatchSpec, capacity: Capacity, kind: str) -> str:
+    """Return a line of blocks: how much of a kind is in use, from the batch's begin to its end."""
+    end = max((each.end for each in placed), default=0.0)
+    if not end:
+        return ""
+    whole = _of(capacity, kind) * spec.nodes
+    steps = [0.0] * _COLUMNS
+    for each in placed:
+        first, last = each.start / end * _COLUMNS, each.end / end * _COLUMNS
+        for column in range(int(first), min(math.ceil(last), _COLUMNS)):
+            share = min(last, column + 1) - max(first, column)
+            steps[column] += share * _takes(each, kind)
+    return "".join(_LEVELS[min(math.ceil(step / whole * 8 - 1e-9), 8)] for step in steps)
+
+
+def _full(placed: Sequence[Placement], spec: BatchSpec, capacity: Capacity, kind: str) -> float:
+    """Return which share of an allocation's time on this kind is used."""
+    end = max((each.end for each in placed), default=0.0)
+    used = sum((each.end - each.start) * _takes(each, kind) for each in placed)
+    return used / (end * _of(capacity, kind) * spec.nodes) if end else 1.0
+
+
+def _scarcest(spec: BatchSpec, capacity: Capacity) -> str:
+    """Return the kind of which the batch's jobs use the largest share: that decides how long it takes."""
+
+    def share(kind: str) -> float:
+        amount = _of(capacity, kind)
+        used = sum(job.runtime * job.nodes * _amount(job, kind, capacity) for job in spec.jobs)
+        return used / amount if amount else 0.0
+
+    return max(["cpus", "gpus", *capacity.resources], key=share)
+
+
+def _takes(placed: Placement, kind: str) -> float:
+    return _amount(placed.job, kind, None) * placed.job.nodes
+
+
+def _amount(job: Any, kind: str, capacity: Capacity | None) -> float:
+    if capacity is not None and job.exclusive:
+        return _of(capacity, kind)
+    own = {"cpus": job.cpus, "gpus": job.gpus}
+    return float(own[kind] if kind in own else job.resources.get(kind, 0))
+
+
+def _of(capacity: Capacity, kind: str) -> float:
+    own = {"cpus": capacity.cpus, "gpus": capacity.gpus}
+    return float(own[kind] if kind in own else capacity.resources[kind])
+
+
+def _with_one_picture(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Name the column of pictures by its kind, if that is the same in all rows."""
+    names = {next(name for name in row if name.endswith(" in use")) for row in rows}
+    if len(names) == 1:
+        return rows
+    return [
+        {
+            **{name: value for name, value in row.items() if not name.endswith(" in use")},
+            "in use": next(f"{value} {name.split()[0]}" for name, value in row.items() if name.endswith(" in use")),
+        }
+        for row in rows
+    ]
