@@ -26,7 +26,7 @@ from attrs import define, field
 
 from tests.kit.postgres import free_port
 
-__all__ = ["NODES", "Slurm", "slurm"]
+__all__ = ["CPUS", "GPUS", "NODES", "Slurm", "slurm"]
 
 NODES = ("n1", "n2")
 #: What a node has, whatever this machine has.

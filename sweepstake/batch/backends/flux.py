@@ -9,6 +9,7 @@ from typing import Final
 
 from sweepstake.batch.backends.allocations import Allocation, AllocationState
 from sweepstake.batch.backends.calls import Answer
+from sweepstake.batch.backends.clusters import Cluster, NodeKind, cluster_of
 from sweepstake.batch.backends.directives import exports, one_line
 from sweepstake.batch.backends.submissions import Submission
 
@@ -42,6 +43,20 @@ class FluxDialect:
     def script(self, submission: Submission) -> str:
         """Return what ``flux batch`` reads; the worker takes the place of the script."""
         return "\n".join(["#!/bin/bash", *_directives(submission), "", *_body(submission), ""])
+
+    def cluster_call(self) -> Sequence[str]:
+        """Return the call that asks how many nodes there are up, and what they have together."""
+        return ["flux", "resource", "list", "--no-header", "--states=up", "--format={queue}|{nnodes}|{ncores}|{ngpus}"]
+
+    def read_cluster(self, output: str, partition: str | None) -> Cluster | None:
+        """Return what a queue has: Flux says it of nodes that are alike together."""
+        kinds = []
+        for line in output.splitlines():
+            queues, nodes, cores, gpus = line.split("|")
+            number = int(nodes)
+            if number and (partition is None or partition in queues.split(",")):
+                kinds.append(NodeKind(number=number, cpus=int(cores) // number, gpus=int(gpus) // number))
+        return cluster_of(kinds)
 
     def submit_call(self) -> Sequence[str]:
         """Return the call that takes a script as its input."""

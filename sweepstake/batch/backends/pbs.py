@@ -9,6 +9,7 @@ from typing import Final
 
 from sweepstake.batch.backends.allocations import Allocation, AllocationState
 from sweepstake.batch.backends.calls import Answer
+from sweepstake.batch.backends.clusters import Cluster, NodeKind, cluster_of
 from sweepstake.batch.backends.directives import exports, one_line
 from sweepstake.batch.backends.limits import pbs_limit, pbs_seconds
 from sweepstake.batch.backends.submissions import Submission
@@ -20,6 +21,8 @@ _STATES: Final = {
     **dict.fromkeys("QHWT", AllocationState.PENDING),
     **dict.fromkeys("RESUB", AllocationState.RUNNING),
 }
+_DOWN: Final = frozenset({"down", "offline", "state-unknown", "unresolvable", "stale", "provisioning"})
+_SIZES: Final = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4, "p": 1024**5}
 _OVER: Final = frozenset("FXC")
 #: Exit codes of PBS itself: the allocation took longer than it may.
 _KILLED_AT_LIMIT: Final = -29
@@ -38,6 +41,29 @@ class PbsDialect:
     def script(self, submission: Submission) -> str:
         """Return what ``qsub`` reads; the worker takes the place of the script."""
         return "\n".join(["#!/bin/bash", *_directives(submission), "", *_body(submission), ""])
+
+    def cluster_call(self) -> Sequence[str]:
+        """Return the call that asks for all nodes."""
+        return ["pbsnodes", "-a"]
+
+    def read_cluster(self, output: str, partition: str | None) -> Cluster | None:
+        """Return what the nodes have that are not down; those of a queue, if they say so."""
+        kinds = []
+        for fields in _nodes(output):
+            if partition is not None and fields.get("queue", partition) != partition:
+                continue
+            if _DOWN & set(fields.get("state", "").split(",")):
+                continue
+            memory = fields.get("resources_available.mem")
+            kinds.append(
+                NodeKind(
+                    number=1,
+                    cpus=int(fields.get("resources_available.ncpus", "1")),
+                    gpus=int(fields.get("resources_available.ngpus", "0")),
+                    memory=None if memory is None else _bytes(memory),
+                )
+            )
+        return cluster_of(kinds)
 
     def submit_call(self) -> Sequence[str]:
         """Return the call that takes a script as its input."""
@@ -120,6 +146,25 @@ def _begin(submission: Submission, command: Sequence[str]) -> str:
     if submission.nodes == 1:
         return f"exec {words}"
     return f'exec pbsdsh -- bash -c "$(export -p); exec "{shlex.quote(words)}'
+
+
+def _nodes(text: str) -> Iterator[Mapping[str, str]]:
+    """Give the fields of each node in what ``pbsnodes -a`` prints: its name, then a line for each field."""
+    fields = dict[str, str]()
+    for line in [*text.splitlines(), "end"]:
+        if line and not line[0].isspace():
+            if fields:
+                yield fields
+            fields = {}
+        elif " = " in line:
+            name, _, value = line.strip().partition(" = ")
+            fields[name] = value
+
+
+def _bytes(text: str) -> int:
+    """Return an amount of memory as PBS writes it, such as ``16000kb``."""
+    number = text.rstrip("bwkmgtpBWKMGTP")
+    return int(number) * _SIZES[text[len(number) :].lower()[:1]]
 
 
 def _records(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:

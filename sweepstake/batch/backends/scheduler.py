@@ -7,10 +7,15 @@ from typing import Protocol
 
 from sweepstake.batch.backends.allocations import Allocation, AllocationState
 from sweepstake.batch.backends.calls import Answer, Run, run_command
+from sweepstake.batch.backends.clusters import Cluster
 from sweepstake.batch.backends.submissions import Submission
-from sweepstake.errors import SubmissionError
+from sweepstake.errors import ConfigurationError, SubmissionError
 
 __all__ = ["Backend", "Dialect", "Scheduler"]
+
+
+#: What a person can do if a scheduler does not tell what there is.
+_SAY_IT = "Say it with --capacity nodes=1,cpus=8,gpus=2."
 
 
 class Backend(Protocol):
@@ -29,6 +34,14 @@ class Backend(Protocol):
     @property
     def has_arrays(self) -> bool:
         """Tell whether one submission may ask for several allocations."""
+        ...
+
+    def cluster(self, partition: str | None) -> Cluster:
+        """Return what a partition has, or the usual one.
+
+        Raises:
+            ConfigurationError: the scheduler does not say it.
+        """
         ...
 
     def script(self, submission: Submission) -> str:
@@ -66,6 +79,14 @@ class Dialect(Protocol):
     name: str
     supports_dependencies: bool
     has_arrays: bool
+
+    def cluster_call(self) -> Sequence[str]:
+        """Return the call that asks what there is."""
+        ...
+
+    def read_cluster(self, output: str, partition: str | None) -> Cluster | None:
+        """Return what a partition has, or the usual one; None if that is not said."""
+        ...
 
     def script(self, submission: Submission) -> str:
         """Return what is submitted."""
@@ -129,6 +150,17 @@ class Scheduler:
     def has_arrays(self) -> bool:
         """Tell whether one submission may ask for several allocations."""
         return self._dialect.has_arrays
+
+    def cluster(self, partition: str | None) -> Cluster:
+        """Return what a partition has, or the usual one: see `Backend.cluster`."""
+        answer = self._run(self._dialect.cluster_call(), "")
+        if answer.code != 0:
+            raise ConfigurationError(f"{self.name} does not say what there is: {answer.complaint}. {_SAY_IT}")
+        found = self._dialect.read_cluster(answer.output, partition)
+        if found is None:
+            where = "" if partition is None else f" in {partition!r}"
+            raise ConfigurationError(f"{self.name} names no nodes{where}. {_SAY_IT}")
+        return found
 
     def script(self, submission: Submission) -> str:
         """Return what would be submitted."""

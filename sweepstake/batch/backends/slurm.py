@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from sweepstake.batch.backends.allocations import Allocation, AllocationState
 from sweepstake.batch.backends.calls import Answer
+from sweepstake.batch.backends.clusters import Cluster, NodeKind, cluster_of
 from sweepstake.batch.backends.directives import exports, one_line
 from sweepstake.batch.backends.limits import slurm_limit, slurm_seconds
 from sweepstake.batch.backends.submissions import Submission
@@ -20,6 +22,10 @@ __all__ = ["SlurmDialect"]
 _SIGNAL_BEFORE: Final = 60
 #: What is asked of each allocation; the reason comes last, as it alone may hold the divider.
 _FORMAT: Final = "%i|%T|%L|%j|%r"
+#: What is asked of nodes: partition, number, processors, memory in MB, GPUs and the like, longest limit, state.
+_NODES: Final = "%P|%D|%c|%m|%G|%l|%a"
+#: ``gpu:2``, ``gpu:a100:4(S:0-1)``; numbers may be marked by what the node's memory is bound to.
+_GPUS: Final = re.compile(r"(?:^|,)gpu(?::[^:,()]+)?:(\d+)")
 _QUEUE: Final = ("squeue", "--all", "--noheader", "--array", "--states=all", f"--format={_FORMAT}")
 #: What stands in the place of a task's number where a whole array is meant.
 _WHOLE_ARRAY: Final = "4294967294"
@@ -84,6 +90,22 @@ class SlurmDialect:
         signal that is meant for it. An array is one script, which looks up the command of its number.
         """
         return "\n".join(["#!/bin/bash", *_directives(submission), "", *_body(submission), ""])
+
+    def cluster_call(self) -> Sequence[str]:
+        """Return the call that asks for nodes that are alike, by partition."""
+        return ["sinfo", "--noheader", "--exact", "--responding", f"--format={_NODES}"]
+
+    def read_cluster(self, output: str, partition: str | None) -> Cluster | None:
+        """Return what a partition has, or the usual one, which Slurm marks."""
+        kinds, longest = [], None
+        for line in output.splitlines():
+            name, number, cpus, memory, gres, limit, up = line.split("|")
+            wanted = name.removesuffix("*") == partition if partition is not None else name.endswith("*")
+            if wanted and up == "up":
+                longest = _left(limit)
+                gpus = sum(int(found[1]) for found in _GPUS.finditer(gres))
+                kinds.append(NodeKind(number=int(number), cpus=int(cpus), gpus=gpus, memory=int(memory) * 1024**2))
+        return cluster_of(kinds, longest)
 
     def submit_call(self) -> Sequence[str]:
         """Return the call that takes a script as its input."""

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import click
 
+from sweepstake.batch.backends.kinds import backend_of
 from sweepstake.batch.planning import BatchSpec, Capacity
 from sweepstake.batch.planning import plan as make_plan
 from sweepstake.batch.reading import Reading, read_waiting
@@ -67,6 +68,8 @@ def planning_options(command: C) -> C:
         click.option(
             "--capacity", metavar="nodes=N,cpus=N,gpus=N", help="The most nodes of an allocation, and what each has."
         ),
+        click.option("--backend", metavar="slurm|pbs|flux", help="The scheduler, which is asked what there is."),
+        click.option("--partition", help="The partition, or queue, of the cluster."),
         click.option("--estimate", type=Span(), help="How long a job runs of whose like none has finished."),
         click.option(
             "--quantile",
@@ -121,9 +124,7 @@ def planned(
     target: Target, experiment: str, settings: Mapping[str, Any]
 ) -> tuple[Reading, Capacity, tuple[BatchSpec, ...]]:
     """Read what waits, and pack it."""
-    if settings["capacity"] is None:
-        raise click.UsageError("Say what an allocation has, such as --capacity nodes=1,cpus=8,gpus=2.")
-    capacity = Capacity.parse(settings["capacity"])
+    capacity = _capacity(settings)
     read = read_waiting(
         target.experiment(experiment),
         estimate=settings["estimate"],
@@ -140,6 +141,18 @@ def planned(
         nodes=settings["nodes"],
     )
     return read, capacity, batches
+
+
+def _capacity(settings: Mapping[str, Any]) -> Capacity:
+    """Return what an allocation can have: as somebody says it, else as the scheduler does."""
+    if settings["capacity"] is not None:
+        return Capacity.parse(settings["capacity"])
+    if settings["backend"] is None:
+        raise click.UsageError(
+            "Say what an allocation has, such as --capacity nodes=1,cpus=8,gpus=2, or with --backend which scheduler "
+            "knows it."
+        )
+    return backend_of(settings["backend"]).cluster(settings["partition"]).capacity
 
 
 def tree_of(spec: BatchSpec, members: Mapping[str, Sequence[str]]) -> dict[str, Any]:

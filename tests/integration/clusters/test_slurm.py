@@ -11,8 +11,8 @@ from sweepstake.batch.backends.allocations import Allocation, AllocationState
 from sweepstake.batch.backends.scheduler import Scheduler
 from sweepstake.batch.backends.slurm import SlurmDialect
 from sweepstake.batch.backends.submissions import Site, Submission
-from sweepstake.errors import SubmissionError
-from tests.kit.slurm import Slurm, slurm
+from sweepstake.errors import ConfigurationError, SubmissionError
+from tests.kit.slurm import CPUS, GPUS, NODES, Slurm, slurm
 
 __all__: list[str] = []
 
@@ -73,6 +73,15 @@ def test_an_array_runs_each_command_with_what_it_asked_for(backend: Scheduler, t
     written = [(tmp_path / each).read_text().split() for each in "ab"]
     assert [(cpus, parent) for cpus, _, parent in written] == [("2", "slurmstepd")] * 2
     assert {gpu for _, gpu, _ in written} <= {"0", "1"}
+
+
+def test_it_says_what_there_is(backend: Scheduler) -> None:
+    """Of the usual partition, and how long an allocation may be in another."""
+    found = backend.cluster(None)
+    assert (found.capacity.nodes, found.capacity.cpus, found.capacity.gpus) == (len(NODES), CPUS, GPUS)
+    assert backend.cluster("short").longest == 300.0
+    with pytest.raises(ConfigurationError, match="'none'"):
+        backend.cluster("none")
 
 
 def test_a_chain_goes_on_whatever_became_of_the_one_before(backend: Scheduler, tmp_path: Path) -> None:

@@ -88,3 +88,12 @@ def test_a_broker_that_is_away_says_nothing_and_an_unknown_id_is_gone() -> None:
     assert [(each.gone, each.is_over) for each in polled(away, "f1")] == [(False, False)]
     known = Answer(code=1, output="f2|RUN|1.0|sw|\n", errors="flux-jobs: ERROR: JobID f1 unknown\n")
     assert [each.gone for each in polled(known, "f1", "f2")] == [True, False]
+
+
+def test_what_there_is_is_divided_among_nodes() -> None:
+    """Flux says what they have together."""
+    lines = "debug,batch|4|32|8\nother|1|64|0\n"
+    for partition, expected in ((None, (8, 2, 4)), ("batch", (8, 2, 4)), ("other", (64, 0, 1))):
+        scheduler = Scheduler(FluxDialect(), Recorded(Answer(code=0, output=lines, errors="")))
+        found = scheduler.cluster(partition).capacity
+        assert (found.cpus, found.gpus, found.nodes) == expected

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from sweepstake.batch.backends.allocations import Allocation, AllocationState
 from sweepstake.batch.backends.calls import Answer
 from sweepstake.batch.backends.pbs import PbsDialect
 from sweepstake.batch.backends.scheduler import Scheduler
 from sweepstake.batch.backends.submissions import Site, Submission
+from sweepstake.batch.planning import Capacity
 from tests.kit.recorded import Recorded
 
 __all__: list[str] = []
@@ -152,3 +154,32 @@ def test_what_can_never_run_is_hopeless(fields: list[str], hopeless: bool) -> No
     """Until somebody changes something."""
     found = polled(said(record("7.pbs", "Job_Name = sw", "job_state = Q", *fields)), "7.pbs")
     assert found[0].hopeless == hopeless
+
+
+NODES = """\
+n1
+     Mom = n1.site
+     state = free
+     resources_available.mem = 16384kb
+     resources_available.ncpus = 8
+     resources_available.ngpus = 2
+     queue = workq
+
+n2
+     state = down,offline
+     resources_available.ncpus = 64
+
+n3
+     state = job-busy
+     resources_available.mem = 16mb
+     resources_available.ncpus = 8
+     resources_available.ngpus = 2
+"""
+
+
+def test_what_there_is_is_what_nodes_have_that_are_not_down() -> None:
+    """A node of a queue of its own counts for that alone."""
+    expected = Capacity(cpus=8, gpus=2, nodes=2, resources={"memory": 16 * 1024**2})
+    for partition, nodes in ((None, 2), ("workq", 2), ("other", 1)):
+        scheduler = Scheduler(PbsDialect(), Recorded(Answer(code=0, output=NODES, errors="")))
+        assert scheduler.cluster(partition).capacity == evolve(expected, nodes=nodes)

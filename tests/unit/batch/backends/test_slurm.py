@@ -9,7 +9,8 @@ from sweepstake.batch.backends.calls import Answer
 from sweepstake.batch.backends.scheduler import Scheduler
 from sweepstake.batch.backends.slurm import SlurmDialect
 from sweepstake.batch.backends.submissions import Site, Submission
-from sweepstake.errors import InvalidInputError, SubmissionError
+from sweepstake.batch.planning import Capacity
+from sweepstake.errors import ConfigurationError, InvalidInputError, SubmissionError
 from tests.kit.recorded import Recorded
 
 __all__: list[str] = []
@@ -208,3 +209,34 @@ def test_a_cancel_that_nobody_heard_is_told() -> None:
     """Else an allocation would be left behind."""
     with pytest.raises(SubmissionError, match=r"slurm did not cancel 1: .*Unable to contact"):
         Scheduler(SlurmDialect(), Recorded(AWAY, AWAY, AWAY)).cancel({"1": "sw"})
+
+
+def cluster(*lines: str, partition: str | None = None) -> tuple[Capacity, float | None]:
+    """Return what is made of what sinfo says."""
+    found = Scheduler(SlurmDialect(), Recorded(said(*lines))).cluster(partition)
+    return found.capacity, found.longest
+
+
+def test_the_usual_partition_is_what_there_is() -> None:
+    """Unless another is named; what is drained as a whole is not there."""
+    lines = ["main*|2|8|4000|gpu:2|1-00:00:00|up", "long|9|64|256000|(null)|infinite|up", "old|1|1|1|(null)|1|down"]
+    memory = 4000 * 1024**2
+    assert cluster(*lines) == (Capacity(cpus=8, gpus=2, nodes=2, resources={"memory": memory}), 86400.0)
+    assert cluster(*lines, partition="long")[1] is None
+    with pytest.raises(ConfigurationError, match=r"slurm names no nodes in 'old'. Say it with --capacity"):
+        cluster(*lines, partition="old")
+
+
+@pytest.mark.parametrize(
+    "gres, gpus",
+    [("(null)", 0), ("gpu:2", 2), ("gpu:a100:4(S:0-1)", 4), ("gpu:a100:4(S:0),gpu:v100:2,nvme:1", 6), ("shard:8", 0)],
+)
+def test_gpus_are_counted_whatever_their_kind(gres: str, gpus: int) -> None:
+    """What else a site counts are no GPUs."""
+    assert cluster(f"main*|1|8|4000|{gres}|1:00|up")[0].gpus == gpus
+
+
+def test_of_several_kinds_of_nodes_that_of_the_most_counts() -> None:
+    """So that an allocation of it is to be had."""
+    found = cluster("main*|3|8|4000|(null)|1:00|up", "main*|2|8|4000|(null)|1:00|up", "main*|4|64|9000|gpu:8|1:00|up")
+    assert (found[0].nodes, found[0].cpus, found[0].gpus) == (5, 8, 0)
