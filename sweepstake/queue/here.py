@@ -12,7 +12,7 @@ from sweepstake.queue.call import Call
 from sweepstake.queue.store import Store, performers
 from sweepstake.queue.verbs import adding, blocked, experiments, jobs, listing, putting, requeueing, why
 from sweepstake.queue.verbs.access import shares, tokens, users
-from sweepstake.queue.verbs.attempts import batches, claiming, finishing, heartbeats, kept, offering
+from sweepstake.queue.verbs.attempts import claiming, finishing, heartbeats, kept, offering, several
 from sweepstake.queue.verbs.moving import exporting, importing
 from sweepstake.queue.verbs.tasks import gangs, room, specs, stopping, workers
 from sweepstake.stores.engine import Engine
@@ -25,7 +25,6 @@ A = TypeVar("A")
 PERFORMERS: Final = performers(
     (
         adding,
-        batches,
         blocked,
         claiming,
         experiments,
@@ -41,6 +40,7 @@ PERFORMERS: Final = performers(
         putting,
         requeueing,
         room,
+        several,
         shares,
         specs,
         stopping,

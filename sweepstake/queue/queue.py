@@ -45,7 +45,7 @@ from sweepstake.domain.workers import WorkerRecord, WorkerReport
 from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue import calls
 from sweepstake.queue.call import Call, Patience, usual_patience
-from sweepstake.queue.calls.batches import AttemptReport, Reports
+from sweepstake.queue.calls.several import AttemptReport, Reports
 
 __all__ = ["Queue", "Sender"]
 

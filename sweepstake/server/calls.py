@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 from sweepstake.codec import to_tree
 from sweepstake.domain.records import Claim, Claims, ExperimentRecord, Finished, JobRecord, Page
 from sweepstake.errors import InvalidInputError, NotFoundError
-from sweepstake.queue.calls.batches import Reports
+from sweepstake.queue.calls.several import Reports
 from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.server.receiving import Head, check_size
 from sweepstake.server.schedy import as_shown, encoded

@@ -33,7 +33,7 @@ from sweepstake.http.requests import call_of
 from sweepstake.queue import calls
 from sweepstake.queue.answers import Told
 from sweepstake.queue.call import Call
-from sweepstake.queue.calls.batches import Reports
+from sweepstake.queue.calls.several import Reports
 from sweepstake.queue.fields import MalformedError
 from sweepstake.queue.here import Here
 from sweepstake.queue.spelling import spellings

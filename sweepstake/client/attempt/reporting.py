@@ -14,7 +14,7 @@ from sweepstake.domain.drafts import Finish
 from sweepstake.domain.records import Claims, Finished, JobRecord
 from sweepstake.domain.tasks.needs import Offer
 from sweepstake.errors import KeyReusedError, NotFoundError, SpoolError, StoreUnavailableError, SweepstakeError
-from sweepstake.queue.calls.batches import AttemptReport, Reported
+from sweepstake.queue.calls.several import AttemptReport, Reported
 from sweepstake.queue.retrying import FINAL_PATIENCE, TERM_PATIENCE, Patience
 from sweepstake.spool import Entry
 from sweepstake.values import EMPTY

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sweepstake.queue.call import Call
-from sweepstake.queue.calls.batches import ClaimJobs, FinishAttempts
 from sweepstake.queue.calls.experiments import (
     CountJobs,
     DeleteExperiment,
@@ -42,6 +41,7 @@ from sweepstake.queue.calls.jobs import (
     SetQueueing,
     StopJobs,
 )
+from sweepstake.queue.calls.several import ClaimJobs, FinishAttempts
 from sweepstake.queue.calls.specs import GetSpec, PutSpec
 from sweepstake.queue.calls.users import (
     CreateToken,

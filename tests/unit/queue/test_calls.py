@@ -25,7 +25,7 @@ from sweepstake.errors import InvalidInputError, NotFoundError
 from sweepstake.http.requests import call_of, request_of
 from sweepstake.queue import calls
 from sweepstake.queue.call import PATIENCE, Call
-from sweepstake.queue.calls.batches import AttemptReport
+from sweepstake.queue.calls.several import AttemptReport
 from sweepstake.queue.calls.users import AboutUsers
 from sweepstake.queue.fields import Asked, MalformedError
 from sweepstake.queue.here import PERFORMERS

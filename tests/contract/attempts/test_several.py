@@ -7,7 +7,7 @@ from sweepstake.domain.records import Claim, Claims, Finished, SearchDefinition
 from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.domain.tasks.needs import Offer
 from sweepstake.errors import LeaseLostError
-from sweepstake.queue.calls.batches import AttemptReport
+from sweepstake.queue.calls.several import AttemptReport
 from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject
 from tests.kit.lab import Lab, draft, new_key, spec

@@ -13,7 +13,7 @@ from sweepstake.domain.status import NoJobReason
 from sweepstake.domain.tasks.needs import Offer
 from sweepstake.errors import ClientRequestError, LeaseLostError
 from sweepstake.queue.calls import ClaimJobs, FinishAttempt, FinishAttempts
-from sweepstake.queue.calls.batches import AttemptReport, Reported, Reports
+from sweepstake.queue.calls.several import AttemptReport, Reported, Reports
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.attempts.claiming import MOST_LOOKS, claim_anew, claim_proposed, find_claim
 from sweepstake.queue.verbs.attempts.finishing import finish as finish_alone
