@@ -390,11 +390,15 @@ class Queue:
         *,
         offer: Offer | None = None,
         slots: Offer | None = None,
+        ids: Sequence[str] = (),
         key: str | None = None,
         repeat: bool = False,
         patience: Patience = usual_patience,
     ) -> Claims:
-        """Take several jobs, with an `offer` such as fit it together; all `slots` say which job may wait for room."""
+        """Take several jobs, with an `offer` such as fit it together; all `slots` say which job may wait for room.
+
+        With `ids` only these jobs, in this order.
+        """
         return self.send(
             calls.ClaimJobs(
                 name=name,
@@ -402,6 +406,7 @@ class Queue:
                 at_once=at_once,
                 offer=offer,
                 slots=slots,
+                ids=tuple(ids),
                 key=key or self.new_id(),
                 repeat=repeat,
                 patience=patience,
@@ -417,6 +422,7 @@ class Queue:
         at_once: int = 1,
         offer: Offer | None = None,
         slots: Offer | None = None,
+        ids: Sequence[str] = (),
         worker: str = "",
         repeat: bool = False,
         patience: Patience = usual_patience,
@@ -432,6 +438,7 @@ class Queue:
                 at_once=at_once,
                 offer=offer,
                 slots=slots,
+                ids=tuple(ids),
                 worker=worker,
                 repeat=repeat,
                 patience=patience,

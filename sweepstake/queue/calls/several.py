@@ -11,9 +11,9 @@ from sweepstake.domain.access import Role
 from sweepstake.domain.drafts import Finish
 from sweepstake.domain.keys import check_attempt, check_key
 from sweepstake.domain.lengths import MAX_AT_ONCE, at_most, holds
-from sweepstake.domain.names import check_name
+from sweepstake.domain.names import MAX_IDS, check_ids, check_name
 from sweepstake.domain.records import Claims, Finished
-from sweepstake.domain.schema import OMIT_DEFAULT, checked, count, narrowed, nullable, ref
+from sweepstake.domain.schema import OMIT_DEFAULT, checked, count, items, narrowed, nullable, ref
 from sweepstake.domain.tasks.needs import Offer
 from sweepstake.domain.vocabulary import is_within
 from sweepstake.errors import StoreUnavailableError
@@ -26,8 +26,8 @@ from sweepstake.wire.problems import Problem
 
 __all__ = ["AttemptReport", "ClaimJobs", "FinishAttempts", "Reported", "Reports"]
 
-#: How many values bodies hold at most. Marks in texts count as well.
-_FEW: Final = 100_000
+#: How many values bodies hold at most. Marks in texts count as well, and an id may hold as many as it is long.
+_FEW: Final = 100_000 + 256 * MAX_IDS
 _MANY_JOBS: Final = 40_000_000
 
 
@@ -38,6 +38,11 @@ def _has_attempt(_: object, attribute: Any, value: Finish) -> None:
 def _at_once(least: int) -> Any:
     """Make the field of how many jobs are wanted."""
     return body(default=1, validator=is_within(least, MAX_AT_ONCE), metadata=narrowed(count(least, MAX_AT_ONCE)))
+
+
+def _ids() -> Any:
+    """Make the field of the jobs of which alone any are wanted."""
+    return body(default=(), arriving=check_ids, metadata={**OMIT_DEFAULT, **narrowed(items("Name", MAX_IDS))})
 
 
 @frozen(kw_only=True)
@@ -110,6 +115,8 @@ class ClaimJobs(Call[Claims]):
         at_once: how many jobs are wanted at most; with 0 and `slots` none is taken, and the answer names the next.
         offer: what there is for all of them together; see `ClaimJob`.
         slots: what the worker has as a whole, whether it is free or not.
+        ids: if any, only these jobs, at most `domain.names.MAX_IDS`, in this order, and nothing that a search proposes:
+            one that is not ready, or does not fit what is left of the offer, is passed over. `slots` then mean nothing.
 
     Raises:
         LeaseLostError: a repeat, and all that was claimed by the first call has been lost since: claim anew.
@@ -122,6 +129,7 @@ class ClaimJobs(Call[Claims]):
     at_once: int = _at_once(0)
     offer: Offer | None = body(default=None, metadata=OMIT_DEFAULT)
     slots: Offer | None = body(default=None, metadata=OMIT_DEFAULT)
+    ids: tuple[str, ...] = _ids()
     claims: bool = field(default=True, init=False)
 
 
@@ -153,6 +161,7 @@ class FinishAttempts(Call[Reports]):
         at_once: how many jobs are wanted at most.
         offer: what there is for the next jobs together.
         slots: as of `ClaimJobs`.
+        ids: as of `ClaimJobs`.
         away: told of each try that found the store away.
         claims: whether there is a `claim`.
     """
@@ -168,5 +177,6 @@ class FinishAttempts(Call[Reports]):
     at_once: int = _at_once(1)
     offer: Offer | None = body(default=None, metadata=OMIT_DEFAULT)
     slots: Offer | None = body(default=None, metadata=OMIT_DEFAULT)
+    ids: tuple[str, ...] = _ids()
     away: Callable[[StoreUnavailableError], None] | None = hidden()
     claims: bool = field(default=False)

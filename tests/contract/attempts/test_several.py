@@ -1,15 +1,18 @@
 """Several jobs in a call: each claim and each report is as one that comes alone."""
 
+from typing import Any
+
 import pytest
 
 from sweepstake.domain.drafts import Finish
 from sweepstake.domain.records import Claim, Claims, Finished, SearchDefinition
-from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
+from sweepstake.domain.status import ExperimentStatus, JobStatus, NoJobReason, Outcome
 from sweepstake.domain.tasks.needs import Offer
 from sweepstake.errors import LeaseLostError
 from sweepstake.queue.calls.several import AttemptReport
 from sweepstake.queue.queue import Queue
 from sweepstake.values import JsonObject
+from tests.kit.crew import at_once
 from tests.kit.lab import Lab, draft, new_key, spec
 
 
@@ -177,3 +180,96 @@ def test_an_end_frees_what_waits_for_it(lab: Lab) -> None:
     answer = lab.queue.finish_attempts(lab.name, [report(claims(lab, 2).claims[0])], claim=new_key(), at_once=2)
     assert answer.next is not None
     assert [claim.job.id for claim in answer.next.claims] == ["b"]
+
+
+def named(lab: Lab, at_once: int, *ids: str, key: str | None = None, **more: Any) -> Claims:
+    """Claim several jobs that are named."""
+    return lab.queue.claim_jobs(lab.name, "w", at_once, ids=ids, key=key, **more)
+
+
+def test_named_jobs_are_claimed_in_the_order_of_their_names(lab: Lab) -> None:
+    """Whatever their age and priority are; those that are not ready are passed over, and others are left alone."""
+    first, second, third, other = lab.add_many(4)
+    urgent = lab.add_one(priority=5)
+    blocked = lab.add_one(depends_on=(first,))
+    found = named(lab, 3, third, blocked, "no such job", first, urgent, second)
+    assert [claim.job.id for claim in found.claims] == [third, first, urgent]
+    assert [claim.job.id for claim in named(lab, 3, third, blocked, first, urgent, second).claims] == [second]
+    assert named(lab, 1, third, blocked, first) == Claims(reason=NoJobReason.NOT_READY)
+    assert lab.job(other).status is JobStatus.QUEUED
+
+
+def test_a_repeat_claims_the_same_named_jobs(lab: Lab) -> None:
+    """As any claim does."""
+    ids = lab.add_many(4)
+    key = new_key()
+    found = named(lab, 2, *reversed(ids), key=key).claims
+    assert named(lab, 2, *reversed(ids), key=key, repeat=True).claims == found
+    assert named(lab, 2, *reversed(ids), key=key).claims == found
+    assert lab.queue.count_jobs(lab.name).running == 2
+
+
+def test_named_claims_are_guarded_as_all_are(queue: Queue) -> None:
+    """By the limit, by a pause, and a search proposes none for them."""
+    lab = Lab.new(queue, search=SearchDefinition("Grid", '{"x":[1,2,3]}'), max_running=2)
+    ids = lab.add_many(4)
+    assert len(named(lab, 3, *ids).claims) == 2
+    assert named(lab, 1, *ids).reason is NoJobReason.NOT_READY
+    assert named(lab, 1, "no such job").reason is NoJobReason.NOT_READY
+    paused = Lab.new(queue)
+    ids = paused.add_many(1)
+    paused.set_status(ExperimentStatus.DONE)
+    assert named(paused, 1, *ids).reason is NoJobReason.NOT_READY
+    assert queue.count_jobs(lab.name).total == 4
+
+
+def test_of_named_tasks_those_that_fit_are_claimed(lab: Lab) -> None:
+    """In their order, as far as the offer goes for all of them together; what does not fit is told from what waits."""
+    lab.queue.put_spec(
+        lab.name,
+        spec({"name": "small", "resources": {"cpuCount": 1}}, {"name": "large", "resources": {"cpuCount": 4}}),
+    )
+    lab.add(draft("large", task="large"), *(draft(f"small {i}", task="small") for i in range(3)), draft("plain"))
+    ids = ("plain", "small 2", "large", "small 0")
+    found = named(lab, 4, *ids, offer=Offer(cpu=4))
+    assert [claim.job.id for claim in found.claims] == ["small 2", "small 0"]
+    assert named(lab, 4, *ids, offer=Offer(cpu=2)) == Claims(reason=NoJobReason.UNMET)
+    assert [claim.job.id for claim in named(lab, 4, *ids, offer=Offer(cpu=4)).claims] == ["large"]
+    assert named(lab, 4, *ids, offer=Offer(cpu=4)) == Claims(reason=NoJobReason.NOT_READY)
+    assert [claim.job.id for claim in named(lab, 4, *ids).claims] == ["plain"]
+
+
+def test_a_named_gang_is_claimed_in_one_call(lab: Lab) -> None:
+    """All of its replicas, if there is room for them; while another gang collects, its jobs are not begun."""
+    task = {"resources": {"cpuCount": 1}, "replicas": 2}
+    lab.queue.put_spec(lab.name, spec({"name": "a", **task}, {"name": "b", **task}))
+    for name in ("a", "b"):
+        lab.add(*(draft(f"{name}{rank}", task=name, gang=name, rank=rank) for rank in range(2)))
+    ids = ("b1", "b0", "a1", "a0")
+    assert [claim.job.id for claim in named(lab, 1, "a1", offer=Offer(cpu=8)).claims] == ["a1"]
+    assert named(lab, 4, "b1", "b0", offer=Offer(cpu=8)).reason is NoJobReason.NOT_READY
+    found = named(lab, 4, *ids, offer=Offer(cpu=8))
+    assert {claim.job.id for claim in found.claims} == {"a0", "b0", "b1"}
+    assert lab.queue.get_gang(lab.name, "b0").together
+
+
+def test_reports_claim_named_jobs(lab: Lab) -> None:
+    """What is ended and what is begun go in one call; a repeat finds both."""
+    ids = lab.add_many(4)
+    held = named(lab, 2, *ids).claims
+    key = new_key()
+    reports = [report(claim, i=1) for claim in held]
+    told = lab.queue.finish_attempts(lab.name, reports, claim=key, at_once=2, ids=[ids[3]], worker="w")
+    assert told.next is not None
+    assert [claim.job.id for claim in told.next.claims] == [ids[3]]
+    again = lab.queue.finish_attempts(lab.name, reports, claim=key, at_once=2, ids=[ids[3]], worker="w", repeat=True)
+    assert again.next is not None
+    assert again.next.claims == told.next.claims
+    assert lab.queue.count_jobs(lab.name).ready == 1
+
+
+def test_named_jobs_are_given_to_one_each(lab: Lab) -> None:
+    """Two allocations of one batch, and all the others, ask for the same jobs at once."""
+    ids = lab.add_many(20)
+    found = at_once(lambda _: [claim.job.id for claim in named(lab, 5, *ids).claims])
+    assert sorted(job for each in found for job in each) == sorted(ids)

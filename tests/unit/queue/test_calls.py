@@ -60,7 +60,7 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
         worker="w",
         repeat=True,
     ),
-    calls.ClaimJobs(name=NAME, key=KEY, worker="w", repeat=True, at_once=8, offer=OFFER),
+    calls.ClaimJobs(name=NAME, key=KEY, worker="w", repeat=True, at_once=8, offer=OFFER, slots=OFFER, ids=("b", "a")),
     calls.FinishAttempts(
         name=NAME,
         reports=(
@@ -71,6 +71,8 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
         repeat=True,
         at_once=3,
         offer=OFFER,
+        slots=OFFER,
+        ids=("b", "a"),
     ),
     calls.OfferJob(name=NAME, key=KEY),
     calls.Heartbeat(

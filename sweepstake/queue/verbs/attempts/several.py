@@ -11,6 +11,7 @@ from sweepstake.domain.keys import item_key, name_of
 from sweepstake.domain.records import Claim, Claims, Finished, NoJob
 from sweepstake.domain.status import NoJobReason
 from sweepstake.domain.tasks.needs import Offer
+from sweepstake.domain.tasks.waiting import Waiting
 from sweepstake.errors import ClientRequestError, LeaseLostError
 from sweepstake.queue.calls import ClaimJobs, FinishAttempt, FinishAttempts
 from sweepstake.queue.calls.several import AttemptReport, Reported, Reports
@@ -21,6 +22,7 @@ from sweepstake.queue.verbs.attempts.finishing import plain_params
 from sweepstake.queue.verbs.attempts.settling import settle, settle_at_times
 from sweepstake.queue.verbs.guards import key_reused
 from sweepstake.queue.verbs.tasks.lacking import none_for_offer
+from sweepstake.queue.verbs.tasks.named import take_named
 from sweepstake.queue.verbs.tasks.taking import Taken, take_for_offer
 from sweepstake.stores import rows
 from sweepstake.stores.engine import DuplicateError, Row
@@ -50,7 +52,7 @@ def finish(store: Store, call: FinishAttempts) -> Reports:
     keys = [] if call.claim is None else [item_key(call.claim, place) for place in range(call.at_once)]
     told = [_plain(name, each) for each in call.reports]
     plain = [params for params in told if params is not None]
-    together = keys if call.offer is None and call.slots is None and not call.repeat and len(plain) == len(told) else []
+    together = keys if _is_plain(call) and not call.repeat and len(plain) == len(told) else []
     try:
         ended, taken = store.engine.finish_several(plain, claims=_wanted(name, call.worker, together))
     except DuplicateError:  # the claims were made before
@@ -64,6 +66,11 @@ def finish(store: Store, call: FinishAttempts) -> Reports:
         settle_at_times(store, name)
         return Reports(reports=reports, next=_claims(name, keys, taken))
     return Reports(reports=reports, next=_next(store, name, call, keys) if keys else None)
+
+
+def _is_plain(call: ClaimJobs | FinishAttempts) -> bool:
+    """Tell whether any ready job without a task is wanted."""
+    return call.offer is None and call.slots is None and not call.ids
 
 
 def _next(store: Store, name: str, call: FinishAttempts, keys: Sequence[str]) -> Claims | None:
@@ -102,9 +109,18 @@ def _look(store: Store, name: str, call: ClaimJobs | FinishAttempts, keys: Seque
     # The same call, delivered twice, may have taken the last ones.
     if not call.repeat and (found := _find(store, name, keys)):
         return Claims(claims=tuple(found))
-    if call.offer is None and call.slots is None:
+    if call.ids:
+        return Claims(reason=NoJobReason.UNMET if taken.misfits else NoJobReason.NOT_READY)
+    if _is_plain(call):
         return _propose(store, name, call.worker, keys)
-    offer, waiting = call.offer or Offer(), taken.waiting
+    return _propose_for_offer(store, name, call, keys, taken.waiting)
+
+
+def _propose_for_offer(
+    store: Store, name: str, call: ClaimJobs | FinishAttempts, keys: Sequence[str], waiting: Waiting | None
+) -> Claims | None:
+    """Claim what the search proposes for an offer, or say why there is nothing; see `_look`."""
+    offer = call.offer or Offer()
     if not keys:
         reason = none_for_offer(store, name, offer, call.slots) or NoJobReason.UNMET
         return Claims(reason=reason, waiting=waiting)
@@ -120,7 +136,9 @@ def _look(store: Store, name: str, call: ClaimJobs | FinishAttempts, keys: Seque
 
 def _take(store: Store, name: str, call: ClaimJobs | FinishAttempts, keys: Sequence[str]) -> Taken:
     """Take ready jobs in one transaction: with an offer, each that fits what is left of it."""
-    if call.offer is None and call.slots is None:
+    if call.ids:
+        return take_named(store, name, call.worker, keys, call.ids, call.offer)
+    if _is_plain(call):
         return Taken(rows=store.engine.finish_several([], claims=_wanted(name, call.worker, keys))[1])
     return take_for_offer(store, name, call.worker, keys, call.offer or Offer(), call.slots)
 

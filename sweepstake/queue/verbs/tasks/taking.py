@@ -28,10 +28,12 @@ class Taken:
     Attributes:
         rows: of the jobs, as a transaction answers a claim.
         waiting: the job that waits for more than was offered; see `Claims`.
+        misfits: jobs that were named are ready, and need more than is left of the offer.
     """
 
     rows: Sequence[Row] = ()
     waiting: Waiting | None = None
+    misfits: bool = False
 
 
 @frozen(kw_only=True)

@@ -57,6 +57,12 @@ where {ready} and exists (
 )
 order by j.priority desc, j.seq <> coalesce(cast(:member as integer), 0), j.seq limit 1;
 
+-- ready_of: which of these jobs can be claimed, in the order in which they are named.
+select j.seq, j.needs, j.gang
+from json_each(:ids) w cross join jobs j indexed by jobs_id on j.experiment_id = :experiment_id and j.id = w.value
+where {ready}
+order by w.key;
+
 -- take: the picked job is running now.
 update jobs set
     status = 'RUNNING', etag = :key, attempt = :number, due = :tick + :lease, worker = :worker, started_at = :now,
