@@ -29,6 +29,7 @@ from sweepstake.domain.settings import Settings
 from sweepstake.errors import (
     AmbiguousNameError,
     AuthenticationError,
+    BatchLostError,
     ClientRequestError,
     ConfigurationError,
     FrozenSettingsError,
@@ -38,6 +39,7 @@ from sweepstake.errors import (
     KeyReusedError,
     LeaseLostError,
     LimitReachedError,
+    LiveBatchError,
     LiveLeasesError,
     MissingExtraError,
     NoJobError,
@@ -64,6 +66,7 @@ from sweepstake.search import Choice, Constant, Grid, LogUniform, Normal, Pertur
 __all__ = [
     "AmbiguousNameError",
     "AuthenticationError",
+    "BatchLostError",
     "Choice",
     "ClientRequestError",
     "ConfigurationError",
@@ -82,6 +85,7 @@ __all__ = [
     "KeyReusedError",
     "LeaseLostError",
     "LimitReachedError",
+    "LiveBatchError",
     "LiveLeasesError",
     "LogUniform",
     "ManualSearch",

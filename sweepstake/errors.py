@@ -10,10 +10,12 @@
     │   ├── AmbiguousNameError        a name means several experiments; lists them
     │   ├── ResourceExistsError       a create found the name or id taken
     │   ├── UnsafeUpdateError         a guard failed: somebody else wrote first
-    │   │   └── LeaseLostError        the attempt is over; its results were kept as late
+    │   │   ├── LeaseLostError        the attempt is over; its results were kept as late
+    │   │   └── BatchLostError        a batch is not, or no more, for the allocation that asks to begin it
     │   ├── NoJobError                nothing to claim; says why
     │   ├── LimitReachedError         max_jobs or max_running allows no more
     │   ├── LiveLeasesError           workers still hold jobs of what should be deleted
+    │   ├── LiveBatchError            a job is under way in a batch already
     │   ├── KeyReusedError            an op key came back on another call
     │   ├── AuthenticationError       the credentials are wrong, or may not do this
     │   ├── ReauthenticateError       the credentials have expired
@@ -46,6 +48,7 @@ from sweepstake.plaintext import printable, with_article
 __all__ = [
     "AmbiguousNameError",
     "AuthenticationError",
+    "BatchLostError",
     "ClientRequestError",
     "ConfigurationError",
     "FrozenSettingsError",
@@ -55,6 +58,7 @@ __all__ = [
     "KeyReusedError",
     "LeaseLostError",
     "LimitReachedError",
+    "LiveBatchError",
     "LiveLeasesError",
     "MissingExtraError",
     "NoJobError",
@@ -171,6 +175,12 @@ class LeaseLostError(UnsafeUpdateError):
     slug = "lease-lost"
 
 
+class BatchLostError(UnsafeUpdateError):
+    """A batch is over, or another allocation has begun it, so there is nothing to do for the one that asks."""
+
+    slug = "batch-lost"
+
+
 class NoJobError(ClientRequestError):
     """There is no job to claim now.
 
@@ -199,6 +209,12 @@ class LiveLeasesError(ClientRequestError):
     """Workers still hold jobs of the experiment; deleting it needs `force=True`."""
 
     slug = "live-leases"
+
+
+class LiveBatchError(ClientRequestError):
+    """A batch is under way already, or one of its jobs is in another that is."""
+
+    slug = "live-batch"
 
 
 class KeyReusedError(ClientRequestError):

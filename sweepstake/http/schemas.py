@@ -9,6 +9,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
+from sweepstake.domain.batches.records import BatchDraft
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.records import (
     Document,
@@ -33,6 +34,7 @@ _REQUESTS: Final = [kind.parts.body.kind for kind in _VERBS if kind.parts.body i
 _ANSWERS: Final = [body for kind in _VERBS for body in kind.answers.kinds if get_origin(body) is None]
 #: What a class is called where that is not its own name.
 _NAMES: Final[Mapping[type, str]] = {
+    BatchDraft: "NewBatch",
     Document: "PutJob",
     ExperimentDraft: "PutExperiment",
     ExperimentRecord: "Experiment",
@@ -109,7 +111,11 @@ def _derive() -> dict[str, Schema]:
         deriver.add(kind, answer=False)
     for kind in (*_ANSWERS, Problem, Unranked):
         deriver.add(kind, answer=True)
-    pages = {"ExperimentPage": _page("Experiment"), "JobPage": _page("Job", unranked=ref("Unranked"))}
+    pages = {
+        "BatchPage": _page("Batch"),
+        "ExperimentPage": _page("Experiment"),
+        "JobPage": _page("Job", unranked=ref("Unranked")),
+    }
     return deriver.schemas | pages
 
 

@@ -53,6 +53,7 @@ __all__ = [
     "guard",
     "hidden",
     "limit",
+    "live",
     "merged",
     "named",
     "op_key",
@@ -348,14 +349,23 @@ def spec_version() -> Any:
 
 def force() -> Any:
     """Make the field of whether what workers hold is deleted, too."""
+    return _flag("force", "Delete although workers hold live leases of its jobs")
+
+
+def live() -> Any:
+    """Make the field of whether only what is not over is listed."""
+    return _flag("live", "Only those that are not over")
+
+
+def _flag(name: str, description: str) -> Any:
+    """Make the field of something that is so or not; it is not if nothing is said."""
 
     def read(text: str) -> bool:
         if text not in ("true", "false", ""):
-            raise MalformedError.at("force", "must be true or false")
+            raise MalformedError.at(name, "must be true or false")
         return text == "true"
 
-    description = "Delete although workers hold live leases of its jobs"
-    return _in_query("force", {"type": "boolean"}, description, default=False, write=lambda _: "true", read=read)
+    return _in_query(name, {"type": "boolean"}, description, default=False, write=lambda _: "true", read=read)
 
 
 def duplicates() -> Any:

@@ -10,7 +10,7 @@ from sweepstake.clock import Clock
 from sweepstake.files import Shelf
 from sweepstake.queue.call import Call
 from sweepstake.queue.store import Store, performers
-from sweepstake.queue.verbs import adding, blocked, experiments, jobs, listing, putting, requeueing, why
+from sweepstake.queue.verbs import adding, batches, blocked, experiments, jobs, listing, putting, requeueing, why
 from sweepstake.queue.verbs.access import shares, tokens, users
 from sweepstake.queue.verbs.attempts import claiming, finishing, heartbeats, kept, offering, several
 from sweepstake.queue.verbs.moving import exporting, importing
@@ -25,6 +25,7 @@ A = TypeVar("A")
 PERFORMERS: Final = performers(
     (
         adding,
+        batches,
         blocked,
         claiming,
         experiments,

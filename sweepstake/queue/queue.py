@@ -10,6 +10,8 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from sweepstake.domain import portable
+from sweepstake.domain.batches.progress import BatchNote
+from sweepstake.domain.batches.records import AllocationState, BatchDraft, BatchRecord, BatchStatus
 from sweepstake.domain.counts import Counts
 from sweepstake.domain.drafts import Finish, JobDraft
 from sweepstake.domain.duplicates import Added, OnDuplicate
@@ -230,6 +232,43 @@ class Queue:
     def why(self, name: str, job_id: str) -> Why:
         """Say in one sentence why a job is not running."""
         return self.send(calls.ExplainJob(name=name, id=job_id))
+
+    # batches
+
+    def intend_batches(self, name: str, batches: Sequence[BatchDraft], *, key: str | None = None) -> tuple[int, ...]:
+        """State which batches are about to be submitted, all or none; return the number of each one's submission."""
+        call = calls.IntendBatches(name=name, batches=tuple(batches), key=key or self.new_id())
+        return self.send(call).numbers
+
+    def note_batch(
+        self,
+        name: str,
+        batch_id: str,
+        number: int,
+        *,
+        status: BatchStatus | None = None,
+        jobid: str | None = None,
+        allocation: AllocationState | None = None,
+        reason: str | None = None,
+        key: str | None = None,
+    ) -> BatchRecord:
+        """Keep what a scheduler said of a submission of a batch, and return how that is then."""
+        note = BatchNote(status=status, jobid=jobid, allocation=allocation, reason=reason)
+        return self.send(calls.NoteBatch(name=name, id=batch_id, number=number, note=note, key=key or self.new_id()))
+
+    def begin_batch(self, name: str, batch_id: str, number: int, jobid: str, worker: str = "") -> BatchRecord:
+        """Begin a batch in the allocation that the scheduler calls so, unless it is over or another's."""
+        return self.send(calls.BeginBatch(name=name, id=batch_id, number=number, jobid=jobid, worker=worker))
+
+    def get_batch(self, name: str, batch_id: str, number: int | None = None) -> BatchRecord:
+        """Return a submission of a batch: of that number, or the newest."""
+        return self.send(calls.GetBatch(name=name, id=batch_id, number=number))
+
+    def list_batches(
+        self, name: str, start: str | None = None, limit: int = MAX_PAGE, *, live: bool = False
+    ) -> Page[BatchRecord]:
+        """Return a page of the submissions of batches, oldest first; with `live`, of those that are not over."""
+        return self.send(calls.ListBatches(name=name, start=start, limit=limit, live=live))
 
     # files
 

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from attrs import frozen
 
+from sweepstake.domain.batches.records import AllocationState
+
 __all__ = ["Allocation", "AllocationState"]
-
-
-class AllocationState(StrEnum):
-    """What became of an allocation, as far as its scheduler says."""
-
-    PENDING = "PENDING"
-    RUNNING = "RUNNING"
-    DONE = "DONE"
-    FAILED = "FAILED"
-    TIMEOUT = "TIMEOUT"
-    CANCELLED = "CANCELLED"
-    PREEMPTED = "PREEMPTED"
-    NODE_FAIL = "NODE_FAIL"
-    UNKNOWN = "UNKNOWN"
 
 
 @frozen(kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sweepstake.queue.call import Call
+from sweepstake.queue.calls.batches import BeginBatch, GetBatch, IntendBatches, ListBatches, NoteBatch
 from sweepstake.queue.calls.experiments import (
     CountJobs,
     DeleteExperiment,
@@ -64,6 +65,7 @@ __all__ = [
     "AddJobs",
     "AppendLog",
     "AskFiles",
+    "BeginBatch",
     "ClaimJob",
     "ClaimJobs",
     "CountJobs",
@@ -76,6 +78,7 @@ __all__ = [
     "FinishAttempt",
     "FinishAttempts",
     "GetAccess",
+    "GetBatch",
     "GetContent",
     "GetExperiment",
     "GetGang",
@@ -83,8 +86,10 @@ __all__ = [
     "GetLog",
     "GetSpec",
     "Heartbeat",
+    "IntendBatches",
     "KeepFiles",
     "ListAttempts",
+    "ListBatches",
     "ListBlocked",
     "ListDependencies",
     "ListExperiments",
@@ -94,6 +99,7 @@ __all__ = [
     "ListWorkers",
     "LogIn",
     "MakeRoom",
+    "NoteBatch",
     "OfferJob",
     "Ping",
     "PruneJob",
@@ -146,6 +152,11 @@ CALLS: Final[Mapping[str, type[Call[Any]]]] = {
         CountJobs,
         PutSpec,
         GetSpec,
+        IntendBatches,
+        ListBatches,
+        GetBatch,
+        NoteBatch,
+        BeginBatch,
         ExportPage,
         TakePart,
         AskFiles,

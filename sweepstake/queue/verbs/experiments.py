@@ -54,6 +54,8 @@ OF_EXPERIMENT: Final = (
     "delete_fingerprints",
     "delete_jobs",
     "delete_counts",
+    "delete_batch_jobs",
+    "delete_batches",
     "delete_specs",
     "drop_snapshots",
     "delete_tasks",

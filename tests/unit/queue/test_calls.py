@@ -9,6 +9,8 @@ import pytest
 
 from sweepstake.domain.access import Role
 from sweepstake.domain.addresses import by_owner, exact
+from sweepstake.domain.batches.progress import BatchNote
+from sweepstake.domain.batches.records import AllocationState, BatchDraft, BatchStatus
 from sweepstake.domain.drafts import Finish, JobDraft
 from sweepstake.domain.duplicates import OnDuplicate
 from sweepstake.domain.files import KeptFile, Span
@@ -150,6 +152,37 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
     calls.CountJobs(name=NAME),
     calls.PutSpec(name=NAME, draft=SpecDraft(text="a: 1\n", document=VALUES), key=KEY),
     calls.GetSpec(name=NAME, version=3),
+    calls.IntendBatches(
+        name=NAME,
+        batches=(
+            BatchDraft(
+                id="ü/1",
+                jobs=("a", "b"),
+                dependencies=("c",),
+                backend="slurm",
+                name="n",
+                nodes=2,
+                estimated_runtime=1.5,
+                timeout=60.0,
+                layout="flat",
+                session="s",
+                estimates=(1.0, 0.5),
+                starts=(0.0, 1.0),
+            ),
+        ),
+        key=KEY,
+    ),
+    calls.ListBatches(name=NAME, start="3", limit=9, live=True),
+    calls.GetBatch(**JOB, number=3),
+    calls.NoteBatch(
+        **JOB,
+        number=3,
+        note=BatchNote(
+            status=BatchStatus.ENDED, jobid="12_3", allocation=AllocationState.TIMEOUT, reason="DUE TO TIME LIMIT"
+        ),
+        key=KEY,
+    ),
+    calls.BeginBatch(**JOB, number=3, jobid="12_3", worker="w"),
     calls.ExportPage(name=NAME, start="jobs.3.0.0"),
     calls.TakePart(name=NAME, part=ImportPart(id=KEY, number=3, abandon=True)),
     calls.AskFiles(name=NAME),
@@ -235,7 +268,7 @@ def test_each_verb_needs_the_role_of_what_it_does() -> None:
         "get_content",
         "get_log",
     }
-    reading |= {"get_spec", "list_workers", "who_am_i"}
+    reading |= {"get_spec", "list_workers", "who_am_i", "get_batch", "list_batches"}
     owning = {"put_experiment", "put_spec", "delete_experiment", "import_part", "delete_job"}
     owning |= {"resettoken", "list_tokens", "create_token", "revoke_token", "get_access", "share", "unshare"}
     assert {name for name, role in needed.items() if role is Role.READ} == reading

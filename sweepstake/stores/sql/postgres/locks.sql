@@ -32,6 +32,10 @@ where a.job_seq not in (select seq from locked);
 -- lock_gang: the jobs of a gang.
 select seq from jobs where experiment_id = :experiment_id and gang is not null and gang = :gang order by seq for update;
 
+-- lock_batch: one submission of a batch.
+select {batch} from batches b
+where b.experiment_id = :experiment_id and b.id = :id and b.number = :number for no key update;
+
 -- under_way: the transactions of whoever is writing jobs now. Whoever claims locks the table before reading any limit.
 select virtualtransaction from pg_locks
 where locktype = 'relation' and relation = cast('jobs' as regclass) and mode = 'RowExclusiveLock'

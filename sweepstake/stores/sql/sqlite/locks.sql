@@ -16,5 +16,8 @@ select 1 where 0;
 -- lock_gang: nothing to do: the transaction is the only writer.
 select 1;
 
+-- lock_batch: one submission of a batch; the transaction is the only writer.
+select {batch} from batches b where b.experiment_id = :experiment_id and b.id = :id and b.number = :number;
+
 -- live_leases: how many jobs of an experiment are held now.
 select count(*) from jobs where experiment_id = :experiment_id and status = 'RUNNING' and due > :tick;
