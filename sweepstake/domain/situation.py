@@ -5,15 +5,26 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
+from sweepstake.domain.batches.records import AllocationState, BatchStatus
 from sweepstake.domain.records import AttemptRecord, Dependency, JobRecord
+from sweepstake.domain.schema import OMIT_DEFAULT
 from sweepstake.domain.settings import Settings
 from sweepstake.domain.status import ExperimentStatus
 from sweepstake.domain.tasks.needs import WorkerLabel
 from sweepstake.markup import text_html
 
-__all__ = ["MOST_AHEAD", "MOST_BLOCKERS", "MOST_WORKERS", "GangSituation", "Situation", "Why", "WhyReason"]
+__all__ = [
+    "MOST_AHEAD",
+    "MOST_BLOCKERS",
+    "MOST_WORKERS",
+    "BatchSituation",
+    "GangSituation",
+    "Situation",
+    "Why",
+    "WhyReason",
+]
 
 #: How many jobs before one are counted.
 MOST_AHEAD: Final = 1000
@@ -63,6 +74,34 @@ class GangSituation:
 
 
 @frozen(kw_only=True)
+class BatchSituation:
+    """What is known of the batch, not over yet, that a job is in.
+
+    Attributes:
+        backend: the scheduler that was asked for its allocation.
+        jobid: what that calls the allocation.
+        allocation: what became of that.
+        reason: why, in the scheduler's words.
+        since: Unix time at which the batch came to its status.
+        start: seconds after its beginning at which the job is expected to start; None if nobody said.
+    """
+
+    id: str
+    backend: str
+    status: BatchStatus
+    jobid: str | None
+    allocation: AllocationState | None
+    reason: str
+    since: float
+    start: float | None
+
+    @property
+    def expected_at(self) -> float | None:
+        """Unix time at which the job is expected to start, if the batch has begun."""
+        return None if self.start is None or self.status is not BatchStatus.BEGUN else self.since + self.start
+
+
+@frozen(kw_only=True)
 class Situation:
     """What is known of a job and of what stands before it.
 
@@ -80,6 +119,7 @@ class Situation:
         live: how many live workers may run tasks of the experiment; None of a job without a task.
         labels: what a worker must be told that it is, to run the job's task.
         gang: the job's, if it has not begun.
+        batch: that a queued job is in, if it is in one that is not over.
     """
 
     job: JobRecord
@@ -99,6 +139,7 @@ class Situation:
     live: int | None = None
     labels: tuple[WorkerLabel, ...] = ()
     gang: GangSituation | None = None
+    batch: BatchSituation | None = None
 
 
 @frozen(kw_only=True)
@@ -112,6 +153,8 @@ class Why:
         workers: who runs jobs of the experiment and sends heartbeats, when the job is ready or at the limit.
         heartbeat: seconds since the worker of a running job was last heard of, by the store's clock; None if it sends
             no heartbeats.
+        batch: id of the batch that will run a queued job, if it is in one that is not over.
+        expected_at: Unix time at which that batch is expected to start it, if it has begun and was planned.
     """
 
     reason: WhyReason
@@ -120,6 +163,8 @@ class Why:
     ahead: int = 0
     workers: tuple[str, ...] = ()
     heartbeat: float | None = None
+    batch: str | None = field(default=None, metadata=OMIT_DEFAULT)
+    expected_at: float | None = field(default=None, metadata=OMIT_DEFAULT)
 
     def __str__(self) -> str:
         return self.sentence

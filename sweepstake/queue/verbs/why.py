@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from attrs import evolve
 
-from sweepstake.domain.addresses import no_experiment
+from sweepstake.domain.batches.records import BatchStatus
 from sweepstake.domain.situation import (
     MOST_AHEAD,
-    MOST_BLOCKERS,
-    MOST_WORKERS,
+    BatchSituation,
     GangSituation,
     Situation,
     Why,
     WhyReason,
 )
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
-from sweepstake.domain.tasks.needs import Needs, Offer, WorkerLabel, in_words, places, unmet_by_all
 from sweepstake.plaintext import counted, listed
 from sweepstake.queue.calls import ExplainJob
 from sweepstake.queue.spelling import spellings
 from sweepstake.queue.store import Store, performs
 from sweepstake.queue.verbs.experiments import get_experiment
-from sweepstake.queue.verbs.jobs import no_job
-from sweepstake.queue.verbs.tasks.matching import read_needs
+from sweepstake.queue.verbs.situation import situation
 from sweepstake.queue.verbs.tasks.stopping import STOPPED
-from sweepstake.queue.verbs.tasks.workers import offers_for
-from sweepstake.stores import rows
-from sweepstake.stores.engine import Transaction
 
-__all__ = ["explain", "situation"]
+__all__ = ["explain"]
 
 
 @performs(ExplainJob)
@@ -47,93 +40,8 @@ def why(store: Store, call: ExplainJob) -> Why:
     return explain(found, spelled)
 
 
-def situation(transaction: Transaction, name: str, job_id: str) -> Situation:
-    """Read what is known of a job, and of a queued one what stands before it."""
-    experiment = transaction.row("experiment", name=name)
-    if experiment is None:
-        raise no_experiment(name)
-    number, definition = experiment[0], rows.experiment(experiment)
-    row = transaction.row("situation", experiment_id=number, id=job_id)
-    if row is None:
-        raise no_job(name, job_id)
-    failures, losses, preemptions, overdue, needs = row[rows.JOB_COLUMNS :]
-    job = rows.job(name, row)
-    last = transaction.row("attempt", seq=job.seq, number=job.attempt)
-    found = Situation(
-        job=job,
-        now=transaction.now(),
-        overdue=overdue,
-        status=definition.status,
-        settings=definition.settings,
-        last=None if last is None else rows.attempt(last),
-        failures=failures,
-        losses=losses,
-        preemptions=preemptions,
-    )
-    if job.status not in (JobStatus.QUEUED, JobStatus.RUNNING):
-        return found
-    if needs:
-        found = _with_workers(transaction, number, found, needs)
-    return _with_queue(transaction, number, found, needs) if job.status is JobStatus.QUEUED else found
-
-
-def _with_queue(transaction: Transaction, number: int, found: Situation, needs: int) -> Situation:
-    job = found.job
-    blockers = transaction.rows("blockers", seq=job.seq, most=MOST_BLOCKERS) if job.waiting else []
-    workers = transaction.rows("live_workers", experiment_id=number, most=MOST_WORKERS)
-    running = transaction.row("count_running", experiment_id=number)
-    ahead = transaction.row(
-        "ahead", experiment_id=number, needs=needs, priority=job.priority, seq=job.seq, most=MOST_AHEAD
-    )
-    assert running is not None, "a count always has a row"
-    assert ahead is not None, "a count always has a row"
-    return evolve(
-        found,
-        blockers=tuple(map(rows.dependency, blockers)),
-        workers=tuple(row[0] for row in workers),
-        running=running[0],
-        ahead=min(ahead[0], MOST_AHEAD),
-    )
-
-
-def _with_workers(transaction: Transaction, number: int, found: Situation, needs: int) -> Situation:
-    """Add what the live workers have for a job of a task, and for its gang."""
-    texts: dict[int, str] = dict(transaction.rows("needs", experiment_id=number))
-    if needs not in texts:
-        return found
-    wanted = read_needs(texts[needs])
-    offers = [offer for _, offer in offers_for(transaction, number)]
-    return evolve(
-        found,
-        unmet=unmet_by_all(wanted, offers),
-        live=len(offers),
-        labels=tuple(
-            WorkerLabel(name=each.name, value=each.values[0]) for each in wanted.constraints if each.name != "hostname"
-        ),
-        gang=None if found.job.gang is None else _gang(transaction, number, found.job.gang, wanted, offers),
-    )
-
-
-def _gang(
-    transaction: Transaction, number: int, name: str, needs: Needs, offers: Sequence[Offer]
-) -> GangSituation | None:
-    """Return what is known of a gang; None if it has begun."""
-    members = transaction.rows("members", experiment_id=number, gang=name)
-    waiting = [each for each in members if each[3] in (JobStatus.QUEUED, JobStatus.RUNNING)]
-    held = [each for each in waiting if each[3] == JobStatus.RUNNING]
-    if any(each[5] for each in held):
-        return None
-    others = [row[0] for row in transaction.rows("collectors", experiment_id=number) if not row[5]]
-    return GangSituation(
-        name=name,
-        jobs=len(waiting),
-        held=len(held),
-        needs=in_words(needs),
-        places=sum(places(needs, offer, len(waiting)) for offer in offers),
-        before=others[0] if others and name not in others else None,
-    )
-
-
+#: Why a job is not claimed that could be at once if the right worker asked.
+_READY: Final = (WhyReason.READY, WhyReason.BEHIND)
 #: How many workers, and how many characters of a reason, stand in the sentence.
 _SHOWN_WORKERS: Final = 10
 _SHOWN_REASON: Final = 300
@@ -230,6 +138,37 @@ def _crash(situation: Situation) -> str:
 
 
 def _queued(situation: Situation) -> Why:
+    why, batch = _not_claimed(situation), situation.batch
+    if batch is None:
+        return why
+    by = _by(batch, situation.now)
+    if why.reason in _READY or (why.reason is WhyReason.UNMET and batch.status is not BatchStatus.BEGUN):
+        why = evolve(why, reason=WhyReason.READY, sentence=f"It is ready, and {by}.")
+    else:
+        why = evolve(why, sentence=f"{why.sentence} Then {by}.")
+    return evolve(why, batch=batch.id, expected_at=batch.expected_at)
+
+
+def _by(batch: BatchSituation, now: float) -> str:
+    """Say which batch runs a job, and when."""
+    if batch.status is BatchStatus.INTENDED:
+        return (
+            f"the batch {batch.id} will run it, which was to be submitted to {batch.backend} at {_time(batch.since)}: "
+            "nothing was heard of that yet"
+        )
+    allocation = f"its allocation {batch.jobid} of {batch.backend}"
+    if batch.status is BatchStatus.BEGUN:
+        at = batch.expected_at
+        was = "is" if at is None or at >= now else "was"
+        when = "" if at is None else f" and {was} expected to start it at {_time(at)}"
+        return f"the batch {batch.id} will run it: {allocation} has run since {_time(batch.since)}{when}"
+    words = ": ".join(filter(None, (batch.allocation, _headline(batch.reason))))
+    when = "" if batch.start is None else f" and starts it {_duration(batch.start)} after it begins"
+    return f"the batch {batch.id} will run it: {allocation} waits{f' ({words})' if words else ''}{when}"
+
+
+def _not_claimed(situation: Situation) -> Why:
+    """Say why a queued job is not claimed, whoever would."""
     job = situation.job
     if situation.status is ExperimentStatus.DONE:
         resume = f"`sweepstake resume {_words(job.experiment)}`"

@@ -7,7 +7,8 @@ import pytest
 
 from sweepstake.domain.batches.records import AllocationState, BatchDraft, BatchRecord, BatchStatus
 from sweepstake.domain.records import UNGUARDED
-from sweepstake.domain.status import Outcome
+from sweepstake.domain.situation import WhyReason
+from sweepstake.domain.status import ExperimentStatus, Outcome
 from sweepstake.errors import (
     BatchLostError,
     ClientRequestError,
@@ -330,3 +331,38 @@ def test_a_beginning_and_an_end_that_race_agree(lab: Lab) -> None:
         found = lab.queue.get_batch(lab.name, "b")
         assert noted is None
         assert (found.status, found.begun_at is None) == (ENDED, begun is BatchLostError)
+
+
+def test_why_tells_the_batch_of_a_job(lab: Lab) -> None:
+    """At each step; that no other worker is alive is no matter then. Once the batch is over it is as before."""
+    ready = lab.add_one()
+    blocked = lab.add_one(depends_on=(ready,))
+    intend(lab, batch("b", ready, blocked, starts=(600.0, 1200.0)))
+    intended = lab.why(ready)
+    assert (intended.reason, intended.batch, intended.expected_at) == (WhyReason.READY, "b", None)
+    assert "nothing was heard of that yet" in intended.sentence
+    lab.queue.note_batch(lab.name, "b", 1, jobid="5", allocation=AllocationState.PENDING, reason="Resources")
+    assert (
+        "allocation 5 of slurm waits (PENDING: Resources) and starts it 10 min after it begins"
+        in lab.why(ready).sentence
+    )
+    begun = lab.queue.begin_batch(lab.name, "b", 1, "5")
+    assert begun.begun_at is not None
+    assert lab.why(ready).expected_at == begun.begun_at + 600
+    waits = lab.why(blocked)
+    assert (waits.reason, waits.batch) == (WhyReason.BLOCKED, "b")
+    assert "Then the batch b will run it: its allocation 5 of slurm has run since" in waits.sentence
+    lab.queue.note_batch(lab.name, "b", 1, status=ENDED)
+    assert lab.why(ready).batch is None
+    assert "no worker is alive" in lab.why(ready).sentence
+
+
+def test_a_job_of_a_batch_is_anybodys(lab: Lab) -> None:
+    """A batch reserves nothing; and why a paused experiment stands still is said first."""
+    lab.add_one()
+    [job_id] = [job.id for job in lab.jobs()]
+    intend(lab, batch("b", job_id))
+    lab.set_status(ExperimentStatus.DONE)
+    assert lab.why(job_id).reason is WhyReason.PAUSED
+    lab.set_status(ExperimentStatus.RUNNING)
+    assert lab.claim().job.id == job_id

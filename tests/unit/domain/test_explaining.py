@@ -5,9 +5,10 @@ from typing import Any
 import attrs
 import pytest
 
+from sweepstake.domain.batches.records import AllocationState, BatchStatus
 from sweepstake.domain.records import AttemptRecord, Dependency, JobRecord
 from sweepstake.domain.settings import Settings
-from sweepstake.domain.situation import MOST_AHEAD, GangSituation, Situation, WhyReason
+from sweepstake.domain.situation import MOST_AHEAD, BatchSituation, GangSituation, Situation, WhyReason
 from sweepstake.domain.status import ExperimentStatus, JobStatus, Outcome
 from sweepstake.domain.tasks.needs import WorkerLabel
 from sweepstake.queue.verbs.why import explain
@@ -278,6 +279,62 @@ SENTENCES |= {
         "It is ready, and the next to be claimed; 1 worker is busy with jobs of its experiment (node:1).",
     ),
 }
+#: The batch that a job is in, as its allocation waits.
+BATCH = BatchSituation(
+    id="4f00",
+    backend="slurm",
+    status=BatchStatus.SUBMITTED,
+    jobid="12_3",
+    allocation=AllocationState.PENDING,
+    reason="Resources",
+    since=NOW - 60,
+    start=600.0,
+)
+BEGUN = attrs.evolve(BATCH, status=BatchStatus.BEGUN, allocation=AllocationState.RUNNING, reason="")
+HAS = "the batch 4f00 will run it: its allocation 12_3 of slurm"
+SINCE = "has run since 2027-01-15 07:59:00 UTC"
+#: What is known of the batch, and what is told of it beside that the job is ready.
+BATCHES: dict[str, tuple[BatchSituation, str]] = {
+    "intended": (
+        attrs.evolve(BATCH, status=BatchStatus.INTENDED, jobid=None, allocation=None, reason=""),
+        (
+            "the batch 4f00 will run it, which was to be submitted to slurm at 2027-01-15 07:59:00 UTC: nothing was "
+            "heard of that yet"
+        ),
+    ),
+    "submitted": (BATCH, f"{HAS} waits (PENDING: Resources) and starts it 10 min after it begins"),
+    "of which nothing is said": (
+        attrs.evolve(BATCH, allocation=None, reason="", start=None),
+        f"{HAS} waits",
+    ),
+    "begun": (BEGUN, f"{HAS} {SINCE} and is expected to start it at 2027-01-15 08:09:00 UTC"),
+    "begun without a plan": (attrs.evolve(BEGUN, start=None), f"{HAS} {SINCE}"),
+    "late": (
+        attrs.evolve(BEGUN, start=30.0),
+        f"{HAS} {SINCE} and was expected to start it at 2027-01-15 07:59:30 UTC",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BATCHES)
+def test_a_job_of_a_batch_is_told_of_it(case: str) -> None:
+    """Instead of how many are before it, and behind what else it waits for."""
+    batch, told = BATCHES[case]
+    ready = explain(situation(job(), ahead=3, batch=batch), "mnist")
+    assert (ready.reason, ready.sentence) == (WhyReason.READY, f"It is ready, and {told}.")
+    assert (ready.batch, ready.expected_at) == ("4f00", batch.expected_at)
+    delayed = explain(situation(job(not_before=NOW + 9), batch=batch), "mnist")
+    assert (delayed.reason, delayed.batch) == (WhyReason.DELAYED, "4f00")
+    assert delayed.sentence.endswith(f"for 9.0 s more. Then {told}.")
+
+
+def test_a_task_that_fits_no_worker_waits_for_its_batch() -> None:
+    """Until the batch has begun: then its worker is one of those that it does not fit."""
+    known = situation(job(task="train"), unmet="needs 8 GPUs, and no live worker has more than 2", live=1, batch=BATCH)
+    assert explain(known, "mnist").reason is WhyReason.READY
+    misfit = explain(attrs.evolve(known, batch=BEGUN), "mnist")
+    assert misfit.reason is WhyReason.UNMET
+    assert misfit.sentence.startswith("It needs 8 GPUs, and no live worker has more than 2. Then the batch 4f00")
 
 
 @pytest.mark.parametrize("case", SENTENCES)
