@@ -151,6 +151,23 @@ RULES = {
         having max(j.due) > {tick}
         and min(j.started_at) + coalesce(t.start_timeout, 900 * (1 << (min(j.attempt) - 1))) + e.lease
         + {clock} < {now}""",
+    "a job is in two batches that are under way": """
+        select m.experiment_id, m.job from batch_jobs m join batches b on b.seq = m.batch_seq
+        where b.ended_at is null group by m.experiment_id, m.job having count(*) > 1""",
+    "submissions of a batch are not numbered 1 to n": """
+        select experiment_id, id from batches group by experiment_id, id
+        having min(number) <> 1 or max(number) <> count(*)""",
+    "a batch was submitted again before it was over": """
+        select b.experiment_id, b.id, b.number from batches b where b.status <> 'ENDED' and exists
+        (select 1 from batches o where o.experiment_id = b.experiment_id and o.id = b.id and o.number > b.number)""",
+    "a batch is over without an end, or has an end and is not over": """
+        select seq from batches where (status = 'ENDED') <> (ended_at is not null)""",
+    "a batch has begun in no allocation": """
+        select seq from batches where status = 'BEGUN' and (begun_at is null or jobid is null)""",
+    "a batch belongs to no experiment, or a list of jobs to no batch": """
+        select seq from batches b where not exists (select 1 from experiments e where e.id = b.experiment_id)
+        union all select batch_seq from batch_jobs m where not exists (select 1 from batches b
+        where b.seq = m.batch_seq and b.experiment_id = m.experiment_id)""",
     "something of a spec belongs to no experiment": """
         select o.experiment_id from (select experiment_id from specs union all select experiment_id from tasks
         union all select experiment_id from needs) o

@@ -13,6 +13,7 @@ __all__ = [
     "Kept",
     "KeptSpecs",
     "LedgerAttempt",
+    "LedgerBatch",
     "LedgerEvent",
     "LedgerExperiment",
     "LedgerGang",
@@ -41,6 +42,7 @@ class Check(StrEnum):
     TASKS = "tasks"
     SPECS = "specs"
     GANGS = "gangs"
+    BATCHES = "batches"
     STRAYS = "strays"
 
 
@@ -245,8 +247,29 @@ class LedgerGang(NamedTuple):
     asked_at: float
 
 
+class LedgerBatch(NamedTuple):
+    """A batch, with all of its submissions.
+
+    Attributes:
+        submissions: how many there are.
+        last: the number of the newest.
+        live: how many are not over.
+        live_number: the number of the newest of those.
+        unended: how many are over and have no end, or have one and are not over.
+        unheld: how many have begun, and nobody knows when or in which allocation.
+    """
+
+    id: str
+    submissions: int
+    last: int
+    live: int
+    live_number: int | None
+    unended: int
+    unheld: int
+
+
 class Stray(NamedTuple):
-    """A row that belongs to a job or an experiment which is not there.
+    """A row that belongs to a job, a batch or an experiment which is not there.
 
     Attributes:
         owner: what it belongs to.

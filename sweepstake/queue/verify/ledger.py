@@ -13,6 +13,7 @@ from sweepstake.queue.verify.facts import (
     Kept,
     KeptSpecs,
     LedgerAttempt,
+    LedgerBatch,
     LedgerEvent,
     LedgerExperiment,
     LedgerGang,
@@ -51,8 +52,8 @@ class Ledger:
         return [Stray(*row) for row in self._rows("ledger_strays", after=after, last=last)]
 
     def strays_of_experiments(self) -> Sequence[Stray]:
-        """Return up to 1,000 rows of specs, their tasks and needs that name an experiment which is not there."""
-        return [Stray._make((*row, "experiment")) for row in self._rows("ledger_strays_of_experiments")]
+        """Return up to 1,000 rows of specs and batches that name an experiment, or a batch, which is not there."""
+        return [Stray._make(row) for row in self._rows("ledger_strays_of_experiments")]
 
     def events(self, after: int, limit: int) -> Sequence[LedgerEvent]:
         """Return the first events with `seq > after`."""
@@ -75,6 +76,15 @@ class Ledger:
         """Return the first gangs of an experiment whose name is beyond `after`."""
         found = self._rows("ledger_gangs", experiment_id=experiment, after=after, limit=limit)
         return [LedgerGang(*row) for row in found]
+
+    def batches(self, experiment: int, after: str, limit: int) -> Sequence[LedgerBatch]:
+        """Return the first batches of an experiment whose id is beyond `after`."""
+        found = self._rows("ledger_batches", experiment_id=experiment, after=after, limit=limit)
+        return [LedgerBatch(*row) for row in found]
+
+    def shared_jobs(self, experiment: int) -> Sequence[tuple[str, int]]:
+        """Return up to 1,000 jobs of an experiment that are in several batches under way, and in how many."""
+        return [(job, batches) for job, batches in self._rows("ledger_shared_jobs", experiment_id=experiment)]
 
     def writes(self, keys: Sequence[str]) -> Mapping[str, LedgerEvent]:
         """Return those events that have one of these op keys, by key."""

@@ -23,6 +23,7 @@ from sweepstake.queue.verify.facts import (
     Kept,
     KeptSpecs,
     LedgerAttempt,
+    LedgerBatch,
     LedgerEvent,
     LedgerExperiment,
     LedgerGang,
@@ -35,6 +36,7 @@ __all__ = [
     "OF_ATTEMPTS",
     "Knowledge",
     "base_key",
+    "check_batch",
     "check_experiment",
     "check_gang",
     "check_job",
@@ -48,7 +50,7 @@ __all__ = [
 Fault: TypeAlias = tuple[int | None, str]
 
 #: The checks that count attempts; of the others, LIMITS and COUNTS count experiments, SPECS experiments and snapshots
-#: of code, GANGS gangs, KEYS keys, and the rest jobs.
+#: of code, GANGS gangs, BATCHES batches, KEYS keys, and the rest jobs.
 OF_ATTEMPTS: Final = frozenset((Check.OVERLAP, Check.OUTCOMES))
 _OUTCOMES: Final = frozenset(map(str, Outcome))
 #: The statuses to which a recorded report may lead.
@@ -165,6 +167,26 @@ def check_gang(
     for what in faults:
         yield Violation(
             check=Check.GANGS, experiment=experiment.name, job="", attempt=None, what=f"the gang {gang.name!r} {what}"
+        )
+
+
+def check_batch(experiment: LedgerExperiment, batch: LedgerBatch, checked: Counter[Check]) -> Iterator[Violation]:
+    """Yield what is wrong with a batch: it is under way once at most, as its newest submission."""
+    checked[Check.BATCHES] += 1
+    faults = []
+    if batch.submissions != batch.last:
+        faults.append(f"has {counted(batch.submissions, 'submission')}, of which the last is {batch.last}")
+    if batch.live > 1:
+        faults.append(f"is under way in {batch.live} submissions")
+    elif batch.live_number not in (None, batch.last):
+        faults.append(f"is under way as submission {batch.live_number}, and has been submitted again as {batch.last}")
+    if batch.unended:
+        faults.append(f"has {counted(batch.unended, 'submission')} that ended without a time, or has one and goes on")
+    if batch.unheld:
+        faults.append("has begun, and nobody knows when or in which allocation")
+    for what in faults:
+        yield Violation(
+            check=Check.BATCHES, experiment=experiment.name, job="", attempt=None, what=f"the batch {batch.id!r} {what}"
         )
 
 

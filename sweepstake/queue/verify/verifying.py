@@ -14,6 +14,7 @@ from sweepstake.queue.verify.keywatch import KeyUse, KeyWatch
 from sweepstake.queue.verify.ledger import Ledger
 from sweepstake.queue.verify.rules import (
     Knowledge,
+    check_batch,
     check_experiment,
     check_gang,
     check_job,
@@ -177,6 +178,7 @@ class _Reading:
             yield from check_experiment(experiment, settled, self.checked)
             yield from check_specs(experiment, self._ledger.specs(experiment.id), self.checked)
             yield from self._check_gangs(experiment)
+            yield from self._check_batches(experiment)
             after = experiment.id
         yield from map(_stray, self._ledger.strays_of_experiments())
 
@@ -186,6 +188,16 @@ class _Reading:
             for gang in gangs:
                 yield from check_gang(experiment, gang, self._clock_error, self.checked)
             after = gangs[-1].name
+
+    def _check_batches(self, experiment: LedgerExperiment) -> Iterator[Violation]:
+        after = ""
+        while batches := self._ledger.batches(experiment.id, after, _PAGE):
+            for batch in batches:
+                yield from check_batch(experiment, batch, self.checked)
+            after = batches[-1].id
+        for job, number in self._ledger.shared_jobs(experiment.id):
+            what = f"is in {number} batches that are under way"
+            yield Violation(check=Check.BATCHES, experiment=experiment.name, job=job, attempt=None, what=what)
 
     def _check_snapshots(self) -> Iterator[Violation]:
         after = ""

@@ -13,6 +13,7 @@ from typing import Final
 
 import pytest
 
+from sweepstake.domain.batches.records import BatchDraft, BatchStatus
 from sweepstake.domain.status import JobStatus, Outcome
 from sweepstake.domain.tasks.needs import Offer
 from sweepstake.queue.verify import Verification, verify
@@ -46,6 +47,8 @@ DAMAGE: Final = {
     Check.SPECS: "insert into tasks (experiment_id, version, name, needs, fails_all, preempts_all) "
     "select id, 1, 'huge', 1, 0, 0 from experiments",
     Check.GANGS: "update jobs set gang = 'g' where seq = 9",
+    Check.BATCHES: "insert into batches (experiment_id, id, number, status, draft, intended_at) "
+    "select id, 'b', 2, 'INTENDED', '{}', 0 from experiments",
     Check.STRAYS: "delete from jobs where seq = 12",
 }
 #: Ways to break what is promised of tasks; the jobs are those of `fill_tasks`, of which one of a gang is claimed.
@@ -73,6 +76,21 @@ DAMAGE_OF_TASKS: Final = (
     (Check.STRAYS, "update needs set experiment_id = 99", "is the need 1 of experiment number 99"),
     (Check.STRAYS, "update specs set experiment_id = 99", "is the spec 1 of experiment number 99"),
     (Check.STRAYS, "update tasks set experiment_id = 99", "is the task of spec 1 of experiment number 99"),
+)
+#: Ways to break what is promised of batches; there are those of `batches_of`.
+DAMAGE_OF_BATCHES: Final = (
+    ("update batch_jobs set job = 'x' where job = 'y'", "is in 2 batches that are under way"),
+    ("delete from batches where id = 'a' and number = 1", "the batch 'a' has 1 submission, of which the last is 2"),
+    (
+        "update batches set status = 'BEGUN', ended_at = null where number = 1",
+        "nobody knows when or in which allocation",
+    ),
+    (
+        "update batches set ended_at = 1 where id = 'b'",
+        "has 1 submission that ended without a time, or has one and goes on",
+    ),
+    ("update batches set experiment_id = 99 where id = 'b'", "of experiment number 99, which is not there"),
+    ("update batch_jobs set batch_seq = 99 where job = 'y'", "is the list of jobs 1 of batch number 99"),
 )
 _COPY: Final = """
     create table copied as select * from events;
@@ -127,6 +145,28 @@ def test_each_check_finds_its_damage(check: Check, filled: Path, tmp_path: Path)
     assert look(url).found == 0
     run_plainly(url, DAMAGE[check])
     assert check in {violation.check for violation in look(url).violations}
+    assert list(findings(url))
+
+
+def batches_of(url: str) -> None:
+    """Make an experiment whose batch `a` was submitted twice and has begun, and `b` once."""
+    with closing(open_queue(url)) as queue:
+        name = Lab.new(queue).name
+        first, other = (BatchDraft(id=i, jobs=(job,), backend="slurm") for i, job in (("a", "x"), ("b", "y")))
+        queue.intend_batches(name, [first, other])
+        queue.note_batch(name, "a", 1, status=BatchStatus.ENDED)
+        queue.intend_batches(name, [first])
+        queue.begin_batch(name, "a", 2, "7")
+
+
+@pytest.mark.parametrize("damage, told", DAMAGE_OF_BATCHES)
+def test_damage_to_batches_is_found(damage: str, told: str, tmp_path: Path) -> None:
+    """By `verify` and by the tests' own judge; without damage there is nothing to find."""
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    batches_of(url)
+    assert look(url).found == 0
+    run_plainly(url, "drop index batches_live", damage)
+    assert any(told in violation.what for violation in look(url).violations)
     assert list(findings(url))
 
 

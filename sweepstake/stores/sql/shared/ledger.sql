@@ -37,15 +37,22 @@ where d.job_seq > :after and d.job_seq <= :last
 and not exists (select 1 from jobs j where j.seq = d.job_seq and exists (select 1 from jobs o where o.seq = d.on_seq))
 limit 1000;
 
--- ledger_strays_of_experiments: what belongs to an experiment that is not there.
-select 'spec', s.experiment_id, s.version from specs s
+-- ledger_strays_of_experiments: what belongs to an experiment, or to a batch of it, that is not there.
+select 'spec', s.experiment_id, s.version, 'experiment' from specs s
 where not exists (select 1 from experiments e where e.id = s.experiment_id)
 union all
-select 'task of spec', t.experiment_id, t.version from tasks t
+select 'task of spec', t.experiment_id, t.version, 'experiment' from tasks t
 where not exists (select 1 from experiments e where e.id = t.experiment_id)
 union all
-select 'need', n.experiment_id, n.id from needs n
+select 'need', n.experiment_id, n.id, 'experiment' from needs n
 where not exists (select 1 from experiments e where e.id = n.experiment_id)
+union all
+select 'batch', b.experiment_id, b.seq, 'experiment' from batches b
+where not exists (select 1 from experiments e where e.id = b.experiment_id)
+union all
+select 'list of jobs', m.batch_seq, count(*), 'batch' from batch_jobs m
+where not exists (select 1 from batches b where b.seq = m.batch_seq and b.experiment_id = m.experiment_id)
+group by m.batch_seq
 limit 1000;
 
 -- ledger_specs: how much there is of what an experiment runs, and what of it refers to nothing.
@@ -85,6 +92,20 @@ left join tasks t on t.experiment_id = j.experiment_id and t.version = j.spec_ve
 left join needs n on n.id = j.needs
 where j.experiment_id = :experiment_id and j.gang is not null and j.gang > :after
 group by j.gang order by j.gang limit :limit;
+
+-- ledger_batches: the batches of an experiment, by id, beyond one: how often each was submitted, and what is under way.
+select
+    b.id, count(*), max(b.number), sum(case when b.status <> 'ENDED' then 1 else 0 end),
+    max(case when b.status <> 'ENDED' then b.number end),
+    sum(case when (b.status = 'ENDED') <> (b.ended_at is not null) then 1 else 0 end),
+    sum(case when b.status = 'BEGUN' and (b.begun_at is null or b.jobid is null) then 1 else 0 end)
+from batches b where b.experiment_id = :experiment_id and b.id > :after
+group by b.id order by b.id limit :limit;
+
+-- ledger_shared_jobs: jobs of an experiment that are in several batches under way, and in how many.
+select m.job, count(*) from batch_jobs m join batches b on b.seq = m.batch_seq
+where m.experiment_id = :experiment_id and b.status <> 'ENDED'
+group by m.job having count(*) > 1 order by m.job limit 1000;
 
 -- ledger_events: events after one, oldest first.
 select seq, at, verb, experiment, job, key, detail from events where seq > :after order by seq limit :limit;
