@@ -12,6 +12,7 @@ import attrs
 from sweepstake.domain.batches.records import BatchDraft
 from sweepstake.domain.drafts import JobDraft
 from sweepstake.domain.records import (
+    Blocked,
     Document,
     ExperimentDraft,
     ExperimentRecord,
@@ -109,10 +110,11 @@ def _derive() -> dict[str, Schema]:
     deriver = _Deriver()
     for kind in _REQUESTS:
         deriver.add(kind, answer=False)
-    for kind in (*_ANSWERS, Problem, Unranked):
+    for kind in (*_ANSWERS, Problem, Unranked, Blocked):
         deriver.add(kind, answer=True)
     pages = {
         "BatchPage": _page("Batch"),
+        "BlockedPage": _page("Blocked"),
         "ExperimentPage": _page("Experiment"),
         "JobPage": _page("Job", unranked=ref("Unranked")),
     }
