@@ -9,7 +9,7 @@ from attrs.validators import optional
 
 from sweepstake.domain.batches.records import AllocationState, BatchRecord, BatchStatus
 from sweepstake.domain.names import check_name
-from sweepstake.domain.schema import narrowed, nullable, ref
+from sweepstake.domain.schema import checked, narrowed, nullable, ref
 from sweepstake.errors import BatchLostError, InvalidInputError
 
 __all__ = ["BatchNote", "begun", "noted"]
@@ -27,10 +27,6 @@ def _is_said(note: Any, attribute: Any, value: BatchStatus) -> None:
         raise InvalidInputError.at("jobid", "must be given with SUBMITTED: what the scheduler calls the allocation")
 
 
-def _is_name(_: object, attribute: Any, value: str) -> None:
-    check_name(value, attribute.name)
-
-
 @frozen(kw_only=True)
 class BatchNote:
     """What is known of a submission by now; None of what there is nothing new of.
@@ -43,7 +39,9 @@ class BatchNote:
     """
 
     status: BatchStatus | None = field(default=None, validator=optional(_is_said), metadata=narrowed(_SAID))
-    jobid: str | None = field(default=None, validator=optional(_is_name), metadata=narrowed(nullable(ref("Name"))))
+    jobid: str | None = field(
+        default=None, validator=optional(checked(check_name)), metadata=narrowed(nullable(ref("Name")))
+    )
     allocation: AllocationState | None = None
     reason: str | None = None
 

@@ -12,7 +12,7 @@ from attrs.validators import optional
 from sweepstake.domain.counts import Counts
 from sweepstake.domain.lengths import MAX_BULK, at_most, holds
 from sweepstake.domain.names import check_name
-from sweepstake.domain.schema import count, narrowed, nullable, ref, seconds
+from sweepstake.domain.schema import checked, count, narrowed, nullable, ref, seconds
 from sweepstake.domain.vocabulary import is_within, label
 from sweepstake.errors import InvalidInputError
 
@@ -63,10 +63,6 @@ class AllocationState(StrEnum):
     PREEMPTED = "PREEMPTED"
     NODE_FAIL = "NODE_FAIL"
     UNKNOWN = "UNKNOWN"
-
-
-def _is_name(_: object, attribute: Any, value: str) -> None:
-    check_name(value, attribute.name)
 
 
 def _are_names(_: object, attribute: Any, value: Sequence[str]) -> None:
@@ -130,10 +126,10 @@ class BatchDraft:
         starts: seconds after the batch has begun at which each of the jobs is expected to start, or nothing.
     """
 
-    id: str = field(validator=_is_name, metadata=narrowed(ref("Name")))
+    id: str = field(validator=checked(check_name), metadata=narrowed(ref("Name")))
     jobs: tuple[str, ...] = _names(MAX_JOBS, least=1)
     dependencies: tuple[str, ...] = _names(MAX_BATCHES, default=())
-    backend: str = field(validator=_is_name, metadata=narrowed(ref("Name")))
+    backend: str = field(validator=checked(check_name), metadata=narrowed(ref("Name")))
     name: str = label()
     nodes: int = field(default=1, validator=is_within(1, _MAX_NODES), metadata=narrowed(count(1, _MAX_NODES)))
     estimated_runtime: float | None = _span()
