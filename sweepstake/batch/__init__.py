@@ -9,6 +9,7 @@
         print(each.id, len(each), each.estimated_runtime)
 """
 
+from sweepstake.batch.batch import Batch, TestBatch
 from sweepstake.batch.planning import (
     BatchJob,
     BatchSpec,
@@ -20,16 +21,21 @@ from sweepstake.batch.planning import (
     plan,
     schedule,
 )
+from sweepstake.batch.status import BatchStatus, Phase
 from sweepstake.errors import PlanError
 
 __all__ = [
+    "Batch",
     "BatchJob",
     "BatchSpec",
+    "BatchStatus",
     "Capacity",
     "Estimate",
+    "Phase",
     "Placement",
     "PlanError",
     "Runtimes",
+    "TestBatch",
     "learn_runtimes",
     "plan",
     "schedule",

@@ -1,0 +1,362 @@
+"""A batch on its way: its folder, what it waits for, and how it stands."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, Final
+
+from sweepstake.batch.planning.limits import padded
+from sweepstake.batch.planning.records import BatchJob, BatchSpec
+from sweepstake.batch.status import BatchStatus, Phase
+from sweepstake.client import Experiment
+from sweepstake.domain.status import JobStatus
+from sweepstake.errors import ConfigurationError, NotFoundError, shown
+from sweepstake.folders import write_whole
+from sweepstake.plaintext import counted
+
+__all__ = ["Batch", "TestBatch"]
+
+#: The file of a batch in its folder.
+_FILE: Final = "batch.json"
+#: Seconds for which an allocation is waited for.
+_QUEUE_TIMEOUT: Final = 14400.0
+#: Characters of an id by which people know a batch.
+_SHORT: Final = 8
+
+
+class Batch:
+    """Jobs that run in one allocation, with a folder that outlives whoever submitted it.
+
+    Iterating over it gives its jobs.
+
+    Args:
+        spec: which jobs, and what is known of them.
+        workspace: its folder, which `setup` makes.
+        dependencies: the batches that it waits for.
+        backend_supports_dependencies: whether a scheduler lets allocations wait for each other; then it is ready as
+            soon as those are submitted.
+        timeout_multiplier: by what the limit is multiplied, to wait for the end.
+        queue_timeout: seconds for which its allocation is waited for.
+        time_limit: seconds of its limit, whatever its jobs are expected to take.
+        experiment: where its jobs are, to read how they stand.
+
+    Attributes:
+        jobid: what its scheduler calls its allocation; None before it is submitted.
+        phase: where it is on its way.
+        status: how it ended.
+        submitted_at, started_at, ended_at: Unix times; None as long as they are unknown.
+    """
+
+    __test__ = False  # pytest looks at names, and one of them begins as those of tests do
+
+    def __init__(
+        self,
+        spec: BatchSpec,
+        workspace: str | os.PathLike[str],
+        dependencies: Sequence[Batch] | None = None,
+        backend_supports_dependencies: bool = False,
+        *,
+        timeout_multiplier: float = 1.0,
+        queue_timeout: float = _QUEUE_TIMEOUT,
+        time_limit: float | None = None,
+        experiment: Experiment | None = None,
+    ) -> None:
+        self.spec = spec
+        self.workspace = Path(workspace)
+        self.dependencies = list(dependencies or ())
+        self.backend_supports_dependencies = backend_supports_dependencies
+        self.timeout_multiplier = timeout_multiplier
+        self.queue_timeout = queue_timeout
+        self.time_limit = time_limit
+        self.experiment = experiment
+        self.jobid: str | None = None
+        self.phase = Phase.PENDING
+        self.status = BatchStatus()
+        self.submitted_at: float | None = None
+        self.started_at: float | None = None
+        self.ended_at: float | None = None
+        self._resources: dict[str, list[dict[str, Any]]] = {}
+        self._states: dict[str, JobStatus] = {}
+
+    def __iter__(self) -> Iterator[BatchJob]:
+        return iter(self.spec.jobs)
+
+    def __len__(self) -> int:
+        return len(self.spec.jobs)
+
+    def __repr__(self) -> str:
+        return f"<Batch {self.display_name()}: {counted(len(self), 'job')}, {self.phase}>"
+
+    # What it is
+
+    @property
+    def id(self) -> str:
+        """The id of its spec: the same jobs in the same layout have the same."""
+        return self.spec.id
+
+    @property
+    def session(self) -> str:
+        """What tells plans of the same jobs apart."""
+        return self.spec.session
+
+    @property
+    def jobs(self) -> tuple[BatchJob, ...]:
+        """Its jobs, in the order in which they are tried."""
+        return self.spec.jobs
+
+    def display_name(self, *, status: bool = False) -> str:
+        """Return what people know it by, with how it stands if they want that."""
+        name = self.id[:_SHORT] + (f" ({self.jobid})" if self.jobid is not None else "")
+        if not status:
+            return name
+        return f"{name} {self.status.outcome or self.phase}"
+
+    # What it takes
+
+    @property
+    def cpus(self) -> int:
+        """Processors that submitting it takes."""
+        return self.spec.rparameters["cpus"]
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that submitting it takes."""
+        return self.spec.rparameters["gpus"]
+
+    def required_resources(self) -> list[dict[str, Any]]:
+        """Return what submitting it takes, as kinds with their slots."""
+        return self.spec.required_resources()
+
+    @property
+    def resources(self) -> dict[str, list[dict[str, Any]]]:
+        """What was assigned to it: of each kind the ids, and how many slots of each."""
+        return deepcopy(self._resources)
+
+    @property
+    def cpu_ids(self) -> list[str]:
+        """The ids of the processors that were assigned to it."""
+        return [str(each["id"]) for each in self._resources.get("cpus", ())]
+
+    @property
+    def gpu_ids(self) -> list[str]:
+        """The ids of the GPUs that were assigned to it."""
+        return [str(each["id"]) for each in self._resources.get("gpus", ())]
+
+    def assign_resources(self, resources: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Assign resources in the place of those that it had."""
+        self._resources = {kind: [dict(each) for each in several] for kind, several in resources.items()}
+
+    def free_resources(self) -> dict[str, list[dict[str, Any]]]:
+        """Take back what was assigned to it, and return that."""
+        freed, self._resources = self._resources, {}
+        return freed
+
+    # How long it takes
+
+    @property
+    def runtime(self) -> float:
+        """How many seconds it is expected to run: as planned, else one job's own time, else the sum."""
+        return self.find_approximate_runtime()
+
+    def find_approximate_runtime(self) -> float:
+        """Return `runtime`."""
+        if self.spec.estimated_runtime is not None:
+            return self.spec.estimated_runtime
+        return math.fsum(job.runtime for job in self)
+
+    def estimated_runtime(self) -> float:
+        """Return `runtime`."""
+        return self.find_approximate_runtime()
+
+    @property
+    def timeout(self) -> float:
+        """The limit to ask for, in seconds: what was said, else what was planned, else the runtime with slack."""
+        if self.time_limit is not None:
+            return self.time_limit
+        return padded(self.runtime) if self.spec.timeout is None else self.spec.timeout
+
+    def total_timeout(self) -> float:
+        """Return for how many seconds its end is waited for: its time in the site's queue, and its limit."""
+        return self.queue_timeout + self.timeout_multiplier * self.timeout
+
+    def cost(self) -> float:
+        """Return how much it is, to submit large ones first: sqrt(cpus^2 + runtime^2), with the most cpus of a job."""
+        return math.hypot(max((job.cpus for job in self), default=0), self.runtime)
+
+    def times(self) -> tuple[float | None, float | None, float | None]:
+        """Return the seconds that it took in all, that it ran, and that it waited for its allocation, where known."""
+        return (
+            _between(self.submitted_at, self.ended_at),
+            _between(self.started_at, self.ended_at),
+            _between(self.submitted_at, self.started_at),
+        )
+
+    # Whether it may begin
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has ended and did what it should; of an end without an outcome nobody says otherwise."""
+        return self.phase is Phase.DONE and not self.status.failed
+
+    def dependency_batches_submitted(self) -> bool:
+        """Tell whether all that it waits for are submitted."""
+        return all(each.jobid is not None for each in self.dependencies)
+
+    def dependency_batches_complete(self) -> bool:
+        """Tell whether all that it waits for are complete: one that failed is not, as its jobs are needed here."""
+        return all(each.is_complete for each in self.dependencies)
+
+    def is_runnable(self) -> bool:
+        """Tell whether it may ever begin: it has not ended, and is not skipped."""
+        return self.phase is not Phase.DONE and not self.status.skipped
+
+    def is_ready(self) -> bool:
+        """Tell whether it may be submitted now."""
+        if not self.is_runnable() or self.phase is Phase.RUNNING:
+            return False
+        if self.backend_supports_dependencies and not self._failed_dependencies():
+            return all(each.jobid is not None or each.is_complete for each in self.dependencies)
+        return self.dependency_batches_complete()
+
+    def refresh_readiness(self) -> None:
+        """End it, if it has not begun and what it waits for failed."""
+        failed = self._failed_dependencies()
+        if self.phase is Phase.PENDING and failed:
+            names = ", ".join(each.display_name() for each in failed)
+            self.phase = Phase.DONE
+            self.set_status(outcome="BLOCKED", reason=f"what it waits for failed: {names}")
+
+    def _failed_dependencies(self) -> list[Batch]:
+        return [each for each in self.dependencies if each.phase is Phase.DONE and each.status.failed]
+
+    # How it stands
+
+    def set_status(
+        self, category: str | None = None, outcome: str | None = None, reason: str | None = None, code: int = -1
+    ) -> None:
+        """Say how it ended; an outcome implies its category and number.
+
+        Raises:
+            ValueError: there is no such end, or what is said contradicts itself.
+        """
+        self.status = BatchStatus.of(category, outcome, reason, code)
+
+    def refresh(self) -> None:
+        """Read from the store how its jobs stand, if it knows where they are; one that is gone stands no more.
+
+        Raises:
+            StoreUnavailableError: the store is away.
+        """
+        if self.experiment is None:
+            return
+        states = dict[str, JobStatus]()
+        for job in self:
+            try:
+                states[job.id] = JobStatus(self.experiment.get_job(job.id).status)
+            except NotFoundError:
+                continue
+        self._states = states
+
+    def finish(self) -> None:
+        """Settle how it ended, by how its jobs stand if that was read, and save it."""
+        if self.status.outcome is None and self._states:
+            left = [job_id for job_id, state in self._states.items() if state is not JobStatus.DONE]
+            if not left:
+                self.set_status(outcome="SUCCESS")
+            else:
+                self.set_status(outcome="FAILED", reason=f"{counted(len(left), 'job')} of {len(self)} not DONE")
+        self.phase = Phase.DONE
+        self.ended_at = time.time() if self.ended_at is None else self.ended_at
+        self.save()
+
+    def getstate(self) -> dict[str, Any]:
+        """Return how it stands, as `setstate` takes it."""
+        return {
+            "id": self.id,
+            "jobid": self.jobid,
+            "phase": str(self.phase),
+            "status": {
+                "category": self.status.category,
+                "outcome": self.status.outcome,
+                "reason": self.status.reason,
+                "code": self.status.code,
+            },
+            "submitted_at": self.submitted_at,
+            "started_at": self.started_at,
+            "ended_at": self.ended_at,
+        }
+
+    def setstate(self, state: Mapping[str, Any]) -> None:
+        """Take over how it stands elsewhere: what is named, and nothing else.
+
+        Raises:
+            ValueError: it is the state of another batch, or none; then nothing is changed.
+        """
+        if state.get("id", self.id) != self.id:
+            raise ValueError(f"id: this is the state of the batch {shown(state['id'])}, not of {self.id}")
+        unknown = state.keys() - self.getstate().keys()
+        if unknown:
+            raise ValueError(f"{min(unknown)}: a batch has no such state")
+        if state.get("phase", self.phase) not in list(Phase):
+            raise ValueError(f"phase: must be {', '.join(Phase)}, is {shown(state['phase'])}")
+        status = BatchStatus.of(**state["status"]) if "status" in state else self.status
+        self.status = status
+        self.phase = Phase(state.get("phase", self.phase))
+        for name in ("jobid", "submitted_at", "started_at", "ended_at"):
+            setattr(self, name, state.get(name, getattr(self, name)))
+
+    # Its folder
+
+    def setup(self) -> None:
+        """Make its folder, with how it stands."""
+        self.workspace.mkdir(parents=True, exist_ok=True)
+        self.save()
+
+    def save(self) -> None:
+        """Write how it stands into its folder: whole, or not at all.
+
+        Raises:
+            OSError: it cannot be written; then what was there stays.
+        """
+        content = {
+            **self.getstate(),
+            "session": self.session,
+            "layout": self.spec.layout,
+            "jobs": [job.id for job in self],
+            "dependencies": [each.id for each in self.dependencies] or list(self.spec.dependencies),
+            "nodes": self.spec.nodes,
+            "estimated_runtime": self.runtime,
+            "timeout": self.timeout,
+            "resources": self._resources,
+        }
+        write_whole(self.workspace / _FILE, json.dumps(content, indent=2).encode(), sync=True)
+
+    @staticmethod
+    def loadconfig(workspace: str | os.PathLike[str]) -> dict[str, Any]:
+        """Return what a batch's folder says of it, such as its id, jobs, jobid, phase and status.
+
+        Raises:
+            ConfigurationError: it is no folder of a batch.
+        """
+        path = Path(workspace) / _FILE
+        try:
+            content = json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"{path} cannot be read as the file of a batch: {error}") from error
+        if not isinstance(content, dict) or not {"id", "jobs", "phase"} <= content.keys():
+            raise ConfigurationError(f"{path} is not the file of a batch")
+        return content
+
+
+def _between(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else end - start
+
+
+#: Another name of it.
+TestBatch = Batch
