@@ -10,6 +10,7 @@
 """
 
 from sweepstake.batch.batch import Batch, TestBatch
+from sweepstake.batch.ending import Ending, Phase
 from sweepstake.batch.planning import (
     BatchJob,
     BatchSpec,
@@ -21,15 +22,14 @@ from sweepstake.batch.planning import (
     plan,
     schedule,
 )
-from sweepstake.batch.status import BatchStatus, Phase
 from sweepstake.errors import PlanError
 
 __all__ = [
     "Batch",
     "BatchJob",
     "BatchSpec",
-    "BatchStatus",
     "Capacity",
+    "Ending",
     "Estimate",
     "Phase",
     "Placement",

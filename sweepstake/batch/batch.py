@@ -11,9 +11,9 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
+from sweepstake.batch.ending import Ending, Phase
 from sweepstake.batch.planning.limits import padded
 from sweepstake.batch.planning.records import BatchJob, BatchSpec
-from sweepstake.batch.status import BatchStatus, Phase
 from sweepstake.client import Experiment
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import ConfigurationError, NotFoundError, shown
@@ -77,7 +77,7 @@ class Batch:
         self.experiment = experiment
         self.jobid: str | None = None
         self.phase = Phase.PENDING
-        self.status = BatchStatus()
+        self.status = Ending()
         self.submitted_at: float | None = None
         self.started_at: float | None = None
         self.ended_at: float | None = None
@@ -245,7 +245,7 @@ class Batch:
         Raises:
             ValueError: there is no such end, or what is said contradicts itself.
         """
-        self.status = BatchStatus.of(category, outcome, reason, code)
+        self.status = Ending.of(category, outcome, reason, code)
 
     def refresh(self) -> None:
         """Read from the store how its jobs stand, if it knows where they are; one that is gone stands no more.
@@ -305,7 +305,7 @@ class Batch:
             raise ValueError(f"{min(unknown)}: a batch has no such state")
         if state.get("phase", self.phase) not in list(Phase):
             raise ValueError(f"phase: must be {', '.join(Phase)}, is {shown(state['phase'])}")
-        status = BatchStatus.of(**state["status"]) if "status" in state else self.status
+        status = Ending.of(**state["status"]) if "status" in state else self.status
         self.status = status
         self.phase = Phase(state.get("phase", self.phase))
         for name in ("jobid", "submitted_at", "started_at", "ended_at"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from attrs import frozen
 
@@ -40,15 +42,22 @@ class Answer:
 Run = Callable[[Sequence[str], str], Answer]
 
 
-def run_command(arguments: Sequence[str], text: str = "") -> Answer:
-    """Run a scheduler's command and wait for its answer.
+def run_command(arguments: Sequence[str], text: str, environment: Mapping[str, str] = MappingProxyType({})) -> Answer:
+    """Run a scheduler's command, with variables beside those of this process, and wait for its answer.
 
     Raises:
         ConfigurationError: this machine has no such command.
     """
     try:
         done = subprocess.run(
-            arguments, input=text, capture_output=True, text=True, errors="replace", timeout=_PATIENCE, check=False
+            arguments,
+            input=text,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PATIENCE,
+            check=False,
         )
     except FileNotFoundError as error:
         raise ConfigurationError(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import entry_points
+from types import MappingProxyType
 from typing import Final
 
+from sweepstake.batch.backends.calls import run_command
 from sweepstake.batch.backends.flux import FluxDialect
 from sweepstake.batch.backends.pbs import PbsDialect
-from sweepstake.batch.backends.scheduler import Backend, Scheduler
+from sweepstake.batch.backends.scheduler import Backend, Dialect, Scheduler
 from sweepstake.batch.backends.slurm import SlurmDialect
 from sweepstake.errors import ConfigurationError
 from sweepstake.plaintext import printable
@@ -17,21 +20,21 @@ __all__ = ["GROUP", "backend_of"]
 
 #: The entry points of backends that other packages bring: each is called without arguments, and returns a `Backend`.
 GROUP: Final = "sweepstake.backends"
-_OWN: Final[Mapping[str, Callable[[], Backend]]] = {
-    "slurm": lambda: Scheduler(SlurmDialect()),
-    "pbs": lambda: Scheduler(PbsDialect()),
-    "flux": lambda: Scheduler(FluxDialect()),
-}
+_OWN: Final[Mapping[str, Callable[[], Dialect]]] = {"slurm": SlurmDialect, "pbs": PbsDialect, "flux": FluxDialect}
 
 
-def backend_of(name: str) -> Backend:
+def backend_of(name: str, environment: Mapping[str, str] = MappingProxyType({})) -> Backend:
     """Return the backend of a name.
+
+    Args:
+        name: of one that is known here, or that another package brings.
+        environment: variables beside those of this process that are handed on to allocations.
 
     Raises:
         ConfigurationError: there is none.
     """
     if name in _OWN:
-        return _OWN[name]()
+        return Scheduler(_OWN[name](), partial(run_command, environment=environment))
     others = {each.name: each for each in entry_points(group=GROUP)}
     if name not in others:
         known = ", ".join([*_OWN, *others])

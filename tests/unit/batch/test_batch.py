@@ -11,7 +11,7 @@ import pytest
 
 import sweepstake
 from sweepstake.batch import Batch, BatchJob, BatchSpec, Capacity, TestBatch, plan
-from sweepstake.batch.status import CATEGORIES, BatchStatus, Phase
+from sweepstake.batch.ending import CATEGORIES, Ending, Phase
 from sweepstake.errors import ConfigurationError
 from tests.kit.checkout import ROOT
 
@@ -129,7 +129,7 @@ def test_it_is_blocked_when_what_it_waits_for_failed(
 def test_an_outcome_implies_its_category_and_number(batch: Batch, category: str, outcome: str, code: int) -> None:
     """Said alone, or with both."""
     batch.set_status(outcome=outcome, reason="so")
-    assert batch.status == BatchStatus(category=category, outcome=outcome, reason="so", code=code)
+    assert batch.status == Ending(category=category, outcome=outcome, reason="so", code=code)
     batch.set_status(category, outcome, "so", code)
     assert (batch.status.category, batch.status.code) == (category, code)
 
@@ -148,7 +148,7 @@ def test_a_contradiction_is_refused(batch: Batch, said: dict[str, object], names
     """And changes nothing."""
     with pytest.raises(ValueError, match=f"^{names}: "):
         batch.set_status(**said)  # type: ignore[arg-type]
-    assert batch.status == BatchStatus()
+    assert batch.status == Ending()
 
 
 def test_it_survives_whoever_submitted_it(batch: Batch, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How a batch stands, and how it ended."""
+"""Where a batch is on its way, and how it ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attrs import frozen
 
 from sweepstake.errors import shown
 
-__all__ = ["CATEGORIES", "BatchStatus", "Phase"]
+__all__ = ["CATEGORIES", "Ending", "Phase"]
 
 
 class Phase(StrEnum):
@@ -39,7 +39,7 @@ _NO_CODE: Final = -1
 
 
 @frozen(kw_only=True)
-class BatchStatus:
+class Ending:
     """How a batch ended.
 
     Attributes:
@@ -57,7 +57,7 @@ class BatchStatus:
     @classmethod
     def of(
         cls, category: str | None = None, outcome: str | None = None, reason: str | None = None, code: int = _NO_CODE
-    ) -> BatchStatus:
+    ) -> Ending:
         """Make a status; an outcome implies its category and number.
 
         Raises:
