@@ -97,12 +97,13 @@ select p.seq, p.id, p.priority, p.needs from (
 where exists (select 1 from experiments e where e.id = :experiment_id and e.status = 'RUNNING' and {below_limit})
 order by p.priority desc, p.seq <> coalesce(cast(:member as bigint), 0), p.seq limit 1;
 
--- ready_of: which of these jobs can be claimed, in the order in which they are named.
+-- ready_of: which of these jobs can be claimed, in the order in which they are named, each looked up by itself.
 select j.seq, j.needs, j.gang
 from json_array_elements_text(cast(:ids as json)) with ordinality w (id, place)
 cross join lateral (
-    select j.seq, j.needs, j.gang from jobs j where j.experiment_id = :experiment_id and j.id = w.id and {ready} limit 1
+    select seq, needs, gang, status, waiting, due from jobs where experiment_id = :experiment_id and id = w.id limit 1
 ) j
+where {ready}
 order by w.place;
 
 -- {finishing}: the open attempt's results become the job's, unless others wait for it.
