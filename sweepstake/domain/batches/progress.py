@@ -20,11 +20,9 @@ _TOLD: Final = (BatchStatus.SUBMITTED, BatchStatus.ENDED)
 _SAID: Final = nullable({"enum": [status.value for status in _TOLD]})
 
 
-def _is_said(note: Any, attribute: Any, value: BatchStatus) -> None:
+def _is_said(_: object, attribute: Any, value: BatchStatus) -> None:
     if value not in _TOLD:
         raise InvalidInputError.at(attribute.name, f"must be one of {', '.join(_TOLD)}")
-    if value is BatchStatus.SUBMITTED and note.jobid is None:
-        raise InvalidInputError.at("jobid", "must be given with SUBMITTED: what the scheduler calls the allocation")
 
 
 @frozen(kw_only=True)
@@ -50,12 +48,17 @@ def noted(batch: BatchRecord, note: BatchNote, now: float) -> BatchRecord:
     """Return a submission with what is known by now; one that has ended stays as it ended.
 
     What is late changes nothing: the status goes on or stays, and the allocation that has begun it is its own.
+
+    Raises:
+        InvalidInputError: it was submitted, and nobody knows as what.
     """
     if batch.status is BatchStatus.ENDED:
         return batch
     wanted = note.status or (BatchStatus.INTENDED if note.jobid is None else BatchStatus.SUBMITTED)
     status = max(batch.status, wanted, key=_ORDER.index)
     jobid = batch.jobid if batch.status is BatchStatus.BEGUN else note.jobid or batch.jobid
+    if status is BatchStatus.SUBMITTED and jobid is None:
+        raise InvalidInputError.at("jobid", "must be given with SUBMITTED: what the scheduler calls the allocation")
     return evolve(
         batch,
         status=status,

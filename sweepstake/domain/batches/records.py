@@ -90,11 +90,7 @@ def _span() -> Any:
     return field(default=None, validator=optional(is_within(0, _MAX_SECONDS)), metadata=schema)
 
 
-def _of_each_job(draft: Any, attribute: Any, value: Sequence[float]) -> None:
-    if value and len(value) != len(draft.jobs):
-        raise InvalidInputError.at(
-            attribute.name, f"must have a number for each of the {len(draft.jobs):,} jobs, or none; has {len(value):,}"
-        )
+def _are_seconds(_: object, attribute: Any, value: Sequence[float]) -> None:
     for i, number in enumerate(value):
         if not 0 <= number <= _MAX_SECONDS:
             raise InvalidInputError.at(f"{attribute.name}[{i}]", f"must be 0 to {_MAX_SECONDS:,}, is {number!r}")
@@ -103,7 +99,7 @@ def _of_each_job(draft: Any, attribute: Any, value: Sequence[float]) -> None:
 def _seconds_of_jobs() -> Any:
     schema = {"type": "array", "items": _SECONDS, "maxItems": MAX_JOBS}
     return field(
-        default=(), validator=[at_most(MAX_JOBS), _of_each_job], metadata={**holds(MAX_JOBS), **narrowed(schema)}
+        default=(), validator=[at_most(MAX_JOBS), _are_seconds], metadata={**holds(MAX_JOBS), **narrowed(schema)}
     )
 
 
@@ -187,7 +183,10 @@ class Intended:
 
 
 def check_batches(drafts: Sequence[BatchDraft], path: str) -> None:
-    """Raise InvalidInputError unless these batches can be submitted together: none twice, and no job in two of them."""
+    """Raise InvalidInputError unless these batches can be submitted together.
+
+    None is named twice, no job is in two of them, and what is known of jobs is known of each of a batch.
+    """
     if sum(len(draft.jobs) for draft in drafts) > MAX_JOBS:
         raise InvalidInputError.at(path, f"have more than {MAX_JOBS:,} jobs together; submit them in several calls")
     ids: dict[str, int] = {}
@@ -195,6 +194,10 @@ def check_batches(drafts: Sequence[BatchDraft], path: str) -> None:
     for i, draft in enumerate(drafts):
         if ids.setdefault(draft.id, i) != i:
             raise InvalidInputError.at(f"{path}[{i}].id", f"is that of {path}[{ids[draft.id]}] as well: {draft.id!r}")
+        for name, known in (("estimates", draft.estimates), ("starts", draft.starts)):
+            if known and len(known) != len(draft.jobs):
+                wanted = f"must have a number for each of the {len(draft.jobs):,} jobs, or none; has {len(known):,}"
+                raise InvalidInputError.at(f"{path}[{i}].{name}", wanted)
         for j, job in enumerate(draft.jobs):
             if places.setdefault(job, i) != i:
                 raise InvalidInputError.at(f"{path}[{i}].jobs[{j}]", f"is in {path}[{places[job]}] as well: {job!r}")

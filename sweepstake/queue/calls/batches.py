@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from attrs import frozen
@@ -15,7 +14,6 @@ from sweepstake.domain.batches.records import (
     BatchDraft,
     BatchRecord,
     Intended,
-    check_batches,
 )
 from sweepstake.domain.lengths import at_most, holds
 from sweepstake.domain.names import check_name
@@ -37,10 +35,6 @@ _VALUES: Final = 1_000_000
 #: The scheduler's words may hold some marks.
 _FEW: Final = 100_000
 _INTENDED: Final = {**NAME, "id": "$request.body#/batches/0/id"}
-
-
-def _go_together(_: object, attribute: Any, value: Sequence[BatchDraft]) -> None:
-    check_batches(value, attribute.name)
 
 
 def _number() -> Any:
@@ -73,15 +67,13 @@ class IntendBatches(Call[Intended]):
         batches: no batch twice, and no job in two of them.
 
     Raises:
+        InvalidInputError: they cannot be submitted together; see `domain.batches.records.check_batches`.
         LiveBatchError: one of these batches, or one of their jobs in another, is under way already: its newest
             submission has not ended.
     """
 
     name: str = named("name")
-    batches: tuple[BatchDraft, ...] = body(
-        validator=[at_most(MAX_BATCHES), _go_together],
-        metadata=holds(MAX_BATCHES),
-    )
+    batches: tuple[BatchDraft, ...] = body(validator=at_most(MAX_BATCHES), metadata=holds(MAX_BATCHES))
     key: str = op_key()
 
 
@@ -106,6 +98,7 @@ class NoteBatch(Call[BatchRecord]):
 
     Raises:
         NotFoundError: there is no such submission.
+        InvalidInputError: it was submitted, and nobody says as what.
     """
 
     name: str = named("name")

@@ -11,7 +11,14 @@ import attrs
 from sweepstake.codec import from_tree, to_tree
 from sweepstake.domain.addresses import called, no_experiment
 from sweepstake.domain.batches.progress import begun, noted
-from sweepstake.domain.batches.records import AllocationState, BatchDraft, BatchRecord, BatchStatus, Intended
+from sweepstake.domain.batches.records import (
+    AllocationState,
+    BatchDraft,
+    BatchRecord,
+    BatchStatus,
+    Intended,
+    check_batches,
+)
 from sweepstake.domain.counts import Counts
 from sweepstake.domain.drafts import shortened_reason
 from sweepstake.domain.records import Page
@@ -35,6 +42,7 @@ _SHOW: Final = "`sweepstake batch status` shows it, and `sweepstake batch cancel
 def intend(store: Store, call: IntendBatches) -> Intended:
     """State which batches are about to be submitted; whoever races, no job is in two that are under way."""
     name = store.at(call.name)
+    check_batches(call.batches, "batches")
     with store.write() as transaction:
         row = transaction.row("lock_experiment", name=name)
         if row is None:

@@ -178,6 +178,15 @@ def test_only_an_allocation_says_that_it_has_begun(lab: Lab) -> None:
             lab.queue.note_batch(lab.name, "b", 1, status=status)
 
 
+def test_what_was_submitted_has_a_name(lab: Lab) -> None:
+    """Of the scheduler's, by which its allocation is found."""
+    intend(lab, batch("b"))
+    with pytest.raises(InvalidInputError, match="jobid: must be given with SUBMITTED"):
+        lab.queue.note_batch(lab.name, "b", 1, status=BatchStatus.SUBMITTED)
+    lab.queue.note_batch(lab.name, "b", 1, status=BatchStatus.SUBMITTED, jobid="5")
+    assert lab.queue.note_batch(lab.name, "b", 1, status=BatchStatus.SUBMITTED, reason="r").jobid == "5"
+
+
 def test_the_first_allocation_has_the_batch(lab: Lab) -> None:
     """It may ask again, as its other nodes do; a second one is told which has it, and to end."""
     intend(lab, batch("b"))
@@ -271,6 +280,7 @@ def test_a_batch_may_have_many_jobs(lab: Lab) -> None:
     [
         ([batch("b", "x"), batch("b", "y")], r"batches\[1\].id"),
         ([batch("b", "x"), batch("c", "y", "x")], r"batches\[1\].jobs\[1\]"),
+        ([batch("b", "x", starts=(1.0, 2.0))], r"batches\[0\].starts"),
     ],
 )
 def test_batches_of_one_call_are_apart(lab: Lab, wanted: list[BatchDraft], path: str) -> None:

@@ -26,7 +26,6 @@ def batch(batch_id: str = "b", *jobs: str, **more: Any) -> BatchDraft:
         ({"nodes": 0}, "nodes: must be 1 to"),
         ({"timeout": -1.0}, "timeout: must be 0 to"),
         ({"estimated_runtime": float("nan")}, "estimated_runtime: must be 0 to"),
-        ({"estimates": (1.0,)}, "estimates: must have a number for each of the 2 jobs, or none; has 1"),
         ({"estimates": (1.0, float("inf"))}, r"estimates\[1\]: must be 0 to"),
         ({"starts": (-1.0, 0.0)}, r"starts\[0\]: must be 0 to"),
     ],
@@ -42,6 +41,10 @@ def test_batches_that_go_together_share_nothing() -> None:
     check_batches([batch("a", "x"), batch("b", "y")], "batches")
     for wrong, message in (
         ([batch("a", "x"), batch("a", "y")], r"batches\[1\].id: is that of batches\[0\] as well: 'a'"),
+        (
+            [batch("a", "x"), batch("b", "y", "z", estimates=(1.0,))],
+            r"batches\[1\].estimates: must have a number for each of the 2 jobs, or none; has 1",
+        ),
         ([batch("a", "x"), batch("b", "y", "x")], r"batches\[1\].jobs\[1\]: is in batches\[0\] as well: 'x'"),
     ):
         with pytest.raises(InvalidInputError, match=message):
