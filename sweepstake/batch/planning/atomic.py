@@ -53,7 +53,7 @@ def by_count(problem: Problem, count: int) -> list[Draft]:
     parts, nodes = Parts(problem), problem.most
     tries = next((tries for jobs, tries in _TRIES if len(problem.jobs) <= jobs), 1)
     plans: list[list[Draft]] = []
-    seconds = problem.bound(problem.order, nodes * count, max(parts.remaining)) if count > 1 else math.inf
+    seconds = parts.bound(count) if count > 1 else math.inf
     step = 0.01
     while len(plans) < tries and not (plans and seconds == math.inf):
         packing = _Packing(parts=parts, nodes=nodes, seconds=seconds, slack=1.003)
@@ -120,11 +120,10 @@ class _Packing:
             filling = PartsFilling(self.parts, trial, self.nodes, self.seconds, fullest * most)
             started = filling.run()
             if filling.end <= self.seconds * self.slack or filling.parts == 1:
-                return (
-                    self._draft(started, filling.end),
-                    [each for each in trial if each],
-                    min(1.0, fullest * self._more()),
-                )
+                draft = self._draft(started, filling.end)
+                # It may run a little otherwise than it was filled.
+                if draft.makespan <= self.seconds * self.slack or filling.parts == 1:
+                    return draft, [each for each in trial if each], min(1.0, fullest * self._more())
             fullest = min(fullest, filling.work / most) * min(0.97, self.seconds / filling.end)
         trial = [left[0][:-1], *left[1:]]
         return self.alone(first), [each for each in trial if each], full
@@ -152,7 +151,7 @@ class _Packing:
                 started, end = dict(zip(order, tried.starts, strict=True)), tried.makespan
         order = sorted(started, key=lambda place: (-priorities[place], started[place], rank[place]))
         draft = Draft(order, self.nodes, simulate(problem, order, self.nodes).makespan)
-        return with_fewer_nodes(problem, draft, self.seconds)
+        return with_fewer_nodes(problem, draft, self.seconds if self.seconds < math.inf else draft.makespan)
 
     def _keys(self, places: Mapping[int, float]) -> list[Callable[[int], float]]:
         """Return what jobs can be ordered by: the way before them, how wide and long they are, how wide they are."""

@@ -69,6 +69,14 @@ class Parts:
             for priority in sorted(found, reverse=True)
         ]
 
+    def bound(self, batches: int) -> float:
+        """Return what the longest of so many batches is not shorter than, if parts are kept whole."""
+        nodes = self.problem.most
+        alone = max(
+            [max([part.path, *(area / nodes for area in part.areas)]) for parts in self.parts for part in parts]
+        )
+        return max(alone, self.problem.bound(self.problem.order, nodes * batches, 0.0))
+
     def _part(self, places: Sequence[int]) -> Part:
         roots = [place for place in places if not self.problem.needed[place]]
         return Part(

@@ -8,6 +8,7 @@ from heapq import heapify, heapreplace
 
 from attrs import field, frozen
 
+from sweepstake.batch.planning.drafts import cost
 from sweepstake.batch.planning.problem import Problem
 
 __all__ = ["Group", "Sharing", "shared"]
@@ -34,7 +35,7 @@ class Sharing:
 
     Attributes:
         shares: of each group; at least 1.
-        cost: less is better, as `drafts.worth` counts it.
+        cost: less is better, as `drafts.cost` counts it.
     """
 
     shares: Sequence[int]
@@ -79,4 +80,4 @@ def shared(problem: Problem, groups: Sequence[Group], count: int) -> Sharing:
         heapreplace(gains, (-gain(number), number))
         heapreplace(ladders, (seconds - less, column, gains))
     node_time = math.fsum(max(high, all_) * each for high, all_, each in zip(heights, work, nodes, strict=True))
-    return Sharing(shares=shares, cost=2 * math.log(-ladders[0][0] or 1.0) + math.log(node_time or 1.0))
+    return Sharing(shares=shares, cost=cost(-ladders[0][0], node_time))

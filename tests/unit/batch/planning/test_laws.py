@@ -10,7 +10,7 @@ from tests.unit.batch.planning.judge import bound, check, check_schedule, walk
 from tests.unit.batch.planning.strategies import problems
 
 _Problem = tuple[list[BatchJob], Capacity]
-_SETTINGS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_SETTINGS = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @_SETTINGS
