@@ -8,8 +8,8 @@ from typing import Final
 
 from attrs import frozen
 
+from sweepstake.batch.planning.estimates.runtimes import Estimate, Runtimes, learn_runtimes
 from sweepstake.batch.planning.records import BatchJob
-from sweepstake.batch.planning.runtimes import Estimate, Runtimes, learn_runtimes
 from sweepstake.client import Experiment
 from sweepstake.client.listing import iterate
 from sweepstake.domain.query.queries import JobQuery, Order

@@ -3,10 +3,10 @@
 Pure: no I/O, no clock, no randomness and no threads. The same jobs give the same plan everywhere.
 """
 
+from sweepstake.batch.planning.estimates.runtimes import Estimate, Runtimes, learn_runtimes
 from sweepstake.batch.planning.limits import padded
 from sweepstake.batch.planning.planning import DURATION, plan
 from sweepstake.batch.planning.records import BatchJob, BatchSpec, Capacity
-from sweepstake.batch.planning.runtimes import Estimate, Runtimes, learn_runtimes
 from sweepstake.batch.planning.schedules import Placement, schedule
 
 __all__ = [

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
-from sweepstake.batch.planning import atomic, flat
 from sweepstake.batch.planning.checks import FLAT, MAX, check_jobs, check_settings
-from sweepstake.batch.planning.drafts import Draft, needed_batches, urgent_first
 from sweepstake.batch.planning.limits import padded
-from sweepstake.batch.planning.problem import Problem, state
+from sweepstake.batch.planning.packing import atomic, flat
+from sweepstake.batch.planning.packing.drafts import Draft, needed_batches, urgent_first
+from sweepstake.batch.planning.packing.problem import Problem, state
+from sweepstake.batch.planning.packing.tightening import tightened
 from sweepstake.batch.planning.records import BatchJob, BatchSpec, Capacity
-from sweepstake.batch.planning.tightening import tightened
 
 __all__ = ["DURATION", "plan"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from sweepstake.batch.planning.problem import state
+from sweepstake.batch.planning.packing.problem import state
+from sweepstake.batch.planning.packing.simulation import simulate
 from sweepstake.batch.planning.records import BatchJob, BatchSpec, Capacity
-from sweepstake.batch.planning.simulation import simulate
 
 __all__ = ["Placement", "schedule"]
 

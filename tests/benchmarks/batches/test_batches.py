@@ -10,8 +10,8 @@ from sweepstake.batch import plan
 from tests.benchmarks.batches.graphs import graphs
 from tests.benchmarks.batches.simulator import Batched, bounds, cost
 
-#: Geometric means over the graphs of 30 and 100 jobs, of makespan and node-time over their bounds, rounded up.
-_MEANS = {("flat", "duration"): (9.0, 9.0), ("flat", "count"): (9.0, 9.0), ("atomic", "count"): (9.0, 9.0)}
+#: Geometric means over half of the graphs of 30 and 100 jobs, of makespan and node-time over their bounds, rounded up.
+_MEANS = {("flat", "duration"): (1.30, 1.88), ("flat", "count"): (1.20, 1.92), ("atomic", "count"): (1.12, 1.85)}
 
 
 @pytest.mark.parametrize("layout,by", list(_MEANS))
@@ -19,7 +19,7 @@ def test_plans_cost_no_more_than_they_did(layout: str, by: str) -> None:
     """A change of the planner that makes plans worse shows here, without Canary."""
     makespans, node_times = [], []
     for graph in graphs():
-        if len(graph.jobs) <= 100:
+        if len(graph.jobs) <= 100 and graph.name.endswith("-1"):
             specs = plan(graph.jobs, capacity=graph.capacity, layout=layout, **{by: getattr(graph, by)})
             batches = [
                 Batched(id=each.id, jobs=[job.id for job in each], dependencies=each.dependencies, nodes=each.nodes)

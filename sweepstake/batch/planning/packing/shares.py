@@ -8,8 +8,8 @@ from heapq import heapify, heapreplace
 
 from attrs import field, frozen
 
-from sweepstake.batch.planning.drafts import cost
-from sweepstake.batch.planning.problem import Problem
+from sweepstake.batch.planning.packing.drafts import cost
+from sweepstake.batch.planning.packing.problem import Problem
 
 __all__ = ["Group", "Sharing", "shared"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sweepstake.batch.planning.problem import Problem
+from sweepstake.batch.planning.packing.problem import Problem
 
 __all__ = ["aligned", "earliest", "latest"]
 

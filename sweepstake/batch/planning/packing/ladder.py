@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from sweepstake.batch.planning.drafts import Draft, with_fewer_nodes
-from sweepstake.batch.planning.heights import Height, fewest, lowest
-from sweepstake.batch.planning.pool import Pool
-from sweepstake.batch.planning.problem import Problem
-from sweepstake.batch.planning.shares import Group
-from sweepstake.batch.planning.simulation import simulate
+from sweepstake.batch.planning.packing.drafts import Draft, with_fewer_nodes
+from sweepstake.batch.planning.packing.heights import Height, fewest, lowest
+from sweepstake.batch.planning.packing.pool import Pool
+from sweepstake.batch.planning.packing.problem import Problem
+from sweepstake.batch.planning.packing.shares import Group
+from sweepstake.batch.planning.packing.simulation import simulate
 
 __all__ = ["Ladder"]
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from attrs import frozen
 
-from sweepstake.batch.planning.pool import Pool
-from sweepstake.batch.planning.problem import Problem
+from sweepstake.batch.planning.packing.pool import Pool
+from sweepstake.batch.planning.packing.problem import Problem
 
 __all__ = ["Height", "fewest", "lowest"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from sweepstake.batch.planning.columns import columns
-from sweepstake.batch.planning.drafts import Draft, best
-from sweepstake.batch.planning.ladder import Ladder
-from sweepstake.batch.planning.layers import aligned, earliest, latest
-from sweepstake.batch.planning.problem import Problem
-from sweepstake.batch.planning.shares import Sharing, shared
+from sweepstake.batch.planning.packing.columns import columns
+from sweepstake.batch.planning.packing.drafts import Draft, best
+from sweepstake.batch.planning.packing.ladder import Ladder
+from sweepstake.batch.planning.packing.layers import aligned, earliest, latest
+from sweepstake.batch.planning.packing.problem import Problem
+from sweepstake.batch.planning.packing.shares import Sharing, shared
 from sweepstake.errors import PlanError
 
 __all__ = ["apart", "by_count", "by_duration"]

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from sweepstake.batch.planning.drafts import Draft
-from sweepstake.batch.planning.problem import Problem
-from sweepstake.batch.planning.simulation import simulate
+from sweepstake.batch.planning.packing.drafts import Draft
+from sweepstake.batch.planning.packing.problem import Problem
+from sweepstake.batch.planning.packing.simulation import simulate
 
 __all__ = ["tightened"]
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from sweepstake.batch.planning.boosting import Boosted, boosted
-from sweepstake.batch.planning.likeness import Like, alike
+from sweepstake.batch.planning.estimates.boosting import Boosted, boosted
+from sweepstake.batch.planning.estimates.likeness import Like, alike
 from sweepstake.errors import PlanError, shown
 
 __all__ = ["Estimate", "Runtimes", "learn_runtimes"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweepstake.batch.planning.problem import Problem
+from sweepstake.batch.planning.packing.problem import Problem
 
 __all__ = ["Room"]
 

@@ -8,11 +8,11 @@ from typing import Final
 
 from attrs import frozen
 
-from sweepstake.batch.planning import flat
-from sweepstake.batch.planning.drafts import Draft, best, with_fewer_nodes
-from sweepstake.batch.planning.parts import Part, Parts, PartsFilling
-from sweepstake.batch.planning.problem import Problem
-from sweepstake.batch.planning.simulation import simulate
+from sweepstake.batch.planning.packing import flat
+from sweepstake.batch.planning.packing.drafts import Draft, best, with_fewer_nodes
+from sweepstake.batch.planning.packing.parts import Part, Parts, PartsFilling
+from sweepstake.batch.planning.packing.problem import Problem
+from sweepstake.batch.planning.packing.simulation import simulate
 
 __all__ = ["apart", "by_count", "by_duration"]
 

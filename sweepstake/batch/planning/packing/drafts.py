@@ -9,8 +9,8 @@ from typing import Final
 
 from attrs import frozen
 
-from sweepstake.batch.planning.problem import Problem
-from sweepstake.batch.planning.simulation import simulate
+from sweepstake.batch.planning.packing.problem import Problem
+from sweepstake.batch.planning.packing.simulation import simulate
 
 __all__ = ["Draft", "best", "cost", "needed_batches", "urgent_first", "with_fewer_nodes"]
 

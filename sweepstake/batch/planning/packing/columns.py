@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sweepstake.batch.planning.paths import components, remaining
-from sweepstake.batch.planning.problem import Problem
+from sweepstake.batch.planning.packing.paths import components, remaining
+from sweepstake.batch.planning.packing.problem import Problem
 
 __all__ = ["columns"]
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from attrs import frozen
 
-from sweepstake.batch.planning.problem import Problem
-from sweepstake.batch.planning.room import Room
+from sweepstake.batch.planning.packing.problem import Problem
+from sweepstake.batch.planning.packing.room import Room
 
 __all__ = ["Filled", "Pool"]
 

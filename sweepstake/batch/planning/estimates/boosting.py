@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from sweepstake.batch.planning.likeness import as_number
+from sweepstake.batch.planning.estimates.likeness import as_number
 from sweepstake.errors import MissingExtraError
 from sweepstake.plaintext import counted
 

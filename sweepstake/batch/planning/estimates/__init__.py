@@ -1,0 +1,1 @@
+"""How long jobs are expected to run."""

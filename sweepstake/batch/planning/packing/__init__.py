@@ -1,0 +1,1 @@
+"""How jobs come into batches: schedules of batches, the filling of them, and the two layouts."""
