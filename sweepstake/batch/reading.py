@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from attrs import frozen
@@ -58,6 +59,7 @@ class Reading:
         tasks: what is run for each; None for those that say nothing of it.
         sources: how many of the jobs have an estimate from where.
         left_out: jobs that wait and cannot be planned now.
+        after: what runs elsewhere that a job waits for: by whom it is run.
     """
 
     jobs: tuple[BatchJob, ...]
@@ -65,6 +67,7 @@ class Reading:
     tasks: Mapping[str, str | None]
     sources: Mapping[str, int]
     left_out: tuple[LeftOut, ...]
+    after: Mapping[str, tuple[str, ...]]
 
 
 def read_waiting(
@@ -74,6 +77,7 @@ def read_waiting(
     quantile: float = 0.9,
     cpus_per_job: float = 1,
     gpus_per_job: int = 0,
+    under_way: Mapping[str, str] = MappingProxyType({}),
 ) -> Reading:
     """Read what waits in an experiment.
 
@@ -83,6 +87,7 @@ def read_waiting(
         quantile: which share of jobs shall run no longer than its estimate.
         cpus_per_job: of jobs that say nothing of what they need.
         gpus_per_job: likewise.
+        under_way: jobs that batches are submitted for, with the allocation of each; they are not planned again.
 
     Raises:
         PlanError: there is nothing to estimate from.
@@ -97,7 +102,9 @@ def read_waiting(
             f"{experiment.name} is paused, so nobody gets its jobs; sweepstake resume lets it go on"
         )
     blocked = dict(_blocked(queue, reference))
-    left_out = _left_out(queued, running, blocked)
+    for job_id in under_way:
+        queued.pop(job_id, None)
+    left_out = _left_out(queued, {*running, *under_way}, blocked)
     for each in left_out:
         for job_id in each.ids:
             del queued[job_id]
@@ -105,12 +112,13 @@ def read_waiting(
     estimate_of = _Estimates(queue, reference, estimate, quantile)
     gangs = _gangs(queued.values())
     leader = {member.id: members[0].id for members in gangs for member in members}
-    jobs, sources = list[BatchJob](), Counter[str]()
+    jobs, sources, after = list[BatchJob](), Counter[str](), dict[str, tuple[str, ...]]()
     for members in gangs:
         first, needs = members[0], needs_in(members[0])
         found = estimate_of(first)
         sources[found.source] += len(members)
-        awaited = (other for member in members for other in blocked.get(member.id, ()))
+        awaited = [other for member in members for other in blocked.get(member.id, ())]
+        after[first.id] = tuple(sorted({under_way[other] for other in awaited if other in under_way}))
         jobs.append(
             BatchJob(
                 id=first.id,
@@ -129,6 +137,7 @@ def read_waiting(
         tasks={members[0].id: members[0].task for members in gangs},
         sources=dict(sources),
         left_out=left_out,
+        after={job_id: others for job_id, others in after.items() if others},
     )
 
 

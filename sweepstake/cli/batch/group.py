@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from sweepstake.cli.batch.planning import plan
+from sweepstake.cli.batch.submitting import cancel, status, submit
 
 __all__ = ["batch"]
 
@@ -14,4 +15,5 @@ def batch() -> None:
     """Pack queued jobs into allocations of a cluster."""
 
 
-batch.add_command(plan)
+for _verb in (plan, submit, status, cancel):
+    batch.add_command(_verb)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar
 
 import click
+from attrs import evolve
 
 from sweepstake.batch.backends.kinds import backend_of
 from sweepstake.batch.planning import BatchSpec, Capacity
@@ -19,7 +21,7 @@ from sweepstake.cli.target import Target, pass_target
 from sweepstake.plaintext import counted
 from sweepstake.view.times import spanning
 
-__all__ = ["Span", "plan", "planning_options", "tree_of"]
+__all__ = ["Span", "plan", "planned", "planning_options", "tree_of"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 #: Batches of which a person sees a row each; of more, the first.
@@ -121,17 +123,23 @@ def plan(target: Target, /, experiment: str, wide: bool, format_: str, **setting
 
 
 def planned(
-    target: Target, experiment: str, settings: Mapping[str, Any]
+    target: Target, experiment: str, settings: Mapping[str, Any], under_way: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[Reading, Capacity, tuple[BatchSpec, ...]]:
-    """Read what waits, and pack it."""
-    capacity = _capacity(settings)
+    """Read what waits and is not under way, and pack it."""
+    if settings["capacity"] is None and settings["backend"] is None:
+        raise click.UsageError(
+            "Say what an allocation has, such as --capacity nodes=1,cpus=8,gpus=2, or with --backend which scheduler "
+            "knows it."
+        )
     read = read_waiting(
         target.experiment(experiment),
         estimate=settings["estimate"],
         quantile=settings["quantile"],
         cpus_per_job=settings["cpus_per_job"],
         gpus_per_job=settings["gpus_per_job"],
+        under_way=under_way,
     )
+    capacity = _capacity(settings, max((job.nodes for job in read.jobs), default=1))
     batches = make_plan(
         read.jobs,
         capacity=capacity,
@@ -143,16 +151,15 @@ def planned(
     return read, capacity, batches
 
 
-def _capacity(settings: Mapping[str, Any]) -> Capacity:
-    """Return what an allocation can have: as somebody says it, else as the scheduler does."""
+def _capacity(settings: Mapping[str, Any], nodes: int) -> Capacity:
+    """Return what an allocation can have: as somebody says it, else as the scheduler does.
+
+    Then it has no more nodes than the job that takes the most: small allocations begin sooner.
+    """
     if settings["capacity"] is not None:
         return Capacity.parse(settings["capacity"])
-    if settings["backend"] is None:
-        raise click.UsageError(
-            "Say what an allocation has, such as --capacity nodes=1,cpus=8,gpus=2, or with --backend which scheduler "
-            "knows it."
-        )
-    return backend_of(settings["backend"]).cluster(settings["partition"]).capacity
+    found = backend_of(settings["backend"]).cluster(settings["partition"]).capacity
+    return evolve(found, nodes=min(found.nodes, nodes))
 
 
 def tree_of(spec: BatchSpec, members: Mapping[str, Sequence[str]]) -> dict[str, Any]:

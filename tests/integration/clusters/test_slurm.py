@@ -1,7 +1,7 @@
 """The backend for Slurm, with a real one."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,24 +12,9 @@ from sweepstake.batch.backends.scheduler import Scheduler
 from sweepstake.batch.backends.slurm import SlurmDialect
 from sweepstake.batch.backends.submissions import Site, Submission
 from sweepstake.errors import ConfigurationError, SubmissionError
-from tests.kit.slurm import CPUS, GPUS, NODES, Slurm, slurm
+from tests.kit.slurm import CPUS, GPUS, NODES, Slurm
 
 __all__: list[str] = []
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Slurm]:
-    """Give one cluster to all tests."""
-    with slurm() as started:
-        yield started
-
-
-@pytest.fixture
-def cluster(running: Slurm, monkeypatch: pytest.MonkeyPatch) -> Slurm:
-    """Give the cluster to what calls Slurm's commands."""
-    for name, value in running.environment.items():
-        monkeypatch.setenv(name, value)
-    return running
 
 
 @pytest.fixture

@@ -1,0 +1,219 @@
+"""`sweepstake batch submit`, `status` and `cancel`: batches on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import click
+
+from sweepstake.batch.backends.kinds import backend_of
+from sweepstake.batch.backends.limits import flux_seconds, pbs_seconds, slurm_seconds
+from sweepstake.batch.backends.scheduler import Backend
+from sweepstake.batch.backends.submissions import Site
+from sweepstake.batch.settling import settle
+from sweepstake.batch.submitting import Order, submissions_of, submit_plan
+from sweepstake.cli.batch.planning import planned, planning_options, tree_of
+from sweepstake.cli.naming import EXPERIMENT
+from sweepstake.cli.output import as_json, format_option, print_rows, say, wide_option
+from sweepstake.cli.target import Target, pass_target
+from sweepstake.client import Experiment
+from sweepstake.domain.batches.records import AllocationState, BatchRecord, BatchStatus
+from sweepstake.domain.status import JobStatus
+from sweepstake.plaintext import counted
+from sweepstake.view.times import spanning
+
+__all__ = ["cancel", "status", "submit"]
+
+#: How each scheduler reads a limit.
+_LIMITS: Final[Mapping[str, Callable[[str], float]]] = {
+    "slurm": slurm_seconds,
+    "pbs": pbs_seconds,
+    "flux": flux_seconds,
+}
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@planning_options
+@click.option("--time", "time_limit", metavar="LIMIT", help="Limit of an allocation, as the scheduler reads it.")
+@click.option("--account", help="Who pays.")
+@click.option("--qos", help="The quality of service.")
+@click.option("--constraint", help="Features that nodes must have.")
+@click.option("--sbatch-arg", "extra", multiple=True, metavar="ARG", help="For the scheduler, as it is; repeatable.")
+@click.option("--dry-run", is_flag=True, help="Show the scripts that would be submitted; submit nothing.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND]")
+@wide_option
+@format_option
+@pass_target
+def submit(
+    target: Target,
+    /,
+    experiment: str,
+    command: Sequence[str],
+    dry_run: bool,
+    wide: bool,
+    format_: str,
+    **settings: Any,
+) -> None:
+    """Submit the queued jobs of EXPERIMENT to a cluster.
+
+    They are packed as `batch plan` shows. COMMAND is run for each job; jobs of a spec have their own. What is under
+    way already is not submitted again.
+    """
+    if settings["backend"] is None:
+        raise click.UsageError("Say with --backend to which scheduler: slurm, pbs or flux.")
+    backend = backend_of(settings["backend"], target.config().environment())
+    found = target.experiment(experiment)
+    live = [record for record, _ in settle(found, _backends(target))]
+    under_way = {job: record.jobid or "" for record in live for job in record.jobs}
+    read, capacity, batches = planned(target, experiment, settings, under_way)
+    if not batches:
+        _nothing(format_, bool(live))
+        return
+    if not command and any(task is None for task in read.tasks.values()):
+        raise click.UsageError("Say what is run for jobs without a spec: -- COMMAND.")
+    order = Order(
+        called=target.called(experiment),
+        folder=target.config().state / "batches",
+        command=["--", *command] if command else [],
+        time_limit=_limit(settings),
+        site=Site(
+            partition=settings["partition"],
+            account=settings["account"],
+            qos=settings["qos"],
+            constraint=settings["constraint"],
+            extra=settings["extra"],
+        ),
+        members=read.members,
+        after={job: [each for each in others if each] for job, others in read.after.items()},
+    )
+    if dry_run:
+        scripts = [backend.script(each) for each in submissions_of(batches, capacity, backend, order)]
+        say("\n".join(scripts))
+        return
+    made = submit_plan(found, batches, capacity, backend, order)
+    if format_ == "json":
+        as_json([_tree(each, tree_of(spec, read.members)) for each, spec in zip(made, batches, strict=True)])
+        return
+    print_rows([_row(each) for each in made], wide=wide)
+    jobs = sum(len(each.jobs) for each in made)
+    say(f"{counted(jobs, 'job')} in {counted(len(made), 'batch', 'batches')} submitted to {backend.name}.")
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@wide_option
+@format_option
+@pass_target
+def status(target: Target, experiment: str, wide: bool, format_: str) -> None:
+    """Show how the batches of EXPERIMENT stand.
+
+    A line for each that is not over: its jobs by state, its allocation, and how much of its time is left.
+    """
+    told = settle(target.experiment(experiment), _backends(target))
+    if format_ == "json":
+        as_json([_tree(record, {}) for record, _ in told])
+        return
+    if not told:
+        say("No batch is under way.")
+        return
+    rows = []
+    for record, allocation in told:
+        row = _row(record)
+        row["left"] = spanning(allocation.left) if allocation is not None and allocation.left is not None else ""
+        row["reason"] = ("hopeless: " if allocation is not None and allocation.hopeless else "") + record.reason
+        rows.append(row)
+    print_rows(rows, wide=wide)
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@click.argument("batches", nargs=-1, metavar="[BATCH]...")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_target
+def cancel(target: Target, experiment: str, batches: Sequence[str], yes: bool) -> None:
+    """End allocations.
+
+    All of EXPERIMENT's batches, or those that are named. Jobs that run there are given back to the queue, and are submitted again by the next `batch submit`.
+    """
+    found = target.experiment(experiment)
+    told = [record for record, _ in settle(found, _backends(target))]
+    chosen = [each for each in told if not batches or any(each.id.startswith(name) for name in batches)]
+    if not chosen:
+        say("No batch is under way." if not batches else "No such batch is under way.")
+        return
+    if not yes:
+        click.confirm(f"End {counted(len(chosen), 'allocation')}?", abort=True)
+    for name in dict.fromkeys(each.backend for each in chosen):
+        mine = [each for each in chosen if each.backend == name]
+        _backends(target)(name).cancel({each.jobid: each.name for each in mine if each.jobid is not None})
+    for each in chosen:
+        _end(found, each)
+    say(f"{counted(len(chosen), 'allocation')} ended.")
+
+
+def _end(experiment: Experiment, record: BatchRecord) -> None:
+    experiment.session.queue.note_batch(
+        experiment.reference,
+        record.id,
+        record.number,
+        status=BatchStatus.ENDED,
+        allocation=None if record.jobid is None else AllocationState.CANCELLED,
+        reason="cancelled by a person",
+    )
+
+
+def _backends(target: Target) -> Callable[[str], Backend]:
+    environment = target.config().environment()
+    return lambda name: backend_of(name, environment)
+
+
+def _limit(settings: Mapping[str, Any]) -> float | None:
+    text = settings["time_limit"]
+    return None if text is None else _LIMITS.get(settings["backend"], slurm_seconds)(text)
+
+
+def _nothing(format_: str, live: bool) -> None:
+    if format_ == "json":
+        as_json([])
+        return
+    say("All that waits is under way." if live else "Nothing waits.")
+
+
+def _tree(record: BatchRecord, planned: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "jobs": list(record.jobs),
+        "nodes": record.nodes,
+        "estimated_runtime": record.estimated_runtime,
+        "timeout": record.timeout,
+        "dependencies": list(record.dependencies),
+        **planned,
+        "jobid": record.jobid,
+        "allocation": record.allocation,
+        "counts": _counts(record),
+    }
+
+
+def _counts(record: BatchRecord) -> dict[str, int]:
+    counts = record.counts
+    by_state = {
+        JobStatus.QUEUED: counts.ready + counts.blocked + counts.delayed,
+        JobStatus.RUNNING: counts.running,
+        JobStatus.DONE: counts.done,
+        JobStatus.CRASHED: counts.crashed,
+        JobStatus.PRUNED: counts.pruned,
+    }
+    return {str(state): number for state, number in by_state.items() if number}
+
+
+def _row(record: BatchRecord) -> dict[str, Any]:
+    return {
+        "batch": record.id[:8],
+        "jobid": record.jobid or "",
+        "allocation": str(record.allocation or record.status),
+        "jobs": ", ".join(f"{number} {state}" for state, number in _counts(record).items()),
+        "nodes": record.nodes,
+        "limit": spanning(record.timeout or 0.0),
+    }
