@@ -135,7 +135,8 @@ def status(target: Target, experiment: str, wide: bool, format_: str) -> None:
 def cancel(target: Target, experiment: str, batches: Sequence[str], yes: bool) -> None:
     """End allocations.
 
-    All of EXPERIMENT's batches, or those that are named. Jobs that run there are given back to the queue, and are submitted again by the next `batch submit`.
+    All of EXPERIMENT's batches, or those that are named. Jobs that run there are given back to the queue, and are
+    submitted again by the next `batch submit`.
     """
     found = target.experiment(experiment)
     told = [record for record, _ in settle(found, _backends(target))]
