@@ -11,6 +11,7 @@ import pytest
 
 from sweepstake.client.archive import export_experiment, import_experiment
 from sweepstake.clock import SystemClock
+from sweepstake.domain.batches.records import BatchDraft
 from sweepstake.domain.portable import ImportPart, PortableExperiment, PortableJob, Totals
 from sweepstake.domain.records import JobRecord, SearchDefinition
 from sweepstake.domain.settings import Settings
@@ -67,6 +68,20 @@ def test_tasks_come_back_as_they_went(retrying: Queue, lab: Lab) -> None:
             found = each.queue.claim_jobs(each.name, "w", 9, offer=offer).claims
             assert [claim.job.id for claim in found] == _CLAIMED[offer.memory]
     assert copy.queue.get_gang(copy.name, "gang 1").together
+
+
+def test_batches_stay_where_they_were_submitted(retrying: Queue, lab: Lab) -> None:
+    """They are of a cluster: jobs that were in one are free where they arrive, and may be put into one there."""
+    [job_id] = lab.add_many(1)
+    submitted = BatchDraft(id="b", jobs=(job_id,), backend="slurm")
+    lab.queue.intend_batches(lab.name, [submitted])
+    lab.queue.begin_batch(lab.name, "b", 1, "7")
+    copy = Lab(lab.queue, f"copy {new_key()}")
+    import_experiment(retrying, io.StringIO(exported(retrying, lab.name)), copy.name, lambda _: None)
+    assert copy.queue.list_batches(copy.name).items == ()
+    assert copy.why(job_id).batch is None
+    assert copy.queue.intend_batches(copy.name, [submitted]) == (1,)
+    assert lab.queue.get_batch(lab.name, "b").jobid == "7"
 
 
 #: Which jobs are claimed with so much memory, the second time what was left.
