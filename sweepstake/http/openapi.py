@@ -24,7 +24,7 @@ _MEANINGS: Final = {
     403: "The credentials are wrong, or do not allow this",
     404: "There is no such experiment, job, attempt or batch",
     408: "The body did not arrive in time",
-    409: "Several experiments have the name, or a limit of the experiment, a live lease or a batch under way does not allow it",
+    409: "Several experiments have the name, or a limit of it, a live lease or a batch under way does not allow it",
     412: "A guard failed, or the attempt or the batch is over; nothing was changed",
     413: "The body is too large",
     416: "There are no such bytes",
