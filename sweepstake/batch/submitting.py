@@ -59,12 +59,15 @@ def submit_plan(
     """Submit batches, those first that others wait for.
 
     Raises:
+        InvalidInputError: something cannot be told the scheduler; then nothing was done.
         SubmissionError: the scheduler refused one, in its own words; then none is submitted.
         LiveBatchError: somebody else has submitted some of these jobs meanwhile.
     """
     queue, reference = experiment.session.queue, experiment.reference
     jobids: dict[str, str] = {}
     made: list[BatchRecord] = []
+    for each in submissions_of(plan, capacity, backend, order):
+        backend.script(each)  # what cannot be told the scheduler is refused before anything is intended
     own_folder(order.folder)
     try:
         for specs in _together(plan, backend, order):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from sweepstake.batch.backends.allocations import Allocation, AllocationState
@@ -71,6 +72,11 @@ class FluxDialect:
         assert count == 1, "no array was submitted"
         return [jobid]
 
+    def log(self, folder: Path, name: str, jobid: str) -> Path:
+        """Return where the output of an allocation is."""
+        del name
+        return folder / f"{jobid}.log"
+
     def status_call(self, jobids: Iterable[str]) -> Sequence[str]:
         """Return the one call that asks for many allocations, those that have ended as well."""
         return [*_LIST, *jobids]
@@ -103,7 +109,7 @@ def _directives(submission: Submission) -> Iterator[str]:
         "gpus-per-slot": submission.gpus or None,
         "time-limit": f"{math.ceil(submission.time_limit)}s",
         "signal": f"SIGUSR1@{_SIGNAL_BEFORE}s",
-        "output": f"{submission.folder}/{{{{id}}}}.log",
+        "output": f"{submission.folder}/{{{{id.f58plain}}}}.log",
         "queue": site.partition,
         "bank": site.account,
         "requires": site.constraint,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from sweepstake.batch.backends.allocations import Allocation, AllocationState
@@ -76,6 +78,11 @@ class PbsDialect:
     def members(self, jobid: str, count: int) -> Sequence[str]:
         """Return the id of each allocation of a submission: ``7[].host`` has ``7[0].host`` and so on."""
         return [jobid] if count == 1 else [jobid.replace("[]", f"[{number}]", 1) for number in range(count)]
+
+    def log(self, folder: Path, name: str, jobid: str) -> Path:
+        """Return where the output of an allocation is: PBS names it by the name and the number."""
+        numbers = re.findall(r"\d+", jobid.partition(".")[0])
+        return folder / f"{name}.o{'.'.join(numbers)}"
 
     def status_call(self, jobids: Iterable[str]) -> Sequence[str]:
         """Return the one call that asks for many allocations, those that have ended as well."""

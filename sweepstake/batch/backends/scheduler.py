@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from sweepstake.batch.backends.allocations import Allocation, AllocationState
@@ -56,6 +57,10 @@ class Backend(Protocol):
         """
         ...
 
+    def log(self, folder: Path, name: str, jobid: str) -> Path:
+        """Return where the output of an allocation is that was submitted with this folder and name."""
+        ...
+
     def poll(self, named: Mapping[str, str]) -> Mapping[str, Allocation]:
         """Return what became of allocations, by their ids, which are given with the names they were submitted with."""
         ...
@@ -102,6 +107,10 @@ class Dialect(Protocol):
 
     def members(self, jobid: str, count: int) -> Sequence[str]:
         """Return the id of each allocation of a submission."""
+        ...
+
+    def log(self, folder: Path, name: str, jobid: str) -> Path:
+        """Return where the output of an allocation is."""
         ...
 
     def status_call(self, jobids: Iterable[str]) -> Sequence[str]:
@@ -172,6 +181,10 @@ class Scheduler:
         if answer.code != 0:
             raise SubmissionError(f"{self.name} refused it: {answer.complaint}")
         return self._dialect.members(self._dialect.jobid(answer.output), len(submission.commands))
+
+    def log(self, folder: Path, name: str, jobid: str) -> Path:
+        """Return where the output of an allocation is: see `Backend.log`."""
+        return self._dialect.log(folder, name, jobid)
 
     def poll(self, named: Mapping[str, str]) -> Mapping[str, Allocation]:
         """Return what became of allocations, in one call: see `Backend.poll`."""

@@ -6,6 +6,7 @@ import math
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from sweepstake.batch.backends.allocations import Allocation, AllocationState
@@ -118,6 +119,11 @@ class SlurmDialect:
     def members(self, jobid: str, count: int) -> Sequence[str]:
         """Return the id of each allocation of a submission."""
         return [jobid] if count == 1 else [f"{jobid}_{number}" for number in range(count)]
+
+    def log(self, folder: Path, name: str, jobid: str) -> Path:
+        """Return where the output of an allocation is."""
+        del name
+        return folder / f"{jobid}.log"
 
     def status_call(self, jobids: Iterable[str]) -> Sequence[str]:
         """Return the one call that asks for many allocations, those that have just ended as well."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from sweepstake.cli.batch.planning import plan
-from sweepstake.cli.batch.submitting import cancel, status, submit
+from sweepstake.cli.batch.submitting import cancel, logs, status, submit
 
 __all__ = ["batch"]
 
@@ -15,5 +15,5 @@ def batch() -> None:
     """Pack queued jobs into allocations of a cluster."""
 
 
-for _verb in (plan, submit, status, cancel):
+for _verb in (plan, submit, status, logs, cancel):
     batch.add_command(_verb)

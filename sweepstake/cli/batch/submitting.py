@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -20,10 +21,11 @@ from sweepstake.cli.target import Target, pass_target
 from sweepstake.client import Experiment
 from sweepstake.domain.batches.records import AllocationState, BatchRecord, BatchStatus
 from sweepstake.domain.status import JobStatus
-from sweepstake.plaintext import counted
+from sweepstake.errors import NotFoundError
+from sweepstake.plaintext import counted, printable
 from sweepstake.view.times import spanning
 
-__all__ = ["cancel", "status", "submit"]
+__all__ = ["cancel", "logs", "status", "submit"]
 
 #: How each scheduler reads a limit.
 _LIMITS: Final[Mapping[str, Callable[[str], float]]] = {
@@ -75,7 +77,7 @@ def submit(
         raise click.UsageError("Say what is run for jobs without a spec: -- COMMAND.")
     order = Order(
         called=target.called(experiment),
-        folder=target.config().state / "batches",
+        folder=_folder(target),
         command=["--", *command] if command else [],
         time_limit=_limit(settings),
         site=Site(
@@ -152,6 +154,44 @@ def cancel(target: Target, experiment: str, batches: Sequence[str], yes: bool) -
     for each in chosen:
         _end(found, each)
     say(f"{counted(len(chosen), 'allocation')} ended.")
+
+
+@click.command()
+@click.argument("experiment", type=EXPERIMENT)
+@click.argument("batch_id", metavar="BATCH")
+@pass_target
+def logs(target: Target, experiment: str, batch_id: str) -> None:
+    """Print what an allocation printed.
+
+    That of EXPERIMENT's batch whose id begins with BATCH, of its last submission. What its jobs printed is told by
+    `sweepstake logs`.
+    """
+    found = target.experiment(experiment)
+    queue, start = found.session.queue, None
+    last: BatchRecord | None = None
+    while True:
+        page = queue.list_batches(found.reference, start)
+        last = next((each for each in reversed(page.items) if each.id.startswith(batch_id)), last)
+        if page.next is None:
+            break
+        start = page.next
+    if last is None:
+        raise NotFoundError(f"There is no batch {printable(batch_id)!r} of {target.called(experiment)}.")
+    if last.jobid is None:
+        say(f"The batch {last.id[:8]} has no allocation: {last.reason or last.status}.", err=True)
+        return
+    path = _backends(target)(last.backend).log(_folder(target), last.name, last.jobid)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        say(f"The allocation {last.jobid} has printed nothing yet into {path}.", err=True)
+        return
+    say(content.decode(errors="replace").rstrip("\n"))
+
+
+def _folder(target: Target) -> Path:
+    """Return where allocations leave what they print; they must find it at the same path."""
+    return target.config().state / "batches"
 
 
 def _end(experiment: Experiment, record: BatchRecord) -> None:

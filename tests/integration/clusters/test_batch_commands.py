@@ -1,0 +1,108 @@
+"""`sweepstake batch` against a real Slurm."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sweepstake
+from sweepstake.cli.main import run_app
+from tests.kit.slurm import Slurm
+
+__all__: list[str] = []
+
+Run = Callable[..., tuple[int, str, str]]
+SLURM = ("--backend", "slurm")
+
+
+@pytest.fixture
+def run(tmp_path: Path, cluster: Slurm, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command on a store with six jobs, and return its exit code, output and errors."""
+    del cluster
+    monkeypatch.setenv("SWEEPSTAKE_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("SWEEPSTAKE_URL", f"sqlite:///{tmp_path}/store.db")
+    experiment = sweepstake.connect().add_experiment(sweepstake.ManualSearch("mnist"))
+    for x in range(6):
+        experiment.add_job({"x": x})
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = run_app(["batch", *arguments])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return call
+
+
+def listed(run: Run, *arguments: str) -> list[dict[str, Any]]:
+    """Return what a command tells programs."""
+    code, out, err = run(*arguments, "--format", "json")
+    assert code == 0, err
+    found: list[dict[str, Any]] = json.loads(out)
+    return found
+
+
+def test_batches_are_submitted_looked_at_and_cancelled(run: Run) -> None:
+    """What is under way is not submitted again; what was cancelled is."""
+    submit = ("submit", "mnist", *SLURM, "--estimate", "10m", "--duration", "20m", "--sbatch-arg=--hold", "--", "true")
+    code, out, err = run(*submit[:-2], "--format", "json", *submit[-2:])
+    assert code == 0, err
+    made = json.loads(out)
+    [only] = made
+    assert (len(only["jobs"]), only["nodes"], only["allocation"], only["counts"]) == (6, 1, "PENDING", {"QUEUED": 6})
+    assert set(only) == {
+        *("id", "jobs", "nodes", "estimated_runtime", "timeout", "dependencies"),
+        *("jobid", "allocation", "counts"),
+    }
+    assert run(*submit)[:2] == (0, "All that waits is under way.\n")
+    assert [each["jobid"] for each in listed(run, "status", "mnist")] == [only["jobid"]]
+    assert "hopeless: JobHeldUser" in run("status", "mnist")[1].replace("\n", " ")
+    code, out, _ = run("cancel", "mnist", only["id"][:6], "--yes")
+    assert (code, out) == (0, "1 allocation ended.\n")
+    assert run("status", "mnist")[1] == "No batch is under way.\n"
+    assert listed(run, "status", "mnist") == []
+    assert run(*submit)[0] == 0
+
+
+def test_a_dry_run_submits_nothing(run: Run, cluster: Slurm) -> None:
+    """It shows the script."""
+    code, out, _ = run("submit", "mnist", *SLURM, "--estimate", "10m", "--time", "90", "--dry-run", "--", "true")
+    assert code == 0
+    assert "#SBATCH --time=90\n" in out
+    assert "worker mnist --batch " in out
+    assert not cluster.run("squeue", "-h").strip()
+    assert listed(run, "status", "mnist") == []
+
+
+def test_a_refusal_is_told_and_leaves_nothing(run: Run) -> None:
+    """In the scheduler's words."""
+    code, _, err = run("submit", "mnist", *SLURM, "--estimate", "10m", "--qos", "x\ny", "--", "true")
+    assert code == 1
+    assert "qos" in err
+    code, _, err = run("submit", "mnist", *SLURM, "--partition", "short", "--estimate", "10m", "--", "true")
+    assert code == 1
+    assert "slurm refused it: " in err
+    assert "time limit" in err
+    assert listed(run, "status", "mnist") == []
+
+
+def test_a_command_is_needed(run: Run) -> None:
+    """By jobs that have none of their own."""
+    code, _, err = run("submit", "mnist", *SLURM, "--estimate", "10m")
+    assert code == 2
+    assert "-- COMMAND" in err
+
+
+def test_what_an_allocation_prints_is_shown(run: Run) -> None:
+    """As soon as there is something."""
+    code, _, err = run("logs", "mnist", "abc")
+    assert code == 1
+    assert "There is no batch 'abc' of mnist." in err
+    assert run("submit", "mnist", *SLURM, "--estimate", "10m", "--", "true")[0] == 0
+    deadline = time.monotonic() + 60
+    while not (out := run("logs", "mnist", "")[1].strip()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert out
