@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from sweepstake.batch.planning.estimates.runtimes import Estimate, Runtimes, learn_runtimes
 from sweepstake.batch.planning.records import BatchJob
@@ -24,7 +24,7 @@ from sweepstake.spec import ExperimentSpec
 from sweepstake.spec.naming import named_tasks
 from sweepstake.spec.needs import needs_of
 
-__all__ = ["LeftOut", "Reading", "read_waiting"]
+__all__ = ["LeftOut", "Reading", "read_waiting", "without"]
 
 #: So many of the jobs that ended last are learnt from.
 _LEARNT_FROM: Final = 1000
@@ -139,6 +139,26 @@ def read_waiting(
         left_out=left_out,
         after={job_id: others for job_id, others in after.items() if others},
     )
+
+
+def without(reading: Reading, unfit: Iterable[tuple[str, str]]) -> Reading:
+    """Return a reading without jobs that fit into no allocation, and without those that wait for them.
+
+    Args:
+        reading: of what waits.
+        unfit: ids, each with what it needs and what there is.
+    """
+    lacks = dict(unfit)
+    gone = set(lacks)
+    while more := {job.id for job in reading.jobs if job.id not in gone and gone & set(job.depends_on)}:
+        gone |= more
+    whys = defaultdict[str, list[str]](list)
+    for job in reading.jobs:
+        if job.id in gone:
+            whys[lacks.get(job.id, "wait for jobs that do not fit")] += reading.members[job.id]
+    left_out = [LeftOut(ids=tuple(ids), why=why.replace("needs ", "need ", 1)) for why, ids in whys.items()]
+    kept = tuple(job for job in reading.jobs if job.id not in gone)
+    return evolve(reading, jobs=kept, left_out=(*reading.left_out, *left_out))
 
 
 def _blocked(queue: Queue, reference: str) -> Iterator[tuple[str, Sequence[str]]]:

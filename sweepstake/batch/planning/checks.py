@@ -11,7 +11,7 @@ from sweepstake.batch.planning.circles import circles
 from sweepstake.batch.planning.records import BatchJob, Capacity
 from sweepstake.errors import PlanError, shown
 
-__all__ = ["ATOMIC", "FLAT", "MAX", "check_acyclic", "check_jobs", "check_settings"]
+__all__ = ["ATOMIC", "FLAT", "MAX", "check_acyclic", "check_jobs", "check_settings", "misfits"]
 
 FLAT: Final = "flat"
 ATOMIC: Final = "atomic"
@@ -61,10 +61,15 @@ def check_jobs(jobs: Sequence[BatchJob], capacity: Capacity) -> None:
     often = [(id_, times) for id_, times in Counter(job.id for job in jobs).items() if times > 1]
     if often:
         raise _error([(id_, f"stands there {times} times; ids must be unique") for id_, times in sorted(often)])
+    unfit = misfits(jobs, capacity)
+    if unfit:
+        raise _error(sorted(unfit))
+
+
+def misfits(jobs: Iterable[BatchJob], capacity: Capacity) -> list[tuple[str, str]]:
+    """Return the jobs that fit into no allocation, each with what it needs and what there is."""
     has = {"cpus": capacity.cpus, "gpus": capacity.gpus, **capacity.resources}
-    misfits = [(job.id, lack) for job in jobs for lack in _lacks(job, has, capacity.nodes)]
-    if misfits:
-        raise _error(sorted(misfits))
+    return [(job.id, lack) for job in jobs for lack in _lacks(job, has, capacity.nodes)]
 
 
 def check_acyclic(ids: Sequence[str], needed: Sequence[Sequence[int]], left: Iterable[int]) -> None:

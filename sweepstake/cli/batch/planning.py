@@ -12,7 +12,8 @@ from attrs import evolve
 from sweepstake.batch.backends.kinds import backend_of
 from sweepstake.batch.planning import BatchSpec, Capacity
 from sweepstake.batch.planning import plan as make_plan
-from sweepstake.batch.reading import Reading, read_waiting
+from sweepstake.batch.planning.checks import misfits
+from sweepstake.batch.reading import Reading, read_waiting, without
 from sweepstake.cli.batch.picture import begins, rows_of
 from sweepstake.cli.moments import span
 from sweepstake.cli.naming import EXPERIMENT
@@ -70,6 +71,7 @@ def planning_options(command: C) -> C:
         click.option(
             "--capacity", metavar="nodes=N,cpus=N,gpus=N", help="The most nodes of an allocation, and what each has."
         ),
+        click.option("--skip-misfits", is_flag=True, help="Leave out jobs that fit into no allocation."),
         click.option("--backend", metavar="slurm|pbs|flux", help="The scheduler, which is asked what there is."),
         click.option("--partition", help="The partition, or queue, of the cluster."),
         click.option("--estimate", type=Span(), help="How long a job runs of whose like none has finished."),
@@ -140,6 +142,8 @@ def planned(
         under_way=under_way,
     )
     capacity = _capacity(settings, max((job.nodes for job in read.jobs), default=1))
+    if settings["skip_misfits"]:
+        read = without(read, misfits(read.jobs, capacity))
     batches = make_plan(
         read.jobs,
         capacity=capacity,

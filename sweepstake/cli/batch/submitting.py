@@ -70,6 +70,8 @@ def submit(
     live = [record for record, _ in settle(found, _backends(target))]
     under_way = {job: record.jobid or "" for record in live for job in record.jobs}
     read, capacity, batches = planned(target, experiment, settings, under_way)
+    for each in read.left_out:
+        say(f"{each}.", err=True)
     if not batches:
         _nothing(format_, bool(live))
         return

@@ -164,3 +164,24 @@ def test_a_capacity_is_asked_for(run: Run, experiment: sweepstake.Experiment) ->
     code, _, err = run("batch", "plan", "mnist")
     assert code == 2
     assert "--capacity nodes=1,cpus=8,gpus=2" in err
+
+
+def test_what_fits_into_no_allocation_is_left_out_on_demand(run: Run, tmp_path: Path) -> None:
+    """And what waits for it; without the option nothing is planned, and every such job is named."""
+    (tmp_path / "mnist.yaml").write_text(
+        """tasks:
+- {name: small, image: {docker: x}, command: [a]}
+- {name: large, image: {docker: x}, command: [a], resources: {gpuCount: 9}}
+- {name: last, image: {docker: x}, command: [a], datasets: [{mountPath: /in, source: {result: large}}]}
+"""
+    )
+    assert run("submit", str(tmp_path / "mnist.yaml"))[0] == 0
+    arguments = ("batch", "plan", "mnist", *CAPACITY, "--estimate", "10m")
+    code, _, err = run(*arguments)
+    assert code == 1
+    assert "needs 9 gpus on a node; a node has 2" in err
+    code, out, err = run(*arguments, "--skip-misfits")
+    assert code == 0
+    assert "1 job in 1 batch" in out
+    assert "1 job left out, as they need 9 gpus on a node; a node has 2: large" in err
+    assert "1 job left out, as they wait for jobs that do not fit: last" in err
