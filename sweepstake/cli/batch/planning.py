@@ -14,6 +14,7 @@ from sweepstake.batch.planning import BatchSpec, Capacity
 from sweepstake.batch.planning import plan as make_plan
 from sweepstake.batch.planning.checks import misfits
 from sweepstake.batch.reading import Reading, read_waiting, without
+from sweepstake.batch.site import SiteSettings, site_settings
 from sweepstake.cli.batch.picture import begins, rows_of
 from sweepstake.cli.moments import span
 from sweepstake.cli.naming import EXPERIMENT
@@ -22,7 +23,7 @@ from sweepstake.cli.target import Target, pass_target
 from sweepstake.plaintext import counted
 from sweepstake.view.times import spanning
 
-__all__ = ["Span", "plan", "planned", "planning_options", "tree_of"]
+__all__ = ["Span", "plan", "planned", "planning_options", "site_settings_of", "tree_of"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 #: Batches of which a person sees a row each; of more, the first.
@@ -141,7 +142,7 @@ def planned(
         gpus_per_job=settings["gpus_per_job"],
         under_way=under_way,
     )
-    capacity = _capacity(settings, max((job.nodes for job in read.jobs), default=1))
+    capacity = _capacity(target, settings, max((job.nodes for job in read.jobs), default=1))
     if settings["skip_misfits"]:
         read = without(read, misfits(read.jobs, capacity))
     batches = make_plan(
@@ -155,14 +156,23 @@ def planned(
     return read, capacity, batches
 
 
-def _capacity(settings: Mapping[str, Any], nodes: int) -> Capacity:
-    """Return what an allocation can have: as somebody says it, else as the scheduler does.
+def site_settings_of(target: Target, backend: str) -> SiteSettings:
+    """Return what the configuration says of a backend."""
+    config = target.config()
+    return site_settings(config.tables, backend, str(config.source))
+
+
+def _capacity(target: Target, settings: Mapping[str, Any], nodes: int) -> Capacity:
+    """Return what an allocation can have: as somebody says it, or the configuration, else as the scheduler does.
 
     Then it has no more nodes than the job that takes the most: small allocations begin sooner.
     """
     if settings["capacity"] is not None:
         return Capacity.parse(settings["capacity"])
-    found = backend_of(settings["backend"]).cluster(settings["partition"]).capacity
+    said = site_settings_of(target, settings["backend"])
+    if said.capacity is not None:
+        return Capacity.parse(said.capacity)
+    found = backend_of(settings["backend"]).cluster(settings["partition"] or said.site.partition).capacity
     return evolve(found, nodes=min(found.nodes, nodes))
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
+from attrs import evolve
 
 from sweepstake.batch.backends.kinds import backend_of
-from sweepstake.batch.backends.limits import flux_seconds, pbs_seconds, slurm_seconds
 from sweepstake.batch.backends.scheduler import Backend
-from sweepstake.batch.backends.submissions import Site
+from sweepstake.batch.reading import Reading
 from sweepstake.batch.settling import settle
+from sweepstake.batch.site import limit_seconds
 from sweepstake.batch.submitting import Order, submissions_of, submit_plan
-from sweepstake.cli.batch.planning import planned, planning_options, tree_of
+from sweepstake.cli.batch.planning import planned, planning_options, site_settings_of, tree_of
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import as_json, format_option, print_rows, say, wide_option
 from sweepstake.cli.target import Target, pass_target
@@ -26,13 +27,6 @@ from sweepstake.plaintext import counted, printable
 from sweepstake.view.times import spanning
 
 __all__ = ["cancel", "logs", "status", "submit"]
-
-#: How each scheduler reads a limit.
-_LIMITS: Final[Mapping[str, Callable[[str], float]]] = {
-    "slurm": slurm_seconds,
-    "pbs": pbs_seconds,
-    "flux": flux_seconds,
-}
 
 
 @click.command()
@@ -77,21 +71,7 @@ def submit(
         return
     if not command and any(task is None for task in read.tasks.values()):
         raise click.UsageError("Say what is run for jobs without a spec: -- COMMAND.")
-    order = Order(
-        called=target.called(experiment),
-        folder=_folder(target),
-        command=["--", *command] if command else [],
-        time_limit=_limit(settings),
-        site=Site(
-            partition=settings["partition"],
-            account=settings["account"],
-            qos=settings["qos"],
-            constraint=settings["constraint"],
-            extra=settings["extra"],
-        ),
-        members=read.members,
-        after={job: [each for each in others if each] for job, others in read.after.items()},
-    )
+    order = _order(target, experiment, read, settings, command)
     if dry_run:
         scripts = [backend.script(each) for each in submissions_of(batches, capacity, backend, order)]
         say("\n".join(scripts))
@@ -212,9 +192,22 @@ def _backends(target: Target) -> Callable[[str], Backend]:
     return lambda name: backend_of(name, environment)
 
 
-def _limit(settings: Mapping[str, Any]) -> float | None:
+def _order(
+    target: Target, experiment: str, read: Reading, settings: Mapping[str, Any], command: Sequence[str]
+) -> Order:
+    """Return how to submit: what the command says comes before what the configuration does."""
+    said = site_settings_of(target, settings["backend"])
+    given = {name: settings[name] for name in ("partition", "account", "qos", "constraint") if settings[name]}
     text = settings["time_limit"]
-    return None if text is None else _LIMITS.get(settings["backend"], slurm_seconds)(text)
+    return Order(
+        called=target.called(experiment),
+        folder=_folder(target),
+        command=["--", *command] if command else [],
+        time_limit=said.time_limit if text is None else limit_seconds(settings["backend"], text, "--time"),
+        site=evolve(said.site, extra=(*said.site.extra, *settings["extra"]), **given),
+        members=read.members,
+        after={job: [each for each in others if each] for job, others in read.after.items()},
+    )
 
 
 def _nothing(format_: str, live: bool) -> None:
