@@ -28,7 +28,7 @@ from sweepstake.values import JsonObject
 from sweepstake.worker.capture import Capture
 from sweepstake.worker.duty import Assignment
 from sweepstake.worker.heartbeat_process import HeartbeatProcess
-from sweepstake.worker.judgement import GAVE_WAY, TOLD, Ending, Verdict, judge, terminated
+from sweepstake.worker.judgement import GAVE_WAY, OUT_OF_TIME, TOLD, Ending, Verdict, judge, terminated
 from sweepstake.worker.masking import Mask, words_of
 from sweepstake.worker.process import Process, end_outliving, no_room, start_timer
 from sweepstake.worker.results import BlockReader, collect
@@ -170,6 +170,11 @@ class Attempt:
     def give_way(self) -> None:
         """As `stop`, because a more urgent job lacks room."""
         self._why_stopped = GAVE_WAY
+        self.stop()
+
+    def run_out(self) -> None:
+        """As `stop`, because the allocation that the worker runs in is about to end."""
+        self._why_stopped = OUT_OF_TIME
         self.stop()
 
     def kill(self) -> None:

@@ -58,6 +58,11 @@ class Opening(Protocol):
         """How many jobs there may be room for; none if it only wants to know what waits."""
         ...
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The only jobs that are wanted, in the order in which they are tried; nothing for any."""
+        ...
+
     def heard(self, experiment: Experiment, found: Claims) -> Sequence[str]:
         """Note what a claim was answered, and return the keys of the claims whose jobs give way to one that waits."""
         ...
@@ -82,6 +87,10 @@ class Duty(Protocol):
 
     def next_up(self) -> str | None:
         """Return the reference of the experiment for a job of which room is kept; None if it is for none."""
+        ...
+
+    def is_over(self) -> bool:
+        """Tell whether nothing is to begin any more, whatever comes."""
         ...
 
     def open(self, experiment: Experiment, patience: Patience) -> AbstractContextManager[Opening | None]:
@@ -132,6 +141,10 @@ class CommandDuty:
     def next_up(self) -> None:
         """Room is kept for nobody: one command takes what the other does."""
 
+    def is_over(self) -> bool:
+        """Jobs may come as long as the worker waits for them."""
+        return False
+
     @contextmanager
     def open(self, experiment: Experiment, patience: Patience = usual_patience) -> Iterator[Opening | None]:
         """Lock the GPUs of one job more."""
@@ -175,6 +188,7 @@ class _CommandOpening:
     offer = None
     slots = None
     at_once = 1
+    ids = ()
 
     def __init__(self, duty: CommandDuty, share: Share) -> None:
         self.taken = False

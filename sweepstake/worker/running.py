@@ -23,6 +23,7 @@ from sweepstake.domain.status import JobStatus, NoJobReason, Outcome
 from sweepstake.errors import ConfigurationError, NotFoundError, StoreUnavailableError, SweepstakeError
 from sweepstake.queue.call import no_patience
 from sweepstake.queue.retrying import FINAL_PATIENCE, PATIENCE, TERM_PATIENCE
+from sweepstake.worker.allocation.deadline import MARGIN, Deadline
 from sweepstake.worker.attempt import Attempt, Plan
 from sweepstake.worker.duty import Duty, Opening
 from sweepstake.worker.heartbeat_process import HeartbeatProcess
@@ -31,7 +32,7 @@ from sweepstake.worker.process import no_room
 from sweepstake.worker.reports.batches import Batches
 from sweepstake.worker.reports.reporting import End, Wanted, report_alone, report_together
 from sweepstake.worker.reports.tally import Tally, first_line
-from sweepstake.worker.stopping import Signals, Stop, heeded_signals, meaning, next_step
+from sweepstake.worker.stopping import SOON, Signals, Stop, heeded_signals, meaning, next_step
 
 __all__ = ["Worker"]
 
@@ -89,10 +90,12 @@ class Worker:
         """Run jobs until there is none, it is enough, or signals tell to stop; call it in the main thread.
 
         The first signal lets running jobs go on for `Options.drain` seconds; after that, or with the second, the
-        commands are ended and their jobs given back; a third one kills the commands at once.
+        commands are ended and their jobs given back; a third one kills the commands at once. In an allocation of a
+        cluster they are ended shortly before its end as well.
         """
         self._heartbeats.wait()
-        with heeded_signals() as signals:
+        also = () if self._options.deadline is None else (SOON,)
+        with heeded_signals(also) as signals:
             threading.Thread(target=self._take_jobs, args=(signals,), name="sweepstake-claims", daemon=True).start()
             stopped_by = self._heed(signals)
         return self._agenda.summary(stopped_by)
@@ -101,19 +104,33 @@ class Worker:
         """Do what signals say until the last job has ended; return the last signal."""
         last: signal.Signals | None = None
         drained = math.inf
+        deadline = self._options.deadline or Deadline()
+        ends = deadline.gives_back
         while True:
             try:
-                number = signals.next(drained)
+                number = signals.next(min(drained, ends))
             except TimeoutError:
-                drained = math.inf
-                self._stop(Stop.END, f"{self._options.drain:g} s are over")
+                why = f"{self._options.drain:g} s are over" if drained < ends else f"the end in {MARGIN:g} s"
+                drained = ends = math.inf
+                if self._agenda.step < Stop.END:
+                    self._stop(Stop.END, why)
                 continue
             if number is None:
                 return last
+            if number is SOON:
+                self._take_no_more(deadline)
+                continue
             last = number
             step = next_step(self._agenda.step, drains=self._options.drain > 0)
             drained = time.monotonic() + self._options.drain if step is Stop.DRAIN else math.inf
             self._stop(step, number.name)
+
+    def _take_no_more(self, deadline: Deadline) -> None:
+        """Begin nothing more, if it is true that the allocation is about to end; what runs has until then."""
+        now = time.monotonic()
+        if self._agenda.step is Stop.NO and deadline.is_near(now):
+            self._agenda.stop(Stop.DRAIN)
+            self._tell(f"{SOON.name}: taking no more jobs; the allocation ends in {deadline.left(now):.0f} s")
 
     def _stop(self, step: Stop, why: str) -> None:
         running = self._agenda.stop(step)
@@ -121,8 +138,15 @@ class Worker:
         for attempt in running:
             if step is Stop.KILL:
                 attempt.kill()
+            elif step is Stop.END and self._is_out_of_time():
+                attempt.run_out()
             elif step is Stop.END:
                 attempt.stop()
+
+    def _is_out_of_time(self) -> bool:
+        """Tell whether what ends now does so because its allocation ends."""
+        deadline = self._options.deadline
+        return deadline is not None and deadline.is_near(time.monotonic())
 
     def _take_jobs(self, signals: Signals) -> None:
         """Claim jobs as long as it makes sense, and wait for the last of them to end."""
@@ -181,10 +205,12 @@ class Worker:
         """Take as many jobs as there is room for and may begin, at least one unless none is wanted."""
         at_once, offer, slots = self._agenda.at_once(opening.at_once), opening.offer, opening.slots
         queue, patience = self._session.queue, self._patience_to_claim
-        if at_once == 1 and offer is None:
+        if at_once == 1 and offer is None and not opening.ids:
             answer = queue.claim(name, PROCESS.worker, patience=patience)
             return Claims(reason=answer.reason) if isinstance(answer, NoJob) else Claims(claims=(answer,))
-        return queue.claim_jobs(name, PROCESS.worker, at_once, offer=offer, slots=slots, patience=patience)
+        return queue.claim_jobs(
+            name, PROCESS.worker, at_once, offer=offer, slots=slots, ids=opening.ids, patience=patience
+        )
 
     def _take(self, experiment: Experiment, found: Claims, opening: Opening) -> None:
         """Hear which job waits, and begin what was claimed, or let an experiment rest that has nothing."""
@@ -237,7 +263,8 @@ class Worker:
             return
         self._heartbeats.hold(claim.key, claim.lease, None)
         self._tell(f"{self._tally.title(claim)}: attempt {claim.job.attempt} begins")
-        together = opening.offer is not None  # then the store knows calls with several reports
+        # Then the store knows calls with several reports.
+        together = opening.offer is not None or self._options.deadline is not None
         try:
             threading.Thread(
                 target=self._work, args=(attempt, experiment, together), name="sweepstake-job", daemon=True
@@ -346,7 +373,7 @@ class Worker:
         wanted = None
         if opening is not None:
             at_once = self._agenda.at_once(opening.at_once)
-            wanted = Wanted(at_once=at_once, offer=opening.offer, slots=opening.slots)
+            wanted = Wanted(at_once=at_once, offer=opening.offer, slots=opening.slots, ids=opening.ids)
         patience = self._patience_to_finish
         if not together:
             return report_alone(self._session, ends[0], wanted, patience=patience)

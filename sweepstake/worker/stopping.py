@@ -7,7 +7,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import IntEnum
 from types import FrameType
@@ -15,9 +15,11 @@ from typing import Final
 
 from sweepstake.plaintext import counted
 
-__all__ = ["Signals", "Stop", "heeded_signals", "meaning", "next_step"]
+__all__ = ["SOON", "Signals", "Stop", "heeded_signals", "meaning", "next_step"]
 
 _STOP: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: By which a scheduler says that an allocation will end soon.
+SOON: Final = signal.SIGUSR1
 #: What is written when nothing is left to stop: no signal has this number.
 _END: Final = 0
 #: Seconds that the system waits at a stretch; it can count 24 days.
@@ -111,12 +113,15 @@ class Signals:
 
 
 @contextmanager
-def heeded_signals() -> Iterator[Signals]:
+def heeded_signals(also: Sequence[signal.Signals] = ()) -> Iterator[Signals]:
     """Let SIGINT, SIGTERM and SIGHUP be read instead of acting on them, unless they are ignored (`nohup`).
 
     Only in the main thread. After the block the handlers are those from before it.
+
+    Args:
+        also: others that are read as well.
     """
-    heeded = [number for number in _STOP if signal.getsignal(number) is not signal.SIG_IGN]
+    heeded = [number for number in (*_STOP, *also) if signal.getsignal(number) is not signal.SIG_IGN]
     reader, writer = socket.socketpair()
     with reader, writer:
         writer.settimeout(_LONGEST)  # makes the descriptor one that never blocks a handler; `send` waits for room

@@ -15,12 +15,15 @@ from attrs import evolve, frozen
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.renamed import Renamed
 from sweepstake.cli.target import Target, pass_target
+from sweepstake.cli.working.allocations import SUBMISSION, begin
 from sweepstake.client import Experiment, Session
 from sweepstake.client.attempt.preempting import HOOK_SECONDS
 from sweepstake.client.attempt.process import PROCESS
 from sweepstake.config import Config
 from sweepstake.domain.status import Outcome
 from sweepstake.plaintext import printable
+from sweepstake.worker.allocation.deadline import GRACE
+from sweepstake.worker.allocation.duty import IDLE
 from sweepstake.worker.attempt import Plan
 from sweepstake.worker.duty import CommandDuty, Duty
 from sweepstake.worker.expansion import check_command
@@ -237,6 +240,12 @@ class _CommandBehindDashes(click.Command):
     show_default=True,
     help="Seconds between two looks for files that a running task has changed, which are kept with the store.",
 )
+@click.option(
+    "--batch",
+    type=SUBMISSION,
+    help="Run the jobs of this submission of a batch, in the allocation of a cluster that it was submitted for.",
+)
+@click.option("--fill", is_flag=True, help="With --batch: run other jobs while none of the batch's own can begin.")
 @click.option("--no-container", is_flag=True, help="Run tasks on this host, whatever their image.")
 @click.option(
     "--trust",
@@ -264,6 +273,8 @@ def worker(
     gpus_per_job: int,
     keep: int | None,
     copy_every: float,
+    batch: tuple[str, int] | None,
+    fill: bool,
     no_container: bool,
     trust: Sequence[str],
     **how: Any,
@@ -297,6 +308,12 @@ def worker(
 
     Until a job is done, or has run for --quickly seconds, no more than --crashes run side by side.
 
+    With --batch it begins the batch first, and ends with exit code 0 if that is over, or another allocation has begun
+    it. It takes the batch's jobs in their order, none whose estimate is longer than what is left of the allocation, and
+    ends when none of them can begin any more. What runs 10 seconds before the end of the allocation is given back, as
+    it is by the first signal: its commands have --grace seconds, at most 5. SIGUSR1 means that the end is near, if it
+    is: no more jobs.
+
     \b
     Example:
       sweepstake worker mnist cifar --concurrency 4 -- python train.py %h
@@ -308,22 +325,43 @@ def worker(
         crashes=crashes,
         quickly=quickly,
     )
-    if command:
-        if not experiments:
-            raise click.UsageError("A command is run for jobs of experiments that are named.")
-        summary = _run_command(
-            target, experiments, command, concurrency, options, _How(**how), gpus_per_job=gpus_per_job, slots=slots
-        )
-    else:
+    if command and not experiments:
+        raise click.UsageError("A command is run for jobs of experiments that are named.")
+    if fill and batch is None:
+        raise click.UsageError("--fill goes with --batch.")
+    if batch is not None and (len(experiments) != 1 or idle is not None or drain is not None):
+        raise click.UsageError("A batch is of one experiment, and --idle and --drain do not go with it.")
+    ways = _How(**how)
+
+    def work(options: Options, ways: _How, wrap: Callable[[Duty], Duty]) -> Summary:
+        if command:
+            return _run_command(
+                target, experiments, command, concurrency, options, ways, wrap, gpus_per_job=gpus_per_job, slots=slots
+            )
         how_kept = KeepOptions(interval=copy_every, keep=keep)
         tasks = TaskOptions(slots=slots, labels=label, contained=not no_container, keep=how_kept)
-        summary = _run_tasks(target, experiments, trust, tasks, options, _How(**how))
+        return _run_tasks(target, experiments, trust, tasks, options, ways, wrap)
+
+    if batch is None:
+        summary = work(options, ways, _as_it_is)
+    else:
+        begun = begin(target.experiment(experiments[0]), *batch, fill=fill, tell=ways.tell)
+        if begun is None:
+            return
+        with begun.ending() as ended:
+            within = evolve(options, idle=IDLE, drain=0.0, deadline=begun.deadline)
+            summary = work(within, evolve(ways, grace=min(ways.grace, GRACE)), begun.duty)
+            ended(summary)
     if summary.tripped:
         remedy = "mend it, or set --crashes (0 goes on whatever happens)"
         click.echo(f"Error: this machine seems unfit: {printable(summary.tripped)}; {remedy}", err=True)
         context.exit(_UNFIT)
     if summary.stopped_by is not None and summary.step > Stop.DRAIN:
         context.exit(128 + summary.stopped_by)
+
+
+def _as_it_is(duty: Duty) -> Duty:
+    return duty
 
 
 @frozen(kw_only=True)
@@ -355,6 +393,7 @@ def _run_command(
     concurrency: int,
     options: Options,
     how: _How,
+    wrap: Callable[[Duty], Duty] = _as_it_is,
     *,
     gpus_per_job: int = 0,
     slots: str | None = None,
@@ -368,11 +407,17 @@ def _run_command(
     found = [target.experiment(name) for name in experiments]
     with gpu_book(slots) if gpus_per_job else nullcontext() as book:
         duty = CommandDuty(tuple(command), config.environment(), concurrency, gpus_per_job, book)
-        return _work(config, how, found[0].session, found, duty, how.plan(several=concurrency > 1), options)
+        return _work(config, how, found[0].session, found, wrap(duty), how.plan(several=concurrency > 1), options)
 
 
 def _run_tasks(
-    target: Target, experiments: Sequence[str], trusted: Sequence[str], tasks: TaskOptions, options: Options, how: _How
+    target: Target,
+    experiments: Sequence[str],
+    trusted: Sequence[str],
+    tasks: TaskOptions,
+    options: Options,
+    how: _How,
+    wrap: Callable[[Duty], Duty],
 ) -> Summary:
     """Run tasks of specs until a worker's end."""
     config = target.config()
@@ -392,7 +437,7 @@ def _run_tasks(
         others = None if owners == () else partial(trusted_experiments, database, owners, set(), how.tell)
         with registered(database.session.queue, PROCESS.worker, duty.slots, duty.free):
             inherited = (duty.living.descriptor,)
-            return _work(config, how, database.session, found, duty, plan, options, others, inherited)
+            return _work(config, how, database.session, found, wrap(duty), plan, options, others, inherited)
 
 
 def _work(

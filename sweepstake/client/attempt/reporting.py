@@ -91,6 +91,7 @@ def report_ends(
     at_once: int,
     offer: Offer | None = None,
     slots: Offer | None = None,
+    ids: Sequence[str] = (),
     away: Callable[[], None] | None = None,
 ) -> Told:
     """Report the ends of several attempts in a call; as `report_end`, but what is wrong with one is told of that alone.
@@ -103,6 +104,7 @@ def report_ends(
         at_once: how many jobs to claim in the same call.
         offer: what there is for them together.
         slots: all that the worker has, if it wants to know which job waits for more than is offered.
+        ids: the only jobs that are wanted, in their order; nothing for any.
         away: told when a try found the store away, and the reports are in the spool.
     """
     queue = session.queue
@@ -125,6 +127,7 @@ def report_ends(
             at_once=at_once or 1,
             offer=offer,
             slots=slots,
+            ids=ids,
             worker=PROCESS.worker if at_once else "",
             patience=patience,
             away=keep,

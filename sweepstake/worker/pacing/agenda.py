@@ -15,6 +15,7 @@ from attrs import field, frozen
 from sweepstake.domain.lengths import MAX_AT_ONCE
 from sweepstake.domain.status import NoJobReason, Outcome
 from sweepstake.plaintext import counted
+from sweepstake.worker.allocation.deadline import Deadline
 from sweepstake.worker.attempt import Attempt
 from sweepstake.worker.duty import Duty
 from sweepstake.worker.pacing.breaker import Breaker
@@ -37,6 +38,7 @@ class Options:
         drain: seconds for which running jobs may go on after the first signal to stop; 0 to end them at once.
         crashes: how many quick crashes in a row stop it; 0: it goes on however many there are.
         quickly: seconds within which a crash is quick.
+        deadline: of the allocation that the worker runs in, if it is one.
     """
 
     idle: float | None = 0.0
@@ -45,6 +47,7 @@ class Options:
     drain: float = 0.0
     crashes: int = 0
     quickly: float = 10.0
+    deadline: Deadline | None = None
 
 
 @frozen(kw_only=True)
@@ -107,7 +110,9 @@ class Agenda:
         limit = self._options.max_jobs
         if self._options.stop_on_crash and self._outcomes[Outcome.CRASHED]:
             return True
-        return self._enough or self._step is not Stop.NO or (limit is not None and self._begun >= limit)
+        if self._enough or self._step is not Stop.NO or (limit is not None and self._begun >= limit):
+            return True
+        return self._duty.is_over()
 
     @property
     def step(self) -> Stop:

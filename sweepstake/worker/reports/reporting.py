@@ -46,11 +46,13 @@ class Wanted:
         at_once: how many jobs at most.
         offer: what there is for them together; None asks for a job that says nothing of what is run for it.
         slots: all that this worker has, if it wants to know which job waits for more than is offered.
+        ids: the only jobs that are wanted, in their order; nothing for any.
     """
 
     at_once: int
     offer: Offer | None
     slots: Offer | None
+    ids: tuple[str, ...]
 
 
 def report_together(
@@ -72,6 +74,7 @@ def report_together(
             at_once=0 if wanted is None else wanted.at_once,
             offer=None if wanted is None else wanted.offer,
             slots=None if wanted is None else wanted.slots,
+            ids=() if wanted is None else wanted.ids,
             away=away,
         )
     except SweepstakeError as error:

@@ -125,6 +125,10 @@ class TaskDuty:
         """Return the experiment of the job for which room is kept."""
         return self._first_waiting() if self._book.keeps else None
 
+    def is_over(self) -> bool:
+        """Jobs may come as long as the worker waits for them."""
+        return False
+
     @contextmanager
     def open(self, experiment: Experiment, patience: Patience = usual_patience) -> Iterator[Opening | None]:
         """Lock the GPUs that are free, and offer all that is; nothing if this machine lacks what the spec names."""
@@ -360,6 +364,7 @@ class _TaskOpening:
     looks: bool
     take: Callable[[Room], Share | None] = field(repr=False)
     checked: list[bool] = field(factory=list, repr=False)
+    ids: tuple[str, ...] = field(default=(), init=False)
 
     @property
     def at_once(self) -> int:

@@ -1,0 +1,34 @@
+"""What an allocation knows of itself, for what runs in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sweepstake.batch.backends.calls import Run, run_command
+from sweepstake.batch.backends.limits import slurm_seconds
+from sweepstake.errors import ConfigurationError, InvalidInputError
+
+__all__ = ["allocation_of", "time_left"]
+
+
+def allocation_of(environment: Mapping[str, str]) -> str | None:
+    """Return what its scheduler calls the allocation of a process with these variables; None outside of any."""
+    array, task = environment.get("SLURM_ARRAY_JOB_ID"), environment.get("SLURM_ARRAY_TASK_ID")
+    if array and task:
+        return f"{array}_{task}"
+    ids = (environment.get(name) for name in ("SLURM_JOB_ID", "PBS_JOBID", "FLUX_JOB_ID"))
+    return next(filter(None, ids), None)
+
+
+def time_left(environment: Mapping[str, str], run: Run = run_command) -> float | None:
+    """Ask the scheduler once for how many seconds an allocation still has; None if it does not say.
+
+    Only Slurm is asked, where no variable says it.
+    """
+    if not environment.get("SLURM_JOB_ID"):
+        return None
+    try:
+        answer = run(["squeue", "-h", "-j", environment["SLURM_JOB_ID"], "-o", "%L"], "")
+        return slurm_seconds(answer.output) if answer.code == 0 else None
+    except (ConfigurationError, InvalidInputError):  # nodes may lack the command; UNLIMITED, INVALID, NOT_SET
+        return None
