@@ -80,6 +80,7 @@ class Worker:
         self._duty = duty
         self._plan = plan
         self._options = options
+        self._deadline = options.deadline or Deadline()
         self._heartbeats = heartbeats
         self._tell = tell
         self._agenda = Agenda(self._experiments, duty, options, self._tally.outcomes)
@@ -104,13 +105,13 @@ class Worker:
         """Do what signals say until the last job has ended; return the last signal."""
         last: signal.Signals | None = None
         drained = math.inf
-        deadline = self._options.deadline or Deadline()
-        ends = deadline.gives_back
+        ends = self._deadline.gives_back
         while True:
             try:
                 number = signals.next(min(drained, ends))
             except TimeoutError:
-                why = f"{self._options.drain:g} s are over" if drained < ends else f"the end in {MARGIN:g} s"
+                over = f"{self._options.drain:g} s are over"
+                why = over if drained < ends else f"the allocation ends in {MARGIN:g} s"
                 drained = ends = math.inf
                 if self._agenda.step < Stop.END:
                     self._stop(Stop.END, why)
@@ -118,35 +119,26 @@ class Worker:
             if number is None:
                 return last
             if number is SOON:
-                self._take_no_more(deadline)
+                if self._agenda.step is Stop.NO and self._deadline.is_near(time.monotonic()):
+                    self._stop(Stop.DRAIN, number.name)
                 continue
             last = number
             step = next_step(self._agenda.step, drains=self._options.drain > 0)
             drained = time.monotonic() + self._options.drain if step is Stop.DRAIN else math.inf
             self._stop(step, number.name)
 
-    def _take_no_more(self, deadline: Deadline) -> None:
-        """Begin nothing more, if it is true that the allocation is about to end; what runs has until then."""
-        now = time.monotonic()
-        if self._agenda.step is Stop.NO and deadline.is_near(now):
-            self._agenda.stop(Stop.DRAIN)
-            self._tell(f"{SOON.name}: taking no more jobs; the allocation ends in {deadline.left(now):.0f} s")
-
     def _stop(self, step: Stop, why: str) -> None:
         running = self._agenda.stop(step)
-        self._tell(f"{why}: {meaning(step, len(running), drain=self._options.drain, grace=self._plan.grace)}")
+        left = self._deadline.left(time.monotonic())
+        drain = self._options.drain if left == math.inf else float(round(left))
+        self._tell(f"{why}: {meaning(step, len(running), drain=drain, grace=self._plan.grace)}")
         for attempt in running:
             if step is Stop.KILL:
                 attempt.kill()
-            elif step is Stop.END and self._is_out_of_time():
+            elif step is Stop.END and self._deadline.is_near(time.monotonic()):
                 attempt.run_out()
             elif step is Stop.END:
                 attempt.stop()
-
-    def _is_out_of_time(self) -> bool:
-        """Tell whether what ends now does so because its allocation ends."""
-        deadline = self._options.deadline
-        return deadline is not None and deadline.is_near(time.monotonic())
 
     def _take_jobs(self, signals: Signals) -> None:
         """Claim jobs as long as it makes sense, and wait for the last of them to end."""

@@ -38,8 +38,8 @@ class Deadline:
         return self.end - MARGIN
 
     def left(self, now: float) -> float:
-        """Return the seconds until the end."""
-        return max(self.end - now, 0.0)
+        """Return the seconds for which jobs may run."""
+        return max(self.gives_back - now, 0.0)
 
     def is_near(self, now: float) -> bool:
         """Tell whether a signal means that the allocation is about to end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -36,17 +37,21 @@ class BatchDuty:
         batch: as this allocation has begun it.
         deadline: of the allocation.
         fill: whether jobs that are not the batch's begin as well, when none of its own can.
+        idle: seconds that it waits for jobs that may come, while nothing runs.
     """
 
-    def __init__(self, duty: Duty, batch: BatchRecord, deadline: Deadline, *, fill: bool) -> None:
+    def __init__(
+        self, duty: Duty, batch: BatchRecord, deadline: Deadline, *, fill: bool = False, idle: float = IDLE
+    ) -> None:
         self._duty = duty
         self._batch = batch
         self._deadline = deadline
         self._fill = fill
+        self._idle = idle
         self._jobs = OwnJobs(batch)
         self._over = self._filled = False
         self._running = 0
-        self._active = time.monotonic()
+        self._active = math.inf
         self._lock = threading.Lock()
 
     def has_room(self) -> bool:
@@ -64,6 +69,10 @@ class BatchDuty:
     @contextmanager
     def open(self, experiment: Experiment, patience: Patience = usual_patience) -> Iterator[Opening | None]:
         """Keep room for jobs of the batch; when none of them can begin, for others if it may, else for none."""
+        if self._is_idle():
+            self._over = True
+            yield None
+            return
         with self._duty.open(experiment, patience) as opening:
             fits = partial(self._deadline.fits, now=time.monotonic())
             ids = self._jobs.next(fits)
@@ -101,20 +110,20 @@ class BatchDuty:
 
         return evolve(assigned, end=end)
 
+    def _is_idle(self) -> bool:
+        """Tell whether nothing has run here for as long as an allocation is kept for what may come."""
+        now = time.monotonic()
+        with self._lock:
+            self._active = min(self._active, now)  # counted from the first time that it is asked
+            return not self._running and now - self._active >= self._idle
+
     def _end_round(self, experiment: Experiment) -> None:
         """Begin another round, or end if nothing runs here and nothing is to come."""
         self._filled = False
-        fruitful = self._jobs.begin_round()
-        now = time.monotonic()
-        with self._lock:
-            busy, idle = self._running > 0, now - self._active
-        if busy or fruitful:
-            return
-        if idle >= IDLE:
-            self._over = True
+        if self._jobs.begin_round() or self._running:
             return
         batch = experiment.session.queue.get_batch(experiment.reference, self._batch.id, self._batch.number)
-        misfits = self._jobs.misfits(partial(self._deadline.fits, now=now))
+        misfits = self._jobs.misfits(partial(self._deadline.fits, now=time.monotonic()))
         self._over = batch.status is BatchStatus.ENDED or not _may_come(batch, misfits)
 
 

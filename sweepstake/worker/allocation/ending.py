@@ -5,6 +5,7 @@ from __future__ import annotations
 from sweepstake.domain.batches.progress import BatchNote
 from sweepstake.domain.batches.records import AllocationState, BatchRecord, BatchStatus
 from sweepstake.worker.pacing.agenda import Summary
+from sweepstake.worker.stopping import Stop
 
 __all__ = ["note_of"]
 
@@ -33,7 +34,9 @@ def _why(summary: Summary) -> str:
         return str(summary.failure) or type(summary.failure).__name__
     if summary.tripped:
         return summary.tripped
-    return "" if summary.stopped_by is None else summary.stopped_by.name
+    if summary.stopped_by is not None:
+        return summary.stopped_by.name
+    return "its time was over" if summary.step > Stop.DRAIN else ""
 
 
 def _state(summary: Summary, *, near: bool) -> AllocationState:

@@ -16,8 +16,9 @@ from sweepstake.domain.batches.records import AllocationState, BatchDraft, Batch
 from sweepstake.domain.status import Outcome
 from sweepstake.worker.allocation.duty import IDLE
 from tests.kit.commands import BLOCK, alive, begun, lasting, python, until_told
-from tests.kit.lab import eventually
+from tests.kit.lab import draft, eventually
 from tests.kit.shell import Shell
+from tests.kit.tasks import put_task
 
 TELL = f"import os; print('ran', os.environ['SWEEPSTAKE_JOB_ID'])\n{BLOCK}"
 #: What tells a worker that it is in an allocation of a cluster, which has none here.
@@ -137,9 +138,7 @@ def test_what_runs_is_given_back_before_the_end(exp: ManualSearch, shell: Shell,
     ends, _ = begun(tmp_path, *jobs[:2])
     process.send_signal(signal.SIGUSR1)
     assert process.stderr is not None
-    assert any(
-        re.search(r"SIGUSR1: taking no more jobs; the allocation ends in \d+ s", line) for line in process.stderr
-    )
+    assert any("SIGUSR1: taking no more jobs; 2 running jobs may go on for" in line for line in process.stderr)
     os.kill(ends, signal.SIGUSR1)
     assert process.wait(60) == 0
     assert statuses(exp, *jobs) == [Job.DONE, Job.QUEUED, Job.QUEUED]
@@ -169,3 +168,30 @@ def test_a_job_that_does_not_fit_any_more_is_left(exp: ManualSearch, shell: Shel
 def test_what_does_not_go_together_is_refused(exp: ManualSearch, shell: Shell, arguments: list[str]) -> None:
     """Before anything begins."""
     shell.run("worker", exp.name, *arguments, *python(TELL), code=2)
+
+
+def test_tasks_of_specs_run_side_by_side(exp: ManualSearch, shell: Shell) -> None:
+    """As many of the batch's as fit this machine, and with --fill others beside them."""
+    queue = exp.session.queue
+    put_task(queue, exp.name, "sleep 0.2", "a", "b", "c", "other", resources={"cpuCount": 2})
+    queue.intend_batches(exp.reference, [BatchDraft(id="b", jobs=("c", "a", "b"), backend="local")])
+    options = ("--no-container", "--slots", "cpus=4,gpus=0")
+    ran = shell.run("worker", "e", "--batch", "b/1", *options)
+    assert re.findall("(.): attempt 1 begins", ran.stderr)[:2] == ["c", "a"]
+    assert "jobs run: 3 done" in ran.stderr
+    queue.intend_batches(exp.reference, [BatchDraft(id="b", jobs=("c",), backend="local")])
+    assert "jobs run: 1 done" in shell.run("worker", "e", "--batch", "b/2", "--fill", *options).stderr
+    assert exp.get_job("other").status == Job.DONE
+
+
+def test_the_replicas_of_a_task_meet_in_a_batch(exp: ManualSearch, shell: Shell, tmp_path: Path) -> None:
+    """They are claimed together, and run at the same time."""
+    queue = exp.session.queue
+    script = 'touch $FOLDER/$BEAKER_JOB_ID; until [ "$(ls $FOLDER | wc -l)" = 2 ]; do sleep 0.05; done'
+    folder = tmp_path / "met"
+    folder.mkdir()
+    put_task(queue, exp.name, script, replicas=2, envVars=[{"name": "FOLDER", "value": str(folder)}])
+    queue.add_jobs(exp.name, [draft(f"g{rank}", task="main", gang="g", rank=rank) for rank in range(2)])
+    queue.intend_batches(exp.reference, [BatchDraft(id="b", jobs=("g0", "g1"), backend="local")])
+    ran = shell.run("worker", "e", "--batch", "b/1", "--no-container", "--slots", "cpus=2,gpus=0")
+    assert "jobs run: 2 done" in ran.stderr

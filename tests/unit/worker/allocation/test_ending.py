@@ -9,6 +9,7 @@ from sweepstake.domain.batches.records import AllocationState, BatchRecord
 from sweepstake.domain.counts import Counts
 from sweepstake.worker.allocation.ending import note_of
 from sweepstake.worker.pacing.agenda import Summary
+from sweepstake.worker.stopping import Stop
 
 NONE = {"ready": 0, "blocked": 0, "delayed": 0, "running": 0, "done": 0, "crashed": 0, "pruned": 0}
 
@@ -26,6 +27,7 @@ def batch(nodes: int = 1, **counts: int) -> BatchRecord:
     [
         (Summary(), False, AllocationState.DONE, ""),
         (Summary(), True, AllocationState.DONE, ""),
+        (Summary(step=Stop.END), True, AllocationState.DONE, "its time was over; "),
         (Summary(stopped_by=signal.SIGTERM), False, AllocationState.CANCELLED, "SIGTERM; "),
         (Summary(stopped_by=signal.SIGTERM), True, AllocationState.TIMEOUT, "SIGTERM; "),
         (Summary(tripped="3 jobs crashed"), False, AllocationState.FAILED, "3 jobs crashed; "),
