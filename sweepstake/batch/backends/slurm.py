@@ -163,7 +163,8 @@ def _directives(submission: Submission) -> Iterator[str]:
         "gpus-per-node": submission.gpus or None,
         "mem": None if submission.memory is None else f"{math.ceil(submission.memory / 1024**2)}M",
         "time": slurm_limit(submission.time_limit),
-        "signal": f"B:USR1@{_SIGNAL_BEFORE}",
+        # On several nodes srun would hand it on to every process, jobs that know nothing of it among them.
+        "signal": f"B:USR1@{_SIGNAL_BEFORE}" if submission.nodes == 1 else None,
         "array": f"0-{len(submission.commands) - 1}" if submission.is_array else None,
         "dependency": f"afterany:{':'.join(submission.after)}" if submission.after else None,
         "output": str(submission.folder / ("%A_%a.log" if submission.is_array else "%j.log")),

@@ -62,7 +62,6 @@ ARRAY = """\
 #SBATCH --ntasks-per-node=1
 #SBATCH --cpus-per-task=1
 #SBATCH --time=30
-#SBATCH --signal=B:USR1@60
 #SBATCH --array=0-1
 #SBATCH --output=/runs/%A_%a.log
 #SBATCH --no-requeue
