@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing, nullcontext
 from functools import cache, partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.renamed import Renamed
 from sweepstake.cli.target import Target, pass_target
 from sweepstake.cli.working.allocations import SUBMISSION, begin
+from sweepstake.cli.working.options import (
+    CommandBehindDashes,
+    How,
+    Seconds,
+    command_options,
+    concurrency_option,
+    max_jobs_option,
+)
 from sweepstake.client import Experiment, Session
-from sweepstake.client.attempt.preempting import HOOK_SECONDS
 from sweepstake.client.attempt.process import PROCESS
 from sweepstake.config import Config
 from sweepstake.domain.status import Outcome
@@ -36,7 +42,6 @@ from sweepstake.worker.tasks.keeping import INTERVAL, KeepOptions
 from sweepstake.worker.tasks.machine import TaskOptions, gpu_book, open_duty
 from sweepstake.worker.tasks.registering import registered
 from sweepstake.worker.tasks.trusting import own_names, trusted_experiments
-from sweepstake.worker.terminal import Terminal
 
 __all__ = ["run", "worker"]
 
@@ -44,73 +49,22 @@ __all__ = ["run", "worker"]
 _UNFIT: Final = 69
 
 
-class _Seconds(click.FloatRange):
-    """A number of seconds that a timer can take: up to 30 years."""
-
-    def __init__(self, *, above_zero: bool = False) -> None:
-        super().__init__(0, 10**9, min_open=above_zero)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number; NaN is none."""
-        number = float(super().convert(value, param, ctx))
-        if math.isnan(number):
-            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
-        return number
-
-
-C = TypeVar("C", bound=Callable[..., Any])
-
-
-def _command_options(command: C) -> C:
-    """Add what says how a command is run for a job."""
-    for option in (
-        click.option("-q", "--quiet", is_flag=True, help="Do not tell of each job."),
-        click.option(
-            "--grace",
-            type=_Seconds(),
-            default=HOOK_SECONDS,
-            show_default=True,
-            help="Seconds a command has to end after SIGTERM before its whole process group is killed.",
-        ),
-        click.option(
-            "--timeout",
-            type=_Seconds(above_zero=True),
-            help="Seconds an attempt may run before it is ended and CRASHED; the experiment's own if that is shorter.",
-        ),
-        click.option("--allow-empty-results", is_flag=True, help="Let a command succeed without results."),
-    ):
-        command = option(command)
-    return command
-
-
-_concurrency = click.option(
-    "--concurrency",
-    "--workers",
-    cls=Renamed,
-    type=click.IntRange(1, 1000),
-    default=1,
-    show_default=True,
-    help="Jobs to run side by side.",
-)
-_max_jobs = click.option("--max-jobs", type=click.IntRange(1), help="End after so many jobs.")
-
-
 @click.command()
 @click.argument("experiment", type=EXPERIMENT)
 @click.option("--once", is_flag=True, hidden=True, help="Run one job only.")
 @click.option("--ignore-errors", is_flag=True, help="Go on with the next job after one that crashed.")
-@_concurrency
+@concurrency_option
 @click.option(
     "--idle",
     "--wait",
     cls=Renamed,
-    type=_Seconds(),
+    type=Seconds(),
     default=0.0,
     show_default=True,
     help="End after so many seconds without a job.",
 )
-@_max_jobs
-@_command_options
+@max_jobs_option
+@command_options
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @pass_target
 @click.pass_context
@@ -166,39 +120,24 @@ def run(
         max_jobs=1 if once else max_jobs,
         stop_on_crash=once or not ignore_errors,
     )
-    summary = _run_command(target, [experiment], command, concurrency, options, _How(**how))
+    summary = _run_command(target, [experiment], command, concurrency, options, How(**how))
     if summary.stopped_by is not None:
         context.exit(128 + summary.stopped_by)
     context.exit(1 if summary.outcomes[Outcome.CRASHED] else 0)
 
 
-class _CommandBehindDashes(click.Command):
-    """A command of ours that takes any number of arguments, and a command of the user's behind ``--``."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Set what stands behind ``--`` aside as `command`, and parse the rest."""
-        end = args.index("--") if "--" in args else len(args)
-        rest = super().parse_args(ctx, args[:end])
-        ctx.params["command"] = tuple(args[end + 1 :])
-        return rest
-
-    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """Return what the usage line names."""
-        return [*super().collect_usage_pieces(ctx), "[-- COMMAND...]"]
-
-
-@click.command(cls=_CommandBehindDashes)
+@click.command(cls=CommandBehindDashes)
 @click.argument("experiments", type=EXPERIMENT, nargs=-1, metavar="[EXPERIMENT...]")
-@_concurrency
+@concurrency_option
 @click.option(
     "--idle",
-    type=_Seconds(),
+    type=Seconds(),
     help="End after so many seconds without a job; by default it waits until it is told to stop.",
 )
-@_max_jobs
+@max_jobs_option
 @click.option(
     "--drain",
-    type=_Seconds(),
+    type=Seconds(),
     help="Seconds for which running jobs may go on after the first signal; by default as long as they take.",
 )
 @click.option(
@@ -210,7 +149,7 @@ class _CommandBehindDashes(click.Command):
 )
 @click.option(
     "--quickly",
-    type=_Seconds(above_zero=True),
+    type=Seconds(above_zero=True),
     default=10.0,
     show_default=True,
     help="Seconds within which a crash is quick.",
@@ -235,7 +174,7 @@ class _CommandBehindDashes(click.Command):
 )
 @click.option(
     "--copy-every",
-    type=_Seconds(above_zero=True),
+    type=Seconds(above_zero=True),
     default=INTERVAL,
     show_default=True,
     help="Seconds between two looks for files that a running task has changed, which are kept with the store.",
@@ -253,7 +192,7 @@ class _CommandBehindDashes(click.Command):
     metavar="OWNER",
     help="Run the tasks of all experiments of this user as well; '' for those without an owner.",
 )
-@_command_options
+@command_options
 @pass_target
 @click.pass_context
 def worker(
@@ -311,8 +250,8 @@ def worker(
     With --batch it begins the batch first, and ends with exit code 0 if that is over, or another allocation has begun
     it. It takes the batch's jobs in their order, none whose estimate is longer than what is left of the allocation, and
     ends when none of them can begin any more. What runs 10 seconds before the end of the allocation is given back, as
-    it is by the first signal: its commands have --grace seconds, at most 5. SIGUSR1 means that the end is near, if it
-    is: no more jobs.
+    it is by the first signal: its commands have --grace seconds, at most 5. SIGUSR1 in the last half minute: no more
+    jobs.
 
     \b
     Example:
@@ -331,9 +270,9 @@ def worker(
         raise click.UsageError("--fill goes with --batch.")
     if batch is not None and (len(experiments) != 1 or idle is not None or drain is not None):
         raise click.UsageError("A batch is of one experiment, and --idle and --drain do not go with it.")
-    ways = _How(**how)
+    ways = How(**how)
 
-    def work(options: Options, ways: _How, wrap: Callable[[Duty], Duty]) -> Summary:
+    def work(options: Options, ways: How, wrap: Callable[[Duty], Duty]) -> Summary:
         if command:
             return _run_command(
                 target, experiments, command, concurrency, options, ways, wrap, gpus_per_job=gpus_per_job, slots=slots
@@ -364,35 +303,13 @@ def _as_it_is(duty: Duty) -> Duty:
     return duty
 
 
-@frozen(kw_only=True)
-class _How:
-    """How what is run is run."""
-
-    allow_empty_results: bool
-    timeout: float | None
-    grace: float
-    quiet: bool
-
-    @property
-    def tell(self) -> Callable[[str], None]:
-        return _silent if self.quiet else _tell
-
-    def plan(self, *, several: bool, allow_empty: bool = False) -> Plan:
-        return Plan(
-            allow_empty=self.allow_empty_results or allow_empty,
-            grace=self.grace,
-            timeout=self.timeout,
-            terminal=Terminal({1: sys.stdout.buffer, 2: sys.stderr.buffer}, several=several),
-        )
-
-
 def _run_command(
     target: Target,
     experiments: Sequence[str],
     command: Sequence[str],
     concurrency: int,
     options: Options,
-    how: _How,
+    how: How,
     wrap: Callable[[Duty], Duty] = _as_it_is,
     *,
     gpus_per_job: int = 0,
@@ -416,7 +333,7 @@ def _run_tasks(
     trusted: Sequence[str],
     tasks: TaskOptions,
     options: Options,
-    how: _How,
+    how: How,
     wrap: Callable[[Duty], Duty],
 ) -> Summary:
     """Run tasks of specs until a worker's end."""
@@ -442,7 +359,7 @@ def _run_tasks(
 
 def _work(
     config: Config,
-    how: _How,
+    how: How,
     session: Session,
     experiments: Sequence[Experiment],
     duty: Duty,
@@ -454,18 +371,8 @@ def _work(
     """Run a worker to its end, and tell what it did; an error of ours that ended it is raised."""
     with closing(HeartbeatProcess(config, how.grace, inherited)) as heartbeats:
         summary = Worker(session, experiments, duty, plan, options, heartbeats, how.tell, discover).run()
-    if not how.quiet:
-        told = ", ".join(f"{count} {outcome.value}" for outcome, count in sorted(summary.outcomes.items()))
-        _tell(f"jobs run: {told or 'none'}")
+    told = ", ".join(f"{count} {outcome.value}" for outcome, count in sorted(summary.outcomes.items()))
+    how.tell(f"jobs run: {told or 'none'}")
     if summary.failure is not None:
         raise summary.failure
     return summary
-
-
-def _tell(line: str) -> None:
-    with suppress(OSError, ValueError):  # when nobody reads any more, as after SIGHUP, the jobs go on in silence
-        click.echo(f"[sweepstake] {printable(line)}", err=True)
-
-
-def _silent(line: str) -> None:
-    del line
