@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from attrs import evolve
 
 from sweepstake.batch.backends.kinds import backend_of
 from sweepstake.batch.backends.scheduler import Backend
+from sweepstake.batch.planning import Capacity
 from sweepstake.batch.reading import Reading
 from sweepstake.batch.settling import settle
 from sweepstake.batch.site import limit_seconds
@@ -27,6 +28,10 @@ from sweepstake.plaintext import counted, printable
 from sweepstake.view.times import spanning
 
 __all__ = ["cancel", "logs", "status", "submit"]
+
+_MIB: Final = 1024**2
+#: Sums of fractions of processors are not exact.
+_CRUMB: Final = 1e-9
 
 
 @click.command()
@@ -71,7 +76,7 @@ def submit(
         return
     if not command and any(task is None for task in read.tasks.values()):
         raise click.UsageError("Say what is run for jobs without a spec: -- COMMAND.")
-    order = _order(target, experiment, read, settings, command)
+    order = _order(target, experiment, read, capacity, settings, command)
     if dry_run:
         scripts = [backend.script(each) for each in submissions_of(batches, capacity, backend, order)]
         say("\n".join(scripts))
@@ -193,7 +198,12 @@ def _backends(target: Target) -> Callable[[str], Backend]:
 
 
 def _order(
-    target: Target, experiment: str, read: Reading, settings: Mapping[str, Any], command: Sequence[str]
+    target: Target,
+    experiment: str,
+    read: Reading,
+    capacity: Capacity,
+    settings: Mapping[str, Any],
+    command: Sequence[str],
 ) -> Order:
     """Return how to submit: what the command says comes before what the configuration does."""
     said = site_settings_of(target, settings["backend"])
@@ -202,12 +212,26 @@ def _order(
     return Order(
         called=target.called(experiment),
         folder=_folder(target),
-        command=["--", *command] if command else [],
+        command=_of_worker(capacity, settings, command),
         time_limit=said.time_limit if text is None else limit_seconds(settings["backend"], text, "--time"),
         site=evolve(said.site, extra=(*said.site.extra, *settings["extra"]), **given),
         members=read.members,
         after={job: [each for each in others if each] for job, others in read.after.items()},
     )
+
+
+def _of_worker(capacity: Capacity, settings: Mapping[str, Any], command: Sequence[str]) -> list[str]:
+    """Return the worker's options by which it runs as many jobs side by side as the plan does."""
+    if not command:
+        slots = [f"cpus={capacity.cpus:g}", f"gpus={int(capacity.gpus)}"]
+        if "memory" in capacity.resources:
+            slots.append(f"memory={int(capacity.resources['memory'] // _MIB)}MiB")
+        return ["--slots", ",".join(slots)]
+    cpus, gpus = settings["cpus_per_job"], settings["gpus_per_job"]
+    together = int(capacity.cpus / cpus + _CRUMB)
+    if gpus:
+        together = min(together, int(capacity.gpus // gpus))
+    return ["--concurrency", str(max(together, 1)), "--gpus-per-job", str(gpus), "--", *command]
 
 
 def _nothing(format_: str, live: bool) -> None:

@@ -106,3 +106,24 @@ def test_what_an_allocation_prints_is_shown(run: Run) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert out
+
+
+def test_a_sweep_runs_in_allocations(run: Run, tmp_path: Path) -> None:
+    """Side by side, as planned: each job waits until another runs as well; then nothing is under way any more."""
+    script = """
+        touch "$1/$3"; i=0
+        until [ $(ls "$1" | wc -l) -ge 2 ]; do i=$((i+1)); [ $i -lt 300 ] || exit 3; sleep 0.1; done
+        echo "--- RESULTS ---"; echo "y: $3"; echo "--- END RESULTS ---"
+    """
+    (tmp_path / "begun").mkdir()
+    command = ("--", "sh", "-c", script, "sh", str(tmp_path / "begun"), "%h")
+    code, _, err = run("submit", "mnist", *SLURM, "--estimate", "5s", "--duration", "60s", *command)
+    assert code == 0, err
+    experiment = sweepstake.connect().get_experiment("mnist")
+    experiment.wait(timeout=100)
+    assert {job.hyperparameters["x"]: job.results["y"] for job in experiment.all_jobs()} == {x: x for x in range(6)}
+    deadline = time.monotonic() + 60
+    while listed(run, "status", "mnist"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert "6 done" in run("logs", "mnist", "")[1]
