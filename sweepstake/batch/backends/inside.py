@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from sweepstake.batch.backends.calls import Run, run_command
 from sweepstake.batch.backends.limits import slurm_seconds
 from sweepstake.errors import ConfigurationError, InvalidInputError
 
-__all__ = ["allocation_of", "time_left"]
+__all__ = ["ALLOCATION", "allocation_of", "time_left"]
+
+#: The variable that tells an allocation of this machine what it is called.
+ALLOCATION: Final = "SWEEPSTAKE_ALLOCATION"
 
 
 def allocation_of(environment: Mapping[str, str]) -> str | None:
     """Return what its scheduler calls the allocation of a process with these variables; None outside of any."""
+    if own := environment.get(ALLOCATION):  # even if this machine is within an allocation of a cluster
+        return own
     array, task = environment.get("SLURM_ARRAY_JOB_ID"), environment.get("SLURM_ARRAY_TASK_ID")
     if array and task:
         return f"{array}_{task}"
@@ -25,7 +31,7 @@ def time_left(environment: Mapping[str, str], run: Run = run_command) -> float |
 
     Only Slurm is asked, where no variable says it.
     """
-    if not environment.get("SLURM_JOB_ID"):
+    if environment.get(ALLOCATION) or not environment.get("SLURM_JOB_ID"):
         return None
     try:
         answer = run(["squeue", "-h", "-j", environment["SLURM_JOB_ID"], "-o", "%L"], "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import entry_points
@@ -10,9 +11,11 @@ from typing import Final
 
 from sweepstake.batch.backends.calls import run_command
 from sweepstake.batch.backends.flux import FluxDialect
+from sweepstake.batch.backends.local.machine import LocalMachine
 from sweepstake.batch.backends.pbs import PbsDialect
 from sweepstake.batch.backends.scheduler import Backend, Dialect, Scheduler
 from sweepstake.batch.backends.slurm import SlurmDialect
+from sweepstake.config import read_config
 from sweepstake.errors import ConfigurationError
 from sweepstake.plaintext import printable
 
@@ -33,11 +36,13 @@ def backend_of(name: str, environment: Mapping[str, str] = MappingProxyType({}))
     Raises:
         ConfigurationError: there is none.
     """
+    if name == LocalMachine.name:
+        return LocalMachine(read_config(environment={**os.environ, **environment}).state, environment)
     if name in _OWN:
         return Scheduler(_OWN[name](), partial(run_command, environment=environment))
     others = {each.name: each for each in entry_points(group=GROUP)}
     if name not in others:
-        known = ", ".join([*_OWN, *others])
+        known = ", ".join([LocalMachine.name, *_OWN, *others])
         raise ConfigurationError(f"There is no backend {printable(name)!r}; there are {known}.")
     made: Backend = others[name].load()()
     return made

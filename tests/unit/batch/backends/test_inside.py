@@ -19,6 +19,7 @@ SLURM = {"SLURM_JOB_ID": "12"}
         (SLURM, "12"),
         ({"SLURM_JOB_ID": "14", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "0"}, "12_0"),
         ({"PBS_JOBID": "3.server"}, "3.server"),
+        ({**SLURM, "SWEEPSTAKE_ALLOCATION": "0f3a_1"}, "0f3a_1"),
         ({"FLUX_JOB_ID": "ƒ2oP"}, "ƒ2oP"),
     ],
 )
@@ -49,6 +50,7 @@ def test_slurm_is_asked_once_how_long_it_still_has(said: str, left: float | None
     assert time_left({**SLURM, "SLURM_ARRAY_JOB_ID": "9", "SLURM_ARRAY_TASK_ID": "0"}, run) == left
     assert asked == [["squeue", "-h", "-j", "12", "-o", "%L"]]
     assert time_left({"PBS_JOBID": "3"}, run) is None
+    assert time_left({**SLURM, "SWEEPSTAKE_ALLOCATION": "0f3a"}, run) is None
     assert len(asked) == 1
 
 
