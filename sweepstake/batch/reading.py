@@ -141,12 +141,15 @@ def read_waiting(
     )
 
 
-def without(reading: Reading, unfit: Iterable[tuple[str, str]]) -> Reading:
-    """Return a reading without jobs that fit into no allocation, and without those that wait for them.
+def without(
+    reading: Reading, unfit: Iterable[tuple[str, str]], others: str = "wait for jobs that do not fit"
+) -> Reading:
+    """Return a reading without some jobs, such as those that fit into no allocation, and without what waits for them.
 
     Args:
         reading: of what waits.
-        unfit: ids, each with what it needs and what there is.
+        unfit: ids, each with what it needs and what there is, or why else it is left out.
+        others: why those are left out that wait for them.
     """
     lacks = dict(unfit)
     gone = set(lacks)
@@ -155,7 +158,7 @@ def without(reading: Reading, unfit: Iterable[tuple[str, str]]) -> Reading:
     whys = defaultdict[str, list[str]](list)
     for job in reading.jobs:
         if job.id in gone:
-            whys[lacks.get(job.id, "wait for jobs that do not fit")] += reading.members[job.id]
+            whys[lacks.get(job.id, others)] += reading.members[job.id]
     left_out = [LeftOut(ids=tuple(ids), why=why.replace("needs ", "need ", 1)) for why, ids in whys.items()]
     kept = tuple(job for job in reading.jobs if job.id not in gone)
     return evolve(reading, jobs=kept, left_out=(*reading.left_out, *left_out))

@@ -15,10 +15,11 @@ from attrs import field, frozen
 
 from sweepstake.batch.backends.scheduler import Backend
 from sweepstake.batch.backends.submissions import Site, Submission
+from sweepstake.batch.cancelling import cancel_batches
 from sweepstake.batch.planning.records import BatchJob, BatchSpec, Capacity
 from sweepstake.batch.planning.schedules import schedule
 from sweepstake.client import Experiment
-from sweepstake.domain.batches.records import AllocationState, BatchDraft, BatchRecord, BatchStatus
+from sweepstake.domain.batches.records import AllocationState, BatchDraft, BatchRecord
 from sweepstake.errors import SubmissionError
 from sweepstake.folders import own_folder
 
@@ -82,7 +83,7 @@ def submit_plan(
                 told = queue.note_batch(reference, spec.id, number, jobid=jobid, allocation=AllocationState.PENDING)
                 made = [told if (each.id, each.number) == (told.id, told.number) else each for each in made]
     except SubmissionError as error:
-        _take_back(experiment, made, backend, str(error))
+        cancel_batches(experiment, made, lambda _: backend, str(error))
         raise
     return made
 
@@ -174,17 +175,3 @@ def _limit(spec: BatchSpec, order: Order) -> float:
     limit = spec.timeout if order.time_limit is None else order.time_limit
     assert limit is not None, "it was planned"
     return limit
-
-
-def _take_back(experiment: Experiment, made: Sequence[BatchRecord], backend: Backend, why: str) -> None:
-    """End what was submitted before something was refused."""
-    backend.cancel({each.jobid: each.name for each in made if each.jobid is not None})
-    for each in made:
-        experiment.session.queue.note_batch(
-            experiment.reference,
-            each.id,
-            each.number,
-            status=BatchStatus.ENDED,
-            allocation=None if each.jobid is None else AllocationState.CANCELLED,
-            reason=why,
-        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sweepstake.cli.batch.keeping import keep
 from sweepstake.cli.batch.planning import plan
 from sweepstake.cli.batch.submitting import cancel, logs, status, submit
 
@@ -15,5 +16,5 @@ def batch() -> None:
     """Pack queued jobs into allocations of a cluster."""
 
 
-for _verb in (plan, submit, status, logs, cancel):
+for _verb in (plan, submit, keep, status, logs, cancel):
     batch.add_command(_verb)

@@ -23,7 +23,7 @@ from sweepstake.cli.target import Target, pass_target
 from sweepstake.plaintext import counted
 from sweepstake.view.times import spanning
 
-__all__ = ["Span", "plan", "planned", "planning_options", "site_settings_of", "tree_of"]
+__all__ = ["Packing", "Span", "plan", "planned", "planning_options", "site_settings_of", "tree_of"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 #: Batches of which a person sees a row each; of more, the first.
@@ -73,7 +73,7 @@ def planning_options(command: C) -> C:
             "--capacity", metavar="nodes=N,cpus=N,gpus=N", help="The most nodes of an allocation, and what each has."
         ),
         click.option("--skip-misfits", is_flag=True, help="Leave out jobs that fit into no allocation."),
-        click.option("--backend", metavar="slurm|pbs|flux", help="The scheduler, which is asked what there is."),
+        click.option("--backend", metavar="local|slurm|pbs|flux", help="The scheduler, which is asked what there is."),
         click.option("--partition", help="The partition, or queue, of the cluster."),
         click.option("--estimate", type=Span(), help="How long a job runs of whose like none has finished."),
         click.option(
@@ -129,51 +129,89 @@ def planned(
     target: Target, experiment: str, settings: Mapping[str, Any], under_way: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[Reading, Capacity, tuple[BatchSpec, ...]]:
     """Read what waits and is not under way, and pack it."""
-    if settings["capacity"] is None and settings["backend"] is None:
-        raise click.UsageError(
-            "Say what an allocation has, such as --capacity nodes=1,cpus=8,gpus=2, or with --backend which scheduler "
-            "knows it."
+    packing = Packing(target, experiment, settings)
+    read = packing.read(under_way)
+    return read, packing.capacity(read), packing.pack(read)
+
+
+class Packing:
+    """Packs what waits as options say it; what there is at all, the scheduler is asked once.
+
+    Args:
+        target: the store.
+        experiment: whose jobs.
+        settings: the options.
+    """
+
+    def __init__(self, target: Target, experiment: str, settings: Mapping[str, Any]) -> None:
+        if settings["capacity"] is None and settings["backend"] is None:
+            raise click.UsageError(
+                "Say what an allocation has, such as --capacity nodes=1,cpus=8,gpus=2, or with --backend which "
+                "scheduler knows it."
+            )
+        self._target = target
+        self._experiment = experiment
+        self._settings = settings
+        self._said: Capacity | None = None
+        self._there: Capacity | None = None
+
+    def read(self, under_way: Mapping[str, str], given_up: Mapping[str, str] = MappingProxyType({})) -> Reading:
+        """Read what waits, and is neither under way nor given up; `given_up` has why, in words that follow "they"."""
+        read = read_waiting(
+            self._target.experiment(self._experiment),
+            estimate=self._settings["estimate"],
+            quantile=self._settings["quantile"],
+            cpus_per_job=self._settings["cpus_per_job"],
+            gpus_per_job=self._settings["gpus_per_job"],
+            under_way=under_way,
         )
-    read = read_waiting(
-        target.experiment(experiment),
-        estimate=settings["estimate"],
-        quantile=settings["quantile"],
-        cpus_per_job=settings["cpus_per_job"],
-        gpus_per_job=settings["gpus_per_job"],
-        under_way=under_way,
-    )
-    capacity = _capacity(target, settings, max((job.nodes for job in read.jobs), default=1))
-    if settings["skip_misfits"]:
-        read = without(read, misfits(read.jobs, capacity))
-    batches = make_plan(
-        read.jobs,
-        capacity=capacity,
-        layout=settings["layout"],
-        count=_count(settings["count"]),
-        duration=settings["duration"],
-        nodes=settings["nodes"],
-    )
-    return read, capacity, batches
+        lost = [(job.id, given_up[each]) for job in read.jobs for each in read.members[job.id] if each in given_up]
+        if lost:
+            read = without(read, lost, "wait for jobs that are given up")
+        if self._settings["skip_misfits"]:
+            read = without(read, misfits(read.jobs, self.capacity(read)))
+        return read
+
+    def pack(self, read: Reading, most: int | None = None) -> tuple[BatchSpec, ...]:
+        """Pack what was read, as the options say it, or into at most so many batches."""
+        return make_plan(
+            read.jobs,
+            capacity=self.capacity(read),
+            layout=self._settings["layout"],
+            count=_count(self._settings["count"]) if most is None else most,
+            duration=self._settings["duration"] if most is None else None,
+            nodes=self._settings["nodes"],
+        )
+
+    def capacity(self, read: Reading) -> Capacity:
+        """Return what an allocation can have: as somebody says it, or the configuration, else as the scheduler does.
+
+        Then it has no more nodes than the job that takes the most: small allocations begin sooner.
+        """
+        if self._said is None and self._there is None:
+            self._ask()
+        if self._said is not None:
+            return self._said
+        assert self._there is not None, "it was asked"
+        nodes = max((job.nodes for job in read.jobs), default=1)
+        return evolve(self._there, nodes=min(self._there.nodes, nodes))
+
+    def _ask(self) -> None:
+        if self._settings["capacity"] is not None:
+            self._said = Capacity.parse(self._settings["capacity"])
+            return
+        backend = self._settings["backend"]
+        said = site_settings_of(self._target, backend)
+        if said.capacity is not None:
+            self._said = Capacity.parse(said.capacity)
+            return
+        self._there = backend_of(backend).cluster(self._settings["partition"] or said.site.partition).capacity
 
 
 def site_settings_of(target: Target, backend: str) -> SiteSettings:
     """Return what the configuration says of a backend."""
     config = target.config()
     return site_settings(config.tables, backend, str(config.source))
-
-
-def _capacity(target: Target, settings: Mapping[str, Any], nodes: int) -> Capacity:
-    """Return what an allocation can have: as somebody says it, or the configuration, else as the scheduler does.
-
-    Then it has no more nodes than the job that takes the most: small allocations begin sooner.
-    """
-    if settings["capacity"] is not None:
-        return Capacity.parse(settings["capacity"])
-    said = site_settings_of(target, settings["backend"])
-    if said.capacity is not None:
-        return Capacity.parse(said.capacity)
-    found = backend_of(settings["backend"]).cluster(settings["partition"] or said.site.partition).capacity
-    return evolve(found, nodes=min(found.nodes, nodes))
 
 
 def tree_of(spec: BatchSpec, members: Mapping[str, Sequence[str]]) -> dict[str, Any]:

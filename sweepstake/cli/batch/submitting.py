@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
-from attrs import evolve
 
-from sweepstake.batch.backends.kinds import backend_of
-from sweepstake.batch.backends.scheduler import Backend
-from sweepstake.batch.planning import Capacity
-from sweepstake.batch.reading import Reading
+from sweepstake.batch.cancelling import cancel_batches
 from sweepstake.batch.settling import settle
-from sweepstake.batch.site import limit_seconds
-from sweepstake.batch.submitting import Order, submissions_of, submit_plan
-from sweepstake.cli.batch.planning import planned, planning_options, site_settings_of, tree_of
+from sweepstake.batch.submitting import submissions_of, submit_plan
+from sweepstake.cli.batch.ordering import backends_of, chosen_backend, order_of, output_folder, site_options
+from sweepstake.cli.batch.planning import planned, planning_options, tree_of
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import as_json, format_option, print_rows, say, wide_option
 from sweepstake.cli.target import Target, pass_target
-from sweepstake.client import Experiment
-from sweepstake.domain.batches.records import AllocationState, BatchRecord, BatchStatus
+from sweepstake.domain.batches.records import BatchRecord
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import NotFoundError
 from sweepstake.plaintext import counted, printable
@@ -29,19 +23,11 @@ from sweepstake.view.times import spanning
 
 __all__ = ["cancel", "logs", "status", "submit"]
 
-_MIB: Final = 1024**2
-#: Sums of fractions of processors are not exact.
-_CRUMB: Final = 1e-9
-
 
 @click.command()
 @click.argument("experiment", type=EXPERIMENT)
 @planning_options
-@click.option("--time", "time_limit", metavar="LIMIT", help="Limit of an allocation, as the scheduler reads it.")
-@click.option("--account", help="Who pays.")
-@click.option("--qos", help="The quality of service.")
-@click.option("--constraint", help="Features that nodes must have.")
-@click.option("--sbatch-arg", "extra", multiple=True, metavar="ARG", help="For the scheduler, as it is; repeatable.")
+@site_options
 @click.option("--dry-run", is_flag=True, help="Show the scripts that would be submitted; submit nothing.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND]")
 @wide_option
@@ -62,11 +48,9 @@ def submit(
     They are packed as `batch plan` shows. COMMAND is run for each job; jobs of a spec have their own. What is under
     way already is not submitted again.
     """
-    if settings["backend"] is None:
-        raise click.UsageError("Say with --backend to which scheduler: slurm, pbs or flux.")
-    backend = backend_of(settings["backend"], target.config().environment())
+    backend = chosen_backend(target, settings)
     found = target.experiment(experiment)
-    live = [record for record, _ in settle(found, _backends(target))]
+    live = [record for record, _ in settle(found, backends_of(target))]
     under_way = {job: record.jobid or "" for record in live for job in record.jobs}
     read, capacity, batches = planned(target, experiment, settings, under_way)
     for each in read.left_out:
@@ -74,9 +58,7 @@ def submit(
     if not batches:
         _nothing(format_, bool(live))
         return
-    if not command and any(task is None for task in read.tasks.values()):
-        raise click.UsageError("Say what is run for jobs without a spec: -- COMMAND.")
-    order = _order(target, experiment, read, capacity, settings, command)
+    order = order_of(target, experiment, read, capacity, settings, command)
     if dry_run:
         scripts = [backend.script(each) for each in submissions_of(batches, capacity, backend, order)]
         say("\n".join(scripts))
@@ -100,7 +82,7 @@ def status(target: Target, experiment: str, wide: bool, format_: str) -> None:
 
     A line for each that is not over: its jobs by state, its allocation, and how much of its time is left.
     """
-    told = settle(target.experiment(experiment), _backends(target))
+    told = settle(target.experiment(experiment), backends_of(target))
     if format_ == "json":
         as_json([_tree(record, {}) for record, _ in told])
         return
@@ -128,18 +110,14 @@ def cancel(target: Target, experiment: str, batches: Sequence[str], yes: bool) -
     submitted again by the next `batch submit`.
     """
     found = target.experiment(experiment)
-    told = [record for record, _ in settle(found, _backends(target))]
+    told = [record for record, _ in settle(found, backends_of(target))]
     chosen = [each for each in told if not batches or any(each.id.startswith(name) for name in batches)]
     if not chosen:
         say("No batch is under way." if not batches else "No such batch is under way.")
         return
     if not yes:
         click.confirm(f"End {counted(len(chosen), 'allocation')}?", abort=True)
-    for name in dict.fromkeys(each.backend for each in chosen):
-        mine = [each for each in chosen if each.backend == name]
-        _backends(target)(name).cancel({each.jobid: each.name for each in mine if each.jobid is not None})
-    for each in chosen:
-        _end(found, each)
+    cancel_batches(found, chosen, backends_of(target))
     say(f"{counted(len(chosen), 'allocation')} ended.")
 
 
@@ -167,71 +145,13 @@ def logs(target: Target, experiment: str, batch_id: str) -> None:
     if last.jobid is None:
         say(f"The batch {last.id[:8]} has no allocation: {last.reason or last.status}.", err=True)
         return
-    path = _backends(target)(last.backend).log(_folder(target), last.name, last.jobid)
+    path = backends_of(target)(last.backend).log(output_folder(target), last.name, last.jobid)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         say(f"The allocation {last.jobid} has printed nothing yet into {path}.", err=True)
         return
     say(content.decode(errors="replace").rstrip("\n"))
-
-
-def _folder(target: Target) -> Path:
-    """Return where allocations leave what they print; they must find it at the same path."""
-    return target.config().state / "batches"
-
-
-def _end(experiment: Experiment, record: BatchRecord) -> None:
-    experiment.session.queue.note_batch(
-        experiment.reference,
-        record.id,
-        record.number,
-        status=BatchStatus.ENDED,
-        allocation=None if record.jobid is None else AllocationState.CANCELLED,
-        reason="cancelled by a person",
-    )
-
-
-def _backends(target: Target) -> Callable[[str], Backend]:
-    environment = target.config().environment()
-    return lambda name: backend_of(name, environment)
-
-
-def _order(
-    target: Target,
-    experiment: str,
-    read: Reading,
-    capacity: Capacity,
-    settings: Mapping[str, Any],
-    command: Sequence[str],
-) -> Order:
-    """Return how to submit: what the command says comes before what the configuration does."""
-    said = site_settings_of(target, settings["backend"])
-    given = {name: settings[name] for name in ("partition", "account", "qos", "constraint") if settings[name]}
-    text = settings["time_limit"]
-    return Order(
-        called=target.called(experiment),
-        folder=_folder(target),
-        command=_of_worker(capacity, settings, command),
-        time_limit=said.time_limit if text is None else limit_seconds(settings["backend"], text, "--time"),
-        site=evolve(said.site, extra=(*said.site.extra, *settings["extra"]), **given),
-        members=read.members,
-        after={job: [each for each in others if each] for job, others in read.after.items()},
-    )
-
-
-def _of_worker(capacity: Capacity, settings: Mapping[str, Any], command: Sequence[str]) -> list[str]:
-    """Return the worker's options by which it runs as many jobs side by side as the plan does."""
-    if not command:
-        slots = [f"cpus={capacity.cpus:g}", f"gpus={int(capacity.gpus)}"]
-        if "memory" in capacity.resources:
-            slots.append(f"memory={int(capacity.resources['memory'] // _MIB)}MiB")
-        return ["--slots", ",".join(slots)]
-    cpus, gpus = settings["cpus_per_job"], settings["gpus_per_job"]
-    together = int(capacity.cpus / cpus + _CRUMB)
-    if gpus:
-        together = min(together, int(capacity.gpus // gpus))
-    return ["--concurrency", str(max(together, 1)), "--gpus-per-job", str(gpus), "--", *command]
 
 
 def _nothing(format_: str, live: bool) -> None:
