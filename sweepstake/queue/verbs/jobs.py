@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from sweepstake.domain.addresses import called
+from sweepstake.domain.addresses import called, no_experiment
 from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.records import AttemptRecord, Dependency, JobRecord
 from sweepstake.domain.status import JobStatus, Outcome
@@ -63,8 +63,10 @@ def delete(store: Store, call: DeleteJob) -> None:
     with store.write() as transaction:
         if not is_first(transaction, DeleteJob, name, call.id, store.known(transaction, call.key)):
             return
-        transaction.row("lock_experiment", name=name)  # before any of its jobs
-        number = experiment_id(transaction, name)
+        experiment = transaction.row("lock_experiment", name=name)  # before any of its jobs
+        if experiment is None:
+            raise no_experiment(name)
+        number = experiment[0]
         transaction.rows("lock_dependencies", experiment_id=number, id=call.id)  # before the job that waits for them
         row = transaction.row("lock_job", experiment_id=number, id=call.id)
         locked = None if row is None else rows.LockedJob.of(row)

@@ -109,11 +109,12 @@ class RoundRobin:
         """Return the seconds for which it is worth waiting for jobs; 0 when it is not.
 
         Jobs that are only delayed, blocked or held up by a limit are worth any time, unless they are stuck; otherwise
-        `idle` seconds, counted from when a job was claimed or ended last, unless all experiments are DONE.
+        `idle` seconds, counted from when a job was claimed or ended last, unless all experiments are DONE. A first
+        experiment is waited for as long.
         """
         if any(turn.answer is None or (turn.answer in _PASSING and turn.stuck < _SURE) for turn in self._turns):
             return float("inf")
-        if all(turn.answer is NoJobReason.FINISHED for turn in self._turns):
+        if self._turns and all(turn.answer is NoJobReason.FINISHED for turn in self._turns):
             return 0.0
         return max(self._active + idle - now, 0.0)
 

@@ -54,6 +54,8 @@ with experiment.next_job() as job:
     job.results["by"] = "parent"
 for _ in loaders:
     tasks.put(None)
+for loader in loaders:
+    loader.join()  # a thread hands them the end, and would be killed with this process
 database.get_experiment(orphaned).next_job().__enter__()
 if os.fork() == 0:
     sys.stdin.read()

@@ -1,6 +1,6 @@
 """Ends that come at the same time: of jobs of one gang, where that of one ends the others, and from outside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -36,7 +36,11 @@ def begun(queue: Queue, **settings: Any) -> tuple[Lab, Claim, Claim]:
     return lab, first, second
 
 
-def at_each_halt(make: Callable[[int], tuple[Side, Side, Callable[[], None]]]) -> None:
+#: Makes two calls, of which the first halts before a statement, and a look at what came of them.
+Make = Callable[[int], tuple[Side, Side, Callable[[], None]]]
+
+
+def at_each_halt(make: Make) -> None:
     """Play two calls for each statement before which the first may halt, and look at what came of it."""
     for halt in range(_MOST):
         first, second, check = make(halt)
@@ -47,28 +51,32 @@ def at_each_halt(make: Callable[[int], tuple[Side, Side, Callable[[], None]]]) -
     raise AssertionError("it has more statements")
 
 
-@pytest.mark.parametrize("store", ["sqlite", "postgres"])
-def test_a_job_that_ends_while_its_gang_begins_anew_has_ended(
-    store: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    """What was recorded of it stands, and what waits for it goes on; else it is told that it came too late."""
-    url = f"sqlite:///{tmp_path}/store.db" if store == "sqlite" else request.getfixturevalue("postgres_url")
+@pytest.fixture(params=["sqlite", "postgres"])
+def two(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Queue, Queue]]:
+    """Give two that have a store open; what both did to it is judged at the end."""
+    url = f"sqlite:///{tmp_path}/store.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
     with open_two(url) as (queue, other):
-
-        def make(halt: int) -> tuple[Side, Side, Callable[[], None]]:
-            lab, first, second = begun(other, max_attempts=9)
-            fails = Side(partial(Lab(queue, lab.name).finish, second, Outcome.CRASHED), halt, apart=False)
-            ends = Side(partial(lab.finish, first), _NEVER, apart=False)
-
-            def check() -> None:
-                assert isinstance(ends.answer, Finished)
-                done = lab.job("0").status is JobStatus.DONE
-                assert (ends.answer.recorded, lab.job("after").waiting) == (done, int(not done))
-
-            return fails, ends, check
-
-        at_each_halt(make)
+        yield queue, other
     check_history(url)
+
+
+def test_a_job_that_ends_while_its_gang_begins_anew_has_ended(two: tuple[Queue, Queue]) -> None:
+    """What was recorded of it stands, and what waits for it goes on; else it is told that it came too late."""
+    queue, other = two
+
+    def make(halt: int) -> tuple[Side, Side, Callable[[], None]]:
+        lab, first, second = begun(other, max_attempts=9)
+        fails = Side(partial(Lab(queue, lab.name).finish, second, Outcome.CRASHED), halt, apart=False)
+        ends = Side(partial(lab.finish, first), _NEVER, apart=False)
+
+        def check() -> None:
+            assert isinstance(ends.answer, Finished)
+            done = lab.job("0").status is JobStatus.DONE
+            assert (ends.answer.recorded, lab.job("after").waiting) == (done, int(not done))
+
+        return fails, ends, check
+
+    at_each_halt(make)
 
 
 @pytest.mark.parametrize("max_attempts", [1, 2])
@@ -106,49 +114,39 @@ def test_a_loss_and_a_failure_do_not_wait_for_each_other(postgres_url: str) -> N
     check_history(postgres_url)
 
 
-@pytest.mark.parametrize("store", ["sqlite", "postgres"])
-def test_a_stop_beside_its_repeat_counts_each_job_once(
-    store: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_a_stop_beside_its_repeat_counts_each_job_once(two: tuple[Queue, Queue]) -> None:
     """A client that has waited too long asks again, while its first call is under way; both say what was stopped."""
-    url = f"sqlite:///{tmp_path}/store.db" if store == "sqlite" else request.getfixturevalue("postgres_url")
-    with open_two(url) as (queue, other):
+    queue, other = two
 
-        def make(halt: int) -> tuple[Side, Side, Callable[[], None]]:
-            lab = Lab.new(other)
-            lab.add_many(3)
-            key = new_key()
-            first = Side(partial(queue.stop, lab.name, key=key), halt, apart=False)
-            again = Side(partial(other.stop, lab.name, key=key), _NEVER, apart=False)
+    def make(halt: int) -> tuple[Side, Side, Callable[[], None]]:
+        lab = Lab.new(other)
+        lab.add_many(3)
+        key = new_key()
+        first = Side(partial(queue.stop, lab.name, key=key), halt, apart=False)
+        again = Side(partial(other.stop, lab.name, key=key), _NEVER, apart=False)
 
-            def check() -> None:
-                assert (first.answer, again.answer, other.stop(lab.name, key=key)) == (3, 3, 3)
+        def check() -> None:
+            assert (first.answer, again.answer, other.stop(lab.name, key=key)) == (3, 3, 3)
 
-            return first, again, check
+        return first, again, check
 
-        at_each_halt(make)
-    check_history(url)
+    at_each_halt(make)
 
 
-@pytest.mark.parametrize("store", ["sqlite", "postgres"])
-def test_a_job_that_is_queued_again_beside_a_stop_stays_so(
-    store: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_a_job_that_is_queued_again_beside_a_stop_stays_so(two: tuple[Queue, Queue]) -> None:
     """The stop looks twice, for jobs that came back from workers; this one somebody wanted again."""
-    url = f"sqlite:///{tmp_path}/store.db" if store == "sqlite" else request.getfixturevalue("postgres_url")
-    with open_two(url) as (queue, other):
+    queue, other = two
 
-        def make(halt: int) -> tuple[Side, Side, Callable[[], None]]:
-            lab = Lab.new(other)
-            job = lab.add_one()
-            stops = Side(partial(queue.stop, lab.name), halt, apart=False)
-            again = Side(partial(lab.retry, job), _NEVER, apart=False)
+    def make(halt: int) -> tuple[Side, Side, Callable[[], None]]:
+        lab = Lab.new(other)
+        job = lab.add_one()
+        stops = Side(partial(queue.stop, lab.name), halt, apart=False)
+        again = Side(partial(lab.retry, job), _NEVER, apart=False)
 
-            def check() -> None:
-                assert stops.answer == 1
-                assert isinstance(again.answer, JobRecord)
+        def check() -> None:
+            assert stops.answer == 1
+            assert isinstance(again.answer, JobRecord)
 
-            return stops, again, check
+        return stops, again, check
 
-        at_each_halt(make)
-    check_history(url)
+    at_each_halt(make)

@@ -122,3 +122,11 @@ def test_what_waits_for_a_failed_job_is_not_waited_for() -> None:
     assert turns.left(1.0, 0.1) == pytest.approx(0.9)
     turns.had_none("a", NoJobReason.BLOCKED, 0.2)
     assert turns.left(1.0, 0.2) == math.inf
+
+
+def test_a_first_experiment_is_waited_for_as_jobs_are() -> None:
+    """A worker that is started before anything was submitted does not end at once."""
+    rounds = RoundRobin([], 100.0, lambda: 0.5)
+    assert (rounds.left(600.0, 101.0), rounds.left(0.0, 101.0)) == (599.0, 0.0)
+    rounds.add("a", 102.0)
+    assert rounds.turn(102.0) == "a"
