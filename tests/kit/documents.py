@@ -8,8 +8,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import pytest
 from sybil import Example, Sybil
@@ -17,10 +18,15 @@ from sybil.parsers.markdown import CodeBlockParser as MarkdownCodeBlockParser
 from sybil.parsers.markdown import PythonCodeBlockParser as MarkdownPythonParser
 from sybil.parsers.markdown import SkipParser as MarkdownSkipParser
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
+from sybil.sybil import SybilCollection
 
 from tests.kit.checkout import ROOT
+from tests.kit.serving import served
+from tests.kit.slurm import slurm
 
 _COMMAND_SECONDS = 120
+#: Pages that need more than a store, with the fixture that gives it.
+_WORLDS: Final = {"docs/howto/on-slurm.md": "documented_cluster"}
 _SAME = doctest.OutputChecker()
 
 
@@ -38,6 +44,25 @@ def documented_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
         patch.setenv("COLUMNS", "120")
         patch.chdir(folder)
+        yield
+
+
+@pytest.fixture(scope="module")
+def documented_cluster(documented_world: None) -> Iterator[None]:
+    """Give the examples of a page a real Slurm, a server as their store, and a clone of the sources to install."""
+    del documented_world
+    folder = Path.cwd()
+    for part in ("sweepstake", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        (folder / "sweepstake").mkdir(exist_ok=True)
+        copy(ROOT / part, folder / "sweepstake" / part)
+    with pytest.MonkeyPatch.context() as patch, slurm() as cluster, served(os.environ["SWEEPSTAKE_URL"]) as server:
+        for name, value in cluster.environment.items():
+            patch.setenv(name, value)
+        patch.setenv("SWEEPSTAKE_URL", server.url)
+        patch.setenv("SWEEPSTAKE_TOKEN", server.token)
+        patch.setenv("SWEEPSTAKE_CHECKPOINTS", str(folder / "home" / "checkpoints"))
+        patch.setenv("PATH", f"{folder}/home/sweeps/bin{os.pathsep}{os.environ['PATH']}")
         yield
 
 
@@ -64,18 +89,26 @@ def run_console(example: Example) -> str | None:
     return None
 
 
-pytest_collect_file = (
-    Sybil(
-        parsers=[MarkdownPythonParser(), MarkdownCodeBlockParser("console", run_console), MarkdownSkipParser()],
-        path=str(ROOT),
-        patterns=["README.md"],
-        fixtures=["documented_world"],
-    )
-    + Sybil(
+def _pages(*patterns: str, fixture: str, excludes: Sequence[str] = ()) -> Sybil:
+    """Return what runs the examples of pages of docs/, in a world of their own."""
+    return Sybil(
         parsers=[PythonCodeBlockParser(), CodeBlockParser("console", run_console), SkipParser()],
         path=str(ROOT),
-        patterns=["docs/*.md", "docs/**/*.md"],
-        excludes=["docs/changes/*", "docs/reference/generated/*"],
-        fixtures=["documented_world"],
+        patterns=patterns,
+        excludes=["docs/changes/*", "docs/reference/generated/*", *excludes],
+        fixtures=[fixture],
     )
+
+
+pytest_collect_file = SybilCollection(
+    [
+        Sybil(
+            parsers=[MarkdownPythonParser(), MarkdownCodeBlockParser("console", run_console), MarkdownSkipParser()],
+            path=str(ROOT),
+            patterns=["README.md"],
+            fixtures=["documented_world"],
+        ),
+        _pages("docs/*.md", "docs/**/*.md", fixture="documented_world", excludes=list(_WORLDS)),
+        *(_pages(page, fixture=fixture) for page, fixture in _WORLDS.items()),
+    ]
 ).pytest()
