@@ -344,6 +344,13 @@ class SubmissionError(SweepstakeError):
     """A cluster's scheduler refused what it was asked for, or did not answer; the message has its own words."""
 
 
+class SubmissionLostError(SubmissionError):
+    """Nobody knows whether a scheduler took what it was asked for: its answer was lost.
+
+    What was intended stands, and is looked for by its name by whoever comes next.
+    """
+
+
 class PlanError(SweepstakeError, ValueError):
     """Jobs cannot be planned into batches as they stand; the message names what is guilty and nothing else.
 

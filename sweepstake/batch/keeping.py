@@ -22,7 +22,7 @@ from sweepstake.batch.submitting import Order, submit_plan
 from sweepstake.client import Experiment
 from sweepstake.domain.batches.records import AllocationState, BatchRecord, BatchStatus
 from sweepstake.domain.counts import Counts
-from sweepstake.errors import LiveBatchError, SubmissionError
+from sweepstake.errors import LiveBatchError, SubmissionError, SubmissionLostError
 from sweepstake.plaintext import counted
 
 __all__ = ["Keeper", "Pack", "Work", "is_fruitless", "keep", "next_batches", "shared_out"]
@@ -212,7 +212,8 @@ class Keeper:
             return
         except SubmissionError as error:
             self._refusals += 1
-            if not self._worked or self._refusals >= _REFUSALS:
+            first = not self._worked and not isinstance(error, SubmissionLostError)
+            if first or self._refusals >= _REFUSALS:
                 raise
             self._say(f"{error}; it is asked again")
             return

@@ -13,7 +13,7 @@ from sweepstake.client import Experiment
 from sweepstake.domain.batches.records import AllocationState, BatchRecord, BatchStatus
 from sweepstake.errors import BatchLostError, NotFoundError
 
-__all__ = ["live_batches", "settle"]
+__all__ = ["all_batches", "end_overdue", "live_batches", "settle"]
 
 #: For so many seconds an intent counts whose allocation the scheduler does not know: its submitter may be about it.
 _INTENT_SECONDS: Final = 30.0
@@ -21,13 +21,27 @@ _INTENT_SECONDS: Final = 30.0
 
 def live_batches(experiment: Experiment) -> Iterator[BatchRecord]:
     """Give the submissions of an experiment's batches that are not over, oldest first."""
+    return _batches(experiment, live=True)
+
+
+def all_batches(experiment: Experiment) -> Iterator[BatchRecord]:
+    """Give all submissions of an experiment's batches, oldest first."""
+    return _batches(experiment, live=False)
+
+
+def _batches(experiment: Experiment, *, live: bool) -> Iterator[BatchRecord]:
     queue, start = experiment.session.queue, None
     while True:
-        page = queue.list_batches(experiment.reference, start, live=True)
+        page = queue.list_batches(experiment.reference, start, live=live)
         yield from page.items
         if page.next is None:
             return
         start = page.next
+
+
+def end_overdue(experiment: Experiment) -> None:
+    """Let the queue end attempts whose leases ran out: whoever claims does so, and no worker may be up that would."""
+    experiment.session.queue.claim_jobs(experiment.reference, "", at_once=0)
 
 
 def settle(
@@ -35,7 +49,8 @@ def settle(
 ) -> Sequence[tuple[BatchRecord, Allocation | None]]:
     """Ask the schedulers what became of the batches that are not over, and tell the queue.
 
-    One whose submitter died before it could say what came of it is looked for by its name.
+    One whose submitter died before it could say what came of it is looked for by its name. Jobs of workers that were
+    killed are queued again once their leases are over.
 
     Args:
         experiment: whose batches.
@@ -45,6 +60,7 @@ def settle(
     Returns:
         Those that are still not over, with what their schedulers say.
     """
+    end_overdue(experiment)
     found = list(live_batches(experiment))
     told: list[tuple[BatchRecord, Allocation | None]] = []
     for name in dict.fromkeys(each.backend for each in found):

@@ -19,8 +19,8 @@ from sweepstake.batch.cancelling import cancel_batches
 from sweepstake.batch.planning.records import BatchJob, BatchSpec, Capacity
 from sweepstake.batch.planning.schedules import schedule
 from sweepstake.client import Experiment
-from sweepstake.domain.batches.records import AllocationState, BatchDraft, BatchRecord
-from sweepstake.errors import SubmissionError
+from sweepstake.domain.batches.records import AllocationState, BatchDraft, BatchRecord, BatchStatus
+from sweepstake.errors import SubmissionError, SubmissionLostError
 from sweepstake.folders import own_folder
 
 __all__ = ["Order", "submissions_of", "submit_plan"]
@@ -62,6 +62,7 @@ def submit_plan(
     Raises:
         InvalidInputError: something cannot be told the scheduler; then nothing was done.
         SubmissionError: the scheduler refused one, in its own words; then none is submitted.
+        SubmissionLostError: there was no answer. The intent stands, and so does what was submitted before.
         LiveBatchError: somebody else has submitted some of these jobs meanwhile.
     """
     queue, reference = experiment.session.queue, experiment.reference
@@ -70,22 +71,40 @@ def submit_plan(
     for each in submissions_of(plan, capacity, backend, order):
         backend.script(each)  # what cannot be told the scheduler is refused before anything is intended
     own_folder(order.folder)
-    try:
-        for specs in _together(plan, backend, order):
-            name = f"{specs[0].id[:_OF_ID]}-{queue.new_id()[-6:]}"
-            drafts = [_draft(spec, capacity, backend, name, order) for spec in specs]
-            numbers = queue.intend_batches(reference, drafts)
-            made += [queue.get_batch(reference, spec.id, number) for spec, number in zip(specs, numbers, strict=True)]
-            submission = _submission(specs, numbers, capacity, name, jobids, order)
+    for specs in _together(plan, backend, order):
+        name = f"{specs[0].id[:_OF_ID]}-{queue.new_id()[-6:]}"
+        drafts = [_draft(spec, capacity, backend, name, order) for spec in specs]
+        numbers = queue.intend_batches(reference, drafts)
+        submission = _submission(specs, numbers, capacity, name, jobids, order)
+        try:
             ids = backend.submit(submission)
-            for spec, number, jobid in zip(specs, numbers, ids, strict=True):
-                jobids[spec.id] = jobid
-                told = queue.note_batch(reference, spec.id, number, jobid=jobid, allocation=AllocationState.PENDING)
-                made = [told if (each.id, each.number) == (told.id, told.number) else each for each in made]
-    except SubmissionError as error:
-        cancel_batches(experiment, made, lambda _: backend, str(error))
-        raise
+        except SubmissionLostError:  # it may be there: whoever comes next looks for it
+            raise
+        except SubmissionError as error:
+            for spec, number in zip(specs, numbers, strict=True):
+                queue.note_batch(reference, spec.id, number, status=BatchStatus.ENDED, reason=str(error))
+            _end_earlier(experiment, made, backend, error)
+            raise
+        told = [
+            queue.note_batch(reference, spec.id, number, jobid=jobid, allocation=AllocationState.PENDING)
+            for spec, number, jobid in zip(specs, numbers, ids, strict=True)
+        ]
+        jobids |= {spec.id: jobid for spec, jobid in zip(specs, ids, strict=True)}
+        made += told
+        # Somebody has cancelled these before their ids were known.
+        over = [jobid for jobid, each in zip(ids, told, strict=True) if each.jobid is None]
+        backend.cancel(dict.fromkeys(over, name))
     return made
+
+
+def _end_earlier(
+    experiment: Experiment, made: Sequence[BatchRecord], backend: Backend, refusal: SubmissionError
+) -> None:
+    """End what was submitted before a refusal."""
+    try:
+        cancel_batches(experiment, made, lambda _: backend, str(refusal))
+    except SubmissionError as error:
+        raise SubmissionError(f"{refusal}. What was submitted before that is up still: {error}") from refusal
 
 
 def submissions_of(plan: Sequence[BatchSpec], capacity: Capacity, backend: Backend, order: Order) -> list[Submission]:

@@ -16,7 +16,13 @@ T = TypeVar("T")
 THREADS = 8
 
 #: What all processes need; loading it once saves each of them most of a second.
-_LOADED_ONCE = ["sweepstake", "sweepstake.stores.postgres.engine", "sweepstake.http", "tests.faults.catalogue"]
+_LOADED_ONCE = [
+    "sweepstake",
+    "sweepstake.stores.postgres.engine",
+    "sweepstake.http",
+    "tests.faults.catalogue",
+    "tests.kit.dying",
+]
 
 #: In a process of the crew: where it meets the others.
 _meeting: list[multiprocessing.synchronize.Barrier] = []

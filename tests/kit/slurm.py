@@ -68,6 +68,7 @@ MinJobAge=300
 ReturnToService=2
 SlurmdTimeout=10
 SlurmctldTimeout=10
+MessageTimeout=5
 TreeWidth=50
 GresTypes=gpu
 {nodes}
@@ -108,6 +109,14 @@ class Slurm:
     def kill_controller(self) -> None:
         """Kill slurmctld with -9: it forgets what it had not written down."""
         self._end("slurmctld", signal.SIGKILL)
+
+    def stop_controller(self) -> None:
+        """Let slurmctld stand still, as on a machine that is overloaded: it answers nothing."""
+        self._processes["slurmctld"].send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let slurmctld go on after `stop_controller`."""
+        self._processes["slurmctld"].send_signal(signal.SIGCONT)
 
     def start_node(self, name: str) -> None:
         """Start the slurmd of a node."""

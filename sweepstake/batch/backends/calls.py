@@ -32,10 +32,17 @@ class Answer:
     errors: str
 
     @property
+    def lost(self) -> bool:
+        """Tell whether the command did not come to its end: it was killed, or took too long."""
+        return self.code is None or self.code < 0
+
+    @property
     def complaint(self) -> str:
         """The scheduler's own words, in one line."""
         words = " ".join((self.errors or self.output).split())
-        return words or ("it did not answer" if self.code is None else f"exit code {self.code}")
+        if words or self.code is None:
+            return words or "it did not answer"
+        return f"exit code {self.code}" if self.code >= 0 else f"killed by the signal {-self.code}"
 
 
 #: Runs a command with a text for its input.

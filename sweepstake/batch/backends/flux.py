@@ -40,6 +40,13 @@ class FluxDialect:
     name = "flux"
     supports_dependencies = True
     has_arrays = False
+    silences: Sequence[str] = (
+        "Unable to connect to Flux",
+        "Connection timed out",
+        "Connection reset",
+        "Broken pipe",
+        "No route to host",
+    )
 
     def script(self, submission: Submission) -> str:
         """Return what ``flux batch`` reads; the worker takes the place of the script."""

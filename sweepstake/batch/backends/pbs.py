@@ -39,6 +39,12 @@ class PbsDialect:
     name = "pbs"
     supports_dependencies = True
     has_arrays = True
+    silences: Sequence[str] = (
+        "cannot connect to server",
+        "Communication failure",
+        "End of File",
+        "Connection timed out",
+    )
 
     def script(self, submission: Submission) -> str:
         """Return what ``qsub`` reads; the worker takes the place of the script."""

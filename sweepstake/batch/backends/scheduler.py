@@ -10,13 +10,18 @@ from sweepstake.batch.backends.allocations import Allocation, AllocationState
 from sweepstake.batch.backends.calls import Answer, Run, run_command
 from sweepstake.batch.backends.clusters import Cluster
 from sweepstake.batch.backends.submissions import Submission
-from sweepstake.errors import ConfigurationError, SubmissionError
+from sweepstake.errors import ConfigurationError, SubmissionError, SubmissionLostError
 
 __all__ = ["Backend", "Dialect", "Scheduler"]
 
 
 #: What a person can do if a scheduler does not tell what there is.
 _SAY_IT = "Say it with --capacity nodes=1,cpus=8,gpus=2."
+#: What becomes of what may have been submitted.
+_LOST = (
+    "Whether it was submitted is not known yet: `sweepstake batch status` looks for it by its name, and what is not "
+    "there after half a minute can be submitted again."
+)
 
 
 class Backend(Protocol):
@@ -53,7 +58,8 @@ class Backend(Protocol):
         """Ask for allocations; return the id of each, in the order of the submission's commands.
 
         Raises:
-            SubmissionError: it was refused, with the scheduler's own words, or nobody answered.
+            SubmissionError: it was refused, with the scheduler's own words; nothing was submitted.
+            SubmissionLostError: there is no answer, so that it may have been submitted.
         """
         ...
 
@@ -84,6 +90,8 @@ class Dialect(Protocol):
     name: str
     supports_dependencies: bool
     has_arrays: bool
+    #: What its commands say when they had no answer, and none that it was refused.
+    silences: Sequence[str]
 
     def cluster_call(self) -> Sequence[str]:
         """Return the call that asks what there is."""
@@ -178,9 +186,13 @@ class Scheduler:
     def submit(self, submission: Submission) -> Sequence[str]:
         """Ask for allocations: see `Backend.submit`."""
         answer = self._run(self._dialect.submit_call(), self.script(submission))
+        jobid = self._dialect.jobid(answer.output) if answer.code == 0 else ""
+        silent = any(words in answer.errors for words in self._dialect.silences)
+        if answer.lost or (silent and not jobid) or (answer.code == 0 and not jobid):
+            raise SubmissionLostError(f"{self.name} did not answer: {answer.complaint}. {_LOST}")
         if answer.code != 0:
             raise SubmissionError(f"{self.name} refused it: {answer.complaint}")
-        return self._dialect.members(self._dialect.jobid(answer.output), len(submission.commands))
+        return self._dialect.members(jobid, len(submission.commands))
 
     def log(self, folder: Path, name: str, jobid: str) -> Path:
         """Return where the output of an allocation is: see `Backend.log`."""

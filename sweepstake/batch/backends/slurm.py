@@ -83,6 +83,14 @@ class SlurmDialect:
     name = "slurm"
     supports_dependencies = True
     has_arrays = True
+    silences: Sequence[str] = (
+        "Unable to contact slurm controller",
+        "Socket timed out",
+        "Zero Bytes were transmitted",
+        "Communication connection failure",
+        "Communication shutdown failure",
+        "Unexpected message received",
+    )
 
     def script(self, submission: Submission) -> str:
         """Return what ``sbatch`` reads.

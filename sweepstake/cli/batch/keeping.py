@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import click
 
-from sweepstake.batch.cancelling import cancel_batches
 from sweepstake.batch.keeping import Keeper, Pack, Work, shared_out
 from sweepstake.batch.keeping import keep as keep_up
 from sweepstake.batch.planning import BatchSpec
-from sweepstake.batch.settling import settle
+from sweepstake.cli.batch.interrupting import INTERRUPTED, ask_to_end
 from sweepstake.cli.batch.ordering import backends_of, chosen_backend, order_of, site_options
 from sweepstake.cli.batch.planning import Packing, planning_options
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import say
 from sweepstake.cli.target import Target, pass_target
-from sweepstake.client import Experiment
-from sweepstake.plaintext import counted
 
 __all__ = ["keep"]
-
-#: Exit code of shells for a command that SIGINT ended.
-_INTERRUPTED: Final = 130
 
 
 @click.command()
@@ -61,8 +54,8 @@ def keep(target: Target, /, experiment: str, max_allocations: int, command: Sequ
     try:
         keep_up(keeper)
     except KeyboardInterrupt:
-        _interrupted(target, experiment, found)
-        return _INTERRUPTED
+        ask_to_end(target, experiment, found)
+        return INTERRUPTED
     for each in keeper.left_out:
         say(f"{each}.", err=True)
     return 1 if keeper.given_up else 0
@@ -86,17 +79,3 @@ def _packing(target: Target, experiment: str, settings: Mapping[str, Any], comma
         )
 
     return pack
-
-
-def _interrupted(target: Target, experiment: str, found: Experiment) -> None:
-    """Ask whether the allocations shall end, too; where nobody can answer, leave them."""
-    up = [record for record, _ in settle(found, backends_of(target))]
-    if not up:
-        return
-    them = counted(len(up), "allocation")
-    if sys.stdin.isatty() and click.confirm(f"\nEnd {them} as well?"):
-        cancel_batches(found, up, backends_of(target))
-        say(f"{them} ended.")
-        return
-    called = target.called(experiment)
-    say(f"Not ended: {them}. `sweepstake batch cancel {called}` does that, and `batch keep` goes on.", err=True)

@@ -7,15 +7,16 @@ from typing import Any
 
 import click
 
-from sweepstake.batch.cancelling import cancel_batches
-from sweepstake.batch.settling import settle
+from sweepstake.batch.cancelling import cancel_batches, wait_ended
+from sweepstake.batch.settling import all_batches, settle
 from sweepstake.batch.submitting import submissions_of, submit_plan
+from sweepstake.cli.batch.interrupting import INTERRUPTED, ask_to_end, tell_running
 from sweepstake.cli.batch.ordering import backends_of, chosen_backend, order_of, output_folder, site_options
 from sweepstake.cli.batch.planning import planned, planning_options, tree_of
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import as_json, format_option, print_rows, say, wide_option
 from sweepstake.cli.target import Target, pass_target
-from sweepstake.domain.batches.records import BatchRecord
+from sweepstake.domain.batches.records import BatchRecord, BatchStatus
 from sweepstake.domain.status import JobStatus
 from sweepstake.errors import NotFoundError
 from sweepstake.plaintext import counted, printable
@@ -42,7 +43,7 @@ def submit(
     wide: bool,
     format_: str,
     **settings: Any,
-) -> None:
+) -> int:
     """Submit the queued jobs of EXPERIMENT to a cluster.
 
     They are packed as `batch plan` shows. COMMAND is run for each job; jobs of a spec have their own. What is under
@@ -57,19 +58,26 @@ def submit(
         say(f"{each}.", err=True)
     if not batches:
         _nothing(format_, bool(live))
-        return
+        return 0
     order = order_of(target, experiment, read, capacity, settings, command)
     if dry_run:
         scripts = [backend.script(each) for each in submissions_of(batches, capacity, backend, order)]
         say("\n".join(scripts))
-        return
-    made = submit_plan(found, batches, capacity, backend, order)
+        return 0
+    try:
+        made = submit_plan(found, batches, capacity, backend, order)
+    except KeyboardInterrupt:
+        before = {(each.id, each.number) for each in live}
+        ask_to_end(target, experiment, found, lambda each: (each.id, each.number) not in before)
+        return INTERRUPTED
     if format_ == "json":
-        as_json([_tree(each, tree_of(spec, read.members)) for each, spec in zip(made, batches, strict=True)])
-        return
+        specs = {spec.id: spec for spec in batches}
+        as_json([_tree(each, tree_of(specs[each.id], read.members)) for each in made])
+        return 0
     print_rows([_row(each) for each in made], wide=wide)
     jobs = sum(len(each.jobs) for each in made)
     say(f"{counted(jobs, 'job')} in {counted(len(made), 'batch', 'batches')} submitted to {backend.name}.")
+    return 0
 
 
 @click.command()
@@ -103,22 +111,33 @@ def status(target: Target, experiment: str, wide: bool, format_: str) -> None:
 @click.argument("batches", nargs=-1, metavar="[BATCH]...")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_target
-def cancel(target: Target, experiment: str, batches: Sequence[str], yes: bool) -> None:
+def cancel(target: Target, experiment: str, batches: Sequence[str], yes: bool) -> int:
     """End allocations.
 
     All of EXPERIMENT's batches, or those that are named. Jobs that run there are given back to the queue, and are
-    submitted again by the next `batch submit`.
+    submitted again by the next `batch submit`. It waits until that is done: where a worker was killed, until the lease
+    of its jobs is over.
     """
     found = target.experiment(experiment)
-    told = [record for record, _ in settle(found, backends_of(target))]
-    chosen = [each for each in told if not batches or any(each.id.startswith(name) for name in batches)]
+    settle(found, backends_of(target))
+    named = [each for each in all_batches(found) if not batches or any(each.id.startswith(name) for name in batches)]
+    chosen = [each for each in named if each.status is not BatchStatus.ENDED]
+    left = [each for each in named if each.status is BatchStatus.ENDED and each.counts.running]
     if not chosen:
         say("No batch is under way." if not batches else "No such batch is under way.")
-        return
-    if not yes:
+    elif not yes:
         click.confirm(f"End {counted(len(chosen), 'allocation')}?", abort=True)
-    cancel_batches(found, chosen, backends_of(target))
-    say(f"{counted(len(chosen), 'allocation')} ended.")
+    try:
+        cancel_batches(found, chosen, backends_of(target))
+        if chosen:
+            say(f"{counted(len(chosen), 'allocation')} ended.")
+        if chosen or left:
+            tell_running(target, experiment, wait_ended(found, [*chosen, *left], backends_of(target)))
+    except KeyboardInterrupt:
+        them = {(each.id, each.number) for each in chosen}
+        ask_to_end(target, experiment, found, lambda each: (each.id, each.number) in them)
+        return INTERRUPTED
+    return 0
 
 
 @click.command()
@@ -132,14 +151,9 @@ def logs(target: Target, experiment: str, batch_id: str) -> None:
     `sweepstake logs`.
     """
     found = target.experiment(experiment)
-    queue, start = found.session.queue, None
-    last: BatchRecord | None = None
-    while True:
-        page = queue.list_batches(found.reference, start)
-        last = next((each for each in reversed(page.items) if each.id.startswith(batch_id)), last)
-        if page.next is None:
-            break
-        start = page.next
+    last = None
+    for each in all_batches(found):
+        last = each if each.id.startswith(batch_id) else last
     if last is None:
         raise NotFoundError(f"There is no batch {printable(batch_id)!r} of {target.called(experiment)}.")
     if last.jobid is None:

@@ -10,14 +10,16 @@ from attrs import evolve
 import sweepstake
 from sweepstake.batch import BatchSpec, Capacity, plan
 from sweepstake.batch.backends.allocations import Allocation
+from sweepstake.batch.backends.calls import Answer, run_command
 from sweepstake.batch.backends.scheduler import Scheduler
 from sweepstake.batch.backends.slurm import SlurmDialect
 from sweepstake.batch.backends.submissions import Site, Submission
+from sweepstake.batch.cancelling import cancel_batches
 from sweepstake.batch.reading import read_waiting
 from sweepstake.batch.settling import live_batches, settle
 from sweepstake.batch.submitting import Order, submit_plan
 from sweepstake.domain.batches.records import AllocationState, BatchRecord, BatchStatus
-from sweepstake.errors import LiveBatchError, SubmissionError
+from sweepstake.errors import LiveBatchError, SubmissionError, SubmissionLostError
 from tests.kit.slurm import Slurm
 
 __all__: list[str] = []
@@ -154,14 +156,57 @@ def test_a_submitter_that_died_before_it_could_say_so_is_found(
     assert allocations(names) == []
 
 
+def lost(arguments: Sequence[str], text: str) -> Answer:
+    """Run a command of Slurm's whose answer is lost if it is a submission."""
+    answer = run_command(arguments, text)
+    return Answer(code=None, output="", errors="") if arguments[0] == "sbatch" else answer
+
+
+def test_a_submission_whose_answer_was_lost_is_found(experiment: sweepstake.Experiment, tmp_path: Path) -> None:
+    """It stays as it was intended, which is no refusal, and is there when its name is looked for."""
+    with pytest.raises(SubmissionLostError, match="not known yet"):
+        submit_plan(experiment, planned(experiment), CAPACITY, Scheduler(SlurmDialect(), lost), order(tmp_path))
+    assert [each.status for each in live_batches(experiment)] == [BatchStatus.INTENDED] * 2
+    with pytest.raises(LiveBatchError):
+        submit_plan(experiment, planned(experiment), CAPACITY, Scheduler(SlurmDialect()), order(tmp_path))
+    found = [record for record, _ in settled(experiment, later=31)]
+    assert [record.status for record in found] == [BatchStatus.SUBMITTED] * 2
+    cancel(found)
+
+
+def test_what_is_cancelled_before_its_answer_came_leaves_no_allocation(
+    experiment: sweepstake.Experiment, tmp_path: Path
+) -> None:
+    """By whoever cancels it, by its name; or else by its submitter, who learns of it with the answer."""
+    with pytest.raises(SubmissionLostError):
+        submit_plan(experiment, planned(experiment), CAPACITY, Scheduler(SlurmDialect(), lost), order(tmp_path))
+    intended = list(live_batches(experiment))
+    cancel_batches(experiment, intended, lambda _: Scheduler(SlurmDialect()))
+    assert (list(live_batches(experiment)), allocations([each.name for each in intended])) == ([], [])
+
+    def overtaken(arguments: Sequence[str], text: str) -> Answer:
+        if arguments[0] == "sbatch":
+            cancel_batches(experiment, list(live_batches(experiment)), lambda _: Scheduler(SlurmDialect()))
+        return run_command(arguments, text)
+
+    made = submit_plan(experiment, planned(experiment), CAPACITY, Scheduler(SlurmDialect(), overtaken), order(tmp_path))
+    assert (list(live_batches(experiment)), allocations([each.name for each in made])) == ([], [])
+
+
 def test_while_slurm_is_away_nothing_is_over(experiment: sweepstake.Experiment, tmp_path: Path, cluster: Slurm) -> None:
     """No answer is never taken for an end, however long ago it was submitted."""
     made = submit_plan(experiment, planned(experiment), CAPACITY, Scheduler(SlurmDialect()), order(tmp_path))
+    more = experiment.add_job({"x": 8})
+    specs = planned(experiment, {job: "" for each in made for job in each.jobs})
     cluster.kill_controller()
+    with pytest.raises(SubmissionLostError, match="Unable to contact slurm controller"):
+        submit_plan(experiment, specs, CAPACITY, Scheduler(SlurmDialect()), order(tmp_path))
     found = settled(experiment, later=3600)
-    assert [(record.status, allocation.state) for record, allocation in found if allocation is not None] == [
-        (BatchStatus.SUBMITTED, AllocationState.UNKNOWN)
-    ] * 2
+    assert [(record.status, allocation and allocation.state) for record, allocation in found] == [
+        *[(BatchStatus.SUBMITTED, AllocationState.UNKNOWN)] * 2,
+        (BatchStatus.INTENDED, None),
+    ]
+    assert found[-1][0].jobs == (more.job_id,)
     cluster.start_controller()
-    left = [record for record, _ in settled(experiment)]
-    assert {record.jobid for record in left} <= {record.jobid for record in made}
+    left = [record for record, _ in settled(experiment, later=31)]
+    assert {record.jobid for record in left} <= {record.jobid for record in made}, "it was not submitted"

@@ -25,7 +25,7 @@ from sweepstake.batch.backends.local.keeper import command_line
 from sweepstake.batch.backends.local.kept import Asked, Began, allocation_in, read, script_in, write
 from sweepstake.batch.backends.submissions import Submission
 from sweepstake.batch.planning.records import Capacity
-from sweepstake.errors import ConfigurationError, InvalidInputError, SubmissionError
+from sweepstake.errors import ConfigurationError, InvalidInputError, SubmissionError, SubmissionLostError
 from sweepstake.folders import own_folder, write_whole
 from sweepstake.worker.slots.offer import detected
 
@@ -104,6 +104,8 @@ class LocalMachine:
             answer = run_command(command_line(folders), "", self._environment)
         except OSError as error:
             raise SubmissionError(f"{self.name} refused it: {error}") from error
+        if answer.lost:
+            raise SubmissionLostError(f"{self.name} did not answer: {answer.complaint}")
         if answer.code != 0:
             raise SubmissionError(f"{self.name} refused it: {answer.complaint}")
         return [each.name for each in folders]

@@ -10,7 +10,7 @@ from sweepstake.batch.backends.scheduler import Scheduler
 from sweepstake.batch.backends.slurm import SlurmDialect
 from sweepstake.batch.backends.submissions import Site, Submission
 from sweepstake.batch.planning import Capacity
-from sweepstake.errors import ConfigurationError, InvalidInputError, SubmissionError
+from sweepstake.errors import ConfigurationError, InvalidInputError, SubmissionError, SubmissionLostError
 from tests.kit.recorded import Recorded
 
 __all__: list[str] = []
@@ -125,6 +125,22 @@ def test_a_refusal_has_the_schedulers_own_words() -> None:
     scheduler = Scheduler(SlurmDialect(), Recorded(Answer(code=1, output="", errors=errors)))
     with pytest.raises(SubmissionError, match=r"slurm refused it: .*invalid partition specified: none"):
         scheduler.submit(Submission(name="x", commands=[["a"]]))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(code=None, output="", errors="sbatch did not answer within 60 s"),
+        Answer(code=-9, output="", errors=""),
+        Answer(code=0, output="", errors=""),
+        Answer(code=1, output="", errors="Batch job submission failed: Socket timed out on send/recv operation\n"),
+        Answer(code=1, output="", errors="... Unable to contact slurm controller (receive failure)\n"),
+    ],
+)
+def test_a_lost_answer_is_no_refusal(answer: Answer) -> None:
+    """The allocation may be there."""
+    with pytest.raises(SubmissionLostError, match=r"slurm did not answer: .*not known yet"):
+        Scheduler(SlurmDialect(), Recorded(answer)).submit(Submission(name="x", commands=[["a"]]))
 
 
 @pytest.mark.parametrize(
