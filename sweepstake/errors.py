@@ -356,15 +356,30 @@ class PlanError(SweepstakeError, ValueError):
 
     Attributes:
         jobs: ids of the jobs that are guilty; empty where it is a setting.
+        faults: what is wrong with each of them, where that is a matter of its own.
     """
 
-    def __init__(self, message: str, jobs: Iterable[str] = ()) -> None:
+    def __init__(self, message: str, jobs: Iterable[str] = (), faults: Iterable[tuple[str, str]] = ()) -> None:
         self.jobs = tuple(jobs)
+        self.faults = tuple(faults)
         super().__init__(message)
+
+    @property
+    def in_short(self) -> str:
+        """The message with one job of those that have the same fault, and how many others there are."""
+        alike: dict[str, list[str]] = {}
+        for job, fault in self.faults:
+            alike.setdefault(fault, []).append(job)
+        return "; ".join(_few(jobs, fault) for fault, jobs in alike.items()) or str(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let the error be pickled, such as by a pool of processes: it is made anew with its jobs."""
-        return type(self), (str(self), self.jobs), self.__dict__
+        return type(self), (str(self), self.jobs, self.faults), self.__dict__
+
+
+def _few(jobs: list[str], fault: str) -> str:
+    others = f" and {len(jobs) - 1:,} other{'s' * (len(jobs) > 2)}" if len(jobs) > 1 else ""
+    return f"job {jobs[0]!r}{others}: {fault}"
 
 
 class HeldJobError(SweepstakeError, TypeError):

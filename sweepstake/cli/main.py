@@ -39,7 +39,7 @@ from sweepstake.cli.server.users import user
 from sweepstake.cli.target import Target, owner_option, target_options
 from sweepstake.cli.working.demo import demo
 from sweepstake.cli.working.running import run, worker
-from sweepstake.errors import InvalidInputError, SweepstakeError
+from sweepstake.errors import InvalidInputError, PlanError, SweepstakeError
 from sweepstake.plaintext import printable, printable_lines
 
 __all__ = ["app", "main", "run_app"]
@@ -191,7 +191,7 @@ def run_app(arguments: Sequence[str]) -> int:
 
 
 def _line(error: Exception) -> str:
-    text = str(error)
+    text = error.in_short if isinstance(error, PlanError) else str(error)
     if isinstance(error, InvalidInputError):
         text = "; ".join(f"{_as_typed(path)}: {problem}" if path else problem for path, problem in error.problems)
     return printable(" ".join(text.split("\n")))

@@ -92,7 +92,7 @@ def check_acyclic(ids: Sequence[str], needed: Sequence[Sequence[int]], left: Ite
 
 def _error(faults: Sequence[tuple[str, str]]) -> PlanError:
     said = "; ".join(f"job {id_!r}: {fault}" for id_, fault in faults)
-    return PlanError(said, dict.fromkeys(id_ for id_, _ in faults))
+    return PlanError(said, dict.fromkeys(id_ for id_, _ in faults), faults)
 
 
 def _faults(job: BatchJob) -> Iterable[str]:

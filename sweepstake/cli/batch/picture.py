@@ -1,25 +1,27 @@
-"""A plan as a person sees it: a table of its batches, and when how much of each is in use."""
+"""A plan as a person sees it: a table of its batches, and a picture of when they run and how full they are."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sweepstake.batch.planning.records import BatchSpec, Capacity
 from sweepstake.batch.planning.schedules import Placement, schedule
 from sweepstake.view.times import spanning
 
-__all__ = ["begins", "rows_of", "use_of"]
+__all__ = ["begins", "picture_of", "rows_of"]
 
 #: How full a moment is, from nothing to all.
 _LEVELS: Final = " ▁▂▃▄▅▆▇█"
-#: Columns of the picture of one batch.
-_COLUMNS: Final = 24
+#: Columns of the picture, beside the batches' names: a terminal has 80.
+_COLUMNS: Final = 66
+#: Characters of an id by which people know a batch.
+_SHORT: Final = 8
 
 
 def rows_of(plan: Sequence[BatchSpec], capacity: Capacity) -> list[dict[str, Any]]:
-    """Return a row for each batch: what it is, when it can begin, and how much of it is in use when."""
+    """Return a row for each batch: what it is, when it can begin, and how full it is."""
     starts = begins(plan)
     rows = []
     for spec in plan:
@@ -27,17 +29,34 @@ def rows_of(plan: Sequence[BatchSpec], capacity: Capacity) -> list[dict[str, Any
         kind = _scarcest(spec, capacity)
         rows.append(
             {
-                "batch": spec.id[:8],
+                "batch": spec.id[:_SHORT],
                 "jobs": sum(job.nodes for job in spec.jobs),
                 "nodes": spec.nodes,
                 "after": spanning(starts[spec.id]) if starts[spec.id] else "",
                 "runs": spanning(spec.estimated_runtime or 0.0),
                 "limit": spanning(spec.timeout or 0.0),
                 "full": f"{_full(placed, spec, capacity, kind):.0%}",
-                f"{kind} in use": use_of(placed, spec, capacity, kind),
             }
         )
-    return _with_one_picture(rows)
+    return rows
+
+
+def picture_of(plan: Sequence[BatchSpec], capacity: Capacity) -> Iterator[str]:
+    """Give lines that show when each batch runs, and how much of its scarcest kind is in use meanwhile.
+
+    Every batch begins as soon as those that it waits for have ended: when it gets its nodes nobody knows.
+    """
+    starts = begins(plan)
+    end = max((starts[spec.id] + (spec.estimated_runtime or 0.0) for spec in plan), default=0.0)
+    if not end:
+        return
+    kinds = {spec.id: _scarcest(spec, capacity) for spec in plan}
+    for spec in plan:
+        placed = schedule(spec, capacity)
+        whole = _of(capacity, kinds[spec.id]) * spec.nodes
+        yield f"{spec.id[:_SHORT]}  {_use_of(placed, kinds[spec.id], whole, starts[spec.id], end)}".rstrip()
+    yield f"{'':{_SHORT}}  {'now':{_COLUMNS // 2}}{spanning(end):>{_COLUMNS - _COLUMNS // 2}}"
+    yield f"The height is how many {' or '.join(dict.fromkeys(kinds.values()))} are in use."
 
 
 def begins(plan: Sequence[BatchSpec]) -> Mapping[str, float]:
@@ -50,18 +69,13 @@ def begins(plan: Sequence[BatchSpec]) -> Mapping[str, float]:
     return starts
 
 
-def use_of(placed: Sequence[Placement], spec: BatchSpec, capacity: Capacity, kind: str) -> str:
-    """Return a line of blocks: how much of a kind is in use, from the batch's begin to its end."""
-    end = max((each.end for each in placed), default=0.0)
-    if not end:
-        return ""
-    whole = _of(capacity, kind) * spec.nodes
+def _use_of(placed: Sequence[Placement], kind: str, whole: float, start: float, end: float) -> str:
+    """Return a line of blocks: which share of a kind is in use, from now to the end of the plan."""
     steps = [0.0] * _COLUMNS
     for each in placed:
-        first, last = each.start / end * _COLUMNS, each.end / end * _COLUMNS
+        first, last = (start + each.start) / end * _COLUMNS, (start + each.end) / end * _COLUMNS
         for column in range(int(first), min(math.ceil(last), _COLUMNS)):
-            share = min(last, column + 1) - max(first, column)
-            steps[column] += share * _takes(each, kind)
+            steps[column] += (min(last, column + 1) - max(first, column)) * _takes(each, kind)
     return "".join(_LEVELS[min(math.ceil(step / whole * 8 - 1e-9), 8)] for step in steps)
 
 
@@ -97,17 +111,3 @@ def _amount(job: Any, kind: str, capacity: Capacity | None) -> float:
 def _of(capacity: Capacity, kind: str) -> float:
     own = {"cpus": capacity.cpus, "gpus": capacity.gpus}
     return float(own[kind] if kind in own else capacity.resources[kind])
-
-
-def _with_one_picture(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Name the column of pictures by its kind, if that is the same in all rows."""
-    names = {next(name for name in row if name.endswith(" in use")) for row in rows}
-    if len(names) == 1:
-        return rows
-    return [
-        {
-            **{name: value for name, value in row.items() if not name.endswith(" in use")},
-            "in use": next(f"{value} {name.split()[0]}" for name, value in row.items() if name.endswith(" in use")),
-        }
-        for row in rows
-    ]

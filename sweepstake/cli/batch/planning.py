@@ -15,7 +15,7 @@ from sweepstake.batch.planning import plan as make_plan
 from sweepstake.batch.planning.checks import misfits
 from sweepstake.batch.reading import Reading, read_waiting, without
 from sweepstake.batch.site import SiteSettings, site_settings
-from sweepstake.cli.batch.picture import begins, rows_of
+from sweepstake.cli.batch.picture import begins, picture_of, rows_of
 from sweepstake.cli.moments import span
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import as_json, format_option, print_rows, say, wide_option
@@ -27,7 +27,7 @@ __all__ = ["Packing", "Span", "plan", "planned", "planning_options", "site_setti
 
 C = TypeVar("C", bound=Callable[..., Any])
 #: Batches of which a person sees a row each; of more, the first.
-_SHOWN: Final = 30
+_SHOWN: Final = 20
 
 
 class Span(click.ParamType[float]):
@@ -122,6 +122,8 @@ def plan(target: Target, /, experiment: str, wide: bool, format_: str, **setting
     print_rows(rows_of(batches[:_SHOWN], capacity), wide=wide)
     if len(batches) > _SHOWN:
         say(f"... and {counted(len(batches) - _SHOWN, 'batch', 'batches')} more; --format json shows all.")
+    for line in picture_of(batches[:_SHOWN], capacity):
+        say(line)
     say(_why(read, batches, settings))
 
 
@@ -243,7 +245,7 @@ def _why(read: Reading, batches: Sequence[BatchSpec], settings: Mapping[str, Any
     end = max(starts[spec.id] + (spec.estimated_runtime or 0.0) for spec in batches)
     hours = sum((spec.estimated_runtime or 0.0) * spec.nodes for spec in batches) / 3600
     packed = f"{counted(jobs, 'job')} in {counted(len(batches), 'batch', 'batches')}"
-    lines = [f"{packed}; all done {spanning(end)} after each gets its nodes, in {hours:.2g} node-hours."]
+    lines = [f"{packed}, {hours:.2g} node-hours: done {spanning(end)} after they get their nodes."]
     waits = sum(bool(spec.dependencies) for spec in batches)
     if waits:
         lines.append(f"{counted(waits, 'batch waits', 'batches wait')} for others, as jobs do.")

@@ -60,8 +60,9 @@ def test_a_person_sees_how_full_each_batch_is_and_why(run: Run, experiment: swee
     assert code == 0
     assert "1 h 28 min" in out
     assert "75%" in out
-    assert "████████████▄▄▄▄▄▄▄▄▄▄▄▄" in out
-    assert "12 jobs in 1 batch; all done 1 h 28 min after each gets its nodes" in out
+    assert "█" * 33 + "▄" * 33 in out
+    assert all(len(line) <= 80 for line in out.splitlines()), out
+    assert "12 jobs in 1 batch, 1.5 node-hours: done 1 h 28 min after they get their nodes." in out
     assert "How long 12 jobs will run: --estimate, as no job like them has finished." in out
 
 
@@ -185,3 +186,13 @@ def test_what_fits_into_no_allocation_is_left_out_on_demand(run: Run, tmp_path: 
     assert "1 job in 1 batch" in out
     assert "1 job left out, as they need 9 gpus on a node; a node has 2: large" in err
     assert "1 job left out, as they wait for jobs that do not fit: last" in err
+
+
+def test_jobs_with_the_same_fault_are_told_together(run: Run, experiment: sweepstake.Experiment) -> None:
+    """A sweep of thousands is a line, and not a screen for each job."""
+    first, *_ = [experiment.add_job({"x": number}) for number in range(3)]
+    code, _, err = run(
+        "batch", "plan", "mnist", "--capacity", "nodes=1,cpus=8", "--cpus-per-job", "9", "--estimate", "1m"
+    )
+    assert code == 1
+    assert f"job {first.job_id!r} and 2 others: needs 9 cpus on a node; a node has 8\n" in err
