@@ -31,6 +31,7 @@
     ├── SpecError                     (also ValueError) a spec is wrong; lists every fault with its place
     ├── FrozenSpecError               (also AttributeError, TypeError) a spec was assigned to; names the `with_*` to use
     ├── SubmissionError               a scheduler refused what it was asked for, or did not answer
+    │   └── SubmissionLostError       whether it took that is not known: its answer was lost
     ├── PlanError                     (also ValueError) jobs cannot be planned as they stand; names the guilty
     ├── HeldJobError                  (also TypeError) a job that is held here cannot be copied or sent
     ├── MissingExtraError             (also ImportError) an optional package is not installed
@@ -74,6 +75,7 @@ __all__ = [
     "StoreRefusedError",
     "StoreUnavailableError",
     "SubmissionError",
+    "SubmissionLostError",
     "SweepstakeError",
     "TooManyTriesError",
     "UnhandledResponseError",
