@@ -152,9 +152,7 @@ def without(
         others: why those are left out that wait for them.
     """
     lacks = dict(unfit)
-    gone = set(lacks)
-    while more := {job.id for job in reading.jobs if job.id not in gone and gone & set(job.depends_on)}:
-        gone |= more
+    gone = _with_those_that_wait(lacks, {job.id: job.depends_on for job in reading.jobs})
     whys = defaultdict[str, list[str]](list)
     for job in reading.jobs:
         if job.id in gone:
@@ -180,19 +178,25 @@ def _left_out(
 ) -> tuple[LeftOut, ...]:
     """Return the jobs that nobody will get as things are: they, and those that wait for them."""
     stuck = {job_id for job_id in queued if any(o not in queued and o not in running for o in blocked.get(job_id, ()))}
-    waiting_for = defaultdict[str, list[str]](list)
-    for job_id, others in blocked.items():
-        for other in others:
-            waiting_for[other].append(job_id)
-    ahead = list(stuck)
-    while ahead:
-        for job_id in waiting_for[ahead.pop()]:
-            if job_id in queued and job_id not in stuck:
-                stuck.add(job_id)
-                ahead.append(job_id)
     if not stuck:
         return ()
-    return (LeftOut(ids=tuple(job_id for job_id in queued if job_id in stuck), why="wait for jobs that failed"),)
+    all_stuck = _with_those_that_wait(stuck, {job_id: blocked.get(job_id, ()) for job_id in queued})
+    return (LeftOut(ids=tuple(job_id for job_id in queued if job_id in all_stuck), why="wait for jobs that failed"),)
+
+
+def _with_those_that_wait(jobs: Iterable[str], waits: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return some jobs, and all that wait for them, directly or through others."""
+    waiting_for = defaultdict[str, list[str]](list)
+    for job_id, others in waits.items():
+        for other in others:
+            waiting_for[other].append(job_id)
+    found = set(jobs)
+    ahead = list(found)
+    while ahead:
+        new = [job_id for job_id in waiting_for[ahead.pop()] if job_id not in found]
+        found.update(new)
+        ahead += new
+    return found
 
 
 def _gangs(jobs: Iterable[JobRecord]) -> Sequence[Sequence[JobRecord]]:
