@@ -245,7 +245,7 @@ def _why(read: Reading, batches: Sequence[BatchSpec], settings: Mapping[str, Any
     end = max(starts[spec.id] + (spec.estimated_runtime or 0.0) for spec in batches)
     hours = sum((spec.estimated_runtime or 0.0) * spec.nodes for spec in batches) / 3600
     packed = f"{counted(jobs, 'job')} in {counted(len(batches), 'batch', 'batches')}"
-    lines = [f"{packed}, {hours:.2g} node-hours: done {spanning(end)} after they get their nodes."]
+    lines = [f"{packed}, {_rounded(hours)} node-hours: done {spanning(end)} after they get their nodes."]
     waits = sum(bool(spec.dependencies) for spec in batches)
     if waits:
         lines.append(f"{counted(waits, 'batch waits', 'batches wait')} for others, as jobs do.")
@@ -259,3 +259,7 @@ def _why(read: Reading, batches: Sequence[BatchSpec], settings: Mapping[str, Any
         said = "--estimate, as no job like them has finished" if source == "fallback" else f"the {source}"
         lines.append(f"How long {counted(number, 'job')} will run: {said}.")
     return "\n".join(lines)
+
+
+def _rounded(hours: float) -> str:
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
