@@ -59,6 +59,9 @@ def submit_plan(
 ) -> list[BatchRecord]:
     """Submit batches, those first that others wait for.
 
+    Returns:
+        The submission of each, in the order of the plan.
+
     Raises:
         InvalidInputError: something cannot be told the scheduler; then nothing was done.
         SubmissionError: the scheduler refused one, in its own words; then none is submitted.
@@ -94,7 +97,8 @@ def submit_plan(
         # Somebody has cancelled these before their ids were known.
         over = [jobid for jobid, each in zip(ids, told, strict=True) if each.jobid is None]
         backend.cancel(dict.fromkeys(over, name))
-    return made
+    place = {spec.id: number for number, spec in enumerate(plan)}
+    return sorted(made, key=lambda each: place[each.id])
 
 
 def _end_earlier(
@@ -128,8 +132,16 @@ def _together(plan: Sequence[BatchSpec], backend: Backend, order: Order) -> list
         elif len(found.get(alike, ())) == _MOST_TOGETHER:
             found[number] = found.pop(alike)
         found.setdefault(alike, []).append(spec)
-    first = {spec.id: place for place, spec in enumerate(plan)}
-    return sorted(found.values(), key=lambda specs: max(first[spec.id] for spec in specs))
+    levels = _levels(plan)
+    return sorted(found.values(), key=lambda specs: levels[specs[0].id])
+
+
+def _levels(plan: Sequence[BatchSpec]) -> Mapping[str, int]:
+    """Return how many batches must be submitted before each, one after another; alike ones wait for the same."""
+    levels: dict[str, int] = {}
+    for spec in plan:
+        levels[spec.id] = 1 + max((levels.get(other, 0) for other in spec.dependencies), default=0)
+    return levels
 
 
 def _draft(spec: BatchSpec, capacity: Capacity, backend: Backend, name: str, order: Order) -> BatchDraft:
