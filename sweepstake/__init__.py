@@ -9,6 +9,9 @@
         job.results["accuracy"] = train(**job.hyperparameters)
 """
 
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
 from sweepstake import errors
 from sweepstake.client import (
     CurrentJob,
@@ -127,3 +130,10 @@ __all__ = [
 _MORE = {each.__name__: each for each in _CLASSES.values() if each.__name__ not in __all__}
 globals().update(_MORE)
 __all__ += list(_MORE)
+
+
+def __getattr__(name: str) -> _Any:
+    """Import what few scripts need when it is asked for: `sweepstake.batch`."""
+    if name == "batch":
+        return _import_module("sweepstake.batch")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,7 @@
-"""A batch on its way: its folder, what it waits for, and how it stands."""
+"""A batch on its way: its folder, what it waits for, and how it stands.
+
+One class, and so long, because whoever knows Canary's `TestBatch` finds all of it here.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,27 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from sweepstake.batch.ending import Ending, Phase
+from attrs import evolve
+
+from sweepstake.batch.backends.adapting import PlainBackend, adapted
+from sweepstake.batch.backends.scheduler import Backend
+from sweepstake.batch.ending import Ending, Phase, ending_of
+from sweepstake.batch.following import Followed, Stored, Unstored, follow
 from sweepstake.batch.planning.limits import padded
-from sweepstake.batch.planning.records import BatchJob, BatchSpec
+from sweepstake.batch.planning.records import BatchJob, BatchSpec, Capacity
+from sweepstake.batch.submitting import Order
 from sweepstake.client import Experiment
+from sweepstake.client.listing import iterate
+from sweepstake.domain.batches.records import AllocationState, BatchRecord, BatchStatus
+from sweepstake.domain.query.queries import JobQuery
 from sweepstake.domain.status import JobStatus
-from sweepstake.errors import ConfigurationError, NotFoundError, shown
+from sweepstake.errors import ConfigurationError, LiveBatchError, NotFoundError, SubmissionError, shown
 from sweepstake.folders import write_whole
 from sweepstake.plaintext import counted
 
@@ -28,6 +41,14 @@ _FILE: Final = "batch.json"
 _QUEUE_TIMEOUT: Final = 14400.0
 #: Characters of an id by which people know a batch.
 _SHORT: Final = 8
+
+
+class Put(Protocol):
+    """What is told how a batch gets on, such as a queue."""
+
+    def put(self, item: Any, /) -> Any:
+        """Take what is told."""
+        ...
 
 
 class Batch:
@@ -45,6 +66,8 @@ class Batch:
         queue_timeout: seconds for which its allocation is waited for.
         time_limit: seconds of its limit, whatever its jobs are expected to take.
         experiment: where its jobs are, to read how they stand.
+        capacity: what each of its nodes has, as it was planned; None to ask the scheduler when it is run.
+        order: how it is submitted when it is run; None for a worker that is told nothing more.
 
     Attributes:
         jobid: what its scheduler calls its allocation; None before it is submitted.
@@ -66,6 +89,8 @@ class Batch:
         queue_timeout: float = _QUEUE_TIMEOUT,
         time_limit: float | None = None,
         experiment: Experiment | None = None,
+        capacity: Capacity | None = None,
+        order: Order | None = None,
     ) -> None:
         self.spec = spec
         self.workspace = Path(workspace)
@@ -75,6 +100,8 @@ class Batch:
         self.queue_timeout = queue_timeout
         self.time_limit = time_limit
         self.experiment = experiment
+        self.capacity = capacity
+        self.order = order
         self.jobid: str | None = None
         self.phase = Phase.PENDING
         self.status = Ending()
@@ -248,32 +275,119 @@ class Batch:
         self.status = Ending.of(category, outcome, reason, code)
 
     def refresh(self) -> None:
-        """Read from the store how its jobs stand, if it knows where they are; one that is gone stands no more.
+        """Read from the store how its jobs stand, and how far it has come, if it knows where they are.
+
+        Jobs that are gone stand no more. One that is over in the store is as `finish` would settle it, but not saved.
 
         Raises:
             StoreUnavailableError: the store is away.
         """
         if self.experiment is None:
             return
-        states = dict[str, JobStatus]()
-        for job in self:
-            try:
-                states[job.id] = JobStatus(self.experiment.get_job(job.id).status)
-            except NotFoundError:
-                continue
+        queue, reference = self.experiment.session.queue, self.experiment.reference
+        wanted, states = {job.id for job in self}, dict[str, JobStatus]()
+        for each in iterate(queue, reference, JobQuery()):  # by pages, which may have others' jobs among them
+            if each.id in wanted:
+                states[each.id] = JobStatus(each.status)
+            if len(states) == len(wanted):
+                break
         self._states = states
+        with suppress(NotFoundError):  # it was not submitted
+            self._take_over(queue.get_batch(reference, self.id))
+
+    def _take_over(self, record: BatchRecord) -> None:
+        """Take over how far its newest submission has come."""
+        if self.jobid not in (None, record.jobid) or self.phase is Phase.DONE:
+            return
+        self.jobid = record.jobid
+        self.submitted_at, self.started_at = record.submitted_at, record.begun_at
+        if record.status is BatchStatus.BEGUN:
+            self.phase = Phase.RUNNING
+        elif record.status is BatchStatus.ENDED:
+            self.ended_at = record.ended_at
+            self._settle(record.allocation, record.reason)
+
+    @property
+    def states(self) -> dict[str, JobStatus]:
+        """How its jobs stood when that was read last, by their ids."""
+        return dict(self._states)
 
     def finish(self) -> None:
         """Settle how it ended, by how its jobs stand if that was read, and save it."""
-        if self.status.outcome is None and self._states:
-            left = [job_id for job_id, state in self._states.items() if state is not JobStatus.DONE]
-            if not left:
-                self.set_status(outcome="SUCCESS")
-            else:
-                self.set_status(outcome="FAILED", reason=f"{counted(len(left), 'job')} of {len(self)} not DONE")
+        self._settle(None)
+        self.save()
+
+    def _settle(self, allocation: AllocationState | None, reason: str = "") -> None:
+        """Settle how it ended: by its jobs, else by its allocation; what was said before stays."""
+        if self.status.outcome is None:
+            self.status = ending_of(self._states, len(self), allocation, reason)
         self.phase = Phase.DONE
         self.ended_at = time.time() if self.ended_at is None else self.ended_at
+
+    # Its way
+
+    def run(self, backend: PlainBackend | Backend, queue: Put, *, pause: Callable[[float], None] = time.sleep) -> None:
+        """Submit it, and return when it has ended, or was waited for as long as `total_timeout` says.
+
+        With an experiment the store is told of it, as by `sweepstake.batch.submit`. Without one only the scheduler says
+        how it ends, and the worker that it runs is told the session for the name of the experiment.
+
+        Args:
+            backend: where it is submitted.
+            queue: gets ``{"event": "job_submitted", "id": ..., "jobid": ..., "timestamp": ...}``, the same with
+                ``job_started``, and at the end what `getstate` returns. Nothing of it is read.
+            pause: waits so many seconds.
+
+        Raises:
+            ConfigurationError: this machine lacks the scheduler's commands, or something it must be told.
+            OSError: its folder cannot be written.
+        """
+        self.setup()
+        try:
+            self._follow(self._submit(adapted(backend)), queue, pause)
+        except (LiveBatchError, SubmissionError) as error:
+            self.set_status(outcome="FAILED", reason=str(error))
+        self.refresh()
+        self.finish()
+        queue.put(self.getstate())
+
+    def _submit(self, backend: Backend) -> Followed:
+        order = self.order or Order(called=self.session, folder=self.workspace, time_limit=self.timeout)
+        before = [each.jobid for each in self.dependencies if each.jobid is not None and each.phase is not Phase.DONE]
+        if before and backend.supports_dependencies:
+            order = evolve(order, after={**order.after, **{job.id: before for job in self}})
+        if self.experiment is not None:
+            called = order.called or self.experiment.session.written.get(
+                self.experiment.reference, self.experiment.name
+            )
+            order = evolve(order, called=called)
+            return Stored(self.spec, self.experiment, self.capacity, backend, order)
+        most = Capacity(
+            cpus=max((job.cpus for job in self), default=1), gpus=max((job.gpus for job in self), default=0)
+        )
+        return Unstored(self.spec, self.capacity or most, backend, order)
+
+    def _follow(self, followed: Followed, queue: Put, pause: Callable[[float], None]) -> None:
+        """Look at its allocation until that has ended, and tell what changes."""
+        self.jobid, self.submitted_at, self.phase = followed.jobid, time.time(), Phase.STAGING
         self.save()
+        queue.put(self._event("job_submitted", self.submitted_at))
+
+        def begun() -> None:
+            self.phase, self.started_at = Phase.RUNNING, time.time()
+            self.save()
+            queue.put(self._event("job_started", self.started_at))
+
+        found = follow(followed, self.total_timeout(), begun, pause)
+        self.phase, self.ended_at = Phase.FINISHING, time.time()
+        if found is None:
+            self.set_status(outcome="TIMEOUT", reason=f"it has not ended within {self.total_timeout():g} s")
+            return
+        self.refresh()
+        self._settle(found.state, found.reason)
+
+    def _event(self, event: str, at: float) -> dict[str, Any]:
+        return {"event": event, "id": self.id, "jobid": self.jobid, "timestamp": at}
 
     def getstate(self) -> dict[str, Any]:
         """Return how it stands, as `setstate` takes it."""

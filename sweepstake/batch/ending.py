@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from attrs import frozen
 
+from sweepstake.domain.batches.records import AllocationState
+from sweepstake.domain.status import JobStatus
 from sweepstake.errors import shown
+from sweepstake.plaintext import counted
 
-__all__ = ["CATEGORIES", "Ending", "Phase"]
+__all__ = ["CATEGORIES", "Ending", "Phase", "ending_of"]
 
 
 class Phase(StrEnum):
@@ -86,3 +90,39 @@ class Ending:
     def skipped(self) -> bool:
         """Whether it was not begun at all."""
         return self.category == "SKIP"
+
+
+#: How a batch ended whose allocation did so.
+_OUTCOMES: Final[Mapping[AllocationState | None, str]] = MappingProxyType(
+    {
+        AllocationState.DONE: "SUCCESS",
+        AllocationState.FAILED: "FAILED",
+        AllocationState.TIMEOUT: "TIMEOUT",
+        AllocationState.CANCELLED: "CANCELLED",
+        AllocationState.PREEMPTED: "INTERRUPTED",
+        AllocationState.NODE_FAIL: "BROKEN",
+    }
+)
+
+
+def ending_of(
+    states: Mapping[str, JobStatus], jobs: int, allocation: AllocationState | None, reason: str = ""
+) -> Ending:
+    """Return how a batch ended: it did what it should if all of its jobs did, whatever became of its allocation.
+
+    Args:
+        states: how its jobs stand, of those that are still there; empty if nobody knows.
+        jobs: how many it had.
+        allocation: how its allocation ended; None if nobody knows.
+        reason: why that ended, in the scheduler's words.
+    """
+    outcome = _OUTCOMES.get(allocation)
+    left = sum(state is not JobStatus.DONE for state in states.values())
+    if states and not left:
+        return Ending.of(outcome="SUCCESS")
+    if not states:
+        return Ending() if outcome is None else Ending.of(outcome=outcome, reason=reason or None)
+    why = f"{counted(left, 'job')} of {jobs} not DONE"
+    if outcome in (None, "SUCCESS"):
+        return Ending.of(outcome="FAILED", reason=why)
+    return Ending.of(outcome=outcome, reason=f"{why}; its allocation: {reason or allocation}")

@@ -23,7 +23,7 @@ from sweepstake.domain.batches.records import AllocationState, BatchDraft, Batch
 from sweepstake.errors import SubmissionError, SubmissionLostError
 from sweepstake.folders import own_folder
 
-__all__ = ["Order", "submissions_of", "submit_plan"]
+__all__ = ["Order", "alone", "submissions_of", "submit_plan"]
 
 #: So many allocations are one array at most.
 _MOST_TOGETHER: Final = 500
@@ -109,6 +109,11 @@ def _end_earlier(
         cancel_batches(experiment, made, lambda _: backend, str(refusal))
     except SubmissionError as error:
         raise SubmissionError(f"{refusal}. What was submitted before that is up still: {error}") from refusal
+
+
+def alone(spec: BatchSpec, capacity: Capacity, order: Order) -> Submission:
+    """Return the submission of one batch of which no queue is told."""
+    return _submission([spec], [1], capacity, spec.id, {}, order)
 
 
 def submissions_of(plan: Sequence[BatchSpec], capacity: Capacity, backend: Backend, order: Order) -> list[Submission]:

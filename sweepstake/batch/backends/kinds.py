@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Final
 
+from sweepstake.batch.backends.adapting import adapted
 from sweepstake.batch.backends.calls import run_command
 from sweepstake.batch.backends.flux import FluxDialect
 from sweepstake.batch.backends.local.machine import LocalMachine
@@ -21,7 +22,8 @@ from sweepstake.plaintext import printable
 
 __all__ = ["GROUP", "backend_of"]
 
-#: The entry points of backends that other packages bring: each is called without arguments, and returns a `Backend`.
+#: The entry points of backends that other packages bring: each is called without arguments, and returns a `Backend` or
+#: a `PlainBackend`.
 GROUP: Final = "sweepstake.backends"
 _OWN: Final[Mapping[str, Callable[[], Dialect]]] = {"slurm": SlurmDialect, "pbs": PbsDialect, "flux": FluxDialect}
 
@@ -44,5 +46,4 @@ def backend_of(name: str, environment: Mapping[str, str] = MappingProxyType({}))
     if name not in others:
         known = ", ".join([LocalMachine.name, *_OWN, *others])
         raise ConfigurationError(f"There is no backend {printable(name)!r}; there are {known}.")
-    made: Backend = others[name].load()()
-    return made
+    return adapted(others[name].load()())

@@ -9,8 +9,8 @@ from typing import Final
 import click
 
 from sweepstake.batch.cancelling import cancel_batches, wait_ended
+from sweepstake.batch.packing import backends_of
 from sweepstake.batch.settling import settle
-from sweepstake.cli.batch.ordering import backends_of
 from sweepstake.cli.output import say
 from sweepstake.cli.target import Target
 from sweepstake.client import Experiment
@@ -40,15 +40,15 @@ def ask_to_end(
         found: the experiment.
         mine: tells which of its batches are meant.
     """
-    up = [record for record, _ in settle(found, backends_of(target)) if mine(record)]
+    up = [record for record, _ in settle(found, backends_of(found)) if mine(record)]
     if not up:
         say("No allocation is left; jobs of workers that were killed are free once their leases are over.", err=True)
         return
     them = counted(len(up), "allocation")
     if sys.stdin.isatty() and click.confirm(f"\nEnd {them} as well?"):
-        cancel_batches(found, up, backends_of(target))
+        cancel_batches(found, up, backends_of(found))
         say(f"{them} ended.")
-        tell_running(target, experiment, wait_ended(found, up, backends_of(target)))
+        tell_running(target, experiment, wait_ended(found, up, backends_of(found)))
         return
     called = target.called(experiment)
     say(f"Not ended: {them}. `sweepstake batch cancel {called}` does that, and `batch keep` goes on.", err=True)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from sweepstake.batch.keeping import Keeper, Pack, Work, shared_out
 from sweepstake.batch.keeping import keep as keep_up
-from sweepstake.batch.planning import BatchSpec
+from sweepstake.batch.packing import Packing
 from sweepstake.cli.batch.interrupting import INTERRUPTED, ask_to_end
-from sweepstake.cli.batch.ordering import backends_of, chosen_backend, order_of, site_options
-from sweepstake.cli.batch.planning import Packing, planning_options
+from sweepstake.cli.batch.planning import planning_options, site_options
+from sweepstake.cli.batch.submitting import with_backend
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import say
 from sweepstake.cli.target import Target, pass_target
@@ -42,40 +40,13 @@ def keep(target: Target, /, experiment: str, max_allocations: int, command: Sequ
     change. It ends when nothing waits or runs any more: with 1 if jobs are left that could not be begun. When it is
     ended before and started again, what is up counts.
     """
-    found, backends = target.experiment(experiment), backends_of(target)
-    keeper = Keeper(
-        found,
-        backend=chosen_backend(target, settings),
-        backends=backends,
-        pack=_packing(target, experiment, settings, command),
-        most=max_allocations,
-        tell=say,
-    )
+    packing = Packing(target.experiment(experiment), with_backend(settings, command))
+    keeper = packing.keeper(max_allocations, say)
     try:
         keep_up(keeper)
     except KeyboardInterrupt:
-        ask_to_end(target, experiment, found)
+        ask_to_end(target, experiment, packing.experiment)
         return INTERRUPTED
     for each in keeper.left_out:
         say(f"{each}.", err=True)
     return 1 if keeper.given_up else 0
-
-
-def _packing(target: Target, experiment: str, settings: Mapping[str, Any], command: Sequence[str]) -> Pack:
-    packing = Packing(target, experiment, settings)
-
-    def pack(under_way: Mapping[str, str], given_up: Mapping[str, str], places: int) -> Work:
-        read = packing.read(under_way, given_up)
-        batches: Sequence[BatchSpec] = packing.pack(read)
-        if settings["count"] is None:
-            batches = shared_out(batches, partial(packing.pack, read), places)
-        capacity = packing.capacity(read)
-        return Work(
-            batches=batches,
-            capacity=capacity,
-            order=order_of(target, experiment, read, capacity, settings, command),
-            after=read.after,
-            left_out=read.left_out,
-        )
-
-    return pack

@@ -20,8 +20,8 @@ _COLUMNS: Final = 66
 _SHORT: Final = 8
 
 
-def rows_of(plan: Sequence[BatchSpec], capacity: Capacity) -> list[dict[str, Any]]:
-    """Return a row for each batch: what it is, when it can begin, and how full it is."""
+def rows_of(plan: Sequence[BatchSpec], capacity: Capacity, limits: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return a row for each batch: what it is, when it can begin, its limit, and how full it is."""
     starts = begins(plan)
     rows = []
     for spec in plan:
@@ -34,7 +34,7 @@ def rows_of(plan: Sequence[BatchSpec], capacity: Capacity) -> list[dict[str, Any
                 "nodes": spec.nodes,
                 "after": spanning(starts[spec.id]) if starts[spec.id] else "",
                 "runs": spanning(spec.estimated_runtime or 0.0),
-                "limit": spanning(spec.timeout or 0.0),
+                "limit": spanning(limits[spec.id]),
                 "full": f"{_full(placed, spec, capacity, kind):.0%}",
             }
         )

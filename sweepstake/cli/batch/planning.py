@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar
 
 import click
-from attrs import evolve
 
-from sweepstake.batch.backends.kinds import backend_of
-from sweepstake.batch.planning import BatchSpec, Capacity
-from sweepstake.batch.planning import plan as make_plan
-from sweepstake.batch.planning.checks import misfits
-from sweepstake.batch.reading import Reading, read_waiting, without
-from sweepstake.batch.site import SiteSettings, site_settings
+from sweepstake.batch.packing import Prepared, prepare
+from sweepstake.batch.planning import BatchSpec
+from sweepstake.batch.reading import Reading
+from sweepstake.batch.site import limit_seconds
+from sweepstake.batch.wishes import Wishes
 from sweepstake.cli.batch.picture import begins, picture_of, rows_of
 from sweepstake.cli.moments import span
 from sweepstake.cli.naming import EXPERIMENT
@@ -23,7 +20,7 @@ from sweepstake.cli.target import Target, pass_target
 from sweepstake.plaintext import counted
 from sweepstake.view.times import spanning
 
-__all__ = ["Packing", "Span", "plan", "planned", "planning_options", "site_settings_of", "tree_of"]
+__all__ = ["Span", "nothing_in", "plan", "planning_options", "site_options", "tree_of", "wishes_of"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 #: Batches of which a person sees a row each; of more, the first.
@@ -98,134 +95,92 @@ def planning_options(command: C) -> C:
     return command
 
 
+def site_options(command: C) -> C:
+    """Add what a scheduler is told beside what the batches need."""
+    for option in (
+        click.option(
+            "--sbatch-arg", "extra", multiple=True, metavar="ARG", help="For the scheduler, as it is; repeatable."
+        ),
+        click.option("--constraint", help="Features that nodes must have."),
+        click.option("--qos", help="The quality of service."),
+        click.option("--account", help="Who pays."),
+        click.option(
+            "--time", "time_limit", metavar="LIMIT", help="Limit of an allocation, as the scheduler reads it."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("experiment", type=EXPERIMENT)
 @planning_options
+@site_options
 @wide_option
 @format_option
 @pass_target
 def plan(target: Target, /, experiment: str, wide: bool, format_: str, **settings: Any) -> None:
     """Show what would be submitted, and why.
 
-    The queued jobs of EXPERIMENT are packed into allocations by what they need, what they wait for and how long they
-    will run; nothing is submitted.
+    The queued jobs of EXPERIMENT that are not under way are packed into allocations by what they need, what they wait
+    for and how long they will run; nothing is submitted.
     """
-    read, capacity, batches = planned(target, experiment, settings)
+    prepared = prepare(target.experiment(experiment), wishes_of(settings), settled=False)
     if format_ == "json":
-        as_json([tree_of(each, read.members) for each in batches])
+        as_json([tree_of(each, prepared) for each in prepared.batches])
         return
-    for each in read.left_out:
+    for each in prepared.read.left_out:
         say(f"{each}.", err=True)
-    if not batches:
-        say(f"Nothing waits in {target.called(experiment)}.")
+    if not prepared.batches:
+        say(nothing_in(target.called(experiment), prepared))
         return
-    print_rows(rows_of(batches[:_SHOWN], capacity), wide=wide)
-    if len(batches) > _SHOWN:
-        say(f"... and {counted(len(batches) - _SHOWN, 'batch', 'batches')} more; --format json shows all.")
-    for line in picture_of(batches[:_SHOWN], capacity):
+    limits = {spec.id: prepared.limit(spec) or 0.0 for spec in prepared.batches}
+    print_rows(rows_of(prepared.batches[:_SHOWN], prepared.capacity, limits), wide=wide)
+    if len(prepared.batches) > _SHOWN:
+        say(f"... and {counted(len(prepared.batches) - _SHOWN, 'batch', 'batches')} more; --format json shows all.")
+    for line in picture_of(prepared.batches[:_SHOWN], prepared.capacity):
         say(line)
-    say(_why(read, batches, settings))
+    say(_why(prepared.read, prepared.batches, settings))
 
 
-def planned(
-    target: Target, experiment: str, settings: Mapping[str, Any], under_way: Mapping[str, str] = MappingProxyType({})
-) -> tuple[Reading, Capacity, tuple[BatchSpec, ...]]:
-    """Read what waits and is not under way, and pack it."""
-    packing = Packing(target, experiment, settings)
-    read = packing.read(under_way)
-    return read, packing.capacity(read), packing.pack(read)
+def wishes_of(settings: Mapping[str, Any], command: Sequence[str] = ()) -> Wishes:
+    """Return what the options say.
 
-
-class Packing:
-    """Packs what waits as options say it; what there is at all, the scheduler is asked once.
-
-    Args:
-        target: the store.
-        experiment: whose jobs.
-        settings: the options.
+    Raises:
+        click.UsageError: nobody says what an allocation has.
     """
-
-    def __init__(self, target: Target, experiment: str, settings: Mapping[str, Any]) -> None:
-        if settings["capacity"] is None and settings["backend"] is None:
-            raise click.UsageError(
-                "Say what an allocation has, such as --capacity nodes=1,cpus=8,gpus=2, or with --backend which "
-                "scheduler knows it."
-            )
-        self._target = target
-        self._experiment = experiment
-        self._settings = settings
-        self._said: Capacity | None = None
-        self._there: Capacity | None = None
-
-    def read(self, under_way: Mapping[str, str], given_up: Mapping[str, str] = MappingProxyType({})) -> Reading:
-        """Read what waits, and is neither under way nor given up; `given_up` has why, in words that follow "they"."""
-        read = read_waiting(
-            self._target.experiment(self._experiment),
-            estimate=self._settings["estimate"],
-            quantile=self._settings["quantile"],
-            cpus_per_job=self._settings["cpus_per_job"],
-            gpus_per_job=self._settings["gpus_per_job"],
-            under_way=under_way,
+    if settings["capacity"] is None and settings["backend"] is None:
+        raise click.UsageError(
+            "Say what an allocation has, such as --capacity nodes=1,cpus=8,gpus=2, or with --backend which "
+            "scheduler knows it."
         )
-        lost = [(job.id, given_up[each]) for job in read.jobs for each in read.members[job.id] if each in given_up]
-        if lost:
-            read = without(read, lost, "wait for jobs that are given up")
-        if self._settings["skip_misfits"]:
-            read = without(read, misfits(read.jobs, self.capacity(read)))
-        return read
-
-    def pack(self, read: Reading, most: int | None = None) -> tuple[BatchSpec, ...]:
-        """Pack what was read, as the options say it, or into at most so many batches."""
-        return make_plan(
-            read.jobs,
-            capacity=self.capacity(read),
-            layout=self._settings["layout"],
-            count=_count(self._settings["count"]) if most is None else most,
-            duration=self._settings["duration"] if most is None else None,
-            nodes=self._settings["nodes"],
-        )
-
-    def capacity(self, read: Reading) -> Capacity:
-        """Return what an allocation can have: as somebody says it, or the configuration, else as the scheduler does.
-
-        Then it has no more nodes than the job that takes the most: small allocations begin sooner.
-        """
-        if self._said is None and self._there is None:
-            self._ask()
-        if self._said is not None:
-            return self._said
-        assert self._there is not None, "it was asked"
-        nodes = max((job.nodes for job in read.jobs), default=1)
-        return evolve(self._there, nodes=min(self._there.nodes, nodes))
-
-    def _ask(self) -> None:
-        if self._settings["capacity"] is not None:
-            self._said = Capacity.parse(self._settings["capacity"])
-            return
-        backend = self._settings["backend"]
-        said = site_settings_of(self._target, backend)
-        if said.capacity is not None:
-            self._said = Capacity.parse(said.capacity)
-            return
-        self._there = backend_of(backend).cluster(self._settings["partition"] or said.site.partition).capacity
+    said = {name: value for name, value in settings.items() if name not in ("count", "time_limit")}
+    text = settings["time_limit"]
+    return Wishes(
+        count=_count(settings["count"]),
+        time_limit=None if text is None else limit_seconds(settings["backend"] or "", text, "--time"),
+        command=command,
+        **said,
+    )
 
 
-def site_settings_of(target: Target, backend: str) -> SiteSettings:
-    """Return what the configuration says of a backend."""
-    config = target.config()
-    return site_settings(config.tables, backend, str(config.source))
-
-
-def tree_of(spec: BatchSpec, members: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def tree_of(spec: BatchSpec, prepared: Prepared) -> dict[str, Any]:
     """Return a batch for JSON."""
     return {
         "id": spec.id,
-        "jobs": [member for job in spec.jobs for member in members[job.id]],
+        "jobs": [member for job in spec.jobs for member in prepared.read.members[job.id]],
         "nodes": spec.nodes,
         "estimated_runtime": spec.estimated_runtime,
-        "timeout": spec.timeout,
+        "timeout": prepared.limit(spec),
         "dependencies": list(spec.dependencies),
     }
+
+
+def nothing_in(called: str, prepared: Prepared) -> str:
+    """Return why there is nothing to submit of an experiment."""
+    if prepared.live:
+        return "All that waits is under way."
+    return f"Nothing waits in {called}."
 
 
 def _count(text: str | None) -> int | Literal["max"] | None:

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from sweepstake.batch.cancelling import cancel_batches, wait_ended
+from sweepstake.batch.packing import backends_of, output_folder, prepare
 from sweepstake.batch.settling import all_batches, settle
-from sweepstake.batch.submitting import submissions_of, submit_plan
+from sweepstake.batch.wishes import Wishes
 from sweepstake.cli.batch.interrupting import INTERRUPTED, ask_to_end, tell_running
-from sweepstake.cli.batch.ordering import backends_of, chosen_backend, order_of, output_folder, site_options
-from sweepstake.cli.batch.planning import planned, planning_options, tree_of
+from sweepstake.cli.batch.planning import nothing_in, planning_options, site_options, tree_of, wishes_of
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import as_json, format_option, print_rows, say, wide_option
 from sweepstake.cli.target import Target, pass_target
@@ -22,7 +22,7 @@ from sweepstake.errors import NotFoundError
 from sweepstake.plaintext import counted, printable
 from sweepstake.view.times import spanning
 
-__all__ = ["cancel", "logs", "status", "submit"]
+__all__ = ["cancel", "logs", "status", "submit", "with_backend"]
 
 
 @click.command()
@@ -49,35 +49,45 @@ def submit(
     They are packed as `batch plan` shows. COMMAND is run for each job; jobs of a spec have their own. What is under
     way already is not submitted again.
     """
-    backend = chosen_backend(target, settings)
     found = target.experiment(experiment)
-    live = [record for record, _ in settle(found, backends_of(target))]
-    under_way = {job: record.jobid or "" for record in live for job in record.jobs}
-    read, capacity, batches = planned(target, experiment, settings, under_way)
-    for each in read.left_out:
+    prepared = prepare(found, with_backend(settings, command))
+    for each in prepared.read.left_out:
         say(f"{each}.", err=True)
-    if not batches:
-        _nothing(format_, bool(live))
+    if not prepared.batches:
+        if format_ == "json":
+            as_json([])
+        else:
+            say(nothing_in(target.called(experiment), prepared))
         return 0
-    order = order_of(target, experiment, read, capacity, settings, command)
+    if prepared.lacks_command:
+        raise click.UsageError("Say what is run for jobs without a spec: -- COMMAND.")
     if dry_run:
-        scripts = [backend.script(each) for each in submissions_of(batches, capacity, backend, order)]
-        say("\n".join(scripts))
+        say("\n".join(prepared.scripts()))
         return 0
     try:
-        made = submit_plan(found, batches, capacity, backend, order)
+        made = [record for record, _ in prepared.submit()]
     except KeyboardInterrupt:
-        before = {(each.id, each.number) for each in live}
+        before = {(each.id, each.number) for each in prepared.live}
         ask_to_end(target, experiment, found, lambda each: (each.id, each.number) not in before)
         return INTERRUPTED
     if format_ == "json":
-        specs = {spec.id: spec for spec in batches}
-        as_json([_tree(each, tree_of(specs[each.id], read.members)) for each in made])
+        as_json([_tree(each, tree_of(spec, prepared)) for each, spec in zip(made, prepared.batches, strict=True)])
         return 0
     print_rows([_row(each) for each in made], wide=wide)
     jobs = sum(len(each.jobs) for each in made)
-    say(f"{counted(jobs, 'job')} in {counted(len(made), 'batch', 'batches')} submitted to {backend.name}.")
+    say(f"{counted(jobs, 'job')} in {counted(len(made), 'batch', 'batches')} submitted to {settings['backend']}.")
     return 0
+
+
+def with_backend(settings: Mapping[str, Any], command: Sequence[str]) -> Wishes:
+    """Return what the options say, with a scheduler.
+
+    Raises:
+        click.UsageError: none was chosen.
+    """
+    if settings["backend"] is None:
+        raise click.UsageError("Say with --backend to which scheduler: local, slurm, pbs or flux.")
+    return wishes_of(settings, command)
 
 
 @click.command()
@@ -90,7 +100,8 @@ def status(target: Target, experiment: str, wide: bool, format_: str) -> None:
 
     A line for each that is not over: its jobs by state, its allocation, and how much of its time is left.
     """
-    told = settle(target.experiment(experiment), backends_of(target))
+    found = target.experiment(experiment)
+    told = settle(found, backends_of(found))
     if format_ == "json":
         as_json([_tree(record, {}) for record, _ in told])
         return
@@ -119,7 +130,7 @@ def cancel(target: Target, experiment: str, batches: Sequence[str], yes: bool) -
     of its jobs is over.
     """
     found = target.experiment(experiment)
-    settle(found, backends_of(target))
+    settle(found, backends_of(found))
     named = [each for each in all_batches(found) if not batches or any(each.id.startswith(name) for name in batches)]
     chosen = [each for each in named if each.status is not BatchStatus.ENDED]
     left = [each for each in named if each.status is BatchStatus.ENDED and each.counts.running]
@@ -128,11 +139,11 @@ def cancel(target: Target, experiment: str, batches: Sequence[str], yes: bool) -
     elif not yes:
         click.confirm(f"End {counted(len(chosen), 'allocation')}?", abort=True)
     try:
-        cancel_batches(found, chosen, backends_of(target))
+        cancel_batches(found, chosen, backends_of(found))
         if chosen:
             say(f"{counted(len(chosen), 'allocation')} ended.")
         if chosen or left:
-            tell_running(target, experiment, wait_ended(found, [*chosen, *left], backends_of(target)))
+            tell_running(target, experiment, wait_ended(found, [*chosen, *left], backends_of(found)))
     except KeyboardInterrupt:
         them = {(each.id, each.number) for each in chosen}
         ask_to_end(target, experiment, found, lambda each: (each.id, each.number) in them)
@@ -159,20 +170,13 @@ def logs(target: Target, experiment: str, batch_id: str) -> None:
     if last.jobid is None:
         say(f"The batch {last.id[:8]} has no allocation: {last.reason or last.status}.", err=True)
         return
-    path = backends_of(target)(last.backend).log(output_folder(target), last.name, last.jobid)
+    path = backends_of(found)(last.backend).log(output_folder(found), last.name, last.jobid)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         say(f"The allocation {last.jobid} has printed nothing yet into {path}.", err=True)
         return
     say(content.decode(errors="replace").rstrip("\n"))
-
-
-def _nothing(format_: str, live: bool) -> None:
-    if format_ == "json":
-        as_json([])
-        return
-    say("All that waits is under way." if live else "Nothing waits.")
 
 
 def _tree(record: BatchRecord, planned: Mapping[str, Any]) -> dict[str, Any]:

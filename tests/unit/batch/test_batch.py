@@ -5,14 +5,18 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
 import sweepstake
-from sweepstake.batch import Batch, BatchJob, BatchSpec, Capacity, TestBatch, plan
-from sweepstake.batch.ending import CATEGORIES, Ending, Phase
-from sweepstake.errors import ConfigurationError
+from sweepstake.batch import AllocationState, Batch, BatchJob, BatchSpec, Capacity, Submission, TestBatch, plan
+from sweepstake.batch.ending import CATEGORIES, Ending, Phase, ending_of
+from sweepstake.domain.status import JobStatus
+from sweepstake.errors import ConfigurationError, SubmissionError
 from tests.kit.checkout import ROOT
 
 __all__: list[str] = []
@@ -218,6 +222,113 @@ def test_it_ends_as_its_jobs_did(tmp_path: Path) -> None:
         outcomes.append((batch.phase, batch.status.outcome, batch.status.reason))
     assert outcomes == [(Phase.DONE, "FAILED", "1 job of 3 not DONE"), (Phase.DONE, "SUCCESS", None)]
     assert json.loads((tmp_path / "b/batch.json").read_text())["status"]["code"] == 0
+
+
+class Plain:
+    """A scheduler of a test, which is no more than a backend must be, and says of an allocation one word after another.
+
+    Args:
+        words: what it says; the last is said for ever.
+    """
+
+    name = "plain"
+    supports_dependencies = True
+
+    def __init__(self, *words: str) -> None:
+        self.words = list(words)
+        self.asked: list[Submission] = []
+        self.cancelled: list[str] = []
+
+    def script(self, submission: Submission) -> str:
+        """Return nothing that anybody runs."""
+        return submission.name
+
+    def submit(self, submission: Submission) -> str:
+        """Take whatever comes."""
+        if not self.words:
+            raise SubmissionError("no account")
+        self.asked.append(submission)
+        return "12"
+
+    def poll(self, jobids: Mapping[str, str]) -> Mapping[str, str]:
+        """Say the next word."""
+        word = self.words.pop(0) if len(self.words) > 1 else self.words[0]
+        return dict.fromkeys(jobids, word)
+
+    def cancel(self, jobids: Mapping[str, str]) -> None:
+        """Remember whom."""
+        self.cancelled += jobids
+
+
+@pytest.mark.parametrize(
+    "word, outcome",
+    [
+        ("DONE", "SUCCESS"),
+        ("FAILED", "FAILED"),
+        ("TIMEOUT", "TIMEOUT"),
+        ("CANCELLED", "CANCELLED"),
+        ("PREEMPTED", "INTERRUPTED"),
+        ("NODE_FAIL", "BROKEN"),
+    ],
+)
+def test_it_is_run_to_its_end(batch: Batch, word: str, outcome: str) -> None:
+    """Whoever waits is told that it was submitted, that it began, and at last how it stands."""
+    told: SimpleQueue[Any] = SimpleQueue()
+    naps = list[float]()
+    batch.run(Plain("PENDING", "PENDING", "UNKNOWN", "RUNNING", word), told, pause=naps.append)
+    events = [told.get() for _ in range(told.qsize())]
+    assert [each.get("event") for each in events] == ["job_submitted", "job_started", None]
+    assert (events[0]["jobid"], events[0]["id"]) == ("12", batch.id)
+    assert events[-1] == batch.getstate()
+    assert (batch.phase, batch.status.outcome, batch.jobid) == (Phase.DONE, outcome, "12")
+    assert Batch.loadconfig(batch.workspace)["status"]["outcome"] == outcome
+    assert naps == [0.5, 1.0, 2.0, 0.5]
+    assert None not in batch.times()
+
+
+def test_a_refusal_is_how_it_ended(batch: Batch) -> None:
+    """Nothing was submitted; whoever waits is told that at once."""
+    told: SimpleQueue[Any] = SimpleQueue()
+    batch.run(Plain(), told)
+    assert told.get() == batch.getstate()
+    assert (batch.status.outcome, batch.status.reason, batch.jobid) == ("FAILED", "no account", None)
+
+
+def test_one_that_does_not_end_is_ended(tmp_path: Path) -> None:
+    """After its time in the site's queue and its limit."""
+    batch = Batch(spec_of(1), tmp_path / "b", queue_timeout=0.0, time_limit=0.0)
+    backend = Plain("PENDING")
+    batch.run(backend, SimpleQueue())
+    assert backend.cancelled == ["12"]
+    assert (batch.phase, batch.status.outcome) == (Phase.DONE, "TIMEOUT")
+
+
+def test_it_is_submitted_behind_what_it_waits_for(batch: Batch, tmp_path: Path) -> None:
+    """Where the scheduler knows of that, and only behind what has not ended."""
+    batch.setstate({"jobid": "7"})
+    backend, last = Plain("DONE"), waiting_for(tmp_path, batch, supports=True)
+    last.run(backend, SimpleQueue())
+    assert backend.asked[0].after == ["7"]
+    assert (backend.asked[0].time_limit, backend.asked[0].folder) == (300.0, tmp_path / "next")
+
+
+@pytest.mark.parametrize(
+    "states, allocation, outcome, reason",
+    [
+        ({"a": JobStatus.DONE}, AllocationState.TIMEOUT, "SUCCESS", None),
+        ({"a": JobStatus.CRASHED}, AllocationState.DONE, "FAILED", "1 job of 2 not DONE"),
+        ({"a": JobStatus.QUEUED}, AllocationState.NODE_FAIL, "BROKEN", "1 job of 2 not DONE; its allocation: n3 down"),
+        ({}, None, None, None),
+        ({}, AllocationState.UNKNOWN, None, None),
+        ({}, AllocationState.CANCELLED, "CANCELLED", "n3 down"),
+    ],
+)
+def test_its_jobs_say_how_it_ended(
+    states: dict[str, JobStatus], allocation: AllocationState | None, outcome: str | None, reason: str | None
+) -> None:
+    """Its allocation does where nobody knows of them, or says why they have not ended."""
+    found = ending_of(states, 2, allocation, "n3 down")
+    assert (found.outcome, found.reason) == (outcome, reason)
 
 
 def test_its_times_are_what_is_known(batch: Batch) -> None:

@@ -1,0 +1,304 @@
+"""What waits in an experiment, packed as somebody wishes it, and how that is submitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from sweepstake.batch.backends.kinds import backend_of
+from sweepstake.batch.backends.scheduler import Backend
+from sweepstake.batch.batch import Batch
+from sweepstake.batch.keeping import Keeper, Work, shared_out
+from sweepstake.batch.planning import BatchSpec, Capacity, plan
+from sweepstake.batch.planning.checks import misfits
+from sweepstake.batch.reading import Reading, read_waiting, without
+from sweepstake.batch.settling import live_batches, settle
+from sweepstake.batch.site import SiteSettings, site_settings
+from sweepstake.batch.submitting import Order, submissions_of, submit_plan
+from sweepstake.batch.wishes import Wishes
+from sweepstake.client import Experiment
+from sweepstake.domain.batches.records import BatchRecord
+from sweepstake.errors import ConfigurationError
+
+__all__ = ["Packing", "Prepared", "backends_of", "called", "output_folder", "prepare"]
+
+_MIB: Final = 1024**2
+#: Sums of fractions of processors are not exact.
+_CRUMB: Final = 1e-9
+_FIELDS: Final = ("partition", "account", "qos", "constraint")
+
+
+class Packing:
+    """Packs what waits in an experiment as somebody wishes it; what there is at all, the scheduler is asked once.
+
+    Args:
+        experiment: whose jobs.
+        wishes: how, and where.
+
+    Raises:
+        ConfigurationError: what the configuration says of the scheduler is wrong.
+    """
+
+    def __init__(self, experiment: Experiment, wishes: Wishes) -> None:
+        self.experiment = experiment
+        self.wishes = wishes
+        self._settings: SiteSettings | None = None
+        self._said = wishes.capacity
+        self._there: Capacity | None = None
+
+    def backend(self) -> Backend:
+        """Return the backend to which batches are submitted.
+
+        Raises:
+            ConfigurationError: nobody says which, or there is none of that name.
+        """
+        if self.wishes.backend is None:
+            raise ConfigurationError('say to which scheduler, such as backend="slurm"; there are local, pbs and flux')
+        return backends_of(self.experiment)(self.wishes.backend)
+
+    def read(
+        self,
+        under_way: Mapping[str, str] = MappingProxyType({}),
+        given_up: Mapping[str, str] = MappingProxyType({}),
+    ) -> Reading:
+        """Read what waits, and is neither under way nor given up; `given_up` has why, in words that follow "they"."""
+        wishes = self.wishes
+        read = read_waiting(
+            self.experiment,
+            estimate=wishes.estimate,
+            quantile=wishes.quantile,
+            cpus_per_job=wishes.cpus_per_job,
+            gpus_per_job=wishes.gpus_per_job,
+            under_way=under_way,
+        )
+        lost = [(job.id, given_up[each]) for job in read.jobs for each in read.members[job.id] if each in given_up]
+        if lost:
+            read = without(read, lost, "wait for jobs that are given up")
+        if wishes.skip_misfits:
+            read = without(read, misfits(read.jobs, self.capacity(read)))
+        return read
+
+    def pack(self, read: Reading, most: int | None = None) -> tuple[BatchSpec, ...]:
+        """Pack what was read, as it is wished, or into at most so many batches."""
+        wishes = self.wishes
+        return plan(
+            read.jobs,
+            capacity=self.capacity(read),
+            layout=wishes.layout,
+            count=wishes.count if most is None else most,
+            duration=wishes.duration if most is None else None,
+            nodes=wishes.nodes,
+        )
+
+    def capacity(self, read: Reading) -> Capacity:
+        """Return what an allocation can have: as somebody says it, or the configuration, else as the scheduler does.
+
+        Then it has no more nodes than the job that takes the most: small allocations begin sooner.
+
+        Raises:
+            ConfigurationError: nobody says it, and there is no scheduler to ask.
+        """
+        if self._said is None and self._there is None:
+            self._ask()
+        if self._said is not None:
+            return self._said
+        assert self._there is not None, "it was asked"
+        nodes = max((job.nodes for job in read.jobs), default=1)
+        return evolve(self._there, nodes=min(self._there.nodes, nodes))
+
+    def time_limit(self) -> float | None:
+        """Return the limit of all allocations, in seconds; None for what is planned."""
+        return self.wishes.time_limit if self.wishes.time_limit is not None else self._site_settings().time_limit
+
+    def order(self, read: Reading) -> Order:
+        """Return how to submit: what is wished comes before what the configuration says.
+
+        Raises:
+            ConfigurationError: there is no command, and jobs that have none of their own.
+        """
+        wishes = self.wishes
+        if lacks_command(read, wishes):
+            raise ConfigurationError('say what is run for jobs without a spec, such as command=["python", "train.py"]')
+        site = self._site_settings().site
+        given = {name: getattr(wishes, name) for name in _FIELDS if getattr(wishes, name)}
+        return Order(
+            called=called(self.experiment),
+            folder=output_folder(self.experiment),
+            command=_of_worker(self.capacity(read), wishes),
+            time_limit=self.time_limit(),
+            site=evolve(site, extra=(*site.extra, *wishes.extra), **given),
+            members=read.members,
+            after={job: [each for each in others if each] for job, others in read.after.items()},
+        )
+
+    def keeper(self, most: int, tell: Callable[[str], None]) -> Keeper:
+        """Return what keeps at most so many allocations up; it tells each change in a line.
+
+        Raises:
+            ConfigurationError: as `backend`.
+        """
+        backends = backends_of(self.experiment)
+        backend = self.backend()
+        return Keeper(self.experiment, backend=backend, backends=backends, pack=self._work, most=most, tell=tell)
+
+    def _work(self, under_way: Mapping[str, str], given_up: Mapping[str, str], places: int) -> Work:
+        """Pack for a keeper: as it is wished, and shared out among the places that there are."""
+        read = self.read(under_way, given_up)
+        batches: Sequence[BatchSpec] = self.pack(read)
+        if self.wishes.count is None:
+            batches = shared_out(batches, partial(self.pack, read), places)
+        return Work(
+            batches=batches,
+            capacity=self.capacity(read),
+            order=self.order(read),
+            after=read.after,
+            left_out=read.left_out,
+        )
+
+    def _ask(self) -> None:
+        said = self._site_settings()
+        if said.capacity is not None:
+            self._said = Capacity.parse(said.capacity)
+        elif self.wishes.backend is None:
+            raise ConfigurationError(
+                'say what an allocation has, such as capacity="nodes=1,cpus=8,gpus=2", or which backend knows it'
+            )
+        else:
+            self._there = self.backend().cluster(self.wishes.partition or said.site.partition).capacity
+
+    def _site_settings(self) -> SiteSettings:
+        """Return what the configuration says of the backend."""
+        if self._settings is None:
+            config, backend = self.experiment.session.config, self.wishes.backend
+            self._settings = (
+                SiteSettings() if backend is None else site_settings(config.tables, backend, str(config.source))
+            )
+        return self._settings
+
+
+@frozen(kw_only=True)
+class Prepared:
+    """What waits in an experiment and is not under way, packed; nothing is submitted yet.
+
+    Attributes:
+        packing: how it was packed.
+        live: submissions that are not over.
+        read: what waits.
+        batches: it, packed.
+    """
+
+    packing: Packing = field(repr=False)
+    live: Sequence[BatchRecord]
+    read: Reading = field(repr=False)
+    batches: tuple[BatchSpec, ...]
+
+    @property
+    def capacity(self) -> Capacity:
+        """What an allocation can have."""
+        return self.packing.capacity(self.read)
+
+    @property
+    def lacks_command(self) -> bool:
+        """Whether nobody says what is run for some of the jobs."""
+        return lacks_command(self.read, self.packing.wishes)
+
+    def limit(self, spec: BatchSpec) -> float | None:
+        """Return the limit of a batch's allocation, in seconds."""
+        limit = self.packing.time_limit()
+        return spec.timeout if limit is None else limit
+
+    def scripts(self) -> list[str]:
+        """Return what would be submitted."""
+        backend = self.packing.backend()
+        order = self.packing.order(self.read)
+        return [backend.script(each) for each in submissions_of(self.batches, self.capacity, backend, order)]
+
+    def unsubmitted(self) -> list[Batch]:
+        """Return the batches, each with a folder that is to be made."""
+        experiment, wishes = self.packing.experiment, self.packing.wishes
+        order = None if self.lacks_command else self.packing.order(self.read)
+        supports = wishes.backend is not None and self.packing.backend().supports_dependencies
+        made = dict[str, Batch]()
+        for spec in self.batches:
+            made[spec.id] = Batch(
+                spec,
+                output_folder(experiment) / spec.id,
+                [made[other] for other in spec.dependencies],
+                supports,
+                time_limit=self.packing.time_limit(),
+                experiment=experiment,
+                capacity=self.capacity,
+                order=order,
+            )
+        return list(made.values())
+
+    def submit(self) -> list[tuple[BatchRecord, Batch]]:
+        """Submit the batches, and leave a folder of each: see `submit_plan`."""
+        packing, order = self.packing, self.packing.order(self.read)
+        records = submit_plan(packing.experiment, self.batches, self.capacity, packing.backend(), order)
+        made = self.unsubmitted()
+        for record, batch in zip(records, made, strict=True):
+            batch.setstate({"jobid": record.jobid, "submitted_at": record.submitted_at})
+            batch.setup()
+        return list(zip(records, made, strict=True))
+
+
+def prepare(experiment: Experiment, wishes: Wishes, *, settled: bool = True) -> Prepared:
+    """Pack what waits in an experiment and is not under way.
+
+    Args:
+        experiment: whose jobs.
+        wishes: how they are packed, and where they are submitted.
+        settled: ask the schedulers first what became of earlier submissions; else what the queue knows counts.
+
+    Raises:
+        PlanError: jobs fit into no allocation, or there is nothing to estimate from.
+        ConfigurationError: the experiment is paused, or what is wished lacks something.
+    """
+    packing = Packing(experiment, wishes)
+    if settled:
+        live = [record for record, _ in settle(experiment, backends_of(experiment))]
+    else:
+        live = list(live_batches(experiment))
+    read = packing.read({job: record.jobid or "" for record in live for job in record.jobs})
+    return Prepared(packing=packing, live=live, read=read, batches=packing.pack(read) if read.jobs else ())
+
+
+def backends_of(experiment: Experiment) -> Callable[[str], Backend]:
+    """Return what returns the backend of a name, which hands on to allocations where the store is."""
+    environment = experiment.session.config.environment()
+    return lambda name: backend_of(name, environment)
+
+
+def output_folder(experiment: Experiment) -> Path:
+    """Return where allocations leave what they print; they must find it at the same path."""
+    return experiment.session.config.state / "batches"
+
+
+def called(experiment: Experiment) -> str:
+    """Return what commands are told that an experiment is called."""
+    return experiment.session.written.get(experiment.reference, experiment.name)
+
+
+def lacks_command(read: Reading, wishes: Wishes) -> bool:
+    """Tell whether nobody says what is run for some of the jobs."""
+    return not wishes.command and any(read.tasks[job.id] is None for job in read.jobs)
+
+
+def _of_worker(capacity: Capacity, wishes: Wishes) -> list[str]:
+    """Return the worker's options by which it runs as many jobs side by side as the plan does."""
+    if not wishes.command:
+        slots = [f"cpus={capacity.cpus:g}", f"gpus={int(capacity.gpus)}"]
+        if "memory" in capacity.resources:
+            slots.append(f"memory={int(capacity.resources['memory'] // _MIB)}MiB")
+        return ["--slots", ",".join(slots)]
+    together = int(capacity.cpus / wishes.cpus_per_job + _CRUMB)
+    if wishes.gpus_per_job:
+        together = min(together, int(capacity.gpus // wishes.gpus_per_job))
+    options = ["--concurrency", str(max(together, 1)), "--gpus-per-job", str(wishes.gpus_per_job)]
+    return [*options, "--", *wishes.command]
