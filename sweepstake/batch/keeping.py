@@ -275,12 +275,15 @@ class Keeper:
         self._tell(f"{time.strftime('%H:%M:%S', time.localtime(self._now()))} {line}")
 
 
-def keep(keeper: Keeper, pause: Callable[[float], None] = time.sleep) -> None:
+def keep(
+    keeper: Keeper, pause: Callable[[float], None] = time.sleep, enough: Callable[[], bool] = lambda: False
+) -> None:
     """Keep allocations up until nothing waits or runs any more.
 
     Args:
         keeper: what looks.
         pause: waits so many seconds; they grow as long as nothing changes.
+        enough: tells after each look whether to end all the same.
 
     Raises:
         SubmissionError: as `Keeper.look`.
@@ -288,7 +291,7 @@ def keep(keeper: Keeper, pause: Callable[[float], None] = time.sleep) -> None:
     idle = 0
     while True:
         before = keeper.changes
-        if keeper.look():
+        if keeper.look() or enough():
             return
         idle = 0 if keeper.changes > before else idle + 1
         pause(_PAUSES[min(idle, len(_PAUSES) - 1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from sweepstake.batch.batch import Batch
 from sweepstake.batch.keeping import Keeper, Work, shared_out
 from sweepstake.batch.planning import BatchSpec, Capacity, plan
 from sweepstake.batch.planning.checks import misfits
+from sweepstake.batch.planning.planning import DURATION
 from sweepstake.batch.reading import Reading, read_waiting, without
 from sweepstake.batch.settling import live_batches, settle
 from sweepstake.batch.site import SiteSettings, site_settings
@@ -39,17 +41,18 @@ class Packing:
     Args:
         experiment: whose jobs.
         wishes: how, and where.
+        there: what there is, if somebody knows it already.
 
     Raises:
         ConfigurationError: what the configuration says of the scheduler is wrong.
     """
 
-    def __init__(self, experiment: Experiment, wishes: Wishes) -> None:
+    def __init__(self, experiment: Experiment, wishes: Wishes, there: Capacity | None = None) -> None:
         self.experiment = experiment
         self.wishes = wishes
         self._settings: SiteSettings | None = None
         self._said = wishes.capacity
-        self._there: Capacity | None = None
+        self._there = there
 
     def backend(self) -> Backend:
         """Return the backend to which batches are submitted.
@@ -83,15 +86,18 @@ class Packing:
             read = without(read, misfits(read.jobs, self.capacity(read)))
         return read
 
-    def pack(self, read: Reading, most: int | None = None) -> tuple[BatchSpec, ...]:
-        """Pack what was read, as it is wished, or into at most so many batches."""
+    def pack(self, read: Reading, most: int | None = None, longest: float = math.inf) -> tuple[BatchSpec, ...]:
+        """Pack what was read, as it is wished, or into at most so many batches; none is planned for longer."""
         wishes = self.wishes
+        duration = wishes.duration
+        if wishes.count is None and longest < math.inf:
+            duration = min(DURATION if duration is None else duration, longest)
         return plan(
             read.jobs,
             capacity=self.capacity(read),
             layout=wishes.layout,
             count=wishes.count if most is None else most,
-            duration=wishes.duration if most is None else None,
+            duration=duration if most is None else None,
             nodes=wishes.nodes,
         )
 

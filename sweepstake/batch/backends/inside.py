@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -9,10 +10,12 @@ from sweepstake.batch.backends.calls import Run, run_command
 from sweepstake.batch.backends.limits import slurm_seconds
 from sweepstake.errors import ConfigurationError, InvalidInputError
 
-__all__ = ["ALLOCATION", "allocation_of", "time_left"]
+__all__ = ["ALLOCATION", "ENDS", "allocation_of", "time_left"]
 
 #: The variable that tells an allocation of this machine what it is called.
 ALLOCATION: Final = "SWEEPSTAKE_ALLOCATION"
+#: The variable that tells such an allocation when it ends, if that is known: as its name, ``@``, and the Unix time.
+ENDS: Final = "SWEEPSTAKE_ALLOCATION_ENDS"
 
 
 def allocation_of(environment: Mapping[str, str]) -> str | None:
@@ -27,10 +30,13 @@ def allocation_of(environment: Mapping[str, str]) -> str | None:
 
 
 def time_left(environment: Mapping[str, str], run: Run = run_command) -> float | None:
-    """Ask the scheduler once for how many seconds an allocation still has; None if it does not say.
+    """Return how many seconds an allocation still has; None if nobody says.
 
-    Only Slurm is asked, where no variable says it.
+    Only Slurm is asked, once, where no variable says it.
     """
+    called, _, ends = environment.get(ENDS, "").rpartition("@")
+    if called and called == environment.get(ALLOCATION):
+        return max(float(ends) - time.time(), 0.0)
     if environment.get(ALLOCATION) or not environment.get("SLURM_JOB_ID"):
         return None
     try:

@@ -16,16 +16,36 @@ from sweepstake.batch.backends.local.machine import LocalMachine
 from sweepstake.batch.backends.pbs import PbsDialect
 from sweepstake.batch.backends.scheduler import Backend, Dialect, Scheduler
 from sweepstake.batch.backends.slurm import SlurmDialect
+from sweepstake.batch.backends.within.backend import Within
+from sweepstake.batch.backends.within.held import Held
 from sweepstake.config import read_config
 from sweepstake.errors import ConfigurationError
 from sweepstake.plaintext import printable
 
-__all__ = ["GROUP", "backend_of"]
+__all__ = ["GROUP", "backend_of", "within"]
 
 #: The entry points of backends that other packages bring: each is called without arguments, and returns a `Backend` or
 #: a `PlainBackend`.
 GROUP: Final = "sweepstake.backends"
 _OWN: Final[Mapping[str, Callable[[], Dialect]]] = {"slurm": SlurmDialect, "pbs": PbsDialect, "flux": FluxDialect}
+#: How the backend is called whose allocations are parts of one of a scheduler's.
+_WITHIN: Final = "in-"
+
+
+def within(held: Held, environment: Mapping[str, str]) -> Within:
+    """Return the backend that starts workers in an allocation that this process is in.
+
+    Args:
+        held: the allocation.
+        environment: variables beside those of this process that workers get.
+    """
+    return _within(held.scheduler, held, environment)
+
+
+def _within(scheduler: str, held: Held | None, environment: Mapping[str, str]) -> Within:
+    state = read_config(environment={**os.environ, **environment}).state
+    run = partial(run_command, environment=environment)
+    return Within(_OWN[scheduler](), state, held, environment, run)
 
 
 def backend_of(name: str, environment: Mapping[str, str] = MappingProxyType({})) -> Backend:
@@ -40,6 +60,8 @@ def backend_of(name: str, environment: Mapping[str, str] = MappingProxyType({}))
     """
     if name == LocalMachine.name:
         return LocalMachine(read_config(environment={**os.environ, **environment}).state, environment)
+    if (scheduler := name.removeprefix(_WITHIN)) in _OWN and name.startswith(_WITHIN):
+        return _within(scheduler, None, environment)
     if name in _OWN:
         return Scheduler(_OWN[name](), partial(run_command, environment=environment))
     others = {each.name: each for each in entry_points(group=GROUP)}

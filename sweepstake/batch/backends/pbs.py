@@ -17,7 +17,7 @@ from sweepstake.batch.backends.limits import pbs_limit, pbs_seconds
 from sweepstake.batch.backends.submissions import Submission
 from sweepstake.errors import InvalidInputError
 
-__all__ = ["PbsDialect"]
+__all__ = ["PbsDialect", "size_in_bytes"]
 
 _STATES: Final = {
     **dict.fromkeys("QHWT", AllocationState.PENDING),
@@ -68,7 +68,7 @@ class PbsDialect:
                     number=1,
                     cpus=int(fields.get("resources_available.ncpus", "1")),
                     gpus=int(fields.get("resources_available.ngpus", "0")),
-                    memory=None if memory is None else _bytes(memory),
+                    memory=None if memory is None else size_in_bytes(memory),
                 )
             )
         return cluster_of(kinds)
@@ -174,7 +174,7 @@ def _nodes(text: str) -> Iterator[Mapping[str, str]]:
             fields[name] = value
 
 
-def _bytes(text: str) -> int:
+def size_in_bytes(text: str) -> int:
     """Return an amount of memory as PBS writes it, such as ``16000kb``."""
     number = text.rstrip("bwkmgtpBWKMGTP")
     return int(number) * _SIZES[text[len(number) :].lower()[:1]]

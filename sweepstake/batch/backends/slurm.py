@@ -17,7 +17,7 @@ from sweepstake.batch.backends.limits import slurm_limit, slurm_seconds
 from sweepstake.batch.backends.submissions import Submission
 from sweepstake.errors import InvalidInputError
 
-__all__ = ["SlurmDialect"]
+__all__ = ["SlurmDialect", "gpus_in"]
 
 #: Seconds before its limit at which an allocation hears that it will end; Slurm may say so up to a minute earlier.
 _SIGNAL_BEFORE: Final = 60
@@ -112,7 +112,7 @@ class SlurmDialect:
             wanted = name.removesuffix("*") == partition if partition is not None else name.endswith("*")
             if wanted and up == "up":
                 longest = _left(limit)
-                gpus = sum(int(found[1]) for found in _GPUS.finditer(gres))
+                gpus = gpus_in(gres)
                 kinds.append(NodeKind(number=int(number), cpus=int(cpus), gpus=gpus, memory=int(memory) * 1024**2))
         return cluster_of(kinds, longest)
 
@@ -158,6 +158,11 @@ class SlurmDialect:
             return {} if "Invalid job id" in answer.errors else None
         lines = [line for line in answer.output.splitlines() if line.count("|") >= _FORMAT.count("|")]
         return {each.jobid: each for each in map(_allocation, lines)}
+
+
+def gpus_in(gres: str) -> int:
+    """Return how many GPUs are among generic resources as Slurm lists them."""
+    return sum(int(found[1]) for found in _GPUS.finditer(gres))
 
 
 def _directives(submission: Submission) -> Iterator[str]:

@@ -6,6 +6,7 @@ import click
 
 from sweepstake.cli.batch.keeping import keep
 from sweepstake.cli.batch.planning import plan
+from sweepstake.cli.batch.running import run
 from sweepstake.cli.batch.submitting import cancel, logs, status, submit
 
 __all__ = ["batch"]
@@ -16,5 +17,5 @@ def batch() -> None:
     """Pack queued jobs into allocations of a cluster."""
 
 
-for _verb in (plan, submit, keep, status, logs, cancel):
+for _verb in (plan, submit, keep, run, status, logs, cancel):
     batch.add_command(_verb)
