@@ -19,6 +19,7 @@ from sweepstake.batch.planning import BatchSpec, Capacity, plan
 from sweepstake.batch.planning.checks import misfits
 from sweepstake.batch.planning.planning import DURATION
 from sweepstake.batch.reading import Reading, read_waiting, without
+from sweepstake.batch.searching import search
 from sweepstake.batch.settling import live_batches, settle
 from sweepstake.batch.site import SiteSettings, site_settings
 from sweepstake.batch.submitting import Order, submissions_of, submit_plan
@@ -69,9 +70,24 @@ class Packing:
         under_way: Mapping[str, str] = MappingProxyType({}),
         given_up: Mapping[str, str] = MappingProxyType({}),
     ) -> Reading:
-        """Read what waits, and is neither under way nor given up; `given_up` has why, in words that follow "they"."""
+        """Read what waits, and is neither under way nor given up; `given_up` has why, in words that follow "they".
+
+        If that is less than wished, the search of the experiment is asked for more.
+        """
         wishes = self.wishes
-        read = read_waiting(
+        read = self._read(under_way)
+        if wishes.jobs is not None and search(self.experiment, wishes.jobs - read.total):
+            read = self._read(under_way)
+        lost = [(job.id, given_up[each]) for job in read.jobs for each in read.members[job.id] if each in given_up]
+        if lost:
+            read = without(read, lost, "wait for jobs that are given up")
+        if wishes.skip_misfits:
+            read = without(read, misfits(read.jobs, self.capacity(read)))
+        return read
+
+    def _read(self, under_way: Mapping[str, str]) -> Reading:
+        wishes = self.wishes
+        return read_waiting(
             self.experiment,
             estimate=wishes.estimate,
             quantile=wishes.quantile,
@@ -79,12 +95,6 @@ class Packing:
             gpus_per_job=wishes.gpus_per_job,
             under_way=under_way,
         )
-        lost = [(job.id, given_up[each]) for job in read.jobs for each in read.members[job.id] if each in given_up]
-        if lost:
-            read = without(read, lost, "wait for jobs that are given up")
-        if wishes.skip_misfits:
-            read = without(read, misfits(read.jobs, self.capacity(read)))
-        return read
 
     def pack(self, read: Reading, most: int | None = None, longest: float = math.inf) -> tuple[BatchSpec, ...]:
         """Pack what was read, as it is wished, or into at most so many batches; none is planned for longer."""

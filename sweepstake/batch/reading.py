@@ -69,6 +69,11 @@ class Reading:
     left_out: tuple[LeftOut, ...]
     after: Mapping[str, tuple[str, ...]]
 
+    @property
+    def total(self) -> int:
+        """How many jobs of the queue it is of."""
+        return sum(map(len, self.members.values())) + sum(len(each.ids) for each in self.left_out)
+
 
 def read_waiting(
     experiment: Experiment,

@@ -36,6 +36,8 @@ class Wishes:
         capacity: the most nodes of an allocation and what each has, also as ``nodes=1,cpus=8,gpus=2``; None to ask
             the scheduler.
         skip_misfits: leave out jobs that fit into no allocation.
+        jobs: how many jobs shall wait: if they are fewer, the experiment's search is asked for more first. Without it
+            no search is asked: it makes jobs when workers want some.
         estimate: seconds that a job runs of whose like none has finished.
         quantile: which share of jobs shall run no longer than its estimate.
         cpus_per_job: of jobs without a spec.
@@ -56,6 +58,7 @@ class Wishes:
     nodes: str = "any"
     capacity: Capacity | None = field(default=None, converter=_capacity)
     skip_misfits: bool = False
+    jobs: int | None = None
     estimate: float | None = None
     quantile: float = 0.9
     cpus_per_job: float = 1

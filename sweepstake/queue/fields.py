@@ -41,6 +41,7 @@ __all__ = [
     "Named",
     "Sent",
     "Travel",
+    "anew",
     "asker",
     "attempt_key",
     "body",
@@ -355,6 +356,11 @@ def force() -> Any:
 def live() -> Any:
     """Make the field of whether only what is not over is listed."""
     return _flag("live", "Only those that are not over")
+
+
+def anew() -> Any:
+    """Make the field of whether a search proposes although other jobs are ready."""
+    return _flag("new", "A job that the search proposes now, although others may be ready")
 
 
 def _flag(name: str, description: str) -> Any:

@@ -506,9 +506,9 @@ class Queue:
         """Return the workers that are alive, by name."""
         return self.send(calls.ListWorkers())
 
-    def offer(self, name: str, *, key: str | None = None) -> JobRecord | NoJob:
-        """Return the oldest ready job, still QUEUED."""
-        return self.send(calls.OfferJob(name=name, key=key or self.new_id()))
+    def offer(self, name: str, *, new: bool = False, key: str | None = None) -> JobRecord | NoJob:
+        """Return the oldest ready job, still QUEUED; or a `new` one of the search, although others may be ready."""
+        return self.send(calls.OfferJob(name=name, new=new, key=key or self.new_id()))
 
     def ping(self) -> None:
         """Return if the store answers."""

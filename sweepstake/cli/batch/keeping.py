@@ -10,7 +10,7 @@ import click
 from sweepstake.batch.keeping import keep as keep_up
 from sweepstake.batch.packing import Packing
 from sweepstake.cli.batch.interrupting import INTERRUPTED, ask_to_end
-from sweepstake.cli.batch.planning import planning_options, site_options
+from sweepstake.cli.batch.planning import check_search, planning_options, search_option, site_options
 from sweepstake.cli.batch.submitting import with_backend
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import say
@@ -29,6 +29,7 @@ __all__ = ["keep"]
     help="At most so many allocations wait and run at a time.",
 )
 @planning_options
+@search_option
 @site_options
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND]")
 @pass_target
@@ -41,6 +42,7 @@ def keep(target: Target, /, experiment: str, max_allocations: int, command: Sequ
     ended before and started again, what is up counts.
     """
     packing = Packing(target.experiment(experiment), with_backend(settings, command))
+    check_search(packing.experiment, packing.wishes.jobs)
     keeper = packing.keeper(max_allocations, say)
     try:
         keep_up(keeper)

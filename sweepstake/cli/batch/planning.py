@@ -10,6 +10,7 @@ import click
 from sweepstake.batch.packing import Prepared, prepare
 from sweepstake.batch.planning import BatchSpec
 from sweepstake.batch.reading import Reading
+from sweepstake.batch.searching import makes_jobs
 from sweepstake.batch.site import limit_seconds
 from sweepstake.batch.wishes import Wishes
 from sweepstake.cli.batch.picture import begins, picture_of, rows_of
@@ -17,10 +18,21 @@ from sweepstake.cli.moments import span
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import as_json, format_option, print_rows, say, wide_option
 from sweepstake.cli.target import Target, pass_target
+from sweepstake.client import Experiment
 from sweepstake.plaintext import counted
 from sweepstake.view.times import spanning
 
-__all__ = ["Span", "nothing_in", "plan", "planning_options", "site_options", "tree_of", "wishes_of"]
+__all__ = [
+    "Span",
+    "check_search",
+    "nothing_in",
+    "plan",
+    "planning_options",
+    "search_option",
+    "site_options",
+    "tree_of",
+    "wishes_of",
+]
 
 C = TypeVar("C", bound=Callable[..., Any])
 #: Batches of which a person sees a row each; of more, the first.
@@ -93,6 +105,23 @@ def planning_options(command: C) -> C:
     ):
         command = option(command)
     return command
+
+
+def search_option(command: C) -> C:
+    """Add how many jobs a search is asked for."""
+    return click.option(
+        "--jobs", type=click.IntRange(1), metavar="N", help="Ask the search for jobs until N wait; it makes them."
+    )(command)
+
+
+def check_search(experiment: Experiment, jobs: int | None) -> None:
+    """Refuse to wait for jobs that nobody asks a search for.
+
+    Raises:
+        click.UsageError: nobody says how many.
+    """
+    if jobs is None and makes_jobs(experiment):
+        raise click.UsageError("Its search makes jobs when it is asked: say with --jobs how many shall wait at a time.")
 
 
 def site_options(command: C) -> C:
@@ -178,6 +207,9 @@ def tree_of(spec: BatchSpec, prepared: Prepared) -> dict[str, Any]:
 
 def nothing_in(called: str, prepared: Prepared) -> str:
     """Return why there is nothing to submit of an experiment."""
+    if makes_jobs(prepared.packing.experiment) and prepared.packing.wishes.jobs is None:
+        asks = f"`sweepstake batch submit {called} --jobs 20 ...` asks it for twenty first"
+        return f"Nothing waits in {called}: its search makes jobs when workers ask for some. {asks}."
     if prepared.live:
         return "All that waits is under way."
     return f"Nothing waits in {called}."

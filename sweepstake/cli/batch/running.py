@@ -21,7 +21,7 @@ from sweepstake.batch.keeping import Keeper
 from sweepstake.batch.keeping import keep as keep_up
 from sweepstake.batch.running import Idleness, backends_within, inside
 from sweepstake.batch.settling import settle
-from sweepstake.cli.batch.planning import planning_options, wishes_of
+from sweepstake.cli.batch.planning import check_search, planning_options, search_option, wishes_of
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import say
 from sweepstake.cli.target import Target, pass_target
@@ -45,6 +45,7 @@ class _Ended(BaseException):
 @click.command()
 @click.argument("experiment", type=EXPERIMENT)
 @planning_options
+@search_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND]")
 @pass_target
 @click.pass_context
@@ -65,6 +66,7 @@ def run(context: click.Context, target: Target, /, experiment: str, command: Seq
     held = held_here(os.environ, run_command)
     here = within(held, target.config().environment())
     found = target.experiment(experiment)
+    check_search(found, settings["jobs"])
     end = "" if held.left is None else f" for {spanning(held.left)} more"
     has = f"{counted(len(held.nodes), 'node')} of {held.cpus} cpus and {held.gpus} gpus"
     say(f"The allocation {held.jobid} of {held.scheduler} has {has}{end}.")

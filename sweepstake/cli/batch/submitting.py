@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+from attrs import evolve
 
 from sweepstake.batch.cancelling import cancel_batches, wait_ended
 from sweepstake.batch.packing import backends_of, output_folder, prepare
 from sweepstake.batch.settling import all_batches, settle
 from sweepstake.batch.wishes import Wishes
 from sweepstake.cli.batch.interrupting import INTERRUPTED, ask_to_end, tell_running
-from sweepstake.cli.batch.planning import nothing_in, planning_options, site_options, tree_of, wishes_of
+from sweepstake.cli.batch.planning import nothing_in, planning_options, search_option, site_options, tree_of, wishes_of
 from sweepstake.cli.naming import EXPERIMENT
 from sweepstake.cli.output import as_json, format_option, print_rows, say, wide_option
 from sweepstake.cli.target import Target, pass_target
@@ -28,6 +29,7 @@ __all__ = ["cancel", "logs", "status", "submit", "with_backend"]
 @click.command()
 @click.argument("experiment", type=EXPERIMENT)
 @planning_options
+@search_option
 @site_options
 @click.option("--dry-run", is_flag=True, help="Show the scripts that would be submitted; submit nothing.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND]")
@@ -50,7 +52,8 @@ def submit(
     way already is not submitted again.
     """
     found = target.experiment(experiment)
-    prepared = prepare(found, with_backend(settings, command))
+    wishes = with_backend(settings, command)
+    prepared = prepare(found, evolve(wishes, jobs=None) if dry_run else wishes)
     for each in prepared.read.left_out:
         say(f"{each}.", err=True)
     if not prepared.batches:

@@ -21,7 +21,7 @@ from sweepstake.errors import StoreUnavailableError
 from sweepstake.queue.answers import listed, one, one_or_reason
 from sweepstake.queue.call import Call, verb
 from sweepstake.queue.calls.paths import EXPERIMENT, JOB, TAKEN, links
-from sweepstake.queue.fields import asker, body, hidden, merged, named, op_key
+from sweepstake.queue.fields import anew, asker, body, hidden, merged, named, op_key
 from sweepstake.wire.operation import BASE, Operation
 
 __all__ = ["ClaimJob", "FinishAttempt", "Heartbeat", "ListWorkers", "MakeRoom", "OfferJob", "Ping"]
@@ -145,10 +145,15 @@ class OfferJob(Call[JobRecord | NoJob]):
     """The oldest ready job, still QUEUED, for a client that claims by a guarded PUT.
 
     One offered within the last second is passed over while others are ready. A search's proposal is stored QUEUED.
+
+    Attributes:
+        new: one that the search proposes now, although others may be ready; or why it proposes none. Its task is the
+            one whose jobs are proposed, if the experiment has a spec with such a task.
     """
 
     name: str = named("name")
     key: str = op_key()
+    new: bool = anew()
 
 
 @verb(

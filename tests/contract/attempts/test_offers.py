@@ -78,6 +78,35 @@ def test_an_offered_proposal_is_stored_queued(queue: Queue) -> None:
     assert answer.reason is NoJobReason.EXHAUSTED
 
 
+def test_a_new_job_is_proposed_although_others_are_ready(queue: Queue) -> None:
+    """Each once, however often it is asked for; a search that has no more leaves the experiment open for them."""
+    lab = Lab.new(queue, search=GRID)
+    key = new_key()
+    first = queue.offer(lab.name, new=True, key=key)
+    assert queue.offer(lab.name, new=True, key=key) == first
+    second = queue.offer(lab.name, new=True)
+    assert [(job.status, job.hyperparameters.decode()) for job in lab.jobs()] == [
+        (JobStatus.QUEUED, {"x": 1}),
+        (JobStatus.QUEUED, {"x": 2}),
+    ]
+    assert second == lab.jobs()[1]
+    third = queue.offer(lab.name, new=True)
+    assert isinstance(third, NoJob)
+    assert [lab.claim().job.id for _ in range(2)] == [job.id for job in lab.jobs()]
+
+
+def test_no_more_are_proposed_than_there_may_be(queue: Queue) -> None:
+    """The reason is that of a claim; a manual search proposes none."""
+    lab = Lab.new(queue, search=GRID, max_jobs=1)
+    assert isinstance(queue.offer(lab.name, new=True), JobRecord)
+    answer = queue.offer(lab.name, new=True)
+    assert isinstance(answer, NoJob)
+    assert answer.reason is NoJobReason.EXHAUSTED
+    manual = Lab.new(queue)
+    manual.add_one()
+    assert isinstance(queue.offer(manual.name, new=True), NoJob)
+
+
 def test_repeating_an_offer_proposes_once(queue: Queue) -> None:
     """The job of the lost answer is queued and is offered again; once it is taken, a repeat may get another."""
     lab = Lab.new(queue, search=GRID)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import sweepstake
-from sweepstake import Job, ManualSearch, batch
+from sweepstake import GridSearch, Job, ManualSearch, RandomSearch, batch
 from sweepstake.batch.backends.kinds import backend_of
 from sweepstake.errors import ConfigurationError
 from tests.kit.commands import RESULTS
@@ -73,6 +73,24 @@ def test_allocations_are_kept_up(exp: ManualSearch) -> None:
     assert batch.keep(exp, max_allocations=1, tell=told.append, **PLAN, command=["sh", "-c", RESULTS]) == {}
     assert {job.status for job in exp.all_jobs()} == {Job.DONE}
     assert any("ended, DONE" in line for line in told)
+
+
+def test_a_search_is_asked_for_jobs_first(exp: ManualSearch) -> None:
+    """Until so many wait that are not under way; what a plan shows makes none."""
+    grid = sweepstake.connect(exp.session.config.url).add_experiment(GridSearch("grid", {"x": [1, 2, 3]}))
+    assert batch.pack(grid, **PLAN, count="max") == []
+    assert batch.submit(grid, **PLAN, count="max", command=HOLD) == []
+    assert [len(each) for each in batch.submit(grid, **PLAN, count="max", jobs=2, command=HOLD)] == [1, 1]
+    assert [len(each) for each in batch.submit(grid, **PLAN, count="max", jobs=2, command=HOLD)] == [1]
+    assert len(batch.cancel(grid)) == 3
+
+
+def test_allocations_of_a_search_are_kept_up(exp: ManualSearch) -> None:
+    """Until it has no more, so many jobs at a time."""
+    search = RandomSearch("drawn", {"x": sweepstake.Uniform(0, 1)}, max_jobs=2)
+    drawn = sweepstake.connect(exp.session.config.url).add_experiment(search)
+    batch.keep(drawn, max_allocations=2, tell=list[str]().append, **PLAN, jobs=2, command=["sh", "-c", RESULTS])
+    assert [job.status for job in drawn.all_jobs()] == [Job.DONE] * 2
 
 
 @pytest.mark.parametrize(

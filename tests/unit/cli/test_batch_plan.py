@@ -8,6 +8,7 @@ import pytest
 
 import sweepstake
 from sweepstake.cli.main import run_app
+from sweepstake.domain.batches.records import BatchDraft
 
 Run = Callable[..., tuple[int, str, str]]
 CAPACITY = ("--capacity", "nodes=1,cpus=8,gpus=2")
@@ -196,3 +197,46 @@ def test_jobs_with_the_same_fault_are_told_together(run: Run, experiment: sweeps
     )
     assert code == 1
     assert f"job {first.job_id!r} and 2 others: needs 9 cpus on a node; a node has 8\n" in err
+
+
+def test_a_limit_that_is_given_is_the_one_that_is_shown(run: Run, experiment: sweepstake.Experiment) -> None:
+    """Read as Slurm reads it; all that a submission takes but the command may be said."""
+    experiment.add_job({"x": 0})
+    arguments = ("--estimate", "10m", "--time", "90", "--account", "a", "--qos", "q", "--sbatch-arg=--hold")
+    [found] = planned(run, *arguments)
+    assert found["timeout"] == 5400.0
+    assert "1 h 30 min" in run("batch", "plan", "mnist", *CAPACITY, *arguments)[1]
+
+
+def test_what_is_under_way_is_not_planned(run: Run, experiment: sweepstake.Experiment) -> None:
+    """As nobody would submit it again."""
+    job = experiment.add_job({"x": 0})
+    draft = BatchDraft(id="b", jobs=(job.job_id,), backend="slurm")
+    experiment.session.queue.intend_batches(experiment.reference, [draft])
+    assert planned(run, "--estimate", "10m") == []
+    told = run("batch", "plan", "mnist", *CAPACITY, "--estimate", "10m")
+    assert told[:2] == (0, "All that waits is under way.\n")
+
+
+def test_of_a_search_is_told_how_its_jobs_are_asked_for(run: Run, experiment: sweepstake.Experiment) -> None:
+    """Nothing waits as long as no worker asks; to keep allocations up, somebody must say for how many jobs."""
+    search = sweepstake.RandomSearch("drawn", {"x": sweepstake.Uniform(0, 1)})
+    drawn = sweepstake.connect(experiment.session.config.url).add_experiment(search)
+    code, out, _ = run("batch", "plan", "drawn", *CAPACITY)
+    assert code == 0
+    assert "its search makes jobs when workers ask for some" in " ".join(out.split())
+    assert "sweepstake batch submit drawn --jobs 20" in " ".join(out.split())
+    keep = ("batch", "keep", "drawn", *CAPACITY, "--backend", "local", "--max-allocations", "1")
+    code, _, err = run(*keep)
+    assert code == 2
+    assert "--jobs" in err
+    assert list(drawn.all_jobs()) == []
+
+
+def test_a_dry_run_asks_no_search_for_jobs(run: Run, experiment: sweepstake.Experiment) -> None:
+    """It does nothing at all."""
+    search = sweepstake.GridSearch("grid", {"x": [1, 2]})
+    grid = sweepstake.connect(experiment.session.config.url).add_experiment(search)
+    submit = ("batch", "submit", "grid", *CAPACITY, "--backend", "local", "--jobs", "2", "--estimate", "1m")
+    assert run(*submit, "--dry-run")[0] == 0
+    assert list(grid.all_jobs()) == []

@@ -77,6 +77,7 @@ SAMPLES: Final[tuple[Call[Any], ...]] = (
         ids=("b", "a"),
     ),
     calls.OfferJob(name=NAME, key=KEY),
+    calls.OfferJob(name=NAME, key=KEY, new=True),
     calls.Heartbeat(
         attempts=(new_key(), "w" + new_key()),
         worker=WorkerReport(name="w", slots=OFFER, free=OFFER, leaves=True),

@@ -24,7 +24,9 @@ T = TypeVar("T")
 _MOST_TRIES: Final = 1000
 
 
-def propose(store: Store, name: str, key: str, keep: Callable[[JobDraft, int], T | None]) -> T | NoJob | None:
+def propose(
+    store: Store, name: str, key: str, keep: Callable[[JobDraft, int], T | None], *, ends: bool = True
+) -> T | NoJob | None:
     """Let the experiment's search propose a job and store it.
 
     The search reads and thinks outside any lock. `keep(draft, proposals)` stores the draft only if `proposals`
@@ -33,6 +35,7 @@ def propose(store: Store, name: str, key: str, keep: Callable[[JobDraft, int], T
     Args:
         key: op key of the call; the id of the new job is made of it, so a repeat can find it.
         keep: stores the draft; None when another proposal came first.
+        ends: whether a search that is complete ends the experiment, so that nobody gets a job of it any more.
 
     Returns:
         What was kept, or why there is nothing; None if a job has become ready meanwhile.
@@ -44,6 +47,8 @@ def propose(store: Store, name: str, key: str, keep: Callable[[JobDraft, int], T
             return NoJob(NoJobReason.FINISHED)
         proposal = _think(store, experiment)
         if isinstance(proposal, NoProposal):
+            if proposal is NoProposal.COMPLETE and not ends:
+                return NoJob(NoJobReason.FINISHED)
             return _none(store, experiment, proposal, key)
         draft = JobDraft(
             id=proposal_id(key),
