@@ -19,7 +19,7 @@ from sweepstake.batch.backends.slurm import SlurmDialect
 from sweepstake.batch.backends.within.backend import Within
 from sweepstake.batch.backends.within.held import Held
 from sweepstake.config import read_config
-from sweepstake.errors import ConfigurationError
+from sweepstake.errors import ConfigurationError, MissingExtraError
 from sweepstake.plaintext import printable
 
 __all__ = ["GROUP", "backend_of", "within"]
@@ -30,6 +30,8 @@ GROUP: Final = "sweepstake.backends"
 _OWN: Final[Mapping[str, Callable[[], Dialect]]] = {"slurm": SlurmDialect, "pbs": PbsDialect, "flux": FluxDialect}
 #: How the backend is called whose allocations are parts of one of a scheduler's.
 _WITHIN: Final = "in-"
+#: Slurm by way of hpc-connect.
+_HPC_SLURM: Final = "hpc-slurm"
 
 
 def within(held: Held, environment: Mapping[str, str]) -> Within:
@@ -57,15 +59,26 @@ def backend_of(name: str, environment: Mapping[str, str] = MappingProxyType({}))
 
     Raises:
         ConfigurationError: there is none.
+        MissingExtraError: it needs a package that is not installed.
     """
     if name == LocalMachine.name:
         return LocalMachine(read_config(environment={**os.environ, **environment}).state, environment)
     if (scheduler := name.removeprefix(_WITHIN)) in _OWN and name.startswith(_WITHIN):
         return _within(scheduler, None, environment)
+    if name == _HPC_SLURM:
+        return _hpc_slurm(environment)
     if name in _OWN:
         return Scheduler(_OWN[name](), partial(run_command, environment=environment))
     others = {each.name: each for each in entry_points(group=GROUP)}
     if name not in others:
-        known = ", ".join([LocalMachine.name, *_OWN, *others])
+        known = ", ".join([LocalMachine.name, *_OWN, _HPC_SLURM, *others])
         raise ConfigurationError(f"There is no backend {printable(name)!r}; there are {known}.")
     return adapted(others[name].load()())
+
+
+def _hpc_slurm(environment: Mapping[str, str]) -> Backend:
+    try:
+        from sweepstake.batch.backends.hpc import hpc_slurm
+    except ImportError as error:
+        raise MissingExtraError.of(f"The backend {_HPC_SLURM} needs hpc-connect", "hpc") from error
+    return hpc_slurm(environment)

@@ -82,7 +82,9 @@ def planning_options(command: C) -> C:
             "--capacity", metavar="nodes=N,cpus=N,gpus=N", help="The most nodes of an allocation, and what each has."
         ),
         click.option("--skip-misfits", is_flag=True, help="Leave out jobs that fit into no allocation."),
-        click.option("--backend", metavar="local|slurm|pbs|flux", help="The scheduler, which is asked what there is."),
+        click.option(
+            "--backend", metavar="local|slurm|pbs|flux|...", help="The scheduler, which is asked what there is."
+        ),
         click.option("--partition", help="The partition, or queue, of the cluster."),
         click.option("--estimate", type=Span(), help="How long a job runs of whose like none has finished."),
         click.option(

@@ -1,0 +1,26 @@
+"""Backends by their names."""
+
+import sys
+
+import pytest
+
+from sweepstake.batch.backends.kinds import backend_of
+from sweepstake.errors import ConfigurationError, MissingExtraError
+
+__all__: list[str] = []
+
+
+@pytest.mark.parametrize("name", ["local", "slurm", "pbs", "flux", "hpc-slurm"])
+def test_each_has_its_name(name: str) -> None:
+    """By which batches in the store are told apart."""
+    assert backend_of(name).name == name
+
+
+def test_there_is_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What there is, is told; and what to install, where that is lacking."""
+    with pytest.raises(ConfigurationError, match="'sge'; there are local, slurm, pbs, flux, hpc-slurm"):
+        backend_of("sge")
+    monkeypatch.setitem(sys.modules, "hpc_connect", None)
+    monkeypatch.delitem(sys.modules, "sweepstake.batch.backends.hpc", raising=False)
+    with pytest.raises(MissingExtraError, match=r"\[hpc\]"):
+        backend_of("hpc-slurm")
