@@ -66,6 +66,11 @@ class FluxDialect:
                 kinds.append(NodeKind(number=number, cpus=int(cores) // number, gpus=int(gpus) // number))
         return cluster_of(kinds)
 
+    def variables_file(self, submission: Submission) -> Path | None:
+        """Return nothing: it hands on the variables of whoever submits."""
+        del submission
+        return None
+
     def submit_call(self) -> Sequence[str]:
         """Return the call that takes a script as its input."""
         return ["flux", "batch"]

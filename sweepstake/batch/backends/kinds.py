@@ -68,7 +68,8 @@ def backend_of(name: str, environment: Mapping[str, str] = MappingProxyType({}))
     if name == _HPC_SLURM:
         return _hpc_slurm(environment)
     if name in _OWN:
-        return Scheduler(_OWN[name](), partial(run_command, environment=environment))
+        variables = {**environment, "PATH": os.environ.get("PATH", os.defpath)}
+        return Scheduler(_OWN[name](), partial(run_command, environment=environment), variables)
     others = {each.name: each for each in entry_points(group=GROUP)}
     if name not in others:
         known = ", ".join([LocalMachine.name, *_OWN, _HPC_SLURM, *others])

@@ -73,6 +73,10 @@ class PbsDialect:
             )
         return cluster_of(kinds)
 
+    def variables_file(self, submission: Submission) -> Path:
+        """Return where an allocation finds its variables: PBS hands none on, or shows them to whoever asks it."""
+        return _variables(submission)
+
     def submit_call(self) -> Sequence[str]:
         """Return the call that takes a script as its input."""
         return ["qsub"]
@@ -142,8 +146,12 @@ def _directives(submission: Submission) -> Iterator[str]:
 
 
 def _body(submission: Submission) -> Iterator[str]:
+    yield f". {shlex.quote(str(_variables(submission)))}"
     yield 'cd "$PBS_O_WORKDIR" || exit'
     yield from exports(submission.site)
+    if submission.nodes > 1:
+        yield f'here={shlex.quote(str(_variables(submission)))}."$PBS_JOBID"'
+        yield '(umask 077; export -p > "$here") || exit'
     if not submission.is_array:
         yield _begin(submission, submission.commands[0])
         return
@@ -154,11 +162,19 @@ def _body(submission: Submission) -> Iterator[str]:
 
 
 def _begin(submission: Submission, command: Sequence[str]) -> str:
-    """Return what becomes the worker; on several nodes there is one on each, with the variables of the script."""
+    """Return what becomes the worker; on several nodes there is one on each, with the variables of the script.
+
+    They are in a file, because anybody on a node may see what stands on a command line.
+    """
     words = shlex.join(command)
     if submission.nodes == 1:
         return f"exec {words}"
-    return f'exec pbsdsh -- bash -c "$(export -p); exec "{shlex.quote(words)}'
+    inner = f'. "$0"; exec {words}'
+    return f'exec pbsdsh -- bash -c {shlex.quote(inner)} "$here"'
+
+
+def _variables(submission: Submission) -> Path:
+    return submission.folder / f"{submission.name}.env"
 
 
 def _nodes(text: str) -> Iterator[Mapping[str, str]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from sweepstake.batch.backends.allocations import Allocation, AllocationState
@@ -11,6 +13,7 @@ from sweepstake.batch.backends.calls import Answer, Run, run_command
 from sweepstake.batch.backends.clusters import Cluster
 from sweepstake.batch.backends.submissions import Submission
 from sweepstake.errors import ConfigurationError, SubmissionError, SubmissionLostError
+from sweepstake.folders import write_whole
 
 __all__ = ["Backend", "Dialect", "Scheduler"]
 
@@ -105,6 +108,10 @@ class Dialect(Protocol):
         """Return what is submitted."""
         ...
 
+    def variables_file(self, submission: Submission) -> Path | None:
+        """Return the file in which the script finds variables; None if the scheduler hands them on."""
+        ...
+
     def submit_call(self) -> Sequence[str]:
         """Return the call that takes a script as its input."""
         ...
@@ -147,11 +154,15 @@ class Scheduler:
     Args:
         dialect: which scheduler.
         run: runs its commands.
+        variables: for its allocations, if it does not hand on those of whoever submits.
     """
 
-    def __init__(self, dialect: Dialect, run: Run = run_command) -> None:
+    def __init__(
+        self, dialect: Dialect, run: Run = run_command, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._dialect = dialect
         self._run = run
+        self._variables = variables
 
     @property
     def name(self) -> str:
@@ -185,6 +196,10 @@ class Scheduler:
 
     def submit(self, submission: Submission) -> Sequence[str]:
         """Ask for allocations: see `Backend.submit`."""
+        file = self._dialect.variables_file(submission)
+        if file is not None:
+            lines = [f"export {name}={shlex.quote(value)}" for name, value in self._variables.items()]
+            write_whole(file, "\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
         answer = self._run(self._dialect.submit_call(), self.script(submission))
         jobid = self._dialect.jobid(answer.output) if answer.code == 0 else ""
         silent = any(words in answer.errors for words in self._dialect.silences)

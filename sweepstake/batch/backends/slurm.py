@@ -116,6 +116,11 @@ class SlurmDialect:
                 kinds.append(NodeKind(number=int(number), cpus=int(cpus), gpus=gpus, memory=int(memory) * 1024**2))
         return cluster_of(kinds, longest)
 
+    def variables_file(self, submission: Submission) -> Path | None:
+        """Return nothing: it hands on the variables of whoever submits."""
+        del submission
+        return None
+
     def submit_call(self) -> Sequence[str]:
         """Return the call that takes a script as its input."""
         return ["sbatch", "--parsable"]

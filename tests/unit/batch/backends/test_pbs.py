@@ -1,5 +1,7 @@
 """What PBS is told, and what its answers mean: as OpenPBS documents and prints them."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -50,11 +52,14 @@ ARRAY = """\
 #PBS -j oe
 #PBS -m n
 
+. /runs/sw.env
 cd "$PBS_O_WORKDIR" || exit
 module load cuda
+here=/runs/sw.env."$PBS_JOBID"
+(umask 077; export -p > "$here") || exit
 case "$PBS_ARRAY_INDEX" in
-0) exec pbsdsh -- bash -c "$(export -p); exec "'work a' ;;
-1) exec pbsdsh -- bash -c "$(export -p); exec "'work '"'"'b c'"'"'' ;;
+0) exec pbsdsh -- bash -c '. "$0"; exec work a' "$here" ;;
+1) exec pbsdsh -- bash -c '. "$0"; exec work '"'"'b c'"'"'' "$here" ;;
 esac
 """
 
@@ -82,10 +87,39 @@ def test_the_worker_takes_the_place_of_a_script_on_one_node() -> None:
     assert PbsDialect().script(Submission(name="sw", commands=[["work", "a"]])).endswith("\nexec work a\n")
 
 
-def test_members_of_an_array_stand_in_its_brackets() -> None:
+def test_variables_are_in_a_file_that_the_script_reads(tmp_path: Path) -> None:
+    """Nobody else can read it; nothing of it stands in the script, on a command line or in what qstat shows."""
+    ran = tmp_path / "ran"
+    submission = Submission(name="sw", commands=[["sh", "-c", f'echo "$TOKEN" > {ran}']], folder=tmp_path)
+    recorded = Recorded(Answer(code=0, output="7.pbs\n", errors=""))
+    Scheduler(PbsDialect(), recorded, {"TOKEN": "it's 1"}).submit(submission)
+    assert (tmp_path / "sw.env").stat().st_mode & 0o077 == 0
+    assert "it's" not in recorded.scripts[0]
+    subprocess.run(["bash"], input=recorded.scripts[0], env={"PBS_O_WORKDIR": "/"}, text=True, check=True, timeout=60)
+    assert ran.read_text() == "it's 1\n"
+
+
+def test_on_several_nodes_each_worker_reads_that_file(tmp_path: Path) -> None:
+    """With what the script has added, here by a `pbsdsh` that runs what it is told once."""
+    (tmp_path / "pbsdsh").write_text('#!/bin/sh\nshift\nunset TOKEN\nexec "$@"\n')
+    (tmp_path / "pbsdsh").chmod(0o755)
+    ran = tmp_path / "ran"
+    command = ["sh", "-c", f'echo "$TOKEN $X" > {ran}']
+    site = Site(environment={"X": "y z"})
+    submission = Submission(name="sw", commands=[command], folder=tmp_path, nodes=2, site=site)
+    recorded = Recorded(Answer(code=0, output="7.pbs\n", errors=""))
+    variables = {"TOKEN": "it's 1", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    Scheduler(PbsDialect(), recorded, variables).submit(submission)
+    environment = {"PBS_O_WORKDIR": "/", "PBS_JOBID": "7[0].pbs"}
+    subprocess.run(["bash"], input=recorded.scripts[0], env=environment, text=True, check=True, timeout=60)
+    assert ran.read_text() == "it's 1 y z\n"
+    assert (tmp_path / "sw.env.7[0].pbs").stat().st_mode & 0o077 == 0
+
+
+def test_members_of_an_array_stand_in_its_brackets(tmp_path: Path) -> None:
     """As PBS writes them."""
     scheduler = Scheduler(PbsDialect(), Recorded(Answer(code=0, output="7[].pbs\n", errors="")))
-    assert scheduler.submit(Submission(name="sw", commands=[["a"], ["b"]])) == ["7[0].pbs", "7[1].pbs"]
+    assert scheduler.submit(Submission(name="sw", commands=[["a"], ["b"]], folder=tmp_path)) == ["7[0].pbs", "7[1].pbs"]
 
 
 @pytest.mark.parametrize(
