@@ -14,6 +14,7 @@ import requests
 from sweepstake.clock import SystemClock
 from sweepstake.config import read_config
 from sweepstake.domain.access import Role
+from sweepstake.domain.batches.records import BatchDraft
 from sweepstake.domain.files import KeptFile
 from sweepstake.domain.records import ABSENT, Claim, ExperimentDraft, SearchDefinition
 from sweepstake.domain.status import JobStatus
@@ -33,6 +34,8 @@ from tests.kit.stores import Kept, open_store
 SECURED: Final = [operation for operation in OPERATIONS.values() if operation.role is not None]
 #: A job that is queued, one that runs with a lease, and one that crashed.
 QUEUED, RUNNING, CRASHED = "queued", "running", "crashed"
+#: A batch that somebody is about to submit.
+BATCH: Final = "batch"
 #: Operations that look at a job in another state than queued.
 FILES: Final = ("list_files", "keep_files", "put_content", "get_content", "append_log", "get_log")
 JOBS: Final = {"finish": RUNNING, "retry": CRASHED, **dict.fromkeys(FILES, RUNNING)}
@@ -102,6 +105,7 @@ class House:
         queue.keep_files(name, RUNNING, claim.key, [KeptFile(path="kept", size=len(CONTENT), sha256=digest)])
         queue.add_jobs(name, [draft(QUEUED)], key=new_key())
         queue.put_spec(name, spec({"name": "main"}))
+        queue.intend_batches(name, [BatchDraft(id=BATCH, jobs=(QUEUED,), backend="slurm", name=BATCH)])
         return claim.key
 
     def call(self, operation: Operation, scene: Scene, token: str | None) -> requests.Response:
@@ -129,6 +133,8 @@ def _names(operation: Operation, scene: Scene) -> list[str]:
         return [scene.token_id] if "{id}" in operation.path else []
     if operation.name == "import_part":
         return [f"{scene.name} once more"]
+    if "batches/{id}" in operation.path:
+        return [scene.name, BATCH]
     if "shares/{id}" in operation.path:
         return [scene.name, f"read-{scene.name}@example.org"]
     return [scene.name, JOBS.get(operation.name, QUEUED)] if "{id}" in operation.path else [scene.name]
@@ -140,6 +146,9 @@ def _body(schema: str, scene: Scene) -> Any:
         "NewJob": {},
         "NewJobs": {"jobs": [{}]},
         "PutJob": {"status": "DONE"},
+        "IntendRequest": {"batches": [{"id": "other", "jobs": [RUNNING], "backend": "slurm", "name": "other"}]},
+        "NoteRequest": {"number": 1, "jobid": "7"},
+        "BeginRequest": {"number": 1, "jobid": "7", "worker": "w"},
         "ClaimRequest": {},
         "FinishRequest": {"attempt": scene.attempt, "outcome": "done"},
         "ClaimsRequest": {"at_once": 2},
