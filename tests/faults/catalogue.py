@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tests.faults.answers import late_deliveries, lost_answers
+from tests.faults.clusters import broken_clusters
 from tests.faults.disks import faulty_files, full_results, power_cuts
 from tests.faults.fault import Fault
 from tests.faults.histories import judges, upgrades
@@ -56,6 +57,7 @@ FAULTS: Final[Sequence[Fault]] = (
     absent_images.FAULT,
     stopped_tasks.FAULT,
     large_specs.FAULT,
+    broken_clusters.FAULT,
 )  # fmt: skip
 
 

@@ -110,6 +110,22 @@ class Slurm:
         """Kill slurmctld with -9: it forgets what it had not written down."""
         self._end("slurmctld", signal.SIGKILL)
 
+    def written_down(self) -> Path:
+        """Return a copy of what slurmctld has written down by now."""
+        copy = self.folder / f"state-{time.monotonic_ns()}"
+        shutil.copytree(self.folder / "state", copy, ignore=shutil.ignore_patterns("*.new"))
+        return copy
+
+    def forget_since(self, written: Path) -> None:
+        """Kill slurmctld with -9 and start it again, as if it had written down nothing since.
+
+        It writes every five seconds at most, so that what it has acknowledged meanwhile is lost.
+        """
+        self.kill_controller()
+        shutil.rmtree(self.folder / "state")
+        shutil.copytree(written, self.folder / "state")
+        self.start_controller()
+
     def stop_controller(self) -> None:
         """Let slurmctld stand still, as on a machine that is overloaded: it answers nothing."""
         self._processes["slurmctld"].send_signal(signal.SIGSTOP)
@@ -126,12 +142,20 @@ class Slurm:
         """Kill the slurmd of a node with -9; what it has begun runs on."""
         self._end(name, signal.SIGKILL)
 
+    def resume(self) -> None:
+        """Let nodes be used that Slurm has drained, such as after it had given a number out again, or that are down."""
+        for line in self.run("sinfo", "-h", "-N", "-p", "main", "-o", "%N %T", check=False).splitlines():
+            name, state = line.split()
+            if state.startswith(("drain", "down")):
+                self.run("scontrol", "update", f"nodename={name}", "state=resume", check=False)
+
     def wait_idle(self) -> None:
         """Wait until all nodes are idle."""
         deadline = time.monotonic() + START_SECONDS
         while (states := self.run("sinfo", "-h", "-N", "-p", "main", "-o", "%T").split()) != ["idle"] * len(NODES):
             if time.monotonic() > deadline:
                 raise AssertionError(f"the nodes are {states}\n{self.logs()}")
+            self.resume()
             time.sleep(0.1)
 
     def logs(self) -> str:

@@ -1,0 +1,1 @@
+"""Clusters that are broken while a sweep runs there."""
