@@ -137,11 +137,11 @@ def cancel(target: Target, experiment: str, batches: Sequence[str], yes: bool) -
     named = [each for each in all_batches(found) if not batches or any(each.id.startswith(name) for name in batches)]
     chosen = [each for each in named if each.status is not BatchStatus.ENDED]
     left = [each for each in named if each.status is BatchStatus.ENDED and each.counts.running]
-    if not chosen:
-        say("No batch is under way." if not batches else "No such batch is under way.")
-    elif not yes:
+    if chosen and not yes:
         click.confirm(f"End {counted(len(chosen), 'allocation')}?", abort=True)
     try:
+        if not chosen:
+            say("No batch is under way." if not batches else "No such batch is under way.")
         cancel_batches(found, chosen, backends_of(found))
         if chosen:
             say(f"{counted(len(chosen), 'allocation')} ended.")
