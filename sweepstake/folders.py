@@ -9,7 +9,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import takewhile
 from pathlib import Path
 from typing import IO, Final
@@ -17,6 +17,7 @@ from typing import IO, Final
 from sweepstake.errors import UnusableFolderError
 
 __all__ = [
+    "changed_since",
     "check_own",
     "check_room",
     "native",
@@ -83,10 +84,29 @@ def check_own(folder: Path | str, *, link: bool = True) -> None:
     _check_owner(here, folder)
 
 
-def check_room(folder: Path) -> None:
-    """Raise OSError if nothing can be written into a folder: its disk is full, over quota or read-only."""
+def check_room(folder: Path) -> float:
+    """Raise OSError if nothing can be written into a folder: its disk is full, over quota or read-only.
+
+    Returns:
+        Unix time by the disk's own clock, which may be another machine's.
+    """
     with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
         file.write(bytes(_PROBE))
+        return os.fstat(file.fileno()).st_mtime
+
+
+def changed_since(folder: Path, moment: float) -> bool:
+    """Tell whether something below a folder was made or written after a moment of its disk's clock."""
+    ahead = [folder]
+    while ahead:
+        with suppress(OSError), os.scandir(ahead.pop()) as entries:  # somebody clears away
+            for each in entries:
+                with suppress(OSError):
+                    if each.stat(follow_symlinks=False).st_mtime > moment:
+                        return True
+                    if each.is_dir(follow_symlinks=False):
+                        ahead.append(Path(each.path))
+    return False
 
 
 def new_file(path: Path, *, buffering: int = -1) -> IO[bytes]:

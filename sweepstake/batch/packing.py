@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -11,12 +12,14 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
+from sweepstake.batch.backends.clusters import Cluster
 from sweepstake.batch.backends.kinds import backend_of
 from sweepstake.batch.backends.scheduler import Backend
 from sweepstake.batch.batch import Batch
 from sweepstake.batch.keeping import Keeper, Work, shared_out
-from sweepstake.batch.planning import BatchSpec, Capacity, plan
-from sweepstake.batch.planning.checks import misfits
+from sweepstake.batch.planning import BatchJob, BatchSpec, Capacity, plan
+from sweepstake.batch.planning.checks import misfits, unfit
+from sweepstake.batch.planning.limits import padded
 from sweepstake.batch.planning.planning import DURATION
 from sweepstake.batch.reading import Reading, read_waiting, without
 from sweepstake.batch.searching import search
@@ -26,13 +29,18 @@ from sweepstake.batch.submitting import Order, submissions_of, submit_plan
 from sweepstake.batch.wishes import Wishes
 from sweepstake.client import Experiment
 from sweepstake.domain.batches.records import BatchRecord
+from sweepstake.domain.batches.vain import MOST_IN_VAIN
 from sweepstake.errors import ConfigurationError
+from sweepstake.view.times import spanning
+from sweepstake.worker.allocation.deadline import MARGIN
 
 __all__ = ["Packing", "Prepared", "backends_of", "called", "output_folder", "prepare"]
 
 _MIB: Final = 1024**2
 #: Sums of fractions of processors are not exact.
 _CRUMB: Final = 1e-9
+#: By so much an allocation must be longer than those in vain to be worth another try.
+_LONGER: Final = 1.1
 _FIELDS: Final = ("partition", "account", "qos", "constraint")
 
 
@@ -42,13 +50,13 @@ class Packing:
     Args:
         experiment: whose jobs.
         wishes: how, and where.
-        there: what there is, if somebody knows it already.
+        there: what there is, if somebody knows it already; then no scheduler is asked.
 
     Raises:
         ConfigurationError: what the configuration says of the scheduler is wrong.
     """
 
-    def __init__(self, experiment: Experiment, wishes: Wishes, there: Capacity | None = None) -> None:
+    def __init__(self, experiment: Experiment, wishes: Wishes, there: Cluster | None = None) -> None:
         self.experiment = experiment
         self.wishes = wishes
         self._settings: SiteSettings | None = None
@@ -70,10 +78,27 @@ class Packing:
         under_way: Mapping[str, str] = MappingProxyType({}),
         given_up: Mapping[str, str] = MappingProxyType({}),
     ) -> Reading:
-        """Read what waits, and is neither under way nor given up; `given_up` has why, in words that follow "they".
+        """Read what can be packed of what waits, and is neither under way nor given up.
 
-        If that is less than wished, the search of the experiment is asked for more.
+        If less waits than is wished, the search of the experiment is asked for more.
+
+        Args:
+            under_way: jobs that batches are submitted for, with the allocation of each.
+            given_up: jobs, each with why, in words that follow "they".
+
+        Raises:
+            PlanError: a job takes longer than an allocation may last.
         """
+        read = self.read_for(self._given, under_way, given_up)
+        too_long = self._too_long(read)
+        if too_long and not self.wishes.skip_misfits:
+            raise unfit(too_long)
+        return without(read, too_long)
+
+    def read_for(
+        self, given: Callable[[BatchJob], float], under_way: Mapping[str, str], given_up: Mapping[str, str]
+    ) -> Reading:
+        """As `read`, whatever jobs take; `given` returns for how many seconds an allocation would be a job's."""
         wishes = self.wishes
         read = self._read(under_way)
         if wishes.jobs is not None and search(self.experiment, wishes.jobs - read.total):
@@ -83,7 +108,7 @@ class Packing:
             read = without(read, lost, "wait for jobs that are given up")
         if wishes.skip_misfits:
             read = without(read, misfits(read.jobs, self.capacity(read)))
-        return read
+        return without(read, _in_vain(read, given))
 
     def _read(self, under_way: Mapping[str, str]) -> Reading:
         wishes = self.wishes
@@ -97,12 +122,12 @@ class Packing:
         )
 
     def pack(self, read: Reading, most: int | None = None, longest: float = math.inf) -> tuple[BatchSpec, ...]:
-        """Pack what was read, as it is wished, or into at most so many batches; none is planned for longer."""
+        """Pack what was read, as it is wished, or into at most so many batches; none has a limit above the longest."""
         wishes = self.wishes
-        duration = wishes.duration
+        longest, duration = min(longest, self._longest()), wishes.duration
         if wishes.count is None and longest < math.inf:
             duration = min(DURATION if duration is None else duration, longest)
-        return plan(
+        specs = plan(
             read.jobs,
             capacity=self.capacity(read),
             layout=wishes.layout,
@@ -110,6 +135,7 @@ class Packing:
             duration=duration if most is None else None,
             nodes=wishes.nodes,
         )
+        return tuple(evolve(spec, timeout=min(spec.timeout or longest, longest)) for spec in specs)
 
     def capacity(self, read: Reading) -> Capacity:
         """Return what an allocation can have: as somebody says it, or the configuration, else as the scheduler does.
@@ -125,7 +151,8 @@ class Packing:
             return self._said
         assert self._there is not None, "it was asked"
         nodes = max((job.nodes for job in read.jobs), default=1)
-        return evolve(self._there, nodes=min(self._there.nodes, nodes))
+        capacity = self._there.capacity
+        return evolve(capacity, nodes=min(capacity.nodes, nodes))
 
     def time_limit(self) -> float | None:
         """Return the limit of all allocations, in seconds; None for what is planned."""
@@ -168,6 +195,8 @@ class Packing:
         batches: Sequence[BatchSpec] = self.pack(read)
         if self.wishes.count is None:
             batches = shared_out(batches, partial(self.pack, read), places)
+        # By now something may be up. What turns out to take too long later on is left out, and told at the end.
+        self.wishes = evolve(self.wishes, skip_misfits=True)
         return Work(
             batches=batches,
             capacity=self.capacity(read),
@@ -185,7 +214,38 @@ class Packing:
                 'say what an allocation has, such as capacity="nodes=1,cpus=8,gpus=2", or which backend knows it'
             )
         else:
-            self._there = self.backend().cluster(self.wishes.partition or said.site.partition).capacity
+            self._there = self._cluster()
+
+    def _cluster(self) -> Cluster:
+        return self.backend().cluster(self.wishes.partition or self._site_settings().site.partition)
+
+    def _longest(self) -> float:
+        """Return for how many seconds an allocation may last: the site's longest limit, or the one that is asked for.
+
+        A scheduler that does not say what there is need not be asked for that, if somebody else does.
+        """
+        if self._there is None and self.wishes.backend is not None:
+            with suppress(ConfigurationError):
+                self._there = self._cluster()
+        site = None if self._there is None else self._there.longest
+        return min((each for each in (site, self.time_limit()) if each is not None), default=math.inf)
+
+    def _given(self, job: BatchJob) -> float:
+        """Return for how many seconds an allocation would be a job's, if it were alone in it."""
+        limit = self.time_limit()
+        return min(padded(job.runtime) if limit is None else limit, self._longest())
+
+    def _too_long(self, read: Reading) -> list[tuple[str, str]]:
+        """Return the jobs that take longer than an allocation may, and keep nothing to go on from."""
+        longest = self._longest()
+        if longest == math.inf:
+            return []
+        lasts = f"an allocation lasts {spanning(longest)} at most, and it keeps no checkpoints (--checkpoints: it does)"
+        return [
+            (job.id, f"needs {spanning(job.runtime)}; {lasts}")
+            for job in read.jobs
+            if job.runtime > longest and not (self.wishes.checkpoints or job.id in read.resumable)
+        ]
 
     def _site_settings(self) -> SiteSettings:
         """Return what the configuration says of the backend."""
@@ -318,3 +378,13 @@ def _of_worker(capacity: Capacity, wishes: Wishes) -> list[str]:
         together = min(together, int(capacity.gpus // wishes.gpus_per_job))
     options = ["--concurrency", str(max(together, 1)), "--gpus-per-job", str(wishes.gpus_per_job)]
     return [*options, "--", *wishes.command]
+
+
+def _in_vain(read: Reading, given: Callable[[BatchJob], float]) -> list[tuple[str, str]]:
+    """Return the jobs for which allocations were too short, if the next ones would be hardly longer."""
+    again = f"{MOST_IN_VAIN} ended without a new checkpoint, and longer ones (--time) are not asked for"
+    return [
+        (job.id, f"need {spanning(max(job.runtime, gave))}, and allocations gave {spanning(gave)}: {again}")
+        for job in read.jobs
+        if (gave := read.vain.get(job.id)) is not None and given(job) < gave * _LONGER + MARGIN
+    ]

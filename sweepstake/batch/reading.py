@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from sweepstake.batch.planning.estimates.runtimes import Estimate, Runtimes, learn_runtimes
 from sweepstake.batch.planning.records import BatchJob
 from sweepstake.client import Experiment
 from sweepstake.client.listing import iterate
+from sweepstake.domain.batches.vain import MOST_IN_VAIN, seconds_in_vain
 from sweepstake.domain.query.queries import JobQuery, Order
 from sweepstake.domain.records import JobRecord
 from sweepstake.domain.status import ExperimentStatus, JobStatus
@@ -60,6 +61,9 @@ class Reading:
         sources: how many of the jobs have an estimate from where.
         left_out: jobs that wait and cannot be planned now.
         after: what runs elsewhere that a job waits for: by whom it is run.
+        resumable: those that have a checkpoint from which they go on.
+        vain: those whose last allocations all ended before they did, without a new checkpoint: for how many seconds
+            they ran at most.
     """
 
     jobs: tuple[BatchJob, ...]
@@ -68,6 +72,8 @@ class Reading:
     sources: Mapping[str, int]
     left_out: tuple[LeftOut, ...]
     after: Mapping[str, tuple[str, ...]]
+    resumable: frozenset[str] = frozenset()
+    vain: Mapping[str, float] = field(factory=dict)
 
     @property
     def total(self) -> int:
@@ -136,6 +142,8 @@ def read_waiting(
                 priority=max(member.priority for member in members),
             )
         )
+    places = experiment.session.places
+    in_vain = {members[0].id: _seconds_in_vain(queue, reference, members) for members in gangs}
     return Reading(
         jobs=tuple(jobs),
         members={members[0].id: tuple(member.id for member in members) for members in gangs},
@@ -143,6 +151,10 @@ def read_waiting(
         sources=dict(sources),
         left_out=left_out,
         after={job_id: others for job_id, others in after.items() if others},
+        resumable=frozenset(
+            members[0].id for members in gangs if all(each.attempt and places.has_checkpoint(each) for each in members)
+        ),
+        vain={job_id: given for job_id, given in in_vain.items() if given is not None},
     )
 
 
@@ -165,6 +177,16 @@ def without(
     left_out = [LeftOut(ids=tuple(ids), why=why.replace("needs ", "need ", 1)) for why, ids in whys.items()]
     kept = tuple(job for job in reading.jobs if job.id not in gone)
     return evolve(reading, jobs=kept, left_out=(*reading.left_out, *left_out))
+
+
+def _seconds_in_vain(queue: Queue, reference: str, members: Iterable[JobRecord]) -> float | None:
+    """Return for how long jobs that begin together ran at most, if the last attempts of one were in vain."""
+    found = [
+        seconds_in_vain(reversed(queue.list_attempts(reference, each.id)))
+        for each in members
+        if each.attempt >= MOST_IN_VAIN
+    ]
+    return max((given for given in found if given is not None), default=None)
 
 
 def _blocked(queue: Queue, reference: str) -> Iterator[tuple[str, Sequence[str]]]:

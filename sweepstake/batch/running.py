@@ -26,6 +26,8 @@ __all__ = ["Idleness", "backends_within", "end_on", "inside", "room_for", "sprea
 
 #: Seconds that it takes until a worker has begun its batch: an interpreter is started on each node.
 _START: Final = 5.0
+#: As long as so much of it is left, it is a fresh allocation, in which what takes longer begins as well.
+_FRESH: Final = 0.9
 #: More allocations than there are nodes anywhere: how many may be up is said by the nodes that are free.
 _MANY: Final = 10**6
 
@@ -93,18 +95,24 @@ def inside(experiment: Experiment, wishes: Wishes, here: Within, tell: Callable[
         here: the allocation.
         tell: takes a line.
     """
-    there = here.cluster(None).capacity
-    packing = Packing(experiment, evolve(wishes, backend=here.name), there)
+    there = here.cluster(None)
+    whole = room_for(there.longest)
+    packing = Packing(experiment, evolve(wishes, backend=here.name), evolve(there, longest=None))
 
     def pack(under_way: Mapping[str, str], given_up: Mapping[str, str], places: int) -> Work:
         del places
-        read = packing.read(under_way, given_up)
         room = room_for(here.left)
-        late = {job.id: f"need {spanning(job.runtime)}, of which {spanning(room)} are left" for job in read.jobs}
-        read = without(read, [(job.id, late[job.id]) for job in read.jobs if job.runtime > room])
+        read = packing.read_for(lambda _: room, under_way, given_up)
+        fresh = room >= _FRESH * whole
+        late = [
+            (job.id, f"need {spanning(job.runtime)}, of which {spanning(room)} are left")
+            for job in read.jobs
+            if job.runtime > room and not (fresh and (wishes.checkpoints or job.id in read.resumable))
+        ]
+        read = without(read, late)
         batches: Sequence[BatchSpec] = packing.pack(read, longest=room) if read.jobs else ()
         if wishes.count is None:
-            batches = spread(batches, partial(packing.pack, read), there.nodes)
+            batches = spread(batches, partial(packing.pack, read), there.capacity.nodes)
         return Work(
             batches=startable(batches, len(here.free()), read.after),
             capacity=packing.capacity(read),

@@ -38,6 +38,8 @@ class Wishes:
         skip_misfits: leave out jobs that fit into no allocation.
         jobs: how many jobs shall wait: if they are fewer, the experiment's search is asked for more first. Without it
             no search is asked: it makes jobs when workers want some.
+        checkpoints: jobs keep checkpoints: one that takes longer than an allocation may is begun all the same, and goes
+            on in the next.
         estimate: seconds that a job runs of whose like none has finished.
         quantile: which share of jobs shall run no longer than its estimate.
         cpus_per_job: of jobs without a spec.
@@ -59,6 +61,7 @@ class Wishes:
     capacity: Capacity | None = field(default=None, converter=_capacity)
     skip_misfits: bool = False
     jobs: int | None = None
+    checkpoints: bool = False
     estimate: float | None = None
     quantile: float = 0.9
     cpus_per_job: float = 1

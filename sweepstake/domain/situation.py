@@ -22,6 +22,7 @@ __all__ = [
     "BatchSituation",
     "GangSituation",
     "Situation",
+    "VainSituation",
     "Why",
     "WhyReason",
 ]
@@ -102,6 +103,19 @@ class BatchSituation:
 
 
 @frozen(kw_only=True)
+class VainSituation:
+    """What is known of a job whose last allocations all ended before it did, with no new checkpoint.
+
+    Attributes:
+        given: seconds for which it ran at most.
+        needs: seconds that it was expected to take, if somebody has estimated that.
+    """
+
+    given: float
+    needs: float | None
+
+
+@frozen(kw_only=True)
 class Situation:
     """What is known of a job and of what stands before it.
 
@@ -120,6 +134,7 @@ class Situation:
         labels: what a worker must be told that it is, to run the job's task.
         gang: the job's, if it has not begun.
         batch: that a queued job is in, if it is in one that is not over.
+        vain: of one that is in none, if its last allocations gave it too little time.
     """
 
     job: JobRecord
@@ -140,6 +155,7 @@ class Situation:
     labels: tuple[WorkerLabel, ...] = ()
     gang: GangSituation | None = None
     batch: BatchSituation | None = None
+    vain: VainSituation | None = None
 
 
 @frozen(kw_only=True)

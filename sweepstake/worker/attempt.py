@@ -17,18 +17,19 @@ from attrs import asdict, evolve, field, frozen
 
 from sweepstake.client import Places
 from sweepstake.client.attempt.ranks import HELD, held_text, ranks_in
+from sweepstake.domain.batches.vain import IN_VAIN, OUT_OF_TIME
 from sweepstake.domain.drafts import MAX_OUTPUT, Finish
 from sweepstake.domain.records import Claim
 from sweepstake.domain.status import Outcome, Signal
 from sweepstake.errors import ConfigurationError, InvalidInputError, StoreUnavailableError, UnusableFolderError
-from sweepstake.folders import check_room, usable
+from sweepstake.folders import changed_since, check_room, usable
 from sweepstake.plaintext import printable
 from sweepstake.queue.retrying import FINAL_PATIENCE, TERM_PATIENCE
 from sweepstake.values import JsonObject
 from sweepstake.worker.capture import Capture
 from sweepstake.worker.duty import Assignment
 from sweepstake.worker.heartbeat_process import HeartbeatProcess
-from sweepstake.worker.judgement import GAVE_WAY, OUT_OF_TIME, TOLD, Ending, Verdict, judge, terminated
+from sweepstake.worker.judgement import GAVE_WAY, TOLD, Ending, Verdict, judge, terminated
 from sweepstake.worker.masking import Mask, words_of
 from sweepstake.worker.process import Process, end_outliving, no_room, start_timer
 from sweepstake.worker.results import BlockReader, collect
@@ -106,6 +107,7 @@ class Attempt:
         self._process: Process | None = None
         self._end: Callable[[Process], None] | None = None
         self._why_stopped = TOLD
+        self._checkpoints_at: tuple[Path, float] | None = None
 
     def run(self) -> Finish:
         """Run the command to its end, and return what to report.
@@ -246,8 +248,14 @@ class Attempt:
         """Return the job's folder for checkpoints, after making sure that something can be written there."""
         folder = self._places.checkpoint(self.claim.job, held=True)
         with usable(folder, "SWEEPSTAKE_CHECKPOINTS"):
-            check_room(folder)
+            self._checkpoints_at = folder, check_room(folder)
         return folder
+
+    def _why(self) -> str:
+        """Say why the command was ended, and whether the next attempt can go on from what it left."""
+        if self._why_stopped is not OUT_OF_TIME or self._checkpoints_at is None:
+            return self._why_stopped
+        return OUT_OF_TIME if changed_since(*self._checkpoints_at) else IN_VAIN
 
     def _conclude(self, process: Process, launch: Launch, output: _Output) -> Finish:
         try:
@@ -286,7 +294,7 @@ class Attempt:
         ending = Ending(
             code=code,
             stopped=stopped,
-            why_stopped=self._why_stopped,
+            why_stopped=self._why() if stopped else self._why_stopped,
             timeout=self._timeout if self.timed_out else None,
             signal=said,
             reported=found.results is not job.results,

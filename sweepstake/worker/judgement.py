@@ -12,11 +12,10 @@ from sweepstake.domain.causes import causes_of_exit
 from sweepstake.domain.status import Outcome, Signal
 from sweepstake.worker.results import BEGIN, END
 
-__all__ = ["GAVE_WAY", "OUT_OF_TIME", "TOLD", "Ending", "Verdict", "describe", "judge", "terminated"]
+__all__ = ["GAVE_WAY", "TOLD", "Ending", "Verdict", "describe", "judge", "terminated"]
 
 #: Why a worker ends a command.
 TOLD: Final = "the worker was told to stop"
-OUT_OF_TIME: Final = "its allocation was about to end"
 GAVE_WAY: Final = "it gave way to a more urgent job that lacked room"
 _NO_RESULTS: Final = (
     f"exit code 0, but no results: print a block between {BEGIN} and {END}, write the file SWEEPSTAKE_RESULTS_PATH, "

@@ -11,7 +11,7 @@ from sweepstake.batch.planning.circles import circles
 from sweepstake.batch.planning.records import BatchJob, Capacity
 from sweepstake.errors import PlanError, shown
 
-__all__ = ["ATOMIC", "FLAT", "MAX", "check_acyclic", "check_jobs", "check_settings", "misfits"]
+__all__ = ["ATOMIC", "FLAT", "MAX", "check_acyclic", "check_jobs", "check_settings", "misfits", "unfit"]
 
 FLAT: Final = "flat"
 ATOMIC: Final = "atomic"
@@ -57,13 +57,13 @@ def check_jobs(jobs: Sequence[BatchJob], capacity: Capacity) -> None:
     """
     wrong = [(job.id, fault) for job in jobs for fault in _faults(job)]
     if wrong:
-        raise _error(wrong)
+        raise unfit(wrong)
     often = [(id_, times) for id_, times in Counter(job.id for job in jobs).items() if times > 1]
     if often:
-        raise _error([(id_, f"stands there {times} times; ids must be unique") for id_, times in sorted(often)])
-    unfit = misfits(jobs, capacity)
-    if unfit:
-        raise _error(sorted(unfit))
+        raise unfit([(id_, f"stands there {times} times; ids must be unique") for id_, times in sorted(often)])
+    found = misfits(jobs, capacity)
+    if found:
+        raise unfit(sorted(found))
 
 
 def misfits(jobs: Iterable[BatchJob], capacity: Capacity) -> list[tuple[str, str]]:
@@ -90,7 +90,8 @@ def check_acyclic(ids: Sequence[str], needed: Sequence[Sequence[int]], left: Ite
         raise PlanError("depends_on: jobs wait for each other in a circle: " + "; ".join(lines), guilty)
 
 
-def _error(faults: Sequence[tuple[str, str]]) -> PlanError:
+def unfit(faults: Sequence[tuple[str, str]]) -> PlanError:
+    """Return the error that names jobs, each with what is wrong with it."""
     said = "; ".join(f"job {id_!r}: {fault}" for id_, fault in faults)
     return PlanError(said, dict.fromkeys(id_ for id_, _ in faults), faults)
 

@@ -83,6 +83,11 @@ def planning_options(command: C) -> C:
         ),
         click.option("--skip-misfits", is_flag=True, help="Leave out jobs that fit into no allocation."),
         click.option(
+            "--checkpoints",
+            is_flag=True,
+            help="Jobs keep checkpoints: what takes longer than an allocation may is begun, and goes on in the next.",
+        ),
+        click.option(
             "--backend", metavar="local|slurm|pbs|flux|...", help="The scheduler, which is asked what there is."
         ),
         click.option("--partition", help="The partition, or queue, of the cluster."),

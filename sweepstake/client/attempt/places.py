@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -55,6 +56,12 @@ class Places:
             if not self.checkpoints.joinpath(*below).exists():
                 below = next(self._former(job, self.checkpoints, held=held), below)
             return own_folder(self.checkpoints, *below, shared=self.shared)
+
+    def has_checkpoint(self, job: JobRecord) -> bool:
+        """Tell whether something is in a job's folder for checkpoints, as it is seen from this machine."""
+        with suppress(OSError):
+            return any(self.checkpoints.joinpath(file_name(job.experiment), self._folder(job)).iterdir())
+        return False
 
     def kept(self, job: JobRecord) -> Path:
         """Return the folder for those results of the running attempt that cannot be recorded; it is made.

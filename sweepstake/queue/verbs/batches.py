@@ -31,7 +31,7 @@ from sweepstake.queue.verbs.guards import check_limit, event_of, is_first, read_
 from sweepstake.stores import rows
 from sweepstake.stores.engine import Row, Transaction
 
-__all__ = ["live_batch_of"]
+__all__ = ["last_batch_of", "live_batch_of"]
 
 #: How many jobs that are under way are looked for, to be counted in an error.
 _MOST_UNDER_WAY: Final = 1000
@@ -159,6 +159,12 @@ def page(store: Store, call: ListBatches) -> Page[BatchRecord]:
 def live_batch_of(transaction: Transaction, number: int, job_id: str) -> BatchRecord | None:
     """Return the submission, not over yet, that a job of an experiment is in, if it is in one."""
     row = transaction.row("live_batch_of", experiment_id=number, job=job_id)
+    return None if row is None else _record(transaction, row)
+
+
+def last_batch_of(transaction: Transaction, number: int, job_id: str) -> BatchRecord | None:
+    """Return the newest submission that a job of an experiment was ever in, if it was in one."""
+    row = transaction.row("last_batch_of", experiment_id=number, job=job_id)
     return None if row is None else _record(transaction, row)
 
 

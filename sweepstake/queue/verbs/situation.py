@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from attrs import evolve
 
 from sweepstake.domain.addresses import no_experiment
 from sweepstake.domain.batches.records import BatchStatus
+from sweepstake.domain.batches.vain import seconds_in_vain
+from sweepstake.domain.records import AttemptRecord
 from sweepstake.domain.situation import (
     MOST_AHEAD,
     MOST_BLOCKERS,
@@ -15,10 +17,11 @@ from sweepstake.domain.situation import (
     BatchSituation,
     GangSituation,
     Situation,
+    VainSituation,
 )
 from sweepstake.domain.status import JobStatus
 from sweepstake.domain.tasks.needs import Needs, Offer, WorkerLabel, in_words, places, unmet_by_all
-from sweepstake.queue.verbs.batches import live_batch_of
+from sweepstake.queue.verbs.batches import last_batch_of, live_batch_of
 from sweepstake.queue.verbs.jobs import no_job
 from sweepstake.queue.verbs.tasks.matching import read_needs
 from sweepstake.queue.verbs.tasks.workers import offers_for
@@ -68,13 +71,15 @@ def _with_queue(transaction: Transaction, number: int, found: Situation, needs: 
     )
     assert running is not None, "a count always has a row"
     assert ahead is not None, "a count always has a row"
+    batch = _batch(transaction, number, job.id)
     return evolve(
         found,
         blockers=tuple(map(rows.dependency, blockers)),
         workers=tuple(row[0] for row in workers),
         running=running[0],
         ahead=min(ahead[0], MOST_AHEAD),
-        batch=_batch(transaction, number, job.id),
+        batch=batch,
+        vain=_vain(transaction, number, found) if batch is None else None,
     )
 
 
@@ -94,6 +99,28 @@ def _batch(transaction: Transaction, number: int, job_id: str) -> BatchSituation
         since=batch.intended_at if since is None else since,
         start=batch.starts[batch.jobs.index(job_id)] if batch.starts else None,
     )
+
+
+def _vain(transaction: Transaction, number: int, found: Situation) -> VainSituation | None:
+    """Return for how long a job ran in allocations that gave it too little time, if its last ones did."""
+    given = seconds_in_vain(_attempts(transaction, found))
+    if given is None:
+        return None
+    batch = last_batch_of(transaction, number, found.job.id)
+    known = batch is not None and batch.estimates
+    needs = batch.estimates[batch.jobs.index(found.job.id)] if batch is not None and known else None
+    return VainSituation(given=given, needs=needs)
+
+
+def _attempts(transaction: Transaction, found: Situation) -> Iterator[AttemptRecord]:
+    """Give the attempts of a job, the last one first."""
+    if found.last is not None:
+        yield found.last
+    for number in range(found.job.attempt - 1, 0, -1):
+        row = transaction.row("attempt", seq=found.job.seq, number=number)
+        if row is None:
+            return
+        yield rows.attempt(row)
 
 
 def _with_workers(transaction: Transaction, number: int, found: Situation, needs: int) -> Situation:

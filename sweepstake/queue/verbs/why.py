@@ -9,11 +9,13 @@ from typing import Final
 from attrs import evolve
 
 from sweepstake.domain.batches.records import BatchStatus
+from sweepstake.domain.batches.vain import MOST_IN_VAIN
 from sweepstake.domain.situation import (
     MOST_AHEAD,
     BatchSituation,
     GangSituation,
     Situation,
+    VainSituation,
     Why,
     WhyReason,
 )
@@ -140,7 +142,7 @@ def _crash(situation: Situation) -> str:
 def _queued(situation: Situation) -> Why:
     why, batch = _not_claimed(situation), situation.batch
     if batch is None:
-        return why
+        return why if situation.vain is None else evolve(why, sentence=f"{why.sentence} {_vain(situation.vain)}")
     by = _by(batch, situation.now)
     if why.reason in _READY or (why.reason is WhyReason.UNMET and batch.status is not BatchStatus.BEGUN):
         why = evolve(why, reason=WhyReason.READY, sentence=f"It is ready, and {by}.")
@@ -165,6 +167,17 @@ def _by(batch: BatchSituation, now: float) -> str:
     words = ": ".join(filter(None, (batch.allocation, _headline(batch.reason))))
     when = "" if batch.start is None else f" and starts it {_duration(batch.start)} after it begins"
     return f"the batch {batch.id} will run it: {allocation} waits{f' ({words})' if words else ''}{when}"
+
+
+def _vain(vain: VainSituation) -> str:
+    """Say why a job is in no batch any more."""
+    longer = vain.needs is not None and vain.needs > vain.given
+    needs = _duration(vain.needs) if vain.needs is not None and longer else "more"
+    return (
+        f"Batches leave it out: it needs {needs}, allocations give {_duration(vain.given)}, and the last "
+        f"{MOST_IN_VAIN} attempts ended with their allocations without a new checkpoint. Ask for longer ones (--time), "
+        "or let it save checkpoints."
+    )
 
 
 def _not_claimed(situation: Situation) -> Why:

@@ -1,11 +1,13 @@
 """Batches in the store: who submits what to a cluster, and which allocation runs it, whoever asks and however often."""
 
+import re
 from typing import Any
 
 import attrs
 import pytest
 
 from sweepstake.domain.batches.records import AllocationState, BatchDraft, BatchRecord, BatchStatus
+from sweepstake.domain.batches.vain import IN_VAIN, OUT_OF_TIME
 from sweepstake.domain.records import UNGUARDED
 from sweepstake.domain.situation import WhyReason
 from sweepstake.domain.status import ExperimentStatus, Outcome
@@ -365,6 +367,21 @@ def test_why_tells_the_batch_of_a_job(lab: Lab) -> None:
     lab.queue.note_batch(lab.name, "b", 1, status=ENDED)
     assert lab.why(ready).batch is None
     assert "no worker is alive" in lab.why(ready).sentence
+
+
+def test_why_tells_for_what_allocations_are_too_short(lab: Lab) -> None:
+    """After three attempts, one after the other, that left nothing to go on from: until then the job may be lucky."""
+    lab.add_one()
+    [job_id] = [job.id for job in lab.jobs()]
+    intend(lab, batch("b", job_id, estimates=(38.0,)))
+    lab.queue.note_batch(lab.name, "b", 1, status=ENDED)
+    for reason in (IN_VAIN, OUT_OF_TIME, IN_VAIN, IN_VAIN):
+        lab.finish(lab.claim(), Outcome.PREEMPTED, reason=reason)
+    assert "allocations give" not in lab.why(job_id).sentence
+    lab.finish(lab.claim(), Outcome.PREEMPTED, reason=IN_VAIN)
+    assert re.search(r"it needs 38\.0 s, allocations give \d\.\d s, and the last 3 attempts", lab.why(job_id).sentence)
+    intend(lab, batch("b", job_id))
+    assert "allocations give" not in lab.why(job_id).sentence
 
 
 def test_a_job_of_a_batch_is_anybodys(lab: Lab) -> None:

@@ -81,7 +81,8 @@ def test_a_refusal_is_told_and_leaves_nothing(run: Run) -> None:
     code, _, err = run("submit", "mnist", *SLURM, "--estimate", "10m", "--qos", "x\ny", "--", "true")
     assert code == 1
     assert "qos" in err
-    code, _, err = run("submit", "mnist", *SLURM, "--partition", "short", "--estimate", "10m", "--", "true")
+    site = ("--partition", "short", "--time", "10")
+    code, _, err = run("submit", "mnist", *SLURM, *site, "--estimate", "4m", "--", "true")
     assert code == 1
     assert "slurm refused it: " in err
     assert "time limit" in err
@@ -127,3 +128,24 @@ def test_a_sweep_runs_in_allocations(run: Run, tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert "6 done" in run("logs", "mnist", "")[1]
+
+
+def test_what_takes_longer_than_the_site_allows_is_a_misfit(run: Run) -> None:
+    """Unless it keeps checkpoints: then it begins, as in any fresh allocation, with as long a limit as there is."""
+    submit = ("submit", "mnist", *SLURM, "--partition", "short", "--estimate", "10m")
+    code, out, err = run(*submit, "--", "true")
+    assert (code, out) == (1, "")
+    assert "needs 10 min; an allocation lasts 5 min at most, and it keeps no checkpoints" in err
+    assert listed(run, "status", "mnist") == []
+    code, _, err = run(*submit, "--skip-misfits", "--", "true")
+    assert code == 0
+    assert "6 jobs left out, as they need 10 min; an allocation lasts 5 min at most" in err
+    planned = listed(run, "plan", "mnist", *submit[2:], "--checkpoints")
+    assert [(len(each["jobs"]), each["timeout"]) for each in planned] == [(1, 300.0)] * 6
+    assert run("plan", "mnist", *SLURM, "--time", "9", "--estimate", "10m")[0] == 1
+
+
+def test_a_longer_job_than_the_duration_has_a_limit_of_its_own(run: Run) -> None:
+    """The duration only packs."""
+    options = ("mnist", *SLURM, "--capacity", "nodes=1,cpus=1", "--estimate", "2h", "--duration", "1h")
+    assert [(len(each["jobs"]), each["timeout"]) for each in listed(run, "plan", *options)] == [(1, 9000.0)] * 6

@@ -13,6 +13,7 @@ import pytest
 from sweepstake import Database, Job, ManualSearch
 from sweepstake.client import Experiment
 from sweepstake.domain.batches.records import AllocationState, BatchDraft, BatchRecord, BatchStatus
+from sweepstake.domain.batches.vain import IN_VAIN, OUT_OF_TIME
 from sweepstake.domain.status import Outcome
 from sweepstake.worker.allocation.duty import IDLE
 from tests.kit.commands import BLOCK, alive, begun, lasting, python, until_told
@@ -143,8 +144,21 @@ def test_what_runs_is_given_back_before_the_end(exp: ManualSearch, shell: Shell,
     assert process.wait(60) == 0
     assert statuses(exp, *jobs) == [Job.DONE, Job.QUEUED, Job.QUEUED]
     (attempt,) = exp.get_job(jobs[1].job_id).attempts()
-    assert (attempt.outcome, attempt.reason) == (Outcome.PREEMPTED, "its allocation was about to end")
+    assert (attempt.outcome, attempt.reason) == (Outcome.PREEMPTED, IN_VAIN)
     assert exp.get_job(jobs[2].job_id).attempt == 0
+
+
+def test_what_left_a_checkpoint_did_not_run_in_vain(exp: ManualSearch, shell: Shell, tmp_path: Path) -> None:
+    """One that was there before does not count: the job goes on from where it was."""
+    jobs = [exp.add_job({}) for _ in range(2)]
+    intend(exp, *jobs, timeout=18.0)
+    save = (
+        "last = pathlib.Path(os.environ['SWEEPSTAKE_CHECKPOINT_DIR'], 'last')\nlast.write_text('')\n"
+        f"if os.environ['SWEEPSTAKE_JOB_ID'] == {jobs[1].job_id!r}: os.utime(last, (1, 1))"
+    )
+    shell.run("worker", "e", "--batch", "b/1", "--concurrency", "2", *python(lasting(tmp_path, save)))
+    attempts = [exp.get_job(job.job_id).attempts() for job in jobs]
+    assert [each.reason for several in attempts for each in several] == [OUT_OF_TIME, IN_VAIN]
 
 
 def test_a_job_that_does_not_fit_any_more_is_left(exp: ManualSearch, shell: Shell, tmp_path: Path) -> None:

@@ -32,6 +32,11 @@ select {batch} from batch_jobs m join batches b on b.seq = m.batch_seq
 where m.experiment_id = :experiment_id and m.job = :job and b.status <> 'ENDED'
 order by b.seq desc limit 1;
 
+-- last_batch_of: the newest submission of those batches that a job was ever in.
+select {batch} from batch_jobs m join batches b on b.seq = m.batch_seq
+where m.experiment_id = :experiment_id and m.job = :job
+order by b.seq desc limit 1;
+
 -- add_batch: a batch is about to be submitted.
 insert into batches (experiment_id, id, number, status, draft, intended_at)
 values (:experiment_id, :id, :number, 'INTENDED', :draft, :now)
