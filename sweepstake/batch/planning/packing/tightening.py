@@ -14,6 +14,8 @@ __all__ = ["tightened"]
 
 #: How many times its bound a schedule may last.
 _MOST: Final = 2.0
+#: So many jobs of a batch that is too long in every usual order are tried before and behind all others.
+_MOVED: Final = 100
 
 
 def tightened(
@@ -23,7 +25,7 @@ def tightened(
 
     That bound is the longest way through the jobs, or the work of one kind over what the nodes have of it. Jobs that
     leave much of each node free, which none of the others can use, do better on fewer nodes, in another order, or in
-    batches of their own.
+    batches of their own; jobs that cannot stand apart do without urgent ones first.
 
     Args:
         problem: what the jobs are.
@@ -35,6 +37,8 @@ def tightened(
     found = []
     for draft in drafts:
         better = _better(problem, draft, seconds)
+        if not apart and _loose(problem, better):  # it cannot be divided: then urgent jobs may have to wait
+            better = _better(problem, better, seconds, urgent=False)
         pieces = [better]
         if apart and _loose(problem, better) and (room is None or room > 0):
             pieces = _divided(problem, better, math.inf if room is None else room)
@@ -55,7 +59,7 @@ def _path(problem: Problem, places: Sequence[int]) -> float:
     return max(ends.values())
 
 
-def _better(problem: Problem, draft: Draft, seconds: float | None) -> Draft:
+def _better(problem: Problem, draft: Draft, seconds: float | None, *, urgent: bool = True) -> Draft:
     if not _loose(problem, draft):
         return draft
     limit = _MOST * draft.makespan if seconds is None else max(seconds, draft.makespan)
@@ -64,26 +68,36 @@ def _better(problem: Problem, draft: Draft, seconds: float | None) -> Draft:
     def looseness(one: Draft) -> float:
         return one.makespan / problem.bound(one.places, one.nodes, path)
 
-    return min((one for one in _others(problem, draft) if one.makespan <= limit), key=looseness)
+    return min((one for one in _others(problem, draft, urgent) if one.makespan <= limit), key=looseness)
 
 
-def _others(problem: Problem, draft: Draft) -> Iterator[Draft]:
-    """Yield the same jobs on other nodes, and in other orders that they can start in."""
+def _others(problem: Problem, draft: Draft, urgent: bool) -> Iterator[Draft]:
+    """Yield the same jobs on other nodes, and in other orders that they can start in, those that are urgent first."""
     yield draft
     rank = {place: number for number, place in enumerate(draft.places)}
-    priorities, runtimes = problem.priorities, problem.runtimes
+    priorities = problem.priorities if urgent else [0] * len(problem.jobs)
+    runtimes = problem.runtimes
     keys = [
         runtimes,
         *([area[place] / (runtimes[place] or 1.0) for place in range(len(runtimes))] for area in problem.areas),
     ]
     orders = [draft.places]
     orders += [sorted(rank, key=lambda place: (-priorities[place], -key[place], rank[place])) for key in keys]
+    if not urgent:
+        orders += [order for place in draft.places[:_MOVED] for order in _moved(draft.places, place)]
     least = max([problem.nodes[place] for place in draft.places])
     for nodes in range(least, problem.most + 1):
         for order in orders:
             began = dict(zip(order, simulate(problem, order, nodes).starts, strict=True))
             startable = sorted(order, key=lambda place: (-priorities[place], began[place], rank[place]))
             yield Draft(startable, nodes, simulate(problem, startable, nodes).makespan)
+
+
+def _moved(places: Sequence[int], place: int) -> Iterator[list[int]]:
+    """Yield an order with one job before all others, and one with it behind them."""
+    others = [other for other in places if other != place]
+    yield [place, *others]
+    yield [*others, place]
 
 
 def _divided(problem: Problem, draft: Draft, room: float) -> list[Draft]:

@@ -12,7 +12,7 @@ import pytest
 
 from sweepstake.batch import BatchJob, BatchSpec, Capacity, plan, schedule
 from sweepstake.batch.planning import DURATION, padded
-from tests.unit.batch.planning.judge import check
+from tests.unit.batch.planning.judge import bound, check
 
 
 def _jobs(count: int, runtime: float = 100.0, **needs: object) -> list[BatchJob]:
@@ -291,3 +291,27 @@ def test_records_cross_to_another_process_and_cannot_be_changed() -> None:
 def test_limits_leave_slack(seconds: float, limit: float) -> None:
     """A longer estimate never gets a shorter limit."""
     assert padded(seconds) == limit
+
+
+def test_an_urgent_job_waits_where_its_batch_would_last_too_long() -> None:
+    """More than twice its bound, in every order that begins with those that are urgent."""
+    needs = {"a": (48, 0, 3), "b": (29, 1, 2), "c": (1, 0, 1), "d": (1, 1, 3), "e": (53, 0, 0), "f": (6, 0, 2)}
+    needs |= {"g": (1, 2, 4), "h": (1, 0, 3)}
+    after = {"c": "a", "e": "d", "f": "d", "h": "g"}
+    jobs = [
+        BatchJob(
+            id=name,
+            runtime=runtime,
+            cpus=cpus,
+            resources={"memory": memory},
+            depends_on=after.get(name, ""),
+            priority=int(name in "bc"),
+        )
+        for name, (runtime, cpus, memory) in needs.items()
+    ]
+    capacity = Capacity(cpus=2, resources={"memory": 4})
+    [spec] = plan(jobs, capacity=capacity, layout="atomic", count=1)
+    assert spec.estimated_runtime is not None
+    assert spec.estimated_runtime <= 2 * bound(spec, capacity)
+    [spec] = plan(jobs[:2], capacity=capacity, layout="atomic", count=1)
+    assert [job.id for job in spec] == ["b", "a"]
