@@ -21,6 +21,7 @@ from tests.faults.catalogue import FAULTS, choose
 from tests.faults.fault import Fault, open_place
 from tests.faults.report import Finding, load, merged, save
 from tests.kit.podman import podman_runs
+from tests.kit.slurm import lacking
 from tests.kit.stack import KINDS
 
 
@@ -46,6 +47,10 @@ def main() -> int:
         for fault in faults:
             if fault.podman and not podman_runs():
                 print(f"{fault.number}: skipped, as podman runs no containers here", file=sys.stderr, flush=True)
+                broken = broken or bool(os.environ.get("CI"))
+                continue
+            if fault.slurm and (problem := lacking()):
+                print(f"{fault.number}: skipped: {problem}", file=sys.stderr, flush=True)
                 broken = broken or bool(os.environ.get("CI"))
                 continue
             size = chosen.size or (fault.full if chosen.full else fault.small)

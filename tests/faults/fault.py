@@ -70,6 +70,7 @@ class Fault:
         full_kinds: where the full size runs.
         clock_error: seconds by which the clocks of those who wrote into a store may disagree.
         podman: whether it runs containers; where they cannot run it is skipped, and in CI it fails.
+        slurm: whether it starts a Slurm, likewise.
     """
 
     number: str
@@ -83,6 +84,7 @@ class Fault:
     full_kinds: Sequence[str] = DIRECT
     clock_error: float = CLOCK_ERROR
     podman: bool = False
+    slurm: bool = False
 
     def prove(self, place: Place, size: int) -> Figures:
         """Try it, then judge the history that it left behind.

@@ -26,7 +26,7 @@ from attrs import define, field
 
 from tests.kit.postgres import free_port
 
-__all__ = ["CPUS", "GPUS", "NODES", "Slurm", "slurm"]
+__all__ = ["CPUS", "GPUS", "NODES", "Slurm", "lacking", "slurm"]
 
 NODES = ("n1", "n2")
 #: What a node has, whatever this machine has.
@@ -230,14 +230,18 @@ class Slurm:
                     yield int(path.parent.name)
 
 
+def lacking() -> str:
+    """Return why no Slurm can be started here; nothing if one can."""
+    if os.geteuid() != 0:
+        return "only root can start a Slurm"
+    missing = [each for each in _PROGRAMS if shutil.which(each) is None]
+    return f"{', '.join(missing)} missing: apt-get install slurmctld slurmd slurm-client munge" if missing else ""
+
+
 @contextlib.contextmanager
 def slurm() -> Iterator[Slurm]:
     """Start a cluster for the length of the block; without Slurm a test fails in CI, and is skipped elsewhere."""
-    missing = [each for each in _PROGRAMS if shutil.which(each) is None]
-    problem = f"{', '.join(missing)} missing: apt-get install slurmctld slurmd slurm-client munge" if missing else ""
-    if os.geteuid() != 0:
-        problem = "only root can start a Slurm"
-    if problem:
+    if problem := lacking():
         if os.environ.get("CI"):
             pytest.fail(problem)
         pytest.skip(problem)

@@ -23,8 +23,8 @@ _JOBS_PER_BATCH: Final = 25
 _JOBS_PER_FAULT: Final = 12
 #: Seconds after its last job within which an allocation must end.
 _IDLE: Final = 60.0
-#: Whoever submits is killed at these moments, one after another; see `tests.kit.dying`.
-_MOMENTS: Final = 24
+#: Whoever submits is killed at these moments, one after another, if there is so much to do; see `tests.kit.dying`.
+_MOMENTS: Final = 12
 #: In a small run it is killed once, and where nobody must wait until an intent is given up: it was submitted.
 _LATE: Final = 8
 _SMALL: Final = 100
@@ -74,14 +74,14 @@ def _submit(ground: Ground, size: int) -> None:
     """Submit again and again, as somebody does who does not know whether it was done, and is killed all the time."""
     count, counts = size // _JOBS_PER_BATCH or 2, ground.experiment.counts
     until = time.monotonic() + WAIT_SECONDS + _PATIENCE * size
-    broken, submitters = 0, 0
+    broken, kills = 0, 0
     packing: Sequence[str] = ("--count", str(count))
     while counts().done < size:
         assert time.monotonic() < until, f"{counts()}: {(ground.folder / 'told').read_text()[-2000:]}"
-        moment = _moment(submitters, size)
+        moment = _moment(kills, size)
         process = ground.start(moment, "batch", "submit", ground.experiment.name, *_PLAN, *packing, *ground.command)
         killed = process.wait(WAIT_SECONDS) < 0
-        submitters += 1
+        kills += killed
         ground.broken["submitters killed"] += killed
         if list(all_batches(ground.experiment)):
             packing = ("--duration", "8s")
@@ -93,19 +93,19 @@ def _submit(ground: Ground, size: int) -> None:
 def _keep(ground: Ground, size: int) -> None:
     """Keep four allocations up, by somebody who is killed all the time and started again."""
     until = time.monotonic() + WAIT_SECONDS + _PATIENCE * size
-    broken, keepers = 0, 0
+    broken, kills = 0, 0
     limits = ("--max-allocations", "4", "--duration", "8s")
     code: int | None = -1
     while code != 0:
-        moment = _moment(keepers, size) if broken * _JOBS_PER_FAULT < size else 0
+        moment = _moment(kills, size) if broken * _JOBS_PER_FAULT < size else 0
         process = ground.start(moment, "batch", "keep", ground.experiment.name, *_PLAN, *limits, *ground.command)
-        keepers += 1
         while (code := process.poll()) is None:
             if time.monotonic() > until:
                 process.kill()
                 raise AssertionError(f"{ground.experiment.counts()}: {(ground.folder / 'told').read_text()[-2000:]}")
             broken += _break(ground, broken, size)
             time.sleep(0.5 + ground.chance.random())
+        kills += code < 0
         ground.broken["submitters killed"] += code < 0
     assert ground.experiment.counts().done == size
 
@@ -123,10 +123,10 @@ def _break(ground: Ground, broken: int, size: int) -> int:
 
 
 def _moment(number: int, size: int) -> int:
-    """Return when whoever submits is killed: each moment has its turn, and every third lives; 0 for never."""
+    """Return when whoever submits is killed, who was killed so often before: each moment has its turn; 0 for never."""
     if size < _SMALL:
         return 0 if number else _LATE
-    return 0 if number % 3 == 2 else 1 + (number - number // 3) % _MOMENTS
+    return 1 + number % _MOMENTS
 
 
 def _judged(ground: Ground) -> Figures:
@@ -195,4 +195,5 @@ FAULT = Fault(
     full=500,
     small_kinds=("sqlite",),
     full_kinds=("sqlite",),
+    slurm=True,
 )
