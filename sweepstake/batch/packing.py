@@ -368,15 +368,16 @@ def lacks_command(read: Reading, wishes: Wishes) -> bool:
 
 def _of_worker(capacity: Capacity, wishes: Wishes) -> list[str]:
     """Return the worker's options by which it runs as many jobs side by side as the plan does."""
+    fill = ["--fill"] if wishes.fill else []
     if not wishes.command:
         slots = [f"cpus={capacity.cpus:g}", f"gpus={int(capacity.gpus)}"]
         if "memory" in capacity.resources:
             slots.append(f"memory={int(capacity.resources['memory'] // _MIB)}MiB")
-        return ["--slots", ",".join(slots)]
+        return [*fill, "--slots", ",".join(slots)]
     together = int(capacity.cpus / wishes.cpus_per_job + _CRUMB)
     if wishes.gpus_per_job:
         together = min(together, int(capacity.gpus // wishes.gpus_per_job))
-    options = ["--concurrency", str(max(together, 1)), "--gpus-per-job", str(wishes.gpus_per_job)]
+    options = [*fill, "--concurrency", str(max(together, 1)), "--gpus-per-job", str(wishes.gpus_per_job)]
     return [*options, "--", *wishes.command]
 
 

@@ -44,6 +44,8 @@ class Wishes:
         quantile: which share of jobs shall run no longer than its estimate.
         cpus_per_job: of jobs without a spec.
         gpus_per_job: of jobs without a spec.
+        fill: let an allocation run other jobs of the experiment that fit, while none of its own can begin: several that
+            are up then end together.
         command: what is run for each job without a spec, as arguments.
         time_limit: seconds of each allocation; None for what is planned.
         partition: the partition, or queue, of the cluster.
@@ -66,6 +68,7 @@ class Wishes:
     quantile: float = 0.9
     cpus_per_job: float = 1
     gpus_per_job: int = 0
+    fill: bool = False
     command: tuple[str, ...] = field(default=(), converter=_texts)
     time_limit: float | None = None
     partition: str | None = None

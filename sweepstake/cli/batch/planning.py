@@ -137,6 +137,9 @@ def site_options(command: C) -> C:
         click.option(
             "--sbatch-arg", "extra", multiple=True, metavar="ARG", help="For the scheduler, as it is; repeatable."
         ),
+        click.option(
+            "--fill", is_flag=True, help="Let an allocation run other jobs that fit while none of its own can begin."
+        ),
         click.option("--constraint", help="Features that nodes must have."),
         click.option("--qos", help="The quality of service."),
         click.option("--account", help="Who pays."),

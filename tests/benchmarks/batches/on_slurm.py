@@ -64,13 +64,13 @@ class Sweep:
 
 
 def submitted(sweep: Sweep) -> float:
-    """`batch submit`: an allocation for each node."""
-    return _ours(sweep, "submit", "--count", str(len(NODES)))
+    """`batch submit`: an allocation for each node, which also takes what the other has not begun."""
+    return _ours(sweep, "submit", "--fill", "--count", str(len(NODES)))
 
 
 def kept(sweep: Sweep) -> float:
     """`batch keep`: as many allocations as there are nodes."""
-    return _ours(sweep, "keep", "--max-allocations", str(len(NODES)))
+    return _ours(sweep, "keep", "--fill", "--max-allocations", str(len(NODES)))
 
 
 def array(sweep: Sweep) -> float:
@@ -86,8 +86,8 @@ def alone(sweep: Sweep) -> float:
 
 
 _WAYS: Final[dict[str, tuple[str, Callable[[Sweep], float]]]] = {
-    "submit": ("`batch submit`, two allocations", submitted),
-    "keep": ("`batch keep --max-allocations 2`", kept),
+    "submit": ("`batch submit --count 2 --fill`", submitted),
+    "keep": ("`batch keep --max-allocations 2 --fill`", kept),
     "array": ("one `sbatch` array", array),
     "alone": ("one `sbatch` for each job", alone),
 }

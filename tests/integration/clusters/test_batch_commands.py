@@ -72,8 +72,28 @@ def test_a_dry_run_submits_nothing(run: Run, cluster: Slurm) -> None:
     assert code == 0
     assert "#SBATCH --time=90\n" in out
     assert "worker mnist --batch " in out
+    assert " --fill " not in out
     assert not cluster.run("squeue", "-h").strip()
     assert listed(run, "status", "mnist") == []
+
+
+def test_allocations_may_run_jobs_of_others(run: Run, tmp_path: Path) -> None:
+    """Each of two is filled with what the other has not begun, so that both end together."""
+    go = tmp_path / "go"
+    script = """
+        if [ "$2" = 0 ]; then until [ -e "$0" ]; do sleep 0.1; done; fi
+        echo "--- RESULTS ---"; echo "y: 1"; echo "--- END RESULTS ---"
+    """
+    options = ("--capacity", "nodes=1,cpus=1", "--estimate", "5s", "--count", "2", "--fill")
+    assert run("submit", "mnist", *SLURM, *options, "--", "sh", "-c", script, str(go), "%h")[0] == 0
+    experiment = sweepstake.connect().get_experiment("mnist")
+    deadline = time.monotonic() + 60
+    while experiment.counts().done < 5:
+        assert time.monotonic() < deadline, experiment.counts()
+        time.sleep(0.2)
+    assert experiment.counts().running == 1
+    go.touch()
+    experiment.wait(timeout=60)
 
 
 def test_a_refusal_is_told_and_leaves_nothing(run: Run) -> None:
