@@ -25,12 +25,14 @@ class Target:
 
     Attributes:
         url: the store, or None for the configured one.
+        token: the API token, or None for the configured one.
         config_path: the configuration file, or None for the usual one.
         owner: whose the experiment is that is named, if that was said.
     """
 
     def __init__(self) -> None:
         self.url: str | None = None
+        self.token: str | None = None
         self.config_path: Path | None = None
         self.owner: str | None = None
         self._database: Database | None = None
@@ -38,7 +40,7 @@ class Target:
     def database(self) -> Database:
         """Return the connection, which is opened when it is first asked for."""
         if self._database is None:
-            self._database = connect(self.url, config=self.config_path)
+            self._database = connect(self.url, self.token, config=self.config_path)
         return self._database
 
     def experiment(self, name: str) -> Experiment:
@@ -55,7 +57,7 @@ class Target:
 
     def config(self) -> Config:
         """Return the settings in force."""
-        return read_config(self.url, config=self.config_path)
+        return read_config(self.url, self.token, config=self.config_path)
 
     def close(self) -> None:
         """Close the connection, if there is one."""

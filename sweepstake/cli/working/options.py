@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 from attrs import frozen
 
+from sweepstake.cli.moments import span
 from sweepstake.cli.renamed import Renamed
 from sweepstake.client.attempt.preempting import HOOK_SECONDS
 from sweepstake.plaintext import printable
@@ -23,14 +24,15 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 
 class Seconds(click.FloatRange):
-    """A number of seconds that a timer can take: up to 30 years."""
+    """A number of seconds that a timer can take, up to 30 years, or a span such as 90s, 20m or 12h."""
 
     def __init__(self, *, above_zero: bool = False) -> None:
         super().__init__(0, 10**9, min_open=above_zero)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number; NaN is none."""
-        number = float(super().convert(value, param, ctx))
+        seconds = span(value) if isinstance(value, str) else None
+        number = float(super().convert(value if seconds is None else seconds, param, ctx))
         if math.isnan(number):
             self.fail(f"{value!r} is not a number of seconds.", param, ctx)
         return number
@@ -87,12 +89,17 @@ class CommandBehindDashes(click.Command):
 
 @frozen(kw_only=True)
 class How:
-    """How what is run is run: what `command_options` say."""
+    """How what is run is run: what `command_options` say.
+
+    Attributes:
+        shown: whether the output of commands is passed through.
+    """
 
     allow_empty_results: bool
     timeout: float | None
     grace: float
     quiet: bool
+    shown: bool = True
 
     @property
     def tell(self) -> Callable[[str], None]:
@@ -105,7 +112,7 @@ class How:
             allow_empty=self.allow_empty_results or allow_empty,
             grace=self.grace,
             timeout=self.timeout,
-            terminal=Terminal({1: sys.stdout.buffer, 2: sys.stderr.buffer}, several=several),
+            terminal=Terminal({1: sys.stdout.buffer, 2: sys.stderr.buffer} if self.shown else {}, several=several),
         )
 
 

@@ -132,7 +132,7 @@ def run(
 @click.option(
     "--idle",
     type=Seconds(),
-    help="End after so many seconds without a job; by default it waits until it is told to stop.",
+    help="End after so many seconds without a job; by default it waits until it is told to stop, with --on 20 seconds.",
 )
 @max_jobs_option
 @click.option(
@@ -167,6 +167,13 @@ def run(
 )
 @click.option("--gpus-per-job", type=click.IntRange(0), default=0, help="GPUs that each job of COMMAND has to itself.")
 @click.option(
+    "--cpus-per-job",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="With --on: CPUs of the cluster that each job of COMMAND counts for.",
+)
+@click.option(
     "--keep",
     type=click.IntRange(0),
     metavar="N",
@@ -185,6 +192,11 @@ def run(
     help="Run the jobs of this submission of a batch, in the allocation of a cluster that it was submitted for.",
 )
 @click.option("--fill", is_flag=True, help="With --batch: run other jobs while none of the batch's own can begin.")
+@click.option(
+    "--on",
+    type=click.Choice(["ray"]),
+    help="Run workers on the nodes of the Ray cluster at RAY_ADDRESS, as many as there is work for.",
+)
 @click.option("--no-container", is_flag=True, help="Run tasks on this host, whatever their image.")
 @click.option(
     "--trust",
@@ -199,24 +211,8 @@ def worker(
     context: click.Context,
     target: Target,
     /,
-    experiments: Sequence[str],
-    command: Sequence[str],
-    concurrency: int,
-    idle: float | None,
-    max_jobs: int | None,
-    drain: float | None,
-    crashes: int,
-    quickly: float,
-    slots: str | None,
-    label: Sequence[str],
-    gpus_per_job: int,
-    keep: int | None,
-    copy_every: float,
-    batch: tuple[str, int] | None,
-    fill: bool,
-    no_container: bool,
-    trust: Sequence[str],
-    **how: Any,
+    on: str | None,
+    **settings: Any,
 ) -> None:
     """Run COMMAND, or tasks of specs, for jobs as they come.
 
@@ -257,6 +253,51 @@ def worker(
     Example:
       sweepstake worker mnist cifar --concurrency 4 -- python train.py %h
     """
+    if on is not None:
+        from sweepstake.cli.working.on_ray import work_on_ray
+
+        context.exit(work_on_ray(target, context.command, settings))
+    context.exit(exit_code(run_worker(target, **settings)))
+
+
+def exit_code(summary: Summary | None) -> int:
+    """Return the exit code of a worker that did this, and tell what is to be mended; None is one that did nothing."""
+    if summary is None:
+        return 0
+    if summary.tripped:
+        remedy = "mend it, or set --crashes (0 goes on whatever happens)"
+        click.echo(f"Error: this machine seems unfit: {printable(summary.tripped)}; {remedy}", err=True)
+        return _UNFIT
+    if summary.stopped_by is not None and summary.step > Stop.DRAIN:
+        return 128 + summary.stopped_by
+    return 0
+
+
+def run_worker(
+    target: Target,
+    *,
+    experiments: Sequence[str],
+    command: Sequence[str],
+    concurrency: int,
+    idle: float | None,
+    max_jobs: int | None,
+    drain: float | None,
+    crashes: int,
+    quickly: float,
+    slots: str | None,
+    label: Sequence[str],
+    gpus_per_job: int,
+    keep: int | None,
+    copy_every: float,
+    batch: tuple[str, int] | None,
+    fill: bool,
+    no_container: bool,
+    trust: Sequence[str],
+    cpus_per_job: float = 1.0,
+    **how: Any,
+) -> Summary | None:
+    """Be the worker that these options of `sweepstake worker` ask for, to its end; None if its batch is not for it."""
+    del cpus_per_job  # counts where there are others to share a machine with
     options = Options(
         idle=idle,
         max_jobs=max_jobs,
@@ -282,21 +323,15 @@ def worker(
         return _run_tasks(target, experiments, trust, tasks, options, ways, wrap)
 
     if batch is None:
-        summary = work(options, ways, _as_it_is)
-    else:
-        begun = begin(target.experiment(experiments[0]), *batch, fill=fill, tell=ways.tell)
-        if begun is None:
-            return
-        with begun.ending() as ended:
-            within = evolve(options, idle=IDLE, drain=0.0, deadline=begun.deadline)
-            summary = work(within, evolve(ways, grace=min(ways.grace, GRACE)), begun.duty)
-            ended(summary)
-    if summary.tripped:
-        remedy = "mend it, or set --crashes (0 goes on whatever happens)"
-        click.echo(f"Error: this machine seems unfit: {printable(summary.tripped)}; {remedy}", err=True)
-        context.exit(_UNFIT)
-    if summary.stopped_by is not None and summary.step > Stop.DRAIN:
-        context.exit(128 + summary.stopped_by)
+        return work(options, ways, _as_it_is)
+    begun = begin(target.experiment(experiments[0]), *batch, fill=fill, tell=ways.tell)
+    if begun is None:
+        return None
+    with begun.ending() as ended:
+        within = evolve(options, idle=IDLE, drain=0.0, deadline=begun.deadline)
+        summary = work(within, evolve(ways, grace=min(ways.grace, GRACE)), begun.duty)
+        ended(summary)
+    return summary
 
 
 def _as_it_is(duty: Duty) -> Duty:

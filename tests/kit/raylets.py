@@ -1,0 +1,106 @@
+"""A real Ray cluster on this machine: a head that runs nothing, and nodes that can be killed.
+
+python -m tests.kit.raylets [CPUS CPUS ...]  # a shell with RAY_ADDRESS of one with such nodes, by default two of 2 CPUs
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+__all__ = ["Raylets", "raylets"]
+
+
+class Raylets:
+    """A cluster of which each node is a raylet.
+
+    Attributes:
+        address: for RAY_ADDRESS.
+        folder: where Ray keeps its sessions: sockets and logs.
+    """
+
+    def __init__(self, cluster: Any, folder: Path) -> None:
+        self._cluster = cluster
+        self.folder = folder
+        self.address: str = cluster.address
+
+    def add(self, **node: Any) -> Any:
+        """Start a node, with `num_cpus` and others, and return it."""
+        with _quiet():
+            return self._cluster.add_node(temp_dir=str(self.folder), **node)
+
+    def kill(self, node: Any) -> int:
+        """Kill a node's raylet, and nothing else, with SIGKILL; return its process id."""
+        pid = raylet_of(node)
+        os.kill(pid, signal.SIGKILL)
+        self.remove(node)
+        return pid
+
+    def remove(self, node: Any) -> None:
+        """End what is left of a node."""
+        with _quiet():
+            self._cluster.remove_node(node, allow_graceful=False)
+
+    def nodes(self) -> Sequence[Any]:
+        """Return the nodes beside the head."""
+        return list(self._cluster.worker_nodes)
+
+    def close(self) -> None:
+        """End all of it."""
+        with _quiet():
+            self._cluster.shutdown()
+
+
+def raylet_of(node: Any) -> int:
+    """Return the process id of a node's raylet."""
+    return int(node.all_processes["raylet"][0].process.pid)
+
+
+@contextmanager
+def raylets(*cpus: int, **head: Any) -> Iterator[Raylets]:
+    """Start a cluster with a node for each number of CPUs; behind the block nothing of it is left."""
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # all on the loopback device
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    with _quiet():
+        from ray.cluster_utils import Cluster
+
+        folder = Path(tempfile.mkdtemp(prefix="sw-ray-"))  # short: sockets are in it
+        started = Raylets(
+            Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "temp_dir": str(folder), **head}), folder
+        )
+    try:
+        for each in cpus:
+            started.add(num_cpus=each)
+        yield started
+    finally:
+        started.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let Ray leave what it opens to the end of the process."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def main() -> None:
+    """Give a shell."""
+    with raylets(*map(int, sys.argv[1:] or ("2", "2"))) as started:
+        subprocess.run(
+            [os.environ.get("SHELL", "/bin/sh")], env={**os.environ, "RAY_ADDRESS": started.address}, check=False
+        )
+
+
+if __name__ == "__main__":
+    main()
