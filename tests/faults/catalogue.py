@@ -13,6 +13,7 @@ from tests.faults.processes import (
     forked_blocks,
     killed_copies,
     killed_gangs,
+    killed_raylets,
     killed_servers,
     killed_statements,
     killed_workers,
@@ -58,6 +59,7 @@ FAULTS: Final[Sequence[Fault]] = (
     stopped_tasks.FAULT,
     large_specs.FAULT,
     broken_clusters.FAULT,
+    killed_raylets.FAULT,
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ python -m tests.kit.raylets [CPUS CPUS ...]  # a shell with RAY_ADDRESS of one w
 """
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -16,8 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+__all__ = ["Raylets", "left_of", "looked_up", "raylets"]
 
-__all__ = ["Raylets", "raylets"]
+
+#: By which a node's death is noticed soon.
+_QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 200, "health_check_failure_threshold": 3}
 
 
 class Raylets:
@@ -65,6 +69,27 @@ def raylet_of(node: Any) -> int:
     return int(node.all_processes["raylet"][0].process.pid)
 
 
+def looked_up(cluster: Raylets, look: str) -> str:
+    """Return what a short program prints that is connected to a cluster; in a process of its own, as Ray wants it."""
+    program = f"import json, ray, sys; ray.init(sys.argv[1], log_to_driver=False, logging_level=40); {look}"
+    done = subprocess.run(
+        [sys.executable, "-c", program, cluster.address], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout
+
+
+def left_of(cluster: Raylets) -> dict[str, list[str]]:
+    """Return the states of the actors and placement groups that a cluster still has."""
+    look = (
+        "from ray._private.state import actors;"
+        "groups = ray.util.placement_group_table().values();"
+        "print(json.dumps({'actors': [each['State'] for each in actors().values() if each['State'] != 'DEAD'],"
+        "'groups': [each['state'] for each in groups if each['state'] != 'REMOVED']}))"
+    )
+    left: dict[str, list[str]] = json.loads(looked_up(cluster, look))
+    return left
+
+
 @contextmanager
 def raylets(*cpus: int, **head: Any) -> Iterator[Raylets]:
     """Start a cluster with a node for each number of CPUs; behind the block nothing of it is left."""
@@ -75,7 +100,17 @@ def raylets(*cpus: int, **head: Any) -> Iterator[Raylets]:
 
         folder = Path(tempfile.mkdtemp(prefix="sw-ray-"))  # short: sockets are in it
         started = Raylets(
-            Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "temp_dir": str(folder), **head}), folder
+            Cluster(
+                initialize_head=True,
+                head_node_args={
+                    "num_cpus": 0,
+                    "temp_dir": str(folder),
+                    "include_dashboard": False,
+                    "_system_config": _QUICK,
+                    **head,
+                },
+            ),
+            folder,
         )
     try:
         for each in cpus:

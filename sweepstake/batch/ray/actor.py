@@ -18,7 +18,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["SweepstakeWorker"]
+__all__ = ["SweepstakeWorker", "problem_with"]
 
 #: What Ray itself may have been started with: another store is meant.
 _NOT_OURS = ("SWEEPSTAKE_URL", "SWEEPSTAKE_TOKEN")
@@ -29,6 +29,9 @@ class SweepstakeWorker:
 
     What it is told comes as an argument of a call, which Ray shows nowhere, and what it says is the answer of one: so
     none of it stands in Ray's logs.
+
+    Attributes:
+        leash: the descriptor of the pipe that the worker ends with.
     """
 
     def __init__(self) -> None:
@@ -36,7 +39,7 @@ class SweepstakeWorker:
         self._lines: list[str] = []
         self._dropped = 0
         self._end: dict[str, Any] | None = None
-        self._leash = -1
+        self.leash = -1
 
     def begin(self, order: bytes) -> dict[str, str]:
         """Start the worker; return where it is, and what is in the way, if it cannot be started.
@@ -49,9 +52,9 @@ class SweepstakeWorker:
         told = json.loads(order)
         here = {"host": socket.gethostname(), "node": ray.get_runtime_context().get_node_id()}
         try:
-            problem = _problem(told)
+            problem = problem_with(told)
             if not problem:
-                self._start(told)
+                self.start(told)
         except OSError as error:
             problem = f"the worker could not be started: {error}"
         return {**here, "problem": problem}
@@ -71,9 +74,10 @@ class SweepstakeWorker:
     def signal(self) -> None:
         """Tell the worker to stop, as a further signal does."""
         with suppress(OSError):  # it has ended
-            os.write(self._leash, b"s")
+            os.write(self.leash, b"s")
 
-    def _start(self, told: dict[str, Any]) -> None:
+    def start(self, told: dict[str, Any]) -> None:
+        """Start the worker, and hear what it says."""
         folder = tempfile.mkdtemp(prefix="sweepstake-ray-")  # only this user can look into it
         file = os.path.join(folder, "connection.json")  # noqa: PTH118 -- as everything here: little on a node
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as written:
@@ -93,7 +97,7 @@ class SweepstakeWorker:
             start_new_session=True,
         )
         assert process.stdin is not None
-        self._leash = os.dup(process.stdin.fileno())
+        self.leash = os.dup(process.stdin.fileno())
         process.stdin.close()
         threading.Thread(target=self._listen, args=(process, file), daemon=True).start()
 
@@ -119,7 +123,7 @@ class SweepstakeWorker:
             self._changed.notify_all()
 
 
-def _problem(told: dict[str, Any]) -> str:
+def problem_with(told: dict[str, Any]) -> str:
     """Return what is in the way of a worker on this node, and what to do; nothing if it can begin."""
     where, wanted = f"on {socket.gethostname()} ({sys.executable})", told["version"]
     try:

@@ -16,7 +16,7 @@ from sweepstake.batch.ray.cluster import Cluster, Lost, Node, Placed
 from sweepstake.batch.ray.scaling import Demand, more_workers
 from sweepstake.client import Experiment
 from sweepstake.domain.counts import Counts
-from sweepstake.errors import ConfigurationError, NotFoundError, StoreUnavailableError, SweepstakeError
+from sweepstake.errors import ConfigurationError, NotFoundError, StoreUnavailableError
 from sweepstake.plaintext import counted
 from sweepstake.worker.stopping import Signals, Stop, next_step
 
@@ -375,7 +375,8 @@ class Crew:
             for each in waiting:
                 self._remove(each)
             return
-        up = len(self._members) - len(waiting)
+        # One that does not answer is about to be lost: its node may have died.
+        up = sum(1 for each in self._members if each.host and each.again == math.inf)
         number = more_workers(demand, up=up, starting=len(waiting), per_worker=self._size.jobs or 1)
         if not number:
             return

@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,11 +29,13 @@ __all__ = ["PROGRAM", "main"]
 #: What Python runs.
 PROGRAM: Final = "from sweepstake.cli.working.leashed import main; main()"
 _CONFIG: Final = "SWEEPSTAKE_CONFIG"
+#: What a worker is told to stop with, step by step: the system may make one of two signals of a kind.
+_STEPS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 def main() -> None:
     """Be a worker: the arguments are a file with the connection, which is removed, and those of the worker."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _STEPS:
         signal.signal(number, signal.SIG_DFL)  # a shell lets what it runs in the background ignore some
     target = _target(Path(sys.argv[1]))
     code, jobs = 1, 0
@@ -51,8 +54,8 @@ def main() -> None:
         code = error.exit_code
     finally:
         target.close()
-        sys.stderr.flush()
-        print(json.dumps({"ended": {"code": code, "jobs": jobs}}), flush=True)  # noqa: T201 -- the actor listens
+        with suppress(OSError):  # nobody listens any more
+            print(json.dumps({"ended": {"code": code, "jobs": jobs}}), flush=True)  # noqa: T201 -- the actor listens
 
 
 def _target(file: Path) -> Target:
@@ -71,10 +74,11 @@ def _target(file: Path) -> Target:
 
 
 def _heed_leash(drain: float | None) -> None:
-    """Tell this process to stop when the leash says so."""
-    while os.read(0, 1):
-        os.kill(os.getpid(), signal.SIGTERM)
-    click.echo("[sweepstake] the actor that started this worker is gone", err=True)
-    os.kill(os.getpid(), signal.SIGTERM)
-    if drain is None or drain > 0:  # the first lets commands go on
-        os.kill(os.getpid(), signal.SIGHUP)
+    """Tell this process to stop as the leash says."""
+    steps = iter(_STEPS)
+    needed = 2 if drain is None or drain > 0 else 1  # the first may let commands go on
+    told = 0
+    while os.read(0, 1) or told < needed:
+        told += 1
+        if (step := next(steps, None)) is not None:
+            os.kill(os.getpid(), step)
