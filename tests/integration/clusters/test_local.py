@@ -14,6 +14,7 @@ import pytest
 from attrs import evolve
 
 from sweepstake import Database, ManualSearch
+from sweepstake.batch import Capacity
 from sweepstake.batch.backends.allocations import Allocation, AllocationState
 from sweepstake.batch.backends.kinds import backend_of
 from sweepstake.batch.backends.local.identity import Identity, identity_of
@@ -34,8 +35,8 @@ Named = Mapping[str, str]
 
 @pytest.fixture
 def backend(tmp_path: Path) -> LocalMachine:
-    """Give the backend, which lets commands end for a second."""
-    return LocalMachine(tmp_path / "state", grace=1.0)
+    """Give the backend, which lets commands end for a second, and has room for four at a time."""
+    return LocalMachine(tmp_path / "state", grace=1.0, room=Capacity(cpus=4))
 
 
 def asked(tmp_path: Path, *scripts: str, limit: float = 60.0) -> Submission:
@@ -246,3 +247,38 @@ def test_the_commands_know_it(sw: Command, db: Database, tmp_path: Path, monkeyp
     eventually(lambda: "No batch" in sw("batch", "status", "e").out)
     assert experiment.get_job(job.job_id).status == "DONE"
     assert "is over" in sw("batch", "logs", "e", "").out
+
+
+def test_no_more_run_at_a_time_than_there_is_room_for(backend: LocalMachine, tmp_path: Path) -> None:
+    """In the order in which they were asked for; one that wants more than there is runs alone."""
+    go = tmp_path / "go"
+    hold = f"while [ ! -e {go} ]; do sleep 0.05; done; date +%s%N >> {tmp_path}/ended"
+    first = backend.submit(evolve(asked(tmp_path, hold, hold, hold), cpus=2))
+    large = backend.submit(evolve(asked(tmp_path, f"cp {tmp_path}/ended {tmp_path}/before"), cpus=99))
+    last = backend.submit(asked(tmp_path, "true"))
+    named = dict.fromkeys([*first, *large, *last], "sw")
+    eventually(lambda: [backend.poll(named)[each].state for each in first[:2]] == [AllocationState.RUNNING] * 2)
+    time.sleep(0.5)
+    told = backend.poll(named)
+    assert [told[each].state for each in [first[2], *large, *last]] == [AllocationState.PENDING] * 3
+    assert told[first[2]].reason == "it waits for room"
+    go.touch()
+    assert {each.state for each in until(backend, named, over)} == {AllocationState.DONE}
+    assert len((tmp_path / "before").read_text().split()) == 3
+
+
+def test_what_waits_for_others_is_overtaken(backend: LocalMachine, tmp_path: Path) -> None:
+    """By what needs the room that it does not take yet; one that is cancelled in line is in nobody's way."""
+    go = tmp_path / "go"
+    hold = asked(tmp_path, f"while [ ! -e {go} ]; do sleep 0.05; done")
+    [first] = backend.submit(hold)
+    [second] = backend.submit(evolve(hold, after=[first], cpus=4))
+    [third] = backend.submit(evolve(hold, cpus=3))
+    [fourth] = backend.submit(evolve(hold, cpus=1))
+    until(backend, {third: "sw"}, running)
+    backend.cancel({fourth: "sw"})
+    [fifth] = backend.submit(asked(tmp_path, "true"))
+    named = dict.fromkeys([first, second, third, fifth], "sw")
+    assert backend.poll(named)[second].state is AllocationState.PENDING
+    go.touch()
+    assert {each.state for each in until(backend, named, over)} == {AllocationState.DONE}

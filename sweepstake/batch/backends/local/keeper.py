@@ -17,13 +17,14 @@ from sweepstake.batch.backends.allocations import AllocationState
 from sweepstake.batch.backends.inside import ALLOCATION
 from sweepstake.batch.backends.local.identity import identity_of
 from sweepstake.batch.backends.local.kept import Asked, Began, Ended, is_over, read, script_in, write
+from sweepstake.batch.backends.local.line import take_room
 from sweepstake.folders import native
 from sweepstake.worker.process import Group
 
 __all__ = ["command_line", "main"]
 
 #: Seconds between two looks at what an allocation waits for, growing from the first to the last.
-_LOOKS: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+_LOOKS: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 def command_line(folders: Sequence[Path]) -> list[str]:
@@ -67,13 +68,13 @@ def _kept(folder: Path, ready: int) -> Ended:
     signals = _Signals()
     _write_process(folder, "keeper", os.getpid())
     os.close(ready)
-    return _wait_for_others(folder, asked, signals) or _run(folder, asked, signals)
+    return _wait(folder, asked, signals) or _run(folder, asked, signals)
 
 
-def _wait_for_others(folder: Path, asked: Asked, signals: _Signals) -> Ended | None:
-    """Wait until all have ended that the allocation waits for; return how it ended if somebody ends it before."""
+def _wait(folder: Path, asked: Asked, signals: _Signals) -> Ended | None:
+    """Wait for others to end, and then for room; return how the allocation ended if somebody ends it before."""
     looks = 0
-    while not all(is_over(folder.with_name(each)) for each in asked.after):
+    while not (all(is_over(folder.with_name(each)) for each in asked.after) and take_room(folder)):
         if signal.SIGTERM in signals.wait(_LOOKS[min(looks, len(_LOOKS) - 1)]):
             return Ended(state=AllocationState.CANCELLED, code=None)
         looks += 1

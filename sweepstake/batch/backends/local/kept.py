@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from attrs import asdict, frozen
+from attrs import asdict, field, frozen
 
 from sweepstake.batch.backends.allocations import Allocation, AllocationState
 from sweepstake.batch.backends.local.identity import Identity
 from sweepstake.folders import write_whole
 
-__all__ = ["Asked", "Began", "Ended", "allocation_in", "is_over", "read", "script_in", "write"]
+__all__ = ["Asked", "Began", "Ended", "Granted", "allocation_in", "is_over", "read", "script_in", "write"]
 
 T = TypeVar("T")
 #: For so many seconds an allocation counts that nobody keeps: its submitter may be about to start who does.
@@ -34,6 +34,9 @@ class Asked:
         grace: seconds that the command has to end once it is asked to.
         after: ids of the allocations that must have ended before it begins.
         log: where its output goes.
+        needs: how much it takes of each kind, such as cpus.
+        room: how much the machine has of each kind.
+        behind: the allocation that was last in line when this one was asked for; None if nobody waited.
     """
 
     name: str
@@ -43,6 +46,9 @@ class Asked:
     grace: float
     after: Sequence[str]
     log: str
+    needs: Mapping[str, float] = field(factory=dict)
+    room: Mapping[str, float] = field(factory=dict)
+    behind: str | None = None
 
 
 @frozen(kw_only=True)
@@ -66,6 +72,17 @@ class Began:
 
 
 @frozen(kw_only=True)
+class Granted:
+    """An allocation has room on the machine, until it has ended.
+
+    Attributes:
+        at: Unix time in seconds since which.
+    """
+
+    at: float
+
+
+@frozen(kw_only=True)
 class Ended:
     """How an allocation ended.
 
@@ -80,8 +97,14 @@ class Ended:
     reason: str = ""
 
 
-#: The files: what was asked for, who keeps the allocation, what runs in it, and how it ended.
-_FILES: Final[Mapping[str, type[Any]]] = {"asked": Asked, "keeper": Began, "command": Began, "ended": Ended}
+#: The files: what was asked for, who keeps the allocation, that it has room, what runs in it, and how it ended.
+_FILES: Final[Mapping[str, type[Any]]] = {
+    "asked": Asked,
+    "keeper": Began,
+    "room": Granted,
+    "command": Began,
+    "ended": Ended,
+}
 
 
 def write(folder: Path, name: str, record: Any) -> None:
@@ -132,10 +155,21 @@ def allocation_in(folder: Path) -> Allocation | None:
         state, reason = AllocationState.RUNNING, ""
         left = max(0.0, command.at + asked.time_limit - time.time())
     elif lives or (keeper is None and time.time() - asked.asked_at < _STARTING):
-        state, reason = AllocationState.PENDING, "it waits for others" if asked.after else ""
+        state, reason = (
+            AllocationState.PENDING,
+            _waits_for(folder, asked),
+        )
     else:
         state, reason = (
             AllocationState.FAILED,
             "it was killed" if keeper else "whoever submitted it died before it began",
         )
     return Allocation(jobid=folder.name, state=state, name=asked.name, reason=reason, left=left)
+
+
+def _waits_for(folder: Path, asked: Asked) -> str:
+    """Say what an allocation waits for: of others it is not asked what they wait for in turn."""
+    others = [folder.with_name(each) for each in asked.after]
+    if any(each.exists() and not (each / "ended.json").exists() for each in others):
+        return "it waits for others"
+    return "it waits for room"

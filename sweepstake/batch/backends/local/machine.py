@@ -23,6 +23,7 @@ from sweepstake.batch.backends.directives import exports
 from sweepstake.batch.backends.inside import ALLOCATION
 from sweepstake.batch.backends.local.keeper import command_line
 from sweepstake.batch.backends.local.kept import Asked, Began, allocation_in, read, script_in, write
+from sweepstake.batch.backends.local.line import last_in_line
 from sweepstake.batch.backends.submissions import Submission
 from sweepstake.batch.planning.records import Capacity
 from sweepstake.errors import ConfigurationError, InvalidInputError, SubmissionError, SubmissionLostError
@@ -46,13 +47,15 @@ _ID: Final = re.compile(r"[0-9a-f]{8}(_[0-9]+)?", re.ASCII)
 class LocalMachine:
     """This machine as a scheduler.
 
-    Nothing waits for room: an allocation begins at once, or when those have ended that it waits for. Its processes are
-    in a session of their own and end at its limit, whatever becomes of who submitted it.
+    An allocation begins when those have ended that it waits for, and there is room for what it asks for, in the order
+    in which they were asked for. Its processes are in a session of their own and end at its limit, whatever becomes of
+    who submitted it.
 
     Args:
         state: the state folder, in which all is kept that must be known of an allocation.
         environment: variables beside those of this process that are handed on to allocations.
         grace: seconds that a command has to end (SIGTERM) before it is killed.
+        room: what the machine has for allocations; None for what workers find here.
     """
 
     name = "local"
@@ -60,11 +63,16 @@ class LocalMachine:
     has_arrays = True
 
     def __init__(
-        self, state: Path, environment: Mapping[str, str] = MappingProxyType({}), grace: float = _GRACE
+        self,
+        state: Path,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        grace: float = _GRACE,
+        room: Capacity | None = None,
     ) -> None:
         self._state = state
         self._environment = environment
         self._grace = grace
+        self._room = room
 
     def cluster(self, partition: str | None) -> Cluster:
         """Return what workers find on this machine: see `Backend.cluster`."""
@@ -72,12 +80,7 @@ class LocalMachine:
             raise ConfigurationError(
                 f"This machine has no partitions, and so not {partition!r}: leave --partition out."
             )
-        found = detected()
-        return Cluster(
-            capacity=Capacity(
-                cpus=max(1, math.floor(found.cpus)), gpus=len(found.gpus), resources={"memory": found.memory}
-            )
-        )
+        return Cluster(capacity=self._capacity())
 
     def script(self, submission: Submission) -> str:
         """Return what a shell runs in each allocation; the worker takes the place of the shell.
@@ -143,9 +146,15 @@ class LocalMachine:
                 return
         raise SubmissionError(f"{self.name} did not cancel {', '.join(up)}: look at their processes")
 
+    def _capacity(self) -> Capacity:
+        if self._room is not None:
+            return self._room
+        found = detected()
+        return Capacity(cpus=max(1, math.floor(found.cpus)), gpus=len(found.gpus), resources={"memory": found.memory})
+
     def _prepared(self, submission: Submission, script: str) -> Iterator[Path]:
         """Write down what is asked for; give the folder of each allocation."""
-        first = secrets.token_hex(4)
+        first, behind, room = secrets.token_hex(4), last_in_line(self._folders()), self._capacity()
         for number in range(len(submission.commands)):
             jobid = f"{first}_{number}" if submission.is_array else first
             folder = own_folder(self._state, "allocations", jobid)
@@ -158,8 +167,12 @@ class LocalMachine:
                 grace=self._grace,
                 after=list(submission.after),
                 log=str(self.log(submission.folder, submission.name, jobid)),
+                needs={"cpus": submission.cpus, "gpus": submission.gpus, "memory": submission.memory or 0},
+                room={"cpus": room.cpus, "gpus": room.gpus, **room.resources},
+                behind=behind,
             )
             write(folder, "asked", asked)
+            behind = jobid
             yield folder
 
     def _known(self, jobid: str, name: str) -> Allocation:
