@@ -16,8 +16,9 @@ from sweepstake.domain.batches.records import AllocationState, BatchDraft, Batch
 from sweepstake.domain.status import Outcome
 from tests.kit.checkout import ROOT
 from tests.kit.commands import begun, python, until_told
-from tests.kit.lab import eventually
+from tests.kit.lab import draft, eventually
 from tests.kit.slurm import Slurm
+from tests.kit.tasks import put_task
 
 NAME = "sw-batch"
 #: The sweepstake of this environment, with the commands that it runs.
@@ -112,3 +113,32 @@ def test_the_nodes_of_an_allocation_share_a_batch(
     attempts = [exp.get_job(job.job_id).attempts() for job in jobs]
     assert [each.outcome for several in attempts for each in several] == [Outcome.PREEMPTED] * 2
     wait_for(backend, jobid, AllocationState.CANCELLED)
+
+
+def test_a_gang_has_a_node_for_each_of_its_jobs(
+    backend: Scheduler, cluster: Slurm, exp: ManualSearch, url: str, tmp_path: Path
+) -> None:
+    """They meet, each on a node that has room for one; when they are cancelled each is given back in its grace."""
+    script = (
+        'trap "sleep 2; echo $SLURMD_NODENAME >> $FOLDER/saved; exit 1" TERM; echo $SLURMD_NODENAME >> $FOLDER/begun; '
+        "while :; do sleep 0.1; done"
+    )
+    variables = [{"name": "FOLDER", "value": str(tmp_path)}]
+    put_task(exp.session.queue, exp.name, script, replicas=2, resources={"cpuCount": 8}, envVars=variables)
+    exp.session.queue.add_jobs(exp.name, [draft(f"g{rank}", task="main", gang="g", rank=rank) for rank in range(2)])
+    intended = BatchDraft(id="b", jobs=("g0", "g1"), backend="slurm", timeout=60.0, nodes=2)
+    exp.session.queue.intend_batches(exp.reference, [intended])
+    slots = ("--no-container", "--slots", "cpus=8,gpus=0")
+    jobid = submit(backend, url, tmp_path, "b/1", *slots, nodes=2)
+    eventually(lambda: nodes_in(tmp_path / "begun") == ["n1", "n2"])
+    cluster.run("scancel", jobid)
+    eventually(lambda: exp.counts().running == 0, within=10)
+    assert nodes_in(tmp_path / "saved") == ["n1", "n2"]
+    ends = [each.outcome for job in ("g0", "g1") for each in exp.get_job(job).attempts()]
+    assert ends == [Outcome.PREEMPTED] * 2
+    wait_for(backend, jobid, AllocationState.CANCELLED)
+
+
+def nodes_in(file: Path) -> list[str]:
+    """Return the nodes that are named in a file."""
+    return sorted(file.read_text().split()) if file.exists() else []
