@@ -50,7 +50,7 @@ _START: Final = _here()
 _SQLITE: Final = "sqlite:///"
 _KEYS: Final = {"url", "token", "checkpoints", "files"}
 #: Tables, of which those know more who read them: workers that run the tasks of specs, and what submits batches.
-_TABLES: Final = {"data", "images", "container", "batch"}
+_TABLES: Final = {"data", "images", "container", "batch", "experiments"}
 
 
 @frozen(kw_only=True)
@@ -66,7 +66,7 @@ class Config:
         files: where a store keeps files of attempts: a folder, or a URL for fsspec; None: beside its file.
         signing_key: the secret with which a server signs; None: it is in a file.
         source: the configuration file that is in force, whether it is there or not; None: there is no place for one.
-        tables: what it says of data, images, containers and batches.
+        tables: what it says of data, images, containers, batches and experiments.
 
     All paths are absolute, also in the URL, so that they mean the same wherever the process goes.
     """

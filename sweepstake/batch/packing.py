@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from attrs import evolve, field, frozen
 
 from sweepstake.batch.backends.clusters import Cluster
-from sweepstake.batch.backends.kinds import backend_of
+from sweepstake.batch.backends.kinds import WITHIN, backend_of
 from sweepstake.batch.backends.scheduler import Backend
 from sweepstake.batch.batch import Batch
 from sweepstake.batch.keeping import Keeper, Work, shared_out
 from sweepstake.batch.planning import BatchJob, BatchSpec, Capacity, plan
+from sweepstake.batch.planning.apart import apart, shares, waiting_for_each_other
 from sweepstake.batch.planning.checks import misfits, unfit
-from sweepstake.batch.planning.limits import padded
 from sweepstake.batch.planning.planning import DURATION
 from sweepstake.batch.reading import Reading, read_waiting, without
 from sweepstake.batch.searching import search
 from sweepstake.batch.settling import live_batches, settle
-from sweepstake.batch.site import SiteSettings, site_settings
-from sweepstake.batch.submitting import Order, submissions_of, submit_plan
+from sweepstake.batch.site import SiteSettings, site_settings, tasks_with_settings
+from sweepstake.batch.submitting import Order, Variant, submissions_of, submit_plan
+from sweepstake.batch.terms import Terms
 from sweepstake.batch.wishes import Wishes
 from sweepstake.client import Experiment
 from sweepstake.domain.batches.records import BatchRecord
@@ -41,7 +41,6 @@ _MIB: Final = 1024**2
 _CRUMB: Final = 1e-9
 #: By so much an allocation must be longer than those in vain to be worth another try.
 _LONGER: Final = 1.1
-_FIELDS: Final = ("partition", "account", "qos", "constraint")
 
 
 class Packing:
@@ -59,9 +58,10 @@ class Packing:
     def __init__(self, experiment: Experiment, wishes: Wishes, there: Cluster | None = None) -> None:
         self.experiment = experiment
         self.wishes = wishes
-        self._settings: SiteSettings | None = None
-        self._said = wishes.capacity
         self._there = there
+        self._terms = dict[str, Terms]()
+        self._own: frozenset[str] | None = None
+        self._grouped: tuple[Reading, Mapping[str, Sequence[BatchJob]]] | None = None
 
     def backend(self) -> Backend:
         """Return the backend to which batches are submitted.
@@ -89,16 +89,14 @@ class Packing:
         Raises:
             PlanError: a job takes longer than an allocation may last.
         """
-        read = self.read_for(self._given, under_way, given_up)
+        read = self.read_for(None, under_way, given_up)
         too_long = self._too_long(read)
         if too_long and not self.wishes.skip_misfits:
             raise unfit(too_long)
         return without(read, too_long)
 
-    def read_for(
-        self, given: Callable[[BatchJob], float], under_way: Mapping[str, str], given_up: Mapping[str, str]
-    ) -> Reading:
-        """As `read`, whatever jobs take; `given` returns for how many seconds an allocation would be a job's."""
+    def read_for(self, seconds: float | None, under_way: Mapping[str, str], given_up: Mapping[str, str]) -> Reading:
+        """As `read`, whatever jobs take, for allocations of so many seconds; None for those that would be asked for."""
         wishes = self.wishes
         read = self._read(under_way)
         if wishes.jobs is not None and search(self.experiment, wishes.jobs - read.total):
@@ -107,8 +105,11 @@ class Packing:
         if lost:
             read = without(read, lost, "wait for jobs that are given up")
         if wishes.skip_misfits:
-            read = without(read, misfits(read.jobs, self.capacity(read)))
-        return without(read, _in_vain(read, given))
+            read = without(read, self._misfits(read))
+        return without(
+            read,
+            _in_vain(read, lambda job: self._terms_of(read, job).given(job) if seconds is None else seconds),
+        )
 
     def _read(self, under_way: Mapping[str, str]) -> Reading:
         wishes = self.wishes
@@ -123,19 +124,40 @@ class Packing:
 
     def pack(self, read: Reading, most: int | None = None, longest: float = math.inf) -> tuple[BatchSpec, ...]:
         """Pack what was read, as it is wished, or into at most so many batches; none has a limit above the longest."""
+        sets = self._apart(read)
+        count, duration = (self.wishes.count, self.wishes.duration) if most is None else (most, None)
+        counts = None
+        if isinstance(count, int) and len(sets) > 1:
+            if unfit_jobs := self._misfits(read):
+                raise unfit(sorted(unfit_jobs))
+            counts = shares(count, [math.fsum(job.runtime * job.nodes for job in jobs) for _, jobs in sets])
+        specs = list[BatchSpec]()
+        for place, (_, jobs) in enumerate(sets):
+            own = count if counts is None else counts[place]
+            specs += self._packed(self._terms_of(read, jobs[0]), jobs, own, duration, longest)
+        return tuple(specs) if len(sets) == 1 else waiting_for_each_other(specs)
+
+    def _packed(
+        self,
+        terms: Terms,
+        jobs: Sequence[BatchJob],
+        count: int | Literal["max"] | None,
+        duration: float | None,
+        longest: float,
+    ) -> Sequence[BatchSpec]:
         wishes = self.wishes
-        longest, duration = min(longest, self._longest()), wishes.duration
-        if wishes.count is None and longest < math.inf:
+        longest = min(longest, terms.longest())
+        if count is None and longest < math.inf:
             duration = min(DURATION if duration is None else duration, longest)
         specs = plan(
-            read.jobs,
-            capacity=self.capacity(read),
+            jobs,
+            capacity=terms.capacity(jobs),
             layout=wishes.layout,
-            count=wishes.count if most is None else most,
-            duration=duration if most is None else None,
+            count=count,
+            duration=duration,
             nodes=wishes.nodes,
         )
-        return tuple(evolve(spec, timeout=min(spec.timeout or longest, longest)) for spec in specs)
+        return [evolve(spec, timeout=min(spec.timeout or longest, longest)) for spec in specs]
 
     def capacity(self, read: Reading) -> Capacity:
         """Return what an allocation can have: as somebody says it, or the configuration, else as the scheduler does.
@@ -145,18 +167,17 @@ class Packing:
         Raises:
             ConfigurationError: nobody says it, and there is no scheduler to ask.
         """
-        if self._said is None and self._there is None:
-            self._ask()
-        if self._said is not None:
-            return self._said
-        assert self._there is not None, "it was asked"
-        nodes = max((job.nodes for job in read.jobs), default=1)
-        capacity = self._there.capacity
-        return evolve(capacity, nodes=min(capacity.nodes, nodes))
+        return self._terms_for("").capacity(read.jobs)
 
-    def time_limit(self) -> float | None:
-        """Return the limit of all allocations, in seconds; None for what is planned."""
-        return self.wishes.time_limit if self.wishes.time_limit is not None else self._site_settings().time_limit
+    def capacity_of(self, read: Reading, spec: BatchSpec) -> Capacity:
+        """Return what an allocation of a batch can have."""
+        terms = self._terms_of(read, spec.jobs[0])
+        return terms.capacity(self._alike(read)[terms.name])
+
+    def limit(self, read: Reading, spec: BatchSpec) -> float | None:
+        """Return the limit of a batch's allocation, in seconds."""
+        asked = self._terms_of(read, spec.jobs[0]).time_limit
+        return spec.timeout if asked is None else asked
 
     def order(self, read: Reading) -> Order:
         """Return how to submit: what is wished comes before what the configuration says.
@@ -167,16 +188,19 @@ class Packing:
         wishes = self.wishes
         if lacks_command(read, wishes):
             raise ConfigurationError('say what is run for jobs without a spec, such as command=["python", "train.py"]')
-        site = self._site_settings().site
-        given = {name: getattr(wishes, name) for name in _FIELDS if getattr(wishes, name)}
+        usual, variants = self._terms_for(""), dict[str, Variant]()
+        for name, jobs in self._alike(read).items():
+            if name:
+                variants |= dict.fromkeys((job.id for job in jobs), self._variant(self._terms_for(name), jobs))
         return Order(
             called=called(self.experiment),
             folder=output_folder(self.experiment),
-            command=_of_worker(self.capacity(read), wishes),
-            time_limit=self.time_limit(),
-            site=evolve(site, extra=(*site.extra, *wishes.extra), **given),
+            command=_of_worker(self.capacity(read), wishes) if len(variants) < len(read.jobs) else (),
+            time_limit=usual.time_limit,
+            site=usual.site,
             members=read.members,
             after={job: [each for each in others if each] for job, others in read.after.items()},
+            variants=variants,
         )
 
     def keeper(self, most: int, tell: Callable[[str], None]) -> Keeper:
@@ -205,56 +229,70 @@ class Packing:
             left_out=read.left_out,
         )
 
-    def _ask(self) -> None:
-        said = self._site_settings()
-        if said.capacity is not None:
-            self._said = Capacity.parse(said.capacity)
-        elif self.wishes.backend is None:
-            raise ConfigurationError(
-                'say what an allocation has, such as capacity="nodes=1,cpus=8,gpus=2", or which backend knows it'
-            )
-        else:
-            self._there = self._cluster()
-
-    def _cluster(self) -> Cluster:
-        return self.backend().cluster(self.wishes.partition or self._site_settings().site.partition)
-
-    def _longest(self) -> float:
-        """Return for how many seconds an allocation may last: the site's longest limit, or the one that is asked for.
-
-        A scheduler that does not say what there is need not be asked for that, if somebody else does.
-        """
-        if self._there is None and self.wishes.backend is not None:
-            with suppress(ConfigurationError):
-                self._there = self._cluster()
-        site = None if self._there is None else self._there.longest
-        return min((each for each in (site, self.time_limit()) if each is not None), default=math.inf)
-
-    def _given(self, job: BatchJob) -> float:
-        """Return for how many seconds an allocation would be a job's, if it were alone in it."""
-        limit = self.time_limit()
-        return min(padded(job.runtime) if limit is None else limit, self._longest())
-
     def _too_long(self, read: Reading) -> list[tuple[str, str]]:
         """Return the jobs that take longer than an allocation may, and keep nothing to go on from."""
-        longest = self._longest()
-        if longest == math.inf:
-            return []
-        lasts = f"an allocation lasts {spanning(longest)} at most, and it keeps no checkpoints (--checkpoints: it does)"
-        return [
-            (job.id, f"needs {spanning(job.runtime)}; {lasts}")
-            for job in read.jobs
-            if job.runtime > longest and not (self.wishes.checkpoints or job.id in read.resumable)
-        ]
+        found = []
+        for job in read.jobs:
+            longest = self._terms_of(read, job).longest()
+            if job.runtime > longest and not (self.wishes.checkpoints or job.id in read.resumable):
+                lasts = f"an allocation lasts {spanning(longest)} at most"
+                keeps = "and it keeps no checkpoints (--checkpoints: it does)"
+                found.append((job.id, f"needs {spanning(job.runtime)}; {lasts}, {keeps}"))
+        return found
 
-    def _site_settings(self) -> SiteSettings:
-        """Return what the configuration says of the backend."""
-        if self._settings is None:
-            config, backend = self.experiment.session.config, self.wishes.backend
-            self._settings = (
-                SiteSettings() if backend is None else site_settings(config.tables, backend, str(config.source))
+    def _misfits(self, read: Reading) -> list[tuple[str, str]]:
+        """Return the jobs that fit into no allocation, each with what it needs and what there is."""
+        alike = self._alike(read).items()
+        return [each for name, jobs in alike for each in misfits(jobs, self._terms_for(name).capacity(jobs))]
+
+    def _apart(self, read: Reading) -> Sequence[tuple[str, Sequence[BatchJob]]]:
+        return apart(read.jobs, {job.id: self._terms_of(read, job).name for job in read.jobs})
+
+    def _variant(self, terms: Terms, jobs: Sequence[BatchJob]) -> Variant:
+        capacity = terms.capacity(jobs)
+        command = _of_worker(capacity, self.wishes)
+        return Variant(
+            name=terms.name, capacity=capacity, command=command, time_limit=terms.time_limit, site=terms.site
+        )
+
+    def _alike(self, read: Reading) -> Mapping[str, Sequence[BatchJob]]:
+        """Return the jobs by the terms on which they are submitted."""
+        if self._grouped is None or self._grouped[0] is not read:
+            found = dict[str, list[BatchJob]]()
+            for job in read.jobs:
+                found.setdefault(self._terms_of(read, job).name, []).append(job)
+            self._grouped = read, found
+        return self._grouped[1]
+
+    def _terms_of(self, read: Reading, job: BatchJob) -> Terms:
+        """Return the terms of a job: its task's own, if the configuration has any, else the experiment's."""
+        if self._own is None:
+            config, backend = self.experiment.session.config, self._table
+            told = backend is not None and self._there is None
+            self._own = (
+                tasks_with_settings(config.tables, backend, str(config.source), self.experiment.name)
+                if told and backend is not None
+                else frozenset()
             )
-        return self._settings
+        task = read.tasks[job.id]
+        return self._terms_for(task if task is not None and task in self._own else "")
+
+    def _terms_for(self, task: str) -> Terms:
+        if task not in self._terms:
+            config, backend = self.experiment.session.config, self._table
+            name = self.experiment.name
+            settings = (
+                SiteSettings()
+                if backend is None
+                else site_settings(config.tables, backend, str(config.source), name, task)
+            )
+            self._terms[task] = Terms(task, self.wishes, settings, self.backend, self._there)
+        return self._terms[task]
+
+    @property
+    def _table(self) -> str | None:
+        """How the configuration calls the backend: a part of an allocation is its scheduler's as well."""
+        return None if self.wishes.backend is None else self.wishes.backend.removeprefix(WITHIN)
 
 
 @frozen(kw_only=True)
@@ -285,8 +323,11 @@ class Prepared:
 
     def limit(self, spec: BatchSpec) -> float | None:
         """Return the limit of a batch's allocation, in seconds."""
-        limit = self.packing.time_limit()
-        return spec.timeout if limit is None else limit
+        return self.packing.limit(self.read, spec)
+
+    def capacity_of(self, spec: BatchSpec) -> Capacity:
+        """Return what the allocation of a batch can have."""
+        return self.packing.capacity_of(self.read, spec)
 
     def scripts(self) -> list[str]:
         """Return what would be submitted."""
@@ -306,9 +347,9 @@ class Prepared:
                 output_folder(experiment) / spec.id,
                 [made[other] for other in spec.dependencies],
                 supports,
-                time_limit=self.packing.time_limit(),
+                time_limit=self.limit(spec),
                 experiment=experiment,
-                capacity=self.capacity,
+                capacity=self.capacity_of(spec),
                 order=order,
             )
         return list(made.values())

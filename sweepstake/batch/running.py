@@ -102,7 +102,7 @@ def inside(experiment: Experiment, wishes: Wishes, here: Within, tell: Callable[
     def pack(under_way: Mapping[str, str], given_up: Mapping[str, str], places: int) -> Work:
         del places
         room = room_for(here.left)
-        read = packing.read_for(lambda _: room, under_way, given_up)
+        read = packing.read_for(room, under_way, given_up)
         fresh = room >= _FRESH * whole
         late = [
             (job.id, f"need {spanning(job.runtime)}, of which {spanning(room)} are left")

@@ -6,12 +6,13 @@ begins its batch in the queue before it claims anything, so that nothing runs tw
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from sweepstake.batch.backends.scheduler import Backend
 from sweepstake.batch.backends.submissions import Site, Submission
@@ -23,12 +24,29 @@ from sweepstake.domain.batches.records import AllocationState, BatchDraft, Batch
 from sweepstake.errors import SubmissionError, SubmissionLostError
 from sweepstake.folders import own_folder
 
-__all__ = ["Order", "alone", "submissions_of", "submit_plan"]
+__all__ = ["Order", "Variant", "alone", "submissions_of", "submit_plan"]
 
 #: So many allocations are one array at most.
 _MOST_TOGETHER: Final = 500
 #: Characters of a name that are of its batch.
 _OF_ID: Final = 20
+
+
+@frozen(kw_only=True)
+class Variant:
+    """What differs for jobs that are submitted on terms of their own.
+
+    Attributes:
+        name: of these terms.
+        capacity: what an allocation can have.
+        command, time_limit, site: as in `Order`.
+    """
+
+    name: str
+    capacity: Capacity
+    command: Sequence[str]
+    time_limit: float | None
+    site: Site
 
 
 @frozen(kw_only=True)
@@ -43,6 +61,7 @@ class Order:
         site: what else the scheduler is told.
         members: the queue's jobs of each planned one.
         after: ids of the allocations, submitted before, that run what a planned job waits for.
+        variants: what differs for some of the planned jobs, which stand in batches of their own.
     """
 
     called: str
@@ -52,6 +71,14 @@ class Order:
     site: Site = field(factory=Site)
     members: Mapping[str, Sequence[str]] = field(factory=dict)
     after: Mapping[str, Sequence[str]] = field(factory=dict)
+    variants: Mapping[str, Variant] = field(factory=dict)
+
+    def of(self, spec: BatchSpec, capacity: Capacity) -> tuple[Capacity, Order]:
+        """Return what an allocation of a batch can have, and how that batch is submitted."""
+        own = self.variants.get(spec.jobs[0].id)
+        if own is None:
+            return capacity, self
+        return own.capacity, evolve(self, command=own.command, time_limit=own.time_limit, site=own.site)
 
 
 def submit_plan(
@@ -131,7 +158,9 @@ def _together(plan: Sequence[BatchSpec], backend: Backend, order: Order) -> list
     """Return the batches that are one submission each: alike in all that the scheduler is told."""
     found = dict[object, list[BatchSpec]]()
     for number, spec in enumerate(plan):  # each stands behind those that it waits for
-        alike: object = (spec.nodes, _limit(spec, order), spec.dependencies, _earlier(spec, order))
+        variant = order.variants.get(spec.jobs[0].id)
+        terms = variant.name if variant is not None else None
+        alike: object = (terms, spec.nodes, _limit(spec, order), spec.dependencies, _earlier(spec, order))
         if not backend.has_arrays:
             alike = number
         elif len(found.get(alike, ())) == _MOST_TOGETHER:
@@ -150,6 +179,7 @@ def _levels(plan: Sequence[BatchSpec]) -> Mapping[str, int]:
 
 
 def _draft(spec: BatchSpec, capacity: Capacity, backend: Backend, name: str, order: Order) -> BatchDraft:
+    capacity, order = order.of(spec, capacity)
     placed = schedule(spec, capacity)
     members = [order.members.get(job.id, (job.id,)) for job in spec.jobs]
     return BatchDraft(
@@ -176,12 +206,14 @@ def _submission(
     jobids: Mapping[str, str],
     order: Order,
 ) -> Submission:
+    capacity, order = order.of(specs[0], capacity)
+    worker = [*shlex.split(order.site.container), *_WORKER, order.called]
     jobs = [job for spec in specs for job in spec.jobs]
     memory = capacity.resources.get("memory")
     return Submission(
         name=name,
         commands=[
-            [*_WORKER, order.called, "--batch", f"{spec.id}/{number}", *order.command]
+            [*worker, "--batch", f"{spec.id}/{number}", *order.command]
             for spec, number in zip(specs, numbers, strict=True)
         ],
         nodes=specs[0].nodes,
@@ -208,6 +240,8 @@ def _uses(job: BatchJob, kind: str) -> bool:
 
 
 def _limit(spec: BatchSpec, order: Order) -> float:
-    limit = spec.timeout if order.time_limit is None else order.time_limit
+    own = order.variants.get(spec.jobs[0].id)
+    asked = order.time_limit if own is None else own.time_limit
+    limit = spec.timeout if asked is None else asked
     assert limit is not None, "it was planned"
     return limit

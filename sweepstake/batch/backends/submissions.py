@@ -21,6 +21,7 @@ class Site:
         constraint: features that nodes must have.
         modules: what is loaded before the worker starts.
         environment: variables that the worker starts with.
+        container: the command in which the worker runs, such as that of a container's engine; empty for none.
         extra: arguments for the scheduler, as they are.
     """
 
@@ -30,6 +31,7 @@ class Site:
     constraint: str | None = None
     modules: Sequence[str] = ()
     environment: Mapping[str, str] = field(factory=dict)
+    container: str = ""
     extra: Sequence[str] = ()
 
 

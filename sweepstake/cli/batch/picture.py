@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sweepstake.batch.planning.records import BatchSpec, Capacity
@@ -20,11 +20,14 @@ _COLUMNS: Final = 66
 _SHORT: Final = 8
 
 
-def rows_of(plan: Sequence[BatchSpec], capacity: Capacity, limits: Mapping[str, float]) -> list[dict[str, Any]]:
+def rows_of(
+    plan: Sequence[BatchSpec], capacity_of: Callable[[BatchSpec], Capacity], limits: Mapping[str, float]
+) -> list[dict[str, Any]]:
     """Return a row for each batch: what it is, when it can begin, its limit, and how full it is."""
     starts = begins(plan)
     rows = []
     for spec in plan:
+        capacity = capacity_of(spec)
         placed = schedule(spec, capacity)
         kind = _scarcest(spec, capacity)
         rows.append(
@@ -41,7 +44,7 @@ def rows_of(plan: Sequence[BatchSpec], capacity: Capacity, limits: Mapping[str, 
     return rows
 
 
-def picture_of(plan: Sequence[BatchSpec], capacity: Capacity) -> Iterator[str]:
+def picture_of(plan: Sequence[BatchSpec], capacity_of: Callable[[BatchSpec], Capacity]) -> Iterator[str]:
     """Give lines that show when each batch runs, and how much of its scarcest kind is in use meanwhile.
 
     Every batch begins as soon as those that it waits for have ended: when it gets its nodes nobody knows.
@@ -50,8 +53,9 @@ def picture_of(plan: Sequence[BatchSpec], capacity: Capacity) -> Iterator[str]:
     end = max((starts[spec.id] + (spec.estimated_runtime or 0.0) for spec in plan), default=0.0)
     if not end:
         return
-    kinds = {spec.id: _scarcest(spec, capacity) for spec in plan}
+    kinds = {spec.id: _scarcest(spec, capacity_of(spec)) for spec in plan}
     for spec in plan:
+        capacity = capacity_of(spec)
         placed = schedule(spec, capacity)
         whole = _of(capacity, kinds[spec.id]) * spec.nodes
         yield f"{spec.id[:_SHORT]}  {_use_of(placed, kinds[spec.id], whole, starts[spec.id], end)}".rstrip()

@@ -174,10 +174,10 @@ def plan(target: Target, /, experiment: str, wide: bool, format_: str, **setting
         say(nothing_in(target.called(experiment), prepared))
         return
     limits = {spec.id: prepared.limit(spec) or 0.0 for spec in prepared.batches}
-    print_rows(rows_of(prepared.batches[:_SHOWN], prepared.capacity, limits), wide=wide)
+    print_rows(rows_of(prepared.batches[:_SHOWN], prepared.capacity_of, limits), wide=wide)
     if len(prepared.batches) > _SHOWN:
         say(f"... and {counted(len(prepared.batches) - _SHOWN, 'batch', 'batches')} more; --format json shows all.")
-    for line in picture_of(prepared.batches[:_SHOWN], prepared.capacity):
+    for line in picture_of(prepared.batches[:_SHOWN], prepared.capacity_of):
         say(line)
     say(_why(prepared.read, prepared.batches, settings))
 

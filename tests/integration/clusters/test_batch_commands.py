@@ -10,6 +10,9 @@ import pytest
 
 import sweepstake
 from sweepstake.cli.main import run_app
+from sweepstake.domain.tasks.specs import SpecDraft
+from sweepstake.values import JsonObject
+from tests.kit.lab import draft
 from tests.kit.slurm import Slurm
 
 __all__: list[str] = []
@@ -169,3 +172,29 @@ def test_a_longer_job_than_the_duration_has_a_limit_of_its_own(run: Run) -> None
     """The duration only packs."""
     options = ("mnist", *SLURM, "--capacity", "nodes=1,cpus=1", "--estimate", "2h", "--duration", "1h")
     assert [(len(each["jobs"]), each["timeout"]) for each in listed(run, "plan", *options)] == [(1, 9000.0)] * 6
+
+
+def test_tasks_have_settings_of_their_own(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so batches of their own, which wait for those that their jobs wait for."""
+    queue = sweepstake.connect().session.queue
+    tasks = [{"name": name, "image": {"docker": "x"}, "command": ["true"]} for name in ("prepare", "train")]
+    queue.put_spec("mnist", SpecDraft(text="", document=JsonObject.of({"version": "v2", "tasks": tasks})))
+    queue.add_jobs("mnist", [draft("p", task="prepare"), draft("t", task="train", depends_on=("p",))])
+    config = tmp_path / "config.toml"
+    config.write_text(
+        "[experiments.mnist.batch.slurm]\nenvironment = {A = 'b'}\n[experiments.mnist.tasks.train.batch.slurm]\n"
+        "partition = 'short'\ntime = '4'\ncontainer = 'nice -n 5'\n"
+    )
+    monkeypatch.setenv("SWEEPSTAKE_CONFIG", str(config))
+    options = ("mnist", *SLURM, "--estimate", "1m")
+    planned = listed(run, "plan", *options)
+    assert [(each["timeout"], "t" in each["jobs"]) for each in planned] == [(300.0, False), (240.0, True)]
+    assert planned[1]["dependencies"] == [planned[0]["id"]]
+    code, out, err = run("submit", *options, "--dry-run", "--", "true")
+    assert code == 0, err
+    usual, own = out.split("#!/bin/bash")[1:]
+    assert ("--partition" in usual, "nice" in usual, "export A=b" in usual) == (False, False, True)
+    assert "--partition=short" in own
+    assert "--time=4\n" in own
+    assert "export A=b\nexec nice -n 5 /" in own
+    assert run("plan", *options)[0] == 0
