@@ -30,7 +30,7 @@ from sweepstake.batch.wishes import Wishes
 from sweepstake.client import Experiment
 from sweepstake.domain.batches.records import BatchRecord
 from sweepstake.domain.batches.vain import MOST_IN_VAIN
-from sweepstake.errors import ConfigurationError
+from sweepstake.errors import ConfigurationError, PlanError
 from sweepstake.view.times import spanning
 from sweepstake.worker.allocation.deadline import MARGIN
 
@@ -123,7 +123,17 @@ class Packing:
         )
 
     def pack(self, read: Reading, most: int | None = None, longest: float = math.inf) -> tuple[BatchSpec, ...]:
-        """Pack what was read, as it is wished, or into at most so many batches; none has a limit above the longest."""
+        """Pack what was read, as it is wished, or into at most so many batches; none has a limit above the longest.
+
+        Raises:
+            PlanError: jobs fit into no allocation, or what is wished cannot be done.
+        """
+        try:
+            return self._pack(read, most, longest)
+        except PlanError as error:
+            raise _with_tasks(error, read) from None
+
+    def _pack(self, read: Reading, most: int | None, longest: float) -> tuple[BatchSpec, ...]:
         sets = self._apart(read)
         count, duration = (self.wishes.count, self.wishes.duration) if most is None else (most, None)
         counts = None
@@ -395,6 +405,17 @@ def backends_of(experiment: Experiment) -> Callable[[str], Backend]:
 def output_folder(experiment: Experiment) -> Path:
     """Return where allocations leave what they print; they must find it at the same path."""
     return experiment.session.config.state / "batches"
+
+
+def _with_tasks(error: PlanError, read: Reading) -> PlanError:
+    """Return an error that names each job's task as well, if the job is called otherwise."""
+    faults = [
+        (job, fault if (task := read.tasks.get(job) or job) == job else f"{fault} (task {task!r})")
+        for job, fault in error.faults
+    ]
+    if faults == list(error.faults):
+        return error
+    return PlanError("; ".join(f"job {job!r}: {fault}" for job, fault in faults), error.jobs, faults)
 
 
 def called(experiment: Experiment) -> str:

@@ -39,14 +39,17 @@ class LeftOut:
     Attributes:
         ids: the jobs.
         why: in words that follow "they".
+        tasks: what is run for those that are called otherwise than their tasks.
     """
 
     ids: tuple[str, ...]
     why: str
+    tasks: Mapping[str, str] = field(factory=dict)
 
     def __str__(self) -> str:
         """Return in a sentence which jobs are left out and why."""
-        few = ", ".join(self.ids[:3]) + (" ..." if len(self.ids) > 3 else "")
+        names = (f"{each} ({self.tasks[each]})" if each in self.tasks else each for each in self.ids[:3])
+        few = ", ".join(names) + (" ..." if len(self.ids) > 3 else "")
         return f"{counted(len(self.ids), 'job')} left out, as they {self.why}: {few}"
 
 
@@ -58,7 +61,7 @@ class Reading:
         jobs: what planning packs; those that begin together are one, called as the first of them.
         members: the queue's jobs of each.
         tasks: what is run for each; None for those that say nothing of it.
-        sources: how many of the jobs have an estimate from where.
+        source_of: where the estimate of each is from.
         left_out: jobs that wait and cannot be planned now.
         after: what runs elsewhere that a job waits for: by whom it is run.
         resumable: those that have a checkpoint from which they go on.
@@ -69,11 +72,19 @@ class Reading:
     jobs: tuple[BatchJob, ...]
     members: Mapping[str, tuple[str, ...]]
     tasks: Mapping[str, str | None]
-    sources: Mapping[str, int]
+    source_of: Mapping[str, str]
     left_out: tuple[LeftOut, ...]
     after: Mapping[str, tuple[str, ...]]
     resumable: frozenset[str] = frozenset()
     vain: Mapping[str, float] = field(factory=dict)
+
+    @property
+    def sources(self) -> Mapping[str, int]:
+        """How many of the queue's jobs have an estimate from where."""
+        found = Counter[str]()
+        for job in self.jobs:
+            found[self.source_of[job.id]] += len(self.members[job.id])
+        return found
 
     @property
     def total(self) -> int:
@@ -123,11 +134,11 @@ def read_waiting(
     estimate_of = _Estimates(queue, reference, estimate, quantile)
     gangs = _gangs(queued.values())
     leader = {member.id: members[0].id for members in gangs for member in members}
-    jobs, sources, after = list[BatchJob](), Counter[str](), dict[str, tuple[str, ...]]()
+    jobs, source_of, after = list[BatchJob](), dict[str, str](), dict[str, tuple[str, ...]]()
     for members in gangs:
         first, needs = members[0], needs_in(members[0])
         found = estimate_of(first)
-        sources[found.source] += len(members)
+        source_of[first.id] = found.source
         awaited = [other for member in members for other in blocked.get(member.id, ())]
         after[first.id] = tuple(sorted({under_way[other] for other in awaited if other in under_way}))
         jobs.append(
@@ -148,7 +159,7 @@ def read_waiting(
         jobs=tuple(jobs),
         members={members[0].id: tuple(member.id for member in members) for members in gangs},
         tasks={members[0].id: members[0].task for members in gangs},
-        sources=dict(sources),
+        source_of=source_of,
         left_out=left_out,
         after={job_id: others for job_id, others in after.items() if others},
         resumable=frozenset(
@@ -174,7 +185,15 @@ def without(
     for job in reading.jobs:
         if job.id in gone:
             whys[lacks.get(job.id, others)] += reading.members[job.id]
-    left_out = [LeftOut(ids=tuple(ids), why=why.replace("needs ", "need ", 1)) for why, ids in whys.items()]
+    of = {each: task for job_id, task in reading.tasks.items() if task for each in reading.members[job_id]}
+    left_out = [
+        LeftOut(
+            ids=tuple(ids),
+            why=why.replace("needs ", "need ", 1),
+            tasks={each: of[each] for each in ids if of.get(each, each) != each},
+        )
+        for why, ids in whys.items()
+    ]
     kept = tuple(job for job in reading.jobs if job.id not in gone)
     return evolve(reading, jobs=kept, left_out=(*reading.left_out, *left_out))
 
@@ -208,7 +227,9 @@ def _left_out(
     if not stuck:
         return ()
     all_stuck = _with_those_that_wait(stuck, {job_id: blocked.get(job_id, ()) for job_id in queued})
-    return (LeftOut(ids=tuple(job_id for job_id in queued if job_id in all_stuck), why="wait for jobs that failed"),)
+    ids = tuple(job_id for job_id in queued if job_id in all_stuck)
+    tasks = {job_id: task for job_id in ids if (task := queued[job_id].task or job_id) != job_id}
+    return (LeftOut(ids=ids, why="wait for jobs that failed", tasks=tasks),)
 
 
 def _with_those_that_wait(jobs: Iterable[str], waits: Mapping[str, Sequence[str]]) -> set[str]:

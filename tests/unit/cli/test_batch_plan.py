@@ -240,3 +240,19 @@ def test_a_dry_run_asks_no_search_for_jobs(run: Run, experiment: sweepstake.Expe
     submit = ("batch", "submit", "grid", *CAPACITY, "--backend", "local", "--jobs", "2", "--estimate", "1m")
     assert run(*submit, "--dry-run")[0] == 0
     assert list(grid.all_jobs()) == []
+
+
+def test_messages_name_tasks_as_well(run: Run, tmp_path: Path) -> None:
+    """Of jobs that are called otherwise; programs find both in a listing."""
+    (tmp_path / "mnist.yaml").write_text(
+        "tasks:\n- {name: train, image: {docker: x}, command: [a], replicas: 2, resources: {gpuCount: 9}}\n"
+    )
+    assert run("submit", str(tmp_path / "mnist.yaml"))[0] == 0
+    listed = json.loads(run("list", "mnist", "--format", "json")[1])
+    assert {(each["id"], each["task"]) for each in listed} == {("train.r0", "train"), ("train.r1", "train")}
+    arguments = ("batch", "plan", "mnist", "--capacity", "nodes=2,cpus=8,gpus=2", "--estimate", "10m")
+    code, _, err = run(*arguments)
+    assert code == 1
+    assert "job 'train.r0': needs 9 gpus on a node; a node has 2 (task 'train')" in err
+    err = run(*arguments, "--skip-misfits")[2]
+    assert "2 jobs left out, as they need 9 gpus on a node; a node has 2: train.r0 (train), train.r1 (train)" in err
