@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import click
 from attrs import frozen
@@ -15,7 +17,7 @@ from attrs import frozen
 from sweepstake.batch.backends.inside import allocation_of, time_left
 from sweepstake.client import Experiment
 from sweepstake.client.attempt.process import PROCESS
-from sweepstake.domain.batches.records import MAX_NUMBER, BatchRecord
+from sweepstake.domain.batches.records import MAX_NUMBER, BatchRecord, BatchStatus
 from sweepstake.errors import BatchLostError, NotFoundError, SweepstakeError
 from sweepstake.worker.allocation.deadline import Deadline
 from sweepstake.worker.allocation.duty import BatchDuty
@@ -24,6 +26,10 @@ from sweepstake.worker.duty import Duty
 from sweepstake.worker.pacing.agenda import Summary
 
 __all__ = ["SUBMISSION", "Begun", "begin"]
+
+
+#: Seconds between two looks at whether the batch is over.
+_LOOK: Final = 10.0
 
 
 class _Submission(click.ParamType[tuple[str, int]]):
@@ -70,13 +76,39 @@ class Begun:
     def ending(self) -> Iterator[Callable[[Summary], None]]:
         """Let the store know behind the block that the batch is over; what is given takes what the worker did."""
         summaries: list[Summary] = []
+        done = threading.Event()
+        threading.Thread(target=self._watch, args=(done,), name="sweepstake-batch", daemon=True).start()
         try:
             yield summaries.append
         except BaseException as error:
             summaries = [Summary(failure=error)]
             raise
         finally:
+            done.set()
             self._note_end(*summaries)
+
+    def _watch(self, done: threading.Event) -> None:
+        """End this worker as a scheduler does, if its batch is over meanwhile.
+
+        Then its allocation has ended, whatever still runs of it: such as on a node of which the scheduler has heard
+        nothing for a while, or after a controller forgot it. The batch may be in another by now. Where several nodes
+        share one, the first that has nothing to do may note the end a moment before another goes on.
+        """
+        while self.batch.nodes == 1 and not done.wait(_LOOK):
+            try:
+                found = self.experiment.session.queue.get_batch(
+                    self.experiment.reference, self.batch.id, self.batch.number
+                )
+            except SweepstakeError:  # who claims tells
+                continue
+            if found.status is BatchStatus.ENDED:
+                # Who ends a batch has asked this worker just before, as a rule. Then commands are at their end, and a
+                # second signal would kill them.
+                if done.wait(_LOOK):
+                    return
+                self.tell(f"the batch {found.called}, is over{f': {found.reason}' if found.reason else ''}; ending")
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
 
     def _note_end(self, summary: Summary) -> None:
         queue, name, batch = self.experiment.session.queue, self.experiment.reference, self.batch

@@ -15,7 +15,7 @@ from sweepstake.client import Experiment
 from sweepstake.domain.batches.records import AllocationState, BatchDraft, BatchRecord, BatchStatus
 from sweepstake.domain.status import Outcome
 from tests.kit.checkout import ROOT
-from tests.kit.commands import begun, python, until_told
+from tests.kit.commands import begun, lasting, python, until_told
 from tests.kit.lab import draft, eventually
 from tests.kit.slurm import Slurm
 from tests.kit.tasks import put_task
@@ -38,9 +38,11 @@ def exp(db: Database) -> ManualSearch:
     return db.add_experiment(ManualSearch("e"))
 
 
-def submit(backend: Scheduler, url: str, folder: Path, *arguments: str, nodes: int = 1) -> str:
+def submit(
+    backend: Scheduler, url: str, folder: Path, *arguments: str, nodes: int = 1, extra: tuple[str, ...] = ()
+) -> str:
     """Ask for an allocation of a minute in which a worker runs the batch, and return its id."""
-    site = Site(environment={"SWEEPSTAKE_URL": url, "PYTHONPATH": str(ROOT)})
+    site = Site(environment={"SWEEPSTAKE_URL": url, "PYTHONPATH": str(ROOT)}, extra=extra)
     asked = Submission(
         name=NAME, commands=[[*WORKER, *arguments]], time_limit=60, folder=folder, site=site, nodes=nodes
     )
@@ -98,6 +100,29 @@ def test_what_is_cancelled_is_given_back(
     eventually(lambda: batch(exp).status is BatchStatus.ENDED, within=10)
     assert "left of its jobs: 1 ready" in batch(exp).reason
     wait_for(backend, jobid, AllocationState.CANCELLED)
+
+
+def test_the_next_allocation_goes_on_from_the_checkpoint(
+    backend: Scheduler, cluster: Slurm, exp: ManualSearch, url: str, tmp_path: Path
+) -> None:
+    """On another node: the folder is the job's own, wherever it runs."""
+    job = exp.add_job({})
+    script = """last = pathlib.Path(os.environ['SWEEPSTAKE_CHECKPOINT_DIR'], 'last')
+if last.exists():
+    print('--- RESULTS ---'); print('node:', last.read_text(), os.environ['SLURMD_NODENAME'])
+    print('--- END RESULTS ---')
+    raise SystemExit
+last.write_text(os.environ['SLURMD_NODENAME'])
+"""
+    command = python(lasting(tmp_path, script))
+    intend(exp, job)
+    first = submit(backend, url, tmp_path, "b/1", *command, extra=("--nodelist=n1",))
+    begun(tmp_path, job)
+    cluster.run("scancel", first)
+    eventually(lambda: batch(exp).status is BatchStatus.ENDED, within=10)
+    intend(exp, job)
+    wait_for(backend, submit(backend, url, tmp_path, "b/2", *command, extra=("--nodelist=n2",)), AllocationState.DONE)
+    assert exp.get_job(job.job_id).results == {"node": "n1 n2"}
 
 
 def test_the_nodes_of_an_allocation_share_a_batch(

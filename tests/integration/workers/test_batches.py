@@ -161,6 +161,21 @@ def test_what_left_a_checkpoint_did_not_run_in_vain(exp: ManualSearch, shell: Sh
     assert [each.reason for several in attempts for each in several] == [OUT_OF_TIME, IN_VAIN]
 
 
+def test_a_worker_whose_batch_is_over_ends(exp: ManualSearch, shell: Shell, tmp_path: Path) -> None:
+    """Its allocation has ended then, though something of it still runs, and the batch may be in another."""
+    jobs = [exp.add_job({}) for _ in range(2)]
+    intend(exp, *jobs)
+    process = shell.start("worker", "e", "--batch", "b/1", *python(lasting(tmp_path)))
+    (command,) = begun(tmp_path, jobs[0])
+    queue = exp.session.queue
+    queue.note_batch(exp.reference, "b", 1, status=BatchStatus.ENDED, allocation=AllocationState.NODE_FAIL)
+    assert process.wait(30) == 143
+    assert not alive(command)
+    assert statuses(exp, *jobs) == [Job.QUEUED] * 2
+    assert [each.outcome for each in exp.get_job(jobs[0].job_id).attempts()] == [Outcome.PREEMPTED]
+    assert found(exp).allocation is AllocationState.NODE_FAIL
+
+
 def test_a_job_that_does_not_fit_any_more_is_left(exp: ManualSearch, shell: Shell, tmp_path: Path) -> None:
     """While nothing else is left the allocation ends at once."""
     jobs = [exp.add_job({}) for _ in range(3)]
