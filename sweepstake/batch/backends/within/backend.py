@@ -206,13 +206,13 @@ class Within:
 
     def _ask(self, jobid: str, name: str) -> None:
         """Let a worker give back what it runs."""
-        held = self._held
-        call = None if held is None else find_step(held)
-        if held is not None and call is not None:
+        scheduler = self._dialect.name
+        call = find_step(scheduler, jobid.rpartition(".")[0])
+        if call is not None:
             lines = (line.strip().partition("|") for line in self._run(call, "").output.splitlines())
             steps = [step for step, _, called in lines if called == name]
             for step in steps:
-                self._run(stop_call(held, step), "")
+                self._run(stop_call(scheduler, step), "")
             if steps:
                 return
         self._signal(jobid, signal.SIGTERM)

@@ -86,18 +86,18 @@ def start_calls(
             yield ["pbsdsh", "-n", node, "--", "/bin/sh", str(script)]
 
 
-def find_step(held: Held) -> Sequence[str] | None:
-    """Return the call that lists what runs in the allocation, as ``ID|NAME``; None if its scheduler has no names."""
-    if held.scheduler == "slurm":
-        return ["squeue", "--steps", "--noheader", f"--jobs={held.jobid}", "--format=%i|%j"]
-    if held.scheduler == "flux":
+def find_step(scheduler: str, allocation: str) -> Sequence[str] | None:
+    """Return the call that lists what runs in an allocation, as ``ID|NAME``; None if its scheduler has no names."""
+    if scheduler == "slurm":
+        return ["squeue", "--steps", "--noheader", f"--jobs={allocation}", "--format=%i|%j"]
+    if scheduler == "flux":
         return ["flux", "jobs", "--no-header", "--format={id.f58}|{name}"]
     return None
 
 
-def stop_call(held: Held, step: str) -> Sequence[str]:
+def stop_call(scheduler: str, step: str) -> Sequence[str]:
     """Return the call that asks what runs there to end (SIGTERM)."""
-    if held.scheduler == "slurm":
+    if scheduler == "slurm":
         # To srun SIGTERM means to kill at once, and so it does to scancel that is told no signal.
         return ["scancel", "--signal=TERM", step]
     return ["flux", "cancel", step]

@@ -118,9 +118,9 @@ def test_what_the_whole_was_asked_for_does_not_mislead_its_parts() -> None:
 )
 def test_what_runs_is_asked_to_end_by_its_name(scheduler: str, asked: str, told: str) -> None:
     """Srun that is told to end kills at once, and so does scancel without a signal."""
-    held = Held(scheduler=scheduler, jobid="7", nodes=("n1",), cpus=4)
-    assert " ".join(find_step(held) or ()) == asked
-    assert " ".join(stop_call(held, "7.3")) == told
+    assert " ".join(find_step(scheduler, "7") or ()) == asked
+    assert " ".join(stop_call(scheduler, "7.3")) == told
+    assert find_step("pbs", "7") is None
 
 
 def test_what_is_started_is_told_when_the_allocation_ends() -> None:
