@@ -11,7 +11,7 @@ from sweepstake.batch.backends.allocations import Allocation
 from sweepstake.batch.backends.scheduler import Backend
 from sweepstake.client import Experiment
 from sweepstake.domain.batches.records import AllocationState, BatchRecord, BatchStatus
-from sweepstake.errors import BatchLostError, NotFoundError
+from sweepstake.errors import BatchLostError, ConfigurationError, MissingExtraError, NotFoundError
 
 __all__ = ["all_batches", "end_overdue", "live_batches", "settle"]
 
@@ -50,7 +50,8 @@ def settle(
     """Ask the schedulers what became of the batches that are not over, and tell the queue.
 
     One whose submitter died before it could say what came of it is looked for by its name. Jobs of workers that were
-    killed are queued again once their leases are over.
+    killed are queued again once their leases are over. Those of a scheduler that this machine has no commands for stay
+    as the queue knows them.
 
     Args:
         experiment: whose batches.
@@ -64,9 +65,14 @@ def settle(
     found = list(live_batches(experiment))
     told: list[tuple[BatchRecord, Allocation | None]] = []
     for name in dict.fromkeys(each.backend for each in found):
-        backend, mine = backends(name), [each for each in found if each.backend == name]
-        said = dict(backend.poll({each.jobid: each.name for each in mine if each.jobid is not None}))
-        recovered = _recovered(backend, mine)
+        mine = [each for each in found if each.backend == name]
+        try:
+            backend = backends(name)
+            said = dict(backend.poll({each.jobid: each.name for each in mine if each.jobid is not None}))
+            recovered = _recovered(backend, mine)
+        except (ConfigurationError, MissingExtraError) as error:  # this machine cannot ask; what the queue knows counts
+            told += [(each, _unasked(each, str(error))) for each in mine]
+            continue
         for record in mine:
             allocation = said[record.jobid] if record.jobid is not None else (recovered or {}).get(record.id)
             if allocation is not None and allocation.is_over:
@@ -77,6 +83,10 @@ def settle(
             else:
                 told.append((_tell(experiment, record, allocation), allocation))
     return told
+
+
+def _unasked(record: BatchRecord, why: str) -> Allocation:
+    return Allocation(jobid=record.jobid or "", state=AllocationState.UNKNOWN, name=record.name, reason=why)
 
 
 def _is_lost(record: BatchRecord, recovered: Mapping[str, object] | None) -> bool:

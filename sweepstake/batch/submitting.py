@@ -21,7 +21,7 @@ from sweepstake.batch.planning.records import BatchJob, BatchSpec, Capacity
 from sweepstake.batch.planning.schedules import schedule
 from sweepstake.client import Experiment
 from sweepstake.domain.batches.records import AllocationState, BatchDraft, BatchRecord, BatchStatus
-from sweepstake.errors import SubmissionError, SubmissionLostError
+from sweepstake.errors import ConfigurationError, SubmissionError, SubmissionLostError, SweepstakeError
 from sweepstake.folders import own_folder
 
 __all__ = ["Order", "Variant", "alone", "submissions_of", "submit_plan"]
@@ -92,6 +92,7 @@ def submit_plan(
     Raises:
         InvalidInputError: something cannot be told the scheduler; then nothing was done.
         SubmissionError: the scheduler refused one, in its own words; then none is submitted.
+        ConfigurationError: this machine has none of the scheduler's commands; then none is submitted.
         SubmissionLostError: there was no answer. The intent stands, and so does what was submitted before.
         LiveBatchError: somebody else has submitted some of these jobs meanwhile.
     """
@@ -110,7 +111,7 @@ def submit_plan(
             ids = backend.submit(submission)
         except SubmissionLostError:  # it may be there: whoever comes next looks for it
             raise
-        except SubmissionError as error:
+        except (ConfigurationError, SubmissionError) as error:  # the first: this machine lacks the scheduler's commands
             for spec, number in zip(specs, numbers, strict=True):
                 queue.note_batch(reference, spec.id, number, status=BatchStatus.ENDED, reason=str(error))
             _end_earlier(experiment, made, backend, error)
@@ -129,7 +130,7 @@ def submit_plan(
 
 
 def _end_earlier(
-    experiment: Experiment, made: Sequence[BatchRecord], backend: Backend, refusal: SubmissionError
+    experiment: Experiment, made: Sequence[BatchRecord], backend: Backend, refusal: SweepstakeError
 ) -> None:
     """End what was submitted before a refusal."""
     try:

@@ -118,7 +118,8 @@ class _Adapted:
 
     def cancel(self, named: Mapping[str, str]) -> None:
         """End allocations: see `Backend.cancel`."""
-        self._backend.cancel(named)
+        if named:
+            self._backend.cancel(named)
 
 
 def _allocation(jobid: str, name: str, said: Any) -> Allocation:

@@ -199,7 +199,10 @@ class Scheduler:
         file = self._dialect.variables_file(submission)
         if file is not None:
             lines = [f"export {name}={shlex.quote(value)}" for name, value in self._variables.items()]
-            write_whole(file, "\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
+            try:
+                write_whole(file, "\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
+            except OSError as error:
+                raise SubmissionError(f"Nothing was submitted, as {file} cannot be written: {error}") from error
         answer = self._run(self._dialect.submit_call(), self.script(submission))
         jobid = self._dialect.jobid(answer.output) if answer.code == 0 else ""
         silent = any(words in answer.errors for words in self._dialect.silences)

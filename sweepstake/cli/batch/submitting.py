@@ -8,6 +8,7 @@ from typing import Any
 import click
 from attrs import evolve
 
+from sweepstake.batch.backends.allocations import Allocation, AllocationState
 from sweepstake.batch.cancelling import cancel_batches, wait_ended
 from sweepstake.batch.packing import backends_of, output_folder, prepare
 from sweepstake.batch.settling import all_batches, settle
@@ -115,7 +116,7 @@ def status(target: Target, experiment: str, wide: bool, format_: str) -> None:
     for record, allocation in told:
         row = _row(record)
         row["left"] = spanning(allocation.left) if allocation is not None and allocation.left is not None else ""
-        row["reason"] = ("hopeless: " if allocation is not None and allocation.hopeless else "") + record.reason
+        row["reason"] = _reason(record, allocation)
         rows.append(row)
     print_rows(rows, wide=wide)
 
@@ -180,6 +181,15 @@ def logs(target: Target, experiment: str, batch_id: str) -> None:
         say(f"The allocation {last.jobid} has printed nothing yet into {path}.", err=True)
         return
     say(content.decode(errors="replace").rstrip("\n"))
+
+
+def _reason(record: BatchRecord, allocation: Allocation | None) -> str:
+    """Return why a batch stands as it does, or why its scheduler does not say."""
+    if allocation is None:
+        return record.reason
+    if allocation.state is AllocationState.UNKNOWN:
+        return allocation.reason or record.reason
+    return ("hopeless: " if allocation.hopeless else "") + record.reason
 
 
 def _tree(record: BatchRecord, planned: Mapping[str, Any]) -> dict[str, Any]:
