@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from sysconfig import get_path
 from typing import Final
 
 import pytest
@@ -21,12 +22,13 @@ from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParse
 from sybil.sybil import SybilCollection
 
 from tests.kit.checkout import ROOT
+from tests.kit.raylets import raylets
 from tests.kit.serving import served
 from tests.kit.slurm import slurm
 
 _COMMAND_SECONDS = 120
 #: Pages that need more than a store, with the fixture that gives it.
-_WORLDS: Final = {"docs/howto/on-slurm.md": "documented_cluster"}
+_WORLDS: Final = {"docs/howto/on-slurm.md": "documented_cluster", "docs/howto/on-ray.md": "documented_ray"}
 _SAME = doctest.OutputChecker()
 
 
@@ -52,10 +54,7 @@ def documented_cluster(documented_world: None) -> Iterator[None]:
     """Give the examples of a page a real Slurm, a server as their store, and a clone of the sources to install."""
     del documented_world
     folder = Path.cwd()
-    for part in ("sweepstake", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-        (folder / "sweepstake").mkdir(exist_ok=True)
-        copy(ROOT / part, folder / "sweepstake" / part)
+    _clone_into(folder / "sweepstake")
     with pytest.MonkeyPatch.context() as patch, slurm() as cluster, served(os.environ["SWEEPSTAKE_URL"]) as server:
         for name, value in cluster.environment.items():
             patch.setenv(name, value)
@@ -64,6 +63,35 @@ def documented_cluster(documented_world: None) -> Iterator[None]:
         patch.setenv("SWEEPSTAKE_CHECKPOINTS", str(folder / "home" / "checkpoints"))
         patch.setenv("PATH", f"{folder}/home/sweeps/bin{os.pathsep}{os.environ['PATH']}")
         yield
+
+
+@pytest.fixture(scope="module")
+def documented_ray(documented_world: None) -> Iterator[None]:
+    """Give the examples of a page a real Ray cluster of two nodes, a server, and a clone of the sources to install.
+
+    What the sources need need not be installed again: it is found where it is.
+    """
+    del documented_world
+    folder = Path.cwd()
+    _clone_into(folder / "sweepstake")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{folder}/home/sweeps/bin{os.pathsep}{os.environ['PATH']}")
+        patch.setenv("PYTHONPATH", get_path("purelib"))
+        patch.setenv("SWEEPSTAKE_CHECKPOINTS", str(folder / "home" / "checkpoints"))
+        patch.setenv("SWEEPSTAKE_STATE", str(folder / "home" / "state"))
+        with raylets(2, 2) as cluster, served(os.environ["SWEEPSTAKE_URL"]) as server:
+            patch.setenv("RAY_ADDRESS", cluster.address)
+            patch.setenv("SWEEPSTAKE_URL", server.url)
+            patch.setenv("SWEEPSTAKE_TOKEN", server.token)
+            yield
+
+
+def _clone_into(folder: Path) -> None:
+    """Copy what is needed to install Sweepstake."""
+    folder.mkdir()
+    for part in ("sweepstake", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, folder / part)
 
 
 def run_console(example: Example) -> str | None:
