@@ -13,11 +13,11 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Raylets", "left_of", "looked_up", "raylets"]
+__all__ = ["Raylets", "left_of", "looked_up", "processes_of", "raylets"]
 
 
 #: By which a node's death is noticed soon.
@@ -88,6 +88,22 @@ def left_of(cluster: Raylets) -> dict[str, list[str]]:
     )
     left: dict[str, list[str]] = json.loads(looked_up(cluster, look))
     return left
+
+
+def processes_of(folder: Path, raylet: int | None = None) -> set[int]:
+    """Return the workers and commands on nodes that name a folder, of one raylet or of all."""
+    found = set()
+    for each in Path("/proc").iterdir():
+        with suppress(OSError):  # it has ended
+            if not each.name.isdecimal() or str(folder).encode() not in (each / "cmdline").read_bytes():
+                continue
+            variables = (each / "environ").read_bytes().split(b"\0")
+            if any(
+                variable.startswith(b"RAY_RAYLET_PID=") if raylet is None else variable == b"RAY_RAYLET_PID=%d" % raylet
+                for variable in variables
+            ):
+                found.add(int(each.name))
+    return found
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from sweepstake import Experiment
 from sweepstake.domain.status import Outcome
 from tests.faults.fault import Fault, Figures, Place
 from tests.kit.lab import WAIT_SECONDS, eventually
-from tests.kit.raylets import Raylets, left_of, raylets
+from tests.kit.raylets import Raylets, left_of, processes_of, raylets
 
 __all__ = ["FAULT"]
 
@@ -38,10 +38,11 @@ def kill_raylets(place: Place, size: int) -> Figures:
             out, err = process.communicate(timeout=10 * WAIT_SECONDS + size)
         assert process.returncode == 0, (process.returncode, out, err)
         assert left_of(cluster) == {"actors": [], "groups": []}, "the cluster has nothing of ours left"
-        assert not _processes_of(locks), "no worker and no command is left on the nodes"
+        assert not processes_of(locks), "no worker and no command is left on the nodes"
         attempts = [attempt for job in experiment.all_jobs() for attempt in job.attempts()]
         again = [attempt for attempt in attempts if attempt.outcome is not Outcome.DONE]
-        assert experiment.counts().done == size
+        not_done = [(job.job_id, job.status, job.attempts()) for job in experiment.all_jobs() if job.status != "DONE"]
+        assert not not_done, (not_done[:5], out, err)
     assert len(attempts) - len(again) == size, "each is DONE once"
     assert not (locks / "twice").exists(), (locks / "twice").read_text()
     return {
@@ -70,42 +71,28 @@ def _on_ray(place: Place, cluster: Raylets, locks: Path) -> "subprocess.Popen[st
 def _kill_now_and_then(
     experiment: Experiment, cluster: Raylets, locks: Path, size: int, process: "subprocess.Popen[str]"
 ) -> tuple[int, float]:
-    """Kill a raylet for every so many jobs; return how many, and for how long commands of one ran on at most."""
-    kills, latest = 0, 0.0
+    """Kill a raylet for every so many jobs; return how many, and for how long anything of one ran on at most."""
+    kills, latest, after = 0, 0.0, min(_JOBS_PER_KILL, size) // 3
 
-    def reached(done: int) -> bool:
-        return experiment.counts().done >= done or process.poll() is not None
+    def reached() -> bool:
+        return experiment.counts().done >= after or process.poll() is not None
 
-    for done in range(min(_JOBS_PER_KILL, size) // 3, size - 2 * _CPUS, _JOBS_PER_KILL):
-        eventually(partial(reached, done), within=10 * WAIT_SECONDS)
+    while after <= size - 2 * _CPUS:
+        eventually(reached, within=10 * WAIT_SECONDS)
         if process.poll() is not None:
             break
-        before = _processes_of(locks)
         died = time.monotonic()
-        cluster.kill(cluster.nodes()[kills % 2])
+        raylet = cluster.kill(cluster.nodes()[kills % 2])
         kills += 1
-        eventually(partial(_half_are_gone, before, locks))
+        eventually(partial(_are_gone, locks, raylet))
         latest = max(latest, time.monotonic() - died)
         cluster.add(num_cpus=_CPUS)
+        after = experiment.counts().done + _JOBS_PER_KILL
     return kills, latest
 
 
-def _half_are_gone(before: set[int], locks: Path) -> bool:
-    return len(before & _processes_of(locks)) <= len(before) // 2
-
-
-def _processes_of(locks: Path) -> set[int]:
-    """Return the processes that were started for a run: workers and commands name its folder."""
-    found = set()
-    for each in Path("/proc").iterdir():
-        if each.name.isdecimal():
-            try:
-                line = (each / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if str(locks).encode() in line and b"--on" not in line:
-                found.add(int(each.name))
-    return found
+def _are_gone(locks: Path, raylet: int) -> bool:
+    return not processes_of(locks, raylet)
 
 
 FAULT = Fault(
