@@ -346,17 +346,15 @@ class Crew:
     def _end(self) -> Ended | None:
         """Return how it ended, if nothing is left to do."""
         seen = self._watch.seen()
-        now = time.monotonic()
-        if seen is None or seen[0] < self._changed_at:
+        if self._members or seen is None or seen[0] < self._changed_at:
             return None
-        at, demand = seen
-        if self._wanted(demand) or not demand.is_over:
-            self._busy_at = at
-        if self._unfit and not any(each.id not in self._unfit for each in self._cluster.nodes()) and not self._members:
+        _, demand = seen
+        if self._unfit and all(each.id in self._unfit for each in self._cluster.nodes()):
             return Ended(code=max(self._unfit.values()), left=demand.ready)
-        if self._members or now - self._busy_at < self._idle:
-            return None
-        return Ended(left=demand.ready)
+        now = time.monotonic()
+        if self._wanted(demand) or not demand.is_over:
+            self._busy_at = now
+        return None if now - self._busy_at < self._idle else Ended(left=demand.ready)
 
     def _wanted(self, demand: Demand) -> int:
         """Return how many workers to start, if there were no others."""

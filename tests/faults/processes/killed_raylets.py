@@ -35,14 +35,14 @@ def kill_raylets(place: Place, size: int) -> Figures:
         experiment.add_jobs(({"i": i} for i in range(size)), progress=False)
         with _on_ray(place, cluster, locks) as process:
             kills, latest = _kill_now_and_then(experiment, cluster, locks, size, process)
-            out, err = process.communicate(timeout=10 * WAIT_SECONDS + size)
-        assert process.returncode == 0, (process.returncode, out, err)
+            process.communicate(timeout=10 * WAIT_SECONDS + size)
+        assert process.returncode == 0, (process.returncode, _told(place))
         assert left_of(cluster) == {"actors": [], "groups": []}, "the cluster has nothing of ours left"
         assert not processes_of(locks), "no worker and no command is left on the nodes"
         attempts = [attempt for job in experiment.all_jobs() for attempt in job.attempts()]
         again = [attempt for attempt in attempts if attempt.outcome is not Outcome.DONE]
         not_done = [(job.job_id, job.status, job.attempts()) for job in experiment.all_jobs() if job.status != "DONE"]
-        assert not not_done, (not_done[:5], out, err)
+        assert not not_done, (not_done[:5], _told(place))
     assert len(attempts) - len(again) == size, "each is DONE once"
     assert not (locks / "twice").exists(), (locks / "twice").read_text()
     return {
@@ -57,15 +57,19 @@ def kill_raylets(place: Place, size: int) -> Figures:
 
 def _on_ray(place: Place, cluster: Raylets, locks: Path) -> "subprocess.Popen[str]":
     program = [sys.executable, "-c", "from sweepstake.cli import main; main()"]
-    options = ["--on", "ray", "--idle", "2s", "--grace", "2", "--quiet", "--allow-empty-results"]
+    options = ["--on", "ray", "--idle", "2s", "--grace", "2", "--allow-empty-results"]
     return subprocess.Popen(
         [*program, "worker", _NAME, *options, "--", "sh", "-c", _COMMAND, str(locks)],
         env={**os.environ, **place.machine(), "SWEEPSTAKE_URL": place.url, "RAY_ADDRESS": cluster.address},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=(place.folder / "told").open("w"),
         text=True,
     )
+
+
+def _told(place: Place) -> str:
+    """Return the last that the command said."""
+    return (place.folder / "told").read_text()[-4000:]
 
 
 def _kill_now_and_then(
