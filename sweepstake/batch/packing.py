@@ -12,7 +12,7 @@ from typing import Final, Literal
 from attrs import evolve, field, frozen
 
 from sweepstake.batch.backends.clusters import Cluster
-from sweepstake.batch.backends.kinds import WITHIN, backend_of
+from sweepstake.batch.backends.kinds import backend_of, scheduler_of
 from sweepstake.batch.backends.scheduler import Backend
 from sweepstake.batch.batch import Batch
 from sweepstake.batch.keeping import Keeper, Work, shared_out
@@ -301,8 +301,8 @@ class Packing:
 
     @property
     def _table(self) -> str | None:
-        """How the configuration calls the backend: a part of an allocation is its scheduler's as well."""
-        return None if self.wishes.backend is None else self.wishes.backend.removeprefix(WITHIN)
+        """How the configuration calls the backend: by its scheduler."""
+        return None if self.wishes.backend is None else scheduler_of(self.wishes.backend)
 
 
 @frozen(kw_only=True)

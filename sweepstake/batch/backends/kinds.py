@@ -22,14 +22,14 @@ from sweepstake.config import read_config
 from sweepstake.errors import ConfigurationError, MissingExtraError
 from sweepstake.plaintext import printable
 
-__all__ = ["GROUP", "WITHIN", "backend_of", "within"]
+__all__ = ["GROUP", "backend_of", "scheduler_of", "within"]
 
 #: The entry points of backends that other packages bring: each is called without arguments, and returns a `Backend` or
 #: a `PlainBackend`.
 GROUP: Final = "sweepstake.backends"
 _OWN: Final[Mapping[str, Callable[[], Dialect]]] = {"slurm": SlurmDialect, "pbs": PbsDialect, "flux": FluxDialect}
 #: How the backend is called whose allocations are parts of one of a scheduler's.
-WITHIN: Final = "in-"
+_WITHIN: Final = "in-"
 #: Slurm by way of hpc-connect.
 _HPC_SLURM: Final = "hpc-slurm"
 
@@ -63,7 +63,7 @@ def backend_of(name: str, environment: Mapping[str, str] = MappingProxyType({}))
     """
     if name == LocalMachine.name:
         return LocalMachine(read_config(environment={**os.environ, **environment}).state, environment)
-    if (scheduler := name.removeprefix(WITHIN)) in _OWN and name.startswith(WITHIN):
+    if (scheduler := name.removeprefix(_WITHIN)) in _OWN and name.startswith(_WITHIN):
         return _within(scheduler, None, environment)
     if name == _HPC_SLURM:
         return _hpc_slurm(environment)
@@ -75,6 +75,13 @@ def backend_of(name: str, environment: Mapping[str, str] = MappingProxyType({}))
         known = ", ".join([LocalMachine.name, *_OWN, _HPC_SLURM, *others])
         raise ConfigurationError(f"There is no backend {printable(name)!r}; there are {known}.")
     return adapted(others[name].load()())
+
+
+def scheduler_of(name: str) -> str:
+    """Return the scheduler behind a backend: several may be ways to the same."""
+    if name == _HPC_SLURM:
+        return SlurmDialect.name
+    return name.removeprefix(_WITHIN)
 
 
 def _hpc_slurm(environment: Mapping[str, str]) -> Backend:

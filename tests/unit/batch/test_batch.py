@@ -45,6 +45,9 @@ def test_a_batch_is_its_jobs(batch: Batch) -> None:
     assert (len(batch), batch.id, batch.session) == (2, batch.spec.id, "s")
     assert (batch.cpus, batch.gpus, batch.required_resources()) == (1, 0, [{"type": "cpus", "slots": 1}])
     assert TestBatch is Batch
+    assert not TestBatch.__test__, "pytest would take it for tests"
+    assert list(Phase) == ["PENDING", "STAGING", "RUNNING", "FINISHING", "DONE"]
+    assert (batch.queue_timeout, batch.timeout_multiplier, batch.total_timeout()) == (14400.0, 1.0, 14700.0)
 
 
 def test_resources_are_replaced_and_given_back(batch: Batch) -> None:

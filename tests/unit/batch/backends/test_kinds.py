@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from sweepstake.batch.backends.kinds import backend_of
+from sweepstake.batch.backends.kinds import backend_of, scheduler_of
 from sweepstake.errors import ConfigurationError, MissingExtraError
 
 __all__: list[str] = []
@@ -14,6 +14,13 @@ __all__: list[str] = []
 def test_each_has_its_name(name: str) -> None:
     """By which batches in the store are told apart."""
     assert backend_of(name).name == name
+
+
+@pytest.mark.parametrize("name", ["slurm", "in-slurm", "hpc-slurm"])
+def test_several_are_ways_to_the_same_scheduler(name: str) -> None:
+    """So one table of the configuration is for all of them."""
+    assert scheduler_of(name) == "slurm"
+    assert scheduler_of("lsf") == "lsf"
 
 
 def test_there_is_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
