@@ -33,6 +33,7 @@ from sweepstake.domain.batches.vain import MOST_IN_VAIN
 from sweepstake.errors import ConfigurationError, PlanError
 from sweepstake.view.times import spanning
 from sweepstake.worker.allocation.deadline import MARGIN
+from sweepstake.worker.expansion import check_command
 
 __all__ = ["Packing", "Prepared", "backends_of", "called", "output_folder", "prepare"]
 
@@ -194,8 +195,11 @@ class Packing:
 
         Raises:
             ConfigurationError: there is no command, and jobs that have none of their own.
+            InvalidInputError: no job could be run by the command, as every allocation would find out.
         """
         wishes = self.wishes
+        if wishes.command:
+            check_command(wishes.command, [called(self.experiment)])
         if lacks_command(read, wishes):
             raise ConfigurationError('say what is run for jobs without a spec, such as command=["python", "train.py"]')
         usual, variants = self._terms_for(""), dict[str, Variant]()

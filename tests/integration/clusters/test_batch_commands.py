@@ -119,6 +119,14 @@ def test_a_command_is_needed(run: Run) -> None:
     assert "-- COMMAND" in err
 
 
+def test_a_command_that_could_run_no_job_is_refused(run: Run) -> None:
+    """Before anything is submitted: each allocation would end with that."""
+    code, _, err = run("submit", "mnist", *SLURM, "--estimate", "10m", "--", "date", "+%s")
+    assert code == 1
+    assert "command[1]: '%s' is unknown" in err
+    assert listed(run, "status", "mnist") == []
+
+
 def test_what_an_allocation_prints_is_shown(run: Run) -> None:
     """As soon as there is something."""
     code, _, err = run("logs", "mnist", "abc")
