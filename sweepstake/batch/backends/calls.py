@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from tempfile import TemporaryFile
 from types import MappingProxyType
 
 from attrs import frozen
@@ -52,20 +53,25 @@ Run = Callable[[Sequence[str], str], Answer]
 def run_command(arguments: Sequence[str], text: str, environment: Mapping[str, str] = MappingProxyType({})) -> Answer:
     """Run a scheduler's command, with variables beside those of this process, and wait for its answer.
 
+    Its input is whole before it starts: of a pipe it would take what it has got for all, should this process be killed.
+
     Raises:
         ConfigurationError: this machine has no such command.
     """
     try:
-        done = subprocess.run(
-            arguments,
-            input=text,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_PATIENCE,
-            check=False,
-        )
+        with TemporaryFile() as given:
+            given.write(text.encode())
+            given.seek(0)
+            done = subprocess.run(
+                arguments,
+                stdin=given,
+                env={**os.environ, **environment},
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=_PATIENCE,
+                check=False,
+            )
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"{arguments[0]} is not on this machine. Do this where the cluster's commands are, such as a login node."

@@ -126,7 +126,7 @@ def _moment(number: int, size: int) -> int:
     """Return when whoever submits is killed, who was killed so often before: each moment has its turn; 0 for never."""
     if size < _SMALL:
         return 0 if number else _LATE
-    return 1 + number % _MOMENTS
+    return 1 + (_LATE + number) % _MOMENTS  # what was submitted at first shall run meanwhile
 
 
 def _judged(ground: Ground) -> Figures:

@@ -23,10 +23,12 @@ from tests.kit.slurm import Slurm
 
 __all__: list[str] = []
 
+#: An argument of the command, as long as several writes into a pipe.
+LONG = "x" * 20_000 + "y"
 #: Held, so that nothing runs: this is of submitting alone.
 SUBMIT = (
     *("batch", "submit", "e", "--backend", "slurm", "--capacity", "nodes=1,cpus=2", "--estimate", "60s"),
-    *("--duration", "60s", "--sbatch-arg=--hold", "--", "true"),
+    *("--duration", "60s", "--sbatch-arg=--hold", "--", "true", LONG),
 )
 CANCEL = ("batch", "cancel", "e", "--yes")
 
@@ -89,13 +91,20 @@ def desk(tmp_path: Path, cluster: Slurm, monkeypatch: pytest.MonkeyPatch) -> Cal
     return new
 
 
-def test_a_submitter_is_killed_at_each_moment(desk: Callable[[int], Desk]) -> None:
-    """Whoever comes next submits what is not under way: each job is in one batch, and each batch has one allocation."""
+def test_a_submitter_is_killed_at_each_moment(desk: Callable[[int], Desk], cluster: Slurm) -> None:
+    """Whoever comes next submits what is not under way: each job is in one batch, and each batch has one allocation.
+
+    No allocation has half of a script.
+    """
     for moment in count(1):
         here = desk(moment)
         killed = here.dies(moment, *SUBMIT)
         at_once = here.live()
         here.live(later=31)
+        for jobid in here.up():
+            assert f"{LONG}\n" in cluster.run(
+                "scontrol", "write", "batch_script", jobid.partition("_")[0], "-"
+            ).replace(" ;;", "")
         assert run_app([*SUBMIT]) == 0
         found = here.live()
         jobs = sorted(job for each in found for job in each.jobs)
@@ -107,7 +116,7 @@ def test_a_submitter_is_killed_at_each_moment(desk: Callable[[int], Desk]) -> No
         assert here.up() == []
         if not killed:
             break
-    assert moment > 15, "there are more moments than that"
+    assert moment > 12, "there are more moments than that"
 
 
 def test_a_cancel_is_killed_at_each_moment(desk: Callable[[int], Desk]) -> None:
