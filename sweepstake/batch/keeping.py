@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from attrs import frozen
@@ -22,7 +23,7 @@ from sweepstake.batch.submitting import Order, submit_plan
 from sweepstake.client import Experiment
 from sweepstake.domain.batches.records import AllocationState, BatchRecord, BatchStatus
 from sweepstake.domain.counts import Counts
-from sweepstake.errors import LiveBatchError, SubmissionError, SubmissionLostError
+from sweepstake.errors import LiveBatchError, NotFoundError, SubmissionError, SubmissionLostError
 from sweepstake.plaintext import counted
 
 __all__ = ["Keeper", "Pack", "Work", "is_fruitless", "keep", "next_batches", "shared_out"]
@@ -84,7 +85,7 @@ def shared_out(
 
 
 def is_fruitless(batch: BatchRecord) -> bool:
-    """Tell whether a submission ended by itself, and began none of its jobs though one was ready.
+    """Tell whether a submission ended by itself, and all of its jobs wait, though one was ready.
 
     One that its scheduler has forgotten counts as DONE and has never begun: that says nothing of its jobs.
     """
@@ -237,7 +238,7 @@ class Keeper:
         jobid = record.jobid or before.jobid
         if jobid is not None:
             self._lingering[record.backend, jobid] = (record.name, self._now() + _LINGERING)
-        if not is_fruitless(record):
+        if not is_fruitless(record) or self._has_begun_one(record):
             for job in record.jobs:
                 del self._fruitless[job]
             return
@@ -245,6 +246,18 @@ class Keeper:
         for job in record.jobs:
             if self._fruitless[job] >= _FRUITLESS:
                 self.given_up[job] = f"did not begin in {_FRUITLESS} allocations (batch {record.id[:8]})"
+
+    def _has_begun_one(self, record: BatchRecord) -> bool:
+        """Tell whether an attempt at one of a batch's jobs began there, and was given back since."""
+        queue, reference = self._experiment.session.queue, self._experiment.reference
+        begun = record.begun_at
+        if begun is None:
+            return False
+        for job in record.jobs:
+            with suppress(NotFoundError):  # it was deleted
+                if any(each.started_at >= begun for each in queue.list_attempts(reference, job)[-1:]):
+                    return True
+        return False
 
     def _end_needless(self, told: Sequence[tuple[BatchRecord, Allocation | None]]) -> None:
         """End allocations that wait, and would find nothing to do."""

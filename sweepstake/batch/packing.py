@@ -225,9 +225,9 @@ class Packing:
         """
         backends = backends_of(self.experiment)
         backend = self.backend()
-        return Keeper(self.experiment, backend=backend, backends=backends, pack=self._work, most=most, tell=tell)
+        return Keeper(self.experiment, backend=backend, backends=backends, pack=self.work, most=most, tell=tell)
 
-    def _work(self, under_way: Mapping[str, str], given_up: Mapping[str, str], places: int) -> Work:
+    def work(self, under_way: Mapping[str, str], given_up: Mapping[str, str], places: int) -> Work:
         """Pack for a keeper: as it is wished, and shared out among the places that there are."""
         read = self.read(under_way, given_up)
         batches: Sequence[BatchSpec] = self.pack(read)

@@ -6,12 +6,20 @@ import pty
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from sweepstake import Database, Job, ManualSearch
+from sweepstake.batch.backends.local.machine import LocalMachine
+from sweepstake.batch.backends.submissions import Submission
+from sweepstake.batch.keeping import Keeper
+from sweepstake.batch.packing import Packing
+from sweepstake.batch.wishes import Wishes
+from sweepstake.domain.batches.records import AllocationState, BatchStatus
+from sweepstake.domain.drafts import Finish
+from sweepstake.domain.status import Outcome
 from tests.kit.commands import RESULTS
 from tests.kit.lab import eventually
 from tests.kit.shell import Command, Shell
@@ -151,6 +159,37 @@ def test_jobs_that_no_allocation_begins_are_given_up(exp: ManualSearch, shell: S
     assert "1 job left out, as they wait for jobs that are given up" in ran.stderr
     assert len(allocations(tmp_path)) == 2
     assert {job.status for job in exp.all_jobs()} == {Job.QUEUED}
+
+
+class Short(LocalMachine):
+    """Gives each allocation so little time that its jobs are given back before anybody looks."""
+
+    def __init__(self, state: Path, exp: ManualSearch) -> None:
+        super().__init__(state)
+        self.exp = exp
+
+    def submit(self, submission: Submission) -> Sequence[str]:
+        """Be an allocation from its begin to its end."""
+        queue, reference = self.exp.session.queue, self.exp.reference
+        [batch] = queue.list_batches(reference, live=True).items
+        queue.begin_batch(reference, batch.id, batch.number, "7")
+        for claim in queue.claim_jobs(reference, "w", 1, ids=batch.jobs).claims:
+            end = Finish(attempt=claim.key, outcome=Outcome.PREEMPTED)
+            queue.finish(reference, claim.job.id, end, key=queue.new_id())
+        over, done = BatchStatus.ENDED, AllocationState.DONE
+        queue.note_batch(reference, batch.id, batch.number, status=over, allocation=done)
+        return ["7"]
+
+
+def test_jobs_that_are_given_back_are_submitted_again(exp: ManualSearch, tmp_path: Path) -> None:
+    """However often all jobs of an allocation have been: they began."""
+    job = exp.add_job({})
+    wishes = Wishes(backend="local", capacity="cpus=1", estimate=1.0, command=["true"])
+    packing, backend = Packing(exp, wishes), Short(tmp_path / "state", exp)
+    keeper = Keeper(exp, backend=backend, backends=lambda _: backend, pack=packing.work, most=9, tell=print)
+    for _ in range(4):
+        assert not keeper.look()
+    assert (keeper.given_up, len(exp.get_job(job.job_id).attempts())) == ({}, 4)
 
 
 def test_on_slurm_no_more_are_up_than_its_number(cluster: Slurm, exp: ManualSearch, sw: Command) -> None:
