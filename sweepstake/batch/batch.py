@@ -409,12 +409,14 @@ class Batch:
     def setstate(self, state: Mapping[str, Any]) -> None:
         """Take over how it stands elsewhere: what is named, and nothing else.
 
+        It may be what `loadconfig` returns; what is not how a batch stands, such as its jobs, is passed over.
+
         Raises:
             ValueError: it is the state of another batch, or none; then nothing is changed.
         """
         if state.get("id", self.id) != self.id:
             raise ValueError(f"id: this is the state of the batch {shown(state['id'])}, not of {self.id}")
-        unknown = state.keys() - self.getstate().keys()
+        unknown = state.keys() - self._content().keys()
         if unknown:
             raise ValueError(f"{min(unknown)}: a batch has no such state")
         if state.get("phase", self.phase) not in list(Phase):
@@ -438,7 +440,10 @@ class Batch:
         Raises:
             OSError: it cannot be written; then what was there stays.
         """
-        content = {
+        write_whole(self.workspace / _FILE, json.dumps(self._content(), indent=2).encode(), sync=True)
+
+    def _content(self) -> dict[str, Any]:
+        return {
             **self.getstate(),
             "session": self.session,
             "layout": self.spec.layout,
@@ -449,7 +454,6 @@ class Batch:
             "timeout": self.timeout,
             "resources": self._resources,
         }
-        write_whole(self.workspace / _FILE, json.dumps(content, indent=2).encode(), sync=True)
 
     @staticmethod
     def loadconfig(workspace: str | os.PathLike[str]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -39,7 +39,7 @@ def check_settings(
         raise PlanError("count and duration: give one of them; they may contradict each other")
     if count is not None and count != MAX and (not _whole(count) or count < 1):  # type: ignore[operator]
         raise PlanError(f"count: must be a whole number from 1, or 'max', is {shown(count)}")
-    if duration is not None and not (_number(duration) and 0 < duration < math.inf):
+    if duration is not None and not (_amount(duration) and duration > 0):
         raise PlanError(f"duration: must be a number of seconds above 0, is {shown(duration)}")
     if not _whole(capacity.nodes) or capacity.nodes < 1:
         raise PlanError(f"capacity.nodes: must be a whole number from 1, is {shown(capacity.nodes)}")
@@ -111,6 +111,8 @@ def _faults(job: BatchJob) -> Iterable[str]:
         yield f"nodes: must be a whole number from 1, is {shown(nodes)}"
     if not _whole(priority):
         yield f"priority: must be a whole number, is {shown(priority)}"
+    if not isinstance(job.depends_on, tuple):
+        yield f"depends_on: must be a list of ids, is {shown(job.depends_on)}"
 
 
 def _lacks(job: BatchJob, has: Mapping[str, float], nodes: int) -> Iterable[str]:
@@ -126,6 +128,8 @@ def _lacks(job: BatchJob, has: Mapping[str, float], nodes: int) -> Iterable[str]
         yield f"needs {job.nodes} nodes; an allocation has at most {nodes}"
 
 
+#: A larger whole number is no float, and infinity is no amount.
+_MOST: Final = sys.float_info.max
 #: From here on, `g` would round.
 _LONG: Final = 1_000_000
 
@@ -139,4 +143,4 @@ def _number(value: object) -> bool:
 
 
 def _amount(value: object) -> bool:
-    return (type(value) is int or type(value) is float or _number(value)) and 0 <= value < math.inf  # type: ignore[operator]
+    return (type(value) is int or type(value) is float or _number(value)) and 0 <= value <= _MOST  # type: ignore[operator]

@@ -22,7 +22,8 @@ _ID: Final = 20
 
 
 def _ids(ids: Iterable[str]) -> tuple[str, ...]:
-    return tuple(ids)
+    # A text is no list of ids, though it can be iterated over: it is left for `plan` to refuse.
+    return ids if isinstance(ids, str) else tuple(ids)  # type: ignore[return-value]
 
 
 def _jobs(jobs: Iterable[BatchJob]) -> tuple[BatchJob, ...]:
@@ -83,6 +84,8 @@ class Capacity:
         Raises:
             PlanError: the text is no capacity; the message names the part that is wrong.
         """
+        if not isinstance(text, str):
+            raise PlanError(f"capacity: must be a text such as 'nodes=4,cpus=64,gpus=8', is {shown(text)}")
         amounts: dict[str, int] = {}
         for part in filter(None, (each.strip() for each in text.split(","))):
             kind, equals, amount = (each.strip() for each in part.partition("="))

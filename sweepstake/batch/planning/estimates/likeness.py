@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -14,11 +15,13 @@ from sweepstake.plaintext import counted
 __all__ = ["Like", "alike", "as_number"]
 
 #: Fewer finished jobs than this are no group of their own.
-_FEWEST: Final = 5
+_FEWEST: Final = 3
 #: So many conditions describe a group at most.
 _DEEPEST: Final = 8
 #: A split must explain so much more than the rest varies that chance rarely does, whatever the number of splits tried.
 _SURPRISE: Final = 6.0
+#: And of few jobs more: so many times as much for one, half of that for two, and so on.
+_FEW: Final = 8.0
 
 _Finished = Sequence[tuple[Mapping[str, Any], float]]
 
@@ -30,10 +33,19 @@ class _Split:
     Attributes:
         name: of the hyperparameter.
         value: numbers up to this one, or texts that are it, are on the yes side; anything else is on the other.
+        texts: that the finished jobs have.
+        numbers: whether they have any.
     """
 
     name: str
     value: float | str
+    texts: frozenset[str]
+    numbers: bool
+
+    def tells(self, hyperparameters: Mapping[str, Any]) -> bool:
+        """Return whether a finished job was like this one here: of a new kind nothing is known."""
+        value = as_number(hyperparameters.get(self.name))
+        return value in self.texts if isinstance(value, str) else self.numbers
 
     def holds(self, hyperparameters: Mapping[str, Any]) -> bool:
         value = as_number(hyperparameters.get(self.name))
@@ -64,7 +76,7 @@ class Like:
     def of(self, hyperparameters: Mapping[str, Any]) -> Like:
         """Return those that are like a job of these hyperparameters."""
         like = self
-        while like._split is not None and like._sides is not None:
+        while like._split is not None and like._sides is not None and like._split.tells(hyperparameters):
             like = like._sides[like._split.holds(hyperparameters)]
         return like
 
@@ -100,8 +112,10 @@ def _best(finished: _Finished) -> _Split | None:
     if not found:
         return None
     explained = -min(found)[0]
-    rest = max(total - explained, 1e-12) / max(len(logs) - 2, 1)
-    return min(found)[3] if explained / rest > 2 * math.log(len(found)) + _SURPRISE and explained > 1e-9 else None
+    free = max(len(logs) - 2, 1)
+    rest = max(total - explained, 1e-12) / free
+    chance = (2 * math.log(len(found)) + _SURPRISE) * (1 + _FEW / free)
+    return min(found)[3] if explained / rest > chance and explained > 1e-9 else None
 
 
 def _splits(
@@ -114,16 +128,24 @@ def _splits(
     for value, more in zip(values, above, strict=True):
         if isinstance(value, str):
             groups.setdefault(value, []).append(more)
+    texts = frozenset(groups)
+    any_numbers = any(not isinstance(value, str) for value in values)
     for value, some in groups.items():
         if _FEWEST <= len(some) <= count - _FEWEST:
-            yield _Split(name, value), _explained(math.fsum(some), len(some), count)
+            yield _Split(name, value, texts, any_numbers), _explained(math.fsum(some), len(some), count)
     numbers = sorted((value, more) for value, more in zip(values, above, strict=True) if not isinstance(value, str))
     done = 0.0
     for place, (value, more) in enumerate(numbers[:-1], start=1):
         done += more
         following = numbers[place][0]
         if following > value and _FEWEST <= place <= count - _FEWEST:
-            yield _Split(name, (value + following) / 2), _explained(done, place, count)
+            yield _Split(name, _between(value, following), texts, any_numbers), _explained(done, place, count)
+
+
+def _between(less: float, more: float) -> float:
+    """Return a number from `less` on that is below `more`; the one in the middle, if floats have it."""
+    middle = less / 2 + more / 2
+    return middle if less <= middle < more else less
 
 
 def _explained(above: float, some: int, count: int) -> float:
@@ -133,6 +155,11 @@ def _explained(above: float, some: int, count: int) -> float:
 
 def as_number(value: Any) -> float | str:
     """Return a hyperparameter as a number that can be ordered, else as a text."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
         return float(value)
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=repr)
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, sort_keys=True, default=repr)
+    except (TypeError, ValueError):  # keys that are no texts, or a list in itself
+        return repr(value)

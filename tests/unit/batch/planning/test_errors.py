@@ -26,7 +26,7 @@ def _named(error: PlanError) -> set[str]:
     return set(re.findall(r"'(\w+)'", str(error)))
 
 
-@pytest.mark.parametrize("runtime", [-1, float("nan"), float("inf"), True, "5", None])
+@pytest.mark.parametrize("runtime", [-1, float("nan"), float("inf"), 10**400, True, "5", None])
 def test_a_runtime_that_is_none(runtime: object) -> None:
     """Seconds are a number from 0."""
     error = _refused([_job("good"), _job("bad", runtime=runtime)])
@@ -46,6 +46,7 @@ def test_a_runtime_that_is_none(runtime: object) -> None:
         ("nodes", True),
         ("priority", 0.5),
         ("resources", {"memory": -1}),
+        ("depends_on", "others"),
     ],
 )
 def test_an_amount_that_is_none(field: str, value: object) -> None:
@@ -124,7 +125,7 @@ def test_a_count_that_is_none(count: object) -> None:
     assert str(_refused([_job("a")], count=count)).startswith("count: must be a whole number from 1, or 'max'")
 
 
-@pytest.mark.parametrize("duration", [0, -2, True, "1h", float("nan"), float("inf")])
+@pytest.mark.parametrize("duration", [0, -2, True, "1h", float("nan"), float("inf"), 10**400])
 def test_a_duration_that_is_none(duration: object) -> None:
     """It is a number of seconds."""
     assert str(_refused([_job("a")], duration=duration)).startswith("duration: must be a number of seconds above 0")
@@ -193,9 +194,11 @@ def test_capacities_that_are_read(text: str, capacity: Capacity) -> None:
         ("cpus=8,gpus=x", "gpus must be a whole number from 0"),
         ("cpus=8,memory=lots", "memory must be a number with a unit"),
         ("cpus=8,cpus=9", "cpus is given twice"),
+        (None, "must be a text"),
+        (8, "must be a text"),
     ],
 )
-def test_capacities_that_cannot_be_read(text: str, said: str) -> None:
+def test_capacities_that_cannot_be_read(text: object, said: str) -> None:
     """The part that is wrong is named."""
     with pytest.raises(PlanError, match=re.escape(said)):
-        Capacity.parse(text)
+        Capacity.parse(text)  # type: ignore[arg-type]

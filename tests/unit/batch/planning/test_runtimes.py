@@ -83,6 +83,54 @@ def test_nine_of_ten_jobs_run_no_longer_than_their_estimate() -> None:
     assert 0.86 <= kept / 1000 <= 0.94
 
 
+def test_few_jobs_are_enough_where_they_differ_much() -> None:
+    """Three of each kind say how long the kind takes."""
+    finished: _Finished = [({"model": "small", "lr": n / 7}, 10.0 + n) for n in range(3)]
+    finished += [({"model": "large", "lr": n / 9}, 100.0 + n) for n in range(3)]
+    runtimes = learn_runtimes(finished, fallback=1)
+    assert runtimes({"model": "small", "lr": 0.5}).seconds == 12.0
+    assert runtimes({"model": "large", "lr": 0.5}).seconds == 102.0
+
+
+@pytest.mark.parametrize("asked", [{"model": "huge"}, {"model": 7}, {"model": None}, {}, {"lr": 0.1}])
+def test_of_a_new_kind_nothing_is_known(asked: dict[str, Any]) -> None:
+    """It is not taken for one of those that it is not: the estimate is that of all."""
+    finished: _Finished = [({"model": "small"}, 10.0)] * 20 + [({"model": "large"}, 100.0)] * 20
+    assert learn_runtimes(finished, fallback=1)(asked) == Estimate(100.0, "0.9 quantile of 40 jobs")
+
+
+@pytest.mark.parametrize("asked", [{"epochs": "many"}, {}])
+def test_a_number_that_is_none_is_of_a_new_kind(asked: dict[str, Any]) -> None:
+    """It is not taken for a large number."""
+    finished: _Finished = [({"epochs": 1}, 1.0)] * 5 + [({"epochs": 100}, 100.0)] * 45
+    assert learn_runtimes(finished, quantile=0.1, fallback=1)(asked) == Estimate(1.0, "0.1 quantile of 50 jobs")
+
+
+@pytest.mark.parametrize(
+    "less,more",
+    [
+        (1e308, 1.7e308),
+        (-1.7e308, 1.7e308),
+        (math.nextafter(1, 2), math.nextafter(math.nextafter(1, 2), 2)),
+        (0.0, 5e-324),
+    ],
+)
+def test_numbers_far_apart_and_close_together_are_told_apart(less: float, more: float) -> None:
+    """A float between them does not always exist."""
+    runtimes = learn_runtimes([({"x": less}, 1.0)] * 5 + [({"x": more}, 100.0)] * 5, fallback=1)
+    assert [runtimes({"x": value}).seconds for value in (less, more)] == [1.0, 100.0]
+
+
+def test_values_that_are_no_json_are_values() -> None:
+    """Whole numbers that are no floats, keys of several types, a list in itself."""
+    inside: list[Any] = []
+    inside.append(inside)
+    values: list[Any] = [10**400, {1: 2, "a": 3}, {(1, 2): 3}, inside, math.nan, -math.inf, b"x"]
+    finished: _Finished = [({"x": value}, 1.0 + place) for place, value in enumerate(values) for _ in range(5)]
+    runtimes = learn_runtimes(finished, fallback=1)
+    assert all(1.0 <= runtimes({"x": value}).seconds <= len(values) for value in values)
+
+
 @given(st.lists(st.tuples(json_mappings, st.floats(0, 1e6)), min_size=1, max_size=30), json_mappings)
 def test_any_hyperparameters_have_an_estimate(finished: _Finished, asked: dict[str, Any]) -> None:
     """It is one that a finished job had, and the same whatever the order of the hyperparameters."""
@@ -97,6 +145,7 @@ def test_any_hyperparameters_have_an_estimate(finished: _Finished, asked: dict[s
     [
         ([({}, -1.0)], {}, "finished: seconds must be"),
         ([({}, math.nan)], {}, "finished: seconds must be"),
+        ([({}, 10**400)], {}, "finished: seconds must be"),
         ([], {"fallback": math.inf}, "fallback: must be"),
         ([], {"fallback": True}, "fallback: must be"),
         ([], {"quantile": 0}, "quantile: must be"),
