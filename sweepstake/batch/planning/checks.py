@@ -111,8 +111,9 @@ def _faults(job: BatchJob) -> Iterable[str]:
         yield f"nodes: must be a whole number from 1, is {shown(nodes)}"
     if not _whole(priority):
         yield f"priority: must be a whole number, is {shown(priority)}"
-    if not isinstance(job.depends_on, tuple):
-        yield f"depends_on: must be a list of ids, is {shown(job.depends_on)}"
+    depends_on: object = job.depends_on
+    if isinstance(depends_on, str):
+        yield f"depends_on: must be a list of ids, is {shown(depends_on)}"
 
 
 def _lacks(job: BatchJob, has: Mapping[str, float], nodes: int) -> Iterable[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
-from typing import Final
 
 from attrs import frozen
 
@@ -14,11 +13,12 @@ from sweepstake.batch.planning.packing.room import Room
 
 __all__ = ["Filled", "Pool"]
 
-#: How many lanes are looked at that hold nothing that fits, before a batch waits for its next job to end.
-_LOOKS: Final = 64
-
 #: Jobs of one lane: their runtimes with their places, negated, so that of equal ones the first is the last.
 _Lane = list[tuple[float, int]]
+#: Those of them that may wait, or may not, and have one priority, negated.
+_Ranked = tuple[tuple[bool, int], _Lane]
+#: A job that could start: its rank, its runtime negated, its lane's number, and where it stands in which list.
+_Head = tuple[tuple[bool, int], float, int, int, _Lane]
 
 
 @frozen
@@ -28,7 +28,7 @@ class Filled:
     Attributes:
         places: its jobs, in the order in which they are tried when it runs.
         makespan: how long it ran when it was filled.
-        exact: whether it runs the same again. It may not where lanes were too many to look at, or held unlike jobs.
+        exact: whether it runs the same again. It may not where lanes held unlike jobs, or urgent ones may wait.
     """
 
     places: list[int]
@@ -114,22 +114,22 @@ class Pool:
             wide_first: try the jobs that need most first, instead of the longest.
             with_later: fill holes with jobs that may wait.
         """
-        lanes = [(key, lane) for key, lane in sorted(self._lanes.items()) if lane and (with_later or not key[0])]
-        filling = _Filling(
-            self._problem,
-            Room(self._problem, nodes),
-            seconds,
-            [lane for _, lane in lanes],
-            [key[:2] for key, _ in lanes],
-        )
-        filling.wide_first = wide_first
+        lanes: list[list[_Ranked]] = [[] for _ in range(self._problem.lane_count)]
+        ranks = set()
+        for (later, urgency, number), lane in sorted(self._lanes.items(), reverse=True):
+            if lane and (with_later or not later):
+                lanes[number].append(((later, urgency), lane))
+                ranks.add((later, urgency))
+        filling = _Filling(self._problem, Room(self._problem, nodes), seconds, lanes, wide_first=wide_first)
         makespan = filling.run()
-        for number, count in filling.counts.items():
-            self._left[lanes[number][0][0]] -= count
+        for later, count in filling.counts.items():
+            self._left[later] -= count
         self._clear()
         priorities = self._problem.priorities
         started = sorted(filling.started, key=lambda each: (-priorities[each[1]], each[0]))
-        exact = self._problem.exact and len(lanes) <= _LOOKS
+        # It runs by priority alone, whether jobs may wait or not.
+        alike = any(len(set(each)) == 1 for each in zip(*ranks, strict=True))
+        exact = self._problem.exact and alike
         return Filled([place for _, place in started], makespan, exact)
 
     def _key(self, place: int, *, later: bool) -> tuple[bool, int, int]:
@@ -140,46 +140,53 @@ class Pool:
 
 
 class _Filling:
-    """A batch that runs while it is filled."""
+    """A batch that runs while it is filled.
+
+    Attributes:
+        started: when each job starts that was taken, and its place.
+        counts: how many were taken of those that may wait, and of the others.
+    """
 
     def __init__(
-        self,
-        problem: Problem,
-        room: Room,
-        seconds: float,
-        lanes: Sequence[_Lane],
-        ranks: Sequence[tuple[bool, int]],
+        self, problem: Problem, room: Room, seconds: float, lanes: Sequence[list[_Ranked]], *, wide_first: bool
     ) -> None:
-        self.problem, self.room, self.seconds = problem, room, seconds
-        self.lanes, self.ranks = lanes, ranks
-        self.wide_first = False
-        self.live = list(range(len(lanes)))
+        """Make an empty batch.
+
+        Args:
+            problem: what the jobs are.
+            room: what is free on its nodes.
+            seconds: how long it may be.
+            lanes: the jobs of each lane by rank, the last rank first. What is taken is removed.
+            wide_first: try the jobs that need most first, instead of the longest.
+        """
         self.started: list[tuple[float, int]] = []
-        self.counts: dict[int, int] = {}
-        self.running: list[tuple[float, int, tuple[int, ...]]] = []
+        self.counts = {False: 0, True: 0}
+        self._problem, self._room, self._seconds = problem, room, seconds
+        self._lanes, self._wide_first = lanes, wide_first
+        #: The lanes in which a job may still be found, a bit for each.
+        self._live = sum(1 << number for number, lane in enumerate(lanes) if lane)
+        self._running: list[tuple[float, int, tuple[int, ...]]] = []
 
     def run(self) -> float:
         """Return when the last job ends."""
-        running = self.running
+        running = self._running
         now = 0.0
         self._start(now)
         while running:
             now = running[0][0]
             while running and running[0][0] <= now:
                 _, place, nodes = heappop(running)
-                self.room.give_back(place, nodes)
+                self._room.give_back(place, nodes)
             self._start(now)
         return now
 
     def _start(self, now: float) -> None:
         """Start what fits now: of each lane the longest job that does, over the lanes by rank and then the longest."""
-        heads = self._heads(now)
+        heads = [head for number in self._fitting() if (head := self._head(number, now)) is not None]
         heapify(heads)
-        lanes, room = self.lanes, self.room
-        emptied = False
+        room = self._room
         while heads:
-            rank, _, number, index = heads[0]
-            lane = lanes[number]
+            rank, _, number, index, lane = heads[0]
             runtime, negative = lane[index]
             nodes = room.for_one(-negative)
             if nodes is None:
@@ -187,42 +194,54 @@ class _Filling:
                 continue
             room.take(-negative, nodes)
             self.started.append((now, -negative))
-            heappush(self.running, (now + runtime, -negative, nodes))
-            self.counts[number] = self.counts.get(number, 0) + 1
+            heappush(self._running, (now + runtime, -negative, nodes))
+            self.counts[rank[0]] += 1
             del lane[index]
-            emptied = emptied or not lane
             if index:
-                heapreplace(heads, (rank, 0.0 if self.wide_first else -lane[index - 1][0], number, index - 1))
+                heapreplace(heads, (rank, 0.0 if self._wide_first else -lane[index - 1][0], number, index - 1, lane))
+            elif (head := self._head(number, now)) is not None:
+                heapreplace(heads, head)
             else:
                 heappop(heads)
-        if emptied:
-            self.live = [number for number in self.live if lanes[number]]
 
-    def _heads(self, now: float) -> list[tuple[tuple[bool, int], float, int, int]]:
-        """Return of each lane that fits now the longest job that ends in time, and where it stands."""
-        heads = []
-        looks = _LOOKS
-        for number in self.live:
-            lane = self.lanes[number]
-            if self.room.for_one(-lane[-1][1]) is None:
-                looks -= 1
-                if not looks:
-                    break
-                continue
+    def _fitting(self) -> list[int]:
+        """Return the lanes of which a job may fit now."""
+        problem, room = self._problem, self._room
+        if problem.lane_count == 1:
+            return [0]
+        fitting = []
+        left = self._live
+        while left:
+            # The last lane needs least. Where it finds no place, most of the others are not looked at.
+            number = left.bit_length() - 1
+            if room.has(problem.lane_needs[number], problem.lane_nodes[number]):
+                fitting.append(number)
+                left ^= 1 << number
+            else:
+                left &= ~problem.lane_beyond[number]
+        return fitting
+
+    def _head(self, number: int, now: float) -> _Head | None:
+        """Return the longest job of the first rank of a lane that ends in time."""
+        ranked = self._lanes[number]
+        while ranked:
+            rank, lane = ranked[-1]
             index = len(lane) - 1
-            if now + lane[index][0] > self.seconds:
+            if lane and now + lane[index][0] > self._seconds:
                 index = self._longest(lane, now)
-                if index < 0:
-                    continue
-            heads.append((self.ranks[number], 0.0 if self.wide_first else -lane[index][0], number, index))
-        return heads
+            if index >= 0:
+                return rank, 0.0 if self._wide_first else -lane[index][0], number, index, lane
+            # What does not end in time does not if it starts later either.
+            ranked.pop()
+        self._live &= ~(1 << number)
+        return None
 
     def _longest(self, lane: _Lane, now: float) -> int:
         """Return where the longest job stands that ends in time; -1 if there is none."""
-        index = bisect_right(lane, (self.seconds - now, 1)) - 1
+        index = bisect_right(lane, (self._seconds - now, 1)) - 1
         # The subtraction was rounded; what counts is the end.
-        while index + 1 < len(lane) and now + lane[index + 1][0] <= self.seconds:
+        while index + 1 < len(lane) and now + lane[index + 1][0] <= self._seconds:
             index += 1
-        while index >= 0 and now + lane[index][0] > self.seconds:
+        while index >= 0 and now + lane[index][0] > self._seconds:
             index -= 1
         return index

@@ -39,6 +39,9 @@ class Problem:
         shapes: for each job a number: jobs of one number need the same.
         lanes: for each job the number of its lane: jobs of one lane need alike. There are few lanes.
         lane_count: how many lanes there are.
+        lane_needs: what each job of a lane takes of a node at least.
+        lane_nodes: how many nodes each takes at least.
+        lane_beyond: for each lane the lanes that find no place where it finds none, a bit for each.
         exact: whether all jobs of a lane need the same.
         areas: for each kind that jobs take, what share of a node's each takes for how many node-seconds.
         priorities: of each job, or of the most urgent of those that wait for it.
@@ -57,6 +60,9 @@ class Problem:
     shapes: Sequence[int]
     lanes: Sequence[int]
     lane_count: int
+    lane_needs: Sequence[int]
+    lane_nodes: Sequence[int]
+    lane_beyond: Sequence[int]
     exact: bool
     areas: Sequence[Sequence[float]]
     priorities: Sequence[int]
@@ -94,6 +100,7 @@ def state(jobs: Sequence[BatchJob], capacity: Capacity) -> Problem:
     kinds = _Kinds.of(sorted(set(shapes)), capacity, len(jobs))
     shares = {shape: kinds.shares(shape) for shape in kinds.needs}
     lanes = _lanes(kinds.needs, shares)
+    floors = _floors(lanes, kinds)
     numbers = {shape: number for number, shape in enumerate(kinds.needs)}
     runtimes = [float(job.runtime) for job in jobs]
     areas = [
@@ -110,7 +117,10 @@ def state(jobs: Sequence[BatchJob], capacity: Capacity) -> Problem:
         most=capacity.nodes,
         shapes=[numbers[shape] for shape in shapes],
         lanes=[lanes[shape] for shape in shapes],
-        lane_count=max(lanes.values(), default=-1) + 1,
+        lane_count=len(floors),
+        lane_needs=[need for _, need in floors],
+        lane_nodes=[nodes for nodes, _ in floors],
+        lane_beyond=_beyond(floors, kinds.guards),
         exact=len(kinds.needs) <= _LANES,
         areas=areas,
         priorities=_priorities(jobs, waiting, order),
@@ -227,3 +237,30 @@ def _lanes(shapes: Iterable[_Shape], shares: Mapping[_Shape, Sequence[float]]) -
     large_first = sorted(shapes, key=lambda shape: (-shape[0], -max(shares[shape], default=0.0), shape))
     lanes = min(len(large_first), _LANES)
     return {shape: rank * lanes // len(large_first) for rank, shape in enumerate(large_first)}
+
+
+def _floors(lanes: Mapping[_Shape, int], kinds: _Kinds) -> list[tuple[int, int]]:
+    """Return for each lane how many nodes its jobs take at least, and what of each."""
+    members: list[list[_Shape]] = [[] for _ in range(max(lanes.values(), default=-1) + 1)]
+    for shape, lane in lanes.items():
+        members[lane].append(shape)
+    return [
+        (
+            min(shape[0] for shape in shapes),
+            _packed(
+                [min(amounts) for amounts in zip(*(kinds.taken[shape] for shape in shapes), strict=True)], kinds.has
+            ),
+        )
+        for shapes in members
+    ]
+
+
+def _beyond(floors: Sequence[tuple[int, int]], guards: int) -> list[int]:
+    return [
+        sum(
+            1 << lane
+            for lane, (others, more) in enumerate(floors)
+            if others >= nodes and ((more | guards) - need) & guards == guards
+        )
+        for nodes, need in floors
+    ]

@@ -214,6 +214,15 @@ def test_ten_thousand_jobs_in_one_batch_are_planned_in_no_time() -> None:
     assert len(spec) == 10_000
 
 
+def test_a_priority_for_every_job_is_planned_in_no_time() -> None:
+    """Of jobs that need the same only the most urgent is looked at."""
+    jobs = [BatchJob(id=f"{number}", runtime=number % 97 + 1, priority=number) for number in range(3_000)]
+    began = time.process_time()
+    (spec,) = plan(jobs, capacity=Capacity(cpus=8), count=1)
+    assert time.process_time() - began < 5
+    assert [job.priority for job in spec] == [*reversed(range(3_000))]
+
+
 def test_another_process_plans_the_same() -> None:
     """Ids and all, whatever its hashes are seeded with."""
     script = """
