@@ -29,6 +29,7 @@ class Raylets:
 
     Attributes:
         address: for RAY_ADDRESS.
+        dashboard: the URL of its dashboard, if it has one.
         folder: where Ray keeps its sessions: sockets and logs.
     """
 
@@ -36,6 +37,7 @@ class Raylets:
         self._cluster = cluster
         self.folder = folder
         self.address: str = cluster.address
+        self.dashboard = f"http://{cluster.webui_url}"
 
     def add(self, **node: Any) -> Any:
         """Start a node, with `num_cpus` and others, and return it."""

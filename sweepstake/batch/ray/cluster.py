@@ -18,7 +18,7 @@ from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from sweepstake.batch.ray import actor as on_a_node
-from sweepstake.errors import ConfigurationError
+from sweepstake.errors import ConfigurationError, SubmissionError
 
 __all__ = ["Cluster", "Lost", "Node", "Placed", "connected"]
 
@@ -82,10 +82,16 @@ class Cluster:
     """The cluster that this process is connected to."""
 
     def nodes(self) -> Sequence[Node]:
-        """Return the nodes that are up."""
+        """Return the nodes that are up.
+
+        Raises:
+            SubmissionError: the head of the cluster does not answer.
+        """
+        with _told():
+            found = ray.nodes()
         return [
             Node(id=each["NodeID"], host=each["NodeManagerHostname"], resources=each["Resources"])
-            for each in ray.nodes()
+            for each in found
             if each["Alive"]
         ]
 
@@ -96,7 +102,14 @@ class Cluster:
             resources: in Ray's words.
             on: the node that it is to be on; any without.
             off: nodes that it is not to be on.
+
+        Raises:
+            SubmissionError: Ray refuses, in its words.
         """
+        with _told():
+            return self._place(resources, on, off)
+
+    def _place(self, resources: Mapping[str, float], on: str | None, off: Collection[str]) -> Placed:
         selector = {_NODE: on} if on is not None else {_NODE: f"!in({','.join(sorted(off))})"} if off else None
         group = ray.util.placement_group(
             [dict(resources)],
@@ -131,7 +144,20 @@ class Cluster:
             except (ActorUnavailableError, GetTimeoutError):  # Ray will know more in a while
                 yield each, None
             except RayError as error:
-                yield each, Lost(reason=str(error).strip().split("\n")[0])
+                yield each, Lost(reason=_first_line(error))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Let what Ray refuses be told as what it is."""
+    try:
+        yield
+    except RayError as error:
+        raise SubmissionError(f"Ray refuses: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
 
 
 @contextmanager
@@ -169,7 +195,7 @@ def _check(address: str) -> None:
 
 
 def _unreachable(address: str, error: Exception) -> ConfigurationError:
-    said = str(error).strip().split("\n")[0]
+    said = _first_line(error)
     return ConfigurationError(
         f"the Ray cluster at {address} cannot be used: {said}; RAY_ADDRESS must be what `ray start --head` says, such "
         "as 10.0.0.1:6379, or auto on one of its nodes, and the Python and the Ray here those of the cluster"

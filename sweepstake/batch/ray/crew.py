@@ -16,7 +16,7 @@ from sweepstake.batch.ray.cluster import Cluster, Lost, Node, Placed
 from sweepstake.batch.ray.scaling import Demand, more_workers
 from sweepstake.client import Experiment
 from sweepstake.domain.counts import Counts
-from sweepstake.errors import ConfigurationError, NotFoundError, StoreUnavailableError
+from sweepstake.errors import ConfigurationError, NotFoundError, StoreUnavailableError, SubmissionError
 from sweepstake.plaintext import counted
 from sweepstake.worker.stopping import Signals, Stop, next_step
 
@@ -221,7 +221,11 @@ class Crew:
             if over is not None:
                 return over
             if self._step is Stop.NO:
-                self._start_more()
+                try:
+                    self._start_more()
+                except SubmissionError as error:
+                    self._not_before = time.monotonic() + _AGAIN[-1]
+                    self._tell(f"{error}; it is asked again")
 
     def close(self) -> None:
         """Leave nothing behind on the cluster."""
@@ -349,12 +353,17 @@ class Crew:
         if self._members or seen is None or seen[0] < self._changed_at:
             return None
         _, demand = seen
-        if self._unfit and all(each.id in self._unfit for each in self._cluster.nodes()):
+        if self._unfit and self._has_no_fit_node():
             return Ended(code=max(self._unfit.values()), left=demand.ready)
         now = time.monotonic()
         if self._wanted(demand) or not demand.is_over:
             self._busy_at = now
         return None if now - self._busy_at < self._idle else Ended(left=demand.ready)
+
+    def _has_no_fit_node(self) -> bool:
+        with suppress(SubmissionError):  # the head is away for a while
+            return all(each.id in self._unfit for each in self._cluster.nodes())
+        return False
 
     def _wanted(self, demand: Demand) -> int:
         """Return how many workers to start, if there were no others."""

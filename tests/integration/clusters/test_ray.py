@@ -3,15 +3,18 @@
 import re
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
+import requests
 
 import sweepstake
 from sweepstake import Database, Experiment
 from sweepstake.domain.status import Outcome
 from tests.kit.lab import eventually
+from tests.kit.postgres import free_port
 from tests.kit.raylets import Raylets, left_of, looked_up, processes_of, raylets
 from tests.kit.serving import served
 from tests.kit.shell import Shell
@@ -140,3 +143,44 @@ def test_a_second_signal_ends_all_workers_and_gives_their_jobs_back(
     assert not any(map(_runs, _commands(folder)))
     assert left_of(cluster) == {"actors": [], "groups": []}
     assert not processes_of(folder)
+
+
+#: What Ray's dashboard is asked for; its pages are made of these.
+_SHOWN = (
+    *(f"/api/v0/{each}?detail=1" for each in ("actors", "tasks", "workers", "nodes", "placement_groups", "objects")),
+    *("/api/jobs/", "/logical/actors", "/nodes?view=summary", "/api/cluster_status"),
+)
+
+
+def _asked(cluster: Raylets, path: str) -> requests.Response | None:
+    """Ask a dashboard; None while it only begins."""
+    with suppress(requests.ConnectionError):
+        answer = requests.get(cluster.dashboard + path, timeout=60)
+        return answer if answer.ok else None
+    return None
+
+
+@pytest.mark.full
+def test_the_dashboard_shows_neither_the_url_nor_the_token(tmp_path: Path) -> None:
+    """While workers run, none of its answers has them; its logs are files of the session. It needs `ray[default]`."""
+    with (
+        raylets(2, include_dashboard=True, dashboard_port=free_port()) as cluster,
+        served(f"sqlite:///{tmp_path}/served.db") as server,
+        sweepstake.connect(server.url, server.token) as database,
+    ):
+        folder = tmp_path / "commands"
+        _held(database, folder, 2)
+        environment = {
+            "RAY_ADDRESS": cluster.address,
+            "SWEEPSTAKE_STATE": str(tmp_path / "state"),
+            "SWEEPSTAKE_TOKEN": server.token,
+        }
+        with closing(Shell("", environment)) as shell:
+            shell.start(*_on_ray("--url", server.url, folder=folder))
+            eventually(lambda: len(_commands(folder)) == 2)
+            asked = {path: eventually(partial(_asked, cluster, path)).text for path in _SHOWN}
+    assert asked["/api/v0/actors?detail=1"].count("SweepstakeWorker") >= 2, "it shows the actors"
+    assert "--on ray" in asked["/api/jobs/"], "and the command line"
+    for path, answer in asked.items():
+        for secret in (server.token, server.url.partition("//")[2]):
+            assert secret not in answer, path
