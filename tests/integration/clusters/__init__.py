@@ -7,8 +7,8 @@ tests/unit/batch/backends/test_slurm):
   test_killed_controllers `a_number_that_was_given_out_again_is_anothers`, test_slurm
   `a_controller_that_was_killed_is_believed_by_names_alone` and `a_cancelled_allocation_ends`.
 - It brings a COMPLETED allocation back as PENDING, and says for minutes that one is RUNNING which has ended:
-  test_killed_controllers `what_comes_back_as_pending_runs_nothing` and `one_that_stays_running_does_not_count`, in
-  which `keep` runs while it is killed.
+  test_killed_controllers `what_comes_back_as_pending_runs_nothing` and `one_that_stays_running_does_not_count`
+  (with `-m full`), in which `keep` runs while it is killed.
 - A submitter may die at any moment: test_killed_submitters, test_submitting; an answer may be lost: test_submitting
   `a_submission_whose_answer_was_lost_is_found`, unit `a_lost_answer_is_no_refusal`.
 - A second allocation of a batch ends at once: test_worker `a_batch_runs_in_one_allocation`.

@@ -18,7 +18,7 @@ from tests.kit.slurm import Slurm
 
 __all__: list[str] = []
 
-LEASE = 3.0
+LEASE = 1.5
 SUBMIT = ("batch", "submit", "e", "--backend", "slurm", "--capacity", "nodes=1,cpus=2", "--estimate", "30s")
 CANCEL = ("batch", "cancel", "e", "--yes")
 

@@ -77,6 +77,7 @@ def test_what_comes_back_as_pending_runs_nothing(
     assert exp.get_job(job.job_id).status == Job.DONE
 
 
+@pytest.mark.full
 def test_one_that_stays_running_does_not_count(cluster: Slurm, exp: ManualSearch, shell: Shell, tmp_path: Path) -> None:
     """For minutes Slurm says so of what ended just before: the queue knows better, and so do those who submit.
 
