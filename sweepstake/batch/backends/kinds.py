@@ -26,7 +26,7 @@ __all__ = ["GROUP", "backend_of", "scheduler_of", "within"]
 
 #: The entry points of backends that other packages bring: each is called without arguments, and returns a `Backend` or
 #: a `PlainBackend`.
-GROUP: Final = "sweepstake.backends"
+GROUP: Final = "sweepstake.batch.backends"
 _OWN: Final[Mapping[str, Callable[[], Dialect]]] = {"slurm": SlurmDialect, "pbs": PbsDialect, "flux": FluxDialect}
 #: How the backend is called whose allocations are parts of one of a scheduler's.
 _WITHIN: Final = "in-"

@@ -142,7 +142,7 @@ def test_a_package_brings_a_backend_by_an_entry_point(exp: ManualSearch, tmp_pat
     found.mkdir(parents=True)
     (site / "here.py").write_text(PLUGIN)
     (found / "METADATA").write_text("Metadata-Version: 2.1\nName: here\nVersion: 1.0\n")
-    (found / "entry_points.txt").write_text("[sweepstake.backends]\nhere = here:Here\n")
+    (found / "entry_points.txt").write_text("[sweepstake.batch.backends]\nhere = here:Here\n")
     script = (
         "import sys, sweepstake\n"
         "exp = sweepstake.connect(sys.argv[1]).get_experiment('e')\n"
