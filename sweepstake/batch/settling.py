@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from sweepstake.batch.backends.allocations import Allocation
 from sweepstake.batch.backends.scheduler import Backend
 from sweepstake.client import Experiment
 from sweepstake.domain.batches.records import AllocationState, BatchRecord, BatchStatus
-from sweepstake.errors import BatchLostError, ConfigurationError, MissingExtraError, NotFoundError
+from sweepstake.errors import AuthenticationError, BatchLostError, ConfigurationError, MissingExtraError, NotFoundError
 
 __all__ = ["all_batches", "end_overdue", "live_batches", "settle"]
 
@@ -40,8 +41,12 @@ def _batches(experiment: Experiment, *, live: bool) -> Iterator[BatchRecord]:
 
 
 def end_overdue(experiment: Experiment) -> None:
-    """Let the queue end attempts whose leases ran out: whoever claims does so, and no worker may be up that would."""
-    experiment.session.queue.claim_jobs(experiment.reference, "", at_once=0)
+    """Let the queue end attempts whose leases ran out: whoever claims does so, and no worker may be up that would.
+
+    For who may only look nothing is done.
+    """
+    with suppress(AuthenticationError):
+        experiment.session.queue.claim_jobs(experiment.reference, "", at_once=0)
 
 
 def settle(

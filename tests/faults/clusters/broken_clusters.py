@@ -78,7 +78,7 @@ def _submit(ground: Ground, size: int) -> None:
     packing: Sequence[str] = ("--count", str(count))
     while counts().done < size:
         assert time.monotonic() < until, f"{counts()}: {(ground.folder / 'told').read_text()[-2000:]}"
-        moment = _moment(kills, size)
+        moment = _moment(kills, size) if kills < 2 * _MOMENTS else 0
         process = ground.start(moment, "batch", "submit", ground.experiment.name, *_PLAN, *packing, *ground.command)
         killed = process.wait(WAIT_SECONDS) < 0
         kills += killed
