@@ -12,6 +12,7 @@ from sweepstake.batch.backends.allocations import Allocation, AllocationState
 from sweepstake.batch.backends.calls import Answer
 from sweepstake.batch.backends.clusters import Cluster, NodeKind, cluster_of
 from sweepstake.batch.backends.directives import exports, one_line
+from sweepstake.batch.backends.inside import ALLOCATION
 from sweepstake.batch.backends.submissions import Submission
 
 __all__ = ["FluxDialect"]
@@ -137,6 +138,7 @@ def _directives(submission: Submission) -> Iterator[str]:
 
 def _body(submission: Submission) -> Iterator[str]:
     yield from exports(submission.site)
+    yield f'export {ALLOCATION}="$(flux getattr jobid)"'  # no variable says it to a script
     begin = "exec "
     if submission.nodes > 1:
         begin += f"flux run --nodes={submission.nodes} --ntasks={submission.nodes} --exclusive "

@@ -21,12 +21,17 @@ ENDS: Final = "SWEEPSTAKE_ALLOCATION_ENDS"
 def allocation_of(environment: Mapping[str, str]) -> str | None:
     """Return what its scheduler calls the allocation of a process with these variables; None outside of any."""
     if own := environment.get(ALLOCATION):  # even if this machine is within an allocation of a cluster
-        return own
+        return _plain(own)
     array, task = environment.get("SLURM_ARRAY_JOB_ID"), environment.get("SLURM_ARRAY_TASK_ID")
     if array and task:
         return f"{array}_{task}"
     ids = (environment.get(name) for name in ("SLURM_JOB_ID", "PBS_JOBID", "FLUX_JOB_ID"))
-    return next(filter(None, ids), None)
+    return next((_plain(each) for each in ids if each), None)
+
+
+def _plain(jobid: str) -> str:
+    """Return an id as it is kept: Flux writes its first letter as a florin."""
+    return f"f{jobid[1:]}" if jobid.startswith("ƒ") else jobid
 
 
 def time_left(environment: Mapping[str, str], run: Run = run_command) -> float | None:

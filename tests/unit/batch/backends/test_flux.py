@@ -30,6 +30,7 @@ SCRIPT = """\
 #flux: --setattr=x=1
 
 export A=b
+export SWEEPSTAKE_ALLOCATION="$(flux getattr jobid)"
 exec flux run --nodes=2 --ntasks=2 --exclusive work 'a b'
 """
 

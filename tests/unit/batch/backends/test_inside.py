@@ -20,7 +20,8 @@ SLURM = {"SLURM_JOB_ID": "12"}
         ({"SLURM_JOB_ID": "14", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "0"}, "12_0"),
         ({"PBS_JOBID": "3.server"}, "3.server"),
         ({**SLURM, "SWEEPSTAKE_ALLOCATION": "0f3a_1"}, "0f3a_1"),
-        ({"FLUX_JOB_ID": "ƒ2oP"}, "ƒ2oP"),
+        ({"FLUX_JOB_ID": "ƒ2oP"}, "f2oP"),
+        ({"SWEEPSTAKE_ALLOCATION": "ƒf2P", "FLUX_JOB_ID": "ƒ2oP"}, "ff2P"),
     ],
 )
 def test_its_scheduler_tells_it_by_variables(variables: dict[str, str], allocation: str | None) -> None:
