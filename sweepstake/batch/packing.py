@@ -32,7 +32,6 @@ from sweepstake.domain.batches.records import BatchRecord
 from sweepstake.domain.batches.vain import MOST_IN_VAIN
 from sweepstake.errors import ConfigurationError, PlanError
 from sweepstake.view.times import spanning
-from sweepstake.worker.allocation.deadline import MARGIN
 from sweepstake.worker.expansion import check_command
 
 __all__ = ["Packing", "Prepared", "backends_of", "called", "output_folder", "prepare"]
@@ -40,8 +39,10 @@ __all__ = ["Packing", "Prepared", "backends_of", "called", "output_folder", "pre
 _MIB: Final = 1024**2
 #: Sums of fractions of processors are not exact.
 _CRUMB: Final = 1e-9
-#: By so much an allocation must be longer than those in vain to be worth another try.
+#: By so much an allocation must last longer than a job ran in those in vain to be worth another try.
 _LONGER: Final = 1.1
+#: Seconds of an allocation in which no job may run: until a worker is there, and before its end.
+_OVERHEAD: Final = 60.0
 
 
 class Packing:
@@ -453,5 +454,5 @@ def _in_vain(read: Reading, given: Callable[[BatchJob], float]) -> list[tuple[st
     return [
         (job.id, f"need {spanning(max(job.runtime, gave))}, and allocations gave {spanning(gave)}: {again}")
         for job in read.jobs
-        if (gave := read.vain.get(job.id)) is not None and given(job) < gave * _LONGER + MARGIN
+        if (gave := read.vain.get(job.id)) is not None and given(job) < gave * _LONGER + _OVERHEAD
     ]

@@ -114,7 +114,7 @@ def inside(experiment: Experiment, wishes: Wishes, here: Within, tell: Callable[
         if wishes.count is None:
             batches = spread(batches, partial(packing.pack, read), there.capacity.nodes)
         return Work(
-            batches=startable(batches, len(here.free()), read.after),
+            batches=() if here.is_over() else startable(batches, len(here.free()), read.after),
             capacity=packing.capacity(read),
             order=evolve(packing.order(read), time_limit=here.left),
             after=read.after,
@@ -132,7 +132,7 @@ def backends_within(experiment: Experiment, here: Within) -> Callable[[str], Bac
 
 
 class Idleness:
-    """Tells whether nothing has run here for as long as an allocation is kept for jobs that may come.
+    """Tells whether the allocation is over, or nothing has run for as long as one is kept for jobs that may come.
 
     Args:
         within: what runs here.
@@ -150,7 +150,7 @@ class Idleness:
         """Look."""
         if self._within.is_busy():
             self._active = self._now()
-        return self._now() - self._active >= self._idle
+        return self._within.is_over() or self._now() - self._active >= self._idle
 
 
 def _layers(plan: Sequence[BatchSpec]) -> int:

@@ -20,6 +20,7 @@ class Allocation:
         reason: why it waits or ended, in the scheduler's own words.
         left: seconds until its limit, while it runs.
         hopeless: whether it waits for what will not happen unless somebody changes something.
+        ending: whether it is about to end, so that nothing can be started there any more.
         gone: whether its scheduler, which answers, knows it no more; then nobody knows how it ended, but it has.
     """
 
@@ -29,6 +30,7 @@ class Allocation:
     reason: str = ""
     left: float | None = None
     hopeless: bool = False
+    ending: bool = False
     gone: bool = False
 
     @property

@@ -224,6 +224,7 @@ def _allocation(line: str) -> Allocation:
         reason="" if reason == "None" else reason,
         left=_left(left) if state is AllocationState.RUNNING else None,
         hopeless=state is AllocationState.PENDING and _is_hopeless(reason),
+        ending=words.startswith("COMPLETING"),
     )
 
 

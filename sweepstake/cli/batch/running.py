@@ -72,6 +72,8 @@ def run(context: click.Context, target: Target, /, experiment: str, command: Seq
     say(f"The allocation {held.jobid} of {held.scheduler} has {has}{end}.")
     keeper = inside(found, wishes_of({**settings, "backend": here.name, "time_limit": None}, command), here, say)
     code = _kept(keeper, here, found)
+    if here.is_over():
+        say(f"The allocation {held.jobid} is over.", err=True)
     for each in keeper.left_out:
         say(f"{each}.", err=True)
     context.exit(code if code is not None else 1 if keeper.given_up else 0)

@@ -135,6 +135,19 @@ def test_one_that_was_killed_goes_on_with_what_runs(
     assert [each.number for each in batches(exp)] == [1, 1, 1]
 
 
+def test_it_ends_with_its_allocation(
+    cluster: Slurm, allocation: str, exp: ManualSearch, shell: Shell, tmp_path: Path
+) -> None:
+    """What ran there is given back, and nothing is started any more."""
+    job = exp.add_job({})
+    process = shell.start("batch", "run", "e", "--estimate", "2s", *python(until_told(tmp_path)))
+    begun(tmp_path, job)
+    cluster.run("scancel", allocation)
+    out, err = process.communicate(timeout=60)
+    assert f"The allocation {allocation} is over." in err, (out, err)
+    assert [each.outcome for each in exp.get_job(job.job_id).attempts()] == [Outcome.PREEMPTED]
+
+
 def test_what_does_not_fit_in_what_is_left_is_not_begun(allocation: str, exp: ManualSearch, shell: Shell) -> None:
     """It ends at once, and says so."""
     del allocation

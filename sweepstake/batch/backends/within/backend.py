@@ -61,6 +61,8 @@ class Within:
         self._environment = {**os.environ, **(environment or {})}
         self._run = run
         self._children = dict[str, Child]()
+        self._failed = set[str]()
+        self._is_over = False
 
     @property
     def name(self) -> str:
@@ -87,6 +89,16 @@ class Within:
     def is_busy(self) -> bool:
         """Tell whether something runs that was started here."""
         return len(self.free()) < len(self._here().nodes)
+
+    def is_over(self) -> bool:
+        """Tell whether the allocation has ended; its scheduler is asked once something in it has failed."""
+        failed = {jobid for jobid, child in self._children.items() if child.code}
+        if failed > self._failed and not self._is_over:
+            held, self._failed = self._here(), failed
+            found = self._dialect.read(self._run(self._dialect.status_call([held.jobid]), ""))
+            whole = None if found is None else found.get(held.jobid)
+            self._is_over = found is not None and (whole is None or whole.is_over or whole.ending)
+        return self._is_over
 
     def is_mine(self, jobid: str | None) -> bool:
         """Tell whether a part is one of this allocation."""
