@@ -15,13 +15,17 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["SweepstakeWorker", "problem_with"]
 
 #: What Ray itself may have been started with: another store is meant.
-_NOT_OURS = ("SWEEPSTAKE_URL", "SWEEPSTAKE_TOKEN")
+_NOT_OURS: Final = ("SWEEPSTAKE_URL", "SWEEPSTAKE_TOKEN")
+#: Seconds that a call for news takes at most, and between two looks whether the raylet lives.
+_CALL: Final = 5.0
+_LOOK: Final = 0.5
 
 
 class SweepstakeWorker:
@@ -60,7 +64,9 @@ class SweepstakeWorker:
         return {**here, "problem": problem}
 
     def news(self, known: int) -> dict[str, Any]:
-        """Wait until the worker says something or has ended; return what is new.
+        """Wait until the worker says something or has ended, for some seconds; return what is new.
+
+        Ray does not end an actor that is in a call, when it has lost its cluster.
 
         Args:
             known: how many lines were heard before.
@@ -68,7 +74,7 @@ class SweepstakeWorker:
         with self._changed:
             del self._lines[: known - self._dropped]
             self._dropped = known
-            self._changed.wait_for(lambda: self._lines or self._end is not None)
+            self._changed.wait_for(lambda: self._lines or self._end is not None, _CALL)
             return {"lines": list(self._lines), "end": self._end}
 
     def signal(self) -> None:
@@ -100,6 +106,14 @@ class SweepstakeWorker:
         self.leash = os.dup(process.stdin.fileno())
         process.stdin.close()
         threading.Thread(target=self._listen, args=(process, file), daemon=True).start()
+        threading.Thread(target=self._outlive, args=(os.getppid(),), daemon=True).start()
+
+    def _outlive(self, raylet: int) -> None:
+        """Let go of the leash once the raylet has died, whatever Ray makes of this process then."""
+        while os.getppid() == raylet:
+            time.sleep(_LOOK)
+        leash, self.leash = self.leash, -1  # before its number is another's
+        os.close(leash)
 
     def _listen(self, process: subprocess.Popen[bytes], file: str) -> None:
         """Hear all that the worker says; it is over when nobody can say anything any more."""

@@ -145,6 +145,31 @@ def test_a_second_signal_ends_all_workers_and_gives_their_jobs_back(
     assert not processes_of(folder)
 
 
+_TASKS = """
+version: v2
+tasks:
+- name: alone
+  image: {docker: tiny}
+  command: [sh, -c, "true"]
+  resources: {cpuCount: 2}
+- name: pair
+  image: {docker: tiny}
+  command: [sh, -c, "sleep 0.5"]
+  resources: {cpuCount: 2}
+  replicas: 2
+"""
+
+
+def test_tasks_of_specs_run_on_whole_nodes(ray_shell: Shell, db: Database, tmp_path: Path) -> None:
+    """A worker has what its node has; replicas begin together, on two."""
+    (tmp_path / "tasks.yaml").write_text(_TASKS)
+    ray_shell.run("submit", str(tmp_path / "tasks.yaml"), "--name", "tasks")
+    done = ray_shell.run("worker", "tasks", "--on", "ray", "--idle", "1s", "--no-container")
+    jobs = {job.job_id: job for job in db.get_experiment("tasks").all_jobs()}
+    assert {job.status for job in jobs.values()} == {"DONE"}, done.stderr
+    assert jobs["pair.r0"].worker != jobs["pair.r1"].worker, "no node has room for both"
+
+
 #: What Ray's dashboard is asked for; its pages are made of these.
 _SHOWN = (
     *(f"/api/v0/{each}?detail=1" for each in ("actors", "tasks", "workers", "nodes", "placement_groups", "objects")),

@@ -2,7 +2,10 @@
 
 import json
 import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,8 @@ import pytest
 from sweepstake.batch.ray.actor import SweepstakeWorker, problem_with
 from sweepstake.batch.ray.orders import only_here, written_order
 from sweepstake.config import Config
+from tests.kit.checkout import ROOT
+from tests.kit.lab import eventually
 
 _TOKEN = "a-token-that-nobody-shall-see"
 
@@ -105,3 +110,28 @@ def test_a_worker_finds_the_connection_in_a_file_of_its_own(tmp_path: Path, monk
     os.close(actor.leash)
     assert actor.news(1) == {"lines": [], "end": {"code": None, "jobs": 0}}
     assert not list(tmp_path.glob("sweepstake-ray-*"))
+
+
+def test_a_worker_ends_with_the_raylet_though_the_actor_lives_on(tmp_path: Path) -> None:
+    """Ray leaves actors that are in a call behind when it has lost its cluster: their workers end all the same."""
+    order = _order(program="import sys; sys.stdin.read(); open('ended', 'w')", folder=str(tmp_path))
+    actor = (
+        "import json, os, sys, time; from sweepstake.batch.ray.actor import SweepstakeWorker;"
+        "SweepstakeWorker().start(json.loads(sys.argv[1])); print(os.getpid(), flush=True); time.sleep(600)"
+    )
+    raylet = "import subprocess, sys; subprocess.run([sys.executable, '-c', *sys.argv[1:]])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", raylet, actor, json.dumps(order)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        try:
+            process.kill()
+            eventually((tmp_path / "ended").exists)
+            os.kill(pid, 0)
+        finally:
+            os.kill(pid, signal.SIGKILL)
