@@ -78,7 +78,7 @@ def _submit(ground: Ground, size: int) -> None:
     packing: Sequence[str] = ("--count", str(count))
     while counts().done < size:
         assert time.monotonic() < until, f"{counts()}: {(ground.folder / 'told').read_text()[-2000:]}"
-        moment = _moment(kills, size) if kills < 2 * _MOMENTS else 0
+        moment = _moment(kills, size)
         process = ground.start(moment, "batch", "submit", ground.experiment.name, *_PLAN, *packing, *ground.command)
         killed = process.wait(WAIT_SECONDS) < 0
         kills += killed
@@ -97,7 +97,7 @@ def _keep(ground: Ground, size: int) -> None:
     limits = ("--max-allocations", "4", "--duration", "8s")
     code: int | None = -1
     while code != 0:
-        moment = _moment(kills, size) if broken * _JOBS_PER_FAULT < size else 0
+        moment = _moment(kills, size)
         process = ground.start(moment, "batch", "keep", ground.experiment.name, *_PLAN, *limits, *ground.command)
         while (code := process.poll()) is None:
             if time.monotonic() > until:
@@ -123,10 +123,10 @@ def _break(ground: Ground, broken: int, size: int) -> int:
 
 
 def _moment(number: int, size: int) -> int:
-    """Return when whoever submits is killed, who was killed so often before: each moment has its turn; 0 for never."""
-    if size < _SMALL:
-        return 0 if number else _LATE
-    return 1 + (_LATE + number) % _MOMENTS  # what was submitted at first shall run meanwhile
+    """Return when whoever submits is killed, who was killed so often before: each moment has one turn; 0 for never."""
+    if number >= (1 if size < _SMALL else _MOMENTS):
+        return 0
+    return 1 + (_LATE - 1 + number) % _MOMENTS  # what was submitted at first shall run meanwhile
 
 
 def _judged(ground: Ground) -> Figures:
