@@ -452,7 +452,11 @@ def _in_vain(read: Reading, given: Callable[[BatchJob], float]) -> list[tuple[st
     """Return the jobs for which allocations were too short, if the next ones would be hardly longer."""
     again = f"{MOST_IN_VAIN} ended without a new checkpoint, and longer ones (--time) are not asked for"
     return [
-        (job.id, f"need {spanning(max(job.runtime, gave))}, and allocations gave {spanning(gave)}: {again}")
+        (job.id, f"need {_more(job.runtime, gave)}, and allocations gave {spanning(gave)}: {again}")
         for job in read.jobs
         if (gave := read.vain.get(job.id)) is not None and given(job) < gave * _LONGER + _OVERHEAD
     ]
+
+
+def _more(seconds: float, than: float) -> str:
+    return spanning(seconds) if seconds > than else "more"

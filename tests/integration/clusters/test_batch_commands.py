@@ -10,6 +10,9 @@ import pytest
 
 import sweepstake
 from sweepstake.cli.main import run_app
+from sweepstake.domain.batches.vain import IN_VAIN, MOST_IN_VAIN
+from sweepstake.domain.drafts import Finish
+from sweepstake.domain.status import Outcome
 from sweepstake.domain.tasks.specs import SpecDraft
 from sweepstake.values import JsonObject
 from tests.kit.lab import draft
@@ -206,3 +209,17 @@ def test_tasks_have_settings_of_their_own(run: Run, tmp_path: Path, monkeypatch:
     assert "--time=4\n" in own
     assert "export A=b\nexec nice -n 5 /" in own
     assert run("plan", *options)[0] == 0
+
+
+def test_what_allocations_are_too_short_for_is_left_out(run: Run) -> None:
+    """After three in vain, until longer ones are asked for."""
+    experiment = sweepstake.connect().get_experiment("mnist")
+    queue, reference = experiment.session.queue, experiment.reference
+    for _ in range(MOST_IN_VAIN):
+        (claim,) = queue.claim_jobs(reference, "w", 1).claims
+        end = Finish(attempt=claim.key, outcome=Outcome.PREEMPTED, reason=IN_VAIN)
+        queue.finish(reference, claim.job.id, end, key=queue.new_id())
+    submit = ("submit", "mnist", *SLURM, "--estimate", "38s", "--dry-run", "--time")
+    told = run(*submit, "1", "--", "true")[2]
+    assert "1 job left out, as they need 38 s, and allocations gave" in told
+    assert run(*submit, "3", "--", "true")[2] == ""
