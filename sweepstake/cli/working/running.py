@@ -249,6 +249,9 @@ def worker(
     it is by the first signal: its commands have --grace seconds, at most 5. SIGUSR1 in the last half minute: no more
     jobs.
 
+    With --on ray it starts workers on the nodes of a Ray cluster, each with room for --concurrency jobs, or for tasks
+    with a whole node (or --slots of one). More begin while more waits; it ends when nothing waits or runs any more.
+
     \b
     Example:
       sweepstake worker mnist cifar --concurrency 4 -- python train.py %h
