@@ -85,7 +85,7 @@ def test_a_worker_ends_with_the_raylet_though_the_actor_lives_on(tmp_path: Path)
     raylet = "import subprocess, sys; subprocess.run([sys.executable, '-c', *sys.argv[1:]])"
     process = subprocess.Popen(
         [sys.executable, "-c", raylet, actor, json.dumps(order)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         text=True,
     )
