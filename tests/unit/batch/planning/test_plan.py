@@ -313,7 +313,7 @@ def test_an_urgent_job_waits_where_its_batch_would_last_too_long() -> None:
             runtime=runtime,
             cpus=cpus,
             resources={"memory": memory},
-            depends_on=after.get(name, ""),
+            depends_on=[after[name]] if name in after else [],
             priority=int(name in "bc"),
         )
         for name, (runtime, cpus, memory) in needs.items()
