@@ -42,7 +42,7 @@ def break_cluster(place: Place, size: int) -> Figures:
         for name, work in (("submitted", _submit), ("kept", _keep)):
             for what, number in _sweep(place, cluster, name, size, work).items():
                 figures[what] = max(figures[what], number) if "(s)" in what else figures[what] + number
-    return dict(figures)
+    return {what: number if "(s)" in what else int(number) for what, number in figures.items()}
 
 
 def _sweep(place: Place, cluster: Slurm, name: str, size: int, work: Callable[[Ground, int], None]) -> Figures:
