@@ -58,13 +58,14 @@ def kill_raylets(place: Place, size: int) -> Figures:
 def _on_ray(place: Place, cluster: Raylets, locks: Path) -> "subprocess.Popen[str]":
     program = [sys.executable, "-c", "from sweepstake.cli import main; main()"]
     options = ["--on", "ray", "--idle", "2s", "--grace", "2", "--allow-empty-results"]
-    return subprocess.Popen(
-        [*program, "worker", _NAME, *options, "--", "sh", "-c", _COMMAND, str(locks)],
-        env={**os.environ, **place.machine(), "SWEEPSTAKE_URL": place.url, "RAY_ADDRESS": cluster.address},
-        stdin=subprocess.DEVNULL,
-        stderr=(place.folder / "told").open("w"),
-        text=True,
-    )
+    with (place.folder / "told").open("w") as told:
+        return subprocess.Popen(
+            [*program, "worker", _NAME, *options, "--", "sh", "-c", _COMMAND, str(locks)],
+            env={**os.environ, **place.machine(), "SWEEPSTAKE_URL": place.url, "RAY_ADDRESS": cluster.address},
+            stdin=subprocess.DEVNULL,
+            stderr=told,
+            text=True,
+        )
 
 
 def _told(place: Place) -> str:
