@@ -15,7 +15,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from attrs import evolve
+from attrs import Attribute, define, evolve, field
+from attrs.validators import optional
 
 from sweepstake.batch.backends.adapting import PlainBackend, adapted
 from sweepstake.batch.backends.scheduler import Backend
@@ -51,6 +52,17 @@ class Put(Protocol):
         ...
 
 
+def _listed(batches: Sequence[Batch] | None) -> list[Batch]:
+    return list(batches or ())
+
+
+def _is_amount(batch: object, attribute: Attribute[Any], value: float) -> None:
+    del batch
+    if not value >= 0:  # NaN is not
+        raise ValueError(f"{attribute.name}: must be a number from 0, is {shown(value)}")
+
+
+@define(eq=False, repr=False, slots=False)
 class Batch:
     """Jobs that run in one allocation, with a folder that outlives whoever submitted it.
 
@@ -78,38 +90,24 @@ class Batch:
 
     __test__ = False  # pytest looks at names, and one of them begins as those of tests do
 
-    def __init__(
-        self,
-        spec: BatchSpec,
-        workspace: str | os.PathLike[str],
-        dependencies: Sequence[Batch] | None = None,
-        backend_supports_dependencies: bool = False,
-        *,
-        timeout_multiplier: float = 1.0,
-        queue_timeout: float = _QUEUE_TIMEOUT,
-        time_limit: float | None = None,
-        experiment: Experiment | None = None,
-        capacity: Capacity | None = None,
-        order: Order | None = None,
-    ) -> None:
-        self.spec = spec
-        self.workspace = Path(workspace)
-        self.dependencies = list(dependencies or ())
-        self.backend_supports_dependencies = backend_supports_dependencies
-        self.timeout_multiplier = timeout_multiplier
-        self.queue_timeout = queue_timeout
-        self.time_limit = time_limit
-        self.experiment = experiment
-        self.capacity = capacity
-        self.order = order
-        self.jobid: str | None = None
-        self.phase = Phase.PENDING
-        self.status = Ending()
-        self.submitted_at: float | None = None
-        self.started_at: float | None = None
-        self.ended_at: float | None = None
-        self._resources: dict[str, list[dict[str, Any]]] = {}
-        self._states: dict[str, JobStatus] = {}
+    spec: BatchSpec
+    workspace: Path = field(converter=Path)
+    dependencies: list[Batch] = field(default=None, converter=_listed)
+    backend_supports_dependencies: bool = False
+    timeout_multiplier: float = field(default=1.0, kw_only=True, validator=_is_amount)
+    queue_timeout: float = field(default=_QUEUE_TIMEOUT, kw_only=True, validator=_is_amount)
+    time_limit: float | None = field(default=None, kw_only=True, validator=optional(_is_amount))
+    experiment: Experiment | None = field(default=None, kw_only=True)
+    capacity: Capacity | None = field(default=None, kw_only=True)
+    order: Order | None = field(default=None, kw_only=True)
+    jobid: str | None = field(default=None, init=False)
+    phase: Phase = field(default=Phase.PENDING, init=False)
+    status: Ending = field(factory=Ending, init=False)
+    submitted_at: float | None = field(default=None, init=False)
+    started_at: float | None = field(default=None, init=False)
+    ended_at: float | None = field(default=None, init=False)
+    _resources: dict[str, list[dict[str, Any]]] = field(factory=dict, init=False)
+    _states: dict[str, JobStatus] = field(factory=dict, init=False)
 
     def __iter__(self) -> Iterator[BatchJob]:
         return iter(self.spec.jobs)

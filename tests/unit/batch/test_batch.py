@@ -351,3 +351,12 @@ def test_people_see_how_it_stands(batch: Batch) -> None:
     batch.set_status(outcome="TIMEOUT")
     assert batch.display_name(status=True).endswith("TIMEOUT")
     assert repr(batch) == f"<Batch {batch.id[:8]} (7): 2 jobs, PENDING>"
+
+
+@pytest.mark.parametrize("name", ["timeout_multiplier", "queue_timeout", "time_limit"])
+@pytest.mark.parametrize("value", [-1.0, math.nan])
+def test_a_time_that_is_none_is_refused(name: str, value: float, tmp_path: Path) -> None:
+    """With the name of what is wrong."""
+    times: dict[str, Any] = {name: value}
+    with pytest.raises(ValueError, match=f"{name}: must be a number from 0"):
+        Batch(spec_of(1), tmp_path, **times)
