@@ -39,7 +39,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 _SHOWN: Final = 20
 
 
-class Span(click.ParamType[float]):
+class Span(click.ParamType):  # type: ignore[type-arg]  # click 8.1 knows no parameter of it
     """A span of time such as ``90m`` or ``2h``, or a number of seconds."""
 
     name = "span"

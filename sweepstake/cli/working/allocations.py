@@ -32,7 +32,7 @@ __all__ = ["SUBMISSION", "Begun", "begin"]
 _LOOK: Final = 10.0
 
 
-class _Submission(click.ParamType[tuple[str, int]]):
+class _Submission(click.ParamType):  # type: ignore[type-arg]  # click 8.1 knows no parameter of it
     """A submission of a batch: the batch's id, and the number of the submission."""
 
     name = "ID/NUMBER"
