@@ -68,6 +68,7 @@ MinJobAge=300
 ReturnToService=2
 SlurmdTimeout=10
 SlurmctldTimeout=10
+BatchStartTimeout=60
 MessageTimeout=5
 TreeWidth=50
 GresTypes=gpu

@@ -108,6 +108,6 @@ FAULT = Fault(
     unit="jobs",
     small=12,
     full=500,
-    small_kinds=("sqlite",),
+    small_kinds=(),  # `tests/integration/clusters/test_ray.py` kills a raylet in CI
     full_kinds=("sqlite", "postgres"),
 )
