@@ -1,4 +1,4 @@
-"""What waits in an experiment, packed as somebody wishes it, and how that is submitted."""
+"""What waits in an experiment, packed as somebody wishes it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from sweepstake.batch.backends.clusters import Cluster
 from sweepstake.batch.backends.kinds import backend_of, scheduler_of
 from sweepstake.batch.backends.scheduler import Backend
-from sweepstake.batch.batch import Batch
 from sweepstake.batch.keeping import Keeper, Work, shared_out
 from sweepstake.batch.planning import BatchJob, BatchSpec, Capacity, plan
 from sweepstake.batch.planning.apart import apart, shares, waiting_for_each_other
@@ -22,19 +21,17 @@ from sweepstake.batch.planning.checks import misfits, unfit
 from sweepstake.batch.planning.planning import DURATION
 from sweepstake.batch.reading import Reading, read_waiting, without
 from sweepstake.batch.searching import search
-from sweepstake.batch.settling import live_batches, settle
 from sweepstake.batch.site import SiteSettings, site_settings, tasks_with_settings
-from sweepstake.batch.submitting import Order, Variant, submissions_of, submit_plan
+from sweepstake.batch.submitting import Order, Variant
 from sweepstake.batch.terms import Terms
 from sweepstake.batch.wishes import Wishes
 from sweepstake.client import Experiment
-from sweepstake.domain.batches.records import BatchRecord
 from sweepstake.domain.batches.vain import MOST_IN_VAIN
 from sweepstake.errors import ConfigurationError, PlanError
 from sweepstake.view.times import spanning
 from sweepstake.worker.expansion import check_command
 
-__all__ = ["Packing", "Prepared", "backends_of", "called", "output_folder", "prepare"]
+__all__ = ["Packing", "backends_of", "called", "lacks_command", "output_folder"]
 
 _MIB: Final = 1024**2
 #: Sums of fractions of processors are not exact.
@@ -283,11 +280,10 @@ class Packing:
         """Return the terms of a job: its task's own, if the configuration has any, else the experiment's."""
         if self._own is None:
             config, backend = self.experiment.session.config, self._table
-            told = backend is not None and self._there is None
             self._own = (
-                tasks_with_settings(config.tables, backend, str(config.source), self.experiment.name)
-                if told and backend is not None
-                else frozenset()
+                frozenset()
+                if backend is None or self._there is not None
+                else tasks_with_settings(config.tables, backend, str(config.source), self.experiment.name)
             )
         task = read.tasks[job.id]
         return self._terms_for(task if task is not None and task in self._own else "")
@@ -308,97 +304,6 @@ class Packing:
     def _table(self) -> str | None:
         """How the configuration calls the backend: by its scheduler."""
         return None if self.wishes.backend is None else scheduler_of(self.wishes.backend)
-
-
-@frozen(kw_only=True)
-class Prepared:
-    """What waits in an experiment and is not under way, packed; nothing is submitted yet.
-
-    Attributes:
-        packing: how it was packed.
-        live: submissions that are not over.
-        read: what waits.
-        batches: it, packed.
-    """
-
-    packing: Packing = field(repr=False)
-    live: Sequence[BatchRecord]
-    read: Reading = field(repr=False)
-    batches: tuple[BatchSpec, ...]
-
-    @property
-    def capacity(self) -> Capacity:
-        """What an allocation can have."""
-        return self.packing.capacity(self.read)
-
-    @property
-    def lacks_command(self) -> bool:
-        """Whether nobody says what is run for some of the jobs."""
-        return lacks_command(self.read, self.packing.wishes)
-
-    def limit(self, spec: BatchSpec) -> float | None:
-        """Return the limit of a batch's allocation, in seconds."""
-        return self.packing.limit(self.read, spec)
-
-    def capacity_of(self, spec: BatchSpec) -> Capacity:
-        """Return what the allocation of a batch can have."""
-        return self.packing.capacity_of(self.read, spec)
-
-    def scripts(self) -> list[str]:
-        """Return what would be submitted."""
-        backend = self.packing.backend()
-        order = self.packing.order(self.read)
-        return [backend.script(each) for each in submissions_of(self.batches, self.capacity, backend, order)]
-
-    def unsubmitted(self) -> list[Batch]:
-        """Return the batches, each with a folder that is to be made."""
-        experiment, wishes = self.packing.experiment, self.packing.wishes
-        order = None if self.lacks_command else self.packing.order(self.read)
-        supports = wishes.backend is not None and self.packing.backend().supports_dependencies
-        made = dict[str, Batch]()
-        for spec in self.batches:
-            made[spec.id] = Batch(
-                spec,
-                output_folder(experiment) / spec.id,
-                [made[other] for other in spec.dependencies],
-                supports,
-                time_limit=self.limit(spec),
-                experiment=experiment,
-                capacity=self.capacity_of(spec),
-                order=order,
-            )
-        return list(made.values())
-
-    def submit(self) -> list[tuple[BatchRecord, Batch]]:
-        """Submit the batches, and leave a folder of each: see `submit_plan`."""
-        packing, order = self.packing, self.packing.order(self.read)
-        records = submit_plan(packing.experiment, self.batches, self.capacity, packing.backend(), order)
-        made = self.unsubmitted()
-        for record, batch in zip(records, made, strict=True):
-            batch.setstate({"jobid": record.jobid, "submitted_at": record.submitted_at})
-            batch.setup()
-        return list(zip(records, made, strict=True))
-
-
-def prepare(experiment: Experiment, wishes: Wishes, *, settled: bool = True) -> Prepared:
-    """Pack what waits in an experiment and is not under way.
-
-    Args:
-        experiment: whose jobs.
-        wishes: how they are packed, and where they are submitted.
-        settled: ask the schedulers first what became of earlier submissions; else what the queue knows counts.
-
-    Raises:
-        PlanError: jobs fit into no allocation, or there is nothing to estimate from.
-        ConfigurationError: the experiment is paused, or what is wished lacks something.
-    """
-    packing = Packing(experiment, wishes)
-    if settled:
-        live = [record for record, _ in settle(experiment, backends_of(experiment))]
-    else:
-        live = list(live_batches(experiment))
-    read = packing.read({job: record.jobid or "" for record in live for job in record.jobs})
-    return Prepared(packing=packing, live=live, read=read, batches=packing.pack(read) if read.jobs else ())
 
 
 def backends_of(experiment: Experiment) -> Callable[[str], Backend]:

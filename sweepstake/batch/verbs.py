@@ -10,7 +10,8 @@ from typing import Any, Final
 from sweepstake.batch.batch import Batch
 from sweepstake.batch.cancelling import cancel_batches, wait_ended
 from sweepstake.batch.keeping import keep as keep_up
-from sweepstake.batch.packing import Packing, Prepared, backends_of, prepare
+from sweepstake.batch.packing import Packing, backends_of
+from sweepstake.batch.preparing import Prepared, prepare
 from sweepstake.batch.settling import settle
 from sweepstake.batch.wishes import Wishes
 from sweepstake.client import Experiment

@@ -7,8 +7,8 @@ from typing import Any, Final, Literal, TypeVar
 
 import click
 
-from sweepstake.batch.packing import Prepared, prepare
 from sweepstake.batch.planning import BatchSpec
+from sweepstake.batch.preparing import Prepared, prepare
 from sweepstake.batch.reading import Reading
 from sweepstake.batch.searching import makes_jobs
 from sweepstake.batch.site import limit_seconds

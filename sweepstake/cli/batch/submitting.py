@@ -10,7 +10,8 @@ from attrs import evolve
 
 from sweepstake.batch.backends.allocations import Allocation, AllocationState
 from sweepstake.batch.cancelling import cancel_batches, wait_ended
-from sweepstake.batch.packing import backends_of, output_folder, prepare
+from sweepstake.batch.packing import backends_of, output_folder
+from sweepstake.batch.preparing import prepare
 from sweepstake.batch.settling import all_batches, settle
 from sweepstake.batch.wishes import Wishes
 from sweepstake.cli.batch.interrupting import INTERRUPTED, ask_to_end, tell_running

@@ -69,7 +69,8 @@ def work_on_ray(target: Target, command: click.Command, settings: Mapping[str, A
 def _work(target: Target, address: str, order: bytes, settings: Mapping[str, Any], idle: float) -> int:
     # Ray takes a second to load, and is there only where the extra is.
     from sweepstake.batch.ray.cluster import connected
-    from sweepstake.batch.ray.crew import Crew, Watch
+    from sweepstake.batch.ray.crew import Crew
+    from sweepstake.batch.ray.watch import Watch
 
     tell = How(**{name: settings[name] for name in ("allow_empty_results", "timeout", "grace", "quiet")}).tell
     size = _size(settings)

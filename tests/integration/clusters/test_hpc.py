@@ -8,6 +8,7 @@ from sweepstake.batch import AllocationState, Site, Submission
 from sweepstake.batch.backends.kinds import backend_of
 from sweepstake.batch.backends.scheduler import Backend
 from sweepstake.errors import SubmissionError
+from tests.kit.allocations import over, running, until
 from tests.kit.lab import eventually
 from tests.kit.slurm import Slurm
 
@@ -21,11 +22,6 @@ def backend(cluster: Slurm) -> Backend:
     return backend_of("hpc-slurm", {"SWEEPSTAKE_URL": "sqlite:////tmp/x y.db"})
 
 
-def until(backend: Backend, named: dict[str, str], state: AllocationState) -> None:
-    """Wait until all are in a state."""
-    eventually(lambda: {each.state for each in backend.poll(named).values()} == {state})
-
-
 def test_an_array_runs_each_its_own_command(backend: Backend, cluster: Slurm, tmp_path: Path) -> None:
     """With the limit, the name and the comment that we say, whatever else hpc-connect writes; cancelled by both ids."""
     asked = Submission(
@@ -37,7 +33,7 @@ def test_an_array_runs_each_its_own_command(backend: Backend, cluster: Slurm, tm
     )
     ids = backend.submit(asked)
     named = dict.fromkeys(ids, "sw-1")
-    until(backend, named, AllocationState.RUNNING)
+    until(backend, named, running)
     told = cluster.run("squeue", "-h", "--array", "-o", "%i|%l|%j|%k|%C").split()
     assert sorted(told) == [f"{each}|2:00|sw-1|sw-1|1" for each in sorted(ids)]
     logs = [backend.log(tmp_path, "sw-1", each) for each in ids]
@@ -45,9 +41,10 @@ def test_an_array_runs_each_its_own_command(backend: Backend, cluster: Slurm, tm
     assert [each.read_text() for each in logs] == [f"{each} sqlite:////tmp/x y.db it's\n" for each in "ab"]
     assert set(backend.find(["sw-1"]) or ()) == set(ids)
     backend.cancel(dict.fromkeys(ids, "another"))
-    until(backend, named, AllocationState.RUNNING)
+    until(backend, named, running)
     backend.cancel(named)
-    until(backend, named, AllocationState.CANCELLED)
+    ended = until(backend, named, over)
+    assert {each.state for each in ended.values()} == {AllocationState.CANCELLED}
 
 
 def test_a_refusal_is_told_in_the_schedulers_words(backend: Backend, tmp_path: Path) -> None:

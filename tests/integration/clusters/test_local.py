@@ -6,8 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ from attrs import evolve
 
 from sweepstake import Database, ManualSearch
 from sweepstake.batch import Capacity
-from sweepstake.batch.backends.allocations import Allocation, AllocationState
+from sweepstake.batch.backends.allocations import AllocationState
 from sweepstake.batch.backends.kinds import backend_of
 from sweepstake.batch.backends.local.identity import Identity, identity_of
 from sweepstake.batch.backends.local.kept import Asked, Began, Ended, read, write
@@ -24,13 +22,12 @@ from sweepstake.batch.backends.submissions import Site, Submission
 from sweepstake.batch.settling import live_batches
 from sweepstake.domain.batches.records import BatchStatus
 from sweepstake.errors import ConfigurationError, InvalidInputError, SubmissionError
+from tests.kit.allocations import over, running, until
 from tests.kit.commands import RESULTS
 from tests.kit.lab import eventually
 from tests.kit.shell import Command
 
 __all__: list[str] = []
-
-Named = Mapping[str, str]
 
 
 @pytest.fixture
@@ -44,25 +41,6 @@ def asked(tmp_path: Path, *scripts: str, limit: float = 60.0) -> Submission:
     return Submission(name="sw", commands=[["sh", "-c", each] for each in scripts], time_limit=limit, folder=tmp_path)
 
 
-def until(backend: LocalMachine, named: Named, holds: Callable[[Mapping[str, Allocation]], bool]) -> list[Allocation]:
-    """Poll until something holds of what is said, for half a minute at most."""
-    deadline = time.monotonic() + 30
-    while not holds(found := backend.poll(named)):
-        assert time.monotonic() < deadline, found
-        time.sleep(0.02)
-    return list(found.values())
-
-
-def over(found: Mapping[str, Allocation]) -> bool:
-    """Tell whether all have ended."""
-    return all(each.is_over for each in found.values())
-
-
-def running(found: Mapping[str, Allocation]) -> bool:
-    """Tell whether all run."""
-    return all(each.state is AllocationState.RUNNING for each in found.values())
-
-
 def process(tmp_path: Path, jobid: str, name: str = "command") -> Began:
     """Return a process of an allocation."""
     found = read(tmp_path / "state" / "allocations" / jobid, name, Began)
@@ -71,11 +49,8 @@ def process(tmp_path: Path, jobid: str, name: str = "command") -> Began:
 
 
 def gone(pid: int) -> bool:
-    """Wait until a process is gone; tell whether it is."""
-    deadline = time.monotonic() + 10
-    while identity_of(pid) is not None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return identity_of(pid) is None
+    """Wait until a process is gone."""
+    return eventually(lambda: identity_of(pid) is None)
 
 
 def test_several_run_each_its_own_command(backend: LocalMachine, tmp_path: Path) -> None:
@@ -83,7 +58,7 @@ def test_several_run_each_its_own_command(backend: LocalMachine, tmp_path: Path)
     print_it = 'echo "$SWEEPSTAKE_ALLOCATION $(ps -o sid= -p $$)"; echo no >&2; exit '
     ids = backend.submit(asked(tmp_path, *(print_it + str(code) for code in (0, 3, 0))))
     found = until(backend, dict.fromkeys(ids, "sw"), over)
-    assert [(each.jobid, each.state, each.reason) for each in found] == [
+    assert [(each.jobid, each.state, each.reason) for each in found.values()] == [
         (ids[0], AllocationState.DONE, ""),
         (ids[1], AllocationState.FAILED, "exit code 3"),
         (ids[2], AllocationState.DONE, ""),
@@ -111,7 +86,7 @@ def test_one_outlives_who_submitted_it(backend: LocalMachine, tmp_path: Path) ->
     found = backend.find(["another", "sw"])
     assert found is not None
     [jobid] = found
-    [up] = until(backend, {jobid: "sw"}, running)
+    [up] = until(backend, {jobid: "sw"}, running).values()
     assert 1700 < (up.left or 0) <= 1800
     backend.cancel({jobid: "sw"})
     assert backend.poll({jobid: "sw"})[jobid].state is AllocationState.CANCELLED
@@ -128,7 +103,7 @@ def test_at_its_limit_one_is_asked_to_end_and_then_killed(backend: LocalMachine,
         )
     )
     found = until(backend, {heeds: "sw", ignores: "sw"}, over)
-    assert {each.state for each in found} == {AllocationState.TIMEOUT}
+    assert {each.state for each in found.values()} == {AllocationState.TIMEOUT}
     assert "asked" in backend.log(tmp_path, "sw", heeds).read_text()
     assert gone(int(backend.log(tmp_path, "sw", ignores).read_text()))
 
@@ -142,7 +117,10 @@ def test_one_begins_when_those_before_it_have_ended(backend: LocalMachine, tmp_p
     waits = backend.poll(named)[second]
     assert (waits.state, waits.reason) == (AllocationState.PENDING, "it waits for others")
     backend.cancel({first: "sw"})
-    assert [each.state for each in until(backend, named, over)] == [AllocationState.CANCELLED, AllocationState.DONE]
+    assert [each.state for each in until(backend, named, over).values()] == [
+        AllocationState.CANCELLED,
+        AllocationState.DONE,
+    ]
 
 
 def test_one_that_waits_can_be_cancelled(backend: LocalMachine, tmp_path: Path) -> None:
@@ -258,12 +236,10 @@ def test_no_more_run_at_a_time_than_there_is_room_for(backend: LocalMachine, tmp
     last = backend.submit(asked(tmp_path, "true"))
     named = dict.fromkeys([*first, *large, *last], "sw")
     eventually(lambda: [backend.poll(named)[each].state for each in first[:2]] == [AllocationState.RUNNING] * 2)
-    time.sleep(0.5)
-    told = backend.poll(named)
+    told = until(backend, named, lambda found: found[first[2]].reason == "it waits for room")
     assert [told[each].state for each in [first[2], *large, *last]] == [AllocationState.PENDING] * 3
-    assert told[first[2]].reason == "it waits for room"
     go.touch()
-    assert {each.state for each in until(backend, named, over)} == {AllocationState.DONE}
+    assert {each.state for each in until(backend, named, over).values()} == {AllocationState.DONE}
     assert len((tmp_path / "before").read_text().split()) == 3
 
 
@@ -281,4 +257,4 @@ def test_what_waits_for_others_is_overtaken(backend: LocalMachine, tmp_path: Pat
     named = dict.fromkeys([first, second, third, fifth], "sw")
     assert backend.poll(named)[second].state is AllocationState.PENDING
     go.touch()
-    assert {each.state for each in until(backend, named, over)} == {AllocationState.DONE}
+    assert {each.state for each in until(backend, named, over).values()} == {AllocationState.DONE}

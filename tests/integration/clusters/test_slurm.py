@@ -1,17 +1,16 @@
 """The backend for Slurm, with a real one."""
 
-import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
-from sweepstake.batch.backends.allocations import Allocation, AllocationState
+from sweepstake.batch.backends.allocations import AllocationState
 from sweepstake.batch.backends.scheduler import Scheduler
 from sweepstake.batch.backends.slurm import SlurmDialect
 from sweepstake.batch.backends.submissions import Site, Submission
 from sweepstake.errors import ConfigurationError, SubmissionError
+from tests.kit.allocations import over, until
 from tests.kit.slurm import CPUS, GPUS, NODES, Slurm
 
 __all__: list[str] = []
@@ -27,22 +26,6 @@ def backend(cluster: Slurm) -> Scheduler:
 def asked(tmp_path: Path, *scripts: str, name: str = "sw-test") -> Submission:
     """Return what asks for an allocation for each of some shell scripts."""
     return Submission(name=name, commands=[["sh", "-c", each] for each in scripts], time_limit=60, folder=tmp_path)
-
-
-def until(
-    backend: Scheduler, named: Mapping[str, str], holds: Callable[[Mapping[str, Allocation]], bool]
-) -> Mapping[str, Allocation]:
-    """Poll until something holds of what is said, for a minute at most."""
-    deadline = time.monotonic() + 60
-    while not holds(found := backend.poll(named)):
-        assert time.monotonic() < deadline, found
-        time.sleep(0.1)
-    return found
-
-
-def over(found: Mapping[str, Allocation]) -> bool:
-    """Tell whether all have ended."""
-    return all(each.is_over for each in found.values())
 
 
 def test_an_array_runs_each_command_with_what_it_asked_for(backend: Scheduler, tmp_path: Path) -> None:

@@ -196,7 +196,9 @@ def test_a_job_that_does_not_fit_any_more_is_left(exp: ManualSearch, shell: Shel
 )
 def test_what_does_not_go_together_is_refused(exp: ManualSearch, shell: Shell, arguments: list[str]) -> None:
     """Before anything begins."""
+    job = exp.add_job({})
     shell.run("worker", exp.name, *arguments, *python(TELL), code=2)
+    assert exp.get_job(job.job_id).attempts() == ()
 
 
 def test_tasks_of_specs_run_side_by_side(exp: ManualSearch, shell: Shell) -> None:
