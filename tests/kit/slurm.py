@@ -277,8 +277,14 @@ def _configure(folder: Path) -> None:
     (folder / "gres.conf").write_text(f"NodeName={','.join(NODES)} Name=gpu File={folder}/gpu[0-{GPUS - 1}]\n")
 
 
+def end_when_told() -> None:
+    """Let SIGTERM end this program as an exception does, so that a cluster that it has started ends with it."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+
 def main() -> None:
     """Start a cluster to try things in; a shell's end ends it."""
+    end_when_told()
     with slurm() as cluster:
         command = sys.argv[1:] or [os.environ.get("SHELL", "bash")]
         subprocess.run(command, env={**os.environ, **cluster.environment}, check=False)

@@ -27,7 +27,7 @@ from attrs import frozen
 import sweepstake
 from tests.benchmarks.report import machine
 from tests.kit.checkout import ROOT
-from tests.kit.slurm import CPUS, NODES, Slurm, slurm
+from tests.kit.slurm import CPUS, NODES, Slurm, end_when_told, slurm
 
 #: Median seconds of a job, and how far they are spread.
 _MEDIAN: Final = 2.0
@@ -134,6 +134,7 @@ def main() -> int:
     parser.add_argument("--way", choices=_WAYS, action="append", help="only this; may be given several times")
     parser.add_argument("--page", type=Path, help="write the table into this page of the docs")
     chosen = parser.parse_args()
+    end_when_told()
     chance = random.Random(chosen.seed)
     pauses = [round(chance.lognormvariate(0.0, _SPREAD) * _MEDIAN, 2) for _ in range(chosen.jobs)]
     took = dict[str, float]()
